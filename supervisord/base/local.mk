@@ -1,0 +1,12 @@
+# base: pure building blocks.  Links nothing but mem* and str*.
+noinst_LIBRARIES += libbase.a
+libbase_a_SOURCES = \
+	supervisord/base/arena.c supervisord/base/arena.h \
+	supervisord/base/check.h \
+	supervisord/base/cursor.c supervisord/base/cursor.h \
+	supervisord/base/hash.c supervisord/base/hash.h \
+	supervisord/base/limits.h \
+	supervisord/base/list.h \
+	supervisord/base/map.c supervisord/base/map.h \
+	supervisord/base/mono.h \
+	supervisord/base/prng.c supervisord/base/prng.h

@@ -1,0 +1,246 @@
+/* What the keeper says to its helpers, and they to it.
+ *
+ * The keeper (skepd) is the parent of every service and of skep-node,
+ * skep-logger and skep-mover.  Each helper inherits one ipc socket as
+ * descriptor KPROTO_FD.  Helpers leave when it reaches end of file.
+ *
+ * Node session: the keeper starts skep-node, sends WELCOME (with the
+ * listening sockets), one INSTANCE for every instance it still knows, and
+ * SYNCED.  From then on the node commands and the keeper reports.  A node
+ * that restarts gets the same again, so nothing needs to be remembered for it.
+ *
+ * An instance is named by its 'iid' (64 bits, chosen by the node) on all
+ * paths, cgroups and sockets, and by (iid, epoch) in commands: a command for
+ * an epoch that is not the running one is answered with REFUSED and changes
+ * nothing.  The life of one epoch as the keeper reports it:
+ *
+ *   START -> STARTED -> EXITED -> EMPTY        the usual way
+ *   START -> START_FAILED -> EMPTY             nothing is left either
+ *
+ * EMPTY is said when the cgroup (or the process group) holds nothing any
+ * more, and only then may the same iid be started again.
+ *
+ * Errors: decoders return false for a body that is not of the form; the
+ * keeper then ends the helper, a helper then exits with 70.
+ */
+#ifndef SKEP_SYS_KPROTO_H
+#define SKEP_SYS_KPROTO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/cursor.h"
+#include "base/limits.h"
+
+#define KPROTO_FD      3
+#define KPROTO_VERSION 1
+
+/* The message types; the column on the right says who sends it. */
+#define KPROTO_MESSAGES(X)                                                     \
+	X(KMSG_WELCOME, 1)	/* keeper -> node: kproto_welcome, sockets */  \
+	X(KMSG_INSTANCE, 2)	/* keeper -> node: kproto_instance */          \
+	X(KMSG_SYNCED, 3)	/* keeper -> node: empty; all INSTANCEs sent */\
+	X(KMSG_STARTED, 4)	/* keeper -> node: kproto_event */             \
+	X(KMSG_START_FAILED, 5) /* keeper -> node: kproto_failure */           \
+	X(KMSG_EXITED, 6)	/* keeper -> node: kproto_event */             \
+	X(KMSG_EMPTY, 7)	/* keeper -> node: kproto_event */             \
+	X(KMSG_ANSWER, 8)	/* keeper -> node: kproto_event, 'value' is a  \
+				   kproto_answer */                            \
+	X(KMSG_REFUSED, 9)	/* keeper -> node: kproto_failure */           \
+	X(KMSG_MOVER, 10)	/* keeper -> node: kproto_event + socket */    \
+	X(KMSG_PING, 11)	/* keeper -> node/logger: empty */             \
+	X(KMSG_CRASHED, 12)	/* keeper -> node: kproto_crash; what the last \
+				   node was doing when it died */              \
+	X(KMSG_START, 32)	/* node -> keeper: kproto_start (+ state fd) */\
+	X(KMSG_SIGNAL, 33)	/* node -> keeper: kproto_signal */            \
+	X(KMSG_KILL, 34)	/* node -> keeper: kproto_event; whole cgroup */\
+	X(KMSG_FORGET, 35)	/* node -> keeper: kproto_event; remove the    \
+				   empty instance's directories */             \
+	X(KMSG_COLLECT, 36)	/* node -> keeper: kproto_event; start a mover \
+				   that reads the state out */                 \
+	X(KMSG_PONG, 37)	/* node/logger -> keeper: empty */             \
+	X(KMSG_DIGESTING, 38)	/* node -> keeper: u64; digest of the stored   \
+				   or received item about to be taken in */    \
+	X(KMSG_LOG_OPEN, 64)	/* keeper -> logger: kproto_log + FIFO */      \
+	X(KMSG_LOG_CLOSE, 65)	/* keeper -> logger: u64 iid; drain, close */  \
+	X(KMSG_LOG_READY, 66)	/* logger -> keeper: empty; send the FIFOs */
+
+enum kproto_message {
+#define X(name, number) name = number,
+	KPROTO_MESSAGES(X)
+#undef X
+};
+
+/* Descriptors that come with WELCOME, in this order; -1 is sent as a
+ * /dev/null descriptor with its bit clear in 'sockets'. */
+enum kproto_socket {
+	KSOCKET_CONTROL, /* listening Unix stream socket, the control API */
+	KSOCKET_CLUSTER, /* listening TCP socket, the other hosts */
+	KSOCKET_API,	 /* listening TCP socket, optional */
+	KSOCKET_COUNT,
+};
+
+/* First message to a new node. */
+struct kproto_welcome {
+	uint32_t version;	  /* KPROTO_VERSION */
+	uint32_t sockets;	  /* bit per kproto_socket that is real */
+	const char *boot_id;	  /* /proc/sys/kernel/random/boot_id */
+	uint64_t keeper_start_ms; /* CLOCK_BOOTTIME when the keeper started */
+	uint32_t node_restarts;	  /* how often the node was restarted */
+	bool tracks_cgroups;	  /* false: process groups, weaker "stopped" */
+	const char *conf_path;	  /* the skep.conf in force, "" for none */
+	const char *weaker_why;	  /* why not cgroups; "" otherwise */
+};
+
+/* What the keeper knows of one instance. */
+struct kproto_instance {
+	uint64_t iid;		/* short id, see above */
+	uint64_t epoch;		/* the running start */
+	const char *name;	/* full instance name */
+	uint32_t pid;		/* leader, 0 when it is gone */
+	uint64_t start_time;	/* field 22 of /proc/PID/stat, 0 if unknown */
+	bool is_empty;		/* nothing left: EXITED and EMPTY came already */
+	int32_t status;		/* wait status of the leader, if pid is 0 */
+	uint64_t run_digest;	/* as given with START */
+	int64_t started_wall_ms; /* when it was started */
+};
+
+/* Several messages are about one start and one number. */
+struct kproto_event {
+	uint64_t iid;
+	uint64_t epoch;
+	int64_t value; /* STARTED: pid; EXITED: wait status; ANSWER: answer */
+};
+
+/* What a service answered to its handoff signal. */
+enum kproto_answer {
+	KANSWER_RESUME = 1, /* renamed its state to $SKEP_STATE_OUT */
+	KANSWER_RESTART,    /* created $SKEP_STATE_OUT.restart */
+	KANSWER_IGNORE,	    /* created $SKEP_STATE_OUT.ignore */
+};
+
+/* Where the fault of a failed start lies; decides what happens next. */
+enum kproto_blame {
+	KBLAME_SERVICE = 1, /* its own; restart policy with back-off */
+	KBLAME_HOST,	    /* this host cannot run it: next rank at once */
+	KBLAME_POLICY,	    /* this host's [policy] forbids it: next rank */
+	KBLAME_BUSY,	    /* the last epoch is not empty yet: try again */
+};
+
+/* A start that failed, or a command that was refused. */
+struct kproto_failure {
+	uint64_t iid;
+	uint64_t epoch;
+	uint8_t blame;	  /* kproto_blame */
+	int32_t code;	  /* errno of the step, 0 when there is none */
+	const char *step; /* "policy", "user", "cgroup", "exec", ... */
+	const char *text; /* the sentence for people */
+};
+
+/* Why the node was restarted, told to the new one. */
+struct kproto_crash {
+	int32_t status;	    /* wait status of the old node */
+	uint64_t digest;    /* last DIGESTING it announced, 0 for none */
+	uint32_t in_a_row;  /* crashes with that same digest */
+};
+
+/* Whom a signal is for. */
+enum kproto_target {
+	KTARGET_MAIN = 1, /* the leader, through its pidfd */
+	KTARGET_ALL,	  /* every process of the cgroup */
+};
+
+struct kproto_signal {
+	uint64_t iid;
+	uint64_t epoch;
+	int32_t signal;
+	uint8_t target;	      /* kproto_target */
+	bool is_handoff;      /* watch for the answer; send only if the process
+				 catches, ignores or blocks it: otherwise
+				 REFUSED with step "handoff" */
+	bool then_continue;   /* SIGCONT afterwards */
+};
+
+/* A resource limit. KLIMIT_INFINITY stands for "unlimited". */
+#define KLIMIT_INFINITY UINT64_MAX
+#define KLIMITS_MAX	16
+struct kproto_rlimit {
+	uint8_t resource; /* RLIMIT_* */
+	uint64_t soft;
+	uint64_t hard;
+};
+
+/* What becomes of the output. */
+enum kproto_log_target { KLOG_FILE = 1, KLOG_NULL, KLOG_INHERIT };
+enum kproto_when_full { KFULL_BLOCK = 1, KFULL_DROP };
+
+struct kproto_log {
+	uint64_t iid;
+	const char *name;   /* the file is log_dir/NAME.log */
+	uint8_t target;	    /* kproto_log_target */
+	uint64_t max_size;  /* bytes per file; 0: never rotate */
+	uint32_t max_files; /* files kept beside the active one */
+	uint8_t when_full;  /* kproto_when_full */
+};
+
+/* A start, all of it expanded: no specifier, no default is left open.  The
+ * arrays are texts in one block each: 'argv' and 'env' ("KEY=value") hold
+ * 'count' texts written one after the other (cursor texts). */
+struct kproto_texts {
+	uint32_t count;
+	struct bytes packed; /* 'count' cursor texts */
+};
+
+struct kproto_start {
+	uint64_t iid;
+	uint64_t epoch;
+	uint64_t run_digest;
+	const char *name;	     /* full instance name */
+	const char *service;	     /* the part before '@' */
+	struct kproto_texts argv;    /* at least one */
+	struct kproto_texts env;     /* complete, PATH included; the keeper adds
+					SKEP_STATE_OUT, SKEP_STATE_IN, HOME,
+					USER, LOGNAME, SHELL */
+	const char *user;	     /* "" = the keeper's own */
+	const char *group;	     /* "" = the user's */
+	struct kproto_texts groups;  /* supplementary */
+	const char *working_dir;     /* "" = / (root) or the run dir */
+	const char *env_file;	     /* "" = none; leading '-' = may be missing;
+					read after the switch to the user */
+	uint32_t umask;
+	int32_t nice;
+	int32_t oom_score_adj;
+	bool no_new_privileges;
+	struct kproto_rlimit rlimits[KLIMITS_MAX];
+	uint32_t rlimit_count;
+	int64_t start_timeout_ms;    /* bound for fork to exec, hooks apart */
+	struct kproto_log log;	     /* 'iid' and 'name' repeat the above */
+	bool has_handoff;	     /* give it a SKEP_STATE_OUT */
+	bool has_state;		     /* a state descriptor comes with it */
+	const char *state_kind;	     /* SKEP_STATE_KIND */
+	int64_t state_age_ms;	     /* SKEP_STATE_AGE, in whole seconds */
+};
+
+/* Encoders write into 'w' (check w->bad); decoders borrow from the message
+ * and return whether the body was exactly one such value. */
+void kproto_put_welcome(struct writer *w, const struct kproto_welcome *v);
+bool kproto_get_welcome(struct bytes body, struct kproto_welcome *v);
+void kproto_put_instance(struct writer *w, const struct kproto_instance *v);
+bool kproto_get_instance(struct bytes body, struct kproto_instance *v);
+void kproto_put_event(struct writer *w, const struct kproto_event *v);
+bool kproto_get_event(struct bytes body, struct kproto_event *v);
+void kproto_put_failure(struct writer *w, const struct kproto_failure *v);
+bool kproto_get_failure(struct bytes body, struct kproto_failure *v);
+void kproto_put_crash(struct writer *w, const struct kproto_crash *v);
+bool kproto_get_crash(struct bytes body, struct kproto_crash *v);
+void kproto_put_signal(struct writer *w, const struct kproto_signal *v);
+bool kproto_get_signal(struct bytes body, struct kproto_signal *v);
+void kproto_put_log(struct writer *w, const struct kproto_log *v);
+bool kproto_get_log(struct bytes body, struct kproto_log *v);
+void kproto_put_start(struct writer *w, const struct kproto_start *v);
+bool kproto_get_start(struct bytes body, struct kproto_start *v);
+
+/* A short name for a message type, for log lines; "unknown" for others. */
+const char *kproto_message_name(uint16_t type);
+
+#endif
