@@ -182,9 +182,10 @@ struct actor {
 /* Where a desired state comes from. */
 struct spec_source {
 	const char *file;     /* services.d file, or "" for 'apply' */
-	uint64_t file_digest; /* digest that this file had */
+	uint64_t last_digest; /* of this service as that file last gave it on
+				 this host; 0: never */
 	bool is_initial;      /* true: write only if the cluster has no such
-				 service, or still has what this file gave */
+				 service, or still has 'last_digest' */
 };
 
 /* SPEC_SET: one service's desired state. */

@@ -200,4 +200,7 @@ bool instance_service(struct core *c, const struct instance *inst,
 void instance_override(struct core *c, const struct instance *inst,
 	struct override_value *out);
 
+/* Audits the table; panics where it is inconsistent. */
+void instance_check(const struct core *c);
+
 #endif
