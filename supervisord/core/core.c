@@ -238,8 +238,6 @@ dispatch(struct core *c, const struct input *in)
 	case INPUT_START_FAILED:
 		instance_on_start_failed(c, &in->start_failed);
 		break;
-	case INPUT_READY:
-		break; /* STARTED is ready while there is no readiness: */
 	case INPUT_EXITED:
 		instance_on_exited(c, &in->proc);
 		break;

@@ -36,7 +36,6 @@
 	X(INPUT_RECV, "recv")                                                  \
 	X(INPUT_STARTED, "started")                                            \
 	X(INPUT_START_FAILED, "start-failed")                                  \
-	X(INPUT_READY, "ready")                                                \
 	X(INPUT_EXITED, "exited")                                              \
 	X(INPUT_EMPTY, "empty")                                                \
 	X(INPUT_ANSWERED, "answered")                                          \
@@ -113,7 +112,7 @@ struct input_recv {
 	struct bytes body;
 };
 
-/* STARTED, READY, EXITED, EMPTY, ANSWERED: one start of one instance. */
+/* STARTED, EXITED, EMPTY, ANSWERED: one start of one instance. */
 struct input_proc {
 	const char *name; /* full instance name */
 	uint64_t epoch;
