@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/hash.h"
 #include "core/core_private.h"
 
 size_t
@@ -257,13 +258,27 @@ duty_intent(const struct core *c, member_id id)
 	return e && specs_get_node(e, &v) ? v.intent : INTENT_ACTIVE;
 }
 
+/* Rank of a row's host for its instance, the way hrw sees it. */
+static uint64_t
+score_of(const struct core *c, const struct row *r)
+{
+	struct node_facts facts;
+	facts_get(c, r->origin, &facts);
+	return place_hrw_score(hash_text(r->name, 0),
+		hash_text(member_get(c, r->origin)->name, 0), facts.weight);
+}
+
 /* Whether row 'a' wins against 'b' (may be NULL) when both claim to hold the
- * instance: the highest epoch, then the smaller name. */
+ * instance: the highest epoch, then the rank, then the name.  Clocks have no
+ * say, and every host comes to the same answer. */
 static bool
 is_winner(const struct core *c, const struct row *a, const struct row *b)
 {
 	if (!b || a->value.epoch != b->value.epoch)
 		return !b || a->value.epoch > b->value.epoch;
+	uint64_t score_a = score_of(c, a), score_b = score_of(c, b);
+	if (score_a != score_b)
+		return score_a < score_b;
 	return strcmp(member_get(c, a->origin)->name,
 		       member_get(c, b->origin)->name) < 0;
 }
