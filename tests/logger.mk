@@ -1,0 +1,28 @@
+# What proves the logger, the mover, and the files they stand on.
+EXTRA_DIST += tests/logger.mk
+if HAVE_CHECK
+check_LIBRARIES += libscratch.a
+libscratch_a_SOURCES = tests/lib/scratch.c tests/lib/scratch.h
+libscratch_a_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+
+logger_tests = \
+	tests/unit/test_files \
+	tests/unit/test_logfile \
+	tests/unit/test_statestream
+check_PROGRAMS += $(logger_tests)
+TESTS += $(logger_tests)
+
+tests_unit_test_files_SOURCES = tests/unit/test_files.c
+tests_unit_test_files_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_files_LDADD = \
+	libscratch.a libsys.a libbase.a $(CHECK_LIBS)
+
+tests_unit_test_logfile_SOURCES = tests/unit/test_logfile.c
+tests_unit_test_logfile_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_logfile_LDADD = \
+	liblogger.a libscratch.a libsys.a libbase.a $(CHECK_LIBS)
+
+tests_unit_test_statestream_SOURCES = tests/unit/test_statestream.c
+tests_unit_test_statestream_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_statestream_LDADD = libsys.a libbase.a $(CHECK_LIBS)
+endif
