@@ -8,6 +8,7 @@ libscratch_a_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 logger_tests = \
 	tests/unit/test_files \
 	tests/unit/test_logfile \
+	tests/unit/test_logger \
 	tests/unit/test_statestream
 check_PROGRAMS += $(logger_tests)
 TESTS += $(logger_tests)
@@ -21,6 +22,12 @@ tests_unit_test_logfile_SOURCES = tests/unit/test_logfile.c
 tests_unit_test_logfile_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_logfile_LDADD = \
 	liblogger.a libscratch.a libsys.a libbase.a $(CHECK_LIBS)
+
+# Runs ./skep-logger, which `make check' has built by then.
+tests_unit_test_logger_SOURCES = tests/unit/test_logger.c
+tests_unit_test_logger_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_logger_LDADD = \
+	libscratch.a libsys.a libbase.a $(CHECK_LIBS)
 
 tests_unit_test_statestream_SOURCES = tests/unit/test_statestream.c
 tests_unit_test_statestream_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
