@@ -9,6 +9,7 @@ logger_tests = \
 	tests/unit/test_files \
 	tests/unit/test_logfile \
 	tests/unit/test_logger \
+	tests/unit/test_mover \
 	tests/unit/test_statestream
 check_PROGRAMS += $(logger_tests)
 TESTS += $(logger_tests)
@@ -27,6 +28,11 @@ tests_unit_test_logfile_LDADD = \
 tests_unit_test_logger_SOURCES = tests/unit/test_logger.c
 tests_unit_test_logger_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_logger_LDADD = \
+	libscratch.a libsys.a libbase.a $(CHECK_LIBS)
+
+tests_unit_test_mover_SOURCES = tests/unit/test_mover.c
+tests_unit_test_mover_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_mover_LDADD = \
 	libscratch.a libsys.a libbase.a $(CHECK_LIBS)
 
 tests_unit_test_statestream_SOURCES = tests/unit/test_statestream.c
