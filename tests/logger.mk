@@ -10,7 +10,8 @@ logger_tests = \
 	tests/unit/test_logfile \
 	tests/unit/test_logger \
 	tests/unit/test_mover \
-	tests/unit/test_statestream
+	tests/unit/test_statestream \
+	tests/unit/test_stream
 check_PROGRAMS += $(logger_tests)
 TESTS += $(logger_tests)
 
@@ -38,4 +39,9 @@ tests_unit_test_mover_LDADD = \
 tests_unit_test_statestream_SOURCES = tests/unit/test_statestream.c
 tests_unit_test_statestream_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_statestream_LDADD = libsys.a libbase.a $(CHECK_LIBS)
+
+tests_unit_test_stream_SOURCES = tests/unit/test_stream.c
+tests_unit_test_stream_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_stream_LDADD = \
+	liblogger.a libscratch.a libsys.a libbase.a $(CHECK_LIBS)
 endif
