@@ -36,7 +36,9 @@ tests_unit_test_mover_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_mover_LDADD = \
 	libscratch.a libsys.a libbase.a $(CHECK_LIBS)
 
-tests_unit_test_statestream_SOURCES = tests/unit/test_statestream.c
+tests_unit_test_statestream_SOURCES = \
+	tests/fuzz/fuzz_statestream.c \
+	tests/unit/test_statestream.c
 tests_unit_test_statestream_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_statestream_LDADD = libsys.a libbase.a $(CHECK_LIBS)
 

@@ -8,6 +8,8 @@
 
 #define STATE_SIZE 150000
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 static unsigned char state[STATE_SIZE];
 static unsigned char stream[STATE_SIZE + 4096];
 
@@ -210,6 +212,21 @@ START_TEST(test_hash_in_pieces_is_the_hash_of_all)
 }
 END_TEST
 
+START_TEST(test_any_bytes_keep_the_fuzzer_quiet)
+{
+	struct prng p;
+	prng_init(&p, 5);
+	for (int i = 0; i < 2000; i++) {
+		size_t size = build(prng_below(&p, 400), 1 + i % 90);
+		for (uint64_t n = prng_below(&p, 4); n > 0; n--)
+			stream[prng_below(&p, size)] =
+				(unsigned char)prng_next(&p);
+		size -= prng_chance(&p, 1, 3) ? prng_below(&p, size) : 0;
+		LLVMFuzzerTestOneInput(stream, size);
+	}
+}
+END_TEST
+
 int
 main(void)
 {
@@ -229,6 +246,7 @@ main(void)
 	tcase_add_test(tc, test_long_and_empty_reasons);
 	tcase_add_test(tc, test_nothing_is_taken_after_the_end);
 	tcase_add_test(tc, test_hash_in_pieces_is_the_hash_of_all);
+	tcase_add_test(tc, test_any_bytes_keep_the_fuzzer_quiet);
 	suite_add_tcase(suite, tc);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
