@@ -45,9 +45,10 @@ expect_message(uint16_t type)
 	ck_assert_uint_eq(message.type, type);
 }
 
-/* Starts the program; its files may grow to 'file_max' bytes. */
+/* Starts the program with these arguments; its files may grow to 'file_max'
+ * bytes. */
 static void
-start_logger(rlim_t file_max)
+start_with(rlim_t file_max, const char *flag, const char *path)
 {
 	int pair[2];
 	struct rlimit limit = {file_max, RLIM_INFINITY};
@@ -61,12 +62,17 @@ start_logger(rlim_t file_max)
 			fcntl(KPROTO_FD, F_SETFD, 0);
 		else
 			dup2(pair[1], KPROTO_FD);
-		execl(PROGRAM, "skep-logger", "--log-dir", scratch_path("log"),
-			(char *)NULL);
+		execl(PROGRAM, "skep-logger", flag, path, (char *)NULL);
 		_exit(127);
 	}
 	close(pair[1]);
 	keeper_end = pair[0];
+}
+
+static void
+start_logger(rlim_t file_max)
+{
+	start_with(file_max, "--log-dir", scratch_path("log"));
 	expect_message(KMSG_LOG_READY);
 }
 
@@ -363,6 +369,37 @@ START_TEST(test_output_comes_through_at_once)
 	ck_assert_int_eq(stat(scratch_path("log/web@1.log"), &st), 0);
 	ck_assert_uint_eq(st.st_mode & 07777, 0640);
 	finish_logger();
+}
+END_TEST
+
+START_TEST(test_directory_of_the_configuration)
+{
+	char conf[1000];
+	struct instance *i = add_instance(0, "a", 0);
+	snprintf(conf, sizeof conf, "[node]\nlog_dir = %s\n",
+		scratch_path("elsewhere"));
+	scratch_write("skep.conf", conf, strlen(conf));
+	start_with(RLIM_INFINITY, "-c", scratch_path("skep.conf"));
+	expect_message(KMSG_LOG_READY);
+	send_open(i);
+	write_text(i->fifo, "here\n");
+	expect_file("elsewhere/a.log", "here\n");
+	finish_logger();
+}
+END_TEST
+
+START_TEST(test_wrong_command_lines)
+{
+	static const struct {
+		const char *flag;
+		const char *path;
+		int status;
+	} lines[] = {{"--log-dir", NULL, 2}, {"--nothing", NULL, 2},
+		{"log", "dir", 2}, {"-c", "/nonexistent/skep.conf", 1}};
+	start_with(RLIM_INFINITY, lines[_i].flag, lines[_i].path);
+	int status = reap_logger();
+	ck_assert(WIFEXITED(status));
+	ck_assert_int_eq(WEXITSTATUS(status), lines[_i].status);
 }
 END_TEST
 
@@ -747,6 +784,8 @@ main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, test_nothing_lost_or_doubled_over_kills);
 	tcase_add_test(tc, test_output_comes_through_at_once);
+	tcase_add_test(tc, test_directory_of_the_configuration);
+	tcase_add_loop_test(tc, test_wrong_command_lines, 0, 4);
 	tcase_add_test(tc, test_close_drains_what_is_there);
 	tcase_add_test(tc, test_a_second_stream_takes_the_file_over);
 	tcase_add_test(tc, test_long_line_loses_nothing);
