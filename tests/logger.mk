@@ -2,7 +2,9 @@
 EXTRA_DIST += tests/logger.mk
 if HAVE_CHECK
 check_LIBRARIES += libscratch.a
-libscratch_a_SOURCES = tests/lib/scratch.c tests/lib/scratch.h
+libscratch_a_SOURCES = \
+	tests/lib/logger_player.c tests/lib/logger_player.h \
+	tests/lib/scratch.c tests/lib/scratch.h
 libscratch_a_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 
 logger_tests = \

@@ -18,157 +18,11 @@
 #include "sys/clock.h"
 #include "sys/ipc.h"
 #include "sys/kproto.h"
+#include "tests/lib/logger_player.h"
 #include "tests/lib/scratch.h"
 
-#define PROGRAM	    "./skep-logger"
-#define FIFOS_MAX   4
-#define TEST_MS	    60000
 #define CRASH_LINES 66667 /* of each of three writers */
 #define CRASH_KILLS 8
-
-static pid_t logger;
-static int keeper_end = -1;
-static struct ipc_message message;
-
-/* One instance: its FIFO as the keeper holds it, and how it was opened. */
-static struct instance {
-	int fifo;
-	struct kproto_log log;
-} instances[FIFOS_MAX];
-
-/* Receives one message of 'type', waiting for it. */
-static void
-expect_message(uint16_t type)
-{
-	fcntl(keeper_end, F_SETFL, 0);
-	ck_assert_int_eq(ipc_recv(keeper_end, &message), 0);
-	ck_assert_uint_eq(message.type, type);
-}
-
-/* Starts the program with these arguments; its files may grow to 'file_max'
- * bytes. */
-static void
-start_with(rlim_t file_max, const char *flag, const char *path)
-{
-	int pair[2];
-	struct rlimit limit = {file_max, RLIM_INFINITY};
-	ck_assert_int_eq(ipc_pair(pair), 0);
-	fflush(NULL);
-	logger = fork();
-	ck_assert_int_ge(logger, 0);
-	if (logger == 0) {
-		setrlimit(RLIMIT_FSIZE, &limit);
-		if (pair[1] == KPROTO_FD)
-			fcntl(KPROTO_FD, F_SETFD, 0);
-		else
-			dup2(pair[1], KPROTO_FD);
-		execl(PROGRAM, "skep-logger", flag, path, (char *)NULL);
-		_exit(127);
-	}
-	close(pair[1]);
-	keeper_end = pair[0];
-}
-
-static void
-start_logger(rlim_t file_max)
-{
-	start_with(file_max, "--log-dir", scratch_path("log"));
-	expect_message(KMSG_LOG_READY);
-}
-
-/* Waits for the program's end; returns its wait status. */
-static int
-reap_logger(void)
-{
-	int status = -1;
-	ck_assert_int_eq(waitpid(logger, &status, 0), logger);
-	logger = 0;
-	return status;
-}
-
-/* Ends the program as a keeper does that leaves. */
-static void
-finish_logger(void)
-{
-	close(keeper_end);
-	keeper_end = -1;
-	ck_assert_int_eq(reap_logger(), 0);
-}
-
-static void
-kill_logger(void)
-{
-	kill(logger, SIGKILL);
-	reap_logger();
-	close(keeper_end);
-}
-
-/* Waits until everything sent so far has been handled. */
-static void
-ping_logger(void)
-{
-	struct bytes nothing = {NULL, 0};
-	ck_assert_int_eq(ipc_send(keeper_end, KMSG_PING, nothing, NULL, 0), 0);
-	expect_message(KMSG_PONG);
-}
-
-static void
-send_open(const struct instance *i)
-{
-	unsigned char body[1024];
-	struct writer w;
-	writer_init(&w, body, sizeof body);
-	kproto_put_log(&w, &i->log);
-	ck_assert_int_eq(ipc_send(keeper_end, KMSG_LOG_OPEN, writer_done(&w),
-				 &i->fifo, 1),
-		0);
-}
-
-static void
-send_close(uint64_t iid)
-{
-	unsigned char body[8];
-	struct writer w;
-	writer_init(&w, body, sizeof body);
-	writer_u64(&w, iid);
-	ck_assert_int_eq(
-		ipc_send(keeper_end, KMSG_LOG_CLOSE, writer_done(&w), NULL, 0),
-		0);
-}
-
-/* Makes the FIFO of instance 'n' and gives it to the logger. */
-static struct instance *
-add_instance(unsigned n, const char *name, uint64_t max_size)
-{
-	struct instance *i = &instances[n];
-	const char *path = scratch_path((char[]){(char)('0' + n), '\0'});
-	ck_assert_int_eq(mkfifo(path, 0600), 0);
-	i->fifo = open(path, O_RDWR | O_CLOEXEC);
-	ck_assert_int_ge(i->fifo, 0);
-	i->log = (struct kproto_log){.iid = 100 + n,
-		.name = name,
-		.target = KLOG_FILE,
-		.max_size = max_size,
-		.max_files = 1000,
-		.when_full = KFULL_BLOCK};
-	return i;
-}
-
-static void
-setup(void)
-{
-	umask(022);
-	memset(instances, 0, sizeof instances);
-	scratch_begin();
-}
-
-static void
-teardown(void)
-{
-	if (logger > 0)
-		kill_logger();
-	scratch_end();
-}
 
 static void
 write_text(int fd, const char *text)
@@ -332,24 +186,24 @@ START_TEST(test_nothing_lost_or_doubled_over_kills)
 	static const char *const names[] = {"w0", "w1", "w2"};
 	pid_t writers[3];
 	int status;
-	start_logger(RLIM_INFINITY);
+	player_start(RLIM_INFINITY);
 	for (unsigned i = 0; i < 3; i++) {
-		send_open(add_instance(i, names[i], 40000 + i * 30000));
-		writers[i] = start_writer(i, instances[i].fifo);
+		player_send_open(player_add(i, names[i], 40000 + i * 30000));
+		writers[i] = start_writer(i, player_instances[i].fifo);
 	}
 	for (unsigned kills = 1; kills <= CRASH_KILLS; kills++) {
 		unsigned rotations = kills * 7;
 		ck_assert(scratch_wait(has_rotated, &rotations));
-		kill_logger();
-		start_logger(RLIM_INFINITY);
+		player_kill();
+		player_start(RLIM_INFINITY);
 		for (unsigned i = 0; i < 3; i++)
-			send_open(&instances[i]);
+			player_send_open(&player_instances[i]);
 	}
 	for (unsigned i = 0; i < 3; i++) {
 		ck_assert_int_eq(waitpid(writers[i], &status, 0), writers[i]);
 		ck_assert_int_eq(status, 0);
 	}
-	finish_logger();
+	player_finish();
 	for (unsigned i = 0; i < 3; i++)
 		expect_numbered(names[i], i, 40000 + i * 30000);
 }
@@ -357,9 +211,9 @@ END_TEST
 
 START_TEST(test_output_comes_through_at_once)
 {
-	struct instance *i = add_instance(0, "web@1", 1000);
-	start_logger(RLIM_INFINITY);
-	send_open(i);
+	struct player_instance *i = player_add(0, "web@1", 1000);
+	player_start(RLIM_INFINITY);
+	player_send_open(i);
 	expect_file("log/web@1.log", "");
 	write_text(i->fifo, "hello\nno line end");
 	expect_file("log/web@1.log", "hello\nno line end");
@@ -368,23 +222,23 @@ START_TEST(test_output_comes_through_at_once)
 	struct stat st;
 	ck_assert_int_eq(stat(scratch_path("log/web@1.log"), &st), 0);
 	ck_assert_uint_eq(st.st_mode & 07777, 0640);
-	finish_logger();
+	player_finish();
 }
 END_TEST
 
 START_TEST(test_directory_of_the_configuration)
 {
 	char conf[1000];
-	struct instance *i = add_instance(0, "a", 0);
+	struct player_instance *i = player_add(0, "a", 0);
 	snprintf(conf, sizeof conf, "[node]\nlog_dir = %s\n",
 		scratch_path("elsewhere"));
 	scratch_write("skep.conf", conf, strlen(conf));
-	start_with(RLIM_INFINITY, "-c", scratch_path("skep.conf"));
-	expect_message(KMSG_LOG_READY);
-	send_open(i);
+	player_start_with(RLIM_INFINITY, "-c", scratch_path("skep.conf"));
+	player_expect(KMSG_LOG_READY);
+	player_send_open(i);
 	write_text(i->fifo, "here\n");
 	expect_file("elsewhere/a.log", "here\n");
-	finish_logger();
+	player_finish();
 }
 END_TEST
 
@@ -396,8 +250,8 @@ START_TEST(test_wrong_command_lines)
 		int status;
 	} lines[] = {{"--log-dir", NULL, 2}, {"--nothing", NULL, 2},
 		{"log", "dir", 2}, {"-c", "/nonexistent/skep.conf", 1}};
-	start_with(RLIM_INFINITY, lines[_i].flag, lines[_i].path);
-	int status = reap_logger();
+	player_start_with(RLIM_INFINITY, lines[_i].flag, lines[_i].path);
+	int status = player_reap();
 	ck_assert(WIFEXITED(status));
 	ck_assert_int_eq(WEXITSTATUS(status), lines[_i].status);
 }
@@ -405,35 +259,35 @@ END_TEST
 
 START_TEST(test_close_drains_what_is_there)
 {
-	struct instance *i = add_instance(0, "a", 0);
-	start_logger(RLIM_INFINITY);
+	struct player_instance *i = player_add(0, "a", 0);
+	player_start(RLIM_INFINITY);
 	write_text(i->fifo, "before\n");
-	send_open(i);
-	ping_logger();
+	player_send_open(i);
+	player_ping();
 	write_text(i->fifo, "last\n");
-	send_close(i->log.iid);
-	ping_logger();
+	player_send_close(i->log.iid);
+	player_ping();
 	expect_file("log/a.log", "before\nlast\n");
 	write_text(i->fifo, "after\n");
-	ping_logger();
+	player_ping();
 	expect_file("log/a.log", "before\nlast\n");
-	send_open(i);
+	player_send_open(i);
 	expect_file("log/a.log", "before\nlast\nafter\n");
-	finish_logger();
+	player_finish();
 }
 END_TEST
 
 START_TEST(test_a_second_stream_takes_the_file_over)
 {
-	struct instance *older = add_instance(0, "a", 0);
-	struct instance *newer = add_instance(1, "a", 0);
-	start_logger(RLIM_INFINITY);
+	struct player_instance *older = player_add(0, "a", 0);
+	struct player_instance *newer = player_add(1, "a", 0);
+	player_start(RLIM_INFINITY);
 	write_text(older->fifo, "one\n");
 	write_text(newer->fifo, "two\n");
-	send_open(older);
-	send_open(newer);
+	player_send_open(older);
+	player_send_open(newer);
 	expect_file("log/a.log", "one\ntwo\n");
-	finish_logger();
+	player_finish();
 }
 END_TEST
 
@@ -441,15 +295,15 @@ START_TEST(test_long_line_loses_nothing)
 {
 	static char line[300001];
 	unsigned rotated;
-	struct instance *i = add_instance(0, "a", 4096);
+	struct player_instance *i = player_add(0, "a", 4096);
 	memset(line, 'x', sizeof line - 2);
 	line[sizeof line - 2] = '\n';
-	start_logger(RLIM_INFINITY);
-	send_open(i);
+	player_start(RLIM_INFINITY);
+	player_send_open(i);
 	write_text(i->fifo, "first\n");
 	write_text(i->fifo, line);
 	write_text(i->fifo, "next\n");
-	finish_logger();
+	player_finish();
 	char path[100];
 	struct pile p = {NULL, 0};
 	for (rotated = 1;; rotated++) {
@@ -479,10 +333,10 @@ END_TEST
 
 START_TEST(test_max_files)
 {
-	struct instance *i = add_instance(0, "a", 10);
+	struct player_instance *i = player_add(0, "a", 10);
 	i->log.max_files = 2;
-	start_logger(RLIM_INFINITY);
-	send_open(i);
+	player_start(RLIM_INFINITY);
+	player_send_open(i);
 	for (unsigned n = 0; n < 6; n++) {
 		char line[20];
 		snprintf(line, sizeof line, "line %u..\n", n);
@@ -492,51 +346,51 @@ START_TEST(test_max_files)
 	expect_file("log/a.log.1", "line 4..\n");
 	expect_file("log/a.log.2", "line 3..\n");
 	ck_assert_int_eq(scratch_size("log/a.log.3"), -1);
-	finish_logger();
+	player_finish();
 }
 END_TEST
 
 START_TEST(test_planted_link_is_refused_and_others_go_on)
 {
-	struct instance *bad = add_instance(0, "bad", 0);
-	struct instance *good = add_instance(1, "good", 0);
+	struct player_instance *bad = player_add(0, "bad", 0);
+	struct player_instance *good = player_add(1, "good", 0);
 	bad->log.when_full = KFULL_DROP;
 	scratch_write("secret", "s", 1);
 	ck_assert_int_eq(mkdir(scratch_path("log"), 0755), 0);
 	ck_assert_int_eq(symlink("../secret", scratch_path("log/bad.log")), 0);
-	start_logger(RLIM_INFINITY);
-	send_open(bad);
-	send_open(good);
+	player_start(RLIM_INFINITY);
+	player_send_open(bad);
+	player_send_open(good);
 	write_text(bad->fifo, "lost\n");
 	write_text(good->fifo, "kept\n");
 	expect_file("log/good.log", "kept\n");
-	ping_logger();
+	player_ping();
 	expect_file("secret", "s");
 	ck_assert_int_eq(unlink(scratch_path("log/bad.log")), 0);
 	struct wanted w = {"log/bad.log", "bytes of output are missing here: "};
 	ck_assert(scratch_wait(has_text, &w));
 	expect_file("secret", "s");
-	finish_logger();
+	player_finish();
 }
 END_TEST
 
 START_TEST(test_impossible_name_does_not_stop_its_service)
 {
 	static char data[200000];
-	struct instance *i = add_instance(0, "../../escape", 0);
-	start_logger(RLIM_INFINITY);
-	send_open(i);
+	struct player_instance *i = player_add(0, "../../escape", 0);
+	player_start(RLIM_INFINITY);
+	player_send_open(i);
 	memset(data, 'x', sizeof data - 1);
 	write_text(i->fifo, data);
 	ck_assert_int_eq(scratch_size("escape.log"), -1);
 	ck_assert_int_eq(scratch_size("../escape.log"), -1);
-	finish_logger();
+	player_finish();
 }
 END_TEST
 
 /* Fills a file whose limit is 100,000 bytes and sees it stand still. */
 static size_t
-fill_file(const struct instance *i, const char *data, size_t size)
+fill_file(const struct player_instance *i, const char *data, size_t size)
 {
 	size_t done = 0;
 	struct timespec ms = {.tv_nsec = 1000000};
@@ -547,7 +401,7 @@ fill_file(const struct instance *i, const char *data, size_t size)
 		if (n > 0)
 			quiet = 0;
 		nanosleep(&ms, NULL);
-		ping_logger();
+		player_ping();
 	}
 	return done;
 }
@@ -556,7 +410,7 @@ static void
 lift_file_limit(void)
 {
 	struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
-	ck_assert_int_eq(prlimit(logger, RLIMIT_FSIZE, &limit, NULL), 0);
+	ck_assert_int_eq(prlimit(player_logger, RLIMIT_FSIZE, &limit, NULL), 0);
 }
 
 static void
@@ -571,11 +425,11 @@ START_TEST(test_block_holds_the_writer_and_loses_nothing)
 {
 	static char data[400001];
 	make_lines(data, 400000);
-	struct instance *full = add_instance(0, "full", 0);
-	struct instance *other = add_instance(1, "other", 0);
-	start_logger(100000);
-	send_open(full);
-	send_open(other);
+	struct player_instance *full = player_add(0, "full", 0);
+	struct player_instance *other = player_add(1, "other", 0);
+	player_start(100000);
+	player_send_open(full);
+	player_send_open(other);
 	size_t done = fill_file(full, data, 400000);
 	ck_assert_uint_ge(done, 100000);
 	ck_assert_uint_lt(done, 400000);
@@ -584,7 +438,7 @@ START_TEST(test_block_holds_the_writer_and_loses_nothing)
 	lift_file_limit();
 	write_text(full->fifo, data + done);
 	expect_file("log/full.log", data);
-	finish_logger();
+	player_finish();
 }
 END_TEST
 
@@ -617,10 +471,10 @@ START_TEST(test_drop_never_holds_the_writer)
 {
 	static char data[2000001];
 	make_lines(data, 2000000);
-	struct instance *i = add_instance(0, "full", 0);
+	struct player_instance *i = player_add(0, "full", 0);
 	i->log.when_full = KFULL_DROP;
-	start_logger(100000);
-	send_open(i);
+	player_start(100000);
+	player_send_open(i);
 	write_text(i->fifo, data);
 	lift_file_limit();
 	struct wanted w = {"log/full.log", "bytes of output are missing here"};
@@ -628,7 +482,7 @@ START_TEST(test_drop_never_holds_the_writer)
 	write_text(i->fifo, "and on\n");
 	w.text = "and on\n";
 	ck_assert(scratch_wait(has_text, &w));
-	finish_logger();
+	player_finish();
 	expect_counted("log/full.log", 2000000 + 7);
 }
 END_TEST
@@ -637,16 +491,16 @@ START_TEST(test_block_ends_after_its_time)
 {
 	static char data[400001];
 	make_lines(data, 400000);
-	struct instance *i = add_instance(0, "full", 0);
-	start_logger(100000);
-	send_open(i);
+	struct player_instance *i = player_add(0, "full", 0);
+	player_start(100000);
+	player_send_open(i);
 	mono before = clock_mono();
 	write_text(i->fifo, data);
 	ck_assert_int_ge(mono_diff(clock_mono(), before), 4000);
 	lift_file_limit();
 	struct wanted w = {"log/full.log", "bytes of output are missing here"};
 	ck_assert(scratch_wait(has_text, &w));
-	finish_logger();
+	player_finish();
 	expect_counted("log/full.log", 400000);
 }
 END_TEST
@@ -672,17 +526,17 @@ START_TEST(test_full_disk_recovers)
 	}
 	make_lines(data, 600000);
 	scratch_write("log/filler", data, 100000);
-	struct instance *i = add_instance(0, "full", 0);
+	struct player_instance *i = player_add(0, "full", 0);
 	i->log.when_full = KFULL_DROP;
-	start_logger(RLIM_INFINITY);
-	send_open(i);
+	player_start(RLIM_INFINITY);
+	player_send_open(i);
 	write_text(i->fifo, data);
 	ck_assert_int_eq(unlink(scratch_path("log/filler")), 0);
 	struct wanted w = {"log/full.log",
 		"bytes of output are missing here: full.log: cannot be "
 		"written: No space left on device\n"};
 	ck_assert(scratch_wait(has_text, &w));
-	finish_logger();
+	player_finish();
 	expect_counted("log/full.log", 600000);
 	umount2(scratch_path("log"), MNT_DETACH);
 }
@@ -692,12 +546,12 @@ START_TEST(test_null_takes_all_and_keeps_nothing)
 {
 	static char data[500001];
 	make_lines(data, 500000);
-	struct instance *i = add_instance(0, "quiet", 0);
+	struct player_instance *i = player_add(0, "quiet", 0);
 	i->log.target = KLOG_NULL;
-	start_logger(RLIM_INFINITY);
-	send_open(i);
+	player_start(RLIM_INFINITY);
+	player_send_open(i);
 	write_text(i->fifo, data);
-	finish_logger();
+	player_finish();
 	ck_assert_int_eq(scratch_size("log/quiet.log"), -1);
 }
 END_TEST
@@ -706,17 +560,17 @@ START_TEST(test_inherit_goes_to_standard_error)
 {
 	static char data[50001];
 	make_lines(data, 50000);
-	struct instance *i = add_instance(0, "shown", 0);
+	struct player_instance *i = player_add(0, "shown", 0);
 	i->log.target = KLOG_INHERIT;
 	scratch_write("stderr", "", 0);
 	int saved = dup(STDERR_FILENO);
 	int file = open(scratch_path("stderr"), O_WRONLY | O_APPEND);
 	dup2(file, STDERR_FILENO);
-	start_logger(RLIM_INFINITY);
+	player_start(RLIM_INFINITY);
 	dup2(saved, STDERR_FILENO);
-	send_open(i);
+	player_send_open(i);
 	write_text(i->fifo, data);
-	finish_logger();
+	player_finish();
 	expect_file("stderr", data);
 }
 END_TEST
@@ -737,12 +591,12 @@ start_flood(int fifo)
 
 START_TEST(test_a_flood_does_not_starve_others)
 {
-	struct instance *loud = add_instance(0, "loud", 1000000);
-	struct instance *quiet = add_instance(1, "quiet", 0);
+	struct player_instance *loud = player_add(0, "loud", 1000000);
+	struct player_instance *quiet = player_add(1, "quiet", 0);
 	loud->log.max_files = 1;
-	start_logger(RLIM_INFINITY);
-	send_open(loud);
-	send_open(quiet);
+	player_start(RLIM_INFINITY);
+	player_send_open(loud);
+	player_send_open(quiet);
 	pid_t pid = start_flood(loud->fifo);
 	struct wanted w = {"log/loud.log.1", "aaaa"};
 	ck_assert(scratch_wait(has_text, &w));
@@ -752,24 +606,24 @@ START_TEST(test_a_flood_does_not_starve_others)
 		write_text(quiet->fifo, line);
 		w = (struct wanted){"log/quiet.log", line};
 		ck_assert(scratch_wait(has_text, &w));
-		ping_logger();
+		player_ping();
 	}
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
-	finish_logger();
+	player_finish();
 }
 END_TEST
 
 START_TEST(test_nonsense_ends_it)
 {
 	unsigned char body[3] = {1, 2, 3};
-	start_logger(RLIM_INFINITY);
-	ck_assert_int_eq(ipc_send(keeper_end,
+	player_start(RLIM_INFINITY);
+	ck_assert_int_eq(ipc_send(player_socket,
 				 (uint16_t[]){KMSG_LOG_CLOSE, KMSG_LOG_OPEN,
 					 KMSG_STARTED}[_i],
 				 (struct bytes){body, sizeof body}, NULL, 0),
 		0);
-	int status = reap_logger();
+	int status = player_reap();
 	ck_assert(WIFEXITED(status));
 	ck_assert_int_eq(WEXITSTATUS(status), 70);
 }
@@ -781,7 +635,7 @@ main(void)
 	Suite *suite = suite_create("logger");
 	TCase *tc = tcase_create("logger");
 	tcase_set_timeout(tc, 300);
-	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_checked_fixture(tc, player_setup, player_teardown);
 	tcase_add_test(tc, test_nothing_lost_or_doubled_over_kills);
 	tcase_add_test(tc, test_output_comes_through_at_once);
 	tcase_add_test(tc, test_directory_of_the_configuration);
