@@ -1,2 +1,4 @@
-# tests
+# tests: one file per part, each level of the house style inside.
+include tests/keeper.mk
+include tests/logger.mk
 include tests/spec.mk
