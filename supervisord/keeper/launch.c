@@ -39,10 +39,11 @@ fail_start(struct instance *i, enum kproto_blame blame, int code,
 
 /* Answers a start that changes nothing here: no EMPTY follows. */
 static void
-refuse(struct keeper *k, const struct kproto_start *s, enum kproto_blame blame,
+answer(struct keeper *k, enum kproto_message type,
+	const struct kproto_start *s, enum kproto_blame blame,
 	const char *step, const char *text)
 {
-	session_send_failure(k, KMSG_START_FAILED,
+	session_send_failure(k, type,
 		&(struct kproto_failure){
 			.iid = s->iid,
 			.epoch = s->epoch,
@@ -50,6 +51,13 @@ refuse(struct keeper *k, const struct kproto_start *s, enum kproto_blame blame,
 			.step = step,
 			.text = text,
 		});
+}
+
+static void
+refuse(struct keeper *k, const struct kproto_start *s, enum kproto_blame blame,
+	const char *step, const char *text)
+{
+	answer(k, KMSG_START_FAILED, s, blame, step, text);
 }
 
 /* Whether the name may become a file's name in log_dir. */
@@ -73,7 +81,7 @@ is_startable(struct keeper *k, const struct kproto_start *s, int state_fd)
 		refuse(k, s, KBLAME_BUSY, "epoch",
 			"the last start is not over yet");
 	else if (i && s->epoch <= i->epoch)
-		refuse(k, s, KBLAME_BUSY, "epoch",
+		answer(k, KMSG_REFUSED, s, KBLAME_BUSY, "epoch",
 			"a start of this or a later epoch came before");
 	else if (!i && record_is_alive(k, s->iid, &err))
 		refuse(k, s, KBLAME_BUSY, "cgroup", err.text);

@@ -28,9 +28,8 @@ libkeeper_a_SOURCES = \
 	supervisord/keeper/spawn.c supervisord/keeper/spawn.h \
 	supervisord/keeper/stop.c supervisord/keeper/stop.h \
 	supervisord/keeper/workdir.c supervisord/keeper/workdir.h
-libkeeper_a_CPPFLAGS = $(AM_CPPFLAGS) $(INIH_CFLAGS) \
-	-DSKEP_LIBEXECDIR=\"$(skeplibexecdir)\"
+libkeeper_a_CPPFLAGS = $(AM_CPPFLAGS) -DSKEP_LIBEXECDIR=\"$(skeplibexecdir)\"
 
 sbin_PROGRAMS += skepd
 skepd_SOURCES = supervisord/keeper/main.c
-skepd_LDADD = libkeeper.a libsys.a libbase.a $(INIH_LIBS)
+skepd_LDADD = libkeeper.a $(CONF_LIBS)

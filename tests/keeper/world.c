@@ -52,8 +52,8 @@ write_conf(struct world *w, const char *policy)
 static void
 make_libexec(struct world *w)
 {
-	static const char *const names[] = {"skep-node", "skep-logger",
-		"skep-mover"};
+	static const char *const names[] = {
+		"skep-node", "skep-logger", "skep-mover"};
 	run("mkdir %s/libexec && chmod 755 %s/libexec", w->dir, w->dir);
 	run("cp %s %s/libexec/standin", STANDIN_PATH, w->dir);
 	for (int i = 0; i < 3; i++)
@@ -69,8 +69,7 @@ listen_for_standins(struct world *w)
 	snprintf(a.sun_path, sizeof a.sun_path, "%s/standins", w->dir);
 	setenv("SKEP_TEST_SOCKET", a.sun_path, 1);
 	w->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	ck_assert_int_eq(
-		bind(w->listener, (struct sockaddr *)&a, sizeof a), 0);
+	ck_assert_int_eq(bind(w->listener, (struct sockaddr *)&a, sizeof a), 0);
 	ck_assert_int_eq(listen(w->listener, 16), 0);
 	chmod(a.sun_path, 0777);
 }
@@ -141,8 +140,8 @@ on_logger_message(struct world *w, struct ipc_message *m)
 	struct reader r;
 	switch (m->type) {
 	case KMSG_PING:
-		ipc_send(w->logger, KMSG_PONG, (struct bytes){NULL, 0}, NULL,
-			0);
+		ipc_send(
+			w->logger, KMSG_PONG, (struct bytes){NULL, 0}, NULL, 0);
 		break;
 	case KMSG_LOG_OPEN:
 		ck_assert(kproto_get_log(body, &log));
@@ -218,11 +217,11 @@ world_expect(struct world *w, uint16_t type)
 	if (w->message.type == type)
 		return;
 	struct kproto_failure f = {.step = "", .text = ""};
-	kproto_get_failure((struct bytes){w->message.body, w->message.size},
-		&f);
+	kproto_get_failure(
+		(struct bytes){w->message.body, w->message.size}, &f);
 	ck_abort_msg("%s instead of %s (%s: %s)",
-		kproto_message_name(w->message.type),
-		kproto_message_name(type), f.step, f.text);
+		kproto_message_name(w->message.type), kproto_message_name(type),
+		f.step, f.text);
 }
 
 struct kproto_event
@@ -246,8 +245,8 @@ world_expect_failure(struct world *w, uint16_t type)
 }
 
 void
-world_greet(struct world *w, struct kproto_instance *instances,
-	unsigned *count, struct kproto_crash *crash)
+world_greet(struct world *w, struct kproto_instance *instances, unsigned *count,
+	struct kproto_crash *crash)
 {
 	world_expect(w, KMSG_WELCOME);
 	struct bytes body = {w->message.body, w->message.size};
@@ -337,13 +336,13 @@ world_read_log(struct world *w, uint64_t iid, const char *until)
 	mono end = mono_add(clock_mono(), WORLD_WAIT_MS);
 	text[0] = 0;
 	while (!strstr(text, until)) {
-		ck_assert_msg(!mono_reached(end, clock_mono()),
-			"no %s in: %s", until, text);
+		ck_assert_msg(!mono_reached(end, clock_mono()), "no %s in: %s",
+			until, text);
 		world_serve(w);
 		if (w->log_fds[iid] < 0)
 			continue;
-		ssize_t n = read(w->log_fds[iid], text + have,
-			sizeof text - 1 - have);
+		ssize_t n = read(
+			w->log_fds[iid], text + have, sizeof text - 1 - have);
 		have += n > 0 ? (size_t)n : 0;
 		text[have] = 0;
 	}
@@ -393,8 +392,8 @@ world_end(struct world *w)
 	mono end = mono_add(clock_mono(), WORLD_WAIT_MS);
 	kill(w->keeper, SIGTERM);
 	while (waitpid(w->keeper, &status, WNOHANG) == 0) {
-		ck_assert_msg(!mono_reached(end, clock_mono()),
-			"skepd does not end");
+		ck_assert_msg(
+			!mono_reached(end, clock_mono()), "skepd does not end");
 		serve(w, w->node >= 0);
 	}
 	ck_assert_int_eq(status, 0);

@@ -13,16 +13,16 @@
 
 /* The skepd and our ends. */
 struct world {
-	char dir[64];	       /* run, state, log, libexec, skep.conf */
+	char dir[64]; /* run, state, log, libexec, skep.conf */
 	pid_t keeper;
-	int listener;	       /* where stand-ins report */
-	int node, logger;      /* their sockets, -1 while they are away */
+	int listener;	  /* where stand-ins report */
+	int node, logger; /* their sockets, -1 while they are away */
 	pid_t node_pid, logger_pid;
 	struct kproto_welcome welcome;
 	struct ipc_message message; /* the last that was received */
-	int log_fds[16];       /* FIFOs from LOG_OPEN, by iid below 16 */
-	unsigned log_closed;   /* bit per iid from LOG_CLOSE */
-	bool is_logger_mute;   /* do not say LOG_READY */
+	int log_fds[16];	    /* FIFOs from LOG_OPEN, by iid below 16 */
+	unsigned log_closed;	    /* bit per iid from LOG_CLOSE */
+	bool is_logger_mute;	    /* do not say LOG_READY */
 };
 
 /* Whether we run as root, and the user that services have then. */
@@ -49,8 +49,8 @@ void world_send_start(struct world *w, struct kproto_start *s, uint64_t iid,
 	const char *const *argv, int state_fd);
 
 /* KILL, FORGET, COLLECT. */
-void world_send_event(struct world *w, uint16_t type, uint64_t iid,
-	uint64_t epoch);
+void world_send_event(
+	struct world *w, uint16_t type, uint64_t iid, uint64_t epoch);
 void world_send_signal(struct world *w, const struct kproto_signal *s);
 
 /* Answers PINGs and serves the logger until the node gets a message, which

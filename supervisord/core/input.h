@@ -1,0 +1,267 @@
+/* What the world tells the core: the whole vocabulary, one struct.
+ *
+ * Every input carries both clocks.  Payload pointers are borrowed for the
+ * duration of the step; the core copies what it keeps.  The order of a
+ * node's life is
+ *
+ *   LOAD*  FOUND*  BOOT  (anything else)*
+ *
+ * LOAD gives back one record of an earlier life from the store, FOUND one
+ * instance that the keeper still runs, BOOT says that both lists are
+ * complete.  Before BOOT the core only remembers; it sends nothing.
+ *
+ * A recorded sequence of inputs, given to a core with the same configuration
+ * and limits, yields the same effects bit for bit.
+ */
+#ifndef SKEP_CORE_INPUT_H
+#define SKEP_CORE_INPUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cursor.h"
+#include "base/limits.h"
+#include "base/mono.h"
+#include "spec/policy.h"
+
+/* kind, name in traces */
+#define INPUT_KINDS(X)                                                         \
+	X(INPUT_LOAD, "load")                                                  \
+	X(INPUT_FOUND, "found")                                                \
+	X(INPUT_BOOT, "boot")                                                  \
+	X(INPUT_TICK, "tick")                                                  \
+	X(INPUT_LINK_UP, "link-up")                                            \
+	X(INPUT_LINK_DOWN, "link-down")                                        \
+	X(INPUT_RECV, "recv")                                                  \
+	X(INPUT_STARTED, "started")                                            \
+	X(INPUT_START_FAILED, "start-failed")                                  \
+	X(INPUT_EXITED, "exited")                                              \
+	X(INPUT_EMPTY, "empty")                                                \
+	X(INPUT_ANSWERED, "answered")                                          \
+	X(INPUT_STORED, "stored")                                              \
+	X(INPUT_DUMPED, "dumped")                                              \
+	X(INPUT_FETCHED, "fetched")                                            \
+	X(INPUT_SPEC_SET, "spec-set")                                          \
+	X(INPUT_SPEC_DEL, "spec-del")                                          \
+	X(INPUT_REQUEST, "request")
+
+enum input_kind {
+#define X(kind, name) kind,
+	INPUT_KINDS(X)
+#undef X
+	INPUT_KIND_COUNT,
+};
+
+/* The tables of the store.  Keys and values are the core's own bytes. */
+enum core_table {
+	TABLE_META = 1, /* counters that outlive a restart */
+	TABLE_MEMBER,	/* one per known host, key = node name */
+	TABLE_SPEC,	/* replicated desired state, key = kind + name */
+	TABLE_OWNER,	/* instances this host owned, key = instance name */
+	TABLE_HANDOFF,	/* durable steps of moves, key = instance name */
+	TABLE_COUNT,
+};
+
+/* LOAD: one stored record. */
+struct input_load {
+	enum core_table table;
+	struct bytes key;
+	struct bytes value;
+};
+
+/* FOUND: an instance that the keeper runs or ran and has not forgotten. */
+struct input_found {
+	const char *name;	 /* full instance name */
+	uint64_t epoch;		 /* of its start */
+	uint64_t run_digest;	 /* of the spec it was started with */
+	uint32_t pid;		 /* leader; 0 when it has exited */
+	int32_t status;		 /* wait status of the leader if pid is 0 */
+	bool is_empty;		 /* nothing of it is left */
+	int64_t started_wall_ms; /* when it was started */
+};
+
+/* LINK_UP: a control connection stands, encrypted and with a proven key. */
+struct input_link_up {
+	uint32_t link;	     /* the shell's handle, never reused in a run */
+	uint32_t dial;	     /* as in LINK_OPEN; 0 = the other side dialled */
+	const char *address; /* the other end, for people */
+};
+
+enum link_down_reason {
+	LINK_REFUSED = 1, /* nobody listens there, but the host is up */
+	LINK_RESET,	  /* RST or EOF: the process there is gone */
+	LINK_TIMEOUT,	  /* no answer; the host or the path is gone */
+	LINK_UNREACHABLE, /* no route, name not found */
+	LINK_AUTH,	  /* wrong key or no TLS */
+	LINK_PROTOCOL,	  /* bytes that make no sense */
+	LINK_CLOSED,	  /* we closed it */
+};
+
+/* LINK_DOWN: a link ended, or a dial failed (then 'link' is 0). */
+struct input_link_down {
+	uint32_t link;
+	uint32_t dial; /* 0 for accepted links */
+	enum link_down_reason reason;
+};
+
+/* RECV: one message on a control link. */
+struct input_recv {
+	uint32_t link;
+	uint16_t type; /* enum wire_type; unknown ones are counted */
+	struct bytes body;
+};
+
+/* STARTED, EXITED, EMPTY, ANSWERED: one start of one instance. */
+struct input_proc {
+	const char *name; /* full instance name */
+	uint64_t epoch;
+	uint32_t pid;	/* STARTED */
+	int32_t status; /* EXITED: wait status */
+	uint8_t answer; /* ANSWERED: enum handoff_answer */
+};
+
+/* What a service said to its handoff signal. */
+enum handoff_answer {
+	ANSWER_RESUME = 1,  /* its state stands at $SKEP_STATE_OUT */
+	ANSWER_RESTART,	    /* nothing to carry */
+	ANSWER_IGNORE,	    /* leave me here */
+	ANSWER_UNSUPPORTED, /* the signal would have killed it: not sent */
+};
+
+/* Where the fault of a failed start lies. */
+enum start_blame {
+	BLAME_SERVICE = 1, /* restart policy, with back-off */
+	BLAME_HOST,	   /* this host cannot: the next rank at once */
+	BLAME_BUSY,	   /* the last epoch is not empty yet: try again */
+};
+
+/* START_FAILED */
+struct input_start_failed {
+	const char *name;
+	uint64_t epoch;
+	enum start_blame blame;
+	const char *text; /* for people: step, errno, remedy */
+};
+
+/* STORED: every STORE up to and including 'seq' is durable. */
+struct input_stored {
+	uint64_t seq;
+};
+
+/* DUMPED: the state of a stopped instance was sealed on this host's disk, or
+ * could not be. */
+struct input_dumped {
+	const char *name;
+	uint64_t epoch;
+	bool is_ok;
+	bool is_absent; /* there was no state file; 'is_ok' is false */
+	uint8_t root[DIGEST_SIZE];
+	uint64_t size; /* bytes */
+	const char *text;
+};
+
+/* FETCHED: a state arrived, or what became of the attempt. */
+struct input_fetched {
+	const char *name;
+	uint8_t root[DIGEST_SIZE];
+	bool is_ok;	/* whole, verified, durable */
+	bool is_final;	/* false: progress only */
+	uint64_t bytes; /* received so far */
+	const char *text;
+};
+
+/* Who asks; stored with every event. */
+struct actor {
+	uint32_t uid;
+	uint32_t pid;
+	const char *host; /* NULL: this host */
+};
+
+/* Where a desired state comes from. */
+struct spec_source {
+	const char *file;     /* services.d file, or "" for 'apply' */
+	uint64_t last_digest; /* of this service as that file last gave it on
+				 this host; 0: never */
+	bool is_initial;      /* true: write only if the cluster has no such
+				 service, or still has 'last_digest' */
+};
+
+/* SPEC_SET: one service's desired state. */
+struct input_spec_set {
+	uint64_t request;  /* 0: nobody waits */
+	const char *name;  /* service */
+	uint64_t digest;   /* of the whole body */
+	uint64_t run_digest; /* of what needs a restart */
+	const struct spec_policy *policy;
+	struct bytes body; /* canonical text, opaque here */
+	struct spec_source source;
+	struct actor actor;
+};
+
+/* SPEC_DEL */
+struct input_spec_del {
+	uint64_t request;
+	const char *name;
+	struct actor actor;
+};
+
+/* op, name in traces */
+#define REQUEST_OPS(X)                                                         \
+	X(REQUEST_START, "start")	/* name: service or instance */       \
+	X(REQUEST_STOP, "stop")		/* name */                            \
+	X(REQUEST_RESTART, "restart")	/* name */                            \
+	X(REQUEST_SIGNAL, "signal")	/* name, number = signal */           \
+	X(REQUEST_MOVE, "move")		/* name, arg = node */                \
+	X(REQUEST_CORDON, "cordon")	/* name = node, arg = reason */       \
+	X(REQUEST_UNCORDON, "uncordon") /* name = node */                     \
+	X(REQUEST_DRAIN, "drain")	/* name = node, number = deadline in  \
+					   ms (0: none), arg = reason */      \
+	X(REQUEST_UNDRAIN, "undrain")	/* name = node */                     \
+	X(REQUEST_JOIN, "join")		/* name = address */                  \
+	X(REQUEST_LEAVE, "leave")	/* name = node, "" = this one */      \
+	X(REQUEST_FORGET, "forget")	/* name = node */                     \
+	X(REQUEST_CONFIRM_DOWN, "confirm-down") /* name = node */             \
+	X(REQUEST_CLUSTER_SET, "cluster-set") /* name = key, arg = value */
+
+enum request_op {
+#define X(op, name) op,
+	REQUEST_OPS(X)
+#undef X
+	REQUEST_OP_COUNT,
+};
+
+/* REQUEST: answered by exactly one REPLY, at once or later. */
+struct input_request {
+	uint64_t id; /* the shell's, unique in this run */
+	enum request_op op;
+	const char *name;
+	const char *arg;  /* "" when the op has none */
+	int64_t number;	  /* 0 when the op has none */
+	bool is_forced;	  /* --force */
+	struct actor actor;
+};
+
+/* One thing that happened. */
+struct input {
+	enum input_kind kind;
+	mono now;
+	int64_t wall_ms; /* opaque to decisions, but for hybrid clocks */
+	union {
+		struct input_load load;
+		struct input_found found;
+		struct input_link_up link_up;
+		struct input_link_down link_down;
+		struct input_recv recv;
+		struct input_proc proc;
+		struct input_start_failed start_failed;
+		struct input_stored stored;
+		struct input_dumped dumped;
+		struct input_fetched fetched;
+		struct input_spec_set spec_set;
+		struct input_spec_del spec_del;
+		struct input_request request;
+	};
+};
+
+#endif

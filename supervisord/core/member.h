@@ -1,0 +1,220 @@
+/* Who is in the cluster and who is alive: the 'mesh' provider.
+ *
+ * Every pair of hosts holds one control connection (the lower name dials; a
+ * second one is resolved by name).  Any frame is a sign of life.  States:
+ *
+ *   UNKNOWN  on the stored list, not heard of since our start
+ *   ALIVE    linked, or vouched for by somebody who is
+ *   SUSPECT  silent for longer than the failure timeout, or its link broke
+ *   DEAD     confirmed by others (or nobody else could be asked)
+ *   LEFT     said good-bye, or was forgotten by an operator
+ *
+ * Detection follows SWIM (Das et al. 2002) with Lifeguard's local health
+ * (arXiv 1707.00788), over streams instead of datagrams, and with one
+ * question in place of indirect probes: "when did you last hear X?".
+ *
+ * A node that lost more than half of its last stable view at once is lonely:
+ * it holds for 'minority_hold' and then does what 'on_minority' says.  A node
+ * whose stored list names others does not act until it is linked to more
+ * than half of them or 'settle_timeout' has passed ("forming").
+ *
+ * Deaths are batched: 'member_topology' changes 300 ms after the last one.
+ */
+#ifndef SKEP_CORE_MEMBER_H
+#define SKEP_CORE_MEMBER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/cursor.h"
+#include "base/limits.h"
+#include "base/list.h"
+#include "base/mono.h"
+#include "core/core.h"
+
+/* state, name in the API */
+#define MEMBER_STATES(X)                                                       \
+	X(MEMBER_UNKNOWN, "unknown")                                           \
+	X(MEMBER_ALIVE, "alive")                                               \
+	X(MEMBER_SUSPECT, "suspect")                                           \
+	X(MEMBER_DEAD, "dead")                                                 \
+	X(MEMBER_LEFT, "left")
+
+enum member_state {
+#define X(state, name) state,
+	MEMBER_STATES(X)
+#undef X
+	MEMBER_STATE_COUNT,
+};
+
+/* What an operator wants of a host (desired state, replicated). */
+enum node_intent {
+	INTENT_ACTIVE,	 /* takes instances */
+	INTENT_CORDONED, /* keeps what it has, takes nothing new */
+	INTENT_DRAINING, /* gives everything away */
+};
+
+/* A member by number: an index that stays while the process runs.  0 is this
+ * host itself. */
+typedef uint32_t member_id;
+#define MEMBER_SELF ((member_id)0)
+#define MEMBER_NONE ((member_id)UINT32_MAX)
+
+/* One host of the cluster, as others in the core may read it. */
+struct member {
+	char name[NODE_NAME_MAX + 1];	/* identity */
+	char address[ADDRESS_MAX + 1];	/* where to dial */
+	uint64_t node_id;
+	uint64_t incarnation;		/* of its running (or last) node */
+	uint64_t boot;
+	uint64_t nonce;
+	enum member_state state;
+	mono since;			/* when 'state' began */
+	uint32_t link;			/* control link; 0: none */
+	uint32_t dial;			/* dial under way; 0: none */
+	mono last_rx;			/* last frame from it, any kind */
+	/* From its last heartbeat: */
+	uint64_t hb_view_digest;
+	uint64_t hb_log_position;
+	uint64_t hb_log_checksum;
+	uint64_t hb_log_gc;
+	uint64_t hb_spec_root;
+	uint64_t hb_settings_digest;
+	uint32_t hb_health;
+	bool hb_is_ready;
+	bool hb_is_lonely;
+	bool has_heartbeat;		/* one came since the link stands */
+	bool is_confirmed_down;		/* by an operator */
+	/* The rest is member.c's own. */
+	mono redial_at;
+	int64_t redial_delay_ms;
+	mono confirm_at;		/* deadline of the LASTHEARD round */
+	uint32_t confirm_asked;
+	uint32_t confirm_unheard;
+	uint32_t generation;		/* of the timers above */
+	enum link_down_reason down_reason; /* of the last link or dial */
+	bool is_keeper_gone;		/* host up, its skepd refused */
+	mono hello_sent_at;
+	int64_t srtt_ms8;		/* smoothed round trip, times 8 */
+	int64_t rttvar_ms4;		/* its variation, times 4 */
+	uint32_t version;		/* protocol version spoken */
+};
+
+/* Why this host does not act for others at present. */
+enum member_hold {
+	HOLD_NONE,	/* it acts */
+	HOLD_FORMING,	/* waits for the stored list */
+	HOLD_LONELY,	/* lost more than half at once; holds */
+	HOLD_KEEP,	/* lonely, on_minority = keep: own services only */
+	HOLD_FREEZE,	/* lonely, on_minority = freeze: changes nothing */
+	HOLD_STOP,	/* lonely, on_minority = stop: stops its services */
+	HOLD_LEAVING,	/* leaves the cluster */
+};
+
+/* A pending link that has not said Hello yet, accepted or dialled. */
+struct member_pending {
+	uint32_t link;	   /* 0: slot unused */
+	uint32_t dial;	   /* as in LINK_OPEN */
+	mono deadline;	   /* when Hello must have come */
+	char address[ADDRESS_MAX + 1]; /* dialled address, or the peer's */
+};
+
+/* An address from skep.conf or 'node join' that is not a member yet. */
+struct member_seed {
+	char address[ADDRESS_MAX + 1];
+	uint32_t dial;	   /* dial under way */
+	mono redial_at;
+	int64_t redial_delay_ms;
+	member_id member;  /* who answered there, or MEMBER_NONE */
+};
+
+#define PENDING_MAX 64
+
+/* The table; only member.c writes to it. */
+struct member_table {
+	struct member *items;	/* [0] is this host */
+	uint32_t count;
+	uint32_t max;
+	struct member_pending pending[PENDING_MAX];
+	struct member_seed seeds[JOIN_MAX];
+	uint32_t seed_count;
+	uint32_t next_dial;	/* last dial number given out */
+	uint64_t view_digest;	/* of (name, incarnation) of all ALIVE */
+	uint64_t topology;	/* rises with every settled change */
+	bool is_topology_dirty;
+	mono topology_at;	/* when the debounce ends */
+	mono topology_cap;	/* at the latest */
+	uint32_t stable_count;	/* size of the last stable view */
+	enum member_hold hold;
+	mono hold_since;
+	mono hold_until;	/* MONO_NEVER where there is no end */
+	const char *hold_reason; /* borrowed from hold_text */
+	char hold_text[NOTE_TEXT_MAX];
+	mono next_heartbeat;
+	uint32_t health;	/* local health, 0 to 8 */
+	mono last_step;		/* to notice our own lag */
+	bool is_leaving;
+	uint64_t refused_hellos; /* wrong cluster, taken name, version */
+};
+
+struct core;
+
+/* Takes its memory; this host becomes member 0, ALIVE. */
+void member_init(struct core *c);
+size_t member_need(const struct core_limits *limits);
+
+/* Gives back one TABLE_MEMBER record. */
+void member_on_load(struct core *c, struct bytes key, struct bytes value);
+/* The lists are complete: begin to dial; decide about forming. */
+void member_on_boot(struct core *c);
+/* Links and messages; member.c sees every link input first.  'member_on_recv'
+ * handles Hello, Refuse, Heartbeat, LastHeard*, MemberNews and returns
+ * MEMBER_NONE for them; for any other type it notes the sign of life and
+ * returns the sender, for the caller to pass the message on. */
+void member_on_link_up(struct core *c, const struct input_link_up *in);
+void member_on_link_down(struct core *c, const struct input_link_down *in);
+member_id member_on_recv(struct core *c, const struct input_recv *in);
+/* Timers: heartbeats, suspicion, redial, holds, debounce. */
+void member_on_tick(struct core *c);
+mono member_deadline(const struct core *c);
+
+/* Operators' words; each ends in exactly one REPLY. */
+void member_on_join(struct core *c, const struct input_request *r);
+void member_on_leave(struct core *c, const struct input_request *r);
+void member_on_forget(struct core *c, const struct input_request *r);
+void member_on_confirm_down(struct core *c, const struct input_request *r);
+
+/* Finds a member by name; MEMBER_NONE if there is none. */
+member_id member_find(const struct core *c, const char *name);
+/* Borrows a member; 'id' must be valid. */
+const struct member *member_get(const struct core *c, member_id id);
+/* Whether 'id' counts as alive for ownership: ALIVE or SUSPECT.  (A suspect's
+ * services are not taken over before it is DEAD.) */
+bool member_is_present(const struct core *c, member_id id);
+/* Whether 'id' may be given something new: ALIVE, linked, ready. */
+bool member_is_usable(const struct core *c, member_id id);
+/* Whether this host may start what it does not run now, and why not. */
+enum member_hold member_hold_now(const struct core *c);
+/* Whether every ALIVE member's last heartbeat carries our own view digest,
+ * so that all compute duty from the same list. */
+bool member_is_view_agreed(const struct core *c);
+
+/* Sends one message to a member's control link; dropped when there is none
+ * (repair is the caller's protocol).  'after' as in struct effect. */
+void member_send(struct core *c, member_id to, uint16_t type,
+	struct bytes body, uint64_t after);
+/* Sends to every linked member. */
+void member_broadcast(struct core *c, uint16_t type, struct bytes body,
+	uint64_t after);
+
+const char *member_state_name(enum member_state state);
+/* "forming", "lonely", ...; "" for HOLD_NONE. */
+const char *member_hold_name(enum member_hold hold);
+
+/* One record of TABLE_META; keys of other modules are ignored. */
+void member_on_load_meta(struct core *c, struct bytes key, struct bytes value);
+
+/* Audits the module; panics where it is inconsistent. */
+void member_check(const struct core *c);
+
+#endif

@@ -1,0 +1,95 @@
+/* Where an instance belongs: ranks of hosts, the same on every host.
+ *
+ * Weighted rendezvous hashing (Thaler and Ravishankar 1998; logarithmic
+ * weights after Schindelhauer and Schomaker 2005) in integers: the score of a
+ * host is -log2(h) / weight in fixed point from a table that is a constant of
+ * the source, the smallest wins, ties go to the smaller node name.  Golden
+ * vectors in tests/place pin every bit.
+ *
+ * A strategy is a pure function from a read-only view to ranks (plugin.h);
+ * the built-in ones are 'hrw' and, through the same door, whatever the shell
+ * registered before BOOT.
+ *
+ * Eligible is a host that is usable, not cordoned or draining, of a weight
+ * above 0, passes allow/deny, has not refused this very spec, knows the
+ * spec's strategy and features, and is the pin if there is one.
+ */
+#ifndef SKEP_CORE_PLACE_H
+#define SKEP_CORE_PLACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/core.h"
+#include "core/member.h"
+#include "core/specs.h"
+#include "skep/plugin.h"
+
+#define STRATEGIES_MAX 16
+
+/* A registered strategy. */
+struct place_strategy {
+	const struct skep_place_ops *ops; /* borrowed for ever */
+	char name[32];
+	uint64_t digest; /* of name and version: must match across hosts */
+};
+
+struct place {
+	struct place_strategy strategies[STRATEGIES_MAX];
+	uint32_t strategy_count;
+	/* Scratch for one ranking, members_max each: */
+	struct skep_place_node *view;	/* eligible hosts, by name */
+	member_id *ids;			/* who they are */
+	uint32_t *order;		/* what the strategy says */
+	uint64_t *scratch;		/* the strategy's own */
+};
+
+/* Why a host is not eligible, for 'why'. */
+enum place_verdict {
+	PLACE_ELIGIBLE,
+	PLACE_NOT_ALIVE,
+	PLACE_CORDONED,
+	PLACE_DRAINING,
+	PLACE_WEIGHT_ZERO,
+	PLACE_NOT_ALLOWED, /* allow/deny */
+	PLACE_REFUSED,	   /* the host refused this spec; its row says why */
+	PLACE_NOT_PINNED,
+	PLACE_NO_STRATEGY,
+	PLACE_NO_FEATURE,
+	PLACE_FULL,	   /* max_per_host */
+	PLACE_VERDICT_COUNT,
+};
+
+struct core;
+
+void place_init(struct core *c);
+size_t place_need(const struct core_limits *limits);
+
+/* Registers a strategy (before BOOT). 'ops' is borrowed for ever. */
+bool place_register(struct core *c, const struct skep_place_ops *ops);
+
+/* The built-in strategy. */
+extern const struct skep_place_ops place_hrw;
+/* Sum over the strategies of this host, for the comparison with others. */
+uint64_t place_strategies_digest(const struct core *c);
+
+/* Ranks the eligible hosts for an instance, best first, into 'out'; returns
+ * how many.  'service' is the decoded entry. */
+uint32_t place_rank(struct core *c, const char *instance,
+	const struct service_value *service, member_id *out, uint32_t max);
+
+/* Whether and why not 'id' is eligible. */
+enum place_verdict place_verdict(struct core *c, const char *instance,
+	const struct service_value *service, member_id id);
+/* The sentence for people: "is cordoned". */
+const char *place_verdict_text(enum place_verdict verdict);
+
+/* Score of one host under hrw, exposed for 'why' and the golden vectors. */
+uint64_t place_hrw_score(uint64_t name_hash, uint64_t node_hash,
+	uint32_t weight);
+
+/* Whether a host name passes the allow and deny patterns in force. */
+bool place_is_allowed(const char *allow, const char *deny, const char *node);
+
+#endif

@@ -1,0 +1,172 @@
+/* The replicated registry: what runs where, one log per host.
+ *
+ * Only the host a row belongs to (its origin) writes it; each write takes the
+ * next number of that host's log.  Every host holds every log, as the rows
+ * that still matter in order of their numbers: "everything after s" is a walk
+ * of the list's tail.  Replicas apply batches (from, to] without gaps; a gap
+ * is pulled.  Deletes are tombstones that the origin alone collects, once all
+ * present members confirmed them or after ten minutes; a replica that is
+ * below the collected mark is reset, so nothing comes back from the dead and
+ * no clock is trusted.  An additive checksum per origin audits for ever.
+ *
+ * This is the scuttlebutt reconciliation of van Renesse et al. (2008) with
+ * chitchat's rule for collected versions, over streams, and with one writer
+ * per log deciding the collection alone.
+ *
+ * A new incarnation of a host starts a new log; replicas show the old one
+ * until the new one is marked ready.
+ */
+#ifndef SKEP_CORE_REGISTRY_H
+#define SKEP_CORE_REGISTRY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/cursor.h"
+#include "base/limits.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "base/mono.h"
+#include "core/core.h"
+#include "core/member.h"
+
+enum row_kind {
+	ROW_INSTANCE = 1, /* a service instance; name = instance name */
+	ROW_NODE,	  /* facts of a host; name = node name, meta = facts */
+};
+
+/* state, name in the API, whether the instance occupies its host */
+#define ROW_STATES(X)                                                          \
+	X(ROW_NONE, "none", false)                                             \
+	X(ROW_STARTING, "starting", true)                                      \
+	X(ROW_READY, "ready", true)                                            \
+	X(ROW_STOPPING, "stopping", true)                                      \
+	X(ROW_BACKOFF, "backoff", true)                                        \
+	X(ROW_HANDOFF, "handoff", true)                                        \
+	X(ROW_EXITED, "exited", true)	/* ended by itself, stays so */        \
+	X(ROW_FAILED, "failed", true)	/* attempts used up */                 \
+	X(ROW_STOPPED, "stopped", false) /* owned before a boot, or stopped */ \
+	X(ROW_REFUSED, "refused", false) /* this host cannot run that spec */
+
+enum row_state {
+#define X(state, name, is_held) state,
+	ROW_STATES(X)
+#undef X
+	ROW_STATE_COUNT,
+};
+
+#define ROW_META_MAX 512
+
+/* What a row says; everything but name and meta is fixed. */
+struct row_value {
+	enum row_kind kind;
+	enum row_state state;
+	uint64_t epoch;		/* of the running or last start */
+	uint32_t pid;		/* leader */
+	uint64_t run_digest;	/* of the spec it runs */
+	uint32_t restarts;	/* since it came to this host */
+	int32_t status;		/* last wait status */
+	int64_t since_wall_ms;	/* when 'state' began */
+	struct bytes meta;	/* at most ROW_META_MAX bytes */
+};
+
+/* A stored row, as others may read it. */
+struct row {
+	struct map_link by_name;  /* in registry.by_name, hash of name+kind */
+	struct list in_log;	  /* in its origin's log, by seq */
+	member_id origin;
+	uint64_t seq;
+	bool is_deleted;	  /* a tombstone */
+	char name[INSTANCE_NAME_MAX + 1];
+	struct row_value value;	  /* meta points into 'meta' */
+	unsigned char *meta;	  /* registry.c's own block, or NULL */
+};
+
+/* One host's log as held here. */
+struct origin {
+	uint64_t incarnation;	/* of the log */
+	uint64_t position;	/* last seq applied */
+	uint64_t gc;		/* tombstones up to here are gone */
+	uint64_t checksum;	/* sum of row hashes */
+	struct list log;	/* rows by seq */
+	uint32_t row_count;	/* live rows */
+	uint32_t tombstones;
+	bool is_ready;		/* complete since that incarnation began */
+	bool is_shown;		/* its rows count; false while a newer, not yet
+				   ready incarnation is being received */
+	/* The rest is registry.c's own; a second log may be in the making. */
+	struct origin *next;	/* the incarnation being received, or NULL */
+	uint64_t acked;		/* of OUR log, by this member */
+	mono pull_at;		/* do not pull again before */
+};
+
+struct registry {
+	struct map by_name;
+	struct row *rows;	/* rows_max of them */
+	struct list free_rows;
+	struct origin *origins;	/* members_max of them, index = member_id */
+	struct origin *spares;	/* members_max: incarnations being received */
+	uint32_t row_count;	/* rows in use */
+	mono next_audit;	/* anti-entropy with one random peer */
+	mono push_at;		/* coalescing of our own changes; NEVER: none */
+	uint64_t pushed;	/* position up to which we pushed */
+	uint64_t resets;	/* counted, for status */
+	uint64_t mismatches;	/* checksum audits that failed */
+	unsigned char *metas;	/* ROW_META blocks */
+	struct list free_metas;
+};
+
+struct core;
+
+void registry_init(struct core *c);
+size_t registry_need(const struct core_limits *limits);
+
+/* Our own rows. 'value.meta' is copied.  Returns false when the table is
+ * full.  Setting a row to what it already says does nothing. */
+bool registry_put(struct core *c, const char *name,
+	const struct row_value *value, uint64_t after);
+/* Turns our own row into a tombstone; nothing if there is none. */
+void registry_delete(struct core *c, enum row_kind kind, const char *name);
+/* Our log is complete since this start: others may show it. */
+void registry_set_ready(struct core *c);
+
+/* The live (not deleted, shown) rows with this name: first, next; NULL ends. */
+const struct row *registry_first(const struct core *c, enum row_kind kind,
+	const char *name);
+const struct row *registry_next(const struct core *c, const struct row *row);
+/* The live row of this name that this origin wrote, or NULL. */
+const struct row *registry_find(const struct core *c, enum row_kind kind,
+	const char *name, member_id origin);
+/* Walks the live shown rows of one origin in seq order: NULL starts. */
+const struct row *registry_walk(const struct core *c, member_id origin,
+	const struct row *after);
+/* The largest epoch that any row, tombstones included, ever carried here for
+ * this instance name; 0 if none. */
+uint64_t registry_epoch_max(const struct core *c, const char *name);
+/* Whether 'state' occupies its host, see ROW_STATES. */
+bool row_state_is_held(enum row_state state);
+const char *row_state_name(enum row_state state);
+
+/* Whether we hold 'id's log up to the position it last announced. */
+bool registry_is_complete(const struct core *c, member_id id);
+/* Position and checksum of our own log, for heartbeats. */
+uint64_t registry_position(const struct core *c);
+uint64_t registry_checksum(const struct core *c);
+uint64_t registry_gc(const struct core *c);
+
+/* A member's link came up: exchange positions. */
+void registry_on_linked(struct core *c, member_id id);
+/* A heartbeat came: compare positions and checksums, pull what is missing. */
+void registry_on_heartbeat(struct core *c, member_id id);
+/* Batch, Pull, Ack from a member. */
+void registry_on_recv(struct core *c, member_id from, uint16_t type,
+	struct bytes body);
+/* An operator forgot this member: its rows go. */
+void registry_on_forget(struct core *c, member_id id);
+void registry_on_tick(struct core *c);
+mono registry_deadline(const struct core *c);
+
+/* Audits the module; panics where it is inconsistent. */
+void registry_check(const struct core *c);
+
+#endif

@@ -1,0 +1,60 @@
+/* The cluster settings, decoded: replicated entries of kind ENTRY_SETTING
+ * over built-in defaults.  Everything that placement or detection depends on
+ * is in here and not in skep.conf, so that all hosts decide alike; the digest
+ * rides in the heartbeat.
+ */
+#ifndef SKEP_CORE_SETTINGS_H
+#define SKEP_CORE_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/core.h"
+#include "core/specs.h"
+
+enum on_minority {
+	MINORITY_TAKEOVER, /* availability first */
+	MINORITY_KEEP,	   /* its own services only */
+	MINORITY_FREEZE,   /* changes nothing */
+	MINORITY_STOP,	   /* stops its services */
+};
+
+enum rebalance { REBALANCE_OFF, REBALANCE_MANUAL, REBALANCE_AUTO };
+
+#define PATTERNS_SIZE 1024
+
+struct settings {
+	uint32_t expect;	/* hosts that make a whole cluster; 0: unknown */
+	int64_t settle_timeout_ms;
+	int64_t failure_timeout_ms;
+	int64_t restart_grace_ms;
+	int64_t minority_hold_ms;
+	enum on_minority on_minority;
+	enum rebalance rebalance;
+	uint32_t rebalance_max;
+	char allow[PATTERNS_SIZE]; /* host patterns, comma separated */
+	char deny[PATTERNS_SIZE];
+	uint64_t digest;	   /* of all of the above */
+};
+
+struct core;
+
+/* Sets the built-in defaults. */
+void settings_init(struct core *c);
+/* Rereads all entries; called when one changed. */
+void settings_refresh(struct core *c);
+/* Writes the seeds of core_config as entries; a founder's first act. */
+void settings_seed(struct core *c);
+/* 'cluster set KEY VALUE': validates, writes, replies. */
+void settings_on_request(struct core *c, const struct input_request *r);
+
+/* Checks a value without writing; NULL, or the sentence that says what is
+ * wrong (static text). Shared with skep.conf's [defaults] and the API. */
+const char *settings_check(const char *key, const char *value);
+/* Enumerates the keys: NULL after the last. */
+const char *settings_key(unsigned index);
+/* The value in force as text; 'buffer' holds it. */
+const char *settings_text(const struct core *c, const char *key, char *buffer,
+	size_t size);
+
+#endif

@@ -1,0 +1,163 @@
+/* The desired state: what operators want, writable on every host.
+ *
+ * A map from (kind, name) to a value, last writer wins by hybrid logical
+ * clock (Kulkarni et al. 2014: 48 bits of wall milliseconds, 16 bits of
+ * counter) and then by the writer's name.  A write is stored, then flooded;
+ * what a host missed is found through a tree of sums: radix 16 over the hash
+ * of the key, four levels, each node the sum of its entries' hashes, so that
+ * an update costs five additions and two hosts that differ in d entries
+ * exchange O(d).
+ *
+ * Tombstones are dropped when all members hold them and they are a day old;
+ * 'horizon' is the largest stamp ever dropped.  A host that returns after
+ * longer than that loses its entries below the horizon which the cluster
+ * lacks: they were deleted elsewhere.
+ */
+#ifndef SKEP_CORE_SPECS_H
+#define SKEP_CORE_SPECS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/cursor.h"
+#include "base/limits.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "base/mono.h"
+#include "core/core.h"
+#include "core/member.h"
+
+enum entry_kind {
+	ENTRY_SERVICE = 1, /* name = service; ServiceValue */
+	ENTRY_OVERRIDE,	   /* name = service or instance; OverrideValue */
+	ENTRY_NODE,	   /* name = node; NodeValue */
+	ENTRY_SETTING,	   /* name = key; SettingValue */
+	ENTRY_KIND_COUNT,
+};
+
+/* One entry as others may read it. */
+struct entry {
+	struct map_link by_key;	/* in specs.by_key */
+	struct list in_order;	/* in specs.order, by (kind, name) of arrival */
+	struct list in_leaf;	/* in its leaf of the tree */
+	enum entry_kind kind;
+	char name[INSTANCE_NAME_MAX + 1];
+	uint64_t stamp;		/* hybrid logical clock */
+	char writer[NODE_NAME_MAX + 1];
+	bool is_deleted;
+	struct bytes value;	/* encoded, in the pool; empty if deleted */
+	uint64_t sum;		/* what the tree holds for it */
+	uint64_t store_seq;	/* STORE that makes it durable here */
+	uint32_t slot;		/* index in specs.entries, stable */
+};
+
+#define TREE_LEAVES 65536
+#define TREE_NODES  (1 + 16 + 256 + 4096 + TREE_LEAVES)
+
+struct pool; /* base/pool.h: buddy allocator for the values */
+
+struct specs {
+	struct map by_key;
+	struct entry *entries;
+	struct list free_entries;
+	struct list order[ENTRY_KIND_COUNT]; /* live and deleted, by kind */
+	struct pool *values;
+	uint64_t *tree;		/* TREE_NODES sums, level by level */
+	struct list *leaves;	/* TREE_LEAVES heads */
+	uint64_t clock;		/* last stamp given or seen */
+	uint64_t clock_bound;	/* stored upper bound of 'clock' */
+	uint64_t horizon;
+	uint32_t count;
+	mono next_repair;
+	uint64_t parked;	/* writes from the future that were refused */
+};
+
+struct core;
+
+void specs_init(struct core *c);
+size_t specs_need(const struct core_limits *limits);
+
+void specs_on_load(struct core *c, struct bytes key, struct bytes value);
+void specs_on_boot(struct core *c);
+
+/* Writes an entry here and now, with a new stamp: stores, floods, marks.
+ * 'value' is copied.  '*after_out' becomes the STORE's number. */
+enum reply_code specs_set(struct core *c, enum entry_kind kind,
+	const char *name, struct bytes value, uint64_t *after_out);
+/* Writes a tombstone; REPLY_NOT_FOUND when there is nothing to delete. */
+enum reply_code specs_delete(struct core *c, enum entry_kind kind,
+	const char *name, uint64_t *after_out);
+
+/* Borrows a live entry, or NULL. */
+const struct entry *specs_find(const struct core *c, enum entry_kind kind,
+	const char *name);
+/* Walks the live entries of a kind; NULL starts and ends. */
+const struct entry *specs_walk(const struct core *c, enum entry_kind kind,
+	const struct entry *after);
+/* Borrows an entry by its slot (it may be deleted), or NULL if unused. */
+const struct entry *specs_by_slot(const struct core *c, uint32_t slot);
+
+/* Root of the tree, for heartbeats and 'debug dump'. */
+uint64_t specs_root(const struct core *c);
+
+void specs_on_linked(struct core *c, member_id id);
+void specs_on_heartbeat(struct core *c, member_id id);
+/* Entries, TreeNode, EntriesWanted. */
+void specs_on_recv(struct core *c, member_id from, uint16_t type,
+	struct bytes body);
+void specs_on_tick(struct core *c);
+mono specs_deadline(const struct core *c);
+
+/* --- Values, decoded --- */
+
+/* A ServiceValue; texts are borrowed from the entry's bytes or from the
+ * scratch that was given. */
+struct service_value {
+	uint64_t digest;
+	uint64_t run_digest;
+	struct spec_policy policy;
+	struct bytes body;	      /* borrowed from the encoded value */
+	char source_file[256];
+	char source_node[NODE_NAME_MAX + 1];
+	uint64_t source_digest;
+};
+
+struct override_value {
+	bool is_stopped;
+	uint64_t restart_generation;
+	char move_to[NODE_NAME_MAX + 1];
+	uint64_t move_generation;
+};
+
+struct node_value {
+	enum node_intent intent;
+	int64_t deadline_wall_ms; /* 0: none */
+	char reason[128];
+	bool is_forced;
+};
+
+/* Decoders return false for bytes that make no sense (they came from
+ * outside; the entry is then kept, relayed and not acted upon). */
+bool specs_get_service(const struct entry *e, struct service_value *out);
+bool specs_get_override(const struct entry *e, struct override_value *out);
+bool specs_get_node(const struct entry *e, struct node_value *out);
+bool specs_get_setting(const struct entry *e, const char **value_out,
+	char *buffer, size_t size);
+
+/* Writers of the four kinds: encode and specs_set. */
+enum reply_code specs_set_service(struct core *c, const char *name,
+	const struct service_value *v, uint64_t *after_out);
+enum reply_code specs_set_override(struct core *c, const char *name,
+	const struct override_value *v, uint64_t *after_out);
+enum reply_code specs_set_node(struct core *c, const char *name,
+	const struct node_value *v, uint64_t *after_out);
+enum reply_code specs_set_setting(struct core *c, const char *key,
+	const char *value, uint64_t *after_out);
+
+/* One record of TABLE_META; keys of other modules are ignored. */
+void specs_on_load_meta(struct core *c, struct bytes key, struct bytes value);
+
+/* Audits the module; panics where it is inconsistent. */
+void specs_check(const struct core *c);
+
+#endif

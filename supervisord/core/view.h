@@ -1,0 +1,125 @@
+/* Reading a core: what status, why, plan and the metrics ask.
+ *
+ * Nothing here changes anything or has effects; the texts are borrowed until
+ * the next step.  The node's own thread reads between two steps.
+ */
+#ifndef SKEP_CORE_VIEW_H
+#define SKEP_CORE_VIEW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/core.h"
+#include "core/member.h"
+#include "core/registry.h"
+#include "core/specs.h"
+
+/* One instance, desired and actual side by side. */
+struct instance_view {
+	const char *name;	 /* full instance name */
+	char service[SERVICE_NAME_MAX + 1];
+	bool is_declared;	 /* its service is in the desired state */
+	bool is_wanted;		 /* should run: declared, enabled, not stopped */
+	const char *state;	 /* row_state_name, "pending" or "unplaced" */
+	const char *node;	 /* holder, or "" */
+	const char *duty;	 /* where it belongs by rank, or "" */
+	uint64_t epoch;
+	uint32_t pid;
+	uint32_t restarts;
+	int32_t status;		 /* last wait status */
+	int64_t since_wall_ms;
+	uint64_t run_digest;	 /* running */
+	uint64_t wanted_digest;	 /* desired; differs while a change rolls */
+	bool is_foreign_copy;	 /* a second held row exists (conflict) */
+	const char *why;	 /* local one-liner: "back-off, next start in
+				    4s after 3 failures: exited 1" or "" */
+};
+
+/* Walks all known instances in the order of their services' names and
+ * ordinals.  'cursor' starts as 0; false ends. */
+bool view_instance_next(struct core *c, uint32_t *cursor,
+	struct instance_view *out);
+/* Finds one by full name; false if unknown. */
+bool view_instance(struct core *c, const char *name,
+	struct instance_view *out);
+
+/* Writes into 'buffer' two or three sentences: why it runs where it runs, or
+ * why it does not run and what would help.  Returns false if unknown. */
+bool view_why(struct core *c, const char *name, char *buffer, size_t size);
+
+/* One host. */
+struct node_view {
+	const char *name;
+	const char *state;	 /* member_state_name */
+	enum node_intent intent; /* wanted by operators */
+	const char *reason;	 /* of the intent */
+	const char *progress;	 /* "", "draining", "drained", "undrainable" */
+	const char *address;
+	const char *hold;	 /* member_hold_name; self and lonely peers */
+	const char *hold_text;	 /* this host's own reason, else "" */
+	int64_t hold_left_ms;	 /* until the hold ends; -1: no end or none */
+	bool is_self;
+	bool is_linked;
+	uint64_t incarnation;
+	uint32_t weight;
+	uint32_t instances;	 /* held there */
+	int64_t heard_ms;	 /* since its last frame; -1: never, self */
+	uint64_t log_position;
+	const char *version;
+	uint32_t drain_total;	 /* instances there when the drain began */
+	uint32_t drain_left;	 /* not yet ready elsewhere */
+	uint32_t drain_stuck;	 /* of those, cannot move; see view_why */
+};
+
+/* Number of members, and one of them; false for an unused number. */
+uint32_t view_node_count(const struct core *c);
+bool view_node(struct core *c, uint32_t index, struct node_view *out);
+
+/* The whole cluster in a few numbers. */
+struct cluster_view {
+	const char *cluster;
+	const char *node;
+	uint32_t members;	/* on the list */
+	uint32_t alive;
+	uint32_t services;
+	uint32_t instances;
+	uint32_t ready;
+	uint32_t unplaced;
+	const char *hold;
+	const char *hold_text;
+	int64_t hold_left_ms;
+	uint64_t spec_root;
+	uint64_t settings_digest;
+	uint64_t view_digest;
+	uint64_t resets;	/* replicas reset by the audit */
+	uint64_t unknown_frames;
+};
+void view_cluster(struct core *c, struct cluster_view *out);
+
+/* What applying a service would do to one instance. */
+enum plan_action {
+	PLAN_NOTHING,  /* runs and stays */
+	PLAN_UPDATE,   /* stays; only its description changes */
+	PLAN_START,    /* will be started on 'node' */
+	PLAN_RESTART,  /* will be restarted in place */
+	PLAN_STOP,     /* will be stopped */
+	PLAN_UNPLACED, /* no eligible host */
+	PLAN_ACTION_COUNT,
+};
+struct plan_item {
+	char instance[INSTANCE_NAME_MAX + 1];
+	enum plan_action action;
+	const char *node;   /* where, or where it runs; "" if nowhere */
+	const char *why;    /* one sentence */
+};
+/* Plans one service as SPEC_SET would give it ('policy' NULL: its deletion),
+ * item by item: 'cursor' starts as 0; false ends.  Pure. */
+bool view_plan(struct core *c, const char *service,
+	const struct spec_policy *policy, uint64_t digest, uint64_t run_digest,
+	uint32_t *cursor, struct plan_item *out);
+/* Index of the desired state that a plan was computed from. */
+uint64_t view_plan_index(const struct core *c);
+const char *plan_action_name(enum plan_action action);
+
+#endif

@@ -1,0 +1,60 @@
+/* skep-node: the shell around one core.
+ *
+ * One thread runs the loop (libev): it turns what happens into inputs, steps
+ * the core and carries out the effects (apply.c).  Whatever may block lives
+ * elsewhere: the store on a thread of its own, hashing and file chunks on a
+ * small pool.  All functions here are called on the loop's thread.
+ */
+#ifndef SKEP_NODE_NODE_H
+#define SKEP_NODE_NODE_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/core.h"
+#include "core/view.h"
+#include "sys/conf.h"
+#include "sys/err.h"
+
+struct api;	/* api.h: HTTP over the Unix socket (and TCP) */
+struct store;	/* store.h: SQLite on its own thread */
+struct keeper;	/* keeper_link.h: the session with skepd */
+struct links;	/* links.h: TLS connections to the other hosts */
+struct bulk;	/* bulk.h: states of services in motion */
+struct apply;	/* apply.h: effects that wait, and their order */
+
+/* The whole program. */
+struct node {
+	struct ev_loop *loop;
+	struct conf conf;	/* skep.conf as read at start */
+	struct core *core;
+	struct store *store;
+	struct keeper *keeper;
+	struct links *links;
+	struct bulk *bulk;
+	struct api *api;
+	struct apply *apply;
+	uint64_t next_request;	/* for node_request */
+	const char *weaker_why;	/* from WELCOME: why "stopped" is weaker */
+	bool is_booted;		/* the core took BOOT */
+};
+
+/* Steps the core with 'in' ('now' and 'wall_ms' are filled in here) and
+ * carries the effects out. */
+void node_step(struct node *n, struct input *in);
+
+/* What a REPLY brings back; 'text' is borrowed. */
+typedef void node_reply_fn(void *context, enum reply_code code,
+	const char *text);
+
+/* Steps with a REQUEST, SPEC_SET or SPEC_DEL whose request number is filled
+ * in here; 'done' is called once, perhaps before this returns.  Returns the
+ * number, for node_cancel. */
+uint64_t node_request(struct node *n, struct input *in, node_reply_fn *done,
+	void *context);
+
+/* Forgets the callback of a request whose asker went away. */
+void node_cancel(struct node *n, uint64_t request);
+
+#endif
