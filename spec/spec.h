@@ -112,7 +112,8 @@ struct spec_restart {
 struct spec_handoff {
 	bool is_present;
 	bool is_required;
-	int32_t mode; /* enum handoff_mode */
+	int32_t mode;  /* enum handoff_mode */
+	int32_t order; /* always 0: stop-first */
 	int32_t signal;
 	int64_t timeout_ms;
 	uint64_t max_size; /* bytes */
@@ -174,6 +175,8 @@ struct spec {
 	struct spec_pairs labels;
 	struct spec_pairs meta;
 	struct spec_logs logs;
+	/* Keys that start with "x-": path and JSON text, sorted by path. */
+	struct spec_pairs extras;
 	int line;	  /* of its name in the file */
 	struct pool pool; /* owns every text above */
 };
