@@ -10,9 +10,16 @@ libcore_a_SOURCES = \
 	supervisord/core/instance.h \
 	supervisord/core/member.h \
 	supervisord/core/place.h \
-	supervisord/core/registry.h \
-	supervisord/core/settings.h \
-	supervisord/core/specs.h \
+	supervisord/core/registry.c supervisord/core/registry.h \
+	supervisord/core/registry_log.c \
+	supervisord/core/registry_private.h \
+	supervisord/core/registry_send.c \
+	supervisord/core/settings.c supervisord/core/settings.h \
+	supervisord/core/specs.c supervisord/core/specs.h \
+	supervisord/core/specs_private.h \
+	supervisord/core/specs_repair.c \
+	supervisord/core/specs_tree.c \
+	supervisord/core/specs_value.c \
 	supervisord/core/view.h \
 	supervisord/core/wire.c supervisord/core/wire.h
 nodist_libcore_a_SOURCES = \

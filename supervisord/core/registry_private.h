@@ -5,6 +5,7 @@
 #define SKEP_CORE_REGISTRY_PRIVATE_H
 
 #include "core/core_private.h"
+#include "core/wire.h"
 
 #define PUSH_DELAY_MS 5 /* our changes are coalesced for this long */
 #define BEHIND_DELAY_MS 100 /* a log may be behind for this long */
