@@ -15,6 +15,7 @@ libcore_a_SOURCES = \
 	supervisord/core/instance.c supervisord/core/instance.h \
 	supervisord/core/instance_life.c \
 	supervisord/core/member.h \
+<<<<<<< HEAD
 	supervisord/core/operate.c supervisord/core/operate.h \
 	supervisord/core/pattern.c supervisord/core/pattern.h \
 	supervisord/core/place.c supervisord/core/place.h \
@@ -26,6 +27,20 @@ libcore_a_SOURCES = \
 	supervisord/core/specs.h \
 	supervisord/core/text.c supervisord/core/text.h \
 	supervisord/core/view.c supervisord/core/view.h \
+=======
+	supervisord/core/place.h \
+	supervisord/core/registry.c supervisord/core/registry.h \
+	supervisord/core/registry_log.c \
+	supervisord/core/registry_private.h \
+	supervisord/core/registry_send.c \
+	supervisord/core/settings.c supervisord/core/settings.h \
+	supervisord/core/specs.c supervisord/core/specs.h \
+	supervisord/core/specs_private.h \
+	supervisord/core/specs_repair.c \
+	supervisord/core/specs_tree.c \
+	supervisord/core/specs_value.c \
+	supervisord/core/view.h \
+>>>>>>> refs/heads/repl
 	supervisord/core/wire.c supervisord/core/wire.h
 nodist_libcore_a_SOURCES = \
 	supervisord/core/wire.pb.c supervisord/core/wire.pb.h

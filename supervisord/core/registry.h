@@ -100,7 +100,9 @@ struct row {
 struct origin {
 	uint64_t incarnation;	/* of the log; 0: none is held */
 	uint64_t position;	/* complete up to this seq */
-	uint64_t gc;		/* tombstones up to here are gone */
+	uint64_t gc;		/* tombstones up to here are gone; in a log
+				   that is being received: were gone already
+				   when it began */
 	uint64_t checksum;	/* sum of row hashes */
 	struct list log;	/* live rows by seq */
 	struct list tombs;	/* tombstones by seq */
@@ -131,6 +133,7 @@ struct registry_want {
 	uint64_t incarnation;
 	uint64_t position;
 	uint64_t top;
+	uint64_t gc;
 };
 
 struct registry {
@@ -206,7 +209,7 @@ void registry_on_heartbeat(struct core *c, member_id id);
 void registry_on_recv(struct core *c, member_id from, uint16_t type,
 	struct bytes body);
 /* An operator forgot this member: its rows go, and rows of incarnations seen
- * so far do not come back. */
+ * so far do not come back, unless the host itself does. */
 void registry_on_forget(struct core *c, member_id id);
 void registry_on_tick(struct core *c);
 mono registry_deadline(const struct core *c);
