@@ -81,6 +81,7 @@ struct instance {
 	char service[SERVICE_NAME_MAX + 1];
 	uint32_t ordinal;	 /* 0 for the first of its service */
 	bool is_declared;	 /* the desired state has it */
+	uint32_t seen_round;	 /* duty.c: last walk that declared it */
 
 	/* Life on this host. */
 	enum instance_state state;
@@ -88,12 +89,18 @@ struct instance {
 	mono since;		   /* when 'state' began */
 	int64_t since_wall_ms;
 	mono deadline;		   /* of this state; NEVER: none */
-	uint32_t heap_index;	   /* in instances.timers, or NONE */
+	uint32_t heap_index;	   /* in instances.timers, or HEAP_NONE */
+	mono stop_until;	   /* CLEANING: when what is left is killed */
 	bool is_killed;		   /* KILL was issued in this stop */
 	uint64_t epoch;		   /* of the last start here */
+	uint64_t epoch_floor;	   /* every start here lies above it */
 	uint64_t epoch_reserved;   /* last epoch of the stored block */
 	uint64_t epoch_after;	   /* STORE that reserved it */
-	uint64_t run_digest;	   /* of what runs */
+	uint64_t run_digest;	   /* of what runs, or was refused */
+	bool is_remembered;	   /* IDLE, but it was ours: row STOPPED */
+	bool is_refused;	   /* IDLE; this host cannot run that digest */
+	bool has_start_failed;	   /* in CLEANING: it never ran */
+	bool is_over_at_boot;	   /* in CLEANING: EMPTY came before BOOT */
 	uint32_t pid;
 	int32_t status;		   /* last wait status */
 	bool has_status;
@@ -146,7 +153,8 @@ void instance_on_boot(struct core *c);
 struct instance *instance_find(const struct core *c, const char *name);
 struct instance *instance_add(struct core *c, const char *name,
 	const char *service, uint32_t ordinal);
-/* Gives a slot back, if it is IDLE, undeclared and owns nothing. */
+/* Gives a slot back, if nothing is known of it any more: IDLE, undeclared,
+ * not remembered, not part of a drain. */
 void instance_reap(struct core *c, struct instance *inst);
 
 /* Whether this host holds it: any state but IDLE. */
@@ -166,15 +174,21 @@ void instance_start_at(struct core *c, struct instance *inst,
 void instance_stop(struct core *c, struct instance *inst,
 	const struct spec_policy *policy, enum stop_purpose purpose,
 	const char *why);
-/* Forgets failures, so that the next start is immediate. */
+/* This host cannot run it: publishes that, so that the next rank takes it;
+ * tries again after a minute. */
+void instance_refuse(struct core *c, struct instance *inst, const char *why);
+/* BOOT for what ended while no node looked. */
+void instance_on_boot_cleaning(struct core *c, struct instance *inst);
+/* Forgets failures and refusal, so that the next start is immediate. */
 void instance_reset(struct core *c, struct instance *inst);
+/* Forgets that it was ours; allowed in IDLE. */
+void instance_disown(struct core *c, struct instance *inst);
 /* Enters a state, publishes the row, arms the deadline. */
 void instance_enter(struct core *c, struct instance *inst,
 	enum instance_state state, mono deadline);
-/* Writes (or deletes, when it owns nothing any more) the OWNER record;
+/* Writes the OWNER record (or deletes it, when there is nothing to keep);
  * returns the STORE's number. */
 uint64_t instance_store_owner(struct core *c, struct instance *inst);
-uint64_t instance_forget_owner(struct core *c, struct instance *inst);
 /* Publishes the row as it is now. */
 void instance_publish(struct core *c, struct instance *inst);
 
@@ -199,5 +213,8 @@ bool instance_service(struct core *c, const struct instance *inst,
 /* The override in force for it: the later of its own and its service's. */
 void instance_override(struct core *c, const struct instance *inst,
 	struct override_value *out);
+
+/* Audits the table; panics where it is inconsistent. */
+void instance_check(const struct core *c);
 
 #endif
