@@ -2,20 +2,23 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
 
+#define LOOK_UP_S 5. /* seconds a name may take */
+
 struct dial {
 	const struct dialler *dialler;
 	dial_done_fn *done;
 	void *context;
-	bool is_cancelled;  /* only the look-up's end is awaited */
+	atomic_bool is_cancelled; /* only the look-up's end is awaited */
 	bool is_looking_up; /* 'job' belongs to the pool */
 	struct pool_job job;
-	ev_timer soon; /* fails from the loop, not from 'dial_new' */
+	ev_timer timer; /* bound of the look-up; or begins from the loop */
 	struct conn *conn;
 	int lookup_error; /* of getaddrinfo */
 	size_t count;	  /* addresses found */
@@ -87,13 +90,15 @@ look_up(struct dial *d, int flags)
 static void
 run_look_up(struct pool_job *job)
 {
-	look_up(container_of(job, struct dial, job), 0);
+	struct dial *d = container_of(job, struct dial, job);
+	if (!d->is_cancelled)
+		look_up(d, 0);
 }
 
 static void
 dial_free(struct dial *d)
 {
-	ev_timer_stop(d->dialler->loop, &d->soon);
+	ev_timer_stop(d->dialler->loop, &d->timer);
 	free(d);
 }
 
@@ -181,11 +186,18 @@ try_next(struct dial *d)
 }
 
 static void
-on_soon(struct ev_loop *loop, ev_timer *timer, int events)
+on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	(void)loop;
 	(void)events;
-	try_next(timer->data);
+	struct dial *d = timer->data;
+	if (!d->is_looking_up) {
+		try_next(d);
+		return;
+	}
+	d->done(d->context, d, NULL, CONN_END_UNREACHABLE,
+		"the look-up of its name takes too long");
+	dial_cancel(d);
 }
 
 static void
@@ -193,6 +205,7 @@ look_up_done(struct pool_job *job, bool is_dropped)
 {
 	struct dial *d = container_of(job, struct dial, job);
 	d->is_looking_up = false;
+	ev_timer_stop(d->dialler->loop, &d->timer);
 	if (d->is_cancelled) {
 		dial_free(d);
 		return;
@@ -220,19 +233,21 @@ dial_new(const struct dialler *dialler, const char *address, dial_done_fn *done,
 	d->context = context;
 	d->end = CONN_END_UNREACHABLE;
 	d->job = (struct pool_job){.run = run_look_up, .done = look_up_done};
-	ev_timer_init(&d->soon, on_soon, 0., 0.);
-	d->soon.data = d;
+	ev_timer_init(&d->timer, on_timer, 0., 0.);
+	d->timer.data = d;
 	if (!dial_split(address, d->host, d->port)) {
 		note_failure(d, CONN_END_UNREACHABLE,
 			"not of the form HOST:PORT or [V6]:PORT");
-		ev_timer_start(dialler->loop, &d->soon);
+		ev_timer_start(dialler->loop, &d->timer);
 		return d;
 	}
 	look_up(d, AI_NUMERICHOST);
 	if (d->count > 0) {
-		ev_timer_start(dialler->loop, &d->soon);
+		ev_timer_start(dialler->loop, &d->timer);
 	} else {
 		d->is_looking_up = true;
+		ev_timer_set(&d->timer, LOOK_UP_S, 0.);
+		ev_timer_start(dialler->loop, &d->timer);
 		pool_submit(dialler->pool, &d->job);
 	}
 	return d;
@@ -244,6 +259,7 @@ dial_cancel(struct dial *d)
 	if (!d)
 		return;
 	d->is_cancelled = true;
+	ev_timer_stop(d->dialler->loop, &d->timer);
 	if (d->conn)
 		conn_free(d->conn);
 	d->conn = NULL;
