@@ -2,3 +2,4 @@
 include tests/keeper.mk
 include tests/logger.mk
 include tests/spec.mk
+include tests/links.mk
