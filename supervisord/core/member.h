@@ -211,4 +211,10 @@ const char *member_state_name(enum member_state state);
 /* "forming", "lonely", ...; "" for HOLD_NONE. */
 const char *member_hold_name(enum member_hold hold);
 
+/* One record of TABLE_META; keys of other modules are ignored. */
+void member_on_load_meta(struct core *c, struct bytes key, struct bytes value);
+
+/* Audits the module; panics where it is inconsistent. */
+void member_check(const struct core *c);
+
 #endif

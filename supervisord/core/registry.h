@@ -166,4 +166,7 @@ void registry_on_forget(struct core *c, member_id id);
 void registry_on_tick(struct core *c);
 mono registry_deadline(const struct core *c);
 
+/* Audits the module; panics where it is inconsistent. */
+void registry_check(const struct core *c);
+
 #endif
