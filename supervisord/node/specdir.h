@@ -1,0 +1,56 @@
+/* Files of services.d become desired state.
+ *
+ * Each *.yaml (or *.yml) is read alone: a broken one is kept in a list with
+ * its mistake and blocks nothing but itself.  A file is given to the core
+ * only when its digest differs from the one that this host last applied; the
+ * core writes it only where the cluster lacks the service or still has what
+ * this file gave last time.  What was refused is tried again at the next
+ * scan.  Removing a file deletes nothing.
+ *
+ * Scans happen when 'specdir_scan' is called (start, SIGHUP) and, through
+ * inotify, shortly after the folder changed.
+ */
+#ifndef SKEP_NODE_SPECDIR_H
+#define SKEP_NODE_SPECDIR_H
+
+#include <ev.h>
+#include <stdint.h>
+
+#include "core/effect.h"
+#include "core/input.h"
+
+struct specdir;
+
+/* What a reply brings back; as node_reply_fn. */
+typedef void specdir_done_fn(
+	void *context, enum reply_code code, const char *text);
+
+/* How the files reach the core and the store. */
+struct specdir_hooks {
+	void *context;
+	/* Steps with a SPEC_SET; calls 'done' exactly once. */
+	void (*submit)(void *context, struct input *in, specdir_done_fn *done,
+		void *done_context);
+	/* Keeps the digest that a file had when it was applied. */
+	void (*keep)(void *context, const char *file, uint64_t digest);
+};
+
+/* Watches 'folder', which need not exist. 'hooks' is copied. */
+struct specdir *specdir_new(struct ev_loop *loop, const char *folder,
+	const struct specdir_hooks *hooks);
+/* Ends; answers that are still to come must not come any more. */
+void specdir_free(struct specdir *d);
+
+/* Gives back what 'keep' was told in an earlier life. */
+void specdir_load(struct specdir *d, const char *file, uint64_t digest);
+
+/* Reads the folder and submits what changed. */
+void specdir_scan(struct specdir *d);
+
+/* Calls 'fn' for each file that is not in force, with the reason. */
+typedef void specdir_error_fn(
+	void *context, const char *file, const char *error);
+void specdir_errors_walk(
+	const struct specdir *d, specdir_error_fn *fn, void *context);
+
+#endif
