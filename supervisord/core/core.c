@@ -28,7 +28,7 @@ core_size(const struct core_limits *l)
 		arena_need(l->effects_max, sizeof(struct effect)) +
 		arena_need(l->effects_size, 1) + member_need(l) +
 		registry_need(l) + specs_need(l) + place_need(l) +
-		instance_need(l) + handoff_need(l);
+		instance_need(l) + duty_need(l) + handoff_need(l);
 }
 
 struct core *
@@ -147,6 +147,10 @@ on_boot(struct core *c)
 	handoff_on_boot(c);
 	registry_set_ready(c);
 	c->is_booted = true;
+	facts_publish(c);
+	const struct entry *e = NULL;
+	while ((e = specs_walk(c, ENTRY_SERVICE, e)) != NULL)
+		duty_mark_service(c, e->name);
 	duty_mark_all(c);
 }
 

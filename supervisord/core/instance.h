@@ -75,7 +75,7 @@ enum stop_purpose {
 struct instance {
 	struct map_link by_name;
 	struct list in_all;	 /* instances.all, in order of birth */
-	struct list in_service;	 /* its service's other instances */
+	struct map_link by_service;
 	struct list in_dirty;	 /* duty.dirty */
 	char name[INSTANCE_NAME_MAX + 1];
 	char service[SERVICE_NAME_MAX + 1];
@@ -130,6 +130,7 @@ struct instance {
 struct instances {
 	struct map by_name;
 	struct instance *items;
+	struct map by_service;	 /* hash of the service's name */
 	struct list all;
 	struct list free;	 /* unused slots, linked by in_all */
 	struct instance **timers; /* binary heap by (deadline, slot) */
@@ -159,6 +160,11 @@ void instance_reap(struct core *c, struct instance *inst);
 
 /* Whether this host holds it: any state but IDLE. */
 bool instance_is_held(const struct instance *inst);
+/* The instances of a service, declared or not: first, next; NULL ends. */
+struct instance *instance_of_service(const struct core *c,
+	const char *service);
+struct instance *instance_next_of_service(const struct core *c,
+	const struct instance *inst);
 /* Whether a process of it may exist: it was started and is not yet EMPTY. */
 bool instance_is_live(const struct instance *inst);
 

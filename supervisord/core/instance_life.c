@@ -106,7 +106,8 @@ start_again(struct core *c, struct instance *i, int64_t delay_ms)
 {
 	struct service_value service;
 	if (delay_ms <= 0 && instance_service(c, i, &service)) {
-		instance_enter(c, i, INSTANCE_BACKOFF, MONO_NEVER);
+		/* No row of its own for a state that lasts no time. */
+		i->state = INSTANCE_BACKOFF;
 		i->restarts++;
 		instance_start(c, i, &service);
 		return;
