@@ -11,7 +11,7 @@
 
 struct quarantine {
 	struct quarantine_hooks hooks;
-	struct quarantine_item items[QUARANTINE_MAX];
+	struct quarantined items[QUARANTINE_MAX];
 	unsigned count;
 };
 
@@ -30,7 +30,7 @@ quarantine_free(struct quarantine *q)
 	free(q);
 }
 
-static struct quarantine_item *
+static struct quarantined *
 quarantine_find(struct quarantine *q, uint64_t digest)
 {
 	for (unsigned i = 0; i < q->count; i++)
@@ -40,19 +40,19 @@ quarantine_find(struct quarantine *q, uint64_t digest)
 }
 
 /* A new item; the oldest makes room when there are too many. */
-static struct quarantine_item *
+static struct quarantined *
 quarantine_add(struct quarantine *q, uint64_t digest)
 {
 	if (q->count == QUARANTINE_MAX)
 		memmove(q->items, q->items + 1,
 			--q->count * sizeof q->items[0]);
-	struct quarantine_item *item = &q->items[q->count++];
-	*item = (struct quarantine_item){.digest = digest};
+	struct quarantined *item = &q->items[q->count++];
+	*item = (struct quarantined){.digest = digest};
 	return item;
 }
 
 static void
-quarantine_keep(struct quarantine *q, const struct quarantine_item *item)
+quarantine_keep(struct quarantine *q, const struct quarantined *item)
 {
 	unsigned char key[8], value[512];
 	struct writer k, v;
@@ -62,7 +62,8 @@ quarantine_keep(struct quarantine *q, const struct quarantine_item *item)
 	writer_u64(&v, item->digest);
 	writer_i64(&v, item->since_wall_ms);
 	writer_text(&v, item->reason);
-	writer_text(&v, item->what);
+	writer_text(&v, item->kind);
+	writer_text(&v, item->name);
 	CHECK(!k.bad && !v.bad);
 	q->hooks.keep(q->hooks.context, writer_done(&k), writer_done(&v));
 }
@@ -75,13 +76,15 @@ quarantine_load(struct quarantine *q, struct bytes value)
 	uint64_t digest = reader_u64(&r);
 	int64_t since_wall_ms = reader_i64(&r);
 	const char *reason = reader_text(&r);
-	const char *what = reader_text(&r);
+	const char *kind = reader_text(&r);
+	const char *name = reader_text(&r);
 	if (!reader_is_done(&r) || quarantine_find(q, digest))
 		return;
-	struct quarantine_item *item = quarantine_add(q, digest);
+	struct quarantined *item = quarantine_add(q, digest);
 	item->since_wall_ms = since_wall_ms;
 	snprintf(item->reason, sizeof item->reason, "%s", reason);
-	snprintf(item->what, sizeof item->what, "%s", what);
+	snprintf(item->kind, sizeof item->kind, "%s", kind);
+	snprintf(item->name, sizeof item->name, "%s", name);
 }
 
 void
@@ -91,7 +94,7 @@ quarantine_on_crash(struct quarantine *q, const struct kproto_crash *crash,
 	if (!crash->digest || crash->in_a_row < QUARANTINE_CRASHES ||
 		quarantine_find(q, crash->digest))
 		return;
-	struct quarantine_item *item = quarantine_add(q, crash->digest);
+	struct quarantined *item = quarantine_add(q, crash->digest);
 	item->since_wall_ms = wall_ms;
 	bool is_signal = WIFSIGNALED(crash->status);
 	snprintf(item->reason, sizeof item->reason,
@@ -106,14 +109,15 @@ quarantine_on_crash(struct quarantine *q, const struct kproto_crash *crash,
 
 /* Notes what the item is, once it is known. */
 static void
-quarantine_meet(struct quarantine *q, struct quarantine_item *item,
+quarantine_meet(struct quarantine *q, struct quarantined *item,
 	const char *kind, const char *name)
 {
-	if (item->what[0])
+	if (item->kind[0])
 		return;
-	snprintf(item->what, sizeof item->what, "%s %s", kind, name);
-	say(SAY_ERROR, "quarantine: %s is left out: %s", item->what,
-		item->reason);
+	snprintf(item->kind, sizeof item->kind, "%s", kind);
+	snprintf(item->name, sizeof item->name, "%s", name);
+	say(SAY_ERROR, "quarantine: %s %s is left out: %s", item->kind,
+		item->name, item->reason);
 	quarantine_keep(q, item);
 }
 
@@ -122,7 +126,7 @@ quarantine_enter(struct quarantine *q, struct bytes bytes, const char *kind,
 	const char *name)
 {
 	uint64_t digest = hash_bytes(bytes.data, bytes.size, 0);
-	struct quarantine_item *item = quarantine_find(q, digest);
+	struct quarantined *item = quarantine_find(q, digest);
 	if (item) {
 		quarantine_meet(q, item, kind, name);
 		return false;
@@ -138,7 +142,7 @@ quarantine_leave(struct quarantine *q)
 }
 
 void
-quarantine_walk(const struct quarantine *q, quarantine_fn *fn, void *context)
+quarantine_walk(const struct quarantine *q, quarantined_fn *fn, void *context)
 {
 	for (unsigned i = 0; i < q->count; i++)
 		fn(context, &q->items[i]);

@@ -18,12 +18,13 @@
 #define QUARANTINE_MAX	    256
 #define QUARANTINE_CRASHES  2 /* in a row on the same item */
 
-/* One item. */
-struct quarantine_item {
+/* One item; 'kind' and 'name' are "" until it was met again. */
+struct quarantined {
 	uint64_t digest;
 	int64_t since_wall_ms;
 	char reason[160]; /* how the node died */
-	char what[200];	  /* the item, as soon as it was met; "" before */
+	char kind[24];	  /* "record", "frame", "service", "start" */
+	char name[160];	  /* key or sender */
 };
 
 /* How the quarantine reaches the world. */
@@ -54,8 +55,8 @@ bool quarantine_enter(struct quarantine *q, struct bytes item,
 void quarantine_leave(struct quarantine *q);
 
 /* Calls 'fn' for each item. */
-typedef void quarantine_fn(void *context, const struct quarantine_item *item);
+typedef void quarantined_fn(void *context, const struct quarantined *item);
 void quarantine_walk(
-	const struct quarantine *q, quarantine_fn *fn, void *context);
+	const struct quarantine *q, quarantined_fn *fn, void *context);
 
 #endif

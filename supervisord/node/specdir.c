@@ -15,6 +15,7 @@
 #include "base/hash.h"
 #include "base/list.h"
 #include "spec/spec.h"
+#include "sys/clock.h"
 #include "sys/say.h"
 
 #define SETTLE_S 0.2 /* editors write a file in several steps */
@@ -31,6 +32,7 @@ struct file {
 	bool is_seen;	  /* by the scan under way */
 	bool is_broken;	  /* 'error' says why it is not in force */
 	struct err error;
+	int64_t broken_wall_ms; /* since when */
 };
 
 /* The services of one reading of one file, on their way. */
@@ -78,6 +80,8 @@ file_set_broken(struct file *f, const char *text)
 {
 	if (!f->is_broken || strcmp(f->error.text, text) != 0)
 		say(SAY_WARNING, "services: %s", text);
+	if (!f->is_broken)
+		f->broken_wall_ms = clock_wall_ms();
 	f->is_broken = true;
 	snprintf(f->error.text, sizeof f->error.text, "%s", text);
 }
@@ -381,12 +385,15 @@ specdir_load(struct specdir *d, const char *file, uint64_t digest)
 }
 
 void
-specdir_errors_walk(
-	const struct specdir *d, specdir_error_fn *fn, void *context)
+specdir_walk_broken(
+	const struct specdir *d, specdir_broken_fn *fn, void *context)
 {
 	list_each (it, &d->files) {
 		struct file *f = container_of(it, struct file, link);
-		if (f->is_broken)
-			fn(context, f->name, f->error.text);
+		char path[PATH_MAX];
+		if (!f->is_broken)
+			continue;
+		snprintf(path, sizeof path, "%s/%s", d->folder, f->name);
+		fn(context, path, f->error.text, f->broken_wall_ms);
 	}
 }

@@ -48,9 +48,9 @@ void specdir_load(struct specdir *d, const char *file, uint64_t digest);
 void specdir_scan(struct specdir *d);
 
 /* Calls 'fn' for each file that is not in force, with the reason. */
-typedef void specdir_error_fn(
-	void *context, const char *file, const char *error);
-void specdir_errors_walk(
-	const struct specdir *d, specdir_error_fn *fn, void *context);
+typedef void specdir_broken_fn(void *context, const char *path,
+	const char *error, int64_t since_wall_ms);
+void specdir_walk_broken(
+	const struct specdir *d, specdir_broken_fn *fn, void *context);
 
 #endif
