@@ -1,1 +1,33 @@
-# core
+# core: every decision of the cluster, pure.  tests/tidy/purity.sh looks.
+noinst_LIBRARIES += libcore.a
+libcore_a_CPPFLAGS = $(AM_CPPFLAGS) $(NANOPB_CFLAGS)
+libcore_a_SOURCES = \
+	supervisord/core/core.h supervisord/core/core_private.h \
+	supervisord/core/duty.h \
+	supervisord/core/effect.c supervisord/core/effect.h \
+	supervisord/core/handoff.h \
+	supervisord/core/input.h \
+	supervisord/core/instance.h \
+	supervisord/core/member.h \
+	supervisord/core/place.h \
+	supervisord/core/registry.h \
+	supervisord/core/settings.h \
+	supervisord/core/specs.h \
+	supervisord/core/view.h \
+	supervisord/core/wire.c supervisord/core/wire.h
+nodist_libcore_a_SOURCES = \
+	supervisord/core/wire.pb.c supervisord/core/wire.pb.h
+
+# The messages: nanopb makes structs and tables of wire.proto.
+EXTRA_DIST += supervisord/core/wire.proto supervisord/core/wire.options
+BUILT_SOURCES += supervisord/core/wire.pb.h
+CLEANFILES += supervisord/core/wire.pb.c supervisord/core/wire.pb.h
+
+supervisord/core/wire.pb.c: supervisord/core/wire.proto \
+		supervisord/core/wire.options
+	$(AM_V_GEN)$(MKDIR_P) supervisord/core && \
+	$(NANOPB_GENERATOR) -q -I $(srcdir)/supervisord/core \
+		-D supervisord/core $(srcdir)/supervisord/core/wire.proto
+supervisord/core/wire.pb.h: supervisord/core/wire.pb.c
+	@test -f $@ || { rm -f supervisord/core/wire.pb.c; \
+		$(MAKE) $(AM_MAKEFLAGS) supervisord/core/wire.pb.c; }
