@@ -1,1 +1,2 @@
 # node
+include supervisord/node/api.mk
