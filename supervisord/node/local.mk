@@ -1,2 +1,3 @@
 # node
+include supervisord/node/node.mk
 include supervisord/node/api.mk

@@ -51,6 +51,7 @@ struct specdir {
 	char *folder;
 	struct list files;
 	struct list batches;
+	bool is_started;
 	int inotify; /* -1: there is none */
 	int watch;   /* -1: the folder is not there */
 	ev_io changed;
@@ -283,6 +284,8 @@ void
 specdir_scan(struct specdir *d)
 {
 	struct dirent **entries = NULL;
+	if (!d->is_started)
+		return;
 	watch_folder(d);
 	int count = scandir(d->folder, &entries, is_spec_file, alphasort);
 	if (count < 0 && errno != ENOENT)
@@ -340,20 +343,28 @@ specdir_new(struct ev_loop *loop, const char *folder,
 	CHECK(d->folder);
 	list_init(&d->files);
 	list_init(&d->batches);
-	d->watch = -1;
-	d->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	d->inotify = d->watch = -1;
 	ev_timer_init(&d->settled, on_settled, SETTLE_S, 0.);
 	d->settled.data = d;
+	return d;
+}
+
+void
+specdir_start(struct specdir *d)
+{
+	CHECK(!d->is_started);
+	d->is_started = true;
+	d->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (d->inotify < 0) {
 		say(SAY_WARNING,
 			"services: no inotify (%s): send SIGHUP after changes",
 			strerror(errno));
-		return d;
+	} else {
+		ev_io_init(&d->changed, on_changed, d->inotify, EV_READ);
+		d->changed.data = d;
+		ev_io_start(d->loop, &d->changed);
 	}
-	ev_io_init(&d->changed, on_changed, d->inotify, EV_READ);
-	d->changed.data = d;
-	ev_io_start(loop, &d->changed);
-	return d;
+	specdir_scan(d);
 }
 
 void

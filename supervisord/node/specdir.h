@@ -7,8 +7,8 @@
  * this file gave last time.  What was refused is tried again at the next
  * scan.  Removing a file deletes nothing.
  *
- * Scans happen when 'specdir_scan' is called (start, SIGHUP) and, through
- * inotify, shortly after the folder changed.
+ * Scans happen at the start, when 'specdir_scan' is called (SIGHUP) and,
+ * through inotify, shortly after the folder changed.
  */
 #ifndef SKEP_NODE_SPECDIR_H
 #define SKEP_NODE_SPECDIR_H
@@ -35,7 +35,7 @@ struct specdir_hooks {
 	void (*keep)(void *context, const char *file, uint64_t digest);
 };
 
-/* Watches 'folder', which need not exist. 'hooks' is copied. */
+/* For 'folder', which need not exist. 'hooks' is copied. */
 struct specdir *specdir_new(struct ev_loop *loop, const char *folder,
 	const struct specdir_hooks *hooks);
 /* Ends; answers that are still to come must not come any more. */
@@ -44,7 +44,11 @@ void specdir_free(struct specdir *d);
 /* Gives back what 'keep' was told in an earlier life. */
 void specdir_load(struct specdir *d, const char *file, uint64_t digest);
 
-/* Reads the folder and submits what changed. */
+/* Begins to watch, with a first scan.  (Before, it is not known yet what the
+ * cluster has.) */
+void specdir_start(struct specdir *d);
+
+/* Reads the folder and submits what changed; nothing before the start. */
 void specdir_scan(struct specdir *d);
 
 /* Calls 'fn' for each file that is not in force, with the reason. */
