@@ -4,9 +4,13 @@ noinst_LIBRARIES += libsys.a
 libsys_a_SOURCES = \
 	supervisord/sys/clock.c supervisord/sys/clock.h \
 	supervisord/sys/err.c supervisord/sys/err.h \
+	supervisord/sys/files.c supervisord/sys/files.h \
 	supervisord/sys/ipc.c supervisord/sys/ipc.h \
+	supervisord/sys/keyfile.c supervisord/sys/keyfile.h \
+	supervisord/sys/kproto.c supervisord/sys/kproto.h \
 	supervisord/sys/nearest.c supervisord/sys/nearest.h \
 	supervisord/sys/say.c supervisord/sys/say.h \
+	supervisord/sys/statestream.c supervisord/sys/statestream.h \
 	supervisord/sys/units.c supervisord/sys/units.h
 
 # conf: skep.conf.  A library of its own, so that only those who link it need
