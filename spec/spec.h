@@ -45,7 +45,7 @@
 
 /* A list of texts, in the order of the file. */
 struct spec_texts {
-	char **items; /* 'count' texts */
+	char **items; /* 'count' texts, and NULL after them unless empty */
 	size_t count;
 };
 

@@ -18,9 +18,11 @@
 #include "base/prng.h"
 #include "core/core.h"
 #include "core/duty.h"
+#include "core/facts.h"
 #include "core/handoff.h"
 #include "core/instance.h"
 #include "core/member.h"
+#include "core/operate.h"
 #include "core/place.h"
 #include "core/registry.h"
 #include "core/settings.h"
@@ -52,6 +54,7 @@ struct core {
 	struct instances instances;
 	struct duty duty;
 	struct handoffs handoffs;
+	struct operate operate;
 };
 
 /* Issues a STORE; 'value.data' NULL deletes.  Returns its number, for the
@@ -62,6 +65,10 @@ uint64_t core_store(struct core *c, enum core_table table, struct bytes key,
 /* Issues a NOTE by skep itself about 'name'; 'text' as effects_format gave. */
 void core_note(struct core *c, enum note_kind kind, const char *name,
 	uint64_t epoch, const char *text);
+
+/* The same about what an operator did. */
+void core_note_by(struct core *c, enum note_kind kind, const char *name,
+	uint64_t epoch, const char *text, const struct actor *actor);
 
 /* Issues a REPLY, if 'request' is not 0. */
 void core_reply(struct core *c, uint64_t request, uint64_t after,

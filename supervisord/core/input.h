@@ -36,7 +36,6 @@
 	X(INPUT_RECV, "recv")                                                  \
 	X(INPUT_STARTED, "started")                                            \
 	X(INPUT_START_FAILED, "start-failed")                                  \
-	X(INPUT_READY, "ready")                                                \
 	X(INPUT_EXITED, "exited")                                              \
 	X(INPUT_EMPTY, "empty")                                                \
 	X(INPUT_ANSWERED, "answered")                                          \
@@ -113,7 +112,7 @@ struct input_recv {
 	struct bytes body;
 };
 
-/* STARTED, READY, EXITED, EMPTY, ANSWERED: one start of one instance. */
+/* STARTED, EXITED, EMPTY, ANSWERED: one start of one instance. */
 struct input_proc {
 	const char *name; /* full instance name */
 	uint64_t epoch;
@@ -182,9 +181,10 @@ struct actor {
 /* Where a desired state comes from. */
 struct spec_source {
 	const char *file;     /* services.d file, or "" for 'apply' */
-	uint64_t file_digest; /* digest that this file had */
+	uint64_t last_digest; /* of this service as that file last gave it on
+				 this host; 0: never */
 	bool is_initial;      /* true: write only if the cluster has no such
-				 service, or still has what this file gave */
+				 service, or still has 'last_digest' */
 };
 
 /* SPEC_SET: one service's desired state. */

@@ -1,1 +1,72 @@
-# core
+# core: every decision of the cluster, pure.  tests/tidy/purity.sh looks.
+noinst_LIBRARIES += libcore.a
+libcore_a_CPPFLAGS = $(AM_CPPFLAGS) $(NANOPB_CFLAGS)
+libcore_a_SOURCES = \
+	supervisord/core/core.c \
+	supervisord/core/core.h \
+	supervisord/core/core_private.h \
+	supervisord/core/decide.c \
+	supervisord/core/drain.c \
+	supervisord/core/duty.c \
+	supervisord/core/duty.h \
+	supervisord/core/effect.c \
+	supervisord/core/effect.h \
+	supervisord/core/facts.c \
+	supervisord/core/facts.h \
+	supervisord/core/handoff.c \
+	supervisord/core/handoff.h \
+	supervisord/core/handoff_private.h \
+	supervisord/core/handoff_source.c \
+	supervisord/core/handoff_target.c \
+	supervisord/core/input.h \
+	supervisord/core/instance.c \
+	supervisord/core/instance.h \
+	supervisord/core/instance_life.c \
+	supervisord/core/member.c \
+	supervisord/core/member.h \
+	supervisord/core/member_detect.c \
+	supervisord/core/member_hello.c \
+	supervisord/core/member_hold.c \
+	supervisord/core/member_link.c \
+	supervisord/core/member_news.c \
+	supervisord/core/member_ops.c \
+	supervisord/core/member_private.h \
+	supervisord/core/operate.c \
+	supervisord/core/operate.h \
+	supervisord/core/pattern.c \
+	supervisord/core/pattern.h \
+	supervisord/core/place.c \
+	supervisord/core/place.h \
+	supervisord/core/place_hrw.c \
+	supervisord/core/plan.c \
+	supervisord/core/registry.c \
+	supervisord/core/registry.h \
+	supervisord/core/registry_log.c \
+	supervisord/core/registry_private.h \
+	supervisord/core/registry_send.c \
+	supervisord/core/restart.c \
+	supervisord/core/restart.h \
+	supervisord/core/settings.h \
+	supervisord/core/specs.h \
+	supervisord/core/text.c \
+	supervisord/core/text.h \
+	supervisord/core/view.c \
+	supervisord/core/view.h \
+	supervisord/core/wire.c \
+	supervisord/core/wire.h
+nodist_libcore_a_SOURCES = \
+	supervisord/core/wire.pb.c supervisord/core/wire.pb.h
+
+# The messages: nanopb makes structs and tables of wire.proto.
+EXTRA_DIST += supervisord/core/wire.proto supervisord/core/wire.options
+BUILT_SOURCES += supervisord/core/wire.pb.h
+CLEANFILES += supervisord/core/wire.pb.c supervisord/core/wire.pb.h
+
+supervisord/core/wire.pb.c: supervisord/core/wire.proto \
+		supervisord/core/wire.options
+	$(AM_V_GEN)$(MKDIR_P) supervisord/core && \
+	$(NANOPB_GENERATOR) -q -I $(srcdir)/supervisord/core \
+		-D supervisord/core $(srcdir)/supervisord/core/wire.proto
+supervisord/core/wire.pb.h: supervisord/core/wire.pb.c
+	@test -f $@ || { rm -f supervisord/core/wire.pb.c; \
+		$(MAKE) $(AM_MAKEFLAGS) supervisord/core/wire.pb.c; }

@@ -154,4 +154,10 @@ enum reply_code specs_set_node(struct core *c, const char *name,
 enum reply_code specs_set_setting(struct core *c, const char *key,
 	const char *value, uint64_t *after_out);
 
+/* One record of TABLE_META; keys of other modules are ignored. */
+void specs_on_load_meta(struct core *c, struct bytes key, struct bytes value);
+
+/* Audits the module; panics where it is inconsistent. */
+void specs_check(const struct core *c);
+
 #endif

@@ -1,0 +1,316 @@
+#include "core/core.h"
+
+#include <string.h>
+
+#include "core/core_private.h"
+#include "core/wire.h"
+
+struct core_limits
+core_limits_for(uint32_t names_max)
+{
+	uint32_t services = names_max < 65536 ? names_max : 65536;
+	return (struct core_limits){
+		.members_max = 256,
+		.instances_max = names_max,
+		/* Room for tombstones, and for a log that is replaced. */
+		.rows_max = names_max + names_max / 4 + 4096,
+		.entries_max = services + services / 2 + 2048,
+		.bodies_size = (uint64_t)64 * 1024 * 1024,
+		.effects_max = 8192,
+		.effects_size = (size_t)8 * FRAME_MAX,
+	};
+}
+
+size_t
+core_size(const struct core_limits *l)
+{
+	return arena_need(1, sizeof(struct core)) +
+		arena_need(l->effects_max, sizeof(struct effect)) +
+		arena_need(l->effects_size, 1) + member_need(l) +
+		registry_need(l) + specs_need(l) + place_need(l) +
+		instance_need(l) + duty_need(l) + handoff_need(l);
+}
+
+struct core *
+core_new(void *memory, size_t size, const struct core_limits *limits,
+	const struct core_config *config)
+{
+	CHECK(size >= core_size(limits));
+	CHECK(limits->members_max >= 1);
+	CHECK(limits->effects_size >= FRAME_MAX);
+	struct arena arena;
+	arena_init(&arena, memory, size);
+	struct core *c = arena_take(&arena, 1, sizeof *c);
+	c->arena = arena;
+	c->config = *config;
+	c->limits = *limits;
+	c->fx.items = arena_take(&c->arena, limits->effects_max,
+		sizeof(struct effect));
+	c->fx.capacity = limits->effects_max;
+	c->fx.pool = arena_take(&c->arena, limits->effects_size, 1);
+	c->fx.pool_size = limits->effects_size;
+	prng_init(&c->prng, config->seed);
+	settings_init(c);
+	member_init(c);
+	registry_init(c);
+	specs_init(c);
+	place_init(c);
+	instance_init(c);
+	duty_init(c);
+	handoff_init(c);
+	operate_init(c);
+	return c;
+}
+
+uint64_t
+core_store(struct core *c, enum core_table table, struct bytes key,
+	struct bytes value)
+{
+	struct effect *e = effects_add(&c->fx, EFFECT_STORE);
+	e->store.seq = ++c->store_seq;
+	e->store.table = table;
+	e->store.key = effects_copy(&c->fx, key);
+	if (value.data)
+		e->store.value = effects_copy(&c->fx, value);
+	return e->store.seq;
+}
+
+void
+core_note(struct core *c, enum note_kind kind, const char *name,
+	uint64_t epoch, const char *text)
+{
+	core_note_by(c, kind, name, epoch, text, &(struct actor){0});
+}
+
+void
+core_note_by(struct core *c, enum note_kind kind, const char *name,
+	uint64_t epoch, const char *text, const struct actor *actor)
+{
+	struct effect *e = effects_add(&c->fx, EFFECT_NOTE);
+	e->note.kind = kind;
+	e->note.name = effects_text(&c->fx, name);
+	e->note.epoch = epoch;
+	e->note.text = text;
+	e->note.actor = *actor;
+	if (actor->host)
+		e->note.actor.host = effects_text(&c->fx, actor->host);
+}
+
+void
+core_reply(struct core *c, uint64_t request, uint64_t after,
+	enum reply_code code, const char *text)
+{
+	if (request == 0)
+		return;
+	struct effect *e = effects_add(&c->fx, EFFECT_REPLY);
+	e->after = after;
+	e->reply.request = request;
+	e->reply.code = code;
+	e->reply.text = text;
+}
+
+static void
+on_load(struct core *c, const struct input_load *in)
+{
+	CHECK(!c->is_booted);
+	switch (in->table) {
+	case TABLE_META:
+		member_on_load_meta(c, in->key, in->value);
+		specs_on_load_meta(c, in->key, in->value);
+		break;
+	case TABLE_MEMBER:
+		member_on_load(c, in->key, in->value);
+		break;
+	case TABLE_SPEC:
+		specs_on_load(c, in->key, in->value);
+		break;
+	case TABLE_OWNER:
+		instance_on_load(c, in->key, in->value);
+		break;
+	case TABLE_HANDOFF:
+		handoff_on_load(c, in->key, in->value);
+		break;
+	case TABLE_COUNT:
+		UNREACHABLE();
+	}
+}
+
+/* The order matters: who we are, what is wanted, what is here. */
+static void
+on_boot(struct core *c)
+{
+	CHECK(!c->is_booted);
+	member_on_boot(c);
+	specs_on_boot(c);
+	settings_refresh(c);
+	instance_on_boot(c);
+	handoff_on_boot(c);
+	registry_set_ready(c);
+	c->is_booted = true;
+	facts_publish(c);
+	const struct entry *e = NULL;
+	while ((e = specs_walk(c, ENTRY_SERVICE, e)) != NULL)
+		duty_mark_service(c, e->name);
+	duty_mark_all(c);
+}
+
+static void
+on_recv(struct core *c, const struct input_recv *in)
+{
+	member_id from = member_on_recv(c, in);
+	if (from == MEMBER_NONE)
+		return;
+	switch ((enum wire_type)in->type) {
+	case WIRE_BATCH:
+	case WIRE_PULL:
+	case WIRE_ACK:
+		registry_on_recv(c, from, in->type, in->body);
+		break;
+	case WIRE_ENTRIES:
+	case WIRE_TREE_NODE:
+	case WIRE_ENTRIES_WANTED:
+		specs_on_recv(c, from, in->type, in->body);
+		break;
+	case WIRE_FORWARD:
+	case WIRE_FORWARD_REPLY:
+		operate_on_recv(c, from, in->type, in->body);
+		break;
+	case WIRE_HANDOFF_OFFER:
+	case WIRE_HANDOFF_ACCEPT:
+	case WIRE_HANDOFF_REFUSE:
+	case WIRE_HANDOFF_FROZEN:
+	case WIRE_HANDOFF_STAGED:
+	case WIRE_HANDOFF_COMMIT:
+	case WIRE_HANDOFF_ABORT:
+	case WIRE_HANDOFF_QUERY:
+	case WIRE_HANDOFF_ACTIVE:
+		handoff_on_recv(c, from, in->type, in->body);
+		break;
+	case WIRE_HELLO:
+	case WIRE_REFUSE:
+	case WIRE_HEARTBEAT:
+	case WIRE_LAST_HEARD_QUERY:
+	case WIRE_LAST_HEARD_ANSWER:
+	case WIRE_MEMBER_NEWS:
+	case WIRE_BULK_GET:
+	case WIRE_BULK_DATA:
+	default: /* bytes from outside: any number may stand here */
+		c->unknown_frames++;
+		break;
+	}
+}
+
+static void
+on_tick(struct core *c)
+{
+	member_on_tick(c);
+	registry_on_tick(c);
+	specs_on_tick(c);
+	instance_on_tick(c);
+	handoff_on_tick(c);
+	operate_on_tick(c);
+	duty_on_tick(c);
+}
+
+static void
+dispatch(struct core *c, const struct input *in)
+{
+	switch (in->kind) {
+	case INPUT_LOAD:
+		on_load(c, &in->load);
+		break;
+	case INPUT_FOUND:
+		instance_on_found(c, &in->found);
+		break;
+	case INPUT_BOOT:
+		on_boot(c);
+		break;
+	case INPUT_TICK:
+		break; /* every step looks at its timers */
+	case INPUT_LINK_UP:
+		member_on_link_up(c, &in->link_up);
+		break;
+	case INPUT_LINK_DOWN:
+		member_on_link_down(c, &in->link_down);
+		break;
+	case INPUT_RECV:
+		on_recv(c, &in->recv);
+		break;
+	case INPUT_STARTED:
+		instance_on_started(c, &in->proc);
+		break;
+	case INPUT_START_FAILED:
+		instance_on_start_failed(c, &in->start_failed);
+		break;
+	case INPUT_EXITED:
+		instance_on_exited(c, &in->proc);
+		break;
+	case INPUT_EMPTY:
+		instance_on_empty(c, &in->proc);
+		break;
+	case INPUT_ANSWERED:
+		handoff_on_answered(c, &in->proc);
+		break;
+	case INPUT_STORED:
+		CHECK(in->stored.seq <= c->store_seq);
+		c->stored_seq = in->stored.seq;
+		break;
+	case INPUT_DUMPED:
+		handoff_on_dumped(c, &in->dumped);
+		break;
+	case INPUT_FETCHED:
+		handoff_on_fetched(c, &in->fetched);
+		break;
+	case INPUT_SPEC_SET:
+		operate_on_spec_set(c, &in->spec_set);
+		break;
+	case INPUT_SPEC_DEL:
+		operate_on_spec_del(c, &in->spec_del);
+		break;
+	case INPUT_REQUEST:
+		operate_on_request(c, &in->request);
+		break;
+	case INPUT_KIND_COUNT:
+		UNREACHABLE();
+	}
+}
+
+void
+core_step(struct core *c, const struct input *in, struct effects *out)
+{
+	CHECK(in->now.ms >= c->now.ms);
+	c->now = in->now;
+	c->wall_ms = in->wall_ms;
+	c->fx.count = 0;
+	c->fx.pool_used = 0;
+	dispatch(c, in);
+	if (c->is_booted) {
+		on_tick(c);
+		duty_run(c);
+	}
+	*out = c->fx;
+}
+
+mono
+core_deadline(const struct core *c)
+{
+	if (!c->is_booted)
+		return MONO_NEVER;
+	mono at = member_deadline(c);
+	at = mono_min(at, registry_deadline(c));
+	at = mono_min(at, specs_deadline(c));
+	at = mono_min(at, instance_deadline(c));
+	at = mono_min(at, handoff_deadline(c));
+	at = mono_min(at, operate_deadline(c));
+	return mono_min(at, duty_deadline(c));
+}
+
+void
+core_check(const struct core *c)
+{
+	CHECK(c->stored_seq <= c->store_seq);
+	member_check(c);
+	registry_check(c);
+	specs_check(c);
+	instance_check(c);
+}

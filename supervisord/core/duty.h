@@ -1,0 +1,112 @@
+/* Who starts what: the one rule that turns desired state, members and rows
+ * into starts and stops on this host.
+ *
+ * For every instance name, every host computes the same answer from the same
+ * facts and only acts where the answer is itself; there is no election and
+ * no message.  In the order in which 'evaluate' asks:
+ *
+ *   not wanted            whoever holds it stops it
+ *   held here             it stays, unless another copy wins (highest epoch,
+ *                         then rank), this host drains, an operator moves
+ *                         it, or its run digest changed (restart in place)
+ *   held on a present     nothing: a suspect keeps what it has
+ *   host
+ *   held nowhere          its duty host starts it, once the gate is open
+ *
+ * The duty host is, among eligible hosts: the one an operator moved it to,
+ * else the one whose STOPPED row carries the highest epoch (so a cluster that
+ * was switched off comes back where it was), else rank 1.
+ *
+ * The gate: no hold, all present hosts announce our own view of the members,
+ * and their logs are complete here up to what they announced.  It is bounded
+ * (gate_max_ms); a start after the bound is counted and said.
+ *
+ * Work is marked during a step and worked off at its end, within a budget;
+ * what is left goes on in the next step.
+ */
+#ifndef SKEP_CORE_DUTY_H
+#define SKEP_CORE_DUTY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/mono.h"
+#include "core/core.h"
+#include "core/facts.h"
+#include "core/member.h"
+
+/* Instances not yet ready that this host starts at a time. */
+#define START_BUDGET 200
+/* How long the gate may hold a start back, once nothing else does. */
+#define GATE_MAX_MS 10000
+
+struct duty {
+	member_id *ranks;	/* members_max; scratch of duty_host */
+	struct list dirty;	/* instances to evaluate, by in_dirty */
+	struct list waiting;	/* ours to start, held back; by in_dirty */
+	bool is_all_dirty;	/* every instance is to be evaluated */
+	uint32_t round;		/* of the last declaration of a service */
+	mono gate_since;	/* since when starts wait; NEVER: none do */
+	bool is_gate_overrun;	/* the bound has passed; said once */
+	uint64_t gate_overruns;	/* starts after the bound */
+	uint32_t starting;	/* instances not yet ready here */
+	/* Our own drain (drain.c): */
+	enum drain_progress progress;
+	bool is_draining;	/* by an operator, or because we leave */
+	bool is_forced;		/* what cannot move is stopped at the end */
+	mono drain_until;	/* MONO_NEVER: no deadline */
+	uint32_t drain_total;	/* held here when it began */
+	uint32_t drain_left;	/* of these, not yet ready elsewhere */
+	uint32_t drain_stuck;	/* of these, nowhere to go at present */
+	bool is_drain_dirty;	/* count again at the end of the step */
+};
+
+struct core;
+
+void duty_init(struct core *c);
+size_t duty_need(const struct core_limits *limits);
+
+/* A row of this instance name changed, anywhere. */
+void duty_mark(struct core *c, const char *instance);
+/* A service's entry, or an override of a service or an instance, changed. */
+void duty_mark_service(struct core *c, const char *name);
+/* Members, intents or settings changed: everything is looked at again. */
+void duty_mark_all(struct core *c);
+
+/* Works off the marks; the last thing in every step after BOOT. */
+void duty_run(struct core *c);
+/* The time-driven part: gate bound, drain deadline. */
+void duty_on_tick(struct core *c);
+mono duty_deadline(const struct core *c);
+
+/* Whether this host gives everything away at present. */
+bool drain_is_on(const struct core *c);
+/* Rereads our own intent; begins or calls off the drain. */
+void drain_refresh(struct core *c);
+/* Counts what is left and publishes it; says "drained" when it is true. */
+void drain_run(struct core *c);
+mono drain_deadline(const struct core *c);
+
+struct instance;
+struct service_value;
+
+/* Compares one instance with what it should be, and acts (decide.c). */
+void duty_decide(struct core *c, struct instance *inst);
+/* Links an instance that is ours to start but must wait. */
+void duty_wait(struct core *c, struct instance *inst);
+/* What operators want of a host; ACTIVE unless they said so. */
+enum node_intent duty_intent(const struct core *c, member_id id);
+
+/* The duty host of an instance, or MEMBER_NONE when none is eligible. */
+member_id duty_host(struct core *c, struct instance *inst,
+	const struct service_value *service);
+/* The present host that holds an instance, by the winner's rule, or
+ * MEMBER_NONE; '*copies_out' (may be NULL) counts held rows. */
+member_id duty_holder(struct core *c, const char *instance,
+	uint32_t *copies_out);
+/* Whether starts are held back at present, and the sentence why ("" if not,
+ * borrowed until the next step). */
+bool duty_is_gated(struct core *c, const char **why_out);
+
+#endif

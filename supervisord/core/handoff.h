@@ -1,0 +1,140 @@
+/* Moving an instance with its state, so that the state never has fewer than
+ * one durable home and the instance never two live copies.
+ *
+ * The source coordinates; the only commit point is one durable record there.
+ * H = (name, epoch, attempt) names an attempt; receivers are idempotent and
+ * ignore an older H.  The table is DESIGN section 8; every "durable" below is
+ * a STORE that the message waits for ('after').
+ *
+ *   source                          target
+ *   OFFERED   -- OFFER -->          ACCEPTED (volatile) or REFUSE
+ *   SIGNALLED (SIGUSR1 sent, waits for the answer)
+ *   STOPPING  (stop signal, until EMPTY)
+ *   DUMPING   (state sealed on our disk)
+ *   FROZEN*   -- FROZEN(root) -->   FETCHING (pulls over the bulk link)
+ *             <-- STAGED(root) --   STAGED*
+ *   COMMITTED* -- COMMIT -->        OWNER* (epoch + 1), start, publish
+ *             <-- ACTIVE --
+ *   (done: record deleted; the dump goes when the target's row is READY)
+ *
+ * (* = durable.)  Abort is possible only before COMMITTED: the source starts
+ * its instance again, from the dump if there is one.  After a crash the
+ * records are loaded back: FROZEN asks again or aborts, COMMITTED never
+ * starts it again but repeats COMMIT, STAGED asks QUERY.  R1: the target is
+ * DEAD while COMMITTED: the source takes it back with epoch + 2.  R2: the
+ * source is DEAD while STAGED: the target takes it with epoch + 1.
+ *
+ * Lifetime of state: what was staged is consumed when the new instance is
+ * ready; a later start never sees it again.
+ */
+#ifndef SKEP_CORE_HANDOFF_H
+#define SKEP_CORE_HANDOFF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cursor.h"
+#include "base/limits.h"
+#include "base/list.h"
+#include "base/mono.h"
+#include "core/core.h"
+#include "core/member.h"
+
+#define HANDOFF_STATES(X)                                                      \
+	X(HANDOFF_FREE, "free")                                                \
+	X(HANDOFF_OFFERED, "offered")	  /* source */                        \
+	X(HANDOFF_SIGNALLED, "signalled") /* source */                        \
+	X(HANDOFF_STOPPING, "stopping")	  /* source */                        \
+	X(HANDOFF_DUMPING, "dumping")	  /* source */                        \
+	X(HANDOFF_FROZEN, "frozen")	  /* source, durable */               \
+	X(HANDOFF_COMMITTED, "committed") /* source, durable */               \
+	X(HANDOFF_ACCEPTED, "accepted")	  /* target */                        \
+	X(HANDOFF_FETCHING, "fetching")	  /* target */                        \
+	X(HANDOFF_STAGED, "staged")	  /* target, durable */
+
+enum handoff_state {
+#define X(state, name) state,
+	HANDOFF_STATES(X)
+#undef X
+	HANDOFF_STATE_COUNT,
+};
+
+/* One move, seen from this host. */
+struct handoff {
+	struct list link;	/* in handoffs.active or .free */
+	char name[INSTANCE_NAME_MAX + 1];
+	enum handoff_state state;
+	uint64_t epoch;		/* of the instance at the source */
+	uint32_t attempt;
+	char peer_name[NODE_NAME_MAX + 1];
+	bool has_root;		/* false: nothing to carry */
+	uint8_t root[DIGEST_SIZE];
+	uint64_t size;		/* bytes of state */
+	uint64_t bytes;		/* of these, already there */
+	int64_t sealed_wall_ms;
+	uint64_t run_digest;
+	mono since;
+	mono deadline;		/* of this state */
+	mono resend_at;
+	mono until;		/* operator's bound of all (drain deadline) */
+	uint64_t stored;	/* STORE of the last durable record */
+	bool is_answered;	/* the service said what it wants */
+	bool wants_dump;	/* its state is to be sealed when it is empty */
+	bool is_required;	/* without a state it stays here */
+	bool is_signalled;	/* it must be stopped: it may be half way */
+	bool is_cancelled;	/* back to a start here, once it is sealed */
+	char reason[NOTE_TEXT_MAX]; /* why it began, or why it failed */
+};
+
+#define HANDOFFS_MAX 4096
+/* Moves under way from this host at a time. */
+#define HANDOFF_PARALLEL 16
+
+struct handoffs {
+	struct handoff *items;
+	struct list active;
+	struct list free;
+	mono retry_at;		/* when duty is to look again */
+};
+
+struct core;
+struct instance;
+
+void handoff_init(struct core *c);
+size_t handoff_need(const struct core_limits *limits);
+void handoff_on_load(struct core *c, struct bytes key, struct bytes value);
+/* All records are loaded: take up again what was under way. */
+void handoff_on_boot(struct core *c);
+
+/* Begins to move a held instance to 'target'; false when it cannot begin now
+ * (too many under way, not READY, target not usable): ask again later.
+ * 'until' bounds it all, MONO_NEVER for the policy's timeouts alone. */
+bool handoff_begin(struct core *c, struct instance *inst, member_id target,
+	mono until, const char *reason);
+/* Whether this host takes part in a move of this name, so that duty leaves
+ * it alone. */
+bool handoff_is_busy(const struct core *c, const char *name);
+/* Borrows the move of this name, or NULL; for status. */
+const struct handoff *handoff_find(const struct core *c, const char *name);
+/* Calls off a move that is not yet COMMITTED (undrain, stop, delete). */
+void handoff_cancel(struct core *c, const char *name, const char *why);
+
+/* News of the instance.  Each returns whether the move took it (then nobody
+ * else acts). */
+bool handoff_on_answered(struct core *c, const struct input_proc *in);
+bool handoff_on_exited(struct core *c, struct instance *inst);
+bool handoff_on_empty(struct core *c, struct instance *inst);
+void handoff_on_dumped(struct core *c, const struct input_dumped *in);
+void handoff_on_fetched(struct core *c, const struct input_fetched *in);
+void handoff_on_recv(struct core *c, member_id from, uint16_t type,
+	struct bytes body);
+/* A member linked, died, or its rows changed: resend, R1, R2, clean-up. */
+void handoff_on_linked(struct core *c, member_id id);
+void handoff_on_topology(struct core *c);
+void handoff_on_tick(struct core *c);
+mono handoff_deadline(const struct core *c);
+
+const char *handoff_state_name(enum handoff_state state);
+
+#endif

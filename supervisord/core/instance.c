@@ -1,0 +1,562 @@
+#include "core/instance.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "core/core_private.h"
+
+#define OWNER_VERSION 1
+
+size_t
+instance_need(const struct core_limits *l)
+{
+	return arena_need(l->instances_max, sizeof(struct instance)) +
+		arena_need(l->instances_max, sizeof(struct instance *)) +
+		2 * arena_need(map_bucket_count(l->instances_max),
+			    sizeof(struct list));
+}
+
+void
+instance_init(struct core *c)
+{
+	struct instances *t = &c->instances;
+	uint32_t max = c->limits.instances_max;
+	size_t buckets = map_bucket_count(max);
+	t->items = arena_take(&c->arena, max, sizeof *t->items);
+	t->timers = arena_take(&c->arena, max, sizeof *t->timers);
+	map_init(&t->by_name,
+		arena_take(&c->arena, buckets, sizeof(struct list)), buckets);
+	map_init(&t->by_service,
+		arena_take(&c->arena, buckets, sizeof(struct list)), buckets);
+	list_init(&t->all);
+	list_init(&t->free);
+	for (uint32_t i = 0; i < max; i++)
+		list_append(&t->free, &t->items[i].in_all);
+}
+
+/* --- The table --- */
+
+struct instance *
+instance_find(const struct core *c, const char *name)
+{
+	const struct map *m = &c->instances.by_name;
+	struct map_link *l = map_first(m, hash_text(name, 0));
+	for (; l; l = map_next(m, l)) {
+		struct instance *i =
+			container_of(l, struct instance, by_name);
+		if (strcmp(i->name, name) == 0)
+			return i;
+	}
+	return NULL;
+}
+
+struct instance *
+instance_add(struct core *c, const char *name, const char *service,
+	uint32_t ordinal)
+{
+	struct instances *t = &c->instances;
+	CHECK(!instance_find(c, name));
+	CHECK(strlen(name) <= INSTANCE_NAME_MAX);
+	CHECK(strlen(service) <= SERVICE_NAME_MAX);
+	if (list_is_empty(&t->free))
+		return NULL;
+	struct instance *i =
+		container_of(t->free.next, struct instance, in_all);
+	list_remove(&i->in_all);
+	memset(i, 0, sizeof *i);
+	strcpy(i->name, name);
+	strcpy(i->service, service);
+	i->ordinal = ordinal;
+	i->deadline = MONO_NEVER;
+	i->stop_until = MONO_NEVER;
+	i->heap_index = HEAP_NONE;
+	i->since = c->now;
+	i->since_wall_ms = c->wall_ms;
+	list_init(&i->in_dirty);
+	list_append(&t->all, &i->in_all);
+	map_insert(&t->by_name, &i->by_name, hash_text(name, 0));
+	map_insert(&t->by_service, &i->by_service, hash_text(service, 0));
+	t->count++;
+	return i;
+}
+
+/* The first instance from 'l' on that belongs to 'service'. */
+static struct instance *
+scan_service(const struct map *m, struct map_link *l, const char *service)
+{
+	for (; l; l = map_next(m, l)) {
+		struct instance *i =
+			container_of(l, struct instance, by_service);
+		if (strcmp(i->service, service) == 0)
+			return i;
+	}
+	return NULL;
+}
+
+struct instance *
+instance_of_service(const struct core *c, const char *service)
+{
+	const struct map *m = &c->instances.by_service;
+	return scan_service(m, map_first(m, hash_text(service, 0)), service);
+}
+
+struct instance *
+instance_next_of_service(const struct core *c, const struct instance *inst)
+{
+	const struct map *m = &c->instances.by_service;
+	return scan_service(m, map_next(m, &inst->by_service), inst->service);
+}
+
+void
+instance_reap(struct core *c, struct instance *inst)
+{
+	struct instances *t = &c->instances;
+	if (inst->state != INSTANCE_IDLE || inst->is_declared ||
+		inst->is_remembered || inst->is_draining_out)
+		return;
+	instance_arm(c, inst, MONO_NEVER);
+	map_remove(&t->by_name, &inst->by_name);
+	map_remove(&t->by_service, &inst->by_service);
+	list_remove(&inst->in_dirty);
+	list_remove(&inst->in_all);
+	list_append(&t->free, &inst->in_all);
+	CHECK(t->count > 0);
+	t->count--;
+}
+
+bool
+instance_is_held(const struct instance *inst)
+{
+	return inst->state != INSTANCE_IDLE;
+}
+
+bool
+instance_is_live(const struct instance *inst)
+{
+	switch (inst->state) {
+	case INSTANCE_STARTING:
+	case INSTANCE_READY:
+	case INSTANCE_CLEANING:
+	case INSTANCE_STOPPING:
+		return true;
+	case INSTANCE_HANDOFF:
+	case INSTANCE_IDLE:
+	case INSTANCE_BACKOFF:
+	case INSTANCE_EXITED:
+	case INSTANCE_FAILED:
+	case INSTANCE_STATE_COUNT:
+		break;
+	}
+	return false;
+}
+
+bool
+instance_service(struct core *c, const struct instance *inst,
+	struct service_value *out)
+{
+	const struct entry *e =
+		specs_find(c, ENTRY_SERVICE, inst->service);
+	return e && inst->is_declared && specs_get_service(e, out);
+}
+
+/* Reads one override; its stamp, or 0 when there is none. */
+static uint64_t
+read_override(const struct core *c, const char *name,
+	struct override_value *out)
+{
+	const struct entry *e = specs_find(c, ENTRY_OVERRIDE, name);
+	memset(out, 0, sizeof *out);
+	return e && specs_get_override(e, out) ? e->stamp : 0;
+}
+
+void
+instance_override(struct core *c, const struct instance *inst,
+	struct override_value *out)
+{
+	struct override_value own, of_service;
+	uint64_t own_stamp = read_override(c, inst->name, &own);
+	if (strcmp(inst->name, inst->service) == 0) {
+		*out = own;
+		return;
+	}
+	uint64_t service_stamp = read_override(c, inst->service, &of_service);
+	*out = own;
+	/* Whether it is stopped is the later word of the two; the
+	 * generations only ever rise, so they add up. */
+	if (service_stamp > own_stamp)
+		out->is_stopped = of_service.is_stopped;
+	out->restart_generation += of_service.restart_generation;
+}
+
+/* --- Timers: a binary heap by (deadline, slot) --- */
+
+static bool
+is_earlier(const struct instance *a, const struct instance *b)
+{
+	if (a->deadline.ms != b->deadline.ms)
+		return a->deadline.ms < b->deadline.ms;
+	return a < b; /* slots of one array: the order of their numbers */
+}
+
+static void
+heap_set(struct instances *t, uint32_t at, struct instance *i)
+{
+	t->timers[at] = i;
+	i->heap_index = at;
+}
+
+static void
+heap_up(struct instances *t, uint32_t at)
+{
+	struct instance *i = t->timers[at];
+	while (at > 0 && is_earlier(i, t->timers[(at - 1) / 2])) {
+		heap_set(t, at, t->timers[(at - 1) / 2]);
+		at = (at - 1) / 2;
+	}
+	heap_set(t, at, i);
+}
+
+static void
+heap_down(struct instances *t, uint32_t at)
+{
+	struct instance *i = t->timers[at];
+	for (;;) {
+		uint32_t child = 2 * at + 1;
+		if (child >= t->timer_count)
+			break;
+		if (child + 1 < t->timer_count &&
+			is_earlier(t->timers[child + 1], t->timers[child]))
+			child++;
+		if (!is_earlier(t->timers[child], i))
+			break;
+		heap_set(t, at, t->timers[child]);
+		at = child;
+	}
+	heap_set(t, at, i);
+}
+
+static void
+heap_remove(struct instances *t, struct instance *i)
+{
+	uint32_t at = i->heap_index;
+	CHECK(at < t->timer_count);
+	CHECK(t->timers[at] == i);
+	i->heap_index = HEAP_NONE;
+	struct instance *last = t->timers[--t->timer_count];
+	if (last == i)
+		return;
+	heap_set(t, at, last);
+	heap_up(t, at);
+	heap_down(t, last->heap_index);
+}
+
+void
+instance_arm(struct core *c, struct instance *inst, mono deadline)
+{
+	struct instances *t = &c->instances;
+	if (inst->heap_index != HEAP_NONE)
+		heap_remove(t, inst);
+	inst->deadline = deadline;
+	if (deadline.ms == MONO_NEVER.ms)
+		return;
+	CHECK(t->timer_count < c->limits.instances_max);
+	heap_set(t, t->timer_count++, inst);
+	heap_up(t, t->timer_count - 1);
+}
+
+mono
+instance_deadline(const struct core *c)
+{
+	const struct instances *t = &c->instances;
+	return t->timer_count ? t->timers[0]->deadline : MONO_NEVER;
+}
+
+/* --- What others see, and what the disk keeps --- */
+
+static enum row_state
+row_state_of(const struct instance *i)
+{
+	static const enum row_state shown[] = {
+#define X(state, row) [state] = row,
+		INSTANCE_STATES(X)
+#undef X
+	};
+	if (i->state == INSTANCE_IDLE && i->is_refused)
+		return ROW_REFUSED;
+	if (i->state == INSTANCE_IDLE && i->is_remembered)
+		return ROW_STOPPED;
+	if (i->state == INSTANCE_STOPPING && i->purpose == STOP_HANDOFF)
+		return ROW_HANDOFF;
+	return shown[i->state];
+}
+
+void
+instance_publish(struct core *c, struct instance *inst)
+{
+	enum row_state state = row_state_of(inst);
+	if (state == ROW_NONE) {
+		registry_delete(c, ROW_INSTANCE, inst->name);
+		return;
+	}
+	struct row_value v = {
+		.kind = ROW_INSTANCE,
+		.state = state,
+		.epoch = inst->epoch,
+		.pid = inst->pid,
+		.run_digest = inst->run_digest,
+		.restarts = inst->restarts,
+		.status = inst->status,
+		.since_wall_ms = inst->since_wall_ms,
+	};
+	uint64_t after =
+		inst->epoch_after > c->stored_seq ? inst->epoch_after : 0;
+	if (!registry_put(c, inst->name, &v, after))
+		core_note(c, NOTE_REPAIR, inst->name, inst->epoch,
+			"the registry is full: raise names_max");
+}
+
+void
+instance_enter(struct core *c, struct instance *inst,
+	enum instance_state state, mono deadline)
+{
+	bool was_starting = inst->state == INSTANCE_STARTING;
+	inst->state = state;
+	inst->since = c->now;
+	inst->since_wall_ms = c->wall_ms;
+	if (was_starting != (state == INSTANCE_STARTING)) {
+		CHECK(!was_starting || c->duty.starting > 0);
+		if (was_starting)
+			c->duty.starting--;
+		else
+			c->duty.starting++;
+	}
+	if (!instance_is_live(inst))
+		inst->pid = 0;
+	instance_arm(c, inst, deadline);
+	instance_publish(c, inst);
+	duty_mark(c, inst->name);
+}
+
+uint64_t
+instance_store_owner(struct core *c, struct instance *inst)
+{
+	struct bytes key = {inst->name, strlen(inst->name)};
+	if (!instance_is_held(inst) && !inst->is_remembered)
+		return core_store(c, TABLE_OWNER, key,
+			(struct bytes){NULL, 0});
+	unsigned char buffer[512];
+	struct writer w;
+	writer_init(&w, buffer, sizeof buffer);
+	writer_u8(&w, OWNER_VERSION);
+	writer_text(&w, inst->service);
+	writer_u32(&w, inst->ordinal);
+	writer_u64(&w, inst->epoch_reserved);
+	writer_u8(&w, inst->state == INSTANCE_EXITED);
+	writer_i64(&w, inst->status);
+	writer_u64(&w, inst->run_digest);
+	writer_u64(&w, inst->seen_restart);
+	writer_u64(&w, inst->seen_move);
+	writer_u8(&w, inst->has_staged);
+	writer_bytes(&w, inst->staged_root, sizeof inst->staged_root);
+	writer_i64(&w, inst->staged_wall_ms);
+	writer_text(&w, inst->staged_kind);
+	writer_text(&w, inst->staged_from);
+	CHECK(!w.bad);
+	return core_store(c, TABLE_OWNER, key, writer_done(&w));
+}
+
+/* Copies a text from outside if it fits. */
+static bool
+take_text(char *out, size_t size, const char *text)
+{
+	size_t length = strlen(text);
+	if (length >= size)
+		return false;
+	memcpy(out, text, length + 1);
+	return true;
+}
+
+/* Reads an OWNER record into 'i'; false when it makes no sense. */
+static bool
+read_owner(struct instance *i, struct bytes value, bool *has_exited)
+{
+	struct reader r;
+	reader_init(&r, value.data, value.size);
+	uint8_t version = reader_u8(&r);
+	bool is_ok = take_text(i->service, sizeof i->service,
+		reader_text(&r));
+	i->ordinal = reader_u32(&r);
+	i->epoch_reserved = reader_u64(&r);
+	*has_exited = reader_u8(&r) != 0;
+	i->status = (int32_t)reader_i64(&r);
+	i->run_digest = reader_u64(&r);
+	i->seen_restart = reader_u64(&r);
+	i->seen_move = reader_u64(&r);
+	i->has_staged = reader_u8(&r) != 0;
+	struct bytes root = reader_bytes(&r);
+	i->staged_wall_ms = reader_i64(&r);
+	is_ok &= take_text(i->staged_kind, sizeof i->staged_kind,
+		reader_text(&r));
+	is_ok &= take_text(i->staged_from, sizeof i->staged_from,
+		reader_text(&r));
+	if (!is_ok || !reader_is_done(&r) || version != OWNER_VERSION ||
+		root.size != DIGEST_SIZE)
+		return false;
+	memcpy(i->staged_root, root.data, DIGEST_SIZE);
+	return true;
+}
+
+/* The part of an instance name before '@'. */
+static void
+service_of(const char *name, char out[SERVICE_NAME_MAX + 1])
+{
+	const char *at = strchr(name, '@');
+	size_t length = at ? (size_t)(at - name) : strlen(name);
+	if (length > SERVICE_NAME_MAX)
+		length = SERVICE_NAME_MAX;
+	memcpy(out, name, length);
+	out[length] = '\0';
+}
+
+void
+instance_on_load(struct core *c, struct bytes key, struct bytes value)
+{
+	char name[INSTANCE_NAME_MAX + 1];
+	char service[SERVICE_NAME_MAX + 1];
+	if (key.size == 0 || key.size > INSTANCE_NAME_MAX ||
+		memchr(key.data, 0, key.size))
+		return;
+	memcpy(name, key.data, key.size);
+	name[key.size] = '\0';
+	if (instance_find(c, name))
+		return;
+	service_of(name, service);
+	struct instance *i = instance_add(c, name, service, 0);
+	if (!i)
+		return;
+	bool has_exited;
+	if (!read_owner(i, value, &has_exited)) {
+		instance_reap(c, i);
+		return;
+	}
+	i->is_remembered = true;
+	i->epoch = i->epoch_floor = i->epoch_reserved;
+	if (has_exited)
+		i->state = INSTANCE_EXITED;
+}
+
+void
+instance_on_found(struct core *c, const struct input_found *in)
+{
+	char service[SERVICE_NAME_MAX + 1];
+	CHECK(!c->is_booted);
+	struct instance *i = instance_find(c, in->name);
+	service_of(in->name, service);
+	if (!i && strlen(in->name) <= INSTANCE_NAME_MAX)
+		i = instance_add(c, in->name, service, 0);
+	if (!i)
+		return;
+	i->epoch = in->epoch;
+	i->run_digest = in->run_digest;
+	i->pid = in->pid;
+	i->status = in->status;
+	i->is_remembered = true;
+	i->state = in->pid ? INSTANCE_READY : INSTANCE_CLEANING;
+	i->since_wall_ms = in->started_wall_ms;
+	int64_t age_ms = c->wall_ms - in->started_wall_ms;
+	i->since = i->ready_since =
+		mono_add(c->now, age_ms > 0 ? -age_ms : 0);
+	/* What ended while nobody looked is judged at BOOT, when the specs
+	 * are known. */
+	i->stop_until = in->is_empty ? c->now : MONO_NEVER;
+}
+
+void
+instance_on_boot(struct core *c)
+{
+	list_each_safe(l, &c->instances.all) {
+		struct instance *i = container_of(l, struct instance, in_all);
+		if (i->state == INSTANCE_CLEANING)
+			instance_on_boot_cleaning(c, i);
+		else
+			instance_publish(c, i);
+		if (i->state == INSTANCE_READY)
+			instance_arm(c, i, instance_consume_at(c, i));
+	}
+}
+
+void
+instance_drop_staged(struct core *c, struct instance *inst)
+{
+	if (!inst->has_staged)
+		return;
+	struct effect *e = effects_add(&c->fx, EFFECT_DROP);
+	e->drop.name = effects_text(&c->fx, inst->name);
+	memcpy(e->drop.root, inst->staged_root, DIGEST_SIZE);
+	inst->has_staged = false;
+}
+
+void
+instance_disown(struct core *c, struct instance *inst)
+{
+	CHECK(inst->state == INSTANCE_IDLE);
+	inst->is_remembered = false;
+	inst->is_refused = false;
+	instance_drop_staged(c, inst);
+	instance_arm(c, inst, MONO_NEVER);
+	instance_store_owner(c, inst);
+	instance_publish(c, inst);
+}
+
+void
+instance_check(const struct core *c)
+{
+	const struct instances *t = &c->instances;
+	uint32_t seen = 0, starting = 0;
+	list_each(l, &t->all) {
+		const struct instance *i =
+			container_of(l, struct instance, in_all);
+		seen++;
+		CHECK(i->state < INSTANCE_STATE_COUNT);
+		CHECK((i->state == INSTANCE_STOPPING) ==
+			(i->purpose != STOP_NONE));
+		CHECK(i->epoch <= i->epoch_reserved || i->is_remembered);
+		if (i->heap_index != HEAP_NONE)
+			CHECK(t->timers[i->heap_index] == i);
+		starting += i->state == INSTANCE_STARTING;
+	}
+	CHECK(seen == t->count);
+	CHECK(starting == c->duty.starting);
+}
+
+const char *
+instance_status_text(struct core *c, int32_t status)
+{
+	static const char *const names[] = {
+		[SIGHUP] = "SIGHUP",
+		[SIGINT] = "SIGINT",
+		[SIGQUIT] = "SIGQUIT",
+		[SIGILL] = "SIGILL",
+		[SIGABRT] = "SIGABRT",
+		[SIGBUS] = "SIGBUS",
+		[SIGFPE] = "SIGFPE",
+		[SIGKILL] = "SIGKILL",
+		[SIGUSR1] = "SIGUSR1",
+		[SIGSEGV] = "SIGSEGV",
+		[SIGUSR2] = "SIGUSR2",
+		[SIGPIPE] = "SIGPIPE",
+		[SIGALRM] = "SIGALRM",
+		[SIGTERM] = "SIGTERM",
+	};
+	uint32_t signal = (uint32_t)status & 0x7f;
+	const char *core_text = (status & 0x80) ? " (core dumped)" : "";
+	if (signal == 0)
+		return effects_format(&c->fx, "exited %u",
+			(uint64_t)((uint32_t)status >> 8 & 0xff));
+	if (signal < sizeof names / sizeof *names && names[signal])
+		return effects_format(&c->fx, "killed by %s%s",
+			names[signal], core_text);
+	return effects_format(&c->fx, "killed by signal %u%s",
+		(uint64_t)signal, core_text);
+}

@@ -1,0 +1,234 @@
+/* The life of an instance on this host.
+ *
+ * A slot exists for every instance name that is declared, or that runs here.
+ * What others know of an instance is its row (registry.h); this is what the
+ * host that holds it needs to run it.
+ *
+ *            start                 STARTED
+ *   IDLE ------------> STARTING ------------> READY
+ *    ^  \                 |  START_FAILED       | EXITED by itself
+ *    |   \                v                     v
+ *    |    \            BACKOFF <---------- CLEANING (until EMPTY)
+ *    |     \              |  policy says no     |
+ *    |      \             v                     v
+ *    |       `------> EXITED / FAILED <---------'
+ *    |
+ *    `--- EMPTY --- STOPPING <--- stop (any held state), with a purpose:
+ *                                 what happens when nothing is left
+ *
+ * "Stopped" is EMPTY: nothing of it is left in its cgroup.  A restart in
+ * place waits for it too.  Every start takes the next epoch; epochs are
+ * reserved on disk in blocks of EPOCH_BLOCK, so that a restart after a crash
+ * waits for no fsync and still no epoch is ever used twice.
+ *
+ * Restart policy: the first restart is immediate, then the delay grows by
+ * its function to its cap, with jitter; a run of 'reset_after' forgets the
+ * failures.  The budget is each instance's own.
+ */
+#ifndef SKEP_CORE_INSTANCE_H
+#define SKEP_CORE_INSTANCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/limits.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "base/mono.h"
+#include "core/core.h"
+#include "core/registry.h"
+#include "core/specs.h"
+
+#define EPOCH_BLOCK 16
+
+/* state, row state that shows it */
+#define INSTANCE_STATES(X)                                                     \
+	X(INSTANCE_IDLE, ROW_NONE)	   /* not here */                      \
+	X(INSTANCE_STARTING, ROW_STARTING) /* START was issued */              \
+	X(INSTANCE_READY, ROW_READY)	   /* runs */                          \
+	X(INSTANCE_CLEANING, ROW_STOPPING) /* leader gone, rest not yet */     \
+	X(INSTANCE_STOPPING, ROW_STOPPING) /* told to stop */                  \
+	X(INSTANCE_BACKOFF, ROW_BACKOFF)   /* waits for its next start */      \
+	X(INSTANCE_HANDOFF, ROW_HANDOFF)   /* handoff.c leads */               \
+	X(INSTANCE_EXITED, ROW_EXITED)	   /* ended, policy says enough */     \
+	X(INSTANCE_FAILED, ROW_FAILED)	   /* attempts used up */
+
+enum instance_state {
+#define X(state, row) state,
+	INSTANCE_STATES(X)
+#undef X
+	INSTANCE_STATE_COUNT,
+};
+
+/* What a stop is for: what happens at EMPTY. */
+enum stop_purpose {
+	STOP_NONE,
+	STOP_HALT,    /* not wanted for now: remember that it was ours */
+	STOP_GONE,    /* deleted: forget everything */
+	STOP_RESTART, /* start again here, at once */
+	STOP_LEAVE,   /* somebody else's from now on */
+	STOP_HANDOFF, /* handoff.c goes on */
+};
+
+/* One instance.  Slots are stable; they are named by index. */
+struct instance {
+	struct map_link by_name;
+	struct list in_all;	 /* instances.all, in order of birth */
+	struct map_link by_service;
+	struct list in_dirty;	 /* duty.dirty */
+	char name[INSTANCE_NAME_MAX + 1];
+	char service[SERVICE_NAME_MAX + 1];
+	uint32_t ordinal;	 /* 0 for the first of its service */
+	bool is_declared;	 /* the desired state has it */
+	uint32_t seen_round;	 /* duty.c: last walk that declared it */
+
+	/* Life on this host. */
+	enum instance_state state;
+	enum stop_purpose purpose; /* in STOPPING */
+	mono since;		   /* when 'state' began */
+	int64_t since_wall_ms;
+	mono deadline;		   /* of this state; NEVER: none */
+	uint32_t heap_index;	   /* in instances.timers, or HEAP_NONE */
+	mono stop_until;	   /* CLEANING: when what is left is killed */
+	bool is_killed;		   /* KILL was issued in this stop */
+	uint64_t epoch;		   /* of the last start here */
+	uint64_t epoch_floor;	   /* every start here lies above it */
+	uint64_t epoch_reserved;   /* last epoch of the stored block */
+	uint64_t epoch_after;	   /* STORE that reserved it */
+	uint64_t run_digest;	   /* of what runs, or was refused */
+	bool is_remembered;	   /* IDLE, but it was ours: row STOPPED */
+	bool is_refused;	   /* IDLE; this host cannot run that digest */
+	bool has_start_failed;	   /* in CLEANING: it never ran */
+	bool is_over_at_boot;	   /* in CLEANING: EMPTY came before BOOT */
+	uint32_t pid;
+	int32_t status;		   /* last wait status */
+	bool has_status;
+	uint32_t restarts;	   /* since it came here */
+	uint32_t failures;	   /* in a row, without a good run between */
+	uint32_t window_starts;	   /* restarts in the current interval */
+	mono window_since;
+	mono ready_since;
+	uint64_t seen_restart;	   /* override generation already obeyed */
+	uint64_t seen_move;
+	bool is_draining_out;	   /* left in the running drain, not yet ready
+				      elsewhere */
+	uint64_t draining_epoch;   /* epoch with which it left */
+	uint32_t attempts;	   /* at moving it, in this life of the node */
+	mono move_again_at;	   /* no attempt before */
+	char note[NOTE_TEXT_MAX];  /* last trouble, for people */
+
+	/* State to start from, staged by handoff.c; consumed when the new
+	 * instance is ready. */
+	bool has_staged;
+	uint8_t staged_root[DIGEST_SIZE];
+	int64_t staged_wall_ms;
+	char staged_kind[16];	   /* "handoff" or "dump" */
+	char staged_from[NODE_NAME_MAX + 1];
+};
+
+#define HEAP_NONE UINT32_MAX
+
+struct instances {
+	struct map by_name;
+	struct instance *items;
+	struct map by_service;	 /* hash of the service's name */
+	struct list all;
+	struct list free;	 /* unused slots, linked by in_all */
+	struct instance **timers; /* binary heap by (deadline, slot) */
+	uint32_t timer_count;
+	uint32_t count;
+};
+
+struct core;
+
+void instance_init(struct core *c);
+size_t instance_need(const struct core_limits *limits);
+
+/* Gives back a TABLE_OWNER record, a living instance; then BOOT. */
+void instance_on_load(struct core *c, struct bytes key, struct bytes value);
+void instance_on_found(struct core *c, const struct input_found *in);
+/* Publishes what was loaded and found as rows. */
+void instance_on_boot(struct core *c);
+
+/* Finds a slot, or NULL.  Makes one ('service' and 'ordinal' are copied);
+ * NULL when the table is full. */
+struct instance *instance_find(const struct core *c, const char *name);
+struct instance *instance_add(struct core *c, const char *name,
+	const char *service, uint32_t ordinal);
+/* Gives a slot back, if nothing is known of it any more: IDLE, undeclared,
+ * not remembered, not part of a drain. */
+void instance_reap(struct core *c, struct instance *inst);
+
+/* Whether this host holds it: any state but IDLE. */
+bool instance_is_held(const struct instance *inst);
+/* The instances of a service, declared or not: first, next; NULL ends. */
+struct instance *instance_of_service(const struct core *c,
+	const char *service);
+struct instance *instance_next_of_service(const struct core *c,
+	const struct instance *inst);
+/* Whether a process of it may exist: it was started and is not yet EMPTY. */
+bool instance_is_live(const struct instance *inst);
+
+/* Starts it here.  Allowed in IDLE, BACKOFF, EXITED, FAILED.  The epoch is
+ * one above everything known for this name. */
+void instance_start(struct core *c, struct instance *inst,
+	const struct service_value *service);
+/* Starts it under this very epoch (handoff's take-over), durable already. */
+void instance_start_at(struct core *c, struct instance *inst,
+	const struct service_value *service, uint64_t epoch, uint64_t after);
+/* Stops it (stop_signal, stop_timeout, KILL) for a purpose; in a stop already
+ * under way the purpose changes.  'why' goes into the event. */
+void instance_stop(struct core *c, struct instance *inst,
+	const struct spec_policy *policy, enum stop_purpose purpose,
+	const char *why);
+/* This host cannot run it: publishes that, so that the next rank takes it;
+ * tries again after a minute. */
+void instance_refuse(struct core *c, struct instance *inst, const char *why);
+/* BOOT for what ended while no node looked. */
+void instance_on_boot_cleaning(struct core *c, struct instance *inst);
+/* Forgets failures and refusal, so that the next start is immediate. */
+void instance_reset(struct core *c, struct instance *inst);
+/* Forgets that it was ours; allowed in IDLE. */
+void instance_disown(struct core *c, struct instance *inst);
+/* Enters a state, publishes the row, arms the deadline. */
+void instance_enter(struct core *c, struct instance *inst,
+	enum instance_state state, mono deadline);
+/* Writes the OWNER record (or deletes it, when there is nothing to keep);
+ * returns the STORE's number. */
+uint64_t instance_store_owner(struct core *c, struct instance *inst);
+/* Publishes the row as it is now. */
+void instance_publish(struct core *c, struct instance *inst);
+
+/* Inputs about processes; a stale epoch is ignored. */
+void instance_on_started(struct core *c, const struct input_proc *in);
+void instance_on_start_failed(struct core *c,
+	const struct input_start_failed *in);
+void instance_on_exited(struct core *c, const struct input_proc *in);
+void instance_on_empty(struct core *c, const struct input_proc *in);
+void instance_on_tick(struct core *c);
+mono instance_deadline(const struct core *c);
+/* (Re)arms the timer for inst->deadline. */
+void instance_arm(struct core *c, struct instance *inst, mono deadline);
+
+/* When the state it started from has served: without a readiness of its own,
+ * after a run of 'reset_after' from now.  MONO_NEVER if it has none. */
+mono instance_consume_at(struct core *c, const struct instance *inst);
+/* Lets go of the state it would start from, if it has one. */
+void instance_drop_staged(struct core *c, struct instance *inst);
+
+/* Formats a wait status: "exited 1", "killed by SIGKILL"; into the pool. */
+const char *instance_status_text(struct core *c, int32_t status);
+
+/* Decodes the service of an instance into '*out'; false if it is not
+ * declared or its entry is unreadable. */
+bool instance_service(struct core *c, const struct instance *inst,
+	struct service_value *out);
+/* The override in force for it: the later of its own and its service's. */
+void instance_override(struct core *c, const struct instance *inst,
+	struct override_value *out);
+
+/* Audits the table; panics where it is inconsistent. */
+void instance_check(const struct core *c);
+
+#endif

@@ -1,0 +1,524 @@
+/* The life of an instance: what starts it, ends it, and brings it back. */
+#include <string.h>
+
+#include "core/core_private.h"
+#include "core/restart.h"
+
+/* SIGTERM and a patience, for a service whose spec is gone. */
+#define FALLBACK_SIGNAL	    15
+#define FALLBACK_TIMEOUT_MS 10000
+/* How long the rest of a dead leader's processes may linger untouched. */
+#define LINGER_MS 50
+/* KILL is repeated until the kernel has done it. */
+#define KILL_AGAIN_MS 5000
+/* A host that could not run a spec tries again after this. */
+#define REFUSED_MS 60000
+/* The keeper still has the last epoch. */
+#define BUSY_MS 1000
+
+/* --- Starting --- */
+
+static void
+fill_state(struct core *c, struct instance *i, struct effect_start *s)
+{
+	s->has_state = i->has_staged;
+	if (!i->has_staged)
+		return;
+	memcpy(s->root, i->staged_root, DIGEST_SIZE);
+	s->state_kind = effects_text(&c->fx, i->staged_kind);
+	s->state_wall_ms = i->staged_wall_ms;
+	s->handoff_from = effects_text(&c->fx, i->staged_from);
+}
+
+static void
+emit_start(struct core *c, struct instance *i,
+	const struct service_value *service, uint64_t after)
+{
+	struct effect *e = effects_add(&c->fx, EFFECT_START);
+	e->after = after > c->stored_seq ? after : 0;
+	e->start.name = effects_text(&c->fx, i->name);
+	e->start.service = effects_text(&c->fx, i->service);
+	e->start.epoch = i->epoch;
+	e->start.run_digest = service->run_digest;
+	e->start.body = effects_copy(&c->fx, service->body);
+	e->start.state_kind = "";
+	e->start.handoff_from = "";
+	fill_state(c, i, &e->start);
+}
+
+void
+instance_start_at(struct core *c, struct instance *inst,
+	const struct service_value *service, uint64_t epoch, uint64_t after)
+{
+	CHECK(epoch > inst->epoch || inst->epoch == 0);
+	struct override_value o;
+	instance_override(c, inst, &o);
+	inst->epoch = epoch;
+	inst->epoch_after = after;
+	inst->run_digest = service->run_digest;
+	inst->is_refused = false;
+	inst->has_start_failed = false;
+	inst->is_killed = false;
+	inst->is_remembered = true;
+	inst->is_draining_out = false;
+	inst->seen_restart = o.restart_generation;
+	inst->seen_move = o.move_generation;
+	instance_enter(c, inst, INSTANCE_STARTING, MONO_NEVER);
+	emit_start(c, inst, service, after);
+	core_note(c, NOTE_STARTING, inst->name, epoch, "");
+}
+
+void
+instance_start(struct core *c, struct instance *inst,
+	const struct service_value *service)
+{
+	CHECK(!instance_is_live(inst));
+	uint64_t known = registry_epoch_max(c, inst->name);
+	uint64_t epoch = inst->epoch > known ? inst->epoch : known;
+	if (epoch < inst->epoch_floor)
+		epoch = inst->epoch_floor;
+	epoch++;
+	uint64_t after = inst->epoch_after;
+	if (epoch > inst->epoch_reserved) {
+		inst->epoch_reserved = epoch + EPOCH_BLOCK - 1;
+		inst->is_remembered = true;
+		after = instance_store_owner(c, inst);
+	}
+	instance_start_at(c, inst, service, epoch, after);
+}
+
+void
+instance_reset(struct core *c, struct instance *inst)
+{
+	inst->failures = 0;
+	inst->window_starts = 0;
+	inst->note[0] = '\0';
+	if (!inst->is_refused)
+		return;
+	inst->is_refused = false;
+	instance_arm(c, inst, MONO_NEVER);
+	instance_publish(c, inst);
+}
+
+/* Starts it again after 'delay_ms', or at once. */
+static void
+start_again(struct core *c, struct instance *i, int64_t delay_ms)
+{
+	struct service_value service;
+	if (delay_ms <= 0 && instance_service(c, i, &service)) {
+		/* No row of its own for a state that lasts no time. */
+		i->state = INSTANCE_BACKOFF;
+		i->restarts++;
+		instance_start(c, i, &service);
+		return;
+	}
+	instance_enter(c, i, INSTANCE_BACKOFF, mono_add(c->now, delay_ms));
+}
+
+/* --- Stopping --- */
+
+static void
+emit_signal(struct core *c, const struct instance *i, int signal, bool to_all)
+{
+	struct effect *e = effects_add(&c->fx, EFFECT_SIGNAL);
+	e->signal.name = effects_text(&c->fx, i->name);
+	e->signal.epoch = i->epoch;
+	e->signal.signal = signal;
+	e->signal.to_all = to_all;
+}
+
+static void
+emit_proc(struct core *c, const struct instance *i, enum effect_kind kind)
+{
+	struct effect *e = effects_add(&c->fx, kind);
+	e->proc.name = effects_text(&c->fx, i->name);
+	e->proc.epoch = i->epoch;
+}
+
+/* Nothing is left of it: what the stop was for. */
+static void
+finish_stop(struct core *c, struct instance *i)
+{
+	enum stop_purpose purpose = i->purpose;
+	i->purpose = STOP_NONE;
+	switch (purpose) {
+	case STOP_HALT:
+		instance_enter(c, i, INSTANCE_IDLE, MONO_NEVER);
+		break;
+	case STOP_GONE:
+	case STOP_LEAVE:
+		i->is_draining_out =
+			purpose == STOP_LEAVE && c->duty.is_draining;
+		i->draining_epoch = i->epoch;
+		instance_enter(c, i, INSTANCE_IDLE, MONO_NEVER);
+		emit_proc(c, i, EFFECT_RELEASE);
+		i->restarts = 0;
+		instance_disown(c, i);
+		break;
+	case STOP_RESTART:
+		instance_reset(c, i);
+		start_again(c, i, 0);
+		return;
+	case STOP_HANDOFF:
+		instance_enter(c, i, INSTANCE_HANDOFF, MONO_NEVER);
+		if (!handoff_on_empty(c, i))
+			start_again(c, i, 0);
+		return;
+	case STOP_NONE:
+		UNREACHABLE();
+	}
+	core_note(c, NOTE_STOPPED, i->name, i->epoch, "");
+}
+
+/* Signal and patience of a service, or those of one whose spec is gone. */
+static void
+stop_terms(const struct spec_policy *p, int *signal, bool *to_all,
+	int64_t *timeout_ms)
+{
+	*signal = p ? p->stop_signal : FALLBACK_SIGNAL;
+	*to_all = p ? p->stops_group : false;
+	*timeout_ms = p ? p->stop_timeout_ms : FALLBACK_TIMEOUT_MS;
+}
+
+void
+instance_stop(struct core *c, struct instance *inst,
+	const struct spec_policy *policy, enum stop_purpose purpose,
+	const char *why)
+{
+	CHECK(purpose != STOP_NONE);
+	if (inst->state == INSTANCE_IDLE)
+		return;
+	if (inst->state == INSTANCE_STOPPING) {
+		inst->purpose = purpose;
+		return;
+	}
+	int signal;
+	bool to_all;
+	int64_t timeout_ms;
+	stop_terms(policy, &signal, &to_all, &timeout_ms);
+	core_note(c, NOTE_STOPPING, inst->name, inst->epoch,
+		effects_text(&c->fx, why));
+	bool was_live = instance_is_live(inst);
+	bool was_cleaning = inst->state == INSTANCE_CLEANING;
+	inst->purpose = purpose;
+	inst->is_killed = false;
+	instance_enter(c, inst, INSTANCE_STOPPING,
+		mono_add(c->now, timeout_ms));
+	if (!was_live)
+		finish_stop(c, inst);
+	else
+		emit_signal(c, inst, signal, to_all || was_cleaning);
+}
+
+static void
+on_stop_timeout(struct core *c, struct instance *i)
+{
+	emit_proc(c, i, EFFECT_KILL);
+	if (!i->is_killed)
+		core_note(c, NOTE_KILLED, i->name, i->epoch,
+			"stop_timeout passed");
+	i->is_killed = true;
+	instance_arm(c, i, mono_add(c->now, KILL_AGAIN_MS));
+}
+
+/* --- After a run --- */
+
+/* Whether the last end counts as a success. */
+static bool
+has_succeeded(const struct instance *i, const struct spec_policy *p)
+{
+	bool has_exited = (i->status & 0x7f) == 0;
+	return !i->has_start_failed && has_exited &&
+		policy_is_success(p, (i->status >> 8) & 0xff);
+}
+
+/* Attempts are used up: by the restart mode. */
+static void
+give_up(struct core *c, struct instance *i, const struct policy_restart *r)
+{
+	switch (r->mode) {
+	case MODE_FAIL:
+		core_note(c, NOTE_FAILED, i->name, i->epoch,
+			"attempts are used up");
+		instance_enter(c, i, INSTANCE_FAILED, MONO_NEVER);
+		break;
+	case MODE_DELAY:
+		start_again(c, i,
+			mono_diff(mono_add(i->window_since, r->interval_ms),
+				c->now));
+		break;
+	case MODE_RESCHEDULE:
+		instance_refuse(c, i, "attempts are used up on this host");
+		break;
+	}
+}
+
+static void
+restart_by_policy(struct core *c, struct instance *i,
+	const struct policy_restart *r)
+{
+	if (mono_diff(c->now, i->window_since) >= r->interval_ms) {
+		i->window_since = c->now;
+		i->window_starts = 0;
+	}
+	if (r->attempts && i->window_starts >= r->attempts) {
+		i->window_starts = 0;
+		give_up(c, i, r);
+		return;
+	}
+	i->window_starts++;
+	uint32_t failures = i->failures++;
+	int64_t delay_ms = restart_delay_ms(r, failures, &c->prng);
+	if (delay_ms > 0)
+		core_note(c, NOTE_BACKOFF, i->name, i->epoch,
+			effects_format(&c->fx,
+				"next start in %d ms after %u failures in a row",
+				delay_ms, (uint64_t)failures + 1));
+	start_again(c, i, delay_ms);
+}
+
+/* Nothing is left of a run that ended by itself: the restart policy. */
+static void
+after_run(struct core *c, struct instance *i)
+{
+	struct service_value s;
+	if (!instance_service(c, i, &s)) {
+		i->state = INSTANCE_STOPPING;
+		i->purpose = STOP_GONE;
+		finish_stop(c, i);
+		return;
+	}
+	const struct policy_restart *r = &s.policy.restart;
+	bool is_success = has_succeeded(i, &s.policy);
+	if (mono_diff(c->now, i->ready_since) >= r->reset_after_ms &&
+		!i->has_start_failed)
+		i->failures = 0;
+	bool is_over = r->policy == RESTART_NEVER ||
+		(is_success &&
+			(s.policy.type == TYPE_ONESHOT ||
+				r->policy == RESTART_ON_FAILURE));
+	if (!is_over) {
+		restart_by_policy(c, i, r);
+		return;
+	}
+	instance_enter(c, i, INSTANCE_EXITED, MONO_NEVER);
+	instance_store_owner(c, i);
+}
+
+void
+instance_refuse(struct core *c, struct instance *inst, const char *why)
+{
+	core_note(c, NOTE_REFUSED, inst->name, inst->epoch,
+		effects_text(&c->fx, why));
+	/* 'run_digest' stays: it is this very spec that was refused. */
+	inst->is_refused = true;
+	inst->is_remembered = false;
+	inst->restarts = 0;
+	instance_enter(c, inst, INSTANCE_IDLE, mono_add(c->now, REFUSED_MS));
+	instance_store_owner(c, inst);
+}
+
+/* --- Inputs --- */
+
+/* The instance and epoch that an input is about, or NULL if it is stale. */
+static struct instance *
+find_current(struct core *c, const char *name, uint64_t epoch)
+{
+	struct instance *i = instance_find(c, name);
+	return i && i->epoch == epoch && instance_is_live(i) ? i : NULL;
+}
+
+mono
+instance_consume_at(struct core *c, const struct instance *inst)
+{
+	struct service_value s;
+	if (!inst->has_staged || !instance_service(c, inst, &s))
+		return MONO_NEVER;
+	return mono_add(c->now, s.policy.restart.reset_after_ms);
+}
+
+/* The state has served: no later start sees it again. */
+static void
+consume_state(struct core *c, struct instance *i)
+{
+	instance_drop_staged(c, i);
+	instance_store_owner(c, i);
+	instance_arm(c, i, MONO_NEVER);
+}
+
+void
+instance_on_started(struct core *c, const struct input_proc *in)
+{
+	struct instance *i = find_current(c, in->name, in->epoch);
+	if (!i)
+		return;
+	i->pid = in->pid;
+	i->ready_since = c->now;
+	if (i->state == INSTANCE_STOPPING) {
+		/* The stop overtook a START that waited for the disk. */
+		emit_signal(c, i, FALLBACK_SIGNAL, false);
+		return;
+	}
+	if (i->state != INSTANCE_STARTING)
+		return;
+	instance_enter(c, i, INSTANCE_READY, instance_consume_at(c, i));
+	core_note(c, NOTE_READY, i->name, i->epoch, "");
+}
+
+void
+instance_on_start_failed(struct core *c, const struct input_start_failed *in)
+{
+	struct instance *i = find_current(c, in->name, in->epoch);
+	if (!i)
+		return;
+	core_note(c, NOTE_START_FAILED, i->name, i->epoch,
+		effects_text(&c->fx, in->text));
+	size_t length = strlen(in->text);
+	if (length > sizeof i->note - 1)
+		length = sizeof i->note - 1;
+	memcpy(i->note, in->text, length);
+	i->note[length] = '\0';
+	i->has_start_failed = true;
+	i->pid = 0;
+	if (i->state == INSTANCE_STOPPING) {
+		finish_stop(c, i);
+		return;
+	}
+	/* A state that came here by a move must not be left behind: try on. */
+	enum start_blame blame = i->has_staged && in->blame == BLAME_HOST
+		? BLAME_SERVICE
+		: in->blame;
+	switch (blame) {
+	case BLAME_HOST:
+		instance_refuse(c, i, in->text);
+		break;
+	case BLAME_BUSY:
+		instance_enter(c, i, INSTANCE_BACKOFF,
+			mono_add(c->now, BUSY_MS));
+		break;
+	case BLAME_SERVICE:
+		instance_enter(c, i, INSTANCE_CLEANING,
+			mono_add(c->now, LINGER_MS));
+		break;
+	}
+}
+
+void
+instance_on_exited(struct core *c, const struct input_proc *in)
+{
+	struct instance *i = find_current(c, in->name, in->epoch);
+	if (!i)
+		return;
+	i->status = in->status;
+	i->has_status = true;
+	i->pid = 0;
+	core_note(c, NOTE_EXITED, i->name, i->epoch,
+		instance_status_text(c, in->status));
+	if (handoff_on_exited(c, i))
+		return;
+	if (i->state == INSTANCE_STOPPING)
+		return;
+	i->stop_until = MONO_NEVER;
+	instance_enter(c, i, INSTANCE_CLEANING, mono_add(c->now, LINGER_MS));
+}
+
+void
+instance_on_empty(struct core *c, const struct input_proc *in)
+{
+	struct instance *i = find_current(c, in->name, in->epoch);
+	if (!i)
+		return;
+	if (i->state == INSTANCE_STOPPING)
+		finish_stop(c, i);
+	else if (i->state == INSTANCE_CLEANING)
+		after_run(c, i);
+}
+
+void
+instance_on_boot_cleaning(struct core *c, struct instance *inst)
+{
+	CHECK(inst->state == INSTANCE_CLEANING);
+	bool is_empty = inst->stop_until.ms != MONO_NEVER.ms;
+	inst->stop_until = MONO_NEVER;
+	if (is_empty)
+		inst->is_over_at_boot = true;
+	instance_enter(c, inst, INSTANCE_CLEANING,
+		is_empty ? c->now : mono_add(c->now, LINGER_MS));
+}
+
+/* The leader is gone and something is still there: the soft signal first,
+ * then, when the patience is over, KILL. */
+static void
+on_lingering(struct core *c, struct instance *i)
+{
+	struct service_value s;
+	bool has = instance_service(c, i, &s);
+	int signal;
+	bool to_all;
+	int64_t timeout_ms;
+	stop_terms(has ? &s.policy : NULL, &signal, &to_all, &timeout_ms);
+	if (i->stop_until.ms == MONO_NEVER.ms) {
+		emit_signal(c, i, signal, true);
+		i->stop_until = mono_add(c->now, timeout_ms);
+		instance_arm(c, i, i->stop_until);
+		return;
+	}
+	emit_proc(c, i, EFFECT_KILL);
+	instance_arm(c, i, mono_add(c->now, KILL_AGAIN_MS));
+}
+
+static void
+on_deadline(struct core *c, struct instance *i)
+{
+	struct service_value service;
+	switch (i->state) {
+	case INSTANCE_STOPPING:
+		on_stop_timeout(c, i);
+		return;
+	case INSTANCE_CLEANING:
+		if (i->is_over_at_boot) {
+			i->is_over_at_boot = false;
+			after_run(c, i);
+		} else {
+			on_lingering(c, i);
+		}
+		return;
+	case INSTANCE_BACKOFF:
+		instance_arm(c, i, MONO_NEVER);
+		if (!instance_service(c, i, &service))
+			return; /* duty stops it */
+		i->restarts++;
+		instance_start(c, i, &service);
+		return;
+	case INSTANCE_IDLE:
+		instance_reset(c, i);
+		duty_mark(c, i->name);
+		return;
+	case INSTANCE_READY:
+		consume_state(c, i);
+		return;
+	case INSTANCE_STARTING:
+	case INSTANCE_HANDOFF:
+	case INSTANCE_EXITED:
+	case INSTANCE_FAILED:
+	case INSTANCE_STATE_COUNT:
+		break;
+	}
+	UNREACHABLE();
+}
+
+void
+instance_on_tick(struct core *c)
+{
+	struct instances *t = &c->instances;
+	while (t->timer_count && mono_reached(t->timers[0]->deadline, c->now) &&
+		effects_has_room(&c->fx, 64, SPEC_BODY_MAX + 4096)) {
+		struct instance *i = t->timers[0];
+		mono before = i->deadline;
+		on_deadline(c, i);
+		/* Every deadline ends or moves on; else this would spin. */
+		CHECK(t->timer_count == 0 || t->timers[0] != i ||
+			i->deadline.ms != before.ms ||
+			i->state == INSTANCE_STARTING);
+	}
+}
