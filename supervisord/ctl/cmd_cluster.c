@@ -23,7 +23,8 @@ show_cluster(struct ctl *ctl, const json_t *document)
 		tell(ctl, "%s holds: %s: %s", get_text(c, "node"),
 			get_text(c, "hold"), get_text(c, "hold_text"));
 	table_init(&t, headers);
-	json_object_foreach(settings, key, value) {
+	json_object_foreach(settings, key, value)
+	{
 		table_add(&t, key);
 		table_add(&t, or_dash(get_text(settings, key)));
 	}
@@ -43,8 +44,7 @@ cmd_cluster_show(struct ctl *ctl, int argc, char **argv)
 		show_json(document);
 	else if (ctl->opt.output == OUTPUT_NAME)
 		printf("%s\n",
-			get_text(json_object_get(document, "cluster"),
-				"name"));
+			get_text(json_object_get(document, "cluster"), "name"));
 	else
 		show_cluster(ctl, document);
 	json_decref(document);
@@ -57,8 +57,8 @@ cmd_cluster_set(struct ctl *ctl, int argc, char **argv)
 	(void)argc;
 	char path[512];
 	path_format(path, sizeof(path), "/v1/cluster", argv[0], "");
-	int code = ctl_call(ctl, "PUT", path,
-		json_pack("{s:s}", "value", argv[1]), NULL);
+	int code = ctl_call(
+		ctl, "PUT", path, json_pack("{s:s}", "value", argv[1]), NULL);
 	if (code != EXIT_DONE)
 		return ctl_fail(ctl, code);
 	tell(ctl, "%s = %s", argv[0], argv[1]);
@@ -87,8 +87,8 @@ is_in_state(struct ctl *ctl, void *context)
 	if (code != EXIT_DONE)
 		return -code;
 	int rc = strcmp(get_text(o, "state"), w->state) == 0 ||
-		strcmp(get_text(o, "intent"), w->state) == 0 ||
-		strcmp(get_text(o, "progress"), w->state) == 0;
+		 strcmp(get_text(o, "intent"), w->state) == 0 ||
+		 strcmp(get_text(o, "progress"), w->state) == 0;
 	json_decref(o);
 	return rc;
 }
@@ -111,8 +111,8 @@ cmd_wait(struct ctl *ctl, int argc, char **argv)
 	if (strcmp(argv[0], "ready") == 0 && argc == 2)
 		return wait_ready(ctl, argv[1]);
 	if (strcmp(argv[0], "node") != 0 || argc != 3)
-		return usage_error(ctl,
-			"wait: give 'ready NAME' or 'node NODE STATE'");
+		return usage_error(
+			ctl, "wait: give 'ready NAME' or 'node NODE STATE'");
 	if (!is_node_state(argv[2]))
 		return usage_error(
 			ctl, "wait: '%s' is not a state of nodes", argv[2]);

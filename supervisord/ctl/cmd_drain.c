@@ -14,7 +14,7 @@
 /* A drain that is watched. */
 struct drain {
 	char node[256];
-	json_t *here; /* {NAME: true} not yet seen ready elsewhere */
+	json_t *here;  /* {NAME: true} not yet seen ready elsewhere */
 	json_t *moved; /* [{name, to, state}] */
 	struct progress progress;
 	size_t total;
@@ -58,8 +58,7 @@ note_instances(struct ctl *ctl, struct drain *d)
 	d->here = json_object();
 	d->moved = json_array();
 	json_array_foreach(json_object_get(document, "instances"), i, o)
-		json_object_set_new(
-			d->here, get_text(o, "name"), json_true());
+		json_object_set_new(d->here, get_text(o, "name"), json_true());
 	d->total = json_object_size(d->here);
 	json_decref(document);
 	return EXIT_DONE;
@@ -70,8 +69,8 @@ has_left(const struct drain *d, const json_t *o)
 {
 	const char *node = get_text(o, "node");
 	return json_object_get(d->here, get_text(o, "name")) && *node &&
-		strcmp(node, d->node) != 0 &&
-		strcmp(get_text(o, "state"), "ready") == 0;
+	       strcmp(node, d->node) != 0 &&
+	       strcmp(get_text(o, "state"), "ready") == 0;
 }
 
 static int
@@ -83,7 +82,8 @@ watch_instances(struct ctl *ctl, struct drain *d)
 		return code;
 	size_t i;
 	json_t *o;
-	json_array_foreach(json_object_get(document, "instances"), i, o) {
+	json_array_foreach(json_object_get(document, "instances"), i, o)
+	{
 		const char *name = get_text(o, "name");
 		if (!has_left(d, o))
 			continue;
@@ -138,7 +138,8 @@ show_moves(struct ctl *ctl, const json_t *list)
 	size_t i;
 	json_t *o;
 	table_init(&t, headers);
-	json_array_foreach(list, i, o) {
+	json_array_foreach(list, i, o)
+	{
 		const char *state = get_text(o, "state");
 		table_add(&t, get_text(o, "name"));
 		table_add(&t, get_text(o, "from"));
@@ -155,9 +156,8 @@ show_left(const struct drain *d)
 	const char *name;
 	json_t *value;
 	fflush(stdout);
-	json_object_foreach(d->here, name, value)
-		fprintf(stderr, "left on %s: %s; see 'skepctl why %s'\n",
-			d->node, name, name);
+	json_object_foreach(d->here, name, value) fprintf(stderr,
+		"left on %s: %s; see 'skepctl why %s'\n", d->node, name, name);
 }
 
 static void
@@ -191,7 +191,7 @@ watch(struct ctl *ctl, struct drain *d)
 	/* Only the table is JSON's or a script's business. */
 	bool is_quiet = ctl->opt.is_quiet;
 	ctl->opt.is_quiet |= ctl->opt.output == OUTPUT_JSON ||
-		ctl->opt.output == OUTPUT_NAME;
+			     ctl->opt.output == OUTPUT_NAME;
 	snprintf(what, sizeof(what), "%s is not drained", d->node);
 	int code = wait_until(ctl, what, is_drained, d);
 	progress_end(ctl, &d->progress);
@@ -205,7 +205,7 @@ watch(struct ctl *ctl, struct drain *d)
 	if (code != EXIT_DONE)
 		show_left(d);
 	else if (ctl->opt.output == OUTPUT_TABLE ||
-		ctl->opt.output == OUTPUT_WIDE)
+		 ctl->opt.output == OUTPUT_WIDE)
 		tell(ctl, "drained");
 	return code;
 }
@@ -230,7 +230,8 @@ dry_run(struct ctl *ctl, const struct drain *d)
 {
 	char path[512];
 	json_t *document;
-	path_format(path, sizeof(path), "/v1/nodes", d->node, "drain?dry_run=1");
+	path_format(
+		path, sizeof(path), "/v1/nodes", d->node, "drain?dry_run=1");
 	int code = ctl_call(ctl, "POST", path, drain_body(ctl), &document);
 	if (code != EXIT_DONE)
 		return ctl_fail(ctl, code);

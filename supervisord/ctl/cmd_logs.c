@@ -17,8 +17,8 @@ static void
 add_text(char *path, size_t size, const char *key, const char *value)
 {
 	size_t used = strlen(path);
-	snprintf(path + used, size - used, "%c%s=",
-		strchr(path, '?') ? '&' : '?', key);
+	snprintf(path + used, size - used,
+		"%c%s=", strchr(path, '?') ? '&' : '?', key);
 	(void)http_escape(path, size, value);
 }
 
@@ -140,8 +140,7 @@ show_events(struct ctl *ctl, char *path, size_t size)
 	else if (ctl->opt.output == OUTPUT_NAME)
 		show_names(list, "name");
 	else
-		json_array_foreach(list, i, o)
-			print_event(o);
+		json_array_foreach(list, i, o) print_event(o);
 	json_decref(document);
 	return EXIT_DONE;
 }

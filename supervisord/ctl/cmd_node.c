@@ -19,9 +19,8 @@ add_heard(struct table *t, const json_t *o)
 {
 	char buffer[32];
 	if (json_is_integer(json_object_get(o, "heard_ms")))
-		table_add(t,
-			units_format_age(get_int(o, "heard_ms"), buffer,
-				sizeof(buffer)));
+		table_add(t, units_format_age(get_int(o, "heard_ms"), buffer,
+				     sizeof(buffer)));
 	else
 		table_add(t, "-");
 }
@@ -36,7 +35,8 @@ show_nodes(struct ctl *ctl, const json_t *list)
 	size_t i;
 	json_t *o;
 	table_init(&t, headers);
-	json_array_foreach(list, i, o) {
+	json_array_foreach(list, i, o)
+	{
 		const char *state = get_text(o, "state");
 		table_printf(&t, "%s%s", get_text(o, "name"),
 			get_bool(o, "self") ? " *" : "");
@@ -48,9 +48,8 @@ show_nodes(struct ctl *ctl, const json_t *list)
 		table_add(&t, or_dash(get_text(o, "address")));
 		table_add(&t, or_dash(get_text(o, "version")));
 		table_printf(&t, "%lld", (long long)get_int(o, "incarnation"));
-		table_add(&t,
-			*get_text(o, "hold") ? get_text(o, "hold")
-					     : get_text(o, "reason"));
+		table_add(&t, *get_text(o, "hold") ? get_text(o, "hold")
+						   : get_text(o, "reason"));
 	}
 	show_table(ctl, &t);
 }
@@ -103,7 +102,8 @@ show_members(const json_t *o)
 {
 	const char *key;
 	json_t *value;
-	json_object_foreach((json_t *)(uintptr_t)o, key, value) {
+	json_object_foreach((json_t *)(uintptr_t)o, key, value)
+	{
 		printf("%-14s ", key);
 		if (json_is_string(value)) {
 			printf("%s\n", or_dash(json_string_value(value)));
@@ -169,9 +169,8 @@ cmd_node_cordon(struct ctl *ctl, int argc, char **argv)
 {
 	(void)argc;
 	return post_verb(ctl, argv[0], "cordon",
-		ctl->opt.reason
-			? json_pack("{s:s}", "reason", ctl->opt.reason)
-			: NULL,
+		ctl->opt.reason ? json_pack("{s:s}", "reason", ctl->opt.reason)
+				: NULL,
 		"cordoned");
 }
 
@@ -213,8 +212,7 @@ int
 cmd_node_forget(struct ctl *ctl, int argc, char **argv)
 {
 	(void)argc;
-	if (!confirm(ctl,
-		    "%s is forgotten with everything it said. Go on?",
+	if (!confirm(ctl, "%s is forgotten with everything it said. Go on?",
 		    argv[0]))
 		return EXIT_FAILED;
 	return post_verb(ctl, argv[0], "forget", NULL, "forgotten");

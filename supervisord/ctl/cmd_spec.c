@@ -39,8 +39,8 @@ read_all(int fd, const char *name, struct source *s, struct err *err)
 			return 0;
 		s->size += (size_t)n;
 	}
-	return err_set(err, -E2BIG, "%s: larger than %u bytes", name,
-		SPEC_FILE_MAX);
+	return err_set(
+		err, -E2BIG, "%s: larger than %u bytes", name, SPEC_FILE_MAX);
 }
 
 /* Reads and checks a file, "-" for standard input, before skepd is asked, so
@@ -68,8 +68,8 @@ static void
 add_query(char *path, size_t size, const char *key, const char *value)
 {
 	size_t used = strlen(path);
-	snprintf(path + used, size - used, "%c%s=",
-		strchr(path, '?') ? '&' : '?', key);
+	snprintf(path + used, size - used,
+		"%c%s=", strchr(path, '?') ? '&' : '?', key);
 	(void)http_escape(path, size, value);
 }
 
@@ -78,9 +78,8 @@ find_named(const json_t *list, const char *name)
 {
 	size_t i;
 	json_t *o;
-	json_array_foreach(list, i, o)
-		if (strcmp(get_text(o, "name"), name) == 0)
-			return o;
+	json_array_foreach(list, i,
+		o) if (strcmp(get_text(o, "name"), name) == 0) return o;
 	return NULL;
 }
 
@@ -116,7 +115,8 @@ show_applied(struct ctl *ctl, const json_t *document)
 		show_names(list, "name");
 		return;
 	}
-	json_array_foreach(list, i, o) {
+	json_array_foreach(list, i, o)
+	{
 		const char *result = get_text(o, "result");
 		const char *message = get_text(o, "message");
 		tell(ctl, "%s  %s%s%s", get_text(o, "name"),
@@ -159,14 +159,15 @@ cmd_apply(struct ctl *ctl, int argc, char **argv)
 static void
 show_plan(struct ctl *ctl, const json_t *document)
 {
-	static const char *const headers[] = {"INSTANCE", "ACTION", "NODE",
-		"SERVICE", "WHY", NULL};
+	static const char *const headers[] = {
+		"INSTANCE", "ACTION", "NODE", "SERVICE", "WHY", NULL};
 	const json_t *services = json_object_get(document, "services");
 	struct table t;
 	size_t i;
 	json_t *o;
 	table_init(&t, headers);
-	json_array_foreach(json_object_get(document, "items"), i, o) {
+	json_array_foreach(json_object_get(document, "items"), i, o)
+	{
 		const json_t *service =
 			find_named(services, get_text(o, "service"));
 		table_add(&t, get_text(o, "instance"));

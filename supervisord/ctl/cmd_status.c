@@ -20,7 +20,7 @@ static bool
 is_named(const json_t *o, const char *name)
 {
 	return strcmp(get_text(o, "name"), name) == 0 ||
-		strcmp(get_text(o, "service"), name) == 0;
+	       strcmp(get_text(o, "service"), name) == 0;
 }
 
 /* The instances that one of the names means; all without names. */
@@ -30,7 +30,8 @@ select_named(const json_t *list, int argc, char **argv)
 	json_t *selected = json_array();
 	size_t i;
 	json_t *o;
-	json_array_foreach(list, i, o) {
+	json_array_foreach(list, i, o)
+	{
 		bool is_wanted = argc == 0;
 		for (int k = 0; k < argc; k++)
 			is_wanted |= is_named(o, argv[k]);
@@ -48,7 +49,8 @@ code_for_named(const json_t *list, int argc, char **argv)
 	for (int k = 0; k < argc; k++) {
 		size_t i, found = 0;
 		json_t *o;
-		json_array_foreach(list, i, o) {
+		json_array_foreach(list, i, o)
+		{
 			if (!is_named(o, argv[k]))
 				continue;
 			found++;
@@ -91,9 +93,9 @@ show_holds(struct ctl *ctl, const json_t *document)
 	size_t i;
 	json_t *o;
 	show_hold(ctl, self, cluster);
-	json_array_foreach(json_object_get(document, "nodes"), i, o)
-		if (strcmp(get_text(o, "name"), self) != 0)
-			show_hold(ctl, get_text(o, "name"), o);
+	json_array_foreach(json_object_get(document, "nodes"), i,
+		o) if (strcmp(get_text(o, "name"), self) != 0)
+		show_hold(ctl, get_text(o, "name"), o);
 }
 
 static void
@@ -174,8 +176,7 @@ show_instances(struct ctl *ctl, const json_t *list)
 	size_t i;
 	json_t *o;
 	table_init(&t, headers);
-	json_array_foreach(list, i, o)
-		add_instance(&t, o);
+	json_array_foreach(list, i, o) add_instance(&t, o);
 	show_table(ctl, &t);
 }
 
@@ -218,7 +219,8 @@ show_services(struct ctl *ctl, const json_t *list)
 	size_t i;
 	json_t *o;
 	table_init(&t, headers);
-	json_array_foreach(list, i, o) {
+	json_array_foreach(list, i, o)
+	{
 		const json_t *source = json_object_get(o, "source");
 		const char *enabled = get_bool(o, "enabled") ? "yes" : "no";
 		table_add(&t, get_text(o, "name"));
@@ -264,7 +266,8 @@ show_where(struct ctl *ctl, const json_t *list)
 	size_t i;
 	json_t *o;
 	table_init(&t, headers);
-	json_array_foreach(list, i, o) {
+	json_array_foreach(list, i, o)
+	{
 		const char *state = get_text(o, "state");
 		table_add(&t, get_text(o, "name"));
 		table_add(&t, or_dash(get_text(o, "node")));
@@ -286,9 +289,8 @@ cmd_where(struct ctl *ctl, int argc, char **argv)
 	json_t *list = json_object_get(document, "instances");
 	size_t i;
 	json_t *o;
-	json_array_foreach(list, i, o)
-		if (!is_running(o))
-			code = EXIT_NOT_RUNNING;
+	json_array_foreach(list, i, o) if (!is_running(o)) code =
+		EXIT_NOT_RUNNING;
 	if (ctl->opt.output == OUTPUT_JSON)
 		show_json(document);
 	else if (ctl->opt.output == OUTPUT_NAME)
@@ -315,9 +317,8 @@ cmd_why(struct ctl *ctl, int argc, char **argv)
 	if (ctl->opt.output == OUTPUT_JSON)
 		show_json(document);
 	else
-		json_array_foreach(list, i, o)
-			printf("%s: %s\n", get_text(o, "name"),
-				get_text(o, "why"));
+		json_array_foreach(list, i, o) printf(
+			"%s: %s\n", get_text(o, "name"), get_text(o, "why"));
 	json_decref(document);
 	return EXIT_DONE;
 }
@@ -332,9 +333,9 @@ daemon_version(struct ctl *ctl, char *out, size_t size)
 		return;
 	size_t i;
 	json_t *o;
-	json_array_foreach(json_object_get(document, "nodes"), i, o)
-		if (get_bool(o, "self"))
-			snprintf(out, size, "%s", get_text(o, "version"));
+	json_array_foreach(json_object_get(document, "nodes"), i,
+		o) if (get_bool(o, "self"))
+		snprintf(out, size, "%s", get_text(o, "version"));
 	json_decref(document);
 }
 
@@ -346,8 +347,8 @@ cmd_version(struct ctl *ctl, int argc, char **argv)
 	char version[64];
 	daemon_version(ctl, version, sizeof(version));
 	if (ctl->opt.output == OUTPUT_JSON) {
-		json_t *o = json_pack("{s:s, s:s}", "skepctl",
-			PACKAGE_VERSION, "skepd", version);
+		json_t *o = json_pack("{s:s, s:s}", "skepctl", PACKAGE_VERSION,
+			"skepd", version);
 		show_json(o);
 		json_decref(o);
 		return EXIT_DONE;

@@ -95,9 +95,9 @@ is_restarted(struct ctl *ctl, void *context)
 	const char *name;
 	json_t *epoch;
 	int rc = 1;
-	json_object_foreach(now, name, epoch)
-		if (json_equal(epoch, json_object_get(r->before, name)))
-			rc = 0;
+	json_object_foreach(now, name,
+		epoch) if (json_equal(epoch, json_object_get(r->before, name)))
+		rc = 0;
 	json_decref(now);
 	return rc;
 }
@@ -134,8 +134,8 @@ int
 cmd_signal(struct ctl *ctl, int argc, char **argv)
 {
 	(void)argc;
-	return post_verb(ctl, argv[1], "signal",
-		json_pack("{s:s}", "signal", argv[0]));
+	return post_verb(
+		ctl, argv[1], "signal", json_pack("{s:s}", "signal", argv[0]));
 }
 
 /* --- move --- */
@@ -159,7 +159,7 @@ is_moved(struct ctl *ctl, void *context)
 	const json_t *o =
 		json_array_get(json_object_get(document, "instances"), 0);
 	int rc = strcmp(get_text(o, "node"), m->node) == 0 &&
-		strcmp(get_text(o, "state"), "ready") == 0;
+		 strcmp(get_text(o, "state"), "ready") == 0;
 	json_decref(document);
 	return rc;
 }
@@ -172,7 +172,7 @@ cmd_move(struct ctl *ctl, int argc, char **argv)
 	int code = post_verb(
 		ctl, m.name, "move", json_pack("{s:s}", "node", m.node));
 	if (code == EXIT_DONE && ctl->opt.is_wait)
-		code = wait_until(ctl, "it is not ready there; see why",
-			is_moved, &m);
+		code = wait_until(
+			ctl, "it is not ready there; see why", is_moved, &m);
 	return code;
 }

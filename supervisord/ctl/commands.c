@@ -36,8 +36,8 @@ static const struct command commands[] = {
 		cmd_stop},
 	{"restart", "NAME...", "stop and start again", "wait", 1, MANY,
 		cmd_restart},
-	{"signal", "SIGNAL NAME", "send a signal to the main process", "", 2,
-		2, cmd_signal},
+	{"signal", "SIGNAL NAME", "send a signal to the main process", "", 2, 2,
+		cmd_signal},
 	{"move", "NAME NODE", "hand an instance over to another node", "wait",
 		2, 2, cmd_move},
 	{"logs", "NAME", "what an instance wrote", "follow lines", 1, 1,
@@ -67,18 +67,18 @@ static const struct command commands[] = {
 		cmd_node_undrain},
 	{"node join", "ADDRESS", "join the cluster of that host", "", 1, 1,
 		cmd_node_join},
-	{"node leave", "[NODE]", "leave the cluster in good order", "yes", 0,
-		1, cmd_node_leave},
-	{"node forget", "NODE", "drop a node that will not come back", "yes",
-		1, 1, cmd_node_forget},
+	{"node leave", "[NODE]", "leave the cluster in good order", "yes", 0, 1,
+		cmd_node_leave},
+	{"node forget", "NODE", "drop a node that will not come back", "yes", 1,
+		1, cmd_node_forget},
 	{"node confirm-down", "NODE", "say that a silent node is really down",
 		"yes", 1, 1, cmd_node_confirm_down},
 	{"cluster show", "", "state and settings of the cluster", "", 0, 0,
 		cmd_cluster_show},
-	{"cluster set", "KEY VALUE", "change a setting on every node", "", 2,
-		2, cmd_cluster_set},
-	{"debug dump", "", "everything that nodes replicate, comparable", "",
-		0, 0, cmd_debug_dump},
+	{"cluster set", "KEY VALUE", "change a setting on every node", "", 2, 2,
+		cmd_cluster_set},
+	{"debug dump", "", "everything that nodes replicate, comparable", "", 0,
+		0, cmd_debug_dump},
 	{"reload", "NAME", NULL, "", 0, MANY, cmd_unsupported},
 	{"enable", "NAME", NULL, "", 0, MANY, cmd_unsupported},
 	{"disable", "NAME", NULL, "", 0, MANY, cmd_unsupported},
@@ -105,9 +105,8 @@ static const struct command commands[] = {
 const struct command *
 command_at(size_t index)
 {
-	return index < sizeof(commands) / sizeof(commands[0])
-		? &commands[index]
-		: NULL;
+	return index < sizeof(commands) / sizeof(commands[0]) ? &commands[index]
+							      : NULL;
 }
 
 /* How many words of 'argv' spell 'name'; 0 if they do not. */

@@ -65,7 +65,7 @@ struct command;
 struct ctl {
 	struct options opt;
 	const struct command *command;
-	char socket[256]; /* where skepd listens */
+	char socket[320]; /* where skepd listens */
 	bool is_tty;	  /* standard output is a terminal */
 	bool is_colour;
 	unsigned status; /* HTTP status of the last answer, 0: none */
@@ -76,7 +76,7 @@ struct ctl {
 /* One command.  'args' is what usage shows; 'words_min' and 'words_max'
  * bound the arguments after the command's own words. */
 struct command {
-	const char *name;  /* one or two words */
+	const char *name; /* one or two words */
 	const char *args;
 	const char *help;
 	const char *options; /* names, apart from the common ones */
@@ -124,8 +124,8 @@ int ctl_stream(struct ctl *ctl, const char *path, http_body_fn *on_body,
 /* Says ctl->err on standard error; returns 'code'. */
 int ctl_fail(struct ctl *ctl, int code);
 /* Builds "PREFIX/NAME/SUFFIX" with the name escaped; 'suffix' may be "". */
-void path_format(char *out, size_t size, const char *prefix,
-	const char *name, const char *suffix);
+void path_format(char *out, size_t size, const char *prefix, const char *name,
+	const char *suffix);
 
 /* --- show.c --- */
 
@@ -134,8 +134,8 @@ const char *get_text(const json_t *o, const char *key);
 int64_t get_int(const json_t *o, const char *key);
 bool get_bool(const json_t *o, const char *key);
 /* "3d 4h" since 'key'_ms; "-" without one. */
-const char *age_text(const json_t *o, const char *key, char *buffer,
-	size_t size);
+const char *age_text(
+	const json_t *o, const char *key, char *buffer, size_t size);
 /* Prints a document as it is. */
 void show_json(const json_t *o);
 /* Prints 'key' of every object of a list, a line each. */
@@ -166,8 +166,8 @@ bool confirm(struct ctl *ctl, const char *format, ...)
 
 /* One line that changes on a terminal, a line per change elsewhere. */
 struct progress {
-	bool is_bar;	/* a bar is on the screen */
-	unsigned done;	/* as last shown */
+	bool is_bar;   /* a bar is on the screen */
+	unsigned done; /* as last shown */
 	unsigned total;
 };
 void progress_set(struct ctl *ctl, struct progress *p, const char *what,

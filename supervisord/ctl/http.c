@@ -39,7 +39,7 @@ take_status_line(struct http_parser *p)
 	if (line[12] != ' ' && line[12] != '\0')
 		return bad(p);
 	p->status = (unsigned)((line[9] - '0') * 100 + (line[10] - '0') * 10 +
-		(line[11] - '0'));
+			       (line[11] - '0'));
 	if (p->status < 100)
 		return bad(p);
 	p->state = HTTP_HEADER;
@@ -169,8 +169,8 @@ static bool
 is_in_lines(const struct http_parser *p)
 {
 	return p->state == HTTP_STATUS_LINE || p->state == HTTP_HEADER ||
-		p->state == HTTP_CHUNK_SIZE || p->state == HTTP_CHUNK_END ||
-		p->state == HTTP_TRAILER;
+	       p->state == HTTP_CHUNK_SIZE || p->state == HTTP_CHUNK_END ||
+	       p->state == HTTP_TRAILER;
 }
 
 static int
@@ -371,8 +371,8 @@ http_escape(char *out, size_t size, const char *text)
 		if (is_plain)
 			out[used++] = *text;
 		else
-			used += (size_t)snprintf(out + used, 4, "%%%02X",
-				(unsigned char)*text);
+			used += (size_t)snprintf(
+				out + used, 4, "%%%02X", (unsigned char)*text);
 		out[used] = '\0';
 	}
 	return true;

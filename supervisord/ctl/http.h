@@ -28,11 +28,11 @@ typedef int http_body_fn(void *context, const void *data, size_t size);
 enum http_state {
 	HTTP_STATUS_LINE,
 	HTTP_HEADER,
-	HTTP_BODY,	 /* 'left' bytes of it to come */
+	HTTP_BODY,	  /* 'left' bytes of it to come */
 	HTTP_BODY_TO_END, /* ends with the connection */
 	HTTP_CHUNK_SIZE,
-	HTTP_CHUNK,	 /* 'left' bytes of it to come */
-	HTTP_CHUNK_END,	 /* the empty line behind it */
+	HTTP_CHUNK,	/* 'left' bytes of it to come */
+	HTTP_CHUNK_END, /* the empty line behind it */
 	HTTP_TRAILER,
 	HTTP_DONE,
 	HTTP_BAD,
@@ -41,7 +41,7 @@ enum http_state {
 /* One answer in the making. */
 struct http_parser {
 	enum http_state state;
-	unsigned status;	  /* 0 until the status line is here */
+	unsigned status; /* 0 until the status line is here */
 	bool is_chunked;
 	bool has_length;
 	uint64_t left;		  /* bytes, see the states */
@@ -53,8 +53,8 @@ struct http_parser {
 };
 
 /* Starts an answer; 'on_body' gets its body. */
-void http_parser_init(struct http_parser *p, http_body_fn *on_body,
-	void *context);
+void http_parser_init(
+	struct http_parser *p, http_body_fn *on_body, void *context);
 
 /* Feeds 'size' bytes.  0, -EBADMSG, or what 'on_body' returned.  Bytes after
  * the end of the answer are ignored. */
@@ -66,11 +66,11 @@ int http_parser_end(struct http_parser *p);
 /* One request. */
 struct http_request {
 	const char *method;
-	const char *path;     /* escaped, with its query */
-	const void *body;     /* NULL for none */
+	const char *path; /* escaped, with its query */
+	const void *body; /* NULL for none */
 	size_t body_size;
 	const char *body_type; /* Content-Type, with a body */
-	int64_t timeout_ms;   /* for silence; < 0: none */
+	int64_t timeout_ms;    /* for silence; < 0: none */
 };
 
 /* Connects to the Unix socket, sends, and parses the answer into 'p' (which

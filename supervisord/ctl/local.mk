@@ -21,7 +21,7 @@ libctl_a_SOURCES = \
 bin_PROGRAMS += skepctl
 skepctl_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 skepctl_SOURCES = supervisord/ctl/main.c
-skepctl_LDADD = libctl.a libspec.a libsys.a libbase.a \
+skepctl_LDADD = libctl.a libspec.a libconf.a libsys.a libbase.a \
 	$(JANSSON_LIBS) $(YAML_LIBS) $(INIH_LIBS)
 
 dist_man_MANS += supervisord/ctl/man/skepctl.1 \

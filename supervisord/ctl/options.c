@@ -56,8 +56,7 @@ static const struct option options[] = {
 		"stop what cannot move"},
 	{0, "dry-run", NULL, KIND_FLAG, AT(is_dry_run), false,
 		"say what would happen"},
-	{0, "detach", NULL, KIND_FLAG, AT(is_detach), false,
-		"do not watch it"},
+	{0, "detach", NULL, KIND_FLAG, AT(is_detach), false, "do not watch it"},
 	{0, "monitor", NULL, KIND_FLAG, AT(is_monitor), false,
 		"watch a drain that is under way"},
 	{'m', "reason", "TEXT", KIND_TEXT, AT(reason), false,
@@ -84,7 +83,8 @@ is_listed(const char *list, const char *name)
 static bool
 takes(const struct command *command, const struct option *o)
 {
-	return o->is_common || (command && is_listed(command->options, o->name));
+	return o->is_common ||
+	       (command && is_listed(command->options, o->name));
 }
 
 static void
@@ -153,8 +153,8 @@ parse_output(struct ctl *ctl, const char *text, enum output *out)
 		*out = (enum output)i;
 		return EXIT_DONE;
 	}
-	return usage_error(ctl,
-		"-o: '%s' is not one of table, wide, json, name", text);
+	return usage_error(
+		ctl, "-o: '%s' is not one of table, wide, json, name", text);
 }
 
 static int
@@ -273,10 +273,12 @@ find_command(struct ctl *ctl, int argc, char **argv)
 			words[count++] = argv[i];
 			continue;
 		}
-		const struct option *o = argv[i][1] == '-'
-			? find_option(NULL, argv[i] + 2, strlen(argv[i] + 2), 0)
-			: find_option(NULL, NULL, 0,
-				  argv[i][strlen(argv[i]) - 1]);
+		const struct option *o =
+			argv[i][1] == '-'
+				? find_option(NULL, argv[i] + 2,
+					  strlen(argv[i] + 2), 0)
+				: find_option(NULL, NULL, 0,
+					  argv[i][strlen(argv[i]) - 1]);
 		if (o && o->value)
 			i++;
 	}
@@ -285,8 +287,8 @@ find_command(struct ctl *ctl, int argc, char **argv)
 	if (ctl->command || count == 0)
 		return EXIT_DONE;
 	if (command_at(0) && count == 2)
-		return usage_error(ctl, "there is no command '%s %s'",
-			words[0], words[1]);
+		return usage_error(
+			ctl, "there is no command '%s %s'", words[0], words[1]);
 	return usage_error(ctl, "there is no command '%s'", words[0]);
 }
 
@@ -305,8 +307,8 @@ static int
 check_words(struct ctl *ctl, int count, char **words)
 {
 	if (count < ctl->command->words_min)
-		return usage_error(ctl, "%s: something is missing",
-			ctl->command->name);
+		return usage_error(
+			ctl, "%s: something is missing", ctl->command->name);
 	if (count > ctl->command->words_max)
 		return usage_error(ctl, "%s: '%s' is too much",
 			ctl->command->name, words[ctl->command->words_max]);

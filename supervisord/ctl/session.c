@@ -8,7 +8,7 @@
 #include "ctl/ctl.h"
 #include "sys/conf.h"
 
-#define ANSWER_MAX	  (1u << 30)
+#define ANSWER_MAX	(1u << 30)
 #define CALL_TIMEOUT_MS 60000
 #define HOST_SOCKET	"/run/skep/skepd.sock"
 
@@ -29,8 +29,8 @@ ctl_find_socket(struct ctl *ctl)
 		snprintf(ctl->socket, sizeof(ctl->socket), "%s/skepd.sock",
 			conf->node.run_dir);
 	free(conf);
-	if (!*ctl->socket ||
-		(access(ctl->socket, F_OK) < 0 && access(HOST_SOCKET, F_OK) == 0))
+	if (!*ctl->socket || (access(ctl->socket, F_OK) < 0 &&
+				     access(HOST_SOCKET, F_OK) == 0))
 		strcpy(ctl->socket, HOST_SOCKET);
 }
 
@@ -85,7 +85,7 @@ static int
 code_for_status(const struct ctl *ctl)
 {
 	bool is_question = strcmp(ctl->command->name, "status") == 0 ||
-		strcmp(ctl->command->name, "where") == 0;
+			   strcmp(ctl->command->name, "where") == 0;
 	switch (ctl->status) {
 	case 401:
 	case 403:
@@ -104,8 +104,8 @@ code_for_status(const struct ctl *ctl)
 static int
 refused(struct ctl *ctl, const struct answer *a)
 {
-	json_t *document = a->data ? json_loadb(a->data, a->size, 0, NULL)
-				   : NULL;
+	json_t *document =
+		a->data ? json_loadb(a->data, a->size, 0, NULL) : NULL;
 	json_t *error = json_object_get(document, "error");
 	const char *message = get_text(error, "message");
 	snprintf(ctl->code, sizeof(ctl->code), "%s", get_text(error, "code"));
@@ -141,8 +141,8 @@ ctl_send(struct ctl *ctl, const char *method, const char *path,
 	} else if (ctl->status < 200 || ctl->status >= 300) {
 		code = refused(ctl, &answer);
 	} else if (out) {
-		document = json_loadb(answer.data ? answer.data : "",
-			answer.size, 0, NULL);
+		document = json_loadb(
+			answer.data ? answer.data : "", answer.size, 0, NULL);
 		if (!document) {
 			err_set(&ctl->err, -EBADMSG,
 				"skepd's answer is not JSON");
@@ -161,8 +161,8 @@ ctl_call(struct ctl *ctl, const char *method, const char *path, json_t *body,
 {
 	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
 	json_decref(body);
-	int code = ctl_send(
-		ctl, method, path, text, text ? strlen(text) : 0, out);
+	int code =
+		ctl_send(ctl, method, path, text, text ? strlen(text) : 0, out);
 	free(text);
 	return code;
 }
@@ -191,8 +191,8 @@ on_stream(void *context, const void *data, size_t size)
 }
 
 int
-ctl_stream(struct ctl *ctl, const char *path, http_body_fn *on_body,
-	void *context)
+ctl_stream(
+	struct ctl *ctl, const char *path, http_body_fn *on_body, void *context)
 {
 	struct streaming *s = calloc(1, sizeof(*s));
 	CHECK(s);

@@ -49,8 +49,7 @@ show_names(const json_t *list, const char *key)
 {
 	size_t i;
 	json_t *o;
-	json_array_foreach(list, i, o)
-		printf("%s\n", get_text(o, key));
+	json_array_foreach(list, i, o) printf("%s\n", get_text(o, key));
 }
 
 void

@@ -121,16 +121,26 @@ paint_for_state(const char *state)
 		const char *state;
 		enum paint paint;
 	} known[] = {
-		{"ready", PAINT_GOOD},	    {"alive", PAINT_GOOD},
-		{"starting", PAINT_BUSY},   {"stopping", PAINT_BUSY},
-		{"handoff", PAINT_BUSY},    {"pending", PAINT_BUSY},
-		{"suspect", PAINT_BUSY},    {"draining", PAINT_BUSY},
-		{"backoff", PAINT_BAD},	    {"failed", PAINT_BAD},
-		{"unplaced", PAINT_BAD},    {"lost", PAINT_BAD},
-		{"refused", PAINT_BAD},	    {"dead", PAINT_BAD},
-		{"undrainable", PAINT_BAD}, {"stopped", PAINT_DIM},
-		{"exited", PAINT_DIM},	    {"left", PAINT_DIM},
-		{"unknown", PAINT_DIM},	    {"drained", PAINT_GOOD},
+		{"ready", PAINT_GOOD},
+		{"alive", PAINT_GOOD},
+		{"starting", PAINT_BUSY},
+		{"stopping", PAINT_BUSY},
+		{"handoff", PAINT_BUSY},
+		{"pending", PAINT_BUSY},
+		{"suspect", PAINT_BUSY},
+		{"draining", PAINT_BUSY},
+		{"backoff", PAINT_BAD},
+		{"failed", PAINT_BAD},
+		{"unplaced", PAINT_BAD},
+		{"lost", PAINT_BAD},
+		{"refused", PAINT_BAD},
+		{"dead", PAINT_BAD},
+		{"undrainable", PAINT_BAD},
+		{"stopped", PAINT_DIM},
+		{"exited", PAINT_DIM},
+		{"left", PAINT_DIM},
+		{"unknown", PAINT_DIM},
+		{"drained", PAINT_GOOD},
 	};
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (strcmp(known[i].state, state) == 0)

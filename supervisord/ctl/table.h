@@ -40,8 +40,8 @@ void table_printf(struct table *t, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /* Prints headers and rows; without rows only the headers. */
-void table_print(const struct table *t, FILE *out, bool is_wide,
-	bool is_colour);
+void table_print(
+	const struct table *t, FILE *out, bool is_wide, bool is_colour);
 
 /* What 'state' of an instance or node looks like. */
 enum paint paint_for_state(const char *state);

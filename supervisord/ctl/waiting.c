@@ -15,8 +15,8 @@
 static void
 pause_ms(int64_t ms)
 {
-	struct timespec t = {.tv_sec = ms / 1000,
-		.tv_nsec = ms % 1000 * 1000000};
+	struct timespec t = {
+		.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
 	nanosleep(&t, NULL);
 }
 
@@ -60,8 +60,8 @@ static bool
 is_as_wanted(const json_t *o)
 {
 	return strcmp(get_text(o, "state"), "ready") == 0 &&
-		strcmp(get_text(o, "run_digest"),
-			get_text(o, "wanted_digest")) == 0;
+	       strcmp(get_text(o, "run_digest"),
+		       get_text(o, "wanted_digest")) == 0;
 }
 
 /* A oneshot that ran to its end with success is as ready as it gets. */
@@ -69,7 +69,7 @@ static bool
 is_completed(const json_t *o)
 {
 	return strcmp(get_text(o, "state"), "exited") == 0 &&
-		get_int(o, "last_status") == 0;
+	       get_int(o, "last_status") == 0;
 }
 
 static int
@@ -83,10 +83,9 @@ are_ready(struct ctl *ctl, void *context)
 	size_t i;
 	json_t *o;
 	int rc = json_array_size(list) > 0;
-	json_array_foreach(list, i, o)
-		if (strcmp(get_text(o, "desired"), "running") == 0 &&
-			!is_as_wanted(o) && !is_completed(o))
-			rc = 0;
+	json_array_foreach(list, i,
+		o) if (strcmp(get_text(o, "desired"), "running") == 0 &&
+		       !is_as_wanted(o) && !is_completed(o)) rc = 0;
 	json_decref(document);
 	return rc;
 }
@@ -103,8 +102,8 @@ wait_ready(struct ctl *ctl, const char *name)
 static int
 are_stopped(struct ctl *ctl, void *context)
 {
-	static const char *const held[] = {"starting", "ready", "stopping",
-		"backoff", "handoff", NULL};
+	static const char *const held[] = {
+		"starting", "ready", "stopping", "backoff", "handoff", NULL};
 	json_t *document = NULL;
 	int code = get_instances(ctl, context, &document);
 	if (code != EXIT_DONE)
@@ -113,10 +112,9 @@ are_stopped(struct ctl *ctl, void *context)
 	size_t i;
 	json_t *o;
 	int rc = 1;
-	json_array_foreach(list, i, o)
-		for (const char *const *s = held; *s; s++)
-			if (strcmp(get_text(o, "state"), *s) == 0)
-				rc = 0;
+	json_array_foreach(list, i,
+		o) for (const char *const *s = held; *s;
+			s++) if (strcmp(get_text(o, "state"), *s) == 0) rc = 0;
 	json_decref(document);
 	return rc;
 }
@@ -137,8 +135,9 @@ confirm(struct ctl *ctl, const char *format, ...)
 	if (ctl->opt.is_yes)
 		return true;
 	if (!isatty(STDIN_FILENO)) {
-		fprintf(stderr, "skepctl: %s asks first; give -y here, where "
-				"nobody can answer\n",
+		fprintf(stderr,
+			"skepctl: %s asks first; give -y here, where "
+			"nobody can answer\n",
 			ctl->command->name);
 		return false;
 	}
@@ -147,7 +146,7 @@ confirm(struct ctl *ctl, const char *format, ...)
 	va_end(args);
 	fprintf(stderr, " [y/N] ");
 	return fgets(answer, sizeof(answer), stdin) &&
-		(answer[0] == 'y' || answer[0] == 'Y');
+	       (answer[0] == 'y' || answer[0] == 'Y');
 }
 
 static void
