@@ -1,2 +1,3 @@
 # tests
 include tests/keeper.mk
+include tests/logger.mk
