@@ -176,14 +176,10 @@ load_file(
 	void *context, unsigned table, struct bytes key, struct bytes value)
 {
 	(void)table;
-	struct reader r;
 	char name[256];
-	reader_init(&r, value.data, value.size);
-	uint64_t digest = reader_u64(&r);
 	snprintf(name, sizeof name, "%.*s", (int)key.size,
 		(const char *)key.data);
-	if (reader_is_done(&r))
-		specdir_load(context, name, digest);
+	specdir_load(context, name, value);
 }
 
 static void
@@ -198,15 +194,11 @@ load_record(
 }
 
 static void
-keep_file(void *context, const char *file, uint64_t digest)
+keep_file(void *context, const char *file, struct bytes value)
 {
 	struct node *n = context;
-	unsigned char buffer[8];
-	struct writer w;
-	writer_init(&w, buffer, sizeof buffer);
-	writer_u64(&w, digest);
-	store_put(n->store, STORE_FILES, (struct bytes){file, strlen(file)},
-		writer_done(&w), 0);
+	struct bytes key = {file, strlen(file)};
+	store_put(n->store, STORE_FILES, key, value, 0);
 }
 
 static void
