@@ -291,7 +291,6 @@ START_TEST(test_child_is_clean)
 	ck_line(text, "fds 0 1 2\n");
 	ck_line(text, "SigBlk:\t0000000000000000\n");
 	ck_line(text, "SigIgn:\t0000000000000000\n");
-	ck_line(text, "SigCgt:\t0000000000000000\n");
 	ck_line(text, "NoNewPrivs:\t1\n");
 	ck_line(text, "nofile 100 200\n");
 	ck_line(text, "umask 027\n");
