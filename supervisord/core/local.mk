@@ -8,7 +8,14 @@ libcore_a_SOURCES = \
 	supervisord/core/handoff.h \
 	supervisord/core/input.h \
 	supervisord/core/instance.h \
-	supervisord/core/member.h \
+	supervisord/core/member.c supervisord/core/member.h \
+	supervisord/core/member_detect.c \
+	supervisord/core/member_hello.c \
+	supervisord/core/member_hold.c \
+	supervisord/core/member_link.c \
+	supervisord/core/member_news.c \
+	supervisord/core/member_ops.c \
+	supervisord/core/member_private.h \
 	supervisord/core/place.h \
 	supervisord/core/registry.h \
 	supervisord/core/settings.h \
