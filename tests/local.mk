@@ -3,3 +3,5 @@ include tests/keeper.mk
 include tests/links.mk
 include tests/logger.mk
 include tests/spec.mk
+# tests
+include tests/member.mk

@@ -24,6 +24,7 @@ libcore_a_SOURCES = \
 	supervisord/core/instance_life.c \
 	supervisord/core/member.c \
 	supervisord/core/member.h \
+	supervisord/core/member.c supervisord/core/member.h \
 	supervisord/core/member_detect.c \
 	supervisord/core/member_hello.c \
 	supervisord/core/member_hold.c \

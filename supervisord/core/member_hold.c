@@ -50,6 +50,7 @@ struct tally {
 	uint32_t total;	 /* of the stable view and those who came since */
 	uint32_t lost;	 /* of these, neither present nor confirmed down */
 	uint32_t linked; /* of these, linked and heard; this host included */
+	uint32_t down;	 /* of these, confirmed down by an operator */
 };
 
 /* Whether a member stands in the view that losses count from and is gone
@@ -73,6 +74,7 @@ count(const struct core *c)
 			continue;
 		n.total++;
 		n.lost += is_lost(c, m);
+		n.down += m->is_confirmed_down;
 		n.linked += id == MEMBER_SELF || (m->link && m->has_heartbeat);
 	}
 	return n;
@@ -324,7 +326,7 @@ is_formed(const struct core *c)
 {
 	struct tally n = count(c);
 	if (!c->members.is_founding)
-		return n.linked * 2 > n.total;
+		return (n.linked + n.down) * 2 > n.total;
 	if (has_seeds(c) && n.linked < 2)
 		return false;
 	return member_present_count(c) >= expected(c);

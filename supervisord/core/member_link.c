@@ -269,10 +269,11 @@ member_on_link_down(struct core *c, const struct input_link_down *in)
 	}
 	struct member_pending *p =
 		in->link ? member_pending_find(c, in->link) : NULL;
+	uint32_t dial = p ? p->dial : in->dial;
 	if (p)
 		member_pending_free(p);
 	if (p || !in->link)
-		fail_dial(c, in->dial, in->reason);
+		fail_dial(c, dial, in->reason);
 }
 
 /* --- Frames --- */
