@@ -2,6 +2,5 @@
 include tests/keeper.mk
 include tests/links.mk
 include tests/logger.mk
-include tests/spec.mk
-# tests
 include tests/member.mk
+include tests/spec.mk
