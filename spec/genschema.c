@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "spec/json.h"
 #include "spec/keys.h"
 #include "spec/shapes.h"

@@ -6,6 +6,7 @@ libsys_a_SOURCES = \
 	supervisord/sys/err.c supervisord/sys/err.h \
 	supervisord/sys/files.c supervisord/sys/files.h \
 	supervisord/sys/ipc.c supervisord/sys/ipc.h \
+	supervisord/sys/keyfile.c supervisord/sys/keyfile.h \
 	supervisord/sys/kproto.c supervisord/sys/kproto.h \
 	supervisord/sys/nearest.c supervisord/sys/nearest.h \
 	supervisord/sys/say.c supervisord/sys/say.h \
