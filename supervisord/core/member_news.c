@@ -145,12 +145,7 @@ bury(struct core *c, struct member *m, const skep_MemberNews *news)
 	const char *by = effects_text(&c->fx, news->by);
 	member_enter(c, m, state, news->incarnation);
 	m->is_confirmed_down = news->is_confirmed && state == MEMBER_DEAD;
-	if (m->link) {
-		member_close(c, m->link, "its host is gone");
-		m->link = 0;
-		m->has_heartbeat = false;
-		m->redial_at = c->now;
-	}
+	member_drop_link(c, m, "its host is gone");
 	if (state == MEMBER_LEFT) {
 		registry_on_forget(c, member_id_of(c, m));
 		core_note(c, NOTE_NODE_LEFT, m->name, 0,
