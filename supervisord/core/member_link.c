@@ -323,9 +323,12 @@ recv_again(struct core *c, struct member *m, const skep_Hello *hello)
 {
 	if (strcmp(hello->node, m->name) || hello->node_id != m->node_id)
 		return;
-	if (hello->incarnation > m->incarnation &&
-		hello->incarnation <= INCARNATION_MAX)
-		member_enter(c, m, MEMBER_ALIVE, hello->incarnation);
+	if (hello->incarnation <= m->incarnation ||
+		hello->incarnation > INCARNATION_MAX)
+		return;
+	member_enter(c, m, MEMBER_ALIVE, hello->incarnation);
+	m->nonce = hello->nonce;
+	member_spread_news(c, m, member_id_of(c, m));
 }
 
 /* Messages about members; false: another module's. */

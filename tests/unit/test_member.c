@@ -46,6 +46,7 @@ static struct world *
 world_of(uint64_t seed, uint32_t n)
 {
 	struct world *w = world_new(seed);
+	w->is_loud = getenv("SIM_LOUD") != NULL;
 	for (uint32_t i = 0; i < n; i++)
 		world_add(w, names[i], i ? "alpha:7400" : NULL);
 	return w;
@@ -645,7 +646,11 @@ random_fault(struct world *w)
 	uint32_t a = (uint32_t)prng_below(&w->prng, w->count);
 	uint32_t b = (uint32_t)prng_below(&w->prng, w->count);
 	struct host *h = &w->hosts[a];
-	switch (prng_below(&w->prng, 8)) {
+	uint64_t fault = prng_below(&w->prng, 8);
+	if (w->is_loud)
+		printf("%8lld fault %d: %s %s\n", (long long)w->now.ms,
+			(int)fault, h->name, w->hosts[b].name);
+	switch (fault) {
 	case 0:
 		world_cut(w, a, b, a != b);
 		break;
@@ -750,7 +755,7 @@ suite(void)
 	TCase *longer = tcase_create("long");
 	tcase_set_timeout(longer, 120);
 	tcase_add_loop_test(longer, quiet_hour, 0, 2);
-	tcase_add_loop_test(longer, random_faults, 0, 200);
+	tcase_add_loop_test(longer, random_faults, getenv("SIM_SEED") ? atoi(getenv("SIM_SEED")) : 0, getenv("SIM_SEED") ? atoi(getenv("SIM_SEED")) + 1 : 200);
 	suite_add_tcase(s, longer);
 	return s;
 }
