@@ -1,42 +1,62 @@
-# The targets that automake does not bring.  HACKING.md says what each is for.
+# The targets that automake does not bring; HACKING.md says what each is for.
 #
-# Builds with other flags happen in folders of their own below the build
-# folder and may be kept: the next one only compiles what changed.
-EXTRA_DIST += contrib/targets.mk
-abs_src = $(abs_top_srcdir)
-C_FILES = git -C $(abs_src) ls-files '*.c' '*.h'
+# What is built with other flags has a folder of its own below the build
+# folder, which stays: the next time only what changed is compiled.
+EXTRA_DIST += contrib/targets.mk contrib/under-valgrind contrib/coverage \
+	contrib/lib/variant.sh
 
-# $(call in_variant,FOLDER,CONFIGURE ARGUMENTS,COMMAND)
-define in_variant
-	@$(MKDIR_P) $(1)
-	cd $(1) && { test -f Makefile || \
-		$(abs_src)/configure -q --enable-werror $(2); } && $(3)
-endef
-
-ASAN_ENV = ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 \
-	UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
-TSAN_ENV = TSAN_OPTIONS=halt_on_error=1
-VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full \
-	--child-silent-after-fork=yes
+VARIANT = bash $(abs_top_srcdir)/contrib/lib/variant.sh
+DEBUG_CFLAGS = CFLAGS='-g -O1'
 
 check-asan:
-	$(call in_variant,variant-asan,--enable-sanitizer=address$(comma)undefined \
-		CFLAGS='-g -O1',$(ASAN_ENV) $(MAKE) check)
+	+$(VARIANT) asan --enable-sanitizer=address,undefined \
+		$(DEBUG_CFLAGS) -- $(MAKE) check
 
 check-tsan:
-	$(call in_variant,variant-tsan,--enable-sanitizer=thread \
-		CFLAGS='-g -O1',$(TSAN_ENV) $(MAKE) check)
+	+$(VARIANT) tsan --enable-sanitizer=thread $(DEBUG_CFLAGS) -- \
+		$(MAKE) check
 
-# Check's children are followed only where they are tests, not daemons.
 check-valgrind:
-	$(call in_variant,variant-valgrind,CFLAGS='-g -O1',\
-		CK_FORK=no $(MAKE) check LOG_COMPILER="$(abs_src)/build-aux/none")
+	+$(VARIANT) valgrind $(DEBUG_CFLAGS) -- $(MAKE) check LOG_COMPILER=\
+	'$(SHELL) $(abs_top_srcdir)/contrib/under-valgrind'
 
 coverage:
-	$(call in_variant,variant-coverage,CFLAGS='-g -O0 --coverage',\
-		$(MAKE) check && sh $(abs_src)/contrib/coverage $(abs_src))
+	+$(VARIANT) coverage CFLAGS='-g -O0 --coverage' -- \
+		$(SHELL) $(abs_top_srcdir)/contrib/coverage $(MAKE)
 
-comma = ,
-
+# Real daemons, a network namespace per host.  77 when it cannot be done here.
 check-cluster: all
 	SKEP_BUILD=$(abs_builddir) bash $(srcdir)/tests/cluster/run
+
+# The same with the tests that take longer than anybody wants to wait.
+check-long: all
+	SKEP_BUILD=$(abs_builddir) bash $(srcdir)/tests/cluster/run -l
+
+# A cluster of three on this machine, and a shell that knows it.
+sandbox: all
+	bash $(srcdir)/contrib/sandbox $(abs_builddir)
+
+# Rewrites what tests compare with; look at the difference before you commit.
+golden: $(GOLDEN)
+
+tidy:
+	@for t in $(TIDY_TESTS); do \
+		echo "$$t"; srcdir=$(srcdir) $(SHELL) $(srcdir)/$$t; \
+		rc=$$?; test $$rc = 0 || test $$rc = 77 || bad=yes; \
+	done; test -z "$$bad"
+
+SOURCE_FOLDERS = supervisord spec plugins etc tests
+format:
+	cd $(srcdir) && find $(SOURCE_FOLDERS) -name '*.[ch]' \
+		-exec clang-format -i {} +
+
+# clang's analyzer over every file; a finding is a failure.
+analyze:
+	+$(VARIANT) analyze $(DEBUG_CFLAGS) -- \
+		scan-build --status-bugs -o report $(MAKE) clean all
+
+clean-local:
+	rm -rf variant-*
+
+.PHONY: analyze check-asan check-cluster check-long check-tsan \
+	check-valgrind coverage format golden sandbox tidy
