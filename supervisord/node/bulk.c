@@ -38,8 +38,8 @@ bulk_say_hello(struct bulk *bulk, struct conn *c)
 	hello.is_bulk = true;
 	snprintf(hello.cluster, sizeof hello.cluster, "%s", bulk->cluster);
 	snprintf(hello.node, sizeof hello.node, "%s", bulk->node);
-	bulk_send(c, WIRE_HELLO, skep_Hello_fields, &hello, 0,
-		(struct bytes){0});
+	bulk_send(
+		c, WIRE_HELLO, skep_Hello_fields, &hello, 0, (struct bytes){0});
 }
 
 int

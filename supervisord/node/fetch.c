@@ -7,9 +7,9 @@
 #include "base/check.h"
 #include "node/bulk_private.h"
 
-#define PROGRESS_S 0.2	       /* seconds between reports of progress */
-#define HASH_BYTES_PER_MS 50000 /* of a slow disk */
-#define SIZE_MAX_B (1ull << 44) /* bytes; a larger state is a mistake */
+#define PROGRESS_S	  0.2	       /* seconds between reports of progress */
+#define HASH_BYTES_PER_MS 50000	       /* of a slow disk */
+#define SIZE_MAX_B	  (1ull << 44) /* bytes; a larger state is a mistake */
 
 /* What a fetch waits for. */
 enum fetch_step {
@@ -42,10 +42,10 @@ struct fetch {
 	bulk_fetch_fn *report;
 	void *context;
 	enum fetch_step step;
-	bool is_over;	 /* no more reports; waits for 'job_count' 0 */
-	bool has_list;	 /* 'manifest' is complete and proven */
-	bool has_hello;	 /* on the present connection */
-	ev_timer timer;	 /* back-off, or silence */
+	bool is_over;	/* no more reports; waits for 'job_count' 0 */
+	bool has_list;	/* 'manifest' is complete and proven */
+	bool has_hello; /* on the present connection */
+	ev_timer timer; /* back-off, or silence */
 	int64_t retry_ms;
 	ev_tstamp reported; /* time of the last progress */
 	struct dial *dial;
@@ -56,7 +56,7 @@ struct fetch {
 	bool *found;	     /* CHECK's finding, for each */
 	uint64_t here_count; /* chunks */
 	uint64_t here_bytes;
-	uint64_t cursor; /* no chunk below it is missing */
+	uint64_t cursor;	     /* no chunk below it is missing */
 	uint64_t asked[BULK_WINDOW]; /* in order of their answers */
 	unsigned asked_count;
 	unsigned writing_count;
@@ -274,8 +274,8 @@ on_orphan_frame(void *owner, struct conn *c, uint16_t type, struct bytes body)
 }
 
 static void
-on_orphan_close(void *owner, struct conn *c, enum conn_end how,
-	const char *text)
+on_orphan_close(
+	void *owner, struct conn *c, enum conn_end how, const char *text)
 {
 	(void)owner;
 	(void)c;
@@ -534,11 +534,11 @@ run_step(struct pool_job *job)
 	if (f->step == FETCH_SHARE)
 		f->result = dumps_share(d, f->root, f->name, &f->err);
 	else if (f->step == FETCH_CHECK)
-		f->result = dumps_open_part(d, f->root, f->name, &f->manifest,
-			f->found, &f->err);
+		f->result = dumps_open_part(
+			d, f->root, f->name, &f->manifest, f->found, &f->err);
 	else
-		f->result = dumps_finish_part(d, f->root, f->name, f->part,
-			&f->manifest, &f->err);
+		f->result = dumps_finish_part(
+			d, f->root, f->name, f->part, &f->manifest, &f->err);
 }
 
 /* Takes over what CHECK found. */
@@ -698,8 +698,7 @@ bulk_fetch(struct bulk *b, const char *name, const char *node,
 }
 
 void
-bulk_cancel(
-	struct bulk *b, const char *name, const uint8_t root[DIGEST_SIZE])
+bulk_cancel(struct bulk *b, const char *name, const uint8_t root[DIGEST_SIZE])
 {
 	struct fetch *f = find_fetch(b, name, root);
 	if (f)

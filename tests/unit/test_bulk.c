@@ -273,8 +273,8 @@ END_TEST
 START_TEST(test_seal_refuses)
 {
 	int fd = _i == 0 ? make_stream(100, true) : make_stream(100, false);
-	bulk_seal(from, _i == 1 ? "../evil" : "web", 5, _i == 2 ? 99 : 1000,
-		fd, on_sealed, NULL);
+	bulk_seal(from, _i == 1 ? "../evil" : "web", 5, _i == 2 ? 99 : 1000, fd,
+		on_sealed, NULL);
 	ck_assert(world_wait_count(loop, &sealed.count, 1));
 	ck_assert(!sealed.is_ok && !sealed.is_absent);
 	ck_assert_str_ne(sealed.text, "");
@@ -412,8 +412,8 @@ START_TEST(test_chunk_digest_is_checked)
 	ck_assert_int_eq(manifest_init(&m, 3, &err), 0);
 	dumps_digest("abc", 3, m.digests);
 	int fd = fileno(f);
-	ck_assert_int_eq(dumps_write_chunk(fd, &m, 0, "abd", 3, &err),
-		-EBADMSG);
+	ck_assert_int_eq(
+		dumps_write_chunk(fd, &m, 0, "abd", 3, &err), -EBADMSG);
 	ck_assert_ptr_nonnull(strstr(err.text, "damaged"));
 	ck_assert_int_eq(dumps_write_chunk(fd, &m, 0, "abc", 3, &err), 0);
 	manifest_fini(&m);
@@ -499,8 +499,8 @@ START_TEST(test_shared_and_dropped)
 	struct err err = {""};
 	unsigned count = 0;
 	seal(10);
-	bulk_seal(from, "web@2", 1, 10, make_stream(10, false), on_sealed,
-		NULL);
+	bulk_seal(
+		from, "web@2", 1, 10, make_stream(10, false), on_sealed, NULL);
 	ck_assert(world_wait_count(loop, &sealed.count, 2));
 	ck_assert_int_eq(bulk_list(from, count_each, &count, &err), 0);
 	ck_assert_uint_eq(count, 2);

@@ -194,8 +194,15 @@ START_TEST(test_refused_port)
 END_TEST
 
 static const char *const bad_addresses[] = {
-	"nowhere", "127.0.0.1:0", "127.0.0.1:99999", ":1", "[]:1", "::1:7",
-	"host.invalid:7400", "", "255.255.255.255:9",
+	"nowhere",
+	"127.0.0.1:0",
+	"127.0.0.1:99999",
+	":1",
+	"[]:1",
+	"::1:7",
+	"host.invalid:7400",
+	"",
+	"255.255.255.255:9",
 };
 
 START_TEST(test_unreachable)
@@ -256,13 +263,12 @@ static const struct {
 	const char *bytes;
 	size_t size;
 } strange[] = {
-	{"", 0},
-	{"GET / HTTP/1.1\r\nHost: x\r\n\r\n", 27},
-	{"\x80\x00\x00\x00\x00\x01", 6},       /* 2 GiB frame */
-	{"\xff\xff\xff\xff\xff\xff", 6},       /* 4 GiB frame */
-	{"\x00\x00\x00\x01\x00\x01", 6},       /* too short to be one */
-	{"\x00\x00\x00\x02\x00\x03", 6},       /* heartbeat before hello */
-	{"\x00\x00\x00\x05\x00\x01\xff\xff\xff", 9}, /* hello of garbage */
+	{"", 0}, {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", 27},
+	{"\x80\x00\x00\x00\x00\x01", 6}, /* 2 GiB frame */
+	{"\xff\xff\xff\xff\xff\xff", 6}, /* 4 GiB frame */
+	{"\x00\x00\x00\x01\x00\x01", 6}, /* too short to be one */
+	{"\x00\x00\x00\x02\x00\x03", 6}, /* heartbeat before hello */
+	{"\x00\x00\x00\x05\x00\x01\xff\xff\xff", 9},	  /* hello of garbage */
 	{"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00", 10}, /* TLS, cut */
 };
 
@@ -311,8 +317,7 @@ START_TEST(test_half_open)
 	/* Silent ones leave by the clock; the link there is lives on. */
 	links_send(a.links, a.log.up_link, 9, (struct bytes){"z", 1});
 	ck_assert(world_wait_count(loop, &b.log.frames, 2));
-	ck_assert_uint_le(
-		links_guest_count(b.links), LINKS_GUESTS_SOURCE_MAX);
+	ck_assert_uint_le(links_guest_count(b.links), LINKS_GUESTS_SOURCE_MAX);
 	ck_assert(world_wait(loop, has_no_guests, b.links));
 	links_send(a.links, a.log.up_link, 9, (struct bytes){"z", 1});
 	ck_assert(world_wait_count(loop, &b.log.frames, 3));
