@@ -710,7 +710,11 @@ fetch_end_all(struct bulk *b)
 {
 	list_each_safe (it, &b->fetches) {
 		struct fetch *f = container_of(it, struct fetch, link);
-		if (!f->is_over)
-			end(f);
+		if (f->is_over)
+			continue;
+		/* The loop may not run again. */
+		conn_free(f->conn);
+		f->conn = NULL;
+		end(f);
 	}
 }
