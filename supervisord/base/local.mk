@@ -2,8 +2,10 @@
 noinst_LIBRARIES += libbase.a
 libbase_a_SOURCES = \
 	supervisord/base/arena.c supervisord/base/arena.h \
+	supervisord/base/buddy.c supervisord/base/buddy.h \
 	supervisord/base/check.h \
 	supervisord/base/cursor.c supervisord/base/cursor.h \
+	supervisord/base/duration.c supervisord/base/duration.h \
 	supervisord/base/hash.c supervisord/base/hash.h \
 	supervisord/base/limits.h \
 	supervisord/base/list.h \

@@ -28,7 +28,7 @@ core_size(const struct core_limits *l)
 		arena_need(l->effects_max, sizeof(struct effect)) +
 		arena_need(l->effects_size, 1) + member_need(l) +
 		registry_need(l) + specs_need(l) + place_need(l) +
-		instance_need(l) + handoff_need(l);
+		instance_need(l) + duty_need(l) + handoff_need(l);
 }
 
 struct core *
@@ -142,11 +142,16 @@ on_boot(struct core *c)
 	CHECK(!c->is_booted);
 	member_on_boot(c);
 	specs_on_boot(c);
+	settings_seed(c);
 	settings_refresh(c);
 	instance_on_boot(c);
 	handoff_on_boot(c);
 	registry_set_ready(c);
 	c->is_booted = true;
+	facts_publish(c);
+	const struct entry *e = NULL;
+	while ((e = specs_walk(c, ENTRY_SERVICE, e)) != NULL)
+		duty_mark_service(c, e->name);
 	duty_mark_all(c);
 }
 
@@ -190,6 +195,7 @@ on_recv(struct core *c, const struct input_recv *in)
 	case WIRE_MEMBER_NEWS:
 	case WIRE_BULK_GET:
 	case WIRE_BULK_DATA:
+	case WIRE_BULK_MANIFEST:
 	default: /* bytes from outside: any number may stand here */
 		c->unknown_frames++;
 		break;

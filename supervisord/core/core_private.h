@@ -18,6 +18,7 @@
 #include "base/prng.h"
 #include "core/core.h"
 #include "core/duty.h"
+#include "core/facts.h"
 #include "core/handoff.h"
 #include "core/instance.h"
 #include "core/member.h"

@@ -33,6 +33,7 @@
 #include "base/list.h"
 #include "base/mono.h"
 #include "core/core.h"
+#include "core/facts.h"
 #include "core/member.h"
 
 /* Instances not yet ready that this host starts at a time. */
@@ -41,26 +42,30 @@
 #define GATE_MAX_MS 10000
 
 struct duty {
+	member_id *ranks;	/* members_max; scratch of duty_host */
 	struct list dirty;	/* instances to evaluate, by in_dirty */
-	bool is_all_dirty;	/* services and instances: walk everything */
-	bool is_gate_wanted;	/* something waits for the gate */
-	mono gate_since;	/* since when; MONO_NEVER while it does not */
+	struct list waiting;	/* ours to start, held back; by in_dirty */
+	bool is_all_dirty;	/* every instance is to be evaluated */
+	uint32_t round;		/* of the last declaration of a service */
+	mono gate_since;	/* since when starts wait; NEVER: none do */
+	bool is_gate_overrun;	/* the bound has passed; said once */
 	uint64_t gate_overruns;	/* starts after the bound */
-	uint32_t starting;	/* not yet ready here */
-	/* Our own drain: */
-	bool is_draining;
+	uint32_t starting;	/* instances not yet ready here */
+	/* Our own drain (drain.c): */
+	enum drain_progress progress;
+	bool is_draining;	/* by an operator, or because we leave */
+	bool is_forced;		/* what cannot move is stopped at the end */
 	mono drain_until;	/* MONO_NEVER: no deadline */
-	bool is_drain_overdue;
 	uint32_t drain_total;	/* held here when it began */
 	uint32_t drain_left;	/* of these, not yet ready elsewhere */
-	uint32_t drain_stuck;	/* of these, nowhere to go */
-	mono drain_look_at;	/* next time to look whether it is over */
-	mono stop_all_since;	/* HOLD_STOP or leaving */
+	uint32_t drain_stuck;	/* of these, nowhere to go at present */
+	bool is_drain_dirty;	/* count again at the end of the step */
 };
 
 struct core;
 
 void duty_init(struct core *c);
+size_t duty_need(const struct core_limits *limits);
 
 /* A row of this instance name changed, anywhere. */
 void duty_mark(struct core *c, const char *instance);
@@ -75,8 +80,23 @@ void duty_run(struct core *c);
 void duty_on_tick(struct core *c);
 mono duty_deadline(const struct core *c);
 
+/* Whether this host gives everything away at present. */
+bool drain_is_on(const struct core *c);
+/* Rereads our own intent; begins or calls off the drain. */
+void drain_refresh(struct core *c);
+/* Counts what is left and publishes it; says "drained" when it is true. */
+void drain_run(struct core *c);
+mono drain_deadline(const struct core *c);
+
 struct instance;
 struct service_value;
+
+/* Compares one instance with what it should be, and acts (decide.c). */
+void duty_decide(struct core *c, struct instance *inst);
+/* Links an instance that is ours to start but must wait. */
+void duty_wait(struct core *c, struct instance *inst);
+/* What operators want of a host; ACTIVE unless they said so. */
+enum node_intent duty_intent(const struct core *c, member_id id);
 
 /* The duty host of an instance, or MEMBER_NONE when none is eligible. */
 member_id duty_host(struct core *c, struct instance *inst,

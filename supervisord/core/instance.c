@@ -1,5 +1,6 @@
 #include "core/instance.h"
 
+#include <signal.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -12,8 +13,8 @@ instance_need(const struct core_limits *l)
 {
 	return arena_need(l->instances_max, sizeof(struct instance)) +
 		arena_need(l->instances_max, sizeof(struct instance *)) +
-		arena_need(map_bucket_count(l->instances_max),
-			sizeof(struct list));
+		2 * arena_need(map_bucket_count(l->instances_max),
+			    sizeof(struct list));
 }
 
 void
@@ -25,6 +26,8 @@ instance_init(struct core *c)
 	t->items = arena_take(&c->arena, max, sizeof *t->items);
 	t->timers = arena_take(&c->arena, max, sizeof *t->timers);
 	map_init(&t->by_name,
+		arena_take(&c->arena, buckets, sizeof(struct list)), buckets);
+	map_init(&t->by_service,
 		arena_take(&c->arena, buckets, sizeof(struct list)), buckets);
 	list_init(&t->all);
 	list_init(&t->free);
@@ -70,12 +73,39 @@ instance_add(struct core *c, const char *name, const char *service,
 	i->heap_index = HEAP_NONE;
 	i->since = c->now;
 	i->since_wall_ms = c->wall_ms;
-	list_init(&i->in_service);
 	list_init(&i->in_dirty);
 	list_append(&t->all, &i->in_all);
 	map_insert(&t->by_name, &i->by_name, hash_text(name, 0));
+	map_insert(&t->by_service, &i->by_service, hash_text(service, 0));
 	t->count++;
 	return i;
+}
+
+/* The first instance from 'l' on that belongs to 'service'. */
+static struct instance *
+scan_service(const struct map *m, struct map_link *l, const char *service)
+{
+	for (; l; l = map_next(m, l)) {
+		struct instance *i =
+			container_of(l, struct instance, by_service);
+		if (strcmp(i->service, service) == 0)
+			return i;
+	}
+	return NULL;
+}
+
+struct instance *
+instance_of_service(const struct core *c, const char *service)
+{
+	const struct map *m = &c->instances.by_service;
+	return scan_service(m, map_first(m, hash_text(service, 0)), service);
+}
+
+struct instance *
+instance_next_of_service(const struct core *c, const struct instance *inst)
+{
+	const struct map *m = &c->instances.by_service;
+	return scan_service(m, map_next(m, &inst->by_service), inst->service);
 }
 
 void
@@ -87,7 +117,7 @@ instance_reap(struct core *c, struct instance *inst)
 		return;
 	instance_arm(c, inst, MONO_NEVER);
 	map_remove(&t->by_name, &inst->by_name);
-	list_remove(&inst->in_service);
+	map_remove(&t->by_service, &inst->by_service);
 	list_remove(&inst->in_dirty);
 	list_remove(&inst->in_all);
 	list_append(&t->free, &inst->in_all);
@@ -451,7 +481,20 @@ instance_on_boot(struct core *c)
 			instance_on_boot_cleaning(c, i);
 		else
 			instance_publish(c, i);
+		if (i->state == INSTANCE_READY)
+			instance_arm(c, i, instance_consume_at(c, i));
 	}
+}
+
+void
+instance_drop_staged(struct core *c, struct instance *inst)
+{
+	if (!inst->has_staged)
+		return;
+	struct effect *e = effects_add(&c->fx, EFFECT_DROP);
+	e->drop.name = effects_text(&c->fx, inst->name);
+	memcpy(e->drop.root, inst->staged_root, DIGEST_SIZE);
+	inst->has_staged = false;
 }
 
 void
@@ -460,7 +503,7 @@ instance_disown(struct core *c, struct instance *inst)
 	CHECK(inst->state == INSTANCE_IDLE);
 	inst->is_remembered = false;
 	inst->is_refused = false;
-	inst->has_staged = false;
+	instance_drop_staged(c, inst);
 	instance_arm(c, inst, MONO_NEVER);
 	instance_store_owner(c, inst);
 	instance_publish(c, inst);
@@ -485,4 +528,35 @@ instance_check(const struct core *c)
 	}
 	CHECK(seen == t->count);
 	CHECK(starting == c->duty.starting);
+}
+
+const char *
+instance_status_text(struct core *c, int32_t status)
+{
+	static const char *const names[] = {
+		[SIGHUP] = "SIGHUP",
+		[SIGINT] = "SIGINT",
+		[SIGQUIT] = "SIGQUIT",
+		[SIGILL] = "SIGILL",
+		[SIGABRT] = "SIGABRT",
+		[SIGBUS] = "SIGBUS",
+		[SIGFPE] = "SIGFPE",
+		[SIGKILL] = "SIGKILL",
+		[SIGUSR1] = "SIGUSR1",
+		[SIGSEGV] = "SIGSEGV",
+		[SIGUSR2] = "SIGUSR2",
+		[SIGPIPE] = "SIGPIPE",
+		[SIGALRM] = "SIGALRM",
+		[SIGTERM] = "SIGTERM",
+	};
+	uint32_t signal = (uint32_t)status & 0x7f;
+	const char *core_text = (status & 0x80) ? " (core dumped)" : "";
+	if (signal == 0)
+		return effects_format(&c->fx, "exited %u",
+			(uint64_t)((uint32_t)status >> 8 & 0xff));
+	if (signal < sizeof names / sizeof *names && names[signal])
+		return effects_format(&c->fx, "killed by %s%s",
+			names[signal], core_text);
+	return effects_format(&c->fx, "killed by signal %u%s",
+		(uint64_t)signal, core_text);
 }

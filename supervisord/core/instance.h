@@ -75,7 +75,7 @@ enum stop_purpose {
 struct instance {
 	struct map_link by_name;
 	struct list in_all;	 /* instances.all, in order of birth */
-	struct list in_service;	 /* its service's other instances */
+	struct map_link by_service;
 	struct list in_dirty;	 /* duty.dirty */
 	char name[INSTANCE_NAME_MAX + 1];
 	char service[SERVICE_NAME_MAX + 1];
@@ -114,6 +114,8 @@ struct instance {
 	bool is_draining_out;	   /* left in the running drain, not yet ready
 				      elsewhere */
 	uint64_t draining_epoch;   /* epoch with which it left */
+	uint32_t attempts;	   /* at moving it, in this life of the node */
+	mono move_again_at;	   /* no attempt before */
 	char note[NOTE_TEXT_MAX];  /* last trouble, for people */
 
 	/* State to start from, staged by handoff.c; consumed when the new
@@ -130,6 +132,7 @@ struct instance {
 struct instances {
 	struct map by_name;
 	struct instance *items;
+	struct map by_service;	 /* hash of the service's name */
 	struct list all;
 	struct list free;	 /* unused slots, linked by in_all */
 	struct instance **timers; /* binary heap by (deadline, slot) */
@@ -159,6 +162,11 @@ void instance_reap(struct core *c, struct instance *inst);
 
 /* Whether this host holds it: any state but IDLE. */
 bool instance_is_held(const struct instance *inst);
+/* The instances of a service, declared or not: first, next; NULL ends. */
+struct instance *instance_of_service(const struct core *c,
+	const char *service);
+struct instance *instance_next_of_service(const struct core *c,
+	const struct instance *inst);
 /* Whether a process of it may exist: it was started and is not yet EMPTY. */
 bool instance_is_live(const struct instance *inst);
 
@@ -202,6 +210,12 @@ void instance_on_tick(struct core *c);
 mono instance_deadline(const struct core *c);
 /* (Re)arms the timer for inst->deadline. */
 void instance_arm(struct core *c, struct instance *inst, mono deadline);
+
+/* When the state it started from has served: without a readiness of its own,
+ * after a run of 'reset_after' from now.  MONO_NEVER if it has none. */
+mono instance_consume_at(struct core *c, const struct instance *inst);
+/* Lets go of the state it would start from, if it has one. */
+void instance_drop_staged(struct core *c, struct instance *inst);
 
 /* Formats a wait status: "exited 1", "killed by SIGKILL"; into the pool. */
 const char *instance_status_text(struct core *c, int32_t status);

@@ -1,11 +1,13 @@
 /* Who is in the cluster and who is alive: the 'mesh' provider.
  *
- * Every pair of hosts holds one control connection (the lower name dials; a
- * second one is resolved by name).  Any frame is a sign of life.  States:
+ * Every pair of hosts holds one control connection.  Everybody dials
+ * everybody it is not linked to, with redial back-off; of two links the one
+ * dialled by the lower name stays.  Any frame is a sign of life.  States:
  *
  *   UNKNOWN  on the stored list, not heard of since our start
  *   ALIVE    linked, or vouched for by somebody who is
  *   SUSPECT  silent for longer than the failure timeout, or its link broke
+ *            and cannot be made again; a private opinion, never sent on
  *   DEAD     confirmed by others (or nobody else could be asked)
  *   LEFT     said good-bye, or was forgotten by an operator
  *
@@ -13,12 +15,24 @@
  * (arXiv 1707.00788), over streams instead of datagrams, and with one
  * question in place of indirect probes: "when did you last hear X?".
  *
+ * Names are identities and incarnations order what is said about one: of two
+ * statements about a name the one with the larger incarnation holds, and with
+ * equal ones DEAD and LEFT hold over ALIVE.  A host that hears that it is
+ * dead, or that its name was seen with a larger incarnation (an old disk, a
+ * reinstalled host), takes a larger one; nobody ever takes a smaller one for
+ * a name.  What somebody heard itself within the failure timeout goes before
+ * what others say: it passes an obituary on to its subject and waits for the
+ * refutation.
+ *
  * A node that lost more than half of its last stable view at once is lonely:
  * it holds for 'minority_hold' and then does what 'on_minority' says.  A node
  * whose stored list names others does not act until it is linked to more
  * than half of them or 'settle_timeout' has passed ("forming").
  *
- * Deaths are batched: 'member_topology' changes 300 ms after the last one.
+ * Deaths are batched: 'topology' changes 300 ms after the last one.
+ *
+ * What news did not reach (a table or a step was full) is repaired: hosts
+ * whose view digests differ for a while send each other all they know.
  */
 #ifndef SKEP_CORE_MEMBER_H
 #define SKEP_CORE_MEMBER_H
@@ -63,16 +77,17 @@ typedef uint32_t member_id;
 /* One host of the cluster, as others in the core may read it. */
 struct member {
 	char name[NODE_NAME_MAX + 1];	/* identity */
-	char address[ADDRESS_MAX + 1];	/* where to dial */
-	uint64_t node_id;
-	uint64_t incarnation;		/* of its running (or last) node */
+	char address[ADDRESS_MAX + 1];	/* where to dial; "": not known */
+	uint64_t node_id;		/* 0: known from hearsay only */
+	uint64_t incarnation;		/* see member_log_incarnation */
 	uint64_t boot;
-	uint64_t nonce;
+	uint64_t nonce;			/* of its start; 0: never linked */
 	enum member_state state;
 	mono since;			/* when 'state' began */
 	uint32_t link;			/* control link; 0: none */
 	uint32_t dial;			/* dial under way; 0: none */
 	mono last_rx;			/* last frame from it, any kind */
+	bool has_rx;			/* there was one since our start */
 	/* From its last heartbeat: */
 	uint64_t hb_view_digest;
 	uint64_t hb_log_position;
@@ -85,19 +100,21 @@ struct member {
 	bool hb_is_lonely;
 	bool has_heartbeat;		/* one came since the link stands */
 	bool is_confirmed_down;		/* by an operator */
-	/* The rest is member.c's own. */
+	uint32_t version;		/* protocol version spoken */
+	/* The rest is member*.c's own. */
+	bool is_link_ours;		/* we dialled 'link' */
+	bool is_in_stable;		/* in the view that losses count from */
+	bool is_confirming;		/* a LASTHEARD round is under way */
+	bool is_keeper_gone;		/* host up, its skepd refused */
+	mono vouched_at;		/* when others last said it is alive */
+	mono link_lost_at;
 	mono redial_at;
 	int64_t redial_delay_ms;
-	mono confirm_at;		/* deadline of the LASTHEARD round */
+	mono ask_at;			/* next LASTHEARD round */
+	mono confirm_at;		/* end of the one under way */
 	uint32_t confirm_asked;
 	uint32_t confirm_unheard;
-	uint32_t generation;		/* of the timers above */
-	enum link_down_reason down_reason; /* of the last link or dial */
-	bool is_keeper_gone;		/* host up, its skepd refused */
-	mono hello_sent_at;
-	int64_t srtt_ms8;		/* smoothed round trip, times 8 */
-	int64_t rttvar_ms4;		/* its variation, times 4 */
-	uint32_t version;		/* protocol version spoken */
+	mono news_at;			/* no full list to it before */
 };
 
 /* Why this host does not act for others at present. */
@@ -111,26 +128,41 @@ enum member_hold {
 	HOLD_LEAVING,	/* leaves the cluster */
 };
 
-/* A pending link that has not said Hello yet, accepted or dialled. */
-struct member_pending {
-	uint32_t link;	   /* 0: slot unused */
-	uint32_t dial;	   /* as in LINK_OPEN */
-	mono deadline;	   /* when Hello must have come */
-	char address[ADDRESS_MAX + 1]; /* dialled address, or the peer's */
+/* Why a Hello is refused; travels in Refuse. */
+enum refuse_code {
+	REFUSE_OTHER,
+	REFUSE_CLUSTER,	   /* another cluster's name */
+	REFUSE_VERSION,	   /* speaks no version that we speak */
+	REFUSE_NAME,	   /* not a host name */
+	REFUSE_NAME_TAKEN, /* another running host has that name */
+	REFUSE_FULL,	   /* our table of members is full */
+	REFUSE_CODE_COUNT,
 };
 
-/* An address from skep.conf or 'node join' that is not a member yet. */
+/* A link that is not a member's yet: it has not said Hello, or its Hello was
+ * older than what we know and it has been told, or it is the spare of two. */
+struct member_pending {
+	uint32_t link;	   /* 0: slot unused */
+	uint32_t dial;	   /* as in LINK_OPEN; 0 for accepted links */
+	mono deadline;	   /* when it must have become a member's */
+	member_id spare_of; /* a second link of this member, or MEMBER_NONE */
+	char address[ADDRESS_MAX + 1]; /* the other end */
+};
+
+/* An address from skep.conf or 'node join'. */
 struct member_seed {
-	char address[ADDRESS_MAX + 1];
+	char address[ADDRESS_MAX + 1]; /* "": slot unused (it was ourselves) */
 	uint32_t dial;	   /* dial under way */
 	mono redial_at;
 	int64_t redial_delay_ms;
 	member_id member;  /* who answered there, or MEMBER_NONE */
+	uint64_t request;  /* 'node join' that waits for its REPLY; 0: none */
+	mono request_until;
 };
 
-#define PENDING_MAX 64
+#define PENDING_MAX 256
 
-/* The table; only member.c writes to it. */
+/* The table; only member*.c write to it. */
 struct member_table {
 	struct member *items;	/* [0] is this host */
 	uint32_t count;
@@ -139,22 +171,32 @@ struct member_table {
 	struct member_seed seeds[JOIN_MAX];
 	uint32_t seed_count;
 	uint32_t next_dial;	/* last dial number given out */
-	uint64_t view_digest;	/* of (name, incarnation) of all ALIVE */
+	uint64_t incarnation_seq; /* STORE of our incarnation: no Hello before
+				     it is durable */
+	uint64_t view_digest;	/* of (name, incarnation) of all present */
+	mono view_since;	/* when that last changed */
 	uint64_t topology;	/* rises with every settled change */
 	bool is_topology_dirty;
 	mono topology_at;	/* when the debounce ends */
 	mono topology_cap;	/* at the latest */
-	uint32_t stable_count;	/* size of the last stable view */
+	bool is_stable;		/* the view is the stable view */
 	enum member_hold hold;
 	mono hold_since;
 	mono hold_until;	/* MONO_NEVER where there is no end */
-	const char *hold_reason; /* borrowed from hold_text */
-	char hold_text[NOTE_TEXT_MAX];
+	char hold_text[NOTE_TEXT_MAX]; /* the sentence why; "" */
+	bool is_founding;	/* the stored list named nobody else */
+	bool is_name_refused;	/* others say that our name is taken */
 	mono next_heartbeat;
 	uint32_t health;	/* local health, 0 to 8 */
-	mono last_step;		/* to notice our own lag */
+	mono health_at;		/* when it may fall again */
+	mono tick_due;		/* our last deadline, to notice our own lag */
 	bool is_leaving;
-	uint64_t refused_hellos; /* wrong cluster, taken name, version */
+	bool has_left;		/* good-bye was said; nothing is dialled */
+	uint64_t refused_hellos[REFUSE_CODE_COUNT];
+	mono refuse_note_at[REFUSE_CODE_COUNT]; /* next note of that kind */
+	mono refused_note_at[REFUSE_CODE_COUNT]; /* when it is we */
+	uint64_t refutes;	/* obituaries of ours that we refuted */
+	uint64_t list_repairs;	/* full lists sent because digests differed */
 };
 
 struct core;
@@ -163,9 +205,17 @@ struct core;
 void member_init(struct core *c);
 size_t member_need(const struct core_limits *limits);
 
+/* The incarnation of a host's registry log inside a member's incarnation: the
+ * counter of its starts, above 16 bits that count its refutations since. */
+uint64_t member_log_incarnation(uint64_t incarnation);
+
+/* Gives back one TABLE_META record; others' keys are ignored. */
+void member_on_load_meta(struct core *c, struct bytes key,
+	struct bytes value);
 /* Gives back one TABLE_MEMBER record. */
 void member_on_load(struct core *c, struct bytes key, struct bytes value);
-/* The lists are complete: begin to dial; decide about forming. */
+/* The lists are complete: take an incarnation (c->incarnation), store it,
+ * begin to dial, decide about forming. */
 void member_on_boot(struct core *c);
 /* Links and messages; member.c sees every link input first.  'member_on_recv'
  * handles Hello, Refuse, Heartbeat, LastHeard*, MemberNews and returns
@@ -183,6 +233,9 @@ void member_on_join(struct core *c, const struct input_request *r);
 void member_on_leave(struct core *c, const struct input_request *r);
 void member_on_forget(struct core *c, const struct input_request *r);
 void member_on_confirm_down(struct core *c, const struct input_request *r);
+/* After REQUEST_LEAVE this host drains; when duty sees that nothing is left
+ * here it calls this: good-bye to all, every link closed, list forgotten. */
+void member_finish_leave(struct core *c);
 
 /* Finds a member by name; MEMBER_NONE if there is none. */
 member_id member_find(const struct core *c, const char *name);
@@ -191,12 +244,14 @@ const struct member *member_get(const struct core *c, member_id id);
 /* Whether 'id' counts as alive for ownership: ALIVE or SUSPECT.  (A suspect's
  * services are not taken over before it is DEAD.) */
 bool member_is_present(const struct core *c, member_id id);
-/* Whether 'id' may be given something new: ALIVE, linked, ready. */
+/* Whether 'id' may be given something new: present, ready, not holding.  A
+ * private suspicion or a cut link of ours does not matter here, because all
+ * hosts must come to the same answer. */
 bool member_is_usable(const struct core *c, member_id id);
 /* Whether this host may start what it does not run now, and why not. */
 enum member_hold member_hold_now(const struct core *c);
-/* Whether every ALIVE member's last heartbeat carries our own view digest,
- * so that all compute duty from the same list. */
+/* Whether every present linked member's last heartbeat carries our own view
+ * digest, so that all compute duty from the same list. */
 bool member_is_view_agreed(const struct core *c);
 
 /* Sends one message to a member's control link; dropped when there is none
@@ -207,14 +262,11 @@ void member_send(struct core *c, member_id to, uint16_t type,
 void member_broadcast(struct core *c, uint16_t type, struct bytes body,
 	uint64_t after);
 
+/* Panics where an invariant of the table is broken. */
+void member_check(const struct core *c);
+
 const char *member_state_name(enum member_state state);
 /* "forming", "lonely", ...; "" for HOLD_NONE. */
 const char *member_hold_name(enum member_hold hold);
-
-/* One record of TABLE_META; keys of other modules are ignored. */
-void member_on_load_meta(struct core *c, struct bytes key, struct bytes value);
-
-/* Audits the module; panics where it is inconsistent. */
-void member_check(const struct core *c);
 
 #endif

@@ -38,8 +38,11 @@ struct place_strategy {
 struct place {
 	struct place_strategy strategies[STRATEGIES_MAX];
 	uint32_t strategy_count;
-	struct skep_place_node *view;	/* members_max; scratch */
-	uint32_t *order;		/* members_max; scratch */
+	/* Scratch for one ranking, members_max each: */
+	struct skep_place_node *view;	/* eligible hosts, by name */
+	member_id *ids;			/* who they are */
+	uint32_t *order;		/* what the strategy says */
+	uint64_t *scratch;		/* the strategy's own */
 };
 
 /* Why a host is not eligible, for 'why'. */
@@ -65,6 +68,11 @@ size_t place_need(const struct core_limits *limits);
 
 /* Registers a strategy (before BOOT). 'ops' is borrowed for ever. */
 bool place_register(struct core *c, const struct skep_place_ops *ops);
+
+/* The built-in strategy. */
+extern const struct skep_place_ops place_hrw;
+/* Sum over the strategies of this host, for the comparison with others. */
+uint64_t place_strategies_digest(const struct core *c);
 
 /* Ranks the eligible hosts for an instance, best first, into 'out'; returns
  * how many.  'service' is the decoded entry. */

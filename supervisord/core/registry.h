@@ -9,6 +9,17 @@
  * below the collected mark is reset, so nothing comes back from the dead and
  * no clock is trusted.  An additive checksum per origin audits for ever.
  *
+ * A log that is long travels in several batches.  Between the first and the
+ * last of them a replica holds some of the new rows and lacks others, whose
+ * numbers have risen since; so 'position', up to which a log is complete,
+ * moves only with the last batch, and 'cursor' says how far the chain from
+ * one sender has come.  A replica that holds rows beyond its position (its
+ * sender died in between) offers them, marked as not the end.
+ *
+ * Resets and new incarnations are received into a second log beside the one
+ * that is shown and take its place at once when complete, so no reader ever
+ * sees a gap.
+ *
  * This is the scuttlebutt reconciliation of van Renesse et al. (2008) with
  * chitchat's rule for collected versions, over streams, and with one writer
  * per log deciding the collection alone.
@@ -43,8 +54,8 @@ enum row_kind {
 	X(ROW_STOPPING, "stopping", true)                                      \
 	X(ROW_BACKOFF, "backoff", true)                                        \
 	X(ROW_HANDOFF, "handoff", true)                                        \
-	X(ROW_EXITED, "exited", true)	/* ended by itself, stays so */        \
-	X(ROW_FAILED, "failed", true)	/* attempts used up */                 \
+	X(ROW_EXITED, "exited", true)	 /* ended by itself, stays so */       \
+	X(ROW_FAILED, "failed", true)	 /* attempts used up */                \
 	X(ROW_STOPPED, "stopped", false) /* owned before a boot, or stopped */ \
 	X(ROW_REFUSED, "refused", false) /* this host cannot run that spec */
 
@@ -52,7 +63,7 @@ enum row_state {
 #define X(state, name, is_held) state,
 	ROW_STATES(X)
 #undef X
-	ROW_STATE_COUNT,
+		ROW_STATE_COUNT,
 };
 
 #define ROW_META_MAX 512
@@ -61,59 +72,92 @@ enum row_state {
 struct row_value {
 	enum row_kind kind;
 	enum row_state state;
-	uint64_t epoch;		/* of the running or last start */
-	uint32_t pid;		/* leader */
-	uint64_t run_digest;	/* of the spec it runs */
-	uint32_t restarts;	/* since it came to this host */
-	int32_t status;		/* last wait status */
-	int64_t since_wall_ms;	/* when 'state' began */
-	struct bytes meta;	/* at most ROW_META_MAX bytes */
+	uint64_t epoch;	       /* of the running or last start */
+	uint32_t pid;	       /* leader */
+	uint64_t run_digest;   /* of the spec it runs */
+	uint32_t restarts;     /* since it came to this host */
+	int32_t status;	       /* last wait status */
+	int64_t since_wall_ms; /* when 'state' began */
+	struct bytes meta;     /* at most ROW_META_MAX bytes */
 };
 
 /* A stored row, as others may read it. */
 struct row {
-	struct map_link by_name;  /* in registry.by_name, hash of name+kind */
-	struct list in_log;	  /* in its origin's log, by seq */
+	struct map_link by_name; /* in registry.by_name, hash of name+kind */
+	struct list in_log;	 /* in its origin's log, by seq */
 	member_id origin;
 	uint64_t seq;
-	bool is_deleted;	  /* a tombstone */
+	bool is_deleted; /* a tombstone; of the value only the epoch
+			    still means something */
+	bool is_shown;	 /* false in a log that is being received */
+	mono deleted_at; /* our own tombstones: when */
 	char name[INSTANCE_NAME_MAX + 1];
-	struct row_value value;	  /* meta points into 'meta' */
-	unsigned char *meta;	  /* registry.c's own block, or NULL */
+	struct row_value value; /* meta points into 'meta' */
+	unsigned char *meta;	/* registry.c's own block, or NULL */
 };
 
 /* One host's log as held here. */
 struct origin {
-	uint64_t incarnation;	/* of the log */
-	uint64_t position;	/* last seq applied */
-	uint64_t gc;		/* tombstones up to here are gone */
-	uint64_t checksum;	/* sum of row hashes */
-	struct list log;	/* rows by seq */
-	uint32_t row_count;	/* live rows */
+	uint64_t incarnation; /* of the log; 0: none is held */
+	uint64_t position;    /* complete up to this seq */
+	uint64_t gc;	      /* tombstones up to here are gone; in a log
+				 that is being received: were gone already
+				 when it began */
+	uint64_t checksum;    /* sum of row hashes */
+	struct list log;      /* live rows by seq */
+	struct list tombs;    /* tombstones by seq */
+	uint32_t row_count;   /* live rows */
 	uint32_t tombstones;
-	bool is_ready;		/* complete since that incarnation began */
-	bool is_shown;		/* its rows count; false while a newer, not yet
-				   ready incarnation is being received */
-	/* The rest is registry.c's own; a second log may be in the making. */
-	struct origin *next;	/* the incarnation being received, or NULL */
-	uint64_t acked;		/* of OUR log, by this member */
-	mono pull_at;		/* do not pull again before */
+	bool is_ready; /* complete since that incarnation began */
+	bool is_shown; /* its rows count; false in a log that is
+			  being received */
+	/* The rest is the registry's own. */
+	bool has_end;	      /* an end was reached, 'position' says which */
+	uint64_t top;	      /* newest seq held; > position: not whole */
+	uint64_t cursor;      /* how far the chain of 'source' has come */
+	member_id source;     /* sender of the last batch applied */
+	struct origin *next;  /* the log being received, or NULL */
+	uint64_t acked;	      /* of OUR log, by this member */
+	uint64_t ack_sent;    /* position that we last confirmed to it */
+	uint64_t forgotten;   /* incarnations up to this one are refused */
+	bool is_reset_wanted; /* an audit failed; ask for a reset */
+	mono pull_at;	      /* do not pull again before */
+	mono behind_at;	      /* when to look whether it must be pulled */
+};
+
+/* What a Pull said about one origin; scratch. */
+struct registry_want {
+	bool is_listed;
+	bool is_ready;
+	bool is_reset;
+	uint64_t incarnation;
+	uint64_t position;
+	uint64_t top;
+	uint64_t gc;
 };
 
 struct registry {
 	struct map by_name;
-	struct row *rows;	/* rows_max of them */
+	struct row *rows; /* rows_max of them */
 	struct list free_rows;
-	struct origin *origins;	/* members_max of them, index = member_id */
+	struct origin *origins; /* members_max of them, index = member_id */
 	struct origin *spares;	/* members_max: incarnations being received */
 	uint32_t row_count;	/* rows in use */
 	mono next_audit;	/* anti-entropy with one random peer */
 	mono push_at;		/* coalescing of our own changes; NEVER: none */
 	uint64_t pushed;	/* position up to which we pushed */
+	uint64_t push_after;	/* STORE that all our rows wait for */
+	bool is_ready_due;	/* that we are ready was not pushed yet */
+	mono ack_at;		/* next round of Acks; NEVER: none is due */
+	mono gc_at;		/* next look at our own tombstones */
+	mono pull_all_at;	/* do not ask a new link for all before */
 	uint64_t resets;	/* counted, for status */
 	uint64_t mismatches;	/* checksum audits that failed */
+	uint64_t refused;	/* messages that made no sense */
+	uint64_t full;		/* rows that found no room */
 	unsigned char *metas;	/* ROW_META blocks */
 	struct list free_metas;
+	struct registry_want *wants; /* members_max; scratch */
 };
 
 struct core;
@@ -122,7 +166,9 @@ void registry_init(struct core *c);
 size_t registry_need(const struct core_limits *limits);
 
 /* Our own rows. 'value.meta' is copied.  Returns false when the table is
- * full.  Setting a row to what it already says does nothing. */
+ * full.  Setting a row to what it already says does nothing.  'after' is the
+ * STORE that must be durable before others may see the row; later rows wait
+ * for it too, so that their order holds. */
 bool registry_put(struct core *c, const char *name,
 	const struct row_value *value, uint64_t after);
 /* Turns our own row into a tombstone; nothing if there is none. */
@@ -131,17 +177,18 @@ void registry_delete(struct core *c, enum row_kind kind, const char *name);
 void registry_set_ready(struct core *c);
 
 /* The live (not deleted, shown) rows with this name: first, next; NULL ends. */
-const struct row *registry_first(const struct core *c, enum row_kind kind,
-	const char *name);
+const struct row *registry_first(
+	const struct core *c, enum row_kind kind, const char *name);
 const struct row *registry_next(const struct core *c, const struct row *row);
 /* The live row of this name that this origin wrote, or NULL. */
 const struct row *registry_find(const struct core *c, enum row_kind kind,
 	const char *name, member_id origin);
 /* Walks the live shown rows of one origin in seq order: NULL starts. */
-const struct row *registry_walk(const struct core *c, member_id origin,
-	const struct row *after);
-/* The largest epoch that any row, tombstones included, ever carried here for
- * this instance name; 0 if none. */
+const struct row *registry_walk(
+	const struct core *c, member_id origin, const struct row *after);
+/* The largest epoch that any row held here carries for this instance name:
+ * of dead hosts, in tombstones, in logs not yet shown; 0 if none.  What was
+ * collected or forgotten is not remembered; the OWNER records are. */
 uint64_t registry_epoch_max(const struct core *c, const char *name);
 /* Whether 'state' occupies its host, see ROW_STATES. */
 bool row_state_is_held(enum row_state state);
@@ -159,9 +206,10 @@ void registry_on_linked(struct core *c, member_id id);
 /* A heartbeat came: compare positions and checksums, pull what is missing. */
 void registry_on_heartbeat(struct core *c, member_id id);
 /* Batch, Pull, Ack from a member. */
-void registry_on_recv(struct core *c, member_id from, uint16_t type,
-	struct bytes body);
-/* An operator forgot this member: its rows go. */
+void registry_on_recv(
+	struct core *c, member_id from, uint16_t type, struct bytes body);
+/* An operator forgot this member: its rows go, and rows of incarnations seen
+ * so far do not come back, unless the host itself does. */
 void registry_on_forget(struct core *c, member_id id);
 void registry_on_tick(struct core *c);
 mono registry_deadline(const struct core *c);

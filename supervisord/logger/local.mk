@@ -1,4 +1,5 @@
-# logger: moves the output of the services into files.  libc only.
+# logger: moves the output of the services into files.  libc, and inih
+# for skep.conf.
 noinst_LIBRARIES += liblogger.a
 liblogger_a_SOURCES = \
 	supervisord/logger/logfile.c supervisord/logger/logfile.h \
@@ -8,4 +9,4 @@ liblogger_a_SOURCES = \
 	supervisord/logger/stream.c supervisord/logger/stream.h
 skeplibexec_PROGRAMS += skep-logger
 skep_logger_SOURCES = supervisord/logger/main.c
-skep_logger_LDADD = liblogger.a libsys.a libbase.a
+skep_logger_LDADD = liblogger.a $(CONF_LIBS)

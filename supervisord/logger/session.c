@@ -19,6 +19,7 @@ struct session {
 	struct list all;	     /* streams by 'in_all', oldest first */
 	struct list timed;	     /* those with a deadline, by 'in_timed' */
 	struct stream_shared shared; /* lent to all streams */
+	bool has_closed;	     /* a stream may be freed */
 	bool is_ending;		     /* the keeper is gone */
 	mono end_at;		     /* then: leave, whatever is left */
 	int status;		     /* not 0: leave now, with it */
@@ -60,6 +61,7 @@ turn(struct session *x, struct stream *s, mono now)
 {
 	stream_turn(s, now);
 	watch(x, s);
+	x->has_closed |= s->state == STREAM_CLOSED;
 }
 
 /* The oldest stream of this name that is not closed. */
@@ -90,6 +92,9 @@ begin_next(struct session *x, const char *name, mono now)
 static void
 sweep(struct session *x, mono now)
 {
+	if (!x->has_closed)
+		return;
+	x->has_closed = false;
 	list_each_safe (it, &x->all) {
 		struct stream *s = stream_of(it, in_all);
 		if (s->state != STREAM_CLOSED)

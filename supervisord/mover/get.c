@@ -77,13 +77,18 @@ is_unchanged(int fd, const struct stat *before)
 	       is_same_time(now.st_ctim, before->st_ctim);
 }
 
+static int
+send_all(int out, struct bytes bytes, struct err *err)
+{
+	int r = files_write_all(out, bytes, err);
+	return r < 0 ? err_wrap(err, r, "the state stream") : 0;
+}
+
 /* Sends what was written into 'w', and empties it. */
 static int
 flush(int out, struct writer *w, struct err *err)
 {
-	int r = files_write_all(out, writer_done(w), err);
-	if (r < 0)
-		err_wrap(err, r, "the state stream");
+	int r = send_all(out, writer_done(w), err);
 	writer_init(w, w->base, w->capacity);
 	return r;
 }
@@ -116,7 +121,7 @@ send_data(struct sending *s, struct bytes data, struct err *err)
 	statestream_put_data(&s->stream, data, &s->front);
 	int r = flush(s->out, &s->front, err);
 	if (r == 0)
-		r = files_write_all(s->out, data, err);
+		r = send_all(s->out, data, err);
 	s->is_broken = r < 0;
 	return r;
 }

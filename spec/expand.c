@@ -1,0 +1,147 @@
+#include "spec/expand.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+
+const char *
+expand_find_unknown(const char *text)
+{
+	for (const char *s = strchr(text, '%'); s; s = strchr(s + 2, '%'))
+		if (s[1] == '\0' || !strchr("ipnH%", s[1]))
+			return s;
+	return NULL;
+}
+
+static const char *
+find_value(const struct spec_names *names, char specifier)
+{
+	switch (specifier) {
+	case 'i':
+		return names->instance;
+	case 'p':
+		return names->service;
+	case 'n':
+		return names->full;
+	case 'H':
+		return names->host;
+	case '%':
+		return "%";
+	default:
+		UNREACHABLE();
+	}
+}
+
+/* Writes the expansion of 'text' to 'out' unless that is NULL; returns its
+ * length. */
+static size_t
+expand_into(const char *text, const struct spec_names *names, char *out)
+{
+	size_t length = 0;
+	while (*text) {
+		const char *value = text;
+		size_t size = 1;
+		if (*text == '%') {
+			value = find_value(names, text[1]);
+			size = strlen(value);
+			text++;
+		}
+		if (out)
+			memcpy(out + length, value, size);
+		length += size;
+		text++;
+	}
+	return length;
+}
+
+static char *
+expand(const char *text, const struct spec_names *names, struct pool *pool)
+{
+	char *out = pool_take(pool, expand_into(text, names, NULL) + 1);
+	expand_into(text, names, out);
+	return out;
+}
+
+static struct spec_texts
+expand_texts(const struct spec_texts *texts, const struct spec_names *names,
+	struct pool *pool)
+{
+	char **items = pool_take(pool, (texts->count + 1) * sizeof *items);
+	for (size_t i = 0; i < texts->count; i++)
+		items[i] = expand(texts->items[i], names, pool);
+	return (struct spec_texts){items, texts->count};
+}
+
+static struct spec_pairs
+expand_pairs(const struct spec_pairs *pairs, const struct spec_names *names,
+	struct pool *pool)
+{
+	struct spec_pair *items =
+		pool_take(pool, (pairs->count + 1) * sizeof *items);
+	for (size_t i = 0; i < pairs->count; i++) {
+		items[i].key = pool_text(pool, pairs->items[i].key);
+		items[i].value = expand(pairs->items[i].value, names, pool);
+	}
+	return (struct spec_pairs){items, pairs->count};
+}
+
+void
+spec_expand(const struct spec *spec, const struct spec_names *names,
+	struct spec_launch *out)
+{
+	*out = (struct spec_launch){0};
+	struct pool *pool = &out->pool;
+	out->description = expand(spec->description, names, pool);
+	out->command = expand_texts(&spec->command, names, pool);
+	out->environment = expand_pairs(&spec->environment, names, pool);
+	out->working_dir = expand(spec->working_dir, names, pool);
+	out->env_file = expand(spec->env_file, names, pool);
+}
+
+void
+spec_launch_fini(struct spec_launch *launch)
+{
+	pool_fini(&launch->pool);
+	*launch = (struct spec_launch){0};
+}
+
+size_t
+spec_instance_count(const struct spec *spec)
+{
+	if (spec->instances.count)
+		return spec->instances.count;
+	return spec->replicas ? (size_t)spec->replicas : 1;
+}
+
+const char *
+spec_instance_name(
+	const struct spec *spec, size_t i, char out[INSTANCE_NAME_MAX + 1])
+{
+	size_t size = INSTANCE_NAME_MAX + 1;
+	CHECK(i < spec_instance_count(spec));
+	if (spec->instances.count)
+		snprintf(out, size, "%s@%s", spec->name,
+			spec->instances.items[i]);
+	else if (spec->replicas)
+		snprintf(out, size, "%s@%zu", spec->name, i + 1);
+	else
+		snprintf(out, size, "%s", spec->name);
+	return out;
+}
+
+int
+spec_split_name(const char *full, char service[SERVICE_NAME_MAX + 1],
+	const char **instance)
+{
+	size_t length = strcspn(full, "@");
+	if (length > SERVICE_NAME_MAX)
+		return -EINVAL;
+	memcpy(service, full, length);
+	service[length] = '\0';
+	*instance = full[length] ? full + length + 1 : full;
+	bool is_valid =
+		spec_name_is_valid(service) && spec_name_is_valid(*instance);
+	return is_valid ? 0 : -EINVAL;
+}

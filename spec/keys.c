@@ -1,0 +1,538 @@
+#include "spec/keys.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "spec/shapes.h"
+#include "spec/spec.h"
+#include "sys/nearest.h"
+
+#define SECOND	INT64_C(1000)
+#define MINUTE	(60 * SECOND)
+#define HOUR	(60 * MINUTE)
+#define DAY	(24 * HOUR)
+#define LONGEST (365 * DAY)
+
+static const struct key_word type_words[] = {
+	{"simple", TYPE_SIMPLE, WORD_USUAL},
+	{"oneshot", TYPE_ONESHOT, WORD_USUAL},
+	{"notify", 0, WORD_LATER},
+	{0},
+};
+
+static const struct key_word policy_words[] = {
+	{"always", RESTART_ALWAYS, WORD_USUAL},
+	{"on-failure", RESTART_ON_FAILURE, WORD_USUAL},
+	{"never", RESTART_NEVER, WORD_USUAL},
+	{"permanent", RESTART_ALWAYS, WORD_ALIAS},
+	{"transient", RESTART_ON_FAILURE, WORD_ALIAS},
+	{"temporary", RESTART_NEVER, WORD_ALIAS},
+	{0},
+};
+
+static const struct key_word function_words[] = {
+	{"constant", DELAY_CONSTANT, WORD_USUAL},
+	{"linear", DELAY_LINEAR, WORD_USUAL},
+	{"exponential", DELAY_EXPONENTIAL, WORD_USUAL},
+	{"fibonacci", DELAY_FIBONACCI, WORD_USUAL},
+	{0},
+};
+
+static const struct key_word mode_words[] = {
+	{"fail", MODE_FAIL, WORD_USUAL},
+	{"delay", MODE_DELAY, WORD_USUAL},
+	{"reschedule", MODE_RESCHEDULE, WORD_USUAL},
+	{0},
+};
+
+static const struct key_word kill_words[] = {
+	{"mixed", KILL_MIXED, WORD_USUAL},
+	{"control-group", KILL_CONTROL_GROUP, WORD_USUAL},
+	{0},
+};
+
+static const struct key_word handoff_words[] = {
+	{"resume", HANDOFF_RESUME, WORD_USUAL},
+	{"restart", HANDOFF_RESTART, WORD_USUAL},
+	{"ignore", HANDOFF_IGNORE, WORD_USUAL},
+	{0},
+};
+
+static const struct key_word order_words[] = {
+	{"stop-first", 0, WORD_USUAL},
+	{"start-first", 0, WORD_LATER},
+	{0},
+};
+
+static const struct key_word consistency_words[] = {
+	{"availability", CONSISTENCY_AVAILABILITY, WORD_USUAL},
+	{"quorum", CONSISTENCY_QUORUM, WORD_LATER},
+	{0},
+};
+
+static const struct key_word on_loss_words[] = {
+	{"keep", ON_LOSS_KEEP, WORD_USUAL},
+	{"stop", ON_LOSS_STOP, WORD_LATER},
+	{0},
+};
+
+static const struct key_word target_words[] = {
+	{"file", LOG_FILE, WORD_USUAL},
+	{"null", LOG_NULL, WORD_USUAL},
+	{"inherit", LOG_INHERIT, WORD_USUAL},
+	{"journal", 0, WORD_LATER},
+	{0},
+};
+
+static const struct key_word full_words[] = {
+	{"block", WHEN_FULL_BLOCK, WORD_USUAL},
+	{"drop", WHEN_FULL_DROP, WORD_USUAL},
+	{0},
+};
+
+#define AT(member) .offset = offsetof(struct spec, member)
+#define BLOCK(name, help_text)                                                 \
+	{                                                                      \
+		.path = name, .type = KEY_BLOCK, .offset = KEY_NO_MEMBER,      \
+		.help = help_text                                              \
+	}
+#define LATER(name, help_text)                                                 \
+	{                                                                      \
+		.path = name, .type = KEY_LATER, .offset = KEY_NO_MEMBER,      \
+		.help = help_text                                              \
+	}
+
+static const struct spec_key keys[] = {
+	{.path = "description",
+		.type = KEY_TEXT,
+		AT(description),
+		.flags = KEY_EXPANDS,
+		.fallback = "",
+		.shape = &shape_line,
+		.help = "One line for people, shown by 'skepctl status'."},
+	{.path = "command",
+		.type = KEY_COMMAND,
+		AT(command),
+		.flags = KEY_RESTARTS | KEY_EXPANDS | KEY_REQUIRED,
+		.max = SPEC_COMMAND_MAX,
+		.help = "The program and its arguments: a list, or one text "
+			"that is split like a shell would, without a shell."},
+	{.path = "replicas",
+		.type = KEY_INT,
+		AT(replicas),
+		.min = 1,
+		.max = REPLICAS_MAX,
+		.help = "Run this many instances, NAME@1 to NAME@N; without "
+			"it and without 'instances' there is one, NAME."},
+	{.path = "instances",
+		.type = KEY_TEXTS,
+		AT(instances),
+		.max = REPLICAS_MAX,
+		.shape = &shape_name,
+		.help = "Run one instance, NAME@WORD, for each word."},
+	{.path = "enabled",
+		.type = KEY_BOOL,
+		AT(is_enabled),
+		.fallback = "true",
+		.help = "Whether the service should run."},
+	{.path = "type",
+		.type = KEY_WORD,
+		AT(type),
+		.flags = KEY_RESTARTS,
+		.fallback = "simple",
+		.words = type_words,
+		.help = "'simple' runs for ever; 'oneshot' runs once and "
+			"keeps its success."},
+	{.path = "user",
+		.type = KEY_TEXT,
+		AT(user),
+		.flags = KEY_RESTARTS,
+		.fallback = "",
+		.shape = &shape_user,
+		.help = "The user it runs as; empty is the daemon's own, which "
+			"as root needs 'policy.allow_root' in skep.conf."},
+	{.path = "group",
+		.type = KEY_TEXT,
+		AT(group),
+		.flags = KEY_RESTARTS,
+		.fallback = "",
+		.shape = &shape_user,
+		.help = "The group it runs as; empty is the user's own."},
+	{.path = "supplementary_groups",
+		.type = KEY_TEXTS,
+		AT(supplementary_groups),
+		.flags = KEY_RESTARTS,
+		.max = 64,
+		.shape = &shape_user,
+		.help = "Further groups of the process."},
+	{.path = "working_dir",
+		.type = KEY_TEXT,
+		AT(working_dir),
+		.flags = KEY_RESTARTS | KEY_EXPANDS,
+		.fallback = "",
+		.shape = &shape_path,
+		.help = "The directory it starts in; empty is '/' under root, "
+			"the run directory otherwise."},
+	{.path = "environment",
+		.type = KEY_PAIRS,
+		AT(environment),
+		.flags = KEY_RESTARTS | KEY_EXPANDS,
+		.max = 256,
+		.key_shape = &shape_variable,
+		.help = "Environment variables."},
+	{.path = "env_file",
+		.type = KEY_TEXT,
+		AT(env_file),
+		.flags = KEY_RESTARTS | KEY_EXPANDS,
+		.fallback = "",
+		.shape = &shape_env_file,
+		.help = "A file of KEY=VALUE lines, read as the service's "
+			"user; with '-' in front it may be missing."},
+	{.path = "umask",
+		.type = KEY_UMASK,
+		AT(umask),
+		.flags = KEY_RESTARTS,
+		.fallback = "0027",
+		.max = 0777,
+		.help = "The file mode creation mask, in octal."},
+	{.path = "nice",
+		.type = KEY_INT,
+		AT(nice),
+		.flags = KEY_RESTARTS,
+		.fallback = "0",
+		.min = -20,
+		.max = 19,
+		.help = "The scheduling niceness; negative values need "
+			"'policy.allow_raise' in skep.conf."},
+	{.path = "oom_score_adj",
+		.type = KEY_INT,
+		AT(oom_score_adj),
+		.flags = KEY_RESTARTS,
+		.fallback = "0",
+		.min = -1000,
+		.max = 1000,
+		.help = "How readily the kernel ends it when memory runs "
+			"out; negative values need 'policy.allow_raise'."},
+	{.path = "rlimits",
+		.type = KEY_RLIMITS,
+		AT(rlimits),
+		.flags = KEY_RESTARTS,
+		.max = SPEC_LIMITS_MAX,
+		.help = "Resource limits by name: a number, a size, "
+			"'unlimited', or 'SOFT:HARD'."},
+	LATER("resources", "Limits of memory, processor and processes."),
+	{.path = "no_new_privileges",
+		.type = KEY_BOOL,
+		AT(no_new_privileges),
+		.flags = KEY_RESTARTS,
+		.fallback = "true",
+		.help = "Whether set-user-ID programs gain nothing."},
+	LATER("capabilities", "Capabilities the process keeps."),
+	LATER("depends_on", "Services that must be there first."),
+	LATER("readiness", "How the service says that it is ready."),
+	{.path = "start_timeout",
+		.type = KEY_DURATION,
+		AT(start_timeout_ms),
+		.fallback = "30s",
+		.min = 1,
+		.max = DAY,
+		.help = "How long a start may take."},
+	LATER("liveness", "A probe whose failure restarts the service."),
+	LATER("watchdog", "How often the service must report."),
+	BLOCK("restart", "When and how often an instance is started again."),
+	{.path = "restart.policy",
+		.type = KEY_WORD,
+		AT(restart.policy),
+		.fallback = "always",
+		.words = policy_words,
+		.help = "After which ends it is started again; a oneshot "
+			"has the default 'on-failure'."},
+	{.path = "restart.delay",
+		.type = KEY_DURATION,
+		AT(restart.delay_ms),
+		.fallback = "200ms",
+		.min = 0,
+		.max = DAY,
+		.help = "The delay before the second restart in a row; the "
+			"first after a good run is immediate."},
+	{.path = "restart.delay_function",
+		.type = KEY_WORD,
+		AT(restart.function),
+		.fallback = "exponential",
+		.words = function_words,
+		.help = "How the delay grows from one failure to the next."},
+	{.path = "restart.max_delay",
+		.type = KEY_DURATION,
+		AT(restart.max_delay_ms),
+		.fallback = "30s",
+		.min = 0,
+		.max = DAY,
+		.help = "The longest delay; at least 'delay'."},
+	{.path = "restart.jitter",
+		.type = KEY_PERCENT,
+		AT(restart.jitter),
+		.fallback = "25%",
+		.min = 0,
+		.max = 100,
+		.help = "By how much of itself each delay varies."},
+	{.path = "restart.reset_after",
+		.type = KEY_DURATION,
+		AT(restart.reset_after_ms),
+		.fallback = "60s",
+		.min = 0,
+		.max = DAY,
+		.help = "A run this long was a good one: the delay starts "
+			"over."},
+	{.path = "restart.attempts",
+		.type = KEY_INT,
+		AT(restart.attempts),
+		.fallback = "0",
+		.min = 0,
+		.max = 1000000,
+		.help = "Restarts allowed within 'interval'; 0 is no limit."},
+	{.path = "restart.interval",
+		.type = KEY_DURATION,
+		AT(restart.interval_ms),
+		.fallback = "10m",
+		.min = 1,
+		.max = LONGEST,
+		.help = "The time in which 'attempts' are counted."},
+	{.path = "restart.mode",
+		.type = KEY_WORD,
+		AT(restart.mode),
+		.fallback = "reschedule",
+		.words = mode_words,
+		.help = "What happens when the attempts are used up: give "
+			"up, wait for the interval to end, or try the next "
+			"host."},
+	{.path = "success_exit_codes",
+		.type = KEY_CODES,
+		AT(success_exit_codes),
+		.fallback = "[0]",
+		.max = POLICY_EXIT_CODES_MAX,
+		.help = "Exit codes that are no failure."},
+	{.path = "stop_signal",
+		.type = KEY_SIGNAL,
+		AT(stop_signal),
+		.fallback = "SIGTERM",
+		.help = "The signal that asks it to end."},
+	{.path = "stop_timeout",
+		.type = KEY_DURATION,
+		AT(stop_timeout_ms),
+		.fallback = "10s",
+		.min = 0,
+		.max = DAY,
+		.help = "The time from the stop signal to SIGKILL."},
+	LATER("stop_command", "A command that asks it to end."),
+	{.path = "kill_mode",
+		.type = KEY_WORD,
+		AT(kill_mode),
+		.fallback = "mixed",
+		.words = kill_words,
+		.help = "Who gets the stop signal: the main process, or every "
+			"process of the service; SIGKILL always goes to all."},
+	LATER("reload_signal", "The signal that makes it read its files."),
+	{.path = "handoff",
+		.type = KEY_BLOCK,
+		AT(handoff.is_present),
+		.flags = KEY_RESTARTS,
+		.help = "Moving with state; without this block a move is a "
+			"plain stop and start."},
+	{.path = "handoff.mode",
+		.type = KEY_WORD,
+		AT(handoff.mode),
+		.fallback = "resume",
+		.words = handoff_words,
+		.help = "What holds when the service gives no answer."},
+	{.path = "handoff.signal",
+		.type = KEY_SIGNAL,
+		AT(handoff.signal),
+		.fallback = "SIGUSR1",
+		.help = "The signal that asks it to write its state."},
+	LATER("handoff.command", "A command that writes the state."),
+	LATER("handoff.restore", "A command that takes the state in."),
+	LATER("handoff.state_path", "The file or directory that is state."),
+	{.path = "handoff.timeout",
+		.type = KEY_DURATION,
+		AT(handoff.timeout_ms),
+		.fallback = "30s",
+		.min = 1,
+		.max = DAY,
+		.help = "How long it may take to write its state."},
+	{.path = "handoff.max_size",
+		.type = KEY_SIZE,
+		AT(handoff.max_size),
+		.fallback = "1GiB",
+		.min = 1,
+		.help = "The largest state that is carried."},
+	{.path = "handoff.required",
+		.type = KEY_BOOL,
+		AT(handoff.is_required),
+		.fallback = "false",
+		.help = "Whether it must never start elsewhere without its "
+			"state."},
+	{.path = "handoff.order",
+		.type = KEY_WORD,
+		AT(handoff.order),
+		.fallback = "stop-first",
+		.words = order_words,
+		.help = "Whether the old instance ends before the new one "
+			"starts."},
+	LATER("checkpoint", "State kept on other hosts while it runs."),
+	BLOCK("placement", "Where instances go."),
+	{.path = "placement.strategy",
+		.type = KEY_TEXT,
+		AT(placement.strategy),
+		.fallback = "hrw",
+		.shape = &shape_strategy,
+		.help = "The placement strategy, a plugin's name."},
+	LATER("placement.pools", "Pools of hosts it may run in."),
+	LATER("placement.constraints", "Conditions that a host must meet."),
+	LATER("placement.prefer", "Services it likes to be with."),
+	LATER("placement.avoid", "Services it does not like to be with."),
+	LATER("placement.spread", "The label its replicas spread over."),
+	{.path = "placement.pin",
+		.type = KEY_TEXT,
+		AT(placement.pin),
+		.fallback = "",
+		.shape = &shape_host,
+		.help = "The only host it may run on; empty is any."},
+	{.path = "placement.sticky",
+		.type = KEY_BOOL,
+		AT(placement.is_sticky),
+		.fallback = "false",
+		.help = "Whether rebalancing leaves it where it is."},
+	{.path = "placement.max_per_host",
+		.type = KEY_INT,
+		AT(placement.max_per_host),
+		.fallback = "0",
+		.min = 0,
+		.max = REPLICAS_MAX,
+		.help = "Instances of it on one host; 0 is no limit."},
+	BLOCK("partition", "What the parts of a split cluster do."),
+	{.path = "partition.consistency",
+		.type = KEY_WORD,
+		AT(partition.consistency),
+		.fallback = "availability",
+		.words = consistency_words,
+		.help = "Whether each side runs the service."},
+	{.path = "partition.on_loss",
+		.type = KEY_WORD,
+		AT(partition.on_loss),
+		.fallback = "keep",
+		.words = on_loss_words,
+		.help = "What the side without quorum does with its copy."},
+	LATER("partition.stop_after", "How long it waits before it stops."),
+	LATER("groups", "Process groups its instances join."),
+	{.path = "labels",
+		.type = KEY_PAIRS,
+		AT(labels),
+		.max = 64,
+		.key_shape = &shape_name,
+		.shape = &shape_line,
+		.help = "Words for selecting and grouping, kept as they are."},
+	{.path = "meta",
+		.type = KEY_PAIRS,
+		AT(meta),
+		.max = 64,
+		.key_shape = &shape_name,
+		.help = "Texts for other programs, kept as they are."},
+	LATER("schedule", "When a oneshot runs."),
+	LATER("hooks", "Commands around start and stop."),
+	BLOCK("logs", "What becomes of its output."),
+	{.path = "logs.target",
+		.type = KEY_WORD,
+		AT(logs.target),
+		.flags = KEY_RESTARTS,
+		.fallback = "file",
+		.words = target_words,
+		.help = "Where the output goes."},
+	{.path = "logs.max_size",
+		.type = KEY_SIZE,
+		AT(logs.max_size),
+		.fallback = "20MiB",
+		.min = 0,
+		.help = "The size at which a file is rotated; 0 is never."},
+	{.path = "logs.max_files",
+		.type = KEY_INT,
+		AT(logs.max_files),
+		.fallback = "5",
+		.min = 0,
+		.max = 1000,
+		.help = "Rotated files that are kept."},
+	LATER("logs.max_age", "The age at which a file is rotated."),
+	LATER("logs.compress", "Whether rotated files are compressed."),
+	{.path = "logs.when_full",
+		.type = KEY_WORD,
+		AT(logs.when_full),
+		.fallback = "block",
+		.words = full_words,
+		.help = "What a full disk means: the service waits (5 s at "
+			"most), or its output is dropped and counted."},
+};
+
+#define KEY_COUNT (sizeof keys / sizeof *keys)
+
+const struct spec_key *
+spec_keys(size_t *count)
+{
+	*count = KEY_COUNT;
+	return keys;
+}
+
+const struct spec_key *
+spec_key_find(const char *path)
+{
+	for (size_t i = 0; i < KEY_COUNT; i++)
+		if (strcmp(keys[i].path, path) == 0)
+			return &keys[i];
+	return NULL;
+}
+
+const char *
+spec_key_leaf(const struct spec_key *key)
+{
+	const char *dot = strrchr(key->path, '.');
+	return dot ? dot + 1 : key->path;
+}
+
+bool
+spec_key_is_in(const struct spec_key *key, const char *block)
+{
+	const char *leaf = spec_key_leaf(key);
+	size_t length = strlen(block);
+	if (length == 0)
+		return leaf == key->path;
+	return (size_t)(leaf - key->path) == length + 1 &&
+	       strncmp(key->path, block, length) == 0;
+}
+
+/* The first row, of any block, with this last part. */
+static const char *
+path_of_leaf(const char *leaf)
+{
+	for (size_t i = 0; i < KEY_COUNT; i++)
+		if (strcmp(spec_key_leaf(&keys[i]), leaf) == 0)
+			return keys[i].path;
+	return NULL;
+}
+
+const char *
+spec_key_nearest(const char *block, const char *leaf)
+{
+	const char *elsewhere = path_of_leaf(leaf);
+	if (elsewhere)
+		return elsewhere;
+	struct nearest n;
+	nearest_init(&n, leaf);
+	const struct spec_key *best = NULL;
+	for (size_t i = 0; i < KEY_COUNT; i++) {
+		if (!spec_key_is_in(&keys[i], block))
+			continue;
+		nearest_offer(&n, spec_key_leaf(&keys[i]));
+		if (n.best == spec_key_leaf(&keys[i]))
+			best = &keys[i];
+	}
+	return best ? best->path : NULL;
+}

@@ -1,0 +1,101 @@
+#include "spec/shapes.h"
+
+#include <string.h>
+
+#include "base/limits.h"
+#include "spec/spec.h"
+
+#define LOWER  "abcdefghijklmnopqrstuvwxyz"
+#define UPPER  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define DIGITS "0123456789"
+
+/* Whether 'text' has 1 to 'max' characters, the first of 'first', the others
+ * of 'rest'. */
+static bool
+is_word(const char *text, const char *first, const char *rest, size_t max)
+{
+	size_t length = strlen(text);
+	return length >= 1 && length <= max && strchr(first, text[0]) &&
+	       strspn(text + 1, rest) == length - 1;
+}
+
+static bool
+fits_line(const char *text)
+{
+	return strlen(text) <= 1000 && !strpbrk(text, "\t\n");
+}
+
+bool
+spec_name_is_valid(const char *text)
+{
+	return is_word(text, LOWER UPPER DIGITS, LOWER UPPER DIGITS "._-",
+		SERVICE_NAME_MAX);
+}
+
+static bool
+fits_user(const char *text)
+{
+	return text[0] == '\0' || is_word(text, LOWER UPPER DIGITS "_",
+					  LOWER UPPER DIGITS "._@$-", 255);
+}
+
+static bool
+fits_path(const char *text)
+{
+	return text[0] == '\0' || (text[0] == '/' && strlen(text) < 4096 &&
+					  !strpbrk(text, "\t\n"));
+}
+
+static bool
+fits_env_file(const char *text)
+{
+	if (text[0] == '-')
+		return text[1] != '\0' && fits_path(text + 1);
+	return fits_path(text);
+}
+
+static bool
+fits_variable(const char *text)
+{
+	return is_word(text, LOWER UPPER "_", LOWER UPPER DIGITS "_", 255) &&
+	       strncmp(text, "SKEP_", 5) != 0 &&
+	       strcmp(text, "NOTIFY_SOCKET") != 0 &&
+	       strcmp(text, "WATCHDOG_USEC") != 0;
+}
+
+static bool
+fits_strategy(const char *text)
+{
+	return is_word(text, LOWER, LOWER DIGITS "_-", POLICY_STRATEGY_MAX);
+}
+
+static bool
+fits_host(const char *text)
+{
+	return text[0] == '\0' ||
+	       is_word(text, LOWER UPPER DIGITS, LOWER UPPER DIGITS "._-",
+		       NODE_NAME_MAX);
+}
+
+const struct key_shape shape_line = {
+	fits_line, "one line of at most 1000 bytes", "^[^\\t\\n]*$"};
+const struct key_shape shape_name = {spec_name_is_valid,
+	"a name: 1 to 63 letters, digits, '.', '_' or '-', the first a letter "
+	"or digit",
+	"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"};
+const struct key_shape shape_user = {fits_user,
+	"the name or number of a user or group",
+	"^([A-Za-z0-9_][A-Za-z0-9._@$-]{0,254})?$"};
+const struct key_shape shape_path = {
+	fits_path, "an absolute path", "^(/[^\\t\\n]*)?$"};
+const struct key_shape shape_env_file = {fits_env_file,
+	"an absolute path, or '-' and one", "^(-?/[^\\t\\n]*)?$"};
+const struct key_shape shape_variable = {fits_variable,
+	"the name of a variable: letters, digits and '_', and not one that "
+	"skep sets itself",
+	"^(?!SKEP_|NOTIFY_SOCKET$|WATCHDOG_USEC$)[A-Za-z_][A-Za-z0-9_]*$"};
+const struct key_shape shape_strategy = {fits_strategy,
+	"the name of a strategy: lower-case letters, digits, '-' or '_'",
+	"^[a-z][a-z0-9_-]{0,62}$"};
+const struct key_shape shape_host = {fits_host, "the name of a host",
+	"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$"};

@@ -1,0 +1,29 @@
+/* What texts of a spec must look like, for the table of keys.
+ *
+ * Each shape is a predicate, the words for it in a message, and the same as a
+ * regular expression for the schema.  "" stands for "not given" in every
+ * shape of a key whose default is "".
+ */
+#ifndef SKEP_SPEC_SHAPES_H
+#define SKEP_SPEC_SHAPES_H
+
+#include "spec/keys.h"
+
+/* One line without tabs, at most 1000 bytes. */
+extern const struct key_shape shape_line;
+/* A service, an instance, a label: [A-Za-z0-9][A-Za-z0-9._-]{0,62} */
+extern const struct key_shape shape_name;
+/* A user or group, by name or number, or "". */
+extern const struct key_shape shape_user;
+/* An absolute path of at most 4095 bytes, or "". */
+extern const struct key_shape shape_path;
+/* As shape_path, with an optional '-' in front. */
+extern const struct key_shape shape_env_file;
+/* A variable that a service may set: not ours, nor the loader's own. */
+extern const struct key_shape shape_variable;
+/* A placement strategy: lower-case letters, digits, '-' and '_'. */
+extern const struct key_shape shape_strategy;
+/* A host name of at most 64 characters, or "". */
+extern const struct key_shape shape_host;
+
+#endif

@@ -1,0 +1,244 @@
+/* One instance against what it should be: the rule of duty.h. */
+#include <string.h>
+
+#include "core/core_private.h"
+
+/* --- Not wanted --- */
+
+static void
+forget(struct core *c, struct instance *i)
+{
+	i->is_draining_out = false;
+	if (i->is_remembered || i->is_refused) {
+		struct effect *e = effects_add(&c->fx, EFFECT_RELEASE);
+		e->proc.name = effects_text(&c->fx, i->name);
+		e->proc.epoch = i->epoch;
+		instance_disown(c, i);
+	}
+	instance_reap(c, i);
+}
+
+/* Nobody wants it to run: stop it, and forget it if it is deleted. */
+static void
+unwanted(struct core *c, struct instance *i, const struct service_value *s)
+{
+	if (!instance_is_held(i)) {
+		if (!i->is_declared)
+			forget(c, i);
+		return;
+	}
+	enum stop_purpose purpose = i->is_declared ? STOP_HALT : STOP_GONE;
+	if (i->state == INSTANCE_STOPPING && i->purpose == STOP_LEAVE)
+		return;
+	instance_stop(c, i, s ? &s->policy : NULL, purpose,
+		i->is_declared ? "an operator stopped it"
+			       : "its service was deleted");
+	if (i->state == INSTANCE_IDLE && !i->is_declared)
+		instance_reap(c, i);
+}
+
+/* --- Held here --- */
+
+/* Whether another present host's copy wins against ours. */
+static bool
+is_beaten(struct core *c, const struct instance *i)
+{
+	uint32_t copies;
+	member_id holder = duty_holder(c, i->name, &copies);
+	return copies > 1 && holder != MEMBER_SELF && holder != MEMBER_NONE;
+}
+
+/* Sends it to 'target': with its state if it can carry one. */
+static void
+move_to(struct core *c, struct instance *i, const struct service_value *s,
+	member_id target, mono until, const char *why)
+{
+	if (s->policy.handoff.is_present && i->state == INSTANCE_READY) {
+		handoff_begin(c, i, target, until, why);
+		return;
+	}
+	if (s->policy.handoff.is_present && instance_is_live(i) &&
+		i->state != INSTANCE_STOPPING)
+		return; /* not ready yet: it will be, then it moves */
+	instance_stop(c, i, &s->policy, STOP_LEAVE, why);
+}
+
+/* This host gives everything away. */
+static void
+drain_one(struct core *c, struct instance *i, const struct service_value *s)
+{
+	if (i->state == INSTANCE_EXITED)
+		return; /* it has done its work; nothing to move */
+	member_id target = duty_host(c, i, s);
+	if (target == MEMBER_NONE || target == MEMBER_SELF)
+		return; /* counted as stuck by drain_run */
+	move_to(c, i, s, target, c->duty.drain_until, "its host is drained");
+}
+
+/* An operator's move, a pin that names another host. Returns whether it
+ * leaves. */
+static bool
+leave_if_told(struct core *c, struct instance *i,
+	const struct service_value *s, const struct override_value *o)
+{
+	bool is_moved = o->move_generation > i->seen_move && o->move_to[0];
+	const char *pin = s->policy.placement.pin;
+	bool is_pinned_away = pin[0] && strcmp(pin, c->config.node) != 0;
+	if (!is_moved && !is_pinned_away)
+		return false;
+	member_id target = duty_host(c, i, s);
+	if (target == MEMBER_SELF || target == MEMBER_NONE) {
+		i->seen_move = o->move_generation;
+		return false;
+	}
+	move_to(c, i, s, target, MONO_NEVER,
+		is_moved ? "an operator moved it"
+			 : "it is pinned to another host");
+	return true;
+}
+
+/* Starts it again here because its spec or an operator says so. */
+static void
+renew(struct core *c, struct instance *i, const struct service_value *s,
+	const char *why)
+{
+	switch (i->state) {
+	case INSTANCE_STARTING:
+	case INSTANCE_READY:
+		instance_stop(c, i, &s->policy, STOP_RESTART, why);
+		break;
+	case INSTANCE_BACKOFF:
+	case INSTANCE_EXITED:
+	case INSTANCE_FAILED:
+		instance_reset(c, i);
+		instance_start(c, i, s);
+		break;
+	case INSTANCE_STOPPING:
+		if (i->purpose == STOP_HALT || i->purpose == STOP_GONE)
+			i->purpose = STOP_RESTART;
+		break;
+	case INSTANCE_IDLE:
+	case INSTANCE_CLEANING:
+	case INSTANCE_HANDOFF:
+	case INSTANCE_STATE_COUNT:
+		break;
+	}
+}
+
+static void
+keep(struct core *c, struct instance *i, const struct service_value *s)
+{
+	struct override_value o;
+	instance_override(c, i, &o);
+	enum member_hold hold = member_hold_now(c);
+	if (hold == HOLD_FREEZE || hold == HOLD_LONELY)
+		return;
+	if (hold == HOLD_STOP) {
+		instance_stop(c, i, &s->policy, STOP_HALT,
+			"this host is in a minority (on_minority = stop)");
+		return;
+	}
+	if (is_beaten(c, i)) {
+		if (i->state != INSTANCE_STOPPING)
+			core_note(c, NOTE_CONFLICT, i->name, i->epoch,
+				"another copy wins by its epoch");
+		instance_stop(c, i, &s->policy, STOP_LEAVE,
+			"another host holds it with a higher epoch");
+		return;
+	}
+	if (drain_is_on(c)) {
+		drain_one(c, i, s);
+		return;
+	}
+	if (leave_if_told(c, i, s, &o))
+		return;
+	if (o.restart_generation > i->seen_restart) {
+		i->seen_restart = o.restart_generation;
+		renew(c, i, s, "an operator restarted it");
+	} else if (i->run_digest != s->run_digest) {
+		renew(c, i, s, "its spec changed");
+	} else if (i->state == INSTANCE_STOPPING) {
+		renew(c, i, s, "");
+	}
+}
+
+/* --- Held nowhere, or elsewhere --- */
+
+/* Whether it ended for good somewhere, under this very spec. */
+static bool
+is_finished(struct core *c, const struct instance *i,
+	const struct service_value *s)
+{
+	const struct row *r = registry_first(c, ROW_INSTANCE, i->name);
+	for (; r; r = registry_next(c, r))
+		if (r->value.state == ROW_EXITED &&
+			r->value.run_digest == s->run_digest)
+			return true;
+	return false;
+}
+
+/* Somebody else holds it: what we remember of it is history. */
+static void
+held_elsewhere(struct core *c, struct instance *i, member_id holder)
+{
+	const struct row *r = registry_find(c, ROW_INSTANCE, i->name, holder);
+	CHECK(r);
+	bool has_arrived = r->value.state == ROW_READY ||
+		r->value.state == ROW_EXITED;
+	if (i->is_draining_out && has_arrived) {
+		i->is_draining_out = false;
+		core_note(c, NOTE_MOVED, i->name, r->value.epoch,
+			effects_format(&c->fx, "%s -> %s, ready",
+				c->config.node, member_get(c, holder)->name));
+	}
+	if (i->is_remembered && r->value.epoch >= i->epoch)
+		instance_disown(c, i);
+}
+
+static void
+place_or_wait(struct core *c, struct instance *i,
+	const struct service_value *s)
+{
+	struct override_value o;
+	instance_override(c, i, &o);
+	if (i->is_refused &&
+		(i->run_digest != s->run_digest ||
+			o.restart_generation > i->seen_restart))
+		instance_reset(c, i);
+	if (is_finished(c, i, s)) {
+		i->is_draining_out = false;
+		return;
+	}
+	if (duty_host(c, i, s) == MEMBER_SELF)
+		duty_wait(c, i);
+}
+
+void
+duty_decide(struct core *c, struct instance *inst)
+{
+	struct service_value s;
+	struct override_value o;
+	bool has = instance_service(c, inst, &s);
+	if (inst->is_declared && !has)
+		return; /* of a newer version than ours: leave it alone */
+	instance_override(c, inst, &o);
+	bool is_wanted = has && s.policy.is_enabled && !o.is_stopped;
+	if (handoff_is_busy(c, inst->name)) {
+		if (!is_wanted)
+			handoff_cancel(c, inst->name, "it is to be stopped");
+		return;
+	}
+	if (!is_wanted) {
+		unwanted(c, inst, has ? &s : NULL);
+		return;
+	}
+	if (instance_is_held(inst)) {
+		keep(c, inst, &s);
+		return;
+	}
+	member_id holder = duty_holder(c, inst->name, NULL);
+	if (holder != MEMBER_NONE)
+		held_elsewhere(c, inst, holder);
+	else
+		place_or_wait(c, inst, &s);
+}

@@ -1,0 +1,148 @@
+/* Our own drain: what is left, and when "drained" is true.
+ *
+ * Drained means (promise 3): nothing of ours runs here, and what was ready
+ * before is ready elsewhere.  What ended for good and what operators stopped
+ * or deleted meanwhile no longer counts.
+ */
+#include <string.h>
+
+#include "core/core_private.h"
+
+bool
+drain_is_on(const struct core *c)
+{
+	return c->duty.is_draining;
+}
+
+/* Instances here that must go: everything held but what ended for good. */
+static uint32_t
+count_held(const struct core *c)
+{
+	uint32_t n = 0;
+	list_each(l, &c->instances.all) {
+		const struct instance *i =
+			container_of(l, struct instance, in_all);
+		n += instance_is_held(i) && i->state != INSTANCE_EXITED;
+	}
+	return n;
+}
+
+static void
+set_progress(struct core *c, enum drain_progress progress, const char *text)
+{
+	if (c->duty.progress == progress)
+		return;
+	c->duty.progress = progress;
+	core_note(c, NOTE_NODE_STATE, c->config.node, 0, text);
+}
+
+static void
+begin(struct core *c, const struct node_value *v)
+{
+	struct duty *d = &c->duty;
+	d->is_draining = true;
+	d->is_drain_dirty = true;
+	d->drain_total = count_held(c);
+	d->drain_left = d->drain_total;
+	set_progress(c, DRAIN_RUNNING,
+		effects_format(&c->fx, "drain of %u instances begins%s%s",
+			(uint64_t)d->drain_total, v->reason[0] ? ": " : "",
+			effects_text(&c->fx, v->reason)));
+}
+
+static void
+call_off(struct core *c)
+{
+	struct duty *d = &c->duty;
+	d->is_draining = false;
+	d->drain_until = MONO_NEVER;
+	d->drain_total = d->drain_left = d->drain_stuck = 0;
+	set_progress(c, DRAIN_NONE, "takes instances again");
+	list_each(l, &c->instances.all) {
+		struct instance *i = container_of(l, struct instance, in_all);
+		i->is_draining_out = false;
+		if (handoff_is_busy(c, i->name))
+			handoff_cancel(c, i->name, "the drain was called off");
+	}
+	facts_publish(c);
+}
+
+void
+drain_refresh(struct core *c)
+{
+	struct duty *d = &c->duty;
+	struct node_value v = {.intent = INTENT_ACTIVE};
+	const struct entry *e = specs_find(c, ENTRY_NODE, c->config.node);
+	if (e && !specs_get_node(e, &v))
+		return;
+	bool is_wanted =
+		v.intent == INTENT_DRAINING || c->members.is_leaving;
+	if (is_wanted && !d->is_draining)
+		begin(c, &v);
+	else if (!is_wanted && d->is_draining)
+		call_off(c);
+	if (!is_wanted)
+		return;
+	d->is_forced = v.is_forced;
+	d->drain_until = MONO_NEVER;
+	if (v.deadline_wall_ms) {
+		int64_t left_ms = v.deadline_wall_ms - c->wall_ms;
+		d->drain_until = mono_add(c->now, left_ms > 0 ? left_ms : 0);
+	}
+}
+
+/* Counts one instance that has not arrived elsewhere. */
+static void
+count_one(struct core *c, struct instance *i)
+{
+	struct duty *d = &c->duty;
+	bool is_here = instance_is_held(i) && i->state != INSTANCE_EXITED;
+	if (!is_here && !i->is_draining_out)
+		return;
+	d->drain_left++;
+	struct service_value s;
+	bool is_stuck = instance_service(c, i, &s) &&
+		!handoff_is_busy(c, i->name) &&
+		duty_host(c, i, &s) == MEMBER_NONE;
+	d->drain_stuck += is_stuck;
+	/* --force: what cannot move stops when the time is up. */
+	bool is_overdue = mono_reached(d->drain_until, c->now);
+	if (is_overdue && d->is_forced && is_here)
+		instance_stop(c, i, &s.policy, STOP_HALT,
+			"the drain's deadline has passed (--force)");
+}
+
+void
+drain_run(struct core *c)
+{
+	struct duty *d = &c->duty;
+	if (!d->is_draining || !d->is_drain_dirty)
+		return;
+	d->is_drain_dirty = false;
+	d->drain_left = d->drain_stuck = 0;
+	list_each(l, &c->instances.all)
+		count_one(c, container_of(l, struct instance, in_all));
+	if (d->drain_total < d->drain_left)
+		d->drain_total = d->drain_left;
+	if (d->drain_left == 0)
+		set_progress(c, DRAIN_DONE, "drained");
+	else if (mono_reached(d->drain_until, c->now))
+		set_progress(c, DRAIN_OVERDUE,
+			effects_format(&c->fx,
+				"the deadline has passed with %u instances "
+				"left",
+				(uint64_t)d->drain_left));
+	else
+		set_progress(c, DRAIN_RUNNING, "draining again");
+	facts_publish(c);
+	if (d->drain_left == 0 && c->members.is_leaving)
+		member_finish_leave(c);
+}
+
+mono
+drain_deadline(const struct core *c)
+{
+	const struct duty *d = &c->duty;
+	bool is_over = mono_reached(d->drain_until, c->now);
+	return d->is_draining && !is_over ? d->drain_until : MONO_NEVER;
+}

@@ -1,0 +1,348 @@
+#include "core/duty.h"
+
+#include <string.h>
+
+#include "base/hash.h"
+#include "core/core_private.h"
+
+size_t
+duty_need(const struct core_limits *l)
+{
+	return arena_need(l->members_max, sizeof(member_id));
+}
+
+void
+duty_init(struct core *c)
+{
+	c->duty.ranks = arena_take(&c->arena, c->limits.members_max,
+		sizeof(member_id));
+	list_init(&c->duty.dirty);
+	list_init(&c->duty.waiting);
+	c->duty.gate_since = MONO_NEVER;
+	c->duty.drain_until = MONO_NEVER;
+}
+
+/* --- Marks --- */
+
+static void
+mark(struct core *c, struct instance *i)
+{
+	list_remove(&i->in_dirty);
+	list_append(&c->duty.dirty, &i->in_dirty);
+}
+
+void
+duty_mark(struct core *c, const char *instance)
+{
+	struct instance *i = instance_find(c, instance);
+	if (i)
+		mark(c, i);
+	if (c->duty.is_draining)
+		c->duty.is_drain_dirty = true;
+}
+
+void
+duty_mark_all(struct core *c)
+{
+	c->duty.is_all_dirty = true;
+	c->duty.is_drain_dirty = true;
+}
+
+void
+duty_wait(struct core *c, struct instance *inst)
+{
+	struct duty *d = &c->duty;
+	list_remove(&inst->in_dirty);
+	list_append(&d->waiting, &inst->in_dirty);
+	if (d->gate_since.ms == MONO_NEVER.ms)
+		d->gate_since = c->now;
+}
+
+/* Makes sure that every instance of a service has a slot. */
+static void
+declare(struct core *c, const char *name, const struct spec_policy *p)
+{
+	char full[INSTANCE_NAME_MAX + 1];
+	for (uint32_t n = 0; n < p->instance_count; n++) {
+		policy_instance_name(p, name, n, full);
+		struct instance *i = instance_find(c, full);
+		if (!i)
+			i = instance_add(c, full, name, n);
+		if (!i) {
+			core_note(c, NOTE_REPAIR, full, 0,
+				"the table of instances is full: "
+				"raise names_max");
+			return;
+		}
+		i->ordinal = n;
+		i->is_declared = true;
+		i->seen_round = c->duty.round;
+		mark(c, i);
+	}
+}
+
+/* Takes the declaration from the instances that this round did not see. */
+static void
+undeclare(struct core *c, const char *name)
+{
+	struct instance *i = instance_of_service(c, name);
+	for (; i; i = instance_next_of_service(c, i)) {
+		if (i->seen_round == c->duty.round)
+			continue;
+		i->is_declared = false;
+		mark(c, i);
+	}
+}
+
+void
+duty_mark_service(struct core *c, const char *name)
+{
+	if (strchr(name, '@')) {
+		duty_mark(c, name);
+		return;
+	}
+	struct service_value s;
+	const struct entry *e = specs_find(c, ENTRY_SERVICE, name);
+	c->duty.round++;
+	if (e && !specs_get_service(e, &s))
+		return; /* of a newer version: what runs goes on */
+	if (e)
+		declare(c, name, &s.policy);
+	undeclare(c, name);
+}
+
+/* --- The gate --- */
+
+/* The sentence why starts are held back, or NULL when they are not. */
+static const char *
+gate_reason(struct core *c)
+{
+	if (member_hold_now(c) != HOLD_NONE)
+		return c->members.hold_text;
+	if (!member_is_view_agreed(c))
+		return "the hosts do not agree yet on who is alive";
+	for (member_id id = 1; id < c->members.count; id++)
+		if (member_is_present(c, id) && !registry_is_complete(c, id))
+			return effects_format(&c->fx,
+				"the registry of %s is not complete here yet",
+				member_get(c, id)->name);
+	return NULL;
+}
+
+bool
+duty_is_gated(struct core *c, const char **why_out)
+{
+	const char *why = gate_reason(c);
+	*why_out = why ? why : "";
+	return why != NULL;
+}
+
+/* Whether starts may go ahead: the gate is open, or its bound has passed. A
+ * hold has its own bound and is never overrun. */
+static bool
+may_start(struct core *c)
+{
+	struct duty *d = &c->duty;
+	const char *why = gate_reason(c);
+	if (!why) {
+		d->is_gate_overrun = false;
+		return true;
+	}
+	if (member_hold_now(c) != HOLD_NONE) {
+		d->gate_since = c->now;
+		return false;
+	}
+	if (mono_diff(c->now, d->gate_since) < GATE_MAX_MS)
+		return false;
+	if (!d->is_gate_overrun)
+		core_note(c, NOTE_REPAIR, c->config.node, 0,
+			effects_format(&c->fx,
+				"starts go ahead after %d s although %s",
+				(int64_t)GATE_MAX_MS / 1000, why));
+	d->is_gate_overrun = true;
+	d->gate_overruns++;
+	return true;
+}
+
+/* Under on_minority = keep a host starts what was its own, nothing else. */
+static bool
+is_own_under_keep(struct core *c, const struct instance *i)
+{
+	return member_hold_now(c) == HOLD_KEEP && i->is_remembered;
+}
+
+static bool
+has_room(struct core *c)
+{
+	return effects_has_room(&c->fx, 256, SPEC_BODY_MAX + FRAME_MAX / 4);
+}
+
+/* Starts what waits, as far as gate and budget allow. */
+static void
+start_waiting(struct core *c)
+{
+	struct duty *d = &c->duty;
+	if (list_is_empty(&d->waiting)) {
+		d->gate_since = MONO_NEVER;
+		return;
+	}
+	bool is_open = may_start(c);
+	list_each_safe(l, &d->waiting) {
+		struct instance *i =
+			container_of(l, struct instance, in_dirty);
+		if (d->starting >= START_BUDGET || !has_room(c))
+			return;
+		if (!is_open && !is_own_under_keep(c, i))
+			continue;
+		struct service_value s;
+		list_remove(&i->in_dirty);
+		if (instance_service(c, i, &s) && !instance_is_held(i))
+			instance_start(c, i, &s);
+	}
+}
+
+void
+duty_run(struct core *c)
+{
+	struct duty *d = &c->duty;
+	if (d->is_all_dirty) {
+		d->is_all_dirty = false;
+		handoff_on_topology(c);
+		drain_refresh(c);
+		list_each(l, &c->instances.all)
+			mark(c, container_of(l, struct instance, in_all));
+	}
+	while (!list_is_empty(&d->dirty) && has_room(c)) {
+		struct instance *i = container_of(d->dirty.next,
+			struct instance, in_dirty);
+		list_remove(&i->in_dirty);
+		duty_decide(c, i);
+	}
+	start_waiting(c);
+	drain_run(c);
+}
+
+void
+duty_on_tick(struct core *c)
+{
+	if (c->duty.is_draining &&
+		mono_reached(c->duty.drain_until, c->now))
+		c->duty.is_drain_dirty = true;
+}
+
+mono
+duty_deadline(const struct core *c)
+{
+	const struct duty *d = &c->duty;
+	if (!list_is_empty(&d->dirty) || d->is_all_dirty)
+		return c->now;
+	mono at = drain_deadline(c);
+	if (list_is_empty(&d->waiting) || d->starting >= START_BUDGET)
+		return at;
+	if (!has_room((struct core *)(uintptr_t)c))
+		return c->now;
+	/* News open the gate; only its bound needs a timer. */
+	mono bound = mono_add(d->gate_since, GATE_MAX_MS);
+	if (mono_reached(bound, c->now))
+		bound = mono_add(c->now, 1000);
+	return mono_min(at, bound);
+}
+
+/* --- Hosts --- */
+
+enum node_intent
+duty_intent(const struct core *c, member_id id)
+{
+	struct node_value v;
+	const struct entry *e =
+		specs_find(c, ENTRY_NODE, member_get(c, id)->name);
+	return e && specs_get_node(e, &v) ? v.intent : INTENT_ACTIVE;
+}
+
+/* Rank of a row's host for its instance, the way hrw sees it. */
+static uint64_t
+score_of(const struct core *c, const struct row *r)
+{
+	struct node_facts facts;
+	facts_get(c, r->origin, &facts);
+	return place_hrw_score(hash_text(r->name, 0),
+		hash_text(member_get(c, r->origin)->name, 0), facts.weight);
+}
+
+/* Whether row 'a' wins against 'b' (may be NULL) when both claim to hold the
+ * instance: the highest epoch, then the rank, then the name.  Clocks have no
+ * say, and every host comes to the same answer. */
+static bool
+is_winner(const struct core *c, const struct row *a, const struct row *b)
+{
+	if (!b || a->value.epoch != b->value.epoch)
+		return !b || a->value.epoch > b->value.epoch;
+	uint64_t score_a = score_of(c, a), score_b = score_of(c, b);
+	if (score_a != score_b)
+		return score_a < score_b;
+	return strcmp(member_get(c, a->origin)->name,
+		       member_get(c, b->origin)->name) < 0;
+}
+
+member_id
+duty_holder(struct core *c, const char *instance, uint32_t *copies_out)
+{
+	const struct row *best = NULL;
+	uint32_t copies = 0;
+	const struct row *r = registry_first(c, ROW_INSTANCE, instance);
+	for (; r; r = registry_next(c, r)) {
+		if (!row_state_is_held(r->value.state) ||
+			!member_is_present(c, r->origin))
+			continue;
+		copies++;
+		if (is_winner(c, r, best))
+			best = r;
+	}
+	if (copies_out)
+		*copies_out = copies;
+	return best ? best->origin : MEMBER_NONE;
+}
+
+/* Whether 'id' is among the ranks. */
+static bool
+is_ranked(const member_id *ranks, uint32_t count, member_id id)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (ranks[i] == id)
+			return true;
+	return false;
+}
+
+/* The ranked host that remembers the highest epoch, or MEMBER_NONE. */
+static member_id
+last_owner(struct core *c, const char *instance, const member_id *ranks,
+	uint32_t count)
+{
+	const struct row *best = NULL;
+	const struct row *r = registry_first(c, ROW_INSTANCE, instance);
+	for (; r; r = registry_next(c, r))
+		if (r->value.state == ROW_STOPPED &&
+			is_ranked(ranks, count, r->origin) &&
+			is_winner(c, r, best))
+			best = r;
+	return best ? best->origin : MEMBER_NONE;
+}
+
+member_id
+duty_host(struct core *c, struct instance *inst,
+	const struct service_value *service)
+{
+	member_id *ranks = c->duty.ranks;
+	uint32_t count = place_rank(c, inst->name, service, ranks,
+		c->limits.members_max);
+	if (count == 0)
+		return MEMBER_NONE;
+	struct override_value o;
+	instance_override(c, inst, &o);
+	member_id moved =
+		o.move_to[0] ? member_find(c, o.move_to) : MEMBER_NONE;
+	if (moved != MEMBER_NONE && is_ranked(ranks, count, moved))
+		return moved;
+	member_id owner = last_owner(c, inst->name, ranks, count);
+	return owner != MEMBER_NONE ? owner : ranks[0];
+}

@@ -1,0 +1,376 @@
+#include "core/member.h"
+
+#include <string.h>
+
+#include "base/hash.h"
+#include "core/member_private.h"
+
+#define RECORD_VERSION 1
+#define RECORD_SIZE    (ADDRESS_MAX + 64)
+#define INCARNATION    "incarnation"
+
+size_t
+member_need(const struct core_limits *limits)
+{
+	return arena_need(limits->members_max, sizeof(struct member));
+}
+
+void
+member_init(struct core *c)
+{
+	struct member_table *t = &c->members;
+	t->max = c->limits.members_max;
+	t->items = arena_take(&c->arena, t->max, sizeof(struct member));
+	struct member *self = member_add(c, c->config.node);
+	CHECK(self == &t->items[MEMBER_SELF]);
+	self->state = MEMBER_ALIVE;
+	self->node_id = c->config.node_id;
+	self->boot = c->config.boot;
+	self->nonce = c->config.nonce;
+	self->version = WIRE_VERSION;
+	member_set_address(self, c->config.address);
+	t->next_heartbeat = MONO_NEVER;
+	t->tick_due = MONO_NEVER;
+}
+
+uint64_t
+member_log_incarnation(uint64_t incarnation)
+{
+	return incarnation >> 16;
+}
+
+/* --- Records --- */
+
+static bool
+is_key(struct bytes key, const char *text)
+{
+	return key.size == strlen(text) && !memcmp(key.data, text, key.size);
+}
+
+void
+member_on_load_meta(struct core *c, struct bytes key, struct bytes value)
+{
+	struct reader r;
+	if (!is_key(key, INCARNATION))
+		return;
+	reader_init(&r, value.data, value.size);
+	uint64_t incarnation = reader_u64(&r);
+	if (reader_is_done(&r) && incarnation < INCARNATION_MAX >> 16)
+		c->incarnation = incarnation;
+}
+
+void
+member_save_incarnation(struct core *c)
+{
+	unsigned char buffer[8];
+	struct writer w;
+	writer_init(&w, buffer, sizeof buffer);
+	writer_u64(&w, c->incarnation);
+	c->members.incarnation_seq = core_store(c, TABLE_META,
+		(struct bytes){INCARNATION, strlen(INCARNATION)},
+		writer_done(&w));
+}
+
+void
+member_save(struct core *c, const struct member *m)
+{
+	unsigned char buffer[RECORD_SIZE];
+	struct writer w;
+	CHECK(m != &c->members.items[MEMBER_SELF]);
+	writer_init(&w, buffer, sizeof buffer);
+	writer_u8(&w, RECORD_VERSION);
+	writer_u8(&w, m->state == MEMBER_LEFT);
+	writer_u64(&w, m->node_id);
+	writer_u64(&w, m->incarnation);
+	writer_text(&w, m->address);
+	CHECK(!w.bad);
+	core_store(c, TABLE_MEMBER,
+		(struct bytes){m->name, strlen(m->name)}, writer_done(&w));
+}
+
+void
+member_on_load(struct core *c, struct bytes key, struct bytes value)
+{
+	char name[NODE_NAME_MAX + 1] = "";
+	struct reader r;
+	reader_init(&r, value.data, value.size);
+	uint8_t version = reader_u8(&r);
+	bool has_left = reader_u8(&r) != 0;
+	uint64_t node_id = reader_u64(&r);
+	uint64_t incarnation = reader_u64(&r);
+	const char *address = reader_text(&r);
+	if (!reader_is_done(&r) || version != RECORD_VERSION ||
+		incarnation > INCARNATION_MAX)
+		return;
+	if (key.size > NODE_NAME_MAX)
+		return;
+	memcpy(name, key.data, key.size);
+	if (!member_is_name(name) || member_find(c, name) != MEMBER_NONE)
+		return;
+	struct member *m = member_add(c, name);
+	if (!m)
+		return;
+	m->node_id = node_id;
+	m->incarnation = incarnation;
+	m->state = has_left ? MEMBER_LEFT : MEMBER_UNKNOWN;
+	member_set_address(m, address);
+}
+
+void
+member_on_boot(struct core *c)
+{
+	struct member_table *t = &c->members;
+	c->incarnation++;
+	member_save_incarnation(c);
+	member_set_own(c, c->incarnation << 16);
+	for (member_id id = 0; id < t->count; id++)
+		t->items[id].since = c->now;
+	for (uint32_t i = 0; i < c->config.join_count; i++)
+		member_seed_add(c, c->config.join[i]);
+	t->next_heartbeat = mono_add(c->now, HEARTBEAT_MS);
+	t->health_at = mono_add(c->now, 1000);
+	t->view_since = c->now;
+	member_view_changed(c);
+	member_hold_boot(c);
+}
+
+/* --- The table --- */
+
+struct member *
+member_at(struct core *c, member_id id)
+{
+	CHECK(id < c->members.count);
+	return &c->members.items[id];
+}
+
+member_id
+member_id_of(const struct core *c, const struct member *m)
+{
+	CHECK(m >= c->members.items);
+	CHECK(m < c->members.items + c->members.count);
+	return (member_id)(m - c->members.items);
+}
+
+bool
+member_is_name(const char *name)
+{
+	size_t length = strlen(name);
+	return length > 0 && length <= NODE_NAME_MAX &&
+		strspn(name, "abcdefghijklmnopqrstuvwxyz"
+			     "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+			     "0123456789._-") == length;
+}
+
+/* A free entry: a new one, else one of a member that left. */
+static struct member *
+find_room(struct core *c)
+{
+	struct member_table *t = &c->members;
+	if (t->count < t->max)
+		return &t->items[t->count++];
+	for (member_id id = 1; id < t->count; id++)
+		if (t->items[id].state == MEMBER_LEFT && !t->items[id].link)
+			return &t->items[id];
+	return NULL;
+}
+
+struct member *
+member_add(struct core *c, const char *name)
+{
+	struct member *m = find_room(c);
+	if (!m)
+		return NULL;
+	for (uint32_t i = 0; i < c->members.seed_count; i++)
+		if (&c->members.items[c->members.seeds[i].member] == m)
+			c->members.seeds[i].member = MEMBER_NONE;
+	memset(m, 0, sizeof *m);
+	memcpy(m->name, name, strlen(name) + 1);
+	m->state = MEMBER_UNKNOWN;
+	m->since = c->now;
+	m->redial_at = c->now;
+	m->ask_at = MONO_NEVER;
+	return m;
+}
+
+bool
+member_set_address(struct member *m, const char *address)
+{
+	size_t length = strlen(address);
+	if (length == 0 || length > ADDRESS_MAX || !strcmp(m->address, address))
+		return false;
+	memcpy(m->address, address, length + 1);
+	return true;
+}
+
+static bool
+is_gone(enum member_state state)
+{
+	return state == MEMBER_DEAD || state == MEMBER_LEFT;
+}
+
+static bool
+is_present(enum member_state state)
+{
+	return state == MEMBER_ALIVE || state == MEMBER_SUSPECT;
+}
+
+void
+member_enter(struct core *c, struct member *m, enum member_state state,
+	uint64_t incarnation)
+{
+	bool was_present = is_present(m->state);
+	bool is_newer = incarnation > m->incarnation;
+	CHECK(incarnation >= m->incarnation);
+	CHECK(is_newer || !is_gone(m->state) || is_gone(state));
+	if (is_gone(state)) {
+		m->is_confirming = false;
+		m->ask_at = MONO_NEVER;
+	}
+	if (is_present(state))
+		m->is_confirmed_down = false;
+	if (m->state != state)
+		m->since = c->now;
+	/* Another start has another nonce, which only its Hello tells. */
+	if (member_log_incarnation(incarnation) !=
+			member_log_incarnation(m->incarnation) &&
+		m != &c->members.items[MEMBER_SELF])
+		m->nonce = 0;
+	m->state = state;
+	m->incarnation = incarnation;
+	if (was_present != is_present(state) || (was_present && is_newer))
+		member_view_changed(c);
+}
+
+void
+member_set_own(struct core *c, uint64_t incarnation)
+{
+	member_enter(c, member_at(c, MEMBER_SELF), MEMBER_ALIVE, incarnation);
+	CHECK(member_log_incarnation(incarnation) == c->incarnation);
+}
+
+uint32_t
+member_present_count(const struct core *c)
+{
+	uint32_t n = 0;
+	for (member_id id = 0; id < c->members.count; id++)
+		n += is_present(c->members.items[id].state);
+	return n;
+}
+
+/* --- Questions of others --- */
+
+member_id
+member_find(const struct core *c, const char *name)
+{
+	for (member_id id = 0; id < c->members.count; id++)
+		if (!strcmp(c->members.items[id].name, name))
+			return id;
+	return MEMBER_NONE;
+}
+
+const struct member *
+member_get(const struct core *c, member_id id)
+{
+	CHECK(id < c->members.count);
+	return &c->members.items[id];
+}
+
+bool
+member_is_present(const struct core *c, member_id id)
+{
+	return is_present(member_get(c, id)->state);
+}
+
+/* A member that others vouched for and that we never were linked to counts
+ * as ready: they would not have it in their view otherwise. */
+bool
+member_is_usable(const struct core *c, member_id id)
+{
+	const struct member *m = member_get(c, id);
+	if (!is_present(m->state))
+		return false;
+	if (id == MEMBER_SELF)
+		return c->members.hold == HOLD_NONE;
+	return !m->has_heartbeat || (m->hb_is_ready && !m->hb_is_lonely);
+}
+
+enum member_hold
+member_hold_now(const struct core *c)
+{
+	return c->members.hold;
+}
+
+bool
+member_is_view_agreed(const struct core *c)
+{
+	const struct member_table *t = &c->members;
+	for (member_id id = 1; id < t->count; id++) {
+		const struct member *m = &t->items[id];
+		if (!is_present(m->state) || !m->link)
+			continue;
+		if (!m->has_heartbeat || m->hb_view_digest != t->view_digest)
+			return false;
+	}
+	return true;
+}
+
+/* --- Time --- */
+
+void
+member_on_tick(struct core *c)
+{
+	member_detect_tick(c);
+	member_link_tick(c);
+	member_hold_tick(c);
+	c->members.tick_due = member_deadline(c);
+}
+
+mono
+member_deadline(const struct core *c)
+{
+	mono at = member_detect_deadline(c);
+	at = mono_min(at, member_link_deadline(c));
+	return mono_min(at, member_hold_deadline(c));
+}
+
+void
+member_check(const struct core *c)
+{
+	const struct member_table *t = &c->members;
+	CHECK(t->count >= 1 && t->count <= t->max);
+	CHECK(!strcmp(t->items[MEMBER_SELF].name, c->config.node));
+	CHECK(t->health <= HEALTH_MAX);
+	for (member_id id = 0; id < t->count; id++) {
+		const struct member *m = &t->items[id];
+		CHECK(member_is_name(m->name));
+		CHECK(member_find(c, m->name) == id);
+		CHECK(m->link == 0 || is_present(m->state));
+		CHECK(id != MEMBER_SELF || m->link == 0);
+	}
+}
+
+const char *
+member_state_name(enum member_state state)
+{
+	static const char *const names[MEMBER_STATE_COUNT] = {
+#define X(state, name) [state] = name,
+		MEMBER_STATES(X)
+#undef X
+	};
+	return names[state];
+}
+
+const char *
+member_hold_name(enum member_hold hold)
+{
+	static const char *const names[] = {
+		[HOLD_NONE] = "",
+		[HOLD_FORMING] = "forming",
+		[HOLD_LONELY] = "lonely",
+		[HOLD_KEEP] = "keep",
+		[HOLD_FREEZE] = "freeze",
+		[HOLD_STOP] = "stop",
+		[HOLD_LEAVING] = "leaving",
+	};
+	return names[hold];
+}

@@ -1,0 +1,393 @@
+#include <string.h>
+
+#include "core/member_private.h"
+
+/* --- Health and patience --- */
+
+int64_t
+member_patience_ms(const struct core *c)
+{
+	return c->settings.failure_timeout_ms *
+		(1 + (int64_t)c->members.health);
+}
+
+void
+member_worsen_health(struct core *c)
+{
+	struct member_table *t = &c->members;
+	if (t->health < HEALTH_MAX)
+		t->health++;
+	t->health_at = mono_add(c->now, 1000);
+}
+
+static mono
+later(mono a, mono b)
+{
+	return a.ms > b.ms ? a : b;
+}
+
+/* The last that is known of its being alive. */
+static mono
+last_word(const struct member *m)
+{
+	return m->has_rx ? later(m->last_rx, m->vouched_at) : m->vouched_at;
+}
+
+static int64_t
+silence_ms(const struct core *c, const struct member *m)
+{
+	return mono_diff(c->now, last_word(m));
+}
+
+bool
+member_is_fresh(const struct core *c, const struct member *m)
+{
+	return m->has_rx &&
+		mono_diff(c->now, m->last_rx) < member_patience_ms(c);
+}
+
+/* The time in which this host did not run proves nothing about others:
+ * their silence is shortened by it, and our patience grows. */
+static void
+notice_lag(struct core *c)
+{
+	struct member_table *t = &c->members;
+	int64_t lag_ms = mono_diff(c->now, t->tick_due);
+	if (t->tick_due.ms == MONO_NEVER.ms || lag_ms <= LAG_MS)
+		return;
+	for (member_id id = 1; id < t->count; id++) {
+		struct member *m = &t->items[id];
+		m->last_rx = mono_min(mono_add(m->last_rx, lag_ms), c->now);
+		m->vouched_at =
+			mono_min(mono_add(m->vouched_at, lag_ms), c->now);
+	}
+	member_worsen_health(c);
+}
+
+/* --- Signs of life --- */
+
+void
+member_on_sign(struct core *c, struct member *m)
+{
+	m->is_keeper_gone = false;
+	if (m->state == MEMBER_SUSPECT) {
+		m->is_confirming = false;
+		m->ask_at = MONO_NEVER;
+		member_enter(c, m, MEMBER_ALIVE, m->incarnation);
+		core_note(c, NOTE_NODE_UP, m->name, 0,
+			effects_format(&c->fx, "heard again after %d ms",
+				m->has_rx ? mono_diff(c->now, m->last_rx) :
+				(int64_t)0));
+		duty_mark_all(c);
+	}
+	m->last_rx = c->now;
+	m->has_rx = true;
+}
+
+static void
+fill_heartbeat(const struct core *c, skep_Heartbeat *hb)
+{
+	const struct member_table *t = &c->members;
+	*hb = (skep_Heartbeat)skep_Heartbeat_init_zero;
+	hb->incarnation = t->items[MEMBER_SELF].incarnation;
+	hb->view_digest = t->view_digest;
+	hb->log_position = registry_position(c);
+	hb->log_checksum = registry_checksum(c);
+	hb->log_gc = registry_gc(c);
+	hb->spec_root = specs_root(c);
+	hb->settings_digest = c->settings.digest;
+	hb->health = t->health;
+	hb->is_ready = c->registry.origins[MEMBER_SELF].is_ready;
+	hb->is_lonely = t->hold != HOLD_NONE;
+}
+
+void
+member_send_heartbeat(struct core *c, struct member *to)
+{
+	skep_Heartbeat hb;
+	fill_heartbeat(c, &hb);
+	member_send_link(c, to->link, WIRE_HEARTBEAT, &hb);
+}
+
+void
+member_hurry_heartbeat(struct core *c)
+{
+	struct member_table *t = &c->members;
+	t->next_heartbeat = mono_min(t->next_heartbeat,
+		mono_add(c->now, HEARTBEAT_SOON_MS));
+}
+
+static void
+tick_heartbeat(struct core *c)
+{
+	struct member_table *t = &c->members;
+	skep_Heartbeat hb;
+	if (!mono_reached(t->next_heartbeat, c->now))
+		return;
+	t->next_heartbeat = mono_add(c->now, HEARTBEAT_MS);
+	fill_heartbeat(c, &hb);
+	member_broadcast(c, WIRE_HEARTBEAT,
+		wire_encode(&c->fx, WIRE_HEARTBEAT, &hb), 0);
+}
+
+/* Two hosts whose views differ for a while tell each other everything. */
+static void
+repair_list(struct core *c, struct member *m)
+{
+	struct member_table *t = &c->members;
+	if (m->hb_view_digest == t->view_digest ||
+		mono_diff(c->now, t->view_since) < DISAGREE_MS ||
+		!mono_reached(m->news_at, c->now))
+		return;
+	t->list_repairs++;
+	member_send_list(c, m);
+}
+
+void
+member_on_heartbeat(struct core *c, struct member *m,
+	const skep_Heartbeat *hb)
+{
+	bool is_relevant = !m->has_heartbeat ||
+		m->hb_view_digest != hb->view_digest ||
+		m->hb_is_ready != hb->is_ready ||
+		m->hb_is_lonely != hb->is_lonely;
+	m->hb_view_digest = hb->view_digest;
+	m->hb_log_position = hb->log_position;
+	m->hb_log_checksum = hb->log_checksum;
+	m->hb_log_gc = hb->log_gc;
+	m->hb_spec_root = hb->spec_root;
+	m->hb_settings_digest = hb->settings_digest;
+	m->hb_health = hb->health;
+	m->hb_is_ready = hb->is_ready;
+	m->hb_is_lonely = hb->is_lonely;
+	m->has_heartbeat = true;
+	m->redial_delay_ms = 0; /* it took our Hello: a good link */
+	c->members.is_name_refused = false;
+	repair_list(c, m);
+	registry_on_heartbeat(c, member_id_of(c, m));
+	specs_on_heartbeat(c, member_id_of(c, m));
+	if (is_relevant)
+		duty_mark_all(c);
+}
+
+/* --- Suspicion --- */
+
+static void
+suspect(struct core *c, struct member *m, const char *why)
+{
+	member_enter(c, m, MEMBER_SUSPECT, m->incarnation);
+	m->is_confirming = false;
+	m->ask_at = c->now;
+	core_note(c, NOTE_NODE_SUSPECT, m->name, 0, why);
+	duty_mark_all(c);
+}
+
+void
+member_on_dial_failed(struct core *c, struct member *m,
+	enum link_down_reason reason)
+{
+	m->is_keeper_gone = reason == LINK_REFUSED;
+	if (m->state == MEMBER_ALIVE)
+		suspect(c, m, effects_format(&c->fx,
+			reason == LINK_REFUSED ?
+			"its host answers but its skepd does not" :
+			"its link broke and cannot be made again"));
+}
+
+static void
+declare_dead(struct core *c, struct member *m)
+{
+	core_note(c, NOTE_NODE_DOWN, m->name, 0, effects_format(&c->fx,
+		"silent for %d ms; of %u hosts asked %u had not heard it "
+		"either", silence_ms(c, m), (uint64_t)m->confirm_asked,
+		(uint64_t)m->confirm_unheard));
+	member_enter(c, m, MEMBER_DEAD, m->incarnation);
+	member_drop_link(c, m, "its host is gone");
+	m->redial_at = mono_min(m->redial_at, mono_add(c->now, REDIAL_MIN_MS));
+	member_spread_news(c, m, MEMBER_NONE);
+	duty_mark_all(c);
+}
+
+/* --- Confirmation: the LASTHEARD rounds --- */
+
+/* The earliest moment at which it may be declared dead; 'patiences' is 2 when
+ * nobody else can be asked. */
+static mono
+earliest_death(const struct core *c, const struct member *m, int64_t patiences)
+{
+	mono at = mono_add(last_word(m), member_patience_ms(c) * patiences);
+	if (!m->is_keeper_gone)
+		return at;
+	return later(at,
+		mono_add(m->link_lost_at, c->settings.restart_grace_ms));
+}
+
+/* Whether a member can be asked about another: its answers reach us. */
+static bool
+can_ask(const struct core *c, const struct member *peer,
+	const struct member *about)
+{
+	return peer != about && peer->link && peer->state == MEMBER_ALIVE &&
+		member_is_fresh(c, peer);
+}
+
+static int64_t
+confirm_ms(const struct core *c)
+{
+	uint32_t n = member_present_count(c);
+	int64_t log2n = 0;
+	while (n >>= 1)
+		log2n++;
+	return CONFIRM_MS * (log2n > 1 ? log2n : 1);
+}
+
+/* Asks up to CONFIRM_PEERS members, from a random one on; how many. */
+static uint32_t
+ask_peers(struct core *c, const struct member *about)
+{
+	struct member_table *t = &c->members;
+	skep_LastHeardQuery query = skep_LastHeardQuery_init_zero;
+	uint32_t asked = 0;
+	uint32_t start = (uint32_t)prng_below(&c->prng, t->count);
+	memcpy(query.node, about->name, sizeof about->name);
+	query.incarnation = about->incarnation;
+	for (uint32_t i = 0; i < t->count && asked < CONFIRM_PEERS; i++) {
+		const struct member *m = &t->items[(start + i) % t->count];
+		if (m == &t->items[MEMBER_SELF] || !can_ask(c, m, about))
+			continue;
+		member_send_link(c, m->link, WIRE_LAST_HEARD_QUERY, &query);
+		asked++;
+	}
+	return asked;
+}
+
+/* Begins a round, or decides alone when nobody can be asked. */
+static void
+begin_round(struct core *c, struct member *m)
+{
+	mono alone = earliest_death(c, m, 2);
+	m->confirm_unheard = 0;
+	m->confirm_asked = ask_peers(c, m);
+	if (m->confirm_asked > 0) {
+		m->is_confirming = true;
+		m->confirm_at = mono_add(c->now, confirm_ms(c));
+	} else if (mono_reached(alone, c->now)) {
+		declare_dead(c, m);
+	} else {
+		m->ask_at = alone;
+	}
+}
+
+/* A round is over.  With an answer it decides; without one somebody else is
+ * asked, until those who do not answer are silent themselves. */
+static void
+end_round(struct core *c, struct member *m)
+{
+	m->is_confirming = false;
+	m->ask_at = c->now;
+	if (m->confirm_unheard > 0)
+		declare_dead(c, m);
+}
+
+void
+member_on_query(struct core *c, struct member *from,
+	const skep_LastHeardQuery *query)
+{
+	skep_LastHeardAnswer answer = skep_LastHeardAnswer_init_zero;
+	member_id id = member_find(c, query->node);
+	memcpy(answer.node, query->node, sizeof query->node);
+	answer.incarnation = query->incarnation;
+	answer.age_ms = -1;
+	if (id != MEMBER_NONE) {
+		const struct member *m = member_get(c, id);
+		answer.incarnation = m->incarnation;
+		if (id == MEMBER_SELF)
+			answer.age_ms = 0;
+		else if (m->has_rx)
+			answer.age_ms = mono_diff(c->now, m->last_rx);
+		if (m->incarnation > query->incarnation ||
+			m->state == MEMBER_DEAD || m->state == MEMBER_LEFT)
+			member_send_news(c, from->link, m);
+	}
+	member_send_link(c, from->link, WIRE_LAST_HEARD_ANSWER, &answer);
+}
+
+void
+member_on_answer(struct core *c, const skep_LastHeardAnswer *answer)
+{
+	member_id id = member_find(c, answer->node);
+	if (id == MEMBER_NONE)
+		return;
+	struct member *m = member_at(c, id);
+	if (m->state != MEMBER_SUSPECT || !m->is_confirming ||
+		answer->incarnation < m->incarnation)
+		return;
+	int64_t left_ms = member_patience_ms(c) - answer->age_ms;
+	if (answer->age_ms >= 0 && left_ms > 0) {
+		/* Somebody hears it: our link is at fault, not its host. */
+		if (left_ms < ASK_AGAIN_MIN_MS)
+			left_ms = ASK_AGAIN_MIN_MS;
+		if (left_ms > ASK_AGAIN_MAX_MS)
+			left_ms = ASK_AGAIN_MAX_MS;
+		m->is_confirming = false;
+		m->ask_at = mono_add(c->now, left_ms);
+		return;
+	}
+	if (++m->confirm_unheard >= m->confirm_asked)
+		end_round(c, m);
+}
+
+/* --- Time --- */
+
+/* When this member's detector has something to do. */
+static mono
+due_at(const struct core *c, const struct member *m)
+{
+	if (m->state == MEMBER_ALIVE)
+		return mono_add(last_word(m), member_patience_ms(c));
+	if (m->state != MEMBER_SUSPECT)
+		return MONO_NEVER;
+	if (m->is_confirming)
+		return m->confirm_at;
+	return later(m->ask_at, earliest_death(c, m, 1));
+}
+
+static void
+tick_member(struct core *c, struct member *m)
+{
+	if (!mono_reached(due_at(c, m), c->now))
+		return;
+	if (m->state == MEMBER_ALIVE)
+		suspect(c, m, effects_format(&c->fx, "silent for %d ms",
+			silence_ms(c, m)));
+	if (m->is_confirming)
+		end_round(c, m);
+	if (mono_reached(due_at(c, m), c->now))
+		begin_round(c, m);
+}
+
+void
+member_detect_tick(struct core *c)
+{
+	struct member_table *t = &c->members;
+	notice_lag(c);
+	if (t->health > 0 && mono_reached(t->health_at, c->now)) {
+		t->health--;
+		t->health_at = mono_add(c->now, 1000);
+	}
+	for (member_id id = 1; id < t->count; id++)
+		tick_member(c, &t->items[id]);
+	tick_heartbeat(c);
+}
+
+mono
+member_detect_deadline(const struct core *c)
+{
+	const struct member_table *t = &c->members;
+	mono at = t->next_heartbeat;
+	if (t->health > 0)
+		at = mono_min(at, t->health_at);
+	for (member_id id = 1; id < t->count; id++)
+		at = mono_min(at, due_at(c, &t->items[id]));
+	return at;
+}

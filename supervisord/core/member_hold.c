@@ -1,0 +1,437 @@
+#include <string.h>
+
+#include "base/hash.h"
+#include "core/member_private.h"
+
+/* --- The view --- */
+
+/* The sum over all present members, suspects included: a suspicion is
+ * private, and must not hold up everybody else. */
+static uint64_t
+view_digest(const struct core *c)
+{
+	uint64_t sum = 0;
+	for (member_id id = 0; id < c->members.count; id++) {
+		const struct member *m = member_get(c, id);
+		if (member_is_present(c, id))
+			sum += hash_text(m->name, m->incarnation);
+	}
+	return sum;
+}
+
+void
+member_view_changed(struct core *c)
+{
+	struct member_table *t = &c->members;
+	t->view_digest = view_digest(c);
+	t->view_since = c->now;
+	t->is_stable = false;
+	if (!t->is_topology_dirty)
+		t->topology_cap = mono_add(c->now, DEBOUNCE_MAX_MS);
+	t->is_topology_dirty = true;
+	t->topology_at = mono_min(t->topology_cap,
+		mono_add(c->now, DEBOUNCE_MS));
+	member_hurry_heartbeat(c);
+}
+
+/* From now on losses count from the present view. */
+static void
+set_stable(struct core *c)
+{
+	struct member_table *t = &c->members;
+	for (member_id id = 0; id < t->count; id++)
+		t->items[id].is_in_stable = member_is_present(c, id);
+	t->is_stable = true;
+}
+
+/* --- Counting --- */
+
+struct tally {
+	uint32_t total;	 /* of the stable view and those who came since */
+	uint32_t lost;	 /* of these, neither present nor confirmed down */
+	uint32_t linked; /* of these, linked and heard; this host included */
+	uint32_t down;	 /* of these, confirmed down by an operator */
+};
+
+/* Whether a member stands in the view that losses count from and is gone
+ * without anybody having said that this is so. */
+static bool
+is_lost(const struct core *c, const struct member *m)
+{
+	return m->is_in_stable && m->state != MEMBER_LEFT &&
+		!m->is_confirmed_down &&
+		!member_is_present(c, member_id_of(c, m));
+}
+
+/* Whether forming waits for a link to it. */
+static bool
+is_missed(const struct core *c, const struct member *m)
+{
+	(void)c;
+	return m->is_in_stable && m->state != MEMBER_LEFT &&
+		!m->is_confirmed_down && !(m->link && m->has_heartbeat);
+}
+
+static struct tally
+count(const struct core *c)
+{
+	struct tally n = {0};
+	for (member_id id = 0; id < c->members.count; id++) {
+		const struct member *m = member_get(c, id);
+		bool is_here = member_is_present(c, id);
+		if (m->state == MEMBER_LEFT || !(m->is_in_stable || is_here))
+			continue;
+		n.total++;
+		n.lost += is_lost(c, m);
+		n.down += m->is_confirmed_down;
+		n.linked += id == MEMBER_SELF || (m->link && m->has_heartbeat);
+	}
+	return n;
+}
+
+static bool
+is_minority(const struct core *c)
+{
+	struct tally n = count(c);
+	return n.lost * 2 > n.total;
+}
+
+/* --- Sentences --- */
+
+struct text {
+	char *buffer;
+	size_t size;
+	size_t length;
+};
+
+static void
+add(struct text *t, const char *s)
+{
+	size_t n = strlen(s);
+	if (n > t->size - 1 - t->length)
+		n = t->size - 1 - t->length;
+	memcpy(t->buffer + t->length, s, n);
+	t->length += n;
+	t->buffer[t->length] = 0;
+}
+
+/* The names of those that 'is_meant', as many as are read with pleasure. */
+static void
+add_names(const struct core *c, struct text *t,
+	bool (*is_meant)(const struct core *c, const struct member *m))
+{
+	uint32_t n = 0;
+	for (member_id id = 1; id < c->members.count; id++) {
+		const struct member *m = member_get(c, id);
+		if (!is_meant(c, m))
+			continue;
+		if (n < 5) {
+			add(t, n ? ", " : "");
+			add(t, m->name);
+		}
+		n++;
+	}
+	add(t, n > 5 ? ", ..." : "");
+}
+
+static void
+add_number(struct core *c, struct text *t, const char *format, uint64_t n)
+{
+	add(t, effects_format(&c->fx, format, n));
+}
+
+/* Seconds until the hold ends, rounded up. */
+static uint64_t
+seconds_left(const struct core *c)
+{
+	int64_t ms = mono_diff(c->members.hold_until, c->now);
+	return ms > 0 ? ((uint64_t)ms + 999) / 1000 : 0;
+}
+
+static void
+describe_forming(struct core *c, struct text *t)
+{
+	struct tally n = count(c);
+	if (c->members.is_name_refused && n.linked <= 1) {
+		add(t, "others say that the name ");
+		add(t, c->config.node);
+		add(t, " is taken by another host; waits until it is free");
+		return;
+	}
+	if (c->members.is_founding) {
+		add_number(c, t, "linked to %u hosts", n.linked - 1);
+		add(t, "; waits for the hosts it shall join");
+	} else {
+		add_number(c, t, "linked to %u", n.linked - 1);
+		add_number(c, t, " of %u other hosts (not to ", n.total - 1);
+		add_names(c, t, is_missed);
+		add(t, ")");
+	}
+	add_number(c, t, "; goes on without them in %u s", seconds_left(c));
+}
+
+static void
+describe_lonely(struct core *c, struct text *t)
+{
+	static const char *const then[] = {
+		[MINORITY_TAKEOVER] = "; taking over in %u s",
+		[MINORITY_KEEP] = "; keeps only its own services in %u s",
+		[MINORITY_FREEZE] = "; freezes in %u s",
+		[MINORITY_STOP] = "; stops its services in %u s",
+	};
+	static const char *const held[] = {
+		[HOLD_KEEP] = "; keeps only its own services",
+		[HOLD_FREEZE] = "; changes nothing",
+		[HOLD_STOP] = "; stopped its services",
+		[HOLD_LEAVING] = "",
+	};
+	struct tally n = count(c);
+	add_number(c, t, "%u", n.lost);
+	add_number(c, t, " of %u hosts lost at once (", n.total);
+	add_names(c, t, is_lost);
+	add(t, ")");
+	if (c->members.hold == HOLD_LONELY) {
+		add_number(c, t, then[c->settings.on_minority],
+			seconds_left(c));
+		return;
+	}
+	add(t, held[c->members.hold]);
+	add(t, " until they are back or confirmed down");
+}
+
+static void
+describe(struct core *c)
+{
+	struct text t = {c->members.hold_text, NOTE_TEXT_MAX, 0};
+	t.buffer[0] = 0;
+	switch (c->members.hold) {
+	case HOLD_NONE:
+		break;
+	case HOLD_FORMING:
+		describe_forming(c, &t);
+		break;
+	case HOLD_LONELY:
+	case HOLD_KEEP:
+	case HOLD_FREEZE:
+	case HOLD_STOP:
+		describe_lonely(c, &t);
+		break;
+	case HOLD_LEAVING:
+		add(&t, "leaves the cluster");
+		break;
+	}
+}
+
+/* --- Holds --- */
+
+/* Forming and lonely end by themselves; the settings say when, and may have
+ * come from another host meanwhile. */
+static mono
+hold_end(const struct core *c)
+{
+	const struct member_table *t = &c->members;
+	if (t->hold == HOLD_FORMING) {
+		if (t->is_name_refused && count(c).linked <= 1)
+			return MONO_NEVER;
+		return mono_add(t->hold_since, c->settings.settle_timeout_ms);
+	}
+	if (t->hold == HOLD_LONELY)
+		return mono_add(t->hold_since, c->settings.minority_hold_ms);
+	return MONO_NEVER;
+}
+
+static const char *
+hold_note(struct core *c, enum member_hold before)
+{
+	if (c->members.hold != HOLD_NONE)
+		return effects_text(&c->fx, c->members.hold_text);
+	if (before == HOLD_FORMING)
+		return effects_format(&c->fx, "formed, with %u hosts present",
+			(uint64_t)member_present_count(c));
+	return effects_format(&c->fx, "over, with %u hosts present",
+		(uint64_t)member_present_count(c));
+}
+
+void
+member_set_hold(struct core *c, enum member_hold hold)
+{
+	struct member_table *t = &c->members;
+	enum member_hold before = t->hold;
+	if (hold == before)
+		return;
+	t->hold = hold;
+	t->hold_since = c->now;
+	t->hold_until = hold_end(c);
+	describe(c);
+	core_note(c, hold == HOLD_LEAVING ? NOTE_NODE_STATE :
+		hold == HOLD_FORMING || before == HOLD_FORMING ? NOTE_FORMING :
+		NOTE_LONELY, c->config.node, 0, hold_note(c, before));
+	member_hurry_heartbeat(c);
+	duty_mark_all(c);
+}
+
+/* The loss is accepted: this host acts for the others from now on. */
+static void
+take_over(struct core *c)
+{
+	set_stable(c);
+	member_set_hold(c, HOLD_NONE);
+}
+
+static void
+apply_minority(struct core *c)
+{
+	switch (c->settings.on_minority) {
+	case MINORITY_TAKEOVER:
+		take_over(c);
+		break;
+	case MINORITY_KEEP:
+		member_set_hold(c, HOLD_KEEP);
+		break;
+	case MINORITY_FREEZE:
+		member_set_hold(c, HOLD_FREEZE);
+		break;
+	case MINORITY_STOP:
+		member_set_hold(c, HOLD_STOP);
+		break;
+	}
+}
+
+/* --- Forming --- */
+
+/* How many hosts make a whole cluster: as the cluster says, else as this
+ * host's own skep.conf does, because a founder has no cluster to ask. */
+static uint32_t
+expected(const struct core *c)
+{
+	uint32_t n = 0;
+	const char *const *pair = c->config.settings;
+	if (c->settings.expect > 0)
+		return c->settings.expect;
+	for (; pair && pair[0]; pair += 2)
+		if (!strcmp(pair[0], "expect"))
+			for (const char *d = pair[1];
+				*d >= '0' && *d <= '9' && n < 100000; d++)
+				n = n * 10 + (uint32_t)(*d - '0');
+	return n;
+}
+
+/* Whether somebody was named who could know of a cluster. */
+static bool
+has_seeds(const struct core *c)
+{
+	const struct member_table *t = &c->members;
+	for (uint32_t i = 0; i < t->seed_count; i++)
+		if (t->seeds[i].address[0] &&
+			strcmp(t->seeds[i].address, c->config.address) != 0)
+			return true;
+	return false;
+}
+
+/* A host that knows of no other founds a cluster, but three new hosts that
+ * name each other in 'join' shall not found three: it first waits for one of
+ * them, and for as many as are expected. */
+static bool
+is_formed(const struct core *c)
+{
+	struct tally n = count(c);
+	if (!c->members.is_founding)
+		return (n.linked + n.down) * 2 > n.total;
+	if (has_seeds(c) && n.linked < 2)
+		return false;
+	return member_present_count(c) >= expected(c);
+}
+
+void
+member_hold_boot(struct core *c)
+{
+	struct member_table *t = &c->members;
+	uint32_t others = 0;
+	for (member_id id = 0; id < t->count; id++) {
+		t->items[id].is_in_stable =
+			t->items[id].state != MEMBER_LEFT;
+		others += id != MEMBER_SELF && t->items[id].is_in_stable;
+	}
+	t->is_founding = others == 0;
+	t->hold = HOLD_NONE;
+	t->hold_until = MONO_NEVER;
+	if (!is_formed(c))
+		member_set_hold(c, HOLD_FORMING);
+}
+
+static void
+tick_forming(struct core *c)
+{
+	if (is_formed(c))
+		member_set_hold(c, HOLD_NONE);
+	else if (!mono_reached(c->members.hold_until, c->now))
+		return;
+	else
+		member_set_hold(c, is_minority(c) ? HOLD_LONELY : HOLD_NONE);
+}
+
+static void
+tick_lonely(struct core *c)
+{
+	if (!is_minority(c))
+		member_set_hold(c, HOLD_NONE);
+	else if (c->members.hold != HOLD_LONELY ||
+		mono_reached(c->members.hold_until, c->now))
+		apply_minority(c);
+}
+
+static void
+tick_hold(struct core *c)
+{
+	struct member_table *t = &c->members;
+	t->hold_until = hold_end(c);
+	switch (t->hold) {
+	case HOLD_NONE:
+		if (is_minority(c))
+			member_set_hold(c, HOLD_LONELY);
+		break;
+	case HOLD_FORMING:
+		tick_forming(c);
+		break;
+	case HOLD_LONELY:
+	case HOLD_KEEP:
+	case HOLD_FREEZE:
+	case HOLD_STOP:
+		tick_lonely(c);
+		break;
+	case HOLD_LEAVING:
+		break;
+	}
+	if (t->hold != HOLD_NONE)
+		describe(c);
+}
+
+/* --- Time --- */
+
+void
+member_hold_tick(struct core *c)
+{
+	struct member_table *t = &c->members;
+	tick_hold(c);
+	if (t->hold == HOLD_NONE && !t->is_stable &&
+		mono_diff(c->now, t->view_since) >= STABLE_MS)
+		set_stable(c);
+	if (t->is_topology_dirty && mono_reached(t->topology_at, c->now)) {
+		t->topology++;
+		t->is_topology_dirty = false;
+		handoff_on_topology(c);
+		duty_mark_all(c);
+	}
+}
+
+mono
+member_hold_deadline(const struct core *c)
+{
+	const struct member_table *t = &c->members;
+	mono at = t->hold == HOLD_NONE ? MONO_NEVER : t->hold_until;
+	if (t->is_topology_dirty)
+		at = mono_min(at, t->topology_at);
+	if (t->hold == HOLD_NONE && !t->is_stable)
+		at = mono_min(at, mono_add(t->view_since, STABLE_MS));
+	return at;
+}

@@ -1,0 +1,252 @@
+#include <string.h>
+
+#include "core/member_private.h"
+
+/* --- Telling --- */
+
+static void
+fill_news(const struct core *c, const struct member *about,
+	skep_MemberNews *out)
+{
+	/* A suspicion is private: others hear that it is alive. */
+	enum member_state state = about->state == MEMBER_SUSPECT ?
+		MEMBER_ALIVE : about->state;
+	*out = (skep_MemberNews)skep_MemberNews_init_zero;
+	memcpy(out->node, about->name, sizeof about->name);
+	memcpy(out->address, about->address, sizeof about->address);
+	memcpy(out->by, c->config.node, sizeof c->config.node);
+	out->node_id = about->node_id;
+	out->incarnation = about->incarnation;
+	out->state = state;
+	out->is_confirmed = about->is_confirmed_down;
+}
+
+void
+member_send_news(struct core *c, uint32_t link, const struct member *about)
+{
+	skep_MemberNews news;
+	fill_news(c, about, &news);
+	if (effects_has_room(&c->fx, 1, sizeof news))
+		member_send_link(c, link, WIRE_MEMBER_NEWS, &news);
+}
+
+void
+member_spread_news(struct core *c, const struct member *about,
+	member_id except)
+{
+	skep_MemberNews news;
+	fill_news(c, about, &news);
+	if (!effects_has_room(&c->fx, 1, sizeof news))
+		return;
+	struct bytes body = wire_encode(&c->fx, WIRE_MEMBER_NEWS, &news);
+	for (member_id id = 1; id < c->members.count; id++)
+		if (id != except && member_at(c, id) != about &&
+			effects_has_room(&c->fx, 1, 0))
+			member_send(c, id, WIRE_MEMBER_NEWS, body, 0);
+}
+
+void
+member_send_list(struct core *c, struct member *to)
+{
+	to->news_at = mono_add(c->now, LIST_REPAIR_MS);
+	for (member_id id = 0; id < c->members.count; id++)
+		if (member_at(c, id) != to)
+			member_send_news(c, to->link, member_at(c, id));
+}
+
+/* --- About ourselves --- */
+
+/* Our name was seen with a larger count of starts than ours (an old disk, a
+ * host installed anew): ours jumps above it and every link is made anew, so
+ * that everybody gets our log under its new incarnation. */
+static void
+outgrow(struct core *c, uint64_t incarnation)
+{
+	c->incarnation = member_log_incarnation(incarnation) + 1;
+	member_save_incarnation(c);
+	member_set_own(c, c->incarnation << 16);
+	member_close_all(c, "this host takes a new incarnation");
+}
+
+/* Somebody holds us for dead: a larger incarnation says that we live.  It is
+ * a Hello, because the other end may not have taken the first one. */
+static void
+refute(struct core *c, uint64_t incarnation)
+{
+	struct member_table *t = &c->members;
+	if ((incarnation & 0xffff) == 0xffff) {
+		outgrow(c, incarnation);
+		return;
+	}
+	member_set_own(c, incarnation + 1);
+	member_worsen_health(c);
+	t->refutes++;
+	for (member_id id = 1; id < t->count; id++)
+		if (t->items[id].link)
+			member_send_hello(c, t->items[id].link);
+	for (uint32_t i = 0; i < PENDING_MAX; i++)
+		if (t->pending[i].link)
+			member_send_hello(c, t->pending[i].link);
+}
+
+/* Nobody tells a host about itself, but to say that it is held for dead, or
+ * that its Hello was outdated: by another start under the same number, or by
+ * another host under its name. */
+static void
+on_own_news(struct core *c, const skep_MemberNews *news)
+{
+	const struct member *self = member_get(c, MEMBER_SELF);
+	bool is_gone = news->state == MEMBER_DEAD || news->state == MEMBER_LEFT;
+	bool is_other = news->node_id != self->node_id;
+	if (c->members.has_left || news->incarnation < self->incarnation)
+		return;
+	if (is_other && news->state == MEMBER_ALIVE)
+		return; /* two claim our name; Hello decides, not hearsay */
+	if (is_gone && !is_other &&
+		member_log_incarnation(news->incarnation) == c->incarnation)
+		refute(c, news->incarnation);
+	else
+		outgrow(c, news->incarnation);
+}
+
+/* --- About others --- */
+
+static bool
+is_gone(uint32_t state)
+{
+	return state == MEMBER_DEAD || state == MEMBER_LEFT;
+}
+
+/* Whether what is said goes before what is known. */
+static bool
+is_news(const struct member *m, const skep_MemberNews *news)
+{
+	if (news->incarnation != m->incarnation)
+		return news->incarnation > m->incarnation;
+	switch (m->state) {
+	case MEMBER_UNKNOWN:
+		return news->state != MEMBER_UNKNOWN;
+	case MEMBER_ALIVE:
+	case MEMBER_SUSPECT:
+		return is_gone(news->state);
+	case MEMBER_DEAD:
+		return news->state == MEMBER_LEFT ||
+			(news->state == MEMBER_DEAD && news->is_confirmed &&
+				!m->is_confirmed_down);
+	case MEMBER_LEFT:
+	case MEMBER_STATE_COUNT:
+		return false;
+	}
+	UNREACHABLE();
+}
+
+/* What is kept as the last word about a member that is gone. */
+static void
+bury(struct core *c, struct member *m, const skep_MemberNews *news)
+{
+	bool was_present = member_is_present(c, member_id_of(c, m));
+	enum member_state state = (enum member_state)news->state;
+	const char *by = effects_text(&c->fx, news->by);
+	member_enter(c, m, state, news->incarnation);
+	m->is_confirmed_down = news->is_confirmed && state == MEMBER_DEAD;
+	member_drop_link(c, m, "its host is gone");
+	if (state == MEMBER_LEFT) {
+		registry_on_forget(c, member_id_of(c, m));
+		core_note(c, NOTE_NODE_LEFT, m->name, 0,
+			effects_format(&c->fx, "said by %s", by));
+	} else if (was_present) {
+		core_note(c, NOTE_NODE_DOWN, m->name, 0,
+			effects_format(&c->fx, "said by %s", by));
+	}
+}
+
+/* What is kept about a member that is alive, or was when last heard of. */
+static void
+vouch(struct core *c, struct member *m, const skep_MemberNews *news)
+{
+	bool was_present = member_is_present(c, member_id_of(c, m));
+	enum member_state state = m->state;
+	if (news->state == MEMBER_ALIVE)
+		state = m->state == MEMBER_SUSPECT ? MEMBER_SUSPECT :
+			MEMBER_ALIVE;
+	else if (is_gone(m->state))
+		state = MEMBER_UNKNOWN;
+	if (news->state == MEMBER_ALIVE)
+		m->vouched_at = c->now;
+	member_enter(c, m, state, news->incarnation);
+	if (!m->link && !m->dial)
+		m->redial_at = mono_min(m->redial_at,
+			mono_add(c->now, REDIAL_MIN_MS));
+	if (!was_present && !m->link)
+		m->link_lost_at = c->now;
+	if (!was_present && state == MEMBER_ALIVE)
+		core_note(c, NOTE_NODE_UP, m->name, 0,
+			effects_format(&c->fx, "vouched for by %s",
+				effects_text(&c->fx, news->by)));
+}
+
+/* Keeps the news and passes it on. */
+static void
+adopt(struct core *c, member_id from, struct member *m,
+	const skep_MemberNews *news)
+{
+	bool was_left = m->state == MEMBER_LEFT;
+	uint64_t log = member_log_incarnation(m->incarnation);
+	bool is_changed = m->node_id != news->node_id && news->node_id != 0;
+	if (is_changed) {
+		m->node_id = news->node_id;
+		m->nonce = 0;
+	}
+	if (!m->link && member_set_address(m, news->address))
+		is_changed = true;
+	if (is_gone(news->state))
+		bury(c, m, news);
+	else
+		vouch(c, m, news);
+	if (is_changed || was_left != (m->state == MEMBER_LEFT) ||
+		log != member_log_incarnation(m->incarnation))
+		member_save(c, m);
+	member_spread_news(c, m, from);
+	duty_mark_all(c);
+}
+
+/* What we hear ourselves goes before what others say: the obituary goes to
+ * its subject, whose answer will be the truth for all. */
+static bool
+is_contested(struct core *c, member_id from, struct member *m,
+	const skep_MemberNews *news)
+{
+	if (!m->link || from == member_id_of(c, m) || !member_is_fresh(c, m))
+		return false;
+	if (is_gone(news->state)) {
+		if (effects_has_room(&c->fx, 1, sizeof *news))
+			member_send_link(c, m->link, WIRE_MEMBER_NEWS, news);
+		return true;
+	}
+	return news->node_id != 0 && news->node_id != m->node_id;
+}
+
+void
+member_on_news(struct core *c, member_id from, const skep_MemberNews *news)
+{
+	if (news->incarnation > INCARNATION_MAX)
+		return;
+	if (!strcmp(news->node, c->config.node)) {
+		on_own_news(c, news);
+		return;
+	}
+	if (from == MEMBER_NONE || !member_is_name(news->node) ||
+		news->state >= MEMBER_STATE_COUNT ||
+		news->state == MEMBER_SUSPECT)
+		return;
+	member_id id = member_find(c, news->node);
+	struct member *m = id == MEMBER_NONE ? NULL : member_at(c, id);
+	if (!m && news->state == MEMBER_LEFT)
+		return;
+	if (!m)
+		m = member_add(c, news->node);
+	else if (!is_news(m, news) || is_contested(c, from, m, news))
+		return;
+	if (m)
+		adopt(c, from, m, news);
+}

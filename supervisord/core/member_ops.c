@@ -1,0 +1,167 @@
+#include <string.h>
+
+#include "core/member_private.h"
+
+static void
+reply(struct core *c, const struct input_request *r, enum reply_code code,
+	const char *format, const char *name)
+{
+	core_reply(c, r->id, 0, code, effects_format(&c->fx, format, name));
+}
+
+static void
+note(struct core *c, const struct input_request *r, const char *name)
+{
+	core_note_by(c, NOTE_OPERATOR, name, 0,
+		effects_text(&c->fx, request_op_name(r->op)), &r->actor);
+}
+
+/* The other host that is meant; NULL after a REPLY. */
+static struct member *
+find_other(struct core *c, const struct input_request *r)
+{
+	member_id id = member_find(c, r->name);
+	if (id == MEMBER_NONE) {
+		reply(c, r, REPLY_NOT_FOUND, "no host is named %s", r->name);
+		return NULL;
+	}
+	if (id == MEMBER_SELF) {
+		reply(c, r, REPLY_INVALID, "%s is this very host", r->name);
+		return NULL;
+	}
+	return member_at(c, id);
+}
+
+void
+member_on_join(struct core *c, const struct input_request *r)
+{
+	if (!*r->name || strlen(r->name) > ADDRESS_MAX ||
+		strpbrk(r->name, " \t\r\n")) {
+		reply(c, r, REPLY_INVALID, "that is no address", "");
+		return;
+	}
+	if (!strcmp(r->name, c->config.address)) {
+		reply(c, r, REPLY_INVALID, "%s is this very host", r->name);
+		return;
+	}
+	for (member_id id = 1; id < c->members.count; id++) {
+		const struct member *m = member_get(c, id);
+		if (m->link && !strcmp(m->address, r->name)) {
+			reply(c, r, REPLY_UNCHANGED, "%s is linked already",
+				m->name);
+			return;
+		}
+	}
+	struct member_seed *s = member_seed_add(c, r->name);
+	if (!s) {
+		reply(c, r, REPLY_FULL, "too many addresses to join", "");
+		return;
+	}
+	if (s->request)
+		core_reply(c, s->request, 0, REPLY_CONFLICT,
+			"asked again by somebody else");
+	s->request = r->id;
+	s->request_until = mono_add(c->now, JOIN_TIMEOUT_MS);
+	s->redial_at = c->now;
+	s->redial_delay_ms = 0;
+	note(c, r, r->name);
+}
+
+void
+member_on_leave(struct core *c, const struct input_request *r)
+{
+	if (*r->name && strcmp(r->name, c->config.node) != 0) {
+		reply(c, r, REPLY_INVALID,
+			"run it on %s itself, or use forget if it is gone",
+			r->name);
+		return;
+	}
+	if (c->members.is_leaving) {
+		reply(c, r, REPLY_UNCHANGED, "%s is leaving already",
+			c->config.node);
+		return;
+	}
+	c->members.is_leaving = true;
+	note(c, r, c->config.node);
+	member_set_hold(c, HOLD_LEAVING);
+	core_reply(c, r->id, 0, REPLY_OK, "");
+}
+
+/* Where it was a member is forgotten, so that it starts alone next time. */
+static void
+forget_list(struct core *c)
+{
+	for (member_id id = 1; id < c->members.count; id++) {
+		const char *name = member_get(c, id)->name;
+		core_store(c, TABLE_MEMBER,
+			(struct bytes){name, strlen(name)},
+			(struct bytes){NULL, 0});
+	}
+}
+
+void
+member_finish_leave(struct core *c)
+{
+	struct member_table *t = &c->members;
+	struct member *self = member_at(c, MEMBER_SELF);
+	CHECK(t->is_leaving);
+	if (t->has_left)
+		return;
+	t->has_left = true;
+	member_enter(c, self, MEMBER_LEFT, self->incarnation);
+	member_spread_news(c, self, MEMBER_NONE);
+	member_close_all(c, "left the cluster");
+	forget_list(c);
+	core_note(c, NOTE_NODE_LEFT, self->name, 0, "");
+}
+
+void
+member_on_forget(struct core *c, const struct input_request *r)
+{
+	struct member *m = find_other(c, r);
+	if (!m)
+		return;
+	if (member_is_present(c, member_id_of(c, m))) {
+		reply(c, r, REPLY_CONFLICT,
+			"%s is alive; run 'node leave' there", m->name);
+		return;
+	}
+	if (m->state == MEMBER_LEFT) {
+		reply(c, r, REPLY_UNCHANGED, "%s was forgotten already",
+			m->name);
+		return;
+	}
+	member_enter(c, m, MEMBER_LEFT, m->incarnation);
+	member_save(c, m);
+	member_spread_news(c, m, MEMBER_NONE);
+	registry_on_forget(c, member_id_of(c, m));
+	core_note_by(c, NOTE_NODE_LEFT, m->name, 0,
+		effects_text(&c->fx, "forgotten by an operator"), &r->actor);
+	duty_mark_all(c);
+	core_reply(c, r->id, c->store_seq, REPLY_OK, "");
+}
+
+void
+member_on_confirm_down(struct core *c, const struct input_request *r)
+{
+	struct member *m = find_other(c, r);
+	if (!m)
+		return;
+	if (m->state == MEMBER_ALIVE || member_is_fresh(c, m)) {
+		reply(c, r, REPLY_CONFLICT, "%s is alive", m->name);
+		return;
+	}
+	if (m->state == MEMBER_LEFT || m->is_confirmed_down) {
+		reply(c, r, REPLY_UNCHANGED, "%s is known to be down",
+			m->name);
+		return;
+	}
+	member_enter(c, m, MEMBER_DEAD, m->incarnation);
+	m->is_confirmed_down = true;
+	member_drop_link(c, m, "confirmed down");
+	member_spread_news(c, m, MEMBER_NONE);
+	core_note_by(c, NOTE_NODE_DOWN, m->name, 0,
+		effects_text(&c->fx, "confirmed by an operator"), &r->actor);
+	duty_mark_all(c);
+	core_reply(c, r->id, 0, REPLY_OK, "");
+}

@@ -1,0 +1,156 @@
+/* What the files of the member module share, and nobody else includes.
+ *
+ *   member.c         the table: states, records on disk, digest, questions
+ *   member_link.c    dialling, links, the frames on them
+ *   member_hello.c   who is at the other end, and who is refused
+ *   member_news.c    what members tell each other about members
+ *   member_detect.c  heartbeats, suspicion, death, local health
+ *   member_hold.c    forming, lonely, the debounce of changes
+ *   member_ops.c     operators' words
+ *
+ * 'struct member *' arguments are entries of the table and never NULL; a
+ * 'link' is the shell's handle.
+ */
+#ifndef SKEP_CORE_MEMBER_PRIVATE_H
+#define SKEP_CORE_MEMBER_PRIVATE_H
+
+#include "core/core_private.h"
+#include "core/wire.h"
+#include "core/wire.pb.h"
+
+#define HEARTBEAT_MS	    500
+#define HEARTBEAT_SOON_MS   50 /* after a change that others wait for */
+#define HELLO_TIMEOUT_MS    5000
+#define REDIAL_MIN_MS	    250
+#define REDIAL_MAX_MS	    5000
+#define REFUSED_REDIAL_MS   30000 /* cap after a Refuse */
+#define JOIN_TIMEOUT_MS	    10000 /* of 'node join' */
+#define REFUSE_NOTE_MS	    60000 /* one note per kind in that time */
+#define NAME_GRACE_MS	    10000 /* an unseen member keeps its name so long */
+#define CONFIRM_MS	    250	  /* of a LASTHEARD round, times log2 N */
+#define CONFIRM_PEERS	    3	  /* asked in one round */
+#define ASK_AGAIN_MIN_MS    100
+#define ASK_AGAIN_MAX_MS    1000
+#define HEALTH_MAX	    8
+#define LAG_MS		    250	  /* a step later than that is our fault */
+#define DEBOUNCE_MS	    300
+#define DEBOUNCE_MAX_MS	    2000
+#define STABLE_MS	    10000 /* a view unchanged that long is stable */
+#define DISAGREE_MS	    2000  /* before lists are sent again ... */
+#define LIST_REPAIR_MS	    5000  /* ... and between two times */
+/* Larger ones come from nobody's life; they are nonsense from outside. */
+#define INCARNATION_MAX	    ((uint64_t)1 << 62)
+
+/* --- member.c --- */
+
+/* The table's entry of 'id', for writing. */
+struct member *member_at(struct core *c, member_id id);
+/* The number of an entry. */
+member_id member_id_of(const struct core *c, const struct member *m);
+/* Whether a text from outside may be a host's name. */
+bool member_is_name(const char *name);
+/* Makes an entry in state UNKNOWN; NULL when the table is full of members
+ * that nobody forgot. */
+struct member *member_add(struct core *c, const char *name);
+/* Writes its record to the store. */
+void member_save(struct core *c, const struct member *m);
+/* Copies an address, if it fits and is not empty; whether it changed. */
+bool member_set_address(struct member *m, const char *address);
+/* The one door through which states and incarnations change.  Checks that no
+ * incarnation falls and nobody rises from DEAD without a larger one. */
+void member_enter(struct core *c, struct member *m, enum member_state state,
+	uint64_t incarnation);
+/* Our own number rose: no Hello before 'after' is durable. */
+void member_set_own(struct core *c, uint64_t incarnation);
+/* Stores c->incarnation. */
+void member_save_incarnation(struct core *c);
+/* Present members, this host included. */
+uint32_t member_present_count(const struct core *c);
+
+/* --- member_link.c --- */
+
+/* Sends on a link that may not be a member's yet. */
+void member_send_link(struct core *c, uint32_t link, uint16_t type,
+	const void *msg);
+void member_close(struct core *c, uint32_t link, const char *why);
+/* The pending slot of a link, or NULL. */
+struct member_pending *member_pending_find(struct core *c, uint32_t link);
+/* Gives a slot back: the link is a member's now, or gone. */
+void member_pending_free(struct member_pending *p);
+/* Whoever dialled 'dial' (a member, a seed) is done with it and waits
+ * 'delay_ms' before the next; 0: the back-off's next step. */
+void member_dial_done(struct core *c, uint32_t dial, int64_t delay_ms);
+/* Arms the back-off's next step of a member's dials; 'delay_ms' as above. */
+void member_back_off(struct core *c, struct member *m, int64_t delay_ms);
+/* Closes a member's link, if it has one. */
+void member_drop_link(struct core *c, struct member *m, const char *why);
+/* Adds an address to dial, or finds it; NULL when there is no room. */
+struct member_seed *member_seed_add(struct core *c, const char *address);
+/* The seed that dialled 'dial', or NULL. */
+struct member_seed *member_seed_of(struct core *c, uint32_t dial);
+/* Closes all links and forgets all dials; they are made anew. */
+void member_close_all(struct core *c, const char *why);
+void member_link_tick(struct core *c);
+mono member_link_deadline(const struct core *c);
+
+/* --- member_hello.c --- */
+
+void member_send_hello(struct core *c, uint32_t link);
+void member_on_hello(struct core *c, struct member_pending *p,
+	const skep_Hello *hello);
+void member_on_refuse(struct core *c, struct member_pending *p,
+	const skep_Refuse *refuse);
+void member_on_refused(struct core *c, struct member *m,
+	const skep_Refuse *refuse);
+/* Takes the spare link of a member that lost its first; whether there was
+ * one. */
+bool member_take_spare(struct core *c, struct member *m);
+
+/* --- member_news.c --- */
+
+/* Sends what we know about 'about' on a link. */
+void member_send_news(struct core *c, uint32_t link, const struct member *about);
+/* ... to every linked member but 'except' (or MEMBER_NONE) and itself. */
+void member_spread_news(struct core *c, const struct member *about,
+	member_id except);
+/* ... about everybody, this host included. */
+void member_send_list(struct core *c, struct member *to);
+/* What 'from' says (MEMBER_NONE: the unknown end of a pending link, which may
+ * only speak about ourselves). */
+void member_on_news(struct core *c, member_id from,
+	const skep_MemberNews *news);
+
+/* --- member_detect.c --- */
+
+/* How long a silence this host bears before it suspects. */
+int64_t member_patience_ms(const struct core *c);
+/* Whether we heard it ourselves within our patience. */
+bool member_is_fresh(const struct core *c, const struct member *m);
+/* A frame of it came. */
+void member_on_sign(struct core *c, struct member *m);
+/* It has no link, and a dial to it failed. */
+void member_on_dial_failed(struct core *c, struct member *m,
+	enum link_down_reason reason);
+void member_on_heartbeat(struct core *c, struct member *m,
+	const skep_Heartbeat *hb);
+void member_send_heartbeat(struct core *c, struct member *to);
+/* The next heartbeats say something that others wait for. */
+void member_hurry_heartbeat(struct core *c);
+void member_on_query(struct core *c, struct member *from,
+	const skep_LastHeardQuery *query);
+void member_on_answer(struct core *c, const skep_LastHeardAnswer *answer);
+/* Our own failing was noticed: more patience with others. */
+void member_worsen_health(struct core *c);
+void member_detect_tick(struct core *c);
+mono member_detect_deadline(const struct core *c);
+
+/* --- member_hold.c --- */
+
+/* The set of present members, or an incarnation in it, changed. */
+void member_view_changed(struct core *c);
+void member_hold_boot(struct core *c);
+void member_set_hold(struct core *c, enum member_hold hold);
+void member_hold_tick(struct core *c);
+mono member_hold_deadline(const struct core *c);
+
+#endif

@@ -1,0 +1,235 @@
+#include "core/place.h"
+
+#include <string.h>
+
+#include "base/hash.h"
+#include "core/core_private.h"
+#include "core/pattern.h"
+
+size_t
+place_need(const struct core_limits *l)
+{
+	return arena_need(l->members_max, sizeof(struct skep_place_node)) +
+		arena_need(l->members_max, sizeof(uint32_t)) +
+		arena_need(l->members_max, sizeof(member_id)) +
+		arena_need(l->members_max, sizeof(uint64_t));
+}
+
+void
+place_init(struct core *c)
+{
+	struct place *p = &c->place;
+	uint32_t max = c->limits.members_max;
+	p->view = arena_take(&c->arena, max, sizeof *p->view);
+	p->order = arena_take(&c->arena, max, sizeof *p->order);
+	p->ids = arena_take(&c->arena, max, sizeof *p->ids);
+	p->scratch = arena_take(&c->arena, max, sizeof *p->scratch);
+	bool is_ok = place_register(c, &place_hrw);
+	CHECK(is_ok);
+}
+
+/* --- Strategies --- */
+
+static const struct place_strategy *
+find_strategy(const struct core *c, const char *name)
+{
+	const struct place *p = &c->place;
+	for (uint32_t i = 0; i < p->strategy_count; i++)
+		if (strcmp(p->strategies[i].name, name) == 0)
+			return &p->strategies[i];
+	return NULL;
+}
+
+bool
+place_register(struct core *c, const struct skep_place_ops *ops)
+{
+	struct place *p = &c->place;
+	CHECK(!c->is_booted);
+	size_t length = strlen(ops->name);
+	if (p->strategy_count == STRATEGIES_MAX ||
+		length >= sizeof p->strategies[0].name ||
+		find_strategy(c, ops->name))
+		return false;
+	struct place_strategy *s = &p->strategies[p->strategy_count++];
+	memcpy(s->name, ops->name, length + 1);
+	s->ops = ops;
+	s->digest = hash_text(ops->name, ops->version);
+	return true;
+}
+
+uint64_t
+place_strategies_digest(const struct core *c)
+{
+	uint64_t sum = 0;
+	for (uint32_t i = 0; i < c->place.strategy_count; i++)
+		sum += c->place.strategies[i].digest;
+	return sum;
+}
+
+/* --- Eligibility --- */
+
+bool
+place_is_allowed(const char *allow, const char *deny, const char *node)
+{
+	if (deny[0] && pattern_list_matches(deny, node))
+		return false;
+	return !allow[0] || pattern_list_matches(allow, node);
+}
+
+/* Whether the host said that it cannot run this very spec. */
+static bool
+has_refused(const struct core *c, const char *instance, member_id id,
+	uint64_t run_digest)
+{
+	const struct row *r = registry_find(c, ROW_INSTANCE, instance, id);
+	return r && r->value.state == ROW_REFUSED &&
+		r->value.run_digest == run_digest;
+}
+
+/* Instances of the same service that 'id' holds, this one apart. */
+static uint32_t
+count_siblings(const struct core *c, const char *instance, member_id id)
+{
+	const struct instance *self = instance_find(c, instance);
+	if (!self)
+		return 0;
+	uint32_t n = 0;
+	const struct instance *i = instance_of_service(c, self->service);
+	for (; i; i = instance_next_of_service(c, i)) {
+		const struct row *r =
+			registry_find(c, ROW_INSTANCE, i->name, id);
+		n += i != self && r && row_state_is_held(r->value.state);
+	}
+	return n;
+}
+
+enum place_verdict
+place_verdict(struct core *c, const char *instance,
+	const struct service_value *service, member_id id)
+{
+	const struct policy_placement *p = &service->policy.placement;
+	const char *name = member_get(c, id)->name;
+	if (!member_is_present(c, id))
+		return PLACE_NOT_ALIVE;
+	if (p->pin[0] && strcmp(p->pin, name) != 0)
+		return PLACE_NOT_PINNED;
+	enum node_intent intent = duty_intent(c, id);
+	if (intent == INTENT_DRAINING ||
+		(id == MEMBER_SELF && drain_is_on(c)))
+		return PLACE_DRAINING;
+	if (intent == INTENT_CORDONED)
+		return PLACE_CORDONED;
+	if (!place_is_allowed(c->settings.allow, c->settings.deny, name))
+		return PLACE_NOT_ALLOWED;
+	struct node_facts facts;
+	facts_get(c, id, &facts);
+	if (facts.weight == 0)
+		return PLACE_WEIGHT_ZERO;
+	if (!find_strategy(c, p->strategy))
+		return PLACE_NO_STRATEGY;
+	if (has_refused(c, instance, id, service->run_digest))
+		return PLACE_REFUSED;
+	if (p->max_per_host &&
+		count_siblings(c, instance, id) >= p->max_per_host)
+		return PLACE_FULL;
+	return PLACE_ELIGIBLE;
+}
+
+const char *
+place_verdict_text(enum place_verdict verdict)
+{
+	static const char *const texts[] = {
+		[PLACE_ELIGIBLE] = "is eligible",
+		[PLACE_NOT_ALIVE] = "is not alive",
+		[PLACE_CORDONED] = "is cordoned",
+		[PLACE_DRAINING] = "is draining",
+		[PLACE_WEIGHT_ZERO] = "has weight 0",
+		[PLACE_NOT_ALLOWED] = "is kept out by the cluster's allow or "
+				      "deny patterns",
+		[PLACE_REFUSED] = "cannot run this spec",
+		[PLACE_NOT_PINNED] = "is not the host it is pinned to",
+		[PLACE_NO_STRATEGY] = "does not know its placement strategy",
+		[PLACE_NO_FEATURE] = "is too old for its spec",
+		[PLACE_FULL] = "has max_per_host instances already",
+	};
+	CHECK(verdict < PLACE_VERDICT_COUNT);
+	return texts[verdict];
+}
+
+/* --- Ranks --- */
+
+/* Fills the view with the eligible hosts, sorted by name; returns their
+ * number. */
+static uint32_t
+fill_view(struct core *c, const char *instance,
+	const struct service_value *service)
+{
+	struct place *p = &c->place;
+	uint32_t count = 0;
+	for (member_id id = 0; id < c->members.count; id++) {
+		if (place_verdict(c, instance, service, id) != PLACE_ELIGIBLE)
+			continue;
+		const char *name = member_get(c, id)->name;
+		uint32_t at = count++;
+		while (at > 0 && strcmp(p->view[at - 1].name, name) > 0) {
+			p->view[at] = p->view[at - 1];
+			p->ids[at] = p->ids[at - 1];
+			at--;
+		}
+		struct node_facts facts;
+		facts_get(c, id, &facts);
+		p->ids[at] = id;
+		p->view[at] = (struct skep_place_node){
+			.name = name,
+			.name_hash = hash_text(name, 0),
+			.weight = facts.weight,
+		};
+	}
+	return count;
+}
+
+static void
+fill_item(const struct core *c, const char *instance,
+	const struct service_value *service, struct skep_place_item *item,
+	char service_name[static SERVICE_NAME_MAX + 1])
+{
+	const struct instance *i = instance_find(c, instance);
+	const char *at = strchr(instance, '@');
+	size_t length = at ? (size_t)(at - instance) : strlen(instance);
+	CHECK(length <= SERVICE_NAME_MAX);
+	memcpy(service_name, instance, length);
+	service_name[length] = '\0';
+	*item = (struct skep_place_item){
+		.instance = instance,
+		.service = service_name,
+		.instance_hash = hash_text(instance, 0),
+		.service_hash = hash_text(service_name, 0),
+		.ordinal = i ? i->ordinal : 0,
+		.replicas = service->policy.instance_count,
+	};
+}
+
+uint32_t
+place_rank(struct core *c, const char *instance,
+	const struct service_value *service, member_id *out, uint32_t max)
+{
+	struct place *p = &c->place;
+	const struct place_strategy *s =
+		find_strategy(c, service->policy.placement.strategy);
+	if (!s)
+		return 0;
+	uint32_t nodes = fill_view(c, instance, service);
+	if (nodes == 0)
+		return 0;
+	struct skep_place_item item;
+	char service_name[SERVICE_NAME_MAX + 1];
+	fill_item(c, instance, service, &item, service_name);
+	uint32_t ranked = s->ops->rank(&item, p->view, nodes, p->scratch,
+		p->order, nodes);
+	uint32_t count = 0;
+	/* A plugin's numbers are not trusted. */
+	for (uint32_t i = 0; i < ranked && i < nodes && count < max; i++)
+		if (p->order[i] < nodes)
+			out[count++] = p->ids[p->order[i]];
+	return count;
+}
