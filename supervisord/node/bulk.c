@@ -56,6 +56,7 @@ bulk_new(struct ev_loop *loop, const struct dialler *dialler,
 	snprintf(b->node, sizeof b->node, "%s", config->node);
 	list_init(&b->fetches);
 	list_init(&b->served);
+	list_init(&b->orphans);
 	int r = dumps_init(&b->dumps, config->state_dir, err);
 	if (r < 0) {
 		free(b);

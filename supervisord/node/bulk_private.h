@@ -27,6 +27,7 @@ struct bulk {
 	struct pool *seals;  /* as slow as the mover */
 	struct list fetches; /* of struct fetch */
 	struct list served;  /* of struct served */
+	struct list orphans; /* of struct orphan, fetch.c */
 	unsigned served_count;
 	bool is_ending;
 	struct say_limit refuse_says;

@@ -109,14 +109,30 @@ static const struct conn_owner orphan_calls = {
 	.on_close = on_orphan_close,
 };
 
+/* A connection of no fetch any more, until the loop has closed it. */
+struct orphan {
+	struct list link;
+	struct conn *conn;
+};
+
+static void
+orphan_new(struct bulk *b, struct conn *c)
+{
+	struct orphan *o = calloc(1, sizeof *o);
+	CHECK(o);
+	o->conn = c;
+	list_append(&b->orphans, &o->link);
+	conn_set_owner(c, &orphan_calls, o);
+	conn_abort(c, CONN_END_CLOSED, NULL);
+}
+
 static void
 disconnect(struct fetch *f)
 {
 	dial_cancel(f->dial);
 	f->dial = NULL;
 	if (f->conn) {
-		conn_set_owner(f->conn, &orphan_calls, NULL);
-		conn_abort(f->conn, CONN_END_CLOSED, NULL);
+		orphan_new(f->bulk, f->conn);
 	}
 	f->conn = NULL;
 	for (unsigned i = 0; i < f->asked_count; i++)
@@ -277,10 +293,12 @@ static void
 on_orphan_close(
 	void *owner, struct conn *c, enum conn_end how, const char *text)
 {
-	(void)owner;
 	(void)c;
 	(void)how;
 	(void)text;
+	struct orphan *o = owner;
+	list_remove(&o->link);
+	free(o);
 }
 
 static void
@@ -710,11 +728,14 @@ fetch_end_all(struct bulk *b)
 {
 	list_each_safe (it, &b->fetches) {
 		struct fetch *f = container_of(it, struct fetch, link);
-		if (f->is_over)
-			continue;
-		/* The loop may not run again. */
-		conn_free(f->conn);
-		f->conn = NULL;
-		end(f);
+		if (!f->is_over)
+			end(f);
+	}
+	/* The loop may not run again. */
+	list_each_safe (it, &b->orphans) {
+		struct orphan *o = container_of(it, struct orphan, link);
+		conn_free(o->conn);
+		list_remove(it);
+		free(o);
 	}
 }
