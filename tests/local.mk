@@ -3,4 +3,6 @@ include tests/ctl.mk
 include tests/keeper.mk
 include tests/links.mk
 include tests/logger.mk
+include tests/member.mk
+include tests/node.mk
 include tests/spec.mk

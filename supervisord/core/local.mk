@@ -46,8 +46,14 @@ libcore_a_SOURCES = \
 	supervisord/core/registry_send.c \
 	supervisord/core/restart.c \
 	supervisord/core/restart.h \
+	supervisord/core/settings.c \
 	supervisord/core/settings.h \
+	supervisord/core/specs.c \
 	supervisord/core/specs.h \
+	supervisord/core/specs_private.h \
+	supervisord/core/specs_repair.c \
+	supervisord/core/specs_tree.c \
+	supervisord/core/specs_value.c \
 	supervisord/core/text.c \
 	supervisord/core/text.h \
 	supervisord/core/view.c \

@@ -17,10 +17,10 @@ registry_need(const struct core_limits *limits)
 {
 	return arena_need(map_bucket_count(limits->rows_max),
 		       sizeof(struct list)) +
-		arena_need(limits->rows_max, sizeof(struct row)) +
-		2 * arena_need(limits->members_max, sizeof(struct origin)) +
-		arena_need(meta_count(limits), ROW_META_MAX) +
-		arena_need(limits->members_max, sizeof(struct registry_want));
+	       arena_need(limits->rows_max, sizeof(struct row)) +
+	       2 * arena_need(limits->members_max, sizeof(struct origin)) +
+	       arena_need(meta_count(limits), ROW_META_MAX) +
+	       arena_need(limits->members_max, sizeof(struct registry_want));
 }
 
 void
@@ -174,8 +174,7 @@ take_row(struct core *c, enum row_kind kind, const char *name)
 	struct registry *r = &c->registry;
 	if (list_is_empty(&r->free_rows))
 		return NULL;
-	struct row *row =
-		container_of(r->free_rows.next, struct row, in_log);
+	struct row *row = container_of(r->free_rows.next, struct row, in_log);
 	list_remove(&row->in_log);
 	memset(row, 0, sizeof *row);
 	list_init(&row->in_log);
@@ -240,8 +239,8 @@ fill_row(struct core *c, struct row *row, const struct row_change *change)
 	row->is_deleted = change->is_deleted;
 	if (change->is_deleted) {
 		give_meta(&c->registry, row);
-		row->value = (struct row_value){.kind = change->kind,
-			.epoch = change->value.epoch};
+		row->value = (struct row_value){
+			.kind = change->kind, .epoch = change->value.epoch};
 		row->deleted_at = c->now;
 		return;
 	}
@@ -272,8 +271,8 @@ registry_write(struct core *c, member_id id, struct origin *log,
 	const struct row_change *change)
 {
 	CHECK(change->value.meta.size <= ROW_META_MAX);
-	struct row *row = find_row(c, change->kind, change->name, id,
-		log->is_shown);
+	struct row *row =
+		find_row(c, change->kind, change->name, id, log->is_shown);
 	if (row && row->seq >= change->seq)
 		return true;
 	if (change->is_deleted && change->seq <= log->gc) {
@@ -306,8 +305,7 @@ registry_write(struct core *c, member_id id, struct origin *log,
 void
 registry_collect(struct core *c, struct origin *log, uint64_t gc)
 {
-	list_each_safe(it, &log->tombs)
-	{
+	list_each_safe (it, &log->tombs) {
 		struct row *row = container_of(it, struct row, in_log);
 		if (row->seq > gc)
 			break;
@@ -321,8 +319,7 @@ registry_collect(struct core *c, struct origin *log, uint64_t gc)
 static void
 drop_list(struct core *c, struct origin *log, struct list *rows)
 {
-	list_each_safe(it, rows)
-	{
+	list_each_safe (it, rows) {
 		erase(c, log, container_of(it, struct row, in_log));
 	}
 }
@@ -341,8 +338,7 @@ registry_drop(struct core *c, struct origin *log)
 static void
 show_list(struct core *c, struct list *from, struct list *to)
 {
-	list_each_safe(it, from)
-	{
+	list_each_safe (it, from) {
 		struct row *row = container_of(it, struct row, in_log);
 		list_remove(it);
 		list_append(to, it);
@@ -405,12 +401,12 @@ static bool
 is_same_value(const struct row_value *a, const struct row_value *b)
 {
 	return a->state == b->state && a->epoch == b->epoch &&
-		a->pid == b->pid && a->run_digest == b->run_digest &&
-		a->restarts == b->restarts && a->status == b->status &&
-		a->since_wall_ms == b->since_wall_ms &&
-		a->meta.size == b->meta.size &&
-		(a->meta.size == 0 ||
-			!memcmp(a->meta.data, b->meta.data, a->meta.size));
+	       a->pid == b->pid && a->run_digest == b->run_digest &&
+	       a->restarts == b->restarts && a->status == b->status &&
+	       a->since_wall_ms == b->since_wall_ms &&
+	       a->meta.size == b->meta.size &&
+	       (a->meta.size == 0 ||
+		       !memcmp(a->meta.data, b->meta.data, a->meta.size));
 }
 
 /* Gives a change of ours the next number. */
@@ -486,16 +482,16 @@ const struct row *
 registry_first(const struct core *c, enum row_kind kind, const char *name)
 {
 	const struct map *map = &c->registry.by_name;
-	return first_live(map, map_first(map, name_hash(kind, name)), kind,
-		name);
+	return first_live(
+		map, map_first(map, name_hash(kind, name)), kind, name);
 }
 
 const struct row *
 registry_next(const struct core *c, const struct row *row)
 {
 	const struct map *map = &c->registry.by_name;
-	return first_live(map, map_next(map, &row->by_name), row->value.kind,
-		row->name);
+	return first_live(
+		map, map_next(map, &row->by_name), row->value.kind, row->name);
 }
 
 const struct row *
@@ -522,8 +518,8 @@ registry_epoch_max(const struct core *c, const char *name)
 	uint64_t max = 0;
 	for (; l; l = map_next(map, l)) {
 		const struct row *row = container_of(l, struct row, by_name);
-		if (row->value.kind == ROW_INSTANCE &&
-			row->value.epoch > max && !strcmp(row->name, name))
+		if (row->value.kind == ROW_INSTANCE && row->value.epoch > max &&
+			!strcmp(row->name, name))
 			max = row->value.epoch;
 	}
 	return max;
@@ -598,8 +594,7 @@ check_list(const struct core *c, const struct origin *log,
 	uint64_t sum = 0;
 	uint64_t seq = 0;
 	*count = 0;
-	list_each(it, (struct list *)rows)
-	{
+	list_each (it, (struct list *)rows) {
 		struct row *row = container_of(it, struct row, in_log);
 		CHECK(row->seq > seq && row->seq <= log->top);
 		CHECK(row->origin == id && row->is_shown == log->is_shown);

@@ -13,8 +13,8 @@ static bool
 is_sound(const skep_Batch *b)
 {
 	return b->incarnation > 0 && b->from <= b->to &&
-		(!b->is_at_end || b->gc <= b->to) &&
-		(!b->is_reset || b->from == 0);
+	       (!b->is_at_end || b->gc <= b->to) &&
+	       (!b->is_reset || b->from == 0);
 }
 
 /* Whether a row may stand in a batch behind a row with number 'last'. */
@@ -23,7 +23,7 @@ is_row_sound(const skep_Batch *b, const skep_Row *row, uint64_t last)
 {
 	bool has_kind = row->kind == ROW_INSTANCE || row->kind == ROW_NODE;
 	return has_kind && row->name[0] && row->state < ROW_STATE_COUNT &&
-		row->seq > last && row->seq <= b->to;
+	       row->seq > last && row->seq <= b->to;
 }
 
 /* Reads all rows without applying them: a batch is taken whole or not. */
@@ -50,7 +50,7 @@ continues(const struct origin *log, member_id sender, const skep_Batch *b)
 	if (b->gc > b->from && b->gc > log->gc)
 		return false;
 	return b->from <= log->position ||
-		(log->source == sender && b->from <= log->cursor);
+	       (log->source == sender && b->from <= log->cursor);
 }
 
 /* Makes 'log' the empty log that a first batch goes to. */
@@ -76,8 +76,8 @@ begin_next(struct core *c, member_id id, const skep_Batch *b)
 
 /* The log that a reset goes to, or NULL when there is no reason for one. */
 static struct origin *
-log_for_reset(struct core *c, member_id sender, member_id id,
-	const skep_Batch *b)
+log_for_reset(
+	struct core *c, member_id sender, member_id id, const skep_Batch *b)
 {
 	struct origin *o = &c->registry.origins[id];
 	bool is_behind = o->position < b->gc && o->gc < b->gc;
@@ -228,8 +228,8 @@ static bool
 is_audit_failed(const struct origin *log, const struct member *m)
 {
 	return log->has_end && registry_is_whole(log) &&
-		log->position == m->hb_log_position &&
-		log->gc == m->hb_log_gc && log->checksum != m->hb_log_checksum;
+	       log->position == m->hb_log_position && log->gc == m->hb_log_gc &&
+	       log->checksum != m->hb_log_checksum;
 }
 
 /* Asks the origin for all of its log: ours is wrong. */
@@ -295,8 +295,7 @@ registry_on_forget(struct core *c, member_id id)
 	CHECK(id != MEMBER_SELF);
 	struct origin *o = &c->registry.origins[id];
 	struct origin *spare = &c->registry.spares[id];
-	o->forgotten =
-		member_log_incarnation(member_get(c, id)->incarnation);
+	o->forgotten = member_log_incarnation(member_get(c, id)->incarnation);
 	if (o->incarnation > o->forgotten)
 		o->forgotten = o->incarnation;
 	registry_drop(c, spare);

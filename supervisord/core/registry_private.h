@@ -7,16 +7,16 @@
 #include "core/core_private.h"
 #include "core/wire.h"
 
-#define PUSH_DELAY_MS 5 /* our changes are coalesced for this long */
+#define PUSH_DELAY_MS	5   /* our changes are coalesced for this long */
 #define BEHIND_DELAY_MS 100 /* a log may be behind for this long */
 
 /* One new version of a row, as it enters a log. */
 struct row_change {
 	enum row_kind kind;
-	const char *name;	 /* borrowed */
+	const char *name; /* borrowed */
 	uint64_t seq;
 	bool is_deleted;
-	struct row_value value;	 /* meta borrowed */
+	struct row_value value; /* meta borrowed */
 };
 
 /* Our own log. */
@@ -25,8 +25,8 @@ struct origin *registry_own(struct core *c);
 bool registry_is_whole(const struct origin *log);
 /* The log of that incarnation of 'id': the shown one, the one being received,
  * or NULL. */
-struct origin *registry_log_of(struct core *c, member_id id,
-	uint64_t incarnation);
+struct origin *registry_log_of(
+	struct core *c, member_id id, uint64_t incarnation);
 
 /* Makes 'log' an empty log of an incarnation. */
 void registry_log_init(struct origin *log, uint64_t incarnation);

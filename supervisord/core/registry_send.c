@@ -31,8 +31,7 @@ static struct list *
 first_above(const struct list *head, uint64_t seq)
 {
 	struct list *at = head->prev;
-	while (at != head &&
-		container_of(at, struct row, in_log)->seq > seq)
+	while (at != head && container_of(at, struct row, in_log)->seq > seq)
 		at = at->prev;
 	return at->next;
 }
@@ -111,7 +110,7 @@ encode_batch(struct core *c, member_id id, skep_Batch *head, size_t size_max)
 	head->incarnation = log->incarnation;
 	head->to = row ? last : end;
 	head->is_at_end = !row && registry_is_whole(log) &&
-		(log->has_end || id == MEMBER_SELF);
+			  (log->has_end || id == MEMBER_SELF);
 	head->gc = log->gc;
 	head->checksum = log->checksum;
 	head->is_ready = log->is_ready;
@@ -170,9 +169,8 @@ put_position(struct core *c, struct wire_out *w, member_id peer, member_id id)
 	const struct origin *o = &c->registry.origins[id];
 	const struct origin *log = o;
 	/* A reset under way goes on only with its sender. */
-	if (o->next &&
-		(o->next->incarnation > o->incarnation ||
-			o->next->source == peer))
+	if (o->next && (o->next->incarnation > o->incarnation ||
+			       o->next->source == peer))
 		log = o->next;
 	bool is_chain = log->source == peer && log->cursor > log->position;
 	skep_Position p = {
@@ -245,7 +243,7 @@ is_wanted(const struct origin *log, const struct registry_want *want)
 	if (!registry_is_whole(log))
 		return want->top < log->top;
 	return want->position < log->position ||
-		(log->is_ready && !want->is_ready);
+	       (log->is_ready && !want->is_ready);
 }
 
 /* Answers for one origin; false when the step has no more room. */
@@ -254,7 +252,8 @@ answer(struct core *c, member_id to, member_id id)
 {
 	const struct origin *log = &c->registry.origins[id];
 	const struct registry_want *want = &c->registry.wants[id];
-	bool has_any = log->incarnation && want->incarnation <= log->incarnation;
+	bool has_any =
+		log->incarnation && want->incarnation <= log->incarnation;
 	if (!has_any || !is_wanted(log, want))
 		return true;
 	if (!has_room(c, ANSWER_SIZE))
@@ -376,12 +375,11 @@ collect_own(struct core *c)
 	uint64_t gc = confirmed(c);
 	uint64_t pushed = c->registry.pushed;
 	bool is_many = own->tombstones > GC_MANY &&
-		own->tombstones > own->row_count / 10;
+		       own->tombstones > own->row_count / 10;
 	if (is_many)
 		gc = pushed;
 	uint64_t last = 0;
-	list_each(it, &own->tombs)
-	{
+	list_each (it, &own->tombs) {
 		const struct row *row = container_of(it, struct row, in_log);
 		bool is_old = mono_diff(c->now, row->deleted_at) >= GC_AGE_MS;
 		if (row->seq > pushed || (row->seq > gc && !is_old))
@@ -395,22 +393,17 @@ collect_own(struct core *c)
 /* --- Events --- */
 
 void
-registry_on_recv(struct core *c, member_id from, uint16_t type,
-	struct bytes body)
+registry_on_recv(
+	struct core *c, member_id from, uint16_t type, struct bytes body)
 {
-	switch ((enum wire_type)type) {
-	case WIRE_BATCH:
+	if (type == WIRE_BATCH)
 		registry_on_batch(c, from, body);
-		return;
-	case WIRE_PULL:
+	else if (type == WIRE_PULL)
 		registry_on_pull(c, from, body);
-		return;
-	case WIRE_ACK:
+	else if (type == WIRE_ACK)
 		registry_on_ack(c, from, body);
-		return;
-	default:
+	else
 		UNREACHABLE();
-	}
 }
 
 void
@@ -434,10 +427,11 @@ chase(struct core *c, member_id id)
 {
 	struct origin *o = &c->registry.origins[id];
 	const struct member *m = member_get(c, id);
-	const struct origin *log = registry_log_of(c, id,
-		member_log_incarnation(m->incarnation));
+	const struct origin *log =
+		registry_log_of(c, id, member_log_incarnation(m->incarnation));
 	bool is_behind = !log || !log->has_end ||
-		log->position < m->hb_log_position || o->is_reset_wanted;
+			 log->position < m->hb_log_position ||
+			 o->is_reset_wanted;
 	o->behind_at = MONO_NEVER;
 	if (!is_behind || !m->link)
 		return;

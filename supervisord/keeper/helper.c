@@ -122,6 +122,10 @@ receive(struct helper *h, int max)
 	static struct ipc_message m;
 	for (int i = 0; i < max && !h->is_ended; i++) {
 		int rc = ipc_recv(h->watch.fd, &m);
+		/* It died with something unread; what it said stands behind
+		 * this error. */
+		if (rc == -ECONNRESET)
+			continue;
 		if (rc == -EBADMSG)
 			helper_end(h, "sent a message that is cut");
 		if (rc < 0)

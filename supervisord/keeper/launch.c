@@ -39,9 +39,8 @@ fail_start(struct instance *i, enum kproto_blame blame, int code,
 
 /* Answers a start that changes nothing here: no EMPTY follows. */
 static void
-answer(struct keeper *k, enum kproto_message type,
-	const struct kproto_start *s, enum kproto_blame blame,
-	const char *step, const char *text)
+answer(struct keeper *k, enum kproto_message type, const struct kproto_start *s,
+	enum kproto_blame blame, const char *step, const char *text)
 {
 	session_send_failure(k, type,
 		&(struct kproto_failure){

@@ -19,7 +19,7 @@ send_body(struct keeper *k, enum kproto_message type, const struct writer *w)
 {
 	if (w->bad) {
 		say(SAY_ERROR, "%s is too large to be sent",
-			kproto_message_name(type));
+			kproto_message_name((uint16_t)type));
 		return;
 	}
 	helper_send(&k->node, (uint16_t)type, writer_done(w), NULL, 0);

@@ -16,7 +16,6 @@
 #include "core/place.h"
 #include "node/api.h"
 #include "node/apply.h"
-#include "node/bulk.h"
 #include "node/identity.h"
 #include "node/node_private.h"
 #include "node/plugin_host.h"
@@ -176,14 +175,10 @@ load_file(
 	void *context, unsigned table, struct bytes key, struct bytes value)
 {
 	(void)table;
-	struct reader r;
 	char name[256];
-	reader_init(&r, value.data, value.size);
-	uint64_t digest = reader_u64(&r);
 	snprintf(name, sizeof name, "%.*s", (int)key.size,
 		(const char *)key.data);
-	if (reader_is_done(&r))
-		specdir_load(context, name, digest);
+	specdir_load(context, name, value);
 }
 
 static void
@@ -198,15 +193,11 @@ load_record(
 }
 
 static void
-keep_file(void *context, const char *file, uint64_t digest)
+keep_file(void *context, const char *file, struct bytes value)
 {
 	struct node *n = context;
-	unsigned char buffer[8];
-	struct writer w;
-	writer_init(&w, buffer, sizeof buffer);
-	writer_u64(&w, digest);
-	store_put(n->store, STORE_FILES, (struct bytes){file, strlen(file)},
-		writer_done(&w), 0);
+	struct bytes key = {file, strlen(file)};
+	store_put(n->store, STORE_FILES, key, value, 0);
 }
 
 static void
@@ -418,7 +409,7 @@ node_close(struct node *n)
 	ev_timer_stop(n->loop, &n->files);
 	specdir_free(n->specdir);
 	api_free(n->api);
-	bulk_free(n->bulk);
+	states_close(n);
 	links_free(n->links);
 	tls_free(n->tls);
 	store_free(n->store);

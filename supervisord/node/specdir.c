@@ -23,16 +23,32 @@
 	(IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |            \
 		IN_CREATE | IN_ATTRIB | IN_DELETE_SELF | IN_ONLYDIR)
 
+/* A service as a file last gave it. */
+struct given {
+	char service[SERVICE_NAME_MAX + 1];
+	uint64_t digest;
+};
+
 /* One file that is or was there. */
 struct file {
 	struct list link; /* in specdir.files */
 	char name[NAME_MAX + 1];
 	uint64_t applied; /* digest when it was last applied; 0: never */
 	uint64_t latest;  /* digest when it was last read; 0: unreadable */
+	struct given *given;
+	size_t given_count;
 	bool is_seen;	  /* by the scan under way */
 	bool is_broken;	  /* 'error' says why it is not in force */
 	struct err error;
 	int64_t broken_wall_ms; /* since when */
+};
+
+struct batch;
+
+/* One service on its way. */
+struct item {
+	struct batch *batch;
+	struct given given;
 };
 
 /* The services of one reading of one file, on their way. */
@@ -43,6 +59,7 @@ struct batch {
 	uint64_t digest;
 	size_t left; /* answers to come */
 	bool is_refused;
+	struct item items[];
 };
 
 struct specdir {
@@ -96,16 +113,59 @@ file_set_sound(struct file *f)
 
 /* --- Submitting --- */
 
+static struct given *
+given_find(const struct file *f, const char *service)
+{
+	for (size_t i = 0; i < f->given_count; i++)
+		if (strcmp(f->given[i].service, service) == 0)
+			return &f->given[i];
+	return NULL;
+}
+
+static void
+given_set(struct file *f, const struct given *given)
+{
+	struct given *old = given_find(f, given->service);
+	if (!old) {
+		size_t size = (f->given_count + 1) * sizeof *f->given;
+		f->given = realloc(f->given, size);
+		CHECK(f->given);
+		old = &f->given[f->given_count++];
+	}
+	*old = *given;
+}
+
+/* Keeps what a file gave: u64 digest of the file (0: not all of it), u32
+ * count, and so many (text service, u64 digest). */
+static void
+file_keep(struct specdir *d, const struct file *f)
+{
+	size_t capacity = 16 + f->given_count * (sizeof(struct given) + 8);
+	struct writer w;
+	void *buffer = malloc(capacity);
+	CHECK(buffer);
+	writer_init(&w, buffer, capacity);
+	writer_u64(&w, f->applied);
+	writer_u32(&w, (uint32_t)f->given_count);
+	for (size_t i = 0; i < f->given_count; i++) {
+		writer_text(&w, f->given[i].service);
+		writer_u64(&w, f->given[i].digest);
+	}
+	CHECK(!w.bad);
+	d->hooks.keep(d->hooks.context, f->name, writer_done(&w));
+	free(buffer);
+}
+
 static void
 batch_end(struct batch *b)
 {
-	struct specdir *d = b->dir;
 	struct file *f = b->file;
-	if (!b->is_refused && f->latest == b->digest) {
+	bool is_current = f->latest == b->digest;
+	if (!b->is_refused && is_current)
 		file_set_sound(f);
-		f->applied = b->digest;
-		d->hooks.keep(d->hooks.context, f->name, b->digest);
-	}
+	if (is_current)
+		f->applied = b->is_refused ? 0 : b->digest;
+	file_keep(b->dir, f);
 	list_remove(&b->link);
 	free(b);
 }
@@ -119,10 +179,14 @@ reply_is_yes(enum reply_code code)
 static void
 on_reply(void *context, enum reply_code code, const char *text)
 {
-	struct batch *b = context;
-	if (!reply_is_yes(code)) {
+	struct item *item = context;
+	struct batch *b = item->batch;
+	if (reply_is_yes(code)) {
+		given_set(b->file, &item->given);
+	} else {
 		struct err err;
-		err_set(&err, 0, "%s/%s: %s", b->dir->folder, b->file->name,
+		err_set(&err, 0, "%s/%s: %s: %s", b->dir->folder,
+			b->file->name, item->given.service,
 			text && text[0] ? text : reply_code_name(code));
 		b->is_refused = true;
 		file_set_broken(b->file, err.text);
@@ -132,14 +196,15 @@ on_reply(void *context, enum reply_code code, const char *text)
 }
 
 static void
-submit_spec(struct batch *b, const struct spec *spec, const char *source)
+submit_spec(struct item *item, const struct spec *spec)
 {
 	static char body[SPEC_BODY_MAX + 1];
-	struct specdir *d = b->dir;
+	struct specdir *d = item->batch->dir;
+	const struct given *last = given_find(item->batch->file, spec->name);
 	struct spec_policy policy;
 	int length = spec_to_body(spec, body, sizeof body);
 	if (length < 0) {
-		on_reply(b, REPLY_INVALID, "a service is too large");
+		on_reply(item, REPLY_INVALID, "is too large");
 		return;
 	}
 	spec_policy_from(spec, &policy);
@@ -147,13 +212,13 @@ submit_spec(struct batch *b, const struct spec *spec, const char *source)
 		.kind = INPUT_SPEC_SET,
 		.spec_set = {
 			.name = spec->name,
-			.digest = spec_digest(spec),
+			.digest = item->given.digest,
 			.run_digest = spec_run_digest(spec),
 			.policy = &policy,
 			.body = {body, (size_t)length},
 			.source = {
-				.file = source,
-				.file_digest = b->digest,
+				.file = item->batch->file->name,
+				.last_digest = last ? last->digest : 0,
 				.is_initial = true,
 			},
 			.actor = {
@@ -162,22 +227,29 @@ submit_spec(struct batch *b, const struct spec *spec, const char *source)
 			},
 		},
 	};
-	d->hooks.submit(d->hooks.context, &in, on_reply, b);
+	d->hooks.submit(d->hooks.context, &in, on_reply, item);
 }
 
 static void
 submit_set(struct specdir *d, struct file *f, const struct spec_set *set,
 	uint64_t digest)
 {
-	struct batch *b = calloc(1, sizeof *b);
+	struct batch *b =
+		calloc(1, sizeof *b + set->count * sizeof b->items[0]);
 	CHECK(b);
 	b->dir = d;
 	b->file = f;
 	b->digest = digest;
 	b->left = set->count + 1; /* ours: answers may come at once */
 	list_append(&d->batches, &b->link);
-	for (size_t i = 0; i < set->count; i++)
-		submit_spec(b, set->items[i], f->name);
+	for (size_t i = 0; i < set->count; i++) {
+		struct item *item = &b->items[i];
+		item->batch = b;
+		item->given.digest = spec_digest(set->items[i]);
+		snprintf(item->given.service, sizeof item->given.service, "%s",
+			set->items[i]->name);
+		submit_spec(item, set->items[i]);
+	}
 	if (--b->left == 0)
 		batch_end(b);
 }
@@ -382,17 +454,32 @@ specdir_free(struct specdir *d)
 		free(container_of(it, struct batch, link));
 	}
 	list_each_safe (it, &d->files) {
+		struct file *f = container_of(it, struct file, link);
 		list_remove(it);
-		free(container_of(it, struct file, link));
+		free(f->given);
+		free(f);
 	}
 	free(d->folder);
 	free(d);
 }
 
 void
-specdir_load(struct specdir *d, const char *file, uint64_t digest)
+specdir_load(struct specdir *d, const char *file, struct bytes value)
 {
-	file_get(d, file)->applied = digest;
+	struct file *f = file_get(d, file);
+	struct reader r;
+	reader_init(&r, value.data, value.size);
+	uint64_t applied = reader_u64(&r);
+	uint32_t count = reader_u32(&r);
+	for (uint32_t i = 0; i < count && !r.bad; i++) {
+		struct given given = {0};
+		const char *service = reader_text(&r);
+		snprintf(given.service, sizeof given.service, "%s", service);
+		given.digest = reader_u64(&r);
+		if (!r.bad)
+			given_set(f, &given);
+	}
+	f->applied = reader_is_done(&r) ? applied : 0;
 }
 
 void

@@ -3,8 +3,8 @@
  * Each *.yaml (or *.yml) is read alone: a broken one is kept in a list with
  * its mistake and blocks nothing but itself.  A file is given to the core
  * only when its digest differs from the one that this host last applied; the
- * core writes it only where the cluster lacks the service or still has what
- * this file gave last time.  What was refused is tried again at the next
+ * core writes each service only where the cluster lacks it or still has what
+ * this file gave last time, for which the digests are kept.  What was refused is tried again at the next
  * scan.  Removing a file deletes nothing.
  *
  * Scans happen at the start, when 'specdir_scan' is called (SIGHUP) and,
@@ -31,8 +31,8 @@ struct specdir_hooks {
 	/* Steps with a SPEC_SET; calls 'done' exactly once. */
 	void (*submit)(void *context, struct input *in, specdir_done_fn *done,
 		void *done_context);
-	/* Keeps the digest that a file had when it was applied. */
-	void (*keep)(void *context, const char *file, uint64_t digest);
+	/* Keeps what 'file' gave, for 'specdir_load' in the next life. */
+	void (*keep)(void *context, const char *file, struct bytes value);
 };
 
 /* For 'folder', which need not exist. 'hooks' is copied. */
@@ -41,8 +41,9 @@ struct specdir *specdir_new(struct ev_loop *loop, const char *folder,
 /* Ends; answers that are still to come must not come any more. */
 void specdir_free(struct specdir *d);
 
-/* Gives back what 'keep' was told in an earlier life. */
-void specdir_load(struct specdir *d, const char *file, uint64_t digest);
+/* Gives back what 'keep' was told in an earlier life; what makes no sense is
+ * as if the file had never been applied. */
+void specdir_load(struct specdir *d, const char *file, struct bytes value);
 
 /* Begins to watch, with a first scan.  (Before, it is not known yet what the
  * cluster has.) */

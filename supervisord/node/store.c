@@ -369,7 +369,7 @@ store_settle(struct store *s, struct list *batch, bool is_written)
 }
 
 static void
-store_cancel_queries(struct list *batch)
+batch_cancel_queries(struct list *batch)
 {
 	list_each (it, batch) {
 		struct job *job = container_of(it, struct job, link);
@@ -396,7 +396,7 @@ store_run(void *context)
 		bool is_written =
 			!batch_has_writes(&batch) || store_write(s, &batch);
 		if (!is_written) {
-			store_cancel_queries(&batch);
+			batch_cancel_queries(&batch);
 			store_settle(s, &batch, false);
 			break;
 		}
@@ -413,7 +413,7 @@ store_run(void *context)
 /* --- The loop's side --- */
 
 static void
-store_deliver(struct store *s, struct list *answers)
+answers_deliver(struct list *answers)
 {
 	list_each_safe (it, answers) {
 		struct job *job = container_of(it, struct job, link);
@@ -441,7 +441,7 @@ on_wake(struct ev_loop *loop, ev_async *w, int revents)
 		s->told_seq = seq;
 	bool is_broken = s->is_broken;
 	pthread_mutex_unlock(&s->lock);
-	store_deliver(s, &answers);
+	answers_deliver(&answers);
 	if (seq)
 		s->hooks.on_stored(s->hooks.context, seq);
 	if (is_broken)
@@ -508,8 +508,8 @@ store_free(struct store *s)
 	if (s->is_running)
 		store_stop(s);
 	ev_async_stop(s->loop, &s->wake_loop);
-	store_deliver(s, &s->answers);
-	store_cancel_queries(&s->queue);
+	answers_deliver(&s->answers);
+	batch_cancel_queries(&s->queue);
 	list_each_safe (it, &s->queue) {
 		struct job *job = container_of(it, struct job, link);
 		list_remove(it);

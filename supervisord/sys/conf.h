@@ -128,7 +128,7 @@ int conf_parse(const char *name, const void *data, size_t size,
  * CONF_PORT) into 'host' (brackets removed) and '*port'.  -EINVAL when it is
  * not of that form.  'host' may be "*". */
 int conf_split_address(
-	const char *address, char host[static ADDRESS_MAX + 1], uint16_t *port);
+	const char *address, char host[ADDRESS_MAX + 1], uint16_t *port);
 
 /* The text of one setting of [defaults], or NULL for an unknown key. */
 const char *conf_setting_get(const struct conf *conf, const char *key);

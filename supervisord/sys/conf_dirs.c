@@ -20,8 +20,8 @@ join(char *out, size_t size, const char *base, const char *below,
 
 /* $VARIABLE/BELOW, or $HOME/FALLBACK/BELOW. */
 static int
-xdg_path(char out[static CONF_PATH_SIZE], const char *variable,
-	const char *fallback, const char *below, struct err *err)
+xdg_path(char out[CONF_PATH_SIZE], const char *variable, const char *fallback,
+	const char *below, struct err *err)
 {
 	const char *base = getenv(variable);
 	if (base && base[0] == '/')
@@ -105,7 +105,7 @@ conf_dirs_finish(const char *name, const struct conf *conf, struct err *err)
 }
 
 int
-conf_dirs_file(char out[static CONF_PATH_SIZE], struct err *err)
+conf_dirs_file(char out[CONF_PATH_SIZE], struct err *err)
 {
 	if (geteuid() == 0)
 		return join(

@@ -18,6 +18,6 @@ int conf_dirs_finish(
 	const char *name, const struct conf *conf, struct err *err);
 
 /* The usual path of skep.conf. */
-int conf_dirs_file(char out[static CONF_PATH_SIZE], struct err *err);
+int conf_dirs_file(char out[CONF_PATH_SIZE], struct err *err);
 
 #endif

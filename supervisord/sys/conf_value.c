@@ -99,7 +99,7 @@ is_host(const char *host, bool is_v6)
 
 int
 conf_split_address(
-	const char *address, char host[static ADDRESS_MAX + 1], uint16_t *port)
+	const char *address, char host[ADDRESS_MAX + 1], uint16_t *port)
 {
 	bool is_v6 = address[0] == '[';
 	const char *start = address + is_v6;
@@ -380,15 +380,11 @@ check_pattern(const struct conf_reading *r, char *item)
 			"'%.100s' lacks the '/' at its end", item);
 	item[length - 1] = '\0';
 	regex_t regex;
-	int code = regcomp(&regex, item + 1, REG_EXTENDED | REG_NOSUB);
-	if (code == 0) {
-		regfree(&regex);
-		return 0;
-	}
-	char why[100];
-	regerror(code, &regex, why, sizeof why);
-	return err_set(r->err, -EINVAL,
-		"'%.100s/' is no regular expression: %s", item, why);
+	if (regcomp(&regex, item + 1, REG_EXTENDED | REG_NOSUB) != 0)
+		return err_set(r->err, -EINVAL,
+			"'%.100s/' is not a regular expression", item);
+	regfree(&regex);
+	return 0;
 }
 
 static int

@@ -39,8 +39,8 @@ print_file(const char *path, const char *const *starts)
 int
 main(void)
 {
-	static const char *const status[] = {"SigBlk:", "SigIgn:", "SigCgt:",
-		"NoNewPrivs:", "Groups:", NULL};
+	static const char *const status[] = {
+		"SigBlk:", "SigIgn:", "NoNewPrivs:", "Groups:", NULL};
 	static const char *const all[] = {"", NULL};
 	struct rlimit l;
 	char cwd[4096];

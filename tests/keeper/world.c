@@ -3,6 +3,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -34,6 +35,20 @@ run(const char *format, const char *a, const char *b)
 	ck_assert_msg(system(command) == 0, "%s", command);
 }
 
+/* A port that was free just now. */
+static unsigned
+pick_port(void)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET};
+	socklen_t size = sizeof a;
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(bind(s, (struct sockaddr *)&a, sizeof a), 0);
+	ck_assert_int_eq(getsockname(s, (struct sockaddr *)&a, &size), 0);
+	close(s);
+	return ntohs(a.sin_port);
+}
+
 static void
 write_conf(struct world *w, const char *policy)
 {
@@ -42,9 +57,11 @@ write_conf(struct world *w, const char *policy)
 	FILE *f = fopen(path, "w");
 	ck_assert_ptr_nonnull(f);
 	fprintf(f,
-		"[node]\nlisten = 127.0.0.1:0\nrun_dir = %s/run\n"
-		"state_dir = %s/state\nlog_dir = %s/log\n[policy]\n%s",
-		w->dir, w->dir, w->dir, policy);
+		"[node]\nlisten = 127.0.0.1:%u\nrun_dir = %s/run\n"
+		"state_dir = %s/state\nlog_dir = %s/log\n[api]\noperate_group "
+		"=\n"
+		"[policy]\n%s",
+		pick_port(), w->dir, w->dir, w->dir, policy);
 	fclose(f);
 	chmod(path, 0644);
 }
@@ -205,9 +222,13 @@ static void
 receive(struct world *w)
 {
 	mono end = mono_add(clock_mono(), WORLD_WAIT_MS);
-	while (!serve(w, true))
+	while (!serve(w, true)) {
 		ck_assert_msg(!mono_reached(end, clock_mono()),
 			"no message for the node");
+		ck_assert_msg(kill(w->keeper, 0) == 0 &&
+				      waitpid(w->keeper, NULL, WNOHANG) == 0,
+			"skepd has ended");
+	}
 }
 
 void

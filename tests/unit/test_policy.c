@@ -1,6 +1,7 @@
 /* What [policy] allows, row by row, and the environment of a service. */
 #include <check.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -10,6 +10,7 @@
 #include "spec/keys.h"
 #include "spec/spec.h"
 #include "spec/value.h"
+#include "spec/words.h"
 
 _Noreturn void
 panic(const char *file, int line, const char *what)
@@ -156,6 +157,58 @@ START_TEST(equal_meaning_gives_equal_bodies)
 	ck_assert_str_eq(one, two);
 	spec_free(a);
 	spec_free(b);
+}
+END_TEST
+
+/* Hosts of all versions must agree on these bytes. */
+START_TEST(body_is_golden)
+{
+	char body[4096];
+	struct spec *s = parse("restart: {x-why: ~, mode: fail, jitter: 0%}, "
+			       "x-z: [1, a, {c: 2, b: '1'}], handoff: {}, "
+			       "command: 'cat \"a b\"', umask: 077, "
+			       "environment: {B: true, A: \"\\t\"}");
+	ck_assert_int_gt(spec_to_body(s, body, sizeof body), 0);
+	ck_assert_str_eq(body,
+		"{\"services\":{\"web\":{\"command\":[\"cat\",\"a b\"],"
+		"\"environment\":{\"A\":\"\\t\",\"B\":\"true\"},"
+		"\"handoff\":{},\"restart\":{\"jitter\":\"0%\","
+		"\"mode\":\"fail\",\"x-why\":null},\"umask\":\"0077\","
+		"\"x-z\":[1,\"a\",{\"b\":\"1\",\"c\":2}]}}}");
+	ck_assert(spec_digest(s) == UINT64_C(5849022771407061005));
+	spec_free(s);
+}
+END_TEST
+
+/* Commands written as one text; '|' stands between the words expected. */
+static const struct {
+	const char *text;
+	const char *words;
+} commands[] = {
+	{"cat", "cat"},
+	{"  cat  -n\t-e\n", "cat|-n|-e"},
+	{"sh -c 'a \"b\" $c \\'", "sh|-c|a \"b\" $c \\"},
+	{"x \"a 'b' \\\" \\\\ \\$ \\` \\n\"", "x|a 'b' \" \\ $ ` \\n"},
+	{"x a\\ b \\'c\\\" d", "x|a b|'c\"|d"},
+	{"x a'b'\"c\"d", "x|abcd"},
+	{"x '' \"\" y", "x|||y"},
+	{"x a\\\nb", "x|ab"},
+	{"x # * ~ $HOME ; &", "x|#|*|~|$HOME|;|&"},
+};
+
+START_TEST(command_text_is_split)
+{
+	char joined[256] = "";
+	struct pool pool = {0};
+	struct spec_texts words;
+	ck_assert_ptr_null(words_split(&pool, commands[_i].text, &words));
+	for (size_t i = 0; i < words.count; i++) {
+		strcat(joined, i ? "|" : "");
+		strcat(joined, words.items[i]);
+	}
+	ck_assert_str_eq(joined, commands[_i].words);
+	ck_assert_ptr_null(words.items[words.count]);
+	pool_fini(&pool);
 }
 END_TEST
 
@@ -325,6 +378,8 @@ main(void)
 		t, digests_tell_what_a_change_means, 0, COUNT(changes));
 	tcase_add_loop_test(
 		t, equal_meaning_gives_equal_bodies, 0, COUNT(equals));
+	tcase_add_test(t, body_is_golden);
+	tcase_add_loop_test(t, command_text_is_split, 0, COUNT(commands));
 	tcase_add_test(t, body_that_does_not_fit_is_refused);
 	tcase_add_test(t, specifiers_are_expanded);
 	tcase_add_test(t, instances_are_named);

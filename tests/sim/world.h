@@ -1,0 +1,148 @@
+/* A world for cores: several hosts on one fake clock, with a network of
+ * byte streams and disks between them, all decided by one seed.
+ *
+ * The world is the shell of every host in it: it carries out effects in
+ * order, holds back what waits for a STORE ('after'), and turns what its
+ * faults do into the inputs that a kernel would give.
+ *
+ * Streams behave like TCP: in order, held back while the way is cut and
+ * delivered after it heals, ended for the sender when nothing got through for
+ * STREAM_TIMEOUT_MS; a dead process resets its streams, a host without power
+ * says nothing.  A disk makes STOREs durable in order, after a while; a host
+ * that loses power loses what was not durable.
+ *
+ * After every step the checkers of the safety invariants run (check_*); a
+ * broken one panics with the seed.
+ */
+#ifndef SKEP_TESTS_SIM_WORLD_H
+#define SKEP_TESTS_SIM_WORLD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/prng.h"
+#include "core/core_private.h"
+
+#define WORLD_HOSTS	  12
+#define STREAM_TIMEOUT_MS 15000
+#define DIAL_TIMEOUT_MS	  3000
+
+/* A record on a disk. */
+struct record {
+	enum core_table table;
+	unsigned char key[256];
+	size_t key_size;
+	unsigned char *value; /* owned */
+	size_t value_size;
+};
+
+/* What a checker remembers of one host's opinion about one name. */
+struct opinion {
+	char name[NODE_NAME_MAX + 1];
+	enum member_state state;
+	uint64_t incarnation;
+};
+
+/* An effect that waits for a STORE; payloads are copies, owned. */
+struct waiting {
+	struct effect effect;
+	unsigned char *body;
+	struct waiting *next;
+};
+
+struct host {
+	char name[NODE_NAME_MAX + 1];
+	char address[ADDRESS_MAX + 1];
+	struct core_config config;
+	bool is_powered; /* false: says nothing at all */
+	bool is_running; /* false: its kernel refuses */
+	mono paused_until; /* the process stands still until then */
+	mono since;	 /* when it started, was paused, or stopped */
+	uint32_t starts;
+	void *memory;	 /* owned */
+	struct core *core; /* inside 'memory'; NULL while not running */
+	struct record *records; /* durable, owned */
+	size_t record_count;
+	struct record *dirty; /* written, not yet durable; owned */
+	size_t dirty_count;
+	uint64_t stored; /* last durable STORE of this start */
+	struct waiting *waiting;
+	struct opinion opinions[64];
+	size_t opinion_count;
+	/* What it said: */
+	uint64_t notes[NOTE_KIND_COUNT];
+	char note_text[NOTE_KIND_COUNT][NOTE_TEXT_MAX + 1];
+	uint64_t sent;	 /* messages */
+	uint64_t steps;
+	uint64_t replied; /* request of the last REPLY */
+	enum reply_code reply;
+	char reply_text[NOTE_TEXT_MAX + 1];
+};
+
+struct event;
+
+struct world {
+	uint64_t seed;
+	struct prng prng;
+	mono now;
+	struct host hosts[WORLD_HOSTS];
+	uint32_t count;
+	bool is_cut[WORLD_HOSTS][WORLD_HOSTS]; /* frames from, to */
+	mono faulted_at[WORLD_HOSTS][WORLD_HOSTS]; /* last fault of the pair */
+	int64_t latency_min_ms;
+	int64_t latency_max_ms;
+	struct conn *conns; /* owned */
+	uint32_t conn_count;
+	struct event **heap; /* owned */
+	size_t heap_count;
+	size_t heap_size;
+	uint64_t next_event;
+	uint64_t next_request;
+	int64_t failure_timeout_ms; /* 0: the core's default */
+	enum on_minority on_minority;
+	bool is_loud; /* prints every note and fault, to look at one seed */
+	uint64_t deaths_checked; /* declarations that a checker looked at */
+};
+
+/* Makes an empty world. */
+struct world *world_new(uint64_t seed);
+void world_free(struct world *w);
+
+/* Adds a host, not yet started; returns its number.  'join' (may be NULL) is
+ * one address.  Its config may be changed before it starts. */
+uint32_t world_add(struct world *w, const char *name, const char *join);
+/* Starts (again) a host's process from its disk, with power. */
+void world_start(struct world *w, uint32_t host);
+/* Ends its process, node and keeper: the kernel resets its streams. */
+void world_kill(struct world *w, uint32_t host);
+/* Takes its power: silence. */
+void world_power_off(struct world *w, uint32_t host);
+/* The process stands still for a while; its kernel does not. */
+void world_pause(struct world *w, uint32_t host, int64_t ms);
+/* Its disk is emptied and it gets another node id: installed anew. */
+void world_reinstall(struct world *w, uint32_t host);
+
+/* Cuts or heals one direction; both. */
+void world_cut(struct world *w, uint32_t from, uint32_t to, bool is_cut);
+void world_cut_both(struct world *w, uint32_t a, uint32_t b, bool is_cut);
+/* Heals all ways. */
+void world_heal(struct world *w);
+
+/* Lets time pass. */
+void world_run(struct world *w, int64_t ms);
+/* Lets time pass until 'is_done'; the milliseconds it took, or -1. */
+int64_t world_run_until(struct world *w, int64_t limit_ms,
+	bool (*is_done)(const struct world *w, void *arg), void *arg);
+
+/* An operator's request; the answer stands in the host when it came. */
+uint64_t world_request(struct world *w, uint32_t host, enum request_op op,
+	const char *name);
+
+/* What 'host' thinks of 'about'; UNKNOWN if it never heard the name. */
+enum member_state world_opinion(const struct world *w, uint32_t host,
+	uint32_t about);
+/* Whether all running hosts see exactly each other ALIVE, linked, without a
+ * hold, and agree on it. */
+bool world_is_whole(const struct world *w, void *unused);
+
+#endif
