@@ -766,8 +766,8 @@ START_TEST(garbage_is_refused_and_the_next_is_served)
 	static const char *const garbage[] = {"\r\n\r\n\r\n", "GET\r\n\r\n",
 		"\x16\x03\x01\x02garbage\n\n\n", "GET / HTTP/9.9\r\n\r\n",
 		"POST /v1/services HTTP/1.1\r\nContent-Length: -5\r\n\r\n",
-		"POST /v1/services HTTP/1.1\r\nTransfer-Encoding: chunked"
-		"\r\n\r\nZZZ\r\n"};
+		("POST /v1/services HTTP/1.1\r\n"
+		 "Transfer-Encoding: chunked\r\n\r\nZZZ\r\n")};
 	for (size_t i = 0; i < sizeof(garbage) / sizeof(garbage[0]); i++) {
 		struct client *c = client_new();
 		client_send(c, garbage[i], strlen(garbage[i]));
