@@ -12,7 +12,7 @@ node_tests = \
 	tests/unit/test_store
 check_PROGRAMS += $(node_tests)
 TESTS += $(node_tests)
-NODE_TEST_LIBS = libscratch.a $(NODE_LIBS) $(CHECK_LIBS)
+NODE_TEST_LIBS = libscratch.a libnode.a $(NODE_LIBS) $(CHECK_LIBS)
 
 tests_unit_test_apply_SOURCES = tests/unit/test_apply.c
 tests_unit_test_apply_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
@@ -31,8 +31,8 @@ tests_unit_test_quarantine_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_quarantine_LDADD = $(NODE_TEST_LIBS)
 tests_unit_test_specdir_SOURCES = tests/unit/test_specdir.c
 tests_unit_test_specdir_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-tests_unit_test_specdir_LDADD = libscratch.a libnode.a libcore.a $(NODE_LIBS) \
-	$(NANOPB_LIBS) $(CHECK_LIBS)
+tests_unit_test_specdir_LDADD = libscratch.a libnode.a libcore.a \
+	$(NODE_LIBS) $(NANOPB_LIBS) $(CHECK_LIBS)
 tests_unit_test_store_SOURCES = tests/unit/test_store.c
 tests_unit_test_store_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_store_LDADD = $(NODE_TEST_LIBS)

@@ -42,8 +42,8 @@ open_folder(const char *path, struct err *err)
 	if (mkdir(path, 0700) && errno != EEXIST)
 		return err_sys(err, -errno, "%s", path);
 	return access(path, R_OK | W_OK | X_OK)
-		? err_sys(err, -errno, "%s", path)
-		: 0;
+		       ? err_sys(err, -errno, "%s", path)
+		       : 0;
 }
 
 static int
@@ -171,8 +171,7 @@ load_quarantined(
 }
 
 static void
-load_file(
-	void *context, unsigned table, struct bytes key, struct bytes value)
+load_file(void *context, unsigned table, struct bytes key, struct bytes value)
 {
 	(void)table;
 	char name[256];
@@ -182,8 +181,7 @@ load_file(
 }
 
 static void
-load_record(
-	void *context, unsigned table, struct bytes key, struct bytes value)
+load_record(void *context, unsigned table, struct bytes key, struct bytes value)
 {
 	struct input in = {
 		.kind = INPUT_LOAD,
@@ -228,8 +226,8 @@ open_store(struct node *n, struct err *err)
 }
 
 static int
-open_quarantine(struct node *n, const struct keeper_welcome *welcome,
-	struct err *err)
+open_quarantine(
+	struct node *n, const struct keeper_welcome *welcome, struct err *err)
 {
 	struct quarantine_hooks hooks = {n, announce, keep_quarantined};
 	n->quarantine = quarantine_new(&hooks);
@@ -290,8 +288,7 @@ static int
 open_files(struct node *n, struct err *err)
 {
 	struct specdir_hooks hooks = {n, submit_file, keep_file};
-	n->specdir =
-		specdir_new(n->loop, n->conf.node.services_dir, &hooks);
+	n->specdir = specdir_new(n->loop, n->conf.node.services_dir, &hooks);
 	ev_timer_init(&n->files, on_files, 0., FILES_POLL_S);
 	n->files.data = n;
 	return store_load(n->store, STORE_FILES, load_file, n->specdir, err);
@@ -312,8 +309,8 @@ open_links(struct node *n, struct err *err)
 			is_psk ? &keys : NULL, &n->tls, err);
 	keyring_wipe(&keys);
 	if (!code)
-		code = links_new(n->loop, n->tls, &node_links_calls, n,
-			&n->links, err);
+		code = links_new(
+			n->loop, n->tls, &node_links_calls, n, &n->links, err);
 	if (!code)
 		code = states_open_bulk(n, err);
 	return code;
@@ -346,8 +343,8 @@ boot_core(struct node *n, struct err *err)
 }
 
 static int
-open_doors(struct node *n, const struct keeper_welcome *welcome,
-	struct err *err)
+open_doors(
+	struct node *n, const struct keeper_welcome *welcome, struct err *err)
 {
 	int code = 0;
 	if (welcome->sockets[KSOCKET_CLUSTER] >= 0)

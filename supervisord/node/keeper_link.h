@@ -42,7 +42,7 @@ struct keeper_welcome {
 	const char *conf_path;
 	const char *weaker_why; /* "" when cgroups are tracked */
 	uint32_t node_restarts;
-	bool has_crash;		    /* the last node died: */
+	bool has_crash; /* the last node died: */
 	struct kproto_crash crash;
 };
 
