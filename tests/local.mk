@@ -2,6 +2,6 @@
 include tests/keeper.mk
 include tests/links.mk
 include tests/logger.mk
-include tests/node.mk
 include tests/member.mk
+include tests/node.mk
 include tests/spec.mk

@@ -169,7 +169,7 @@ take_body(struct call *c, const char *data, size_t *size)
 	size_t more = *size;
 	*size = 0;
 	if (c->body.size + more <= API_BODY_MAX && !c->is_body_refused) {
-		text_add(&c->body, data, more);
+		api_text_add(&c->body, data, more);
 		return MHD_YES;
 	}
 	c->is_body_refused = true;
@@ -294,7 +294,7 @@ call_maybe_free(struct call *c)
 		return;
 	if (c->data_free)
 		c->data_free(c->data);
-	text_fini(&c->body);
+	api_text_fini(&c->body);
 	free(c);
 }
 
