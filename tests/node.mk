@@ -6,6 +6,7 @@ node_tests = \
 	tests/unit/test_identity \
 	tests/unit/test_keeper_link \
 	tests/unit/test_launch \
+	tests/unit/test_node \
 	tests/unit/test_plugin_host \
 	tests/unit/test_quarantine \
 	tests/unit/test_specdir \
@@ -26,6 +27,10 @@ tests_unit_test_keeper_link_LDADD = $(NODE_TEST_LIBS)
 tests_unit_test_launch_SOURCES = tests/unit/test_launch.c
 tests_unit_test_launch_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_launch_LDADD = $(NODE_TEST_LIBS)
+# Runs ./skep-node, which `make check' has built by then.
+tests_unit_test_node_SOURCES = tests/unit/test_node.c
+tests_unit_test_node_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_node_LDADD = $(NODE_TEST_LIBS)
 tests_unit_test_quarantine_SOURCES = tests/unit/test_quarantine.c
 tests_unit_test_quarantine_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_quarantine_LDADD = $(NODE_TEST_LIBS)
