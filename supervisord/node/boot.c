@@ -153,7 +153,9 @@ open_core(struct node *n, const struct node_options *o, const char *boot_id,
 		return err_sys(err, -errno,
 			"%zu MiB for node.names_max = %u names", size >> 20,
 			n->conf.node.names_max);
+	keeper_breathe(n->keeper);
 	n->core = core_new(memory, size, &limits, &config);
+	keeper_breathe(n->keeper);
 	struct plugin_report report = {0};
 	plugin_host_load(o->plugin_folder, take_strategy, n->core, &report);
 	return 0;
@@ -187,7 +189,9 @@ load_record(void *context, unsigned table, struct bytes key, struct bytes value)
 		.kind = INPUT_LOAD,
 		.load = {(enum core_table)table, key, value},
 	};
-	node_step(context, &in);
+	struct node *n = context;
+	keeper_breathe(n->keeper);
+	node_step(n, &in);
 }
 
 static void
@@ -352,6 +356,8 @@ open_doors(
 			n->links, welcome->sockets[KSOCKET_CLUSTER], err);
 	if (code)
 		return code;
+	if (welcome->sockets[KSOCKET_API] >= 0) /* not supported yet */
+		close(welcome->sockets[KSOCKET_API]);
 	n->api = api_new(n, welcome->sockets[KSOCKET_CONTROL], -1, err);
 	return n->api ? 0 : -EIO;
 }

@@ -18,6 +18,7 @@
 #define BUCKETS		  4096
 #define MESSAGES_A_TURN	  64   /* read before others get a turn */
 #define DIGESTING_WAIT_MS 1000 /* for a keeper that is busy */
+#define BREATHE_EVERY_MS  1000
 #define EXIT_PROTOCOL	  70
 
 /* An instance that the keeper knows. */
@@ -57,6 +58,7 @@ struct keeper {
 	char weaker_why[256];
 	struct ipc_message message; /* the one being read */
 	struct say_limit strange;
+	mono breathed; /* last 'keeper_breathe' that said something */
 };
 
 /* --- Names --- */
@@ -231,6 +233,16 @@ keeper_collect(struct keeper *k, const char *name, uint64_t epoch)
 	known->is_collecting = true;
 	known->collect_epoch = epoch;
 	keeper_send_event(k, KMSG_COLLECT, name, epoch);
+}
+
+void
+keeper_breathe(struct keeper *k)
+{
+	mono now = clock_mono();
+	if (mono_diff(now, k->breathed) < BREATHE_EVERY_MS)
+		return;
+	k->breathed = now;
+	keeper_send(k, KMSG_PONG, (struct bytes){NULL, 0}, -1);
 }
 
 void

@@ -71,6 +71,10 @@ void keeper_kill(struct keeper *k, const char *name, uint64_t epoch);
 void keeper_forget(struct keeper *k, const char *name, uint64_t epoch);
 void keeper_collect(struct keeper *k, const char *name, uint64_t epoch);
 
+/* Says, once a second at most, that this node is alive.  For the long steps of
+ * a start, in which PINGs are not read. */
+void keeper_breathe(struct keeper *k);
+
 /* Says at once what is about to be taken in; 0: nothing any more. */
 void keeper_digesting(struct keeper *k, uint64_t digest);
 
