@@ -28,7 +28,9 @@
 #define REFUSE_NOTE_MS	    60000 /* one note per kind in that time */
 #define NAME_GRACE_MS	    10000 /* an unseen member keeps its name so long */
 #define CONFIRM_MS	    250	  /* of a LASTHEARD round, times log2 N */
-#define CONFIRM_PEERS	    3	  /* asked in one round */
+/* Asked in one round.  SWIM asks three; here a question costs two small
+ * frames, and of a host that only one other still hears three know nothing. */
+#define CONFIRM_PEERS	    7
 #define ASK_AGAIN_MIN_MS    100
 #define ASK_AGAIN_MAX_MS    1000
 #define HEALTH_MAX	    8
