@@ -121,8 +121,7 @@ event_new(struct world *w, enum event_kind kind, uint32_t host, int64_t in_ms,
 static int64_t
 latency(struct world *w)
 {
-	uint64_t spread =
-		(uint64_t)(w->latency_max_ms - w->latency_min_ms) + 1;
+	uint64_t spread = (uint64_t)(w->latency_max_ms - w->latency_min_ms) + 1;
 	return w->latency_min_ms + (int64_t)prng_below(&w->prng, spread);
 }
 
@@ -181,7 +180,8 @@ static uint32_t
 host_at(const struct world *w, const char *address)
 {
 	for (uint32_t i = 0; i < w->count; i++)
-		if (!strcmp(w->hosts[i].address, address))
+		if (!strcmp(w->hosts[i].address, address) ||
+			!strcmp(w->hosts[i].alias, address))
 			return i;
 	return WORLD_HOSTS;
 }
@@ -209,8 +209,8 @@ disk_apply(struct host *h, struct record *r)
 	}
 	if (!r->value)
 		return;
-	h->records = realloc(h->records,
-		(h->record_count + 1) * sizeof *h->records);
+	h->records =
+		realloc(h->records, (h->record_count + 1) * sizeof *h->records);
 	CHECK(h->records);
 	h->records[h->record_count++] = *r;
 	r->value = NULL;
@@ -257,9 +257,8 @@ do_note(struct host *h, const struct effect_note *n)
 	snprintf(h->note_text[n->kind], sizeof h->note_text[0], "%s: %s",
 		n->name, n->text);
 	if (current->is_loud)
-		printf("%8lld %s: %s %s\n", (long long)current->now.ms,
-			h->name, note_kind_name(n->kind),
-			h->note_text[n->kind]);
+		printf("%8lld %s: %s %s\n", (long long)current->now.ms, h->name,
+			note_kind_name(n->kind), h->note_text[n->kind]);
 }
 
 static void
@@ -277,6 +276,8 @@ perform(struct world *w, uint32_t host, const struct effect *e)
 	struct host *h = &w->hosts[host];
 	if (e->kind == EFFECT_SEND) {
 		uint32_t n = (e->send.link - 2) / 2;
+		if (n >= w->conn_count)
+			return; /* a link that a test made up */
 		int side = (int)(e->send.link & 1);
 		CHECK(e->send.body.size <= FRAME_MAX);
 		h->sent++;
@@ -286,8 +287,9 @@ perform(struct world *w, uint32_t host, const struct effect *e)
 	} else if (e->kind == EFFECT_LINK_OPEN) {
 		do_dial(w, host, &e->link_open);
 	} else if (e->kind == EFFECT_LINK_CLOSE) {
-		stream_close(w, (e->link_close.link - 2) / 2,
-			(int)(e->link_close.link & 1));
+		uint32_t n = (e->link_close.link - 2) / 2;
+		if (n < w->conn_count)
+			stream_close(w, n, (int)(e->link_close.link & 1));
 	} else if (e->kind == EFFECT_REPLY) {
 		h->replied = e->reply.request;
 		h->reply = e->reply.code;
@@ -400,14 +402,14 @@ is_well(const struct world *w, uint32_t host, int64_t for_ms)
 {
 	const struct host *h = &w->hosts[host];
 	return h->is_running && h->is_powered &&
-		mono_diff(w->now, h->since) >= for_ms;
+	       mono_diff(w->now, h->since) >= for_ms;
 }
 
 static bool
 is_pair_well(const struct world *w, uint32_t a, uint32_t b, int64_t for_ms)
 {
 	return !w->is_cut[a][b] && !w->is_cut[b][a] &&
-		mono_diff(w->now, w->faulted_at[a][b]) >= for_ms;
+	       mono_diff(w->now, w->faulted_at[a][b]) >= for_ms;
 }
 
 /* M3 and M8: nobody declares a host dead that is well, while a third one
@@ -440,8 +442,7 @@ check(struct world *w, uint32_t host, const struct effects *fx)
 		check_opinion(h, member_get(h->core, id));
 	for (size_t i = 0; i < fx->count; i++) {
 		const struct effect *e = &fx->items[i];
-		if (e->kind == EFFECT_NOTE &&
-			e->note.kind == NOTE_NODE_DOWN &&
+		if (e->kind == EFFECT_NOTE && e->note.kind == NOTE_NODE_DOWN &&
 			!strncmp(e->note.text, "silent for", 10))
 			check_death(w, host, e->note.name);
 	}
@@ -484,7 +485,7 @@ on_dial(struct world *w, struct event *e)
 	struct input in = {.kind = INPUT_LINK_DOWN};
 	struct host *h = &w->hosts[e->host];
 	bool is_silent = to == WORLD_HOSTS || !w->hosts[to].is_powered ||
-		w->is_cut[e->host][to] || w->is_cut[to][e->host];
+			 w->is_cut[e->host][to] || w->is_cut[to][e->host];
 	in.link_down.dial = e->dial;
 	in.link_down.reason = is_silent ? LINK_TIMEOUT : LINK_REFUSED;
 	if (is_silent && e->seq == 0) {
@@ -496,11 +497,11 @@ on_dial(struct world *w, struct event *e)
 	if (e->seq == 0 && w->hosts[to].is_running) {
 		uint32_t n = conn_new(w, e->host, to, e->dial);
 		in = (struct input){.kind = INPUT_LINK_UP};
-		in.link_up = (struct input_link_up){link_of(n, 1), 0,
-			h->address};
+		in.link_up =
+			(struct input_link_up){link_of(n, 1), 0, h->address};
 		step(w, to, &in);
-		in.link_up = (struct input_link_up){link_of(n, 0), e->dial,
-			w->hosts[to].address};
+		in.link_up = (struct input_link_up){
+			link_of(n, 0), e->dial, w->hosts[to].address};
 	} else if (e->seq == 1) {
 		in.link_down.reason = LINK_TIMEOUT;
 	}
@@ -538,13 +539,13 @@ arrive(struct world *w, struct event *e)
 	struct conn *k = &w->conns[e->conn];
 	int side = e->side;
 	bool is_there = w->hosts[e->host].starts == k->start[side] &&
-		w->hosts[e->host].is_running && k->is_open[side];
+			w->hosts[e->host].is_running && k->is_open[side];
 	if (is_there && e->kind == EVENT_RESET) {
 		tell_down(w, e->conn, side, LINK_RESET);
 	} else if (is_there) {
 		struct input in = {.kind = INPUT_RECV};
-		in.recv = (struct input_recv){link_of(e->conn, side), e->type,
-			{e->body, e->size}};
+		in.recv = (struct input_recv){
+			link_of(e->conn, side), e->type, {e->body, e->size}};
 		step(w, e->host, &in);
 	} else if (e->kind == EVENT_FRAME && k->is_open[!side]) {
 		stream_send(w, e->conn, side, EVENT_RESET, 0,
@@ -813,6 +814,50 @@ world_reinstall(struct world *w, uint32_t host)
 	h->config.node_id = prng_next(&w->prng);
 }
 
+static struct record *
+records_copy(const struct record *from, size_t count)
+{
+	struct record *to = calloc(count + 1, sizeof *to);
+	CHECK(to);
+	for (size_t i = 0; i < count; i++) {
+		to[i] = from[i];
+		to[i].value = malloc(from[i].value_size + 1);
+		CHECK(to[i].value);
+		memcpy(to[i].value, from[i].value, from[i].value_size);
+	}
+	return to;
+}
+
+struct disk *
+world_disk_copy(const struct world *w, uint32_t host)
+{
+	const struct host *h = &w->hosts[host];
+	struct disk *d = calloc(1, sizeof *d);
+	CHECK(d);
+	d->records = records_copy(h->records, h->record_count);
+	d->count = h->record_count;
+	return d;
+}
+
+void
+world_disk_restore(struct world *w, uint32_t host, struct disk *disk)
+{
+	struct host *h = &w->hosts[host];
+	CHECK(!h->is_running);
+	while (h->record_count)
+		record_free(&h->records[--h->record_count]);
+	free(h->records);
+	h->records = disk->records;
+	h->record_count = disk->count;
+	free(disk);
+}
+
+void
+world_input(struct world *w, uint32_t host, struct input *in)
+{
+	step(w, host, in);
+}
+
 void
 world_cut(struct world *w, uint32_t from, uint32_t to, bool is_cut)
 {
@@ -858,8 +903,8 @@ world_run(struct world *w, int64_t ms)
 }
 
 uint64_t
-world_request(struct world *w, uint32_t host, enum request_op op,
-	const char *name)
+world_request(
+	struct world *w, uint32_t host, enum request_op op, const char *name)
 {
 	struct input in = {.kind = INPUT_REQUEST};
 	in.request.id = w->next_request++;
@@ -895,7 +940,8 @@ world_is_whole(const struct world *w, void *unused)
 			if (a == b)
 				continue;
 			member_id id = member_find(c, w->hosts[b].name);
-			bool is_alive = id != MEMBER_NONE &&
+			bool is_alive =
+				id != MEMBER_NONE &&
 				member_get(c, id)->state == MEMBER_ALIVE &&
 				member_get(c, id)->link;
 			if (is_alive != w->hosts[b].is_running)

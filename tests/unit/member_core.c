@@ -19,9 +19,9 @@ size_t
 core_size(const struct core_limits *l)
 {
 	return arena_need(1, sizeof(struct core)) +
-		arena_need(l->effects_max, sizeof(struct effect)) +
-		arena_need(l->effects_size, 1) + member_need(l) +
-		arena_need(l->members_max, sizeof(struct origin));
+	       arena_need(l->effects_max, sizeof(struct effect)) +
+	       arena_need(l->effects_size, 1) + member_need(l) +
+	       arena_need(l->members_max, sizeof(struct origin));
 }
 
 struct core *
@@ -34,8 +34,8 @@ core_new(void *memory, size_t size, const struct core_limits *limits,
 	c->arena = arena;
 	c->config = *config;
 	c->limits = *limits;
-	c->fx.items = arena_take(&c->arena, limits->effects_max,
-		sizeof(struct effect));
+	c->fx.items = arena_take(
+		&c->arena, limits->effects_max, sizeof(struct effect));
 	c->fx.capacity = limits->effects_max;
 	c->fx.pool = arena_take(&c->arena, limits->effects_size, 1);
 	c->fx.pool_size = limits->effects_size;
@@ -45,8 +45,8 @@ core_new(void *memory, size_t size, const struct core_limits *limits,
 	c->settings.restart_grace_ms = 5000;
 	c->settings.minority_hold_ms = 10000;
 	member_init(c);
-	c->registry.origins = arena_take(&c->arena, limits->members_max,
-		sizeof(struct origin));
+	c->registry.origins = arena_take(
+		&c->arena, limits->members_max, sizeof(struct origin));
 	return c;
 }
 
@@ -64,8 +64,8 @@ core_store(struct core *c, enum core_table table, struct bytes key,
 }
 
 void
-core_note(struct core *c, enum note_kind kind, const char *name,
-	uint64_t epoch, const char *text)
+core_note(struct core *c, enum note_kind kind, const char *name, uint64_t epoch,
+	const char *text)
 {
 	core_note_by(c, kind, name, epoch, text, &(struct actor){0});
 }

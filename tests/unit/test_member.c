@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/wire.h"
+#include "core/wire.pb.h"
 #include "tests/sim/world.h"
 
 static const char *const names[] = {"alpha", "beta", "gamma", "delta",
@@ -112,8 +114,8 @@ is_holding(const struct world *w, void *arg)
 }
 
 static int64_t
-wait_hold(struct world *w, uint32_t host, enum member_hold hold,
-	int64_t limit_ms)
+wait_hold(
+	struct world *w, uint32_t host, enum member_hold hold, int64_t limit_ms)
 {
 	struct holding h = {host, hold};
 	return world_run_until(w, limit_ms, is_holding, &h);
@@ -132,8 +134,8 @@ ask(struct world *w, uint32_t host, enum request_op op, const char *name)
 {
 	w->hosts[host].replied = 0;
 	uint64_t id = world_request(w, host, op, name);
-	ck_assert_int_ge(world_run_until(w, 20000, is_answered,
-		&w->hosts[host]), 0);
+	ck_assert_int_ge(
+		world_run_until(w, 20000, is_answered, &w->hosts[host]), 0);
 	ck_assert_uint_eq(w->hosts[host].replied, id);
 	return w->hosts[host].reply;
 }
@@ -228,8 +230,7 @@ START_TEST(join_by_operator)
 	wait_whole(w, 5000);
 	ck_assert_int_eq(
 		ask(w, 1, REQUEST_JOIN, "alpha:7400"), REPLY_UNCHANGED);
-	ck_assert_int_eq(
-		ask(w, 1, REQUEST_JOIN, "beta:7400"), REPLY_INVALID);
+	ck_assert_int_eq(ask(w, 1, REQUEST_JOIN, "beta:7400"), REPLY_INVALID);
 	ck_assert_int_eq(ask(w, 1, REQUEST_JOIN, "a b"), REPLY_INVALID);
 	ck_assert_int_eq(
 		ask(w, 1, REQUEST_JOIN, "nowhere:7400"), REPLY_TIMEOUT);
@@ -268,8 +269,7 @@ START_TEST(other_cluster_is_refused)
 	ck_assert_uint_ge(
 		core_of(w, 0)->members.refused_hellos[REFUSE_CLUSTER], 1);
 	ck_assert_uint_eq(w->hosts[0].notes[NOTE_NODE_REFUSED], 1);
-	ck_assert_ptr_nonnull(strstr(
-		w->hosts[x].note_text[NOTE_NODE_REFUSED],
+	ck_assert_ptr_nonnull(strstr(w->hosts[x].note_text[NOTE_NODE_REFUSED],
 		"this is cluster other, not test"));
 	world_free(w);
 }
@@ -307,6 +307,171 @@ START_TEST(reinstalled_host_takes_its_name_again)
 }
 END_TEST
 
+/* A disk from before the last starts: its counter is behind what the
+ * cluster has seen, so it jumps above that. */
+START_TEST(old_disk_outgrows_its_past)
+{
+	struct world *w = whole_world(9, 3);
+	world_kill(w, 2);
+	struct disk *old = world_disk_copy(w, 2);
+	for (int i = 0; i < 3; i++) {
+		world_start(w, 2);
+		world_run(w, 2000);
+		world_kill(w, 2);
+	}
+	world_disk_restore(w, 2, old);
+	world_start(w, 2);
+	wait_whole(w, 20000);
+	ck_assert_uint_eq(core_of(w, 2)->incarnation, 5);
+	world_free(w);
+}
+END_TEST
+
+/* The same disk twice: the second is refused while the first is heard. */
+START_TEST(clone_is_refused)
+{
+	struct world *w = whole_world(10, 3);
+	uint32_t x = world_add(w, "clone", "alpha:7400");
+	strcpy(w->hosts[x].config.node, "gamma");
+	w->hosts[x].config.node_id = w->hosts[2].config.node_id;
+	world_disk_restore(w, x, world_disk_copy(w, 2));
+	world_start(w, x);
+	world_run(w, 90000);
+	ck_assert_int_eq(hold_of(w, x), HOLD_FORMING);
+	ck_assert_ptr_nonnull(
+		strstr(core_of(w, x)->members.hold_text, "is taken"));
+	for (uint32_t i = 0; i < 3; i++)
+		for (uint32_t j = 0; j < 3; j++)
+			ck_assert_int_eq(world_opinion(w, i, j), MEMBER_ALIVE);
+	/* It is free to take its place once the first is gone for good. */
+	world_power_off(w, 2);
+	world_run(w, 60000);
+	ck_assert_int_eq(hold_of(w, x), HOLD_NONE);
+	world_free(w);
+}
+END_TEST
+
+/* Two addresses of one host lead to two links; one remains. */
+START_TEST(second_address_is_no_second_member)
+{
+	struct world *w = world_new(11);
+	world_add(w, "alpha", NULL);
+	world_add(w, "beta", "alpha:7400");
+	struct core_config *config = &w->hosts[1].config;
+	strcpy(config->join[1], "other-name-of-alpha");
+	config->join_count = 2;
+	strcpy(w->hosts[0].alias, "other-name-of-alpha");
+	world_start(w, 0);
+	world_start(w, 1);
+	wait_whole(w, 8000);
+	uint32_t dials = core_of(w, 1)->members.next_dial;
+	world_run(w, 60000);
+	ck_assert_uint_eq(core_of(w, 1)->members.next_dial, dials);
+	ck_assert_uint_eq(core_of(w, 1)->members.count, 2);
+	ck_assert_uint_eq(core_of(w, 0)->members.pending_count, 0);
+	ck_assert_uint_eq(core_of(w, 1)->members.pending_count, 0);
+	world_free(w);
+}
+END_TEST
+
+/* --- Strangers --- */
+
+static uint32_t
+stranger_links(struct world *w, uint32_t host)
+{
+	static uint32_t link = 1u << 30;
+	struct input in = {.kind = INPUT_LINK_UP};
+	in.link_up = (struct input_link_up){++link, 0, "stranger"};
+	world_input(w, host, &in);
+	return link;
+}
+
+static void
+say(struct world *w, uint32_t host, uint32_t link, uint16_t type,
+	const void *data, size_t size)
+{
+	struct input in = {.kind = INPUT_RECV};
+	in.recv = (struct input_recv){link, type, {data, size}};
+	world_input(w, host, &in);
+}
+
+START_TEST(silent_links_are_bounded)
+{
+	struct world *w = whole_world(12, 3);
+	for (int i = 0; i < 10000; i++)
+		stranger_links(w, 0);
+	ck_assert_uint_eq(core_of(w, 0)->members.pending_count, PENDING_MAX);
+	world_run(w, 6000);
+	ck_assert_uint_eq(core_of(w, 0)->members.pending_count, 0);
+	ck_assert(world_is_whole(w, NULL));
+	world_free(w);
+}
+END_TEST
+
+/* What a stranger, or a member, may send and what must not move us. */
+START_TEST(garbage_is_skipped)
+{
+	struct world *w = whole_world((uint64_t)_i + 50, 3);
+	unsigned char data[64];
+	uint32_t links[2] = {
+		stranger_links(w, 0), core_of(w, 0)->members.items[1].link};
+	for (int i = 0; i < 3000; i++) {
+		size_t size = prng_below(&w->prng, sizeof data);
+		uint16_t type = (uint16_t)prng_below(&w->prng, 70);
+		for (size_t b = 0; b < size; b++)
+			data[b] = (unsigned char)prng_next(&w->prng);
+		if (type == WIRE_REFUSE)
+			continue; /* it may hang up */
+		say(w, 0, links[i % 2], type, data, size);
+	}
+	wait_whole(w, 40000);
+	world_free(w);
+}
+END_TEST
+
+/* Well-formed messages with nonsense in them. */
+START_TEST(nonsense_is_survived)
+{
+	static const char *const who[] = {
+		"alpha", "beta", "gamma", "delta", "", "no name", "-._"};
+	struct world *w = whole_world((uint64_t)_i + 80, 3);
+	static unsigned char pool[4096];
+	static struct effect items[1];
+	for (int i = 0; i < 500; i++) {
+		struct effects fx = {.items = items,
+			.capacity = 1,
+			.pool = pool,
+			.pool_size = sizeof pool};
+		skep_MemberNews news = skep_MemberNews_init_zero;
+		skep_Hello hello = skep_Hello_init_zero;
+		strcpy(news.node, who[prng_below(&w->prng, 7)]);
+		news.node_id = prng_below(&w->prng, 3);
+		news.incarnation =
+			prng_next(&w->prng) >> prng_below(&w->prng, 64);
+		news.state = (uint32_t)prng_below(&w->prng, 7);
+		strcpy(hello.node, who[prng_below(&w->prng, 7)]);
+		strcpy(hello.cluster, "test");
+		hello.version = hello.version_min =
+			(uint32_t)prng_below(&w->prng, 3);
+		hello.incarnation = news.incarnation;
+		hello.nonce = prng_below(&w->prng, 3);
+		uint32_t link = core_of(w, 0)->members.items[1].link;
+		bool is_hello = i % 2;
+		struct bytes b =
+			is_hello ? wire_encode(&fx, WIRE_HELLO, &hello)
+				 : wire_encode(&fx, WIRE_MEMBER_NEWS, &news);
+		say(w, 0, is_hello ? stranger_links(w, 0) : link,
+			is_hello ? WIRE_HELLO : WIRE_MEMBER_NEWS, b.data,
+			b.size);
+		/* Who holds the key may lie, and deaths may follow. */
+		for (uint32_t a = 0; a < 3; a++)
+			world_cut_both(w, a, (a + 1) % 3, false);
+		world_run(w, (int64_t)prng_below(&w->prng, 300));
+	}
+	world_free(w);
+}
+END_TEST
+
 /* --- Dying --- */
 
 START_TEST(power_loss_is_found_in_three_seconds)
@@ -317,8 +482,7 @@ START_TEST(power_loss_is_found_in_three_seconds)
 	world_power_off(w, n - 1);
 	mono start = w->now;
 	for (uint32_t i = 0; i < n - 1; i++)
-		ck_assert_int_ge(
-			wait_said(w, i, n - 1, MEMBER_DEAD, 4000), 0);
+		ck_assert_int_ge(wait_said(w, i, n - 1, MEMBER_DEAD, 4000), 0);
 	ck_assert_int_le(mono_diff(w->now, start), 3000);
 	ck_assert_int_ge(mono_diff(w->now, start), 1500);
 	wait_whole(w, 1000);
@@ -446,8 +610,9 @@ START_TEST(lonely_takes_over_after_its_hold)
 	ck_assert_int_ge(wait_hold(w, 0, HOLD_LONELY, 8000), 0);
 	const char *text = core_of(w, 0)->members.hold_text;
 	ck_assert_msg(!strncmp(text, "2 of 3 hosts lost at once (", 27) &&
-		strstr(text, "beta") && strstr(text, "gamma") &&
-		strstr(text, "); taking over in 10 s"), "%s", text);
+			      strstr(text, "beta") && strstr(text, "gamma") &&
+			      strstr(text, "); taking over in 10 s"),
+		"%s", text);
 	ck_assert_uint_eq(w->hosts[0].notes[NOTE_LONELY], 1);
 	int64_t took = wait_hold(w, 0, HOLD_NONE, 20000);
 	ck_assert_int_ge(took, 9990);
@@ -473,8 +638,7 @@ START_TEST(lonely_keeps_until_confirmed)
 	ck_assert_int_ge(wait_hold(w, 0, holds[_i], 20000), 0);
 	world_run(w, 300000);
 	ck_assert_int_eq(hold_of(w, 0), holds[_i]);
-	ck_assert_int_eq(
-		ask(w, 0, REQUEST_CONFIRM_DOWN, "beta"), REPLY_OK);
+	ck_assert_int_eq(ask(w, 0, REQUEST_CONFIRM_DOWN, "beta"), REPLY_OK);
 	world_run(w, 1);
 	ck_assert_int_eq(hold_of(w, 0), HOLD_NONE);
 	ck_assert_int_eq(
@@ -572,8 +736,11 @@ START_TEST(leave_is_not_a_loss)
 	world_run(w, 1000);
 	ck_assert_int_eq(world_opinion(w, 0, 3), MEMBER_LEFT);
 	ck_assert_int_eq(world_opinion(w, 1, 2), MEMBER_LEFT);
-	ck_assert_uint_ge(core_of(w, 0)->registry.origins[member_find(
-		core_of(w, 0), "delta")].tombstones, 1);
+	ck_assert_uint_ge(
+		core_of(w, 0)
+			->registry.origins[member_find(core_of(w, 0), "delta")]
+			.tombstones,
+		1);
 	ck_assert_int_eq(hold_of(w, 3), HOLD_LEAVING);
 	world_kill(w, 3);
 	world_run(w, 60000);
@@ -590,8 +757,7 @@ START_TEST(forget_is_for_the_gone)
 {
 	struct world *w = whole_world((uint64_t)_i, 4);
 	ck_assert_int_eq(ask(w, 0, REQUEST_FORGET, "delta"), REPLY_CONFLICT);
-	ck_assert_int_eq(ask(w, 0, REQUEST_FORGET, "nobody"),
-		REPLY_NOT_FOUND);
+	ck_assert_int_eq(ask(w, 0, REQUEST_FORGET, "nobody"), REPLY_NOT_FOUND);
 	ck_assert_int_eq(ask(w, 0, REQUEST_FORGET, "alpha"), REPLY_INVALID);
 	ck_assert_int_eq(
 		ask(w, 0, REQUEST_CONFIRM_DOWN, "delta"), REPLY_CONFLICT);
@@ -676,8 +842,7 @@ random_fault(struct world *w)
 		break;
 	default:
 		if (h->is_running)
-			world_pause(w, a,
-				(int64_t)prng_below(&w->prng, 6000));
+			world_pause(w, a, (int64_t)prng_below(&w->prng, 6000));
 		break;
 	}
 }
@@ -724,12 +889,23 @@ suite(void)
 	tcase_add_test(join, other_cluster_is_refused);
 	tcase_add_test(join, taken_name_is_refused_and_told);
 	tcase_add_test(join, reinstalled_host_takes_its_name_again);
+	tcase_add_test(join, old_disk_outgrows_its_past);
+	tcase_add_test(join, clone_is_refused);
+	tcase_add_test(join, second_address_is_no_second_member);
 	suite_add_tcase(s, join);
+	TCase *strangers = tcase_create("strangers");
+	tcase_set_timeout(strangers, 60);
+	tcase_add_test(strangers, silent_links_are_bounded);
+	tcase_add_loop_test(strangers, garbage_is_skipped, 0, 5);
+	tcase_add_loop_test(strangers, nonsense_is_survived, 0, 20);
+	suite_add_tcase(s, strangers);
 	TCase *detect = tcase_create("detect");
 	tcase_set_timeout(detect, 60);
-	tcase_add_loop_test(detect, power_loss_is_found_in_three_seconds, 0, 25);
+	tcase_add_loop_test(
+		detect, power_loss_is_found_in_three_seconds, 0, 25);
 	tcase_add_loop_test(detect, gone_keeper_has_a_grace, 0, 3);
-	tcase_add_loop_test(detect, restart_within_the_grace_kills_nobody, 0, 3);
+	tcase_add_loop_test(
+		detect, restart_within_the_grace_kills_nobody, 0, 3);
 	tcase_add_loop_test(detect, dead_host_returns, 0, 3);
 	tcase_add_loop_test(detect, one_cut_link_kills_nobody, 0, 6);
 	tcase_add_loop_test(detect, healed_partition_refutes, 0, 3);
