@@ -142,6 +142,7 @@ on_boot(struct core *c)
 	CHECK(!c->is_booted);
 	member_on_boot(c);
 	specs_on_boot(c);
+	settings_seed(c);
 	settings_refresh(c);
 	instance_on_boot(c);
 	handoff_on_boot(c);
@@ -194,6 +195,7 @@ on_recv(struct core *c, const struct input_recv *in)
 	case WIRE_MEMBER_NEWS:
 	case WIRE_BULK_GET:
 	case WIRE_BULK_DATA:
+	case WIRE_BULK_MANIFEST:
 	default: /* bytes from outside: any number may stand here */
 		c->unknown_frames++;
 		break;
