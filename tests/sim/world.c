@@ -489,7 +489,11 @@ world_start(struct world *w, uint32_t host)
 	struct host *h = &w->hosts[host];
 	struct core_limits limits = core_limits_for(64);
 	limits.members_max = 16;
+	limits.entries_max = 256;
+	limits.rows_max = 1024;
+	limits.bodies_size = (uint64_t)1 << 20;
 	limits.effects_max = 2048;
+	limits.effects_size = FRAME_MAX;
 	CHECK(!h->is_running);
 	h->starts++;
 	h->is_powered = h->is_running = true;
@@ -504,12 +508,10 @@ world_start(struct world *w, uint32_t host)
 		h->memory = aligned_alloc(16, (size + 15) & ~(size_t)15);
 	CHECK(h->memory);
 	h->core = core_new(h->memory, size, &limits, &h->config);
-	if (w->failure_timeout_ms)
-		h->core->settings.failure_timeout_ms = w->failure_timeout_ms;
-	h->core->settings.on_minority = w->on_minority;
 	load(w, host);
 	struct input in = {.kind = INPUT_BOOT};
 	step(w, host, &in);
+	h->core->settings.on_minority = w->on_minority;
 }
 
 static void

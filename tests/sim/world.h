@@ -105,8 +105,7 @@ struct world {
 	size_t heap_size;
 	uint64_t next_event;
 	uint64_t next_request;
-	int64_t failure_timeout_ms; /* 0: the core's default */
-	enum on_minority on_minority;
+	enum on_minority on_minority; /* of hosts that start from now on */
 	bool is_loud; /* prints every note and fault, to look at one seed */
 	uint64_t deaths_checked; /* declarations that a checker looked at */
 };
