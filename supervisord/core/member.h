@@ -168,6 +168,7 @@ struct member_table {
 	uint32_t count;
 	uint32_t max;
 	struct member_pending pending[PENDING_MAX];
+	uint32_t pending_count; /* slots in use */
 	struct member_seed seeds[JOIN_MAX];
 	uint32_t seed_count;
 	uint32_t next_dial;	/* last dial number given out */
