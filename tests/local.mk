@@ -3,4 +3,5 @@ include tests/keeper.mk
 include tests/links.mk
 include tests/logger.mk
 include tests/member.mk
+include tests/repl.mk
 include tests/spec.mk
