@@ -8,4 +8,12 @@ tests_unit_test_links_SOURCES = tests/unit/test_links.c \
 tests_unit_test_links_CPPFLAGS = $(AM_CPPFLAGS) $(NANOPB_CFLAGS)
 tests_unit_test_links_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(OPENSSL_CFLAGS)
 tests_unit_test_links_LDADD = libnodenet.a $(NODENET_LIBS) $(CHECK_LIBS)
+
+check_PROGRAMS += tests/unit/test_bulk
+TESTS += tests/unit/test_bulk
+tests_unit_test_bulk_SOURCES = tests/unit/test_bulk.c \
+	tests/unit/net_world.c tests/unit/net_world.h
+tests_unit_test_bulk_CPPFLAGS = $(AM_CPPFLAGS) $(NANOPB_CFLAGS)
+tests_unit_test_bulk_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(OPENSSL_CFLAGS)
+tests_unit_test_bulk_LDADD = libnodenet.a $(NODENET_LIBS) $(CHECK_LIBS)
 endif

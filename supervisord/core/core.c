@@ -142,6 +142,7 @@ on_boot(struct core *c)
 	CHECK(!c->is_booted);
 	member_on_boot(c);
 	specs_on_boot(c);
+	settings_seed(c);
 	settings_refresh(c);
 	instance_on_boot(c);
 	handoff_on_boot(c);

@@ -230,6 +230,11 @@ member_enter(struct core *c, struct member *m, enum member_state state,
 		m->is_confirmed_down = false;
 	if (m->state != state)
 		m->since = c->now;
+	/* Another start has another nonce, which only its Hello tells. */
+	if (member_log_incarnation(incarnation) !=
+			member_log_incarnation(m->incarnation) &&
+		m != &c->members.items[MEMBER_SELF])
+		m->nonce = 0;
 	m->state = state;
 	m->incarnation = incarnation;
 	if (was_present != is_present(state) || (was_present && is_newer))

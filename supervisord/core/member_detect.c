@@ -161,6 +161,8 @@ member_on_heartbeat(struct core *c, struct member *m,
 	m->hb_is_ready = hb->is_ready;
 	m->hb_is_lonely = hb->is_lonely;
 	m->has_heartbeat = true;
+	m->redial_delay_ms = 0; /* it took our Hello: a good link */
+	c->members.is_name_refused = false;
 	repair_list(c, m);
 	registry_on_heartbeat(c, member_id_of(c, m));
 	specs_on_heartbeat(c, member_id_of(c, m));
@@ -200,10 +202,7 @@ declare_dead(struct core *c, struct member *m)
 		"either", silence_ms(c, m), (uint64_t)m->confirm_asked,
 		(uint64_t)m->confirm_unheard));
 	member_enter(c, m, MEMBER_DEAD, m->incarnation);
-	if (m->link)
-		member_close(c, m->link, "its host is gone");
-	m->link = 0;
-	m->has_heartbeat = false;
+	member_drop_link(c, m, "its host is gone");
 	m->redial_at = mono_min(m->redial_at, mono_add(c->now, REDIAL_MIN_MS));
 	member_spread_news(c, m, MEMBER_NONE);
 	duty_mark_all(c);
@@ -363,7 +362,7 @@ tick_member(struct core *c, struct member *m)
 			silence_ms(c, m)));
 	if (m->is_confirming)
 		end_round(c, m);
-	else if (mono_reached(due_at(c, m), c->now))
+	if (mono_reached(due_at(c, m), c->now))
 		begin_round(c, m);
 }
 

@@ -66,21 +66,28 @@ clean_text(struct core *c, const char *text)
 	return effects_text(&c->fx, buffer);
 }
 
-void
-member_on_refuse(struct core *c, struct member_pending *p,
-	const skep_Refuse *msg)
+/* What a Refuse says, for the operator; returns the sentence. */
+static const char *
+note_refused(struct core *c, const char *address, const skep_Refuse *msg)
 {
 	struct member_table *t = &c->members;
 	enum refuse_code code = msg->code < REFUSE_CODE_COUNT ?
 		(enum refuse_code)msg->code : REFUSE_OTHER;
-	const char *reason = clean_text(c, msg->reason);
 	const char *text = effects_format(&c->fx, "%s refused this host: %s",
-		p->address, reason);
-	struct member_seed *s = member_seed_of(c, p->dial);
+		address, clean_text(c, msg->reason));
 	if (code == REFUSE_NAME_TAKEN)
 		t->is_name_refused = true;
 	if (is_note_due(c, &t->refused_note_at[code]))
 		core_note(c, NOTE_NODE_REFUSED, c->config.node, 0, text);
+	return text;
+}
+
+void
+member_on_refuse(struct core *c, struct member_pending *p,
+	const skep_Refuse *msg)
+{
+	const char *text = note_refused(c, p->address, msg);
+	struct member_seed *s = member_seed_of(c, p->dial);
 	if (s && s->request) {
 		core_reply(c, s->request, 0, REPLY_FAILED, text);
 		s->request = 0;
@@ -88,6 +95,15 @@ member_on_refuse(struct core *c, struct member_pending *p,
 	member_close(c, p->link, "refused by the other side");
 	member_dial_done(c, p->dial, REFUSED_REDIAL_MS);
 	member_pending_free(p);
+}
+
+/* We had accepted it before its Refuse came. */
+void
+member_on_refused(struct core *c, struct member *m, const skep_Refuse *msg)
+{
+	note_refused(c, m->address, msg);
+	member_drop_link(c, m, "refused by the other side");
+	member_back_off(c, m, REFUSED_REDIAL_MS);
 }
 
 /* Checks that need no knowledge of the member.  Returns whether 'p' was
@@ -140,7 +156,8 @@ is_taken(const struct core *c, const struct member *m,
 		return m->state == MEMBER_ALIVE || m->state == MEMBER_SUSPECT ||
 			(m->state == MEMBER_UNKNOWN && age_ms < NAME_GRACE_MS);
 	}
-	return m->link && m->nonce != hello->nonce && member_is_fresh(c, m);
+	return m->link && m->nonce != 0 && m->nonce != hello->nonce &&
+		member_is_fresh(c, m);
 }
 
 /* Whether this Hello is older than what is known under its name, so that its
@@ -187,8 +204,6 @@ take_link(struct core *c, struct member *m, struct member_pending *p)
 	}
 	member_dial_done(c, p->dial, 0);
 	member_pending_free(p);
-	m->redial_delay_ms = 0;
-	c->members.is_name_refused = false;
 }
 
 bool
@@ -229,11 +244,11 @@ accept(struct core *c, struct member_pending *p, struct member *m,
 		member_log_incarnation(m->incarnation) !=
 			member_log_incarnation(hello->incarnation);
 	m->node_id = hello->node_id;
-	m->nonce = hello->nonce;
 	m->boot = hello->boot;
 	m->version = hello->version < WIRE_VERSION ? hello->version :
 		WIRE_VERSION;
 	member_enter(c, m, MEMBER_ALIVE, hello->incarnation);
+	m->nonce = hello->nonce;
 	take_link(c, m, p);
 	member_on_sign(c, m);
 	if (is_changed)

@@ -63,6 +63,15 @@ is_lost(const struct core *c, const struct member *m)
 		!member_is_present(c, member_id_of(c, m));
 }
 
+/* Whether forming waits for a link to it. */
+static bool
+is_missed(const struct core *c, const struct member *m)
+{
+	(void)c;
+	return m->is_in_stable && m->state != MEMBER_LEFT &&
+		!m->is_confirmed_down && !(m->link && m->has_heartbeat);
+}
+
 static struct tally
 count(const struct core *c)
 {
@@ -106,14 +115,15 @@ add(struct text *t, const char *s)
 	t->buffer[t->length] = 0;
 }
 
-/* The names of the lost, as many as are read with pleasure. */
+/* The names of those that 'is_meant', as many as are read with pleasure. */
 static void
-add_lost(const struct core *c, struct text *t)
+add_names(const struct core *c, struct text *t,
+	bool (*is_meant)(const struct core *c, const struct member *m))
 {
 	uint32_t n = 0;
 	for (member_id id = 1; id < c->members.count; id++) {
 		const struct member *m = member_get(c, id);
-		if (!is_lost(c, m))
+		if (!is_meant(c, m))
 			continue;
 		if (n < 5) {
 			add(t, n ? ", " : "");
@@ -153,9 +163,9 @@ describe_forming(struct core *c, struct text *t)
 		add(t, "; waits for the hosts it shall join");
 	} else {
 		add_number(c, t, "linked to %u", n.linked - 1);
-		add_number(c, t, " of %u other hosts; waits for more than "
-			"half of ", n.total - 1);
-		add_lost(c, t);
+		add_number(c, t, " of %u other hosts (not to ", n.total - 1);
+		add_names(c, t, is_missed);
+		add(t, ")");
 	}
 	add_number(c, t, "; goes on without them in %u s", seconds_left(c));
 }
@@ -178,7 +188,7 @@ describe_lonely(struct core *c, struct text *t)
 	struct tally n = count(c);
 	add_number(c, t, "%u", n.lost);
 	add_number(c, t, " of %u hosts lost at once (", n.total);
-	add_lost(c, t);
+	add_names(c, t, is_lost);
 	add(t, ")");
 	if (c->members.hold == HOLD_LONELY) {
 		add_number(c, t, then[c->settings.on_minority],

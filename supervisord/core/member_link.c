@@ -101,13 +101,28 @@ member_seed_of(struct core *c, uint32_t dial)
 }
 
 void
+member_back_off(struct core *c, struct member *m, int64_t delay_ms)
+{
+	m->redial_at = back_off(c, &m->redial_delay_ms, delay_ms);
+}
+
+void
+member_drop_link(struct core *c, struct member *m, const char *why)
+{
+	if (m->link)
+		member_close(c, m->link, why);
+	m->link = 0;
+	m->has_heartbeat = false;
+}
+
+void
 member_dial_done(struct core *c, uint32_t dial, int64_t delay_ms)
 {
 	struct member *m = member_of_dial(c, dial);
 	struct member_seed *s = member_seed_of(c, dial);
 	if (m) {
 		m->dial = 0;
-		m->redial_at = back_off(c, &m->redial_delay_ms, delay_ms);
+		member_back_off(c, m, delay_ms);
 	}
 	if (s) {
 		s->dial = 0;
@@ -172,10 +187,8 @@ member_close_all(struct core *c, const char *why)
 	struct member_table *t = &c->members;
 	for (member_id id = 1; id < t->count; id++) {
 		struct member *m = &t->items[id];
-		if (m->link)
-			member_close(c, m->link, why);
-		m->link = m->dial = 0;
-		m->has_heartbeat = false;
+		member_drop_link(c, m, why);
+		m->dial = 0;
 		m->redial_at = c->now;
 	}
 	for (uint32_t i = 0; i < PENDING_MAX; i++)
@@ -244,8 +257,9 @@ lose_link(struct core *c, struct member *m)
 	m->link_lost_at = c->now;
 	if (member_take_spare(c, m))
 		return;
-	m->redial_delay_ms = 0;
 	m->redial_at = mono_add(c->now, is_lower ? 0 : REDIAL_MIN_MS);
+	if (m->redial_delay_ms) /* it never was a good link */
+		member_back_off(c, m, 0);
 	m->is_keeper_gone = false;
 }
 
@@ -309,9 +323,12 @@ recv_again(struct core *c, struct member *m, const skep_Hello *hello)
 {
 	if (strcmp(hello->node, m->name) || hello->node_id != m->node_id)
 		return;
-	if (hello->incarnation > m->incarnation &&
-		hello->incarnation <= INCARNATION_MAX)
-		member_enter(c, m, MEMBER_ALIVE, hello->incarnation);
+	if (hello->incarnation <= m->incarnation ||
+		hello->incarnation > INCARNATION_MAX)
+		return;
+	member_enter(c, m, MEMBER_ALIVE, hello->incarnation);
+	m->nonce = hello->nonce;
+	member_spread_news(c, m, member_id_of(c, m));
 }
 
 /* Messages about members; false: another module's. */
@@ -320,6 +337,7 @@ recv_member(struct core *c, struct member *m, const struct input_recv *in)
 {
 	union {
 		skep_Hello hello;
+		skep_Refuse refuse;
 		skep_Heartbeat heartbeat;
 		skep_LastHeardQuery query;
 		skep_LastHeardAnswer answer;
@@ -328,14 +346,14 @@ recv_member(struct core *c, struct member *m, const struct input_recv *in)
 	memset(&u, 0, sizeof u);
 	if (in->type > WIRE_MEMBER_NEWS || in->type < WIRE_HELLO)
 		return false;
-	if (in->type == WIRE_REFUSE)
-		return true; /* it closes the link; that says enough */
 	if (!wire_decode(in->type, in->body, &u)) {
 		c->unknown_frames++;
 		return true;
 	}
 	if (in->type == WIRE_HELLO)
 		recv_again(c, m, &u.hello);
+	else if (in->type == WIRE_REFUSE)
+		member_on_refused(c, m, &u.refuse);
 	else if (in->type == WIRE_HEARTBEAT)
 		member_on_heartbeat(c, m, &u.heartbeat);
 	else if (in->type == WIRE_LAST_HEARD_QUERY)

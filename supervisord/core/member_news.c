@@ -68,8 +68,8 @@ outgrow(struct core *c, uint64_t incarnation)
 	member_close_all(c, "this host takes a new incarnation");
 }
 
-/* Somebody holds us for dead: a larger incarnation says that we live, on
- * every link, also on those that wait for it. */
+/* Somebody holds us for dead: a larger incarnation says that we live.  It is
+ * a Hello, because the other end may not have taken the first one. */
 static void
 refute(struct core *c, uint64_t incarnation)
 {
@@ -81,28 +81,32 @@ refute(struct core *c, uint64_t incarnation)
 	member_set_own(c, incarnation + 1);
 	member_worsen_health(c);
 	t->refutes++;
-	member_spread_news(c, member_get(c, MEMBER_SELF), MEMBER_NONE);
+	for (member_id id = 1; id < t->count; id++)
+		if (t->items[id].link)
+			member_send_hello(c, t->items[id].link);
 	for (uint32_t i = 0; i < PENDING_MAX; i++)
 		if (t->pending[i].link)
 			member_send_hello(c, t->pending[i].link);
 }
 
+/* Nobody tells a host about itself, but to say that it is held for dead, or
+ * that its Hello was outdated: by another start under the same number, or by
+ * another host under its name. */
 static void
 on_own_news(struct core *c, const skep_MemberNews *news)
 {
 	const struct member *self = member_get(c, MEMBER_SELF);
-	bool is_alive = news->state == MEMBER_ALIVE;
+	bool is_gone = news->state == MEMBER_DEAD || news->state == MEMBER_LEFT;
+	bool is_other = news->node_id != self->node_id;
 	if (c->members.has_left || news->incarnation < self->incarnation)
 		return;
-	if (is_alive && news->node_id != self->node_id)
+	if (is_other && news->state == MEMBER_ALIVE)
 		return; /* two claim our name; Hello decides, not hearsay */
-	if (news->incarnation == self->incarnation &&
-		news->state != MEMBER_DEAD && news->state != MEMBER_LEFT)
-		return;
-	if (member_log_incarnation(news->incarnation) > c->incarnation)
-		outgrow(c, news->incarnation);
-	else
+	if (is_gone && !is_other &&
+		member_log_incarnation(news->incarnation) == c->incarnation)
 		refute(c, news->incarnation);
+	else
+		outgrow(c, news->incarnation);
 }
 
 /* --- About others --- */
@@ -145,12 +149,7 @@ bury(struct core *c, struct member *m, const skep_MemberNews *news)
 	const char *by = effects_text(&c->fx, news->by);
 	member_enter(c, m, state, news->incarnation);
 	m->is_confirmed_down = news->is_confirmed && state == MEMBER_DEAD;
-	if (m->link) {
-		member_close(c, m->link, "its host is gone");
-		m->link = 0;
-		m->has_heartbeat = false;
-		m->redial_at = c->now;
-	}
+	member_drop_link(c, m, "its host is gone");
 	if (state == MEMBER_LEFT) {
 		registry_on_forget(c, member_id_of(c, m));
 		core_note(c, NOTE_NODE_LEFT, m->name, 0,
@@ -194,8 +193,10 @@ adopt(struct core *c, member_id from, struct member *m,
 	bool was_left = m->state == MEMBER_LEFT;
 	uint64_t log = member_log_incarnation(m->incarnation);
 	bool is_changed = m->node_id != news->node_id && news->node_id != 0;
-	if (is_changed)
+	if (is_changed) {
 		m->node_id = news->node_id;
+		m->nonce = 0;
+	}
 	if (!m->link && member_set_address(m, news->address))
 		is_changed = true;
 	if (is_gone(news->state))

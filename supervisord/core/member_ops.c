@@ -158,10 +158,7 @@ member_on_confirm_down(struct core *c, const struct input_request *r)
 	}
 	member_enter(c, m, MEMBER_DEAD, m->incarnation);
 	m->is_confirmed_down = true;
-	if (m->link)
-		member_close(c, m->link, "confirmed down");
-	m->link = 0;
-	m->has_heartbeat = false;
+	member_drop_link(c, m, "confirmed down");
 	member_spread_news(c, m, MEMBER_NONE);
 	core_note_by(c, NOTE_NODE_DOWN, m->name, 0,
 		effects_text(&c->fx, "confirmed by an operator"), &r->actor);

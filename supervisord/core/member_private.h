@@ -80,6 +80,10 @@ void member_pending_free(struct member_pending *p);
 /* Whoever dialled 'dial' (a member, a seed) is done with it and waits
  * 'delay_ms' before the next; 0: the back-off's next step. */
 void member_dial_done(struct core *c, uint32_t dial, int64_t delay_ms);
+/* Arms the back-off's next step of a member's dials; 'delay_ms' as above. */
+void member_back_off(struct core *c, struct member *m, int64_t delay_ms);
+/* Closes a member's link, if it has one. */
+void member_drop_link(struct core *c, struct member *m, const char *why);
 /* Adds an address to dial, or finds it; NULL when there is no room. */
 struct member_seed *member_seed_add(struct core *c, const char *address);
 /* The seed that dialled 'dial', or NULL. */
@@ -95,6 +99,8 @@ void member_send_hello(struct core *c, uint32_t link);
 void member_on_hello(struct core *c, struct member_pending *p,
 	const skep_Hello *hello);
 void member_on_refuse(struct core *c, struct member_pending *p,
+	const skep_Refuse *refuse);
+void member_on_refused(struct core *c, struct member *m,
 	const skep_Refuse *refuse);
 /* Takes the spare link of a member that lost its first; whether there was
  * one. */

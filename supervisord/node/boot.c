@@ -16,7 +16,6 @@
 #include "core/place.h"
 #include "node/api.h"
 #include "node/apply.h"
-#include "node/bulk.h"
 #include "node/identity.h"
 #include "node/node_private.h"
 #include "node/plugin_host.h"
@@ -410,7 +409,7 @@ node_close(struct node *n)
 	ev_timer_stop(n->loop, &n->files);
 	specdir_free(n->specdir);
 	api_free(n->api);
-	bulk_free(n->bulk);
+	states_close(n);
 	links_free(n->links);
 	tls_free(n->tls);
 	store_free(n->store);

@@ -140,7 +140,7 @@ fail_errno(struct conn *c, int error)
 static void
 fail_tls(struct conn *c)
 {
-	char text[TEXT_SIZE];
+	char text[TEXT_SIZE], why[TEXT_SIZE];
 	enum tls_fault fault = tls_read_fault(text, sizeof text);
 	if (SSL_is_init_finished(c->ssl)) {
 		conn_abort(c, CONN_END_BROKEN, text);
@@ -151,7 +151,9 @@ fail_tls(struct conn *c)
 		conn_abort(c, CONN_END_KEY, NULL);
 		break;
 	case TLS_FAULT_GARBAGE:
-		conn_abort(c, CONN_END_GARBAGE, NULL);
+		snprintf(why, sizeof why, "%s (%.150s)",
+			conn_end_text(CONN_END_GARBAGE), text);
+		conn_abort(c, CONN_END_GARBAGE, why);
 		break;
 	case TLS_FAULT_OTHER:
 		conn_abort(c, CONN_END_KEY, text);

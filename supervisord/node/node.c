@@ -246,7 +246,7 @@ static void
 on_link_bulk(void *context, struct conn *c, struct bytes hello)
 {
 	struct node *n = context;
-	bulk_serve(n->bulk, c, hello);
+	bulk_on_conn(n->bulk, c, hello);
 }
 
 const struct links_calls node_links_calls = {

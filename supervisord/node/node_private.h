@@ -31,6 +31,7 @@ void node_tick_init(struct node *n);
 
 /* states.c: states of services, between keeper, disk and network. */
 int states_open_bulk(struct node *n, struct err *err);
+void states_close(struct node *n);
 void states_dump(struct node *n, const struct effect_dump *dump);
 void states_on_mover(struct node *n, const char *name, uint64_t epoch,
 	int socket, const char *why);

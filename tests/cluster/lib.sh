@@ -148,7 +148,7 @@ host_make() {
 	ip -n "$NS-$h" link set lo up
 	eval "PORT_$h=v$i"
 	mkdir -p "$T/$h/services.d" "$CG/$h"
-	install -m 0400 "$T/cluster.key" "$T/$h/cluster.key"
+	install -o nobody -m 0400 "$T/cluster.key" "$T/$h/cluster.key"
 	host_conf "$h"
 }
 
@@ -193,7 +193,7 @@ host_start() {
 		ip -n "$NS" link set "$(eval "echo \$PORT_$h")" up
 		(
 			echo 0 >"$CG/$h/cgroup.procs"
-			exec ip netns exec "$NS-$h" "$SKEPD" \
+			exec nsenter --net="/run/netns/$NS-$h" "$SKEPD" \
 				-c "$T/$h/skep.conf" --helper-user nobody \
 				--libexec-dir "$SKEP_BUILD"
 		) >>"$T/$h/skepd.log" 2>&1 &

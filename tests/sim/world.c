@@ -47,6 +47,7 @@ panic(const char *file, int line, const char *what)
 	fprintf(stderr, "%s:%d: %s (seed %llu, at %lld ms)\n", file, line, what,
 		current ? (unsigned long long)current->seed : 0,
 		current ? (long long)current->now.ms : 0);
+	fflush(stdout);
 	abort();
 }
 
@@ -255,6 +256,10 @@ do_note(struct host *h, const struct effect_note *n)
 	h->notes[n->kind]++;
 	snprintf(h->note_text[n->kind], sizeof h->note_text[0], "%s: %s",
 		n->name, n->text);
+	if (current->is_loud)
+		printf("%8lld %s: %s %s\n", (long long)current->now.ms,
+			h->name, note_kind_name(n->kind),
+			h->note_text[n->kind]);
 }
 
 static void

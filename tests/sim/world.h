@@ -100,6 +100,7 @@ struct world {
 	uint64_t next_request;
 	int64_t failure_timeout_ms; /* 0: the core's default */
 	enum on_minority on_minority;
+	bool is_loud; /* prints every note and fault, to look at one seed */
 	uint64_t deaths_checked; /* declarations that a checker looked at */
 };
 
