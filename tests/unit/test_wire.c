@@ -68,7 +68,7 @@ START_TEST(test_elements)
 	ck_assert(!in.is_bad);
 	ck_assert_uint_eq(seq, w.count);
 	/* Cut anywhere inside the rows: an error, not a shorter list. */
-	wire_each(&in, (struct bytes){b.data, 30}, skep_Batch_rows_tag);
+	wire_each(&in, (struct bytes){b.data, 31}, skep_Batch_rows_tag);
 	while (wire_next(&in, skep_Row_fields, &row))
 		continue;
 	ck_assert(in.is_bad);
