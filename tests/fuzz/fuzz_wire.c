@@ -139,8 +139,8 @@ append(uint8_t *input, size_t used, const struct parcel *p, struct prng *prng)
 	while (damages-- && p->size) {
 		uint8_t *byte = &at[3 + prng_below(prng, p->size)];
 		uint64_t noise = prng_chance(prng, 1, 2)
-			? prng_next(prng)
-			: (uint64_t)1 << prng_below(prng, 8);
+					 ? prng_next(prng)
+					 : (uint64_t)1 << prng_below(prng, 8);
 		*byte = (uint8_t)(*byte ^ noise);
 	}
 	return used + p->size + 3;

@@ -17,7 +17,7 @@ done
 "$nm" -u "$core" "$base" | awk 'NF == 2 { print $2 }' |
 	sort -u >"$work/undefined"
 test -s "$work/defined" || { echo "purity: nm shows nothing" >&2; exit 1; }
-allowed='^(mem(cpy|move|set|cmp|chr)|str(len|nlen|cmp|ncmp|chr|rchr|spn|cspn|str)'
+allowed='^(mem(cpy|move|set|cmp|chr)|str(len|nlen|cmp|ncmp|cpy|ncpy|chr|rchr|spn|cspn|pbrk|str)'
 allowed="$allowed"'|pb_[a-z0-9_]+|panic|__stack_chk_(fail|guard)'
 allowed="$allowed"'|_GLOBAL_OFFSET_TABLE_|__(asan|ubsan|tsan|sanitizer)_.*'
 allowed="$allowed"'|_?__(gcov|llvm)_.*|__mem(cpy|move|set)_chk)$'

@@ -35,10 +35,9 @@ static const struct {
 	{"on_minority", "keep", true},
 	{"on_minority", "Keep", false},
 	{"on_minority", "", false},
-	{"rebalance", "manual", true},
-	{"rebalance", "on", false},
-	{"rebalance_max", "1", true},
-	{"rebalance_max", "0", false},
+	{"rebalance", "off", true},
+	{"rebalance", "auto", false},
+	{"rebalance_max", "1", false},
 	{"allow", "alpha,beta", true},
 	{"deny", "", true},
 	{"nonsense", "1", false},
@@ -70,8 +69,7 @@ START_TEST(test_defaults)
 	ck_assert_int_eq(s->restart_grace_ms, 5000);
 	ck_assert_int_eq(s->minority_hold_ms, 10000);
 	ck_assert_int_eq(s->on_minority, MINORITY_TAKEOVER);
-	ck_assert_int_eq(s->rebalance, REBALANCE_AUTO);
-	ck_assert_uint_eq(s->rebalance_max, 5);
+	ck_assert_int_eq(s->rebalance, REBALANCE_OFF);
 	ck_assert_str_eq(s->allow, "");
 	unsigned count = 0;
 	for (; settings_key(count); count++) {
@@ -79,7 +77,7 @@ START_TEST(test_defaults)
 		settings_text(c, key, buffer, sizeof buffer);
 		ck_assert_ptr_null(settings_check(key, buffer));
 	}
-	ck_assert_uint_eq(count, 10);
+	ck_assert_uint_eq(count, 9);
 	world_fini(&w);
 }
 END_TEST
@@ -128,20 +126,30 @@ START_TEST(test_unknown_value)
 }
 END_TEST
 
+/* A seed never overwrites what anybody set, here or on another host. */
 START_TEST(test_seed)
 {
 	static const char *const pairs[] = {"expect", "5", "nonsense", "1",
-		"rebalance", "off", "on_minority", "perhaps", NULL};
+		"restart_grace", "9s", "minority_hold", "20s", "on_minority",
+		"perhaps", NULL};
 	struct world w;
-	world_init(&w, 1, 16, 1);
-	cluster_set(&w, 0, "rebalance", "manual");
+	world_init(&w, 2, 16, 1);
+	cluster_set(&w, 0, "restart_grace", "3s");
+	cluster_set(&w, 1, "minority_hold", "4s");
+	w.wall_ms += 10000;
 	struct core *c = world_enter(&w, 0);
 	c->config.settings = pairs;
 	settings_seed(c);
 	world_leave(&w, 0);
 	ck_assert_uint_eq(c->settings.expect, 5);
-	ck_assert_int_eq(c->settings.rebalance, REBALANCE_MANUAL);
+	ck_assert_int_eq(c->settings.restart_grace_ms, 3000);
+	ck_assert_int_eq(c->settings.minority_hold_ms, 20000);
 	ck_assert_int_eq(c->settings.on_minority, MINORITY_TAKEOVER);
+	world_link(&w, 0, 1);
+	world_pass_ms(&w, 3000);
+	ck_assert_int_eq(c->settings.minority_hold_ms, 4000);
+	ck_assert_uint_eq(w.nodes[1].c->settings.digest, c->settings.digest);
+	ck_assert_uint_eq(w.nodes[1].c->settings.expect, 5);
 	world_fini(&w);
 }
 END_TEST
