@@ -4,6 +4,6 @@ include tests/keeper.mk
 include tests/links.mk
 include tests/logger.mk
 include tests/member.mk
-include tests/repl.mk
 include tests/node.mk
+include tests/repl.mk
 include tests/spec.mk

@@ -24,7 +24,7 @@ fail() {
 	echo "FAIL $NAME: $*"
 	for h in "${HOSTS[@]}"; do
 		echo "--- $h: last lines of skepd"
-		tail -n 40 "$T/$h/skepd.log" 2>/dev/null
+		tail -n "${TAIL:-12}" "$T/$h/skepd.log" 2>/dev/null
 	done
 	exit 1
 }
@@ -257,7 +257,7 @@ field() {
 
 alive_count_is() {
 	[ "$(json "$1" '[.nodes[] | select(.state == "alive")] | length' \
-		node status)" = "$2" ]
+		node list)" = "$2" ]
 }
 
 ready_count_is() {

@@ -48,7 +48,7 @@ processes '^/bin/sleep 200001' | sort >"$T/before"
 cut beta alpha
 is_link_lost() {
 	[ "$(json gamma '[.nodes[] | select(.state != "alive")] | length' \
-		node status)" = 0 ] && ! json alpha \
+		node list)" = 0 ] && ! json alpha \
 		'.nodes[] | select(.name == "beta") | .linked' node list |
 		grep -q true
 }

@@ -33,15 +33,20 @@ step "the same file again, or only other labels: nothing restarts"
 processes '200001\|redis\|nginx' | sort >"$T/before"
 check "apply again, on another host" ctl beta apply -f "$T/sixty.yaml"
 LABEL=day sixty "$T/labels.yaml"
+old_entry=$(ctl gamma debug dump | grep "^entry service sleeper ")
 check "plan of other labels restarts nothing" test \
 	"$(json beta '[.items[] | select(.action == "restart")] | length' \
 	plan -f "$T/labels.yaml")" = 0
 check "apply other labels" ctl gamma apply -f "$T/labels.yaml"
-label_is_day() {
-	json "$1" '.service.labels.team' status sleeper | grep -q day ||
-		ctl "$1" -o json status sleeper | grep -q '"day"'
+entry_of() {
+	ctl "$1" debug dump | grep '^entry service sleeper '
 }
-wait_for 10 "all hosts know the new label" label_is_day alpha
+label_is_known() {
+	[ "$(entry_of alpha)" = "$(entry_of gamma)" ] &&
+		[ "$(entry_of beta)" = "$(entry_of gamma)" ] &&
+		[ "$(entry_of gamma)" != "$old_entry" ]
+}
+wait_for 10 "all hosts have the new entry" label_is_known
 processes '200001\|redis\|nginx' | sort >"$T/after"
 check "the same processes" diff "$T/before" "$T/after"
 
