@@ -1,8 +1,10 @@
 # tests: one file per part, each level of the house style inside.
 include tests/contrib.mk
+include tests/ctl.mk
 include tests/keeper.mk
 include tests/links.mk
 include tests/logger.mk
 include tests/member.mk
 include tests/node.mk
+include tests/repl.mk
 include tests/spec.mk

@@ -136,6 +136,8 @@ on_event(struct event_follower *follower, const struct event *e)
 static void
 release_held(struct follow *f)
 {
+	if (f->held.size == 0)
+		return;
 	const char *at = f->held.data;
 	const char *end = at + f->held.size;
 	while (at < end) {

@@ -80,6 +80,7 @@ struct api {
 	struct MHD_Daemon *daemon;
 	struct ev_io io;       /* MHD's epoll descriptor */
 	struct ev_timer timer; /* MHD's next timeout */
+	bool is_woken;	       /* a call was resumed since MHD ran */
 	struct ev_timer beat;  /* signs of life in silent streams */
 	struct api_groups groups;
 	struct list calls;   /* every live struct call */
