@@ -88,7 +88,7 @@ holds_for_good() {
 wait_for 40 "gamma keeps its own only" holds_for_good
 check "nothing was taken over" test \
 	"$(processes '200001\|redis-server\|nginx: master' | wc -l)" = "$own"
-check "confirm-down alpha" ctl gamma node confirm-down alpha
-check "confirm-down beta" ctl gamma node confirm-down beta
+check "confirm-down alpha" ctl gamma node confirm-down alpha -y
+check "confirm-down beta" ctl gamma node confirm-down beta -y
 wait_for 30 "sixty are ready" all_sixty_ready gamma
 finish
