@@ -5,4 +5,5 @@ include tests/links.mk
 include tests/logger.mk
 include tests/member.mk
 include tests/node.mk
+include tests/repl.mk
 include tests/spec.mk

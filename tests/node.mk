@@ -6,13 +6,14 @@ node_tests = \
 	tests/unit/test_identity \
 	tests/unit/test_keeper_link \
 	tests/unit/test_launch \
+	tests/unit/test_node \
 	tests/unit/test_plugin_host \
 	tests/unit/test_quarantine \
 	tests/unit/test_specdir \
 	tests/unit/test_store
 check_PROGRAMS += $(node_tests)
 TESTS += $(node_tests)
-NODE_TEST_LIBS = libscratch.a $(NODE_LIBS) $(CHECK_LIBS)
+NODE_TEST_LIBS = libscratch.a libnode.a $(NODE_LIBS) $(CHECK_LIBS)
 
 tests_unit_test_apply_SOURCES = tests/unit/test_apply.c
 tests_unit_test_apply_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
@@ -26,13 +27,17 @@ tests_unit_test_keeper_link_LDADD = $(NODE_TEST_LIBS)
 tests_unit_test_launch_SOURCES = tests/unit/test_launch.c
 tests_unit_test_launch_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_launch_LDADD = $(NODE_TEST_LIBS)
+# Runs ./skep-node, which `make check' has built by then.
+tests_unit_test_node_SOURCES = tests/unit/test_node.c
+tests_unit_test_node_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_node_LDADD = $(NODE_TEST_LIBS)
 tests_unit_test_quarantine_SOURCES = tests/unit/test_quarantine.c
 tests_unit_test_quarantine_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_quarantine_LDADD = $(NODE_TEST_LIBS)
 tests_unit_test_specdir_SOURCES = tests/unit/test_specdir.c
 tests_unit_test_specdir_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
-tests_unit_test_specdir_LDADD = libscratch.a libnode.a libcore.a $(NODE_LIBS) \
-	$(NANOPB_LIBS) $(CHECK_LIBS)
+tests_unit_test_specdir_LDADD = libscratch.a libnode.a libcore.a \
+	$(NODE_LIBS) $(NANOPB_LIBS) $(CHECK_LIBS)
 tests_unit_test_store_SOURCES = tests/unit/test_store.c
 tests_unit_test_store_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_store_LDADD = $(NODE_TEST_LIBS)

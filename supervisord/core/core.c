@@ -149,10 +149,7 @@ on_boot(struct core *c)
 	registry_set_ready(c);
 	c->is_booted = true;
 	facts_publish(c);
-	const struct entry *e = NULL;
-	while ((e = specs_walk(c, ENTRY_SERVICE, e)) != NULL)
-		duty_mark_service(c, e->name);
-	duty_mark_all(c);
+	duty_on_boot(c);
 }
 
 static void

@@ -61,6 +61,7 @@ instance_start_at(struct core *c, struct instance *inst,
 	inst->is_killed = false;
 	inst->is_remembered = true;
 	inst->is_draining_out = false;
+	inst->last_owner[0] = '\0';
 	inst->seen_restart = o.restart_generation;
 	inst->seen_move = o.move_generation;
 	instance_enter(c, inst, INSTANCE_STARTING, MONO_NEVER);

@@ -84,8 +84,8 @@ member_save(struct core *c, const struct member *m)
 	writer_u64(&w, m->incarnation);
 	writer_text(&w, m->address);
 	CHECK(!w.bad);
-	core_store(c, TABLE_MEMBER,
-		(struct bytes){m->name, strlen(m->name)}, writer_done(&w));
+	core_store(c, TABLE_MEMBER, (struct bytes){m->name, strlen(m->name)},
+		writer_done(&w));
 }
 
 void
@@ -126,7 +126,8 @@ member_on_boot(struct core *c)
 	for (member_id id = 0; id < t->count; id++)
 		t->items[id].since = c->now;
 	for (uint32_t i = 0; i < c->config.join_count; i++)
-		member_seed_add(c, c->config.join[i]);
+		if (strcmp(c->config.join[i], c->config.address) != 0)
+			member_seed_add(c, c->config.join[i]);
 	t->next_heartbeat = mono_add(c->now, HEARTBEAT_MS);
 	t->health_at = mono_add(c->now, 1000);
 	t->view_since = c->now;
@@ -156,9 +157,9 @@ member_is_name(const char *name)
 {
 	size_t length = strlen(name);
 	return length > 0 && length <= NODE_NAME_MAX &&
-		strspn(name, "abcdefghijklmnopqrstuvwxyz"
-			     "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-			     "0123456789._-") == length;
+	       strspn(name, "abcdefghijklmnopqrstuvwxyz"
+			    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+			    "0123456789._-") == length;
 }
 
 /* A free entry: a new one, else one of a member that left. */
@@ -174,15 +175,26 @@ find_room(struct core *c)
 	return NULL;
 }
 
+/* Nothing may speak of the host that had this entry before. */
+static void
+forget_entry(struct core *c, member_id id)
+{
+	struct member_table *t = &c->members;
+	for (uint32_t i = 0; i < t->seed_count; i++)
+		if (t->seeds[i].member == id)
+			t->seeds[i].member = MEMBER_NONE;
+	for (uint32_t i = 0; i < PENDING_MAX; i++)
+		if (t->pending[i].spare_of == id)
+			t->pending[i].spare_of = MEMBER_NONE;
+}
+
 struct member *
 member_add(struct core *c, const char *name)
 {
 	struct member *m = find_room(c);
 	if (!m)
 		return NULL;
-	for (uint32_t i = 0; i < c->members.seed_count; i++)
-		if (&c->members.items[c->members.seeds[i].member] == m)
-			c->members.seeds[i].member = MEMBER_NONE;
+	forget_entry(c, member_id_of(c, m));
 	memset(m, 0, sizeof *m);
 	memcpy(m->name, name, strlen(name) + 1);
 	m->state = MEMBER_UNKNOWN;
@@ -284,6 +296,14 @@ member_is_present(const struct core *c, member_id id)
 /* A member that others vouched for and that we never were linked to counts
  * as ready: they would not have it in their view otherwise. */
 bool
+member_is_expected(const struct core *c, member_id id)
+{
+	const struct member *m = member_get(c, id);
+	return m->state == MEMBER_UNKNOWN &&
+	       mono_diff(c->now, m->since) < c->settings.settle_timeout_ms;
+}
+
+bool
 member_is_usable(const struct core *c, member_id id)
 {
 	const struct member *m = member_get(c, id);
@@ -340,6 +360,10 @@ member_check(const struct core *c)
 	CHECK(t->count >= 1 && t->count <= t->max);
 	CHECK(!strcmp(t->items[MEMBER_SELF].name, c->config.node));
 	CHECK(t->health <= HEALTH_MAX);
+	uint32_t pending = 0;
+	for (uint32_t i = 0; i < PENDING_MAX; i++)
+		pending += t->pending[i].link != 0;
+	CHECK(pending == t->pending_count);
 	for (member_id id = 0; id < t->count; id++) {
 		const struct member *m = &t->items[id];
 		CHECK(member_is_name(m->name));

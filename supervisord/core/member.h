@@ -168,6 +168,7 @@ struct member_table {
 	uint32_t count;
 	uint32_t max;
 	struct member_pending pending[PENDING_MAX];
+	uint32_t pending_count; /* slots in use */
 	struct member_seed seeds[JOIN_MAX];
 	uint32_t seed_count;
 	uint32_t next_dial;	/* last dial number given out */
@@ -244,6 +245,9 @@ const struct member *member_get(const struct core *c, member_id id);
 /* Whether 'id' counts as alive for ownership: ALIVE or SUSPECT.  (A suspect's
  * services are not taken over before it is DEAD.) */
 bool member_is_present(const struct core *c, member_id id);
+/* Whether 'id' may still be booting: on the stored list, not heard of since
+ * our own start, and settle_timeout is not over. */
+bool member_is_expected(const struct core *c, member_id id);
 /* Whether 'id' may be given something new: present, ready, not holding.  A
  * private suspicion or a cut link of ours does not matter here, because all
  * hosts must come to the same answer. */

@@ -8,7 +8,7 @@ int64_t
 member_patience_ms(const struct core *c)
 {
 	return c->settings.failure_timeout_ms *
-		(1 + (int64_t)c->members.health);
+	       (1 + (int64_t)c->members.health);
 }
 
 void
@@ -43,7 +43,7 @@ bool
 member_is_fresh(const struct core *c, const struct member *m)
 {
 	return m->has_rx &&
-		mono_diff(c->now, m->last_rx) < member_patience_ms(c);
+	       mono_diff(c->now, m->last_rx) < member_patience_ms(c);
 }
 
 /* The time in which this host did not run proves nothing about others:
@@ -76,8 +76,8 @@ member_on_sign(struct core *c, struct member *m)
 		member_enter(c, m, MEMBER_ALIVE, m->incarnation);
 		core_note(c, NOTE_NODE_UP, m->name, 0,
 			effects_format(&c->fx, "heard again after %d ms",
-				m->has_rx ? mono_diff(c->now, m->last_rx) :
-				(int64_t)0));
+				m->has_rx ? mono_diff(c->now, m->last_rx)
+					  : (int64_t)0));
 		duty_mark_all(c);
 	}
 	m->last_rx = c->now;
@@ -113,8 +113,8 @@ void
 member_hurry_heartbeat(struct core *c)
 {
 	struct member_table *t = &c->members;
-	t->next_heartbeat = mono_min(t->next_heartbeat,
-		mono_add(c->now, HEARTBEAT_SOON_MS));
+	t->next_heartbeat = mono_min(
+		t->next_heartbeat, mono_add(c->now, HEARTBEAT_SOON_MS));
 }
 
 static void
@@ -126,8 +126,8 @@ tick_heartbeat(struct core *c)
 		return;
 	t->next_heartbeat = mono_add(c->now, HEARTBEAT_MS);
 	fill_heartbeat(c, &hb);
-	member_broadcast(c, WIRE_HEARTBEAT,
-		wire_encode(&c->fx, WIRE_HEARTBEAT, &hb), 0);
+	member_broadcast(
+		c, WIRE_HEARTBEAT, wire_encode(&c->fx, WIRE_HEARTBEAT, &hb), 0);
 }
 
 /* Two hosts whose views differ for a while tell each other everything. */
@@ -144,13 +144,12 @@ repair_list(struct core *c, struct member *m)
 }
 
 void
-member_on_heartbeat(struct core *c, struct member *m,
-	const skep_Heartbeat *hb)
+member_on_heartbeat(struct core *c, struct member *m, const skep_Heartbeat *hb)
 {
 	bool is_relevant = !m->has_heartbeat ||
-		m->hb_view_digest != hb->view_digest ||
-		m->hb_is_ready != hb->is_ready ||
-		m->hb_is_lonely != hb->is_lonely;
+			   m->hb_view_digest != hb->view_digest ||
+			   m->hb_is_ready != hb->is_ready ||
+			   m->hb_is_lonely != hb->is_lonely;
 	m->hb_view_digest = hb->view_digest;
 	m->hb_log_position = hb->log_position;
 	m->hb_log_checksum = hb->log_checksum;
@@ -183,24 +182,30 @@ suspect(struct core *c, struct member *m, const char *why)
 }
 
 void
-member_on_dial_failed(struct core *c, struct member *m,
-	enum link_down_reason reason)
+member_on_dial_failed(
+	struct core *c, struct member *m, enum link_down_reason reason)
 {
 	m->is_keeper_gone = reason == LINK_REFUSED;
 	if (m->state == MEMBER_ALIVE)
-		suspect(c, m, effects_format(&c->fx,
-			reason == LINK_REFUSED ?
-			"its host answers but its skepd does not" :
-			"its link broke and cannot be made again"));
+		suspect(c, m,
+			effects_format(
+				&c->fx, reason == LINK_REFUSED
+						? "its host answers but its "
+						  "skepd does not"
+						: "its link broke and cannot "
+						  "be made again"));
 }
 
 static void
 declare_dead(struct core *c, struct member *m)
 {
-	core_note(c, NOTE_NODE_DOWN, m->name, 0, effects_format(&c->fx,
-		"silent for %d ms; of %u hosts asked %u had not heard it "
-		"either", silence_ms(c, m), (uint64_t)m->confirm_asked,
-		(uint64_t)m->confirm_unheard));
+	core_note(c, NOTE_NODE_DOWN, m->name, 0,
+		effects_format(&c->fx,
+			"silent for %d ms; of %u hosts asked %u had not heard "
+			"it "
+			"either",
+			silence_ms(c, m), (uint64_t)m->confirm_asked,
+			(uint64_t)m->confirm_unheard));
 	member_enter(c, m, MEMBER_DEAD, m->incarnation);
 	member_drop_link(c, m, "its host is gone");
 	m->redial_at = mono_min(m->redial_at, mono_add(c->now, REDIAL_MIN_MS));
@@ -218,8 +223,8 @@ earliest_death(const struct core *c, const struct member *m, int64_t patiences)
 	mono at = mono_add(last_word(m), member_patience_ms(c) * patiences);
 	if (!m->is_keeper_gone)
 		return at;
-	return later(at,
-		mono_add(m->link_lost_at, c->settings.restart_grace_ms));
+	return later(
+		at, mono_add(m->link_lost_at, c->settings.restart_grace_ms));
 }
 
 /* Whether a member can be asked about another: its answers reach us. */
@@ -228,7 +233,7 @@ can_ask(const struct core *c, const struct member *peer,
 	const struct member *about)
 {
 	return peer != about && peer->link && peer->state == MEMBER_ALIVE &&
-		member_is_fresh(c, peer);
+	       member_is_fresh(c, peer);
 }
 
 static int64_t
@@ -290,8 +295,8 @@ end_round(struct core *c, struct member *m)
 }
 
 void
-member_on_query(struct core *c, struct member *from,
-	const skep_LastHeardQuery *query)
+member_on_query(
+	struct core *c, struct member *from, const skep_LastHeardQuery *query)
 {
 	skep_LastHeardAnswer answer = skep_LastHeardAnswer_init_zero;
 	member_id id = member_find(c, query->node);
@@ -358,8 +363,9 @@ tick_member(struct core *c, struct member *m)
 	if (!mono_reached(due_at(c, m), c->now))
 		return;
 	if (m->state == MEMBER_ALIVE)
-		suspect(c, m, effects_format(&c->fx, "silent for %d ms",
-			silence_ms(c, m)));
+		suspect(c, m,
+			effects_format(
+				&c->fx, "silent for %d ms", silence_ms(c, m)));
 	if (m->is_confirming)
 		end_round(c, m);
 	if (mono_reached(due_at(c, m), c->now))

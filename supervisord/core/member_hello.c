@@ -46,12 +46,12 @@ refuse(struct core *c, struct member_pending *p, const char *name,
 	t->refused_hellos[code]++;
 	if (is_note_due(c, &t->refuse_note_at[code]))
 		core_note(c, NOTE_NODE_REFUSED, name, 0,
-			effects_format(&c->fx, "%s at %s: %s", name,
-				p->address, reason));
+			effects_format(&c->fx, "%s at %s: %s", name, p->address,
+				reason));
 	member_send_link(c, p->link, WIRE_REFUSE, &msg);
 	member_close(c, p->link, reason);
 	member_dial_done(c, p->dial, REFUSED_REDIAL_MS);
-	member_pending_free(p);
+	member_pending_free(c, p);
 }
 
 /* A text from outside, fit for a log line. */
@@ -71,8 +71,9 @@ static const char *
 note_refused(struct core *c, const char *address, const skep_Refuse *msg)
 {
 	struct member_table *t = &c->members;
-	enum refuse_code code = msg->code < REFUSE_CODE_COUNT ?
-		(enum refuse_code)msg->code : REFUSE_OTHER;
+	enum refuse_code code = msg->code < REFUSE_CODE_COUNT
+					? (enum refuse_code)msg->code
+					: REFUSE_OTHER;
 	const char *text = effects_format(&c->fx, "%s refused this host: %s",
 		address, clean_text(c, msg->reason));
 	if (code == REFUSE_NAME_TAKEN)
@@ -83,8 +84,8 @@ note_refused(struct core *c, const char *address, const skep_Refuse *msg)
 }
 
 void
-member_on_refuse(struct core *c, struct member_pending *p,
-	const skep_Refuse *msg)
+member_on_refuse(
+	struct core *c, struct member_pending *p, const skep_Refuse *msg)
 {
 	const char *text = note_refused(c, p->address, msg);
 	struct member_seed *s = member_seed_of(c, p->dial);
@@ -94,7 +95,7 @@ member_on_refuse(struct core *c, struct member_pending *p,
 	}
 	member_close(c, p->link, "refused by the other side");
 	member_dial_done(c, p->dial, REFUSED_REDIAL_MS);
-	member_pending_free(p);
+	member_pending_free(c, p);
 }
 
 /* We had accepted it before its Refuse came. */
@@ -109,8 +110,8 @@ member_on_refused(struct core *c, struct member *m, const skep_Refuse *msg)
 /* Checks that need no knowledge of the member.  Returns whether 'p' was
  * refused. */
 static bool
-refuse_stranger(struct core *c, struct member_pending *p,
-	const skep_Hello *hello)
+refuse_stranger(
+	struct core *c, struct member_pending *p, const skep_Hello *hello)
 {
 	if (strcmp(hello->cluster, c->config.cluster) != 0) {
 		refuse(c, p, "?", REFUSE_CLUSTER,
@@ -148,16 +149,15 @@ refuse_stranger(struct core *c, struct member_pending *p,
 
 /* Whether another process may not bear this member's name yet. */
 static bool
-is_taken(const struct core *c, const struct member *m,
-	const skep_Hello *hello)
+is_taken(const struct core *c, const struct member *m, const skep_Hello *hello)
 {
 	if (m->node_id != 0 && m->node_id != hello->node_id) {
 		int64_t age_ms = mono_diff(c->now, m->since);
 		return m->state == MEMBER_ALIVE || m->state == MEMBER_SUSPECT ||
-			(m->state == MEMBER_UNKNOWN && age_ms < NAME_GRACE_MS);
+		       (m->state == MEMBER_UNKNOWN && age_ms < NAME_GRACE_MS);
 	}
 	return m->link && m->nonce != 0 && m->nonce != hello->nonce &&
-		member_is_fresh(c, m);
+	       member_is_fresh(c, m);
 }
 
 /* Whether this Hello is older than what is known under its name, so that its
@@ -203,7 +203,7 @@ take_link(struct core *c, struct member *m, struct member_pending *p)
 		s->request = 0;
 	}
 	member_dial_done(c, p->dial, 0);
-	member_pending_free(p);
+	member_pending_free(c, p);
 }
 
 bool
@@ -224,9 +224,12 @@ member_take_spare(struct core *c, struct member *m)
 static void
 note_up(struct core *c, const struct member *m, bool is_reinstalled)
 {
-	core_note(c, NOTE_NODE_UP, m->name, 0, effects_format(&c->fx,
-		is_reinstalled ? "%s at %s is linked; it was installed anew" :
-		"%s at %s is linked", m->name, m->address));
+	core_note(c, NOTE_NODE_UP, m->name, 0,
+		effects_format(&c->fx,
+			is_reinstalled
+				? "%s at %s is linked; it was installed anew"
+				: "%s at %s is linked",
+			m->name, m->address));
 }
 
 static void
@@ -236,17 +239,17 @@ accept(struct core *c, struct member_pending *p, struct member *m,
 	bool is_other = m->node_id != hello->node_id;
 	bool is_reinstalled = is_other && m->node_id != 0;
 	bool is_news = m->state != MEMBER_ALIVE || is_other ||
-		m->incarnation != hello->incarnation;
+		       m->incarnation != hello->incarnation;
 	bool is_up = !member_is_present(c, member_id_of(c, m)) ||
-		m->nonce != hello->nonce;
+		     m->nonce != hello->nonce;
 	bool is_changed = member_set_address(m, hello->address) || is_other ||
-		m->state == MEMBER_LEFT ||
-		member_log_incarnation(m->incarnation) !=
-			member_log_incarnation(hello->incarnation);
+			  m->state == MEMBER_LEFT ||
+			  member_log_incarnation(m->incarnation) !=
+				  member_log_incarnation(hello->incarnation);
 	m->node_id = hello->node_id;
 	m->boot = hello->boot;
-	m->version = hello->version < WIRE_VERSION ? hello->version :
-		WIRE_VERSION;
+	m->version =
+		hello->version < WIRE_VERSION ? hello->version : WIRE_VERSION;
 	member_enter(c, m, MEMBER_ALIVE, hello->incarnation);
 	m->nonce = hello->nonce;
 	take_link(c, m, p);
@@ -280,13 +283,13 @@ settle_duplicate(struct core *c, struct member_pending *p, struct member *m)
 		s->member = member_id_of(c, m);
 	if (s && s->request) {
 		core_reply(c, s->request, 0, REPLY_UNCHANGED,
-			effects_format(&c->fx, "%s is linked already",
-				m->name));
+			effects_format(
+				&c->fx, "%s is linked already", m->name));
 		s->request = 0;
 	}
 	member_close(c, p->link, "a second link");
 	member_dial_done(c, p->dial, 0);
-	member_pending_free(p);
+	member_pending_free(c, p);
 	return false;
 }
 
@@ -303,7 +306,7 @@ drop_self(struct core *c, struct member_pending *p)
 	}
 	member_close(c, p->link, "linked to ourselves");
 	member_dial_done(c, p->dial, REFUSED_REDIAL_MS);
-	member_pending_free(p);
+	member_pending_free(c, p);
 }
 
 static void
@@ -327,8 +330,8 @@ on_known(struct core *c, struct member_pending *p, struct member *m,
 }
 
 void
-member_on_hello(struct core *c, struct member_pending *p,
-	const skep_Hello *hello)
+member_on_hello(
+	struct core *c, struct member_pending *p, const skep_Hello *hello)
 {
 	if (hello->node_id == c->config.node_id &&
 		hello->nonce == c->config.nonce) {
@@ -338,12 +341,13 @@ member_on_hello(struct core *c, struct member_pending *p,
 	if (refuse_stranger(c, p, hello))
 		return;
 	member_id id = member_find(c, hello->node);
-	struct member *m = id == MEMBER_NONE ? member_add(c, hello->node) :
-		member_at(c, id);
+	struct member *m = id == MEMBER_NONE ? member_add(c, hello->node)
+					     : member_at(c, id);
 	if (!m)
-		refuse(c, p, hello->node, REFUSE_FULL, effects_format(&c->fx,
-			"the table of %u members is full",
-			(uint64_t)c->members.max));
+		refuse(c, p, hello->node, REFUSE_FULL,
+			effects_format(&c->fx,
+				"the table of %u members is full",
+				(uint64_t)c->members.max));
 	else
 		on_known(c, p, m, hello);
 }

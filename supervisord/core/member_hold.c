@@ -29,8 +29,8 @@ member_view_changed(struct core *c)
 	if (!t->is_topology_dirty)
 		t->topology_cap = mono_add(c->now, DEBOUNCE_MAX_MS);
 	t->is_topology_dirty = true;
-	t->topology_at = mono_min(t->topology_cap,
-		mono_add(c->now, DEBOUNCE_MS));
+	t->topology_at =
+		mono_min(t->topology_cap, mono_add(c->now, DEBOUNCE_MS));
 	member_hurry_heartbeat(c);
 }
 
@@ -59,8 +59,8 @@ static bool
 is_lost(const struct core *c, const struct member *m)
 {
 	return m->is_in_stable && m->state != MEMBER_LEFT &&
-		!m->is_confirmed_down &&
-		!member_is_present(c, member_id_of(c, m));
+	       !m->is_confirmed_down &&
+	       !member_is_present(c, member_id_of(c, m));
 }
 
 /* Whether forming waits for a link to it. */
@@ -69,7 +69,7 @@ is_missed(const struct core *c, const struct member *m)
 {
 	(void)c;
 	return m->is_in_stable && m->state != MEMBER_LEFT &&
-		!m->is_confirmed_down && !(m->link && m->has_heartbeat);
+	       !m->is_confirmed_down && !(m->link && m->has_heartbeat);
 }
 
 static struct tally
@@ -191,8 +191,8 @@ describe_lonely(struct core *c, struct text *t)
 	add_names(c, t, is_lost);
 	add(t, ")");
 	if (c->members.hold == HOLD_LONELY) {
-		add_number(c, t, then[c->settings.on_minority],
-			seconds_left(c));
+		add_number(
+			c, t, then[c->settings.on_minority], seconds_left(c));
 		return;
 	}
 	add(t, held[c->members.hold]);
@@ -263,9 +263,11 @@ member_set_hold(struct core *c, enum member_hold hold)
 	t->hold_since = c->now;
 	t->hold_until = hold_end(c);
 	describe(c);
-	core_note(c, hold == HOLD_LEAVING ? NOTE_NODE_STATE :
-		hold == HOLD_FORMING || before == HOLD_FORMING ? NOTE_FORMING :
-		NOTE_LONELY, c->config.node, 0, hold_note(c, before));
+	core_note(c,
+		hold == HOLD_LEAVING ? NOTE_NODE_STATE
+		: hold == HOLD_FORMING || before == HOLD_FORMING ? NOTE_FORMING
+								 : NOTE_LONELY,
+		c->config.node, 0, hold_note(c, before));
 	member_hurry_heartbeat(c);
 	duty_mark_all(c);
 }
@@ -322,8 +324,7 @@ has_seeds(const struct core *c)
 {
 	const struct member_table *t = &c->members;
 	for (uint32_t i = 0; i < t->seed_count; i++)
-		if (t->seeds[i].address[0] &&
-			strcmp(t->seeds[i].address, c->config.address) != 0)
+		if (t->seeds[i].address[0])
 			return true;
 	return false;
 }
@@ -348,8 +349,7 @@ member_hold_boot(struct core *c)
 	struct member_table *t = &c->members;
 	uint32_t others = 0;
 	for (member_id id = 0; id < t->count; id++) {
-		t->items[id].is_in_stable =
-			t->items[id].state != MEMBER_LEFT;
+		t->items[id].is_in_stable = t->items[id].state != MEMBER_LEFT;
 		others += id != MEMBER_SELF && t->items[id].is_in_stable;
 	}
 	t->is_founding = others == 0;
@@ -376,7 +376,7 @@ tick_lonely(struct core *c)
 	if (!is_minority(c))
 		member_set_hold(c, HOLD_NONE);
 	else if (c->members.hold != HOLD_LONELY ||
-		mono_reached(c->members.hold_until, c->now))
+		 mono_reached(c->members.hold_until, c->now))
 		apply_minority(c);
 }
 

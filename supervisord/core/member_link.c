@@ -32,8 +32,8 @@ member_send(struct core *c, member_id to, uint16_t type, struct bytes body,
 }
 
 void
-member_broadcast(struct core *c, uint16_t type, struct bytes body,
-	uint64_t after)
+member_broadcast(
+	struct core *c, uint16_t type, struct bytes body, uint64_t after)
 {
 	for (member_id id = 1; id < c->members.count; id++)
 		if (effects_has_room(&c->fx, 1, 0))
@@ -67,8 +67,7 @@ static int64_t
 jitter(struct core *c, int64_t delay_ms)
 {
 	uint64_t spread = (uint64_t)delay_ms / 2 + 1;
-	return delay_ms - delay_ms / 4 +
-		(int64_t)prng_below(&c->prng, spread);
+	return delay_ms - delay_ms / 4 + (int64_t)prng_below(&c->prng, spread);
 }
 
 /* The back-off's next step: doubles from REDIAL_MIN_MS to the cap; a Refuse
@@ -159,7 +158,7 @@ static bool
 is_member_wanted(const struct core *c, const struct member *m)
 {
 	return m->state != MEMBER_LEFT && !m->link && !m->dial &&
-		m->address[0] && !c->members.has_left;
+	       m->address[0] && !c->members.has_left;
 }
 
 /* Whether a seed must be dialled: not while its member is linked, or is
@@ -167,18 +166,25 @@ is_member_wanted(const struct core *c, const struct member *m)
 static bool
 is_seed_wanted(const struct core *c, const struct member_seed *s)
 {
-	const struct member_table *t = &c->members;
-	if (!s->address[0] || s->dial || t->has_left)
+	if (!s->address[0] || s->dial || c->members.has_left)
 		return false;
-	if (!strcmp(s->address, c->config.address))
-		return false;
-	if (s->member != MEMBER_NONE && t->items[s->member].link)
-		return false;
-	for (member_id id = 1; id < t->count; id++)
-		if (!strcmp(t->items[id].address, s->address) &&
-			t->items[id].state != MEMBER_LEFT)
-			return false;
-	return true;
+	if (s->member == MEMBER_NONE)
+		return true;
+	const struct member *m = member_get(c, s->member);
+	return !m->link &&
+	       (m->state == MEMBER_LEFT || strcmp(m->address, s->address) != 0);
+}
+
+/* The member that is dialled at this address, or MEMBER_NONE. */
+static member_id
+find_address(const struct core *c, const char *address)
+{
+	for (member_id id = 0; id < c->members.count; id++) {
+		const struct member *m = member_get(c, id);
+		if (m->state != MEMBER_LEFT && !strcmp(m->address, address))
+			return id;
+	}
+	return MEMBER_NONE;
 }
 
 void
@@ -194,7 +200,7 @@ member_close_all(struct core *c, const char *why)
 	for (uint32_t i = 0; i < PENDING_MAX; i++)
 		if (t->pending[i].link) {
 			member_close(c, t->pending[i].link, why);
-			member_pending_free(&t->pending[i]);
+			member_pending_free(c, &t->pending[i]);
 		}
 	for (uint32_t i = 0; i < t->seed_count; i++)
 		t->seeds[i].dial = 0;
@@ -212,8 +218,10 @@ member_pending_find(struct core *c, uint32_t link)
 }
 
 void
-member_pending_free(struct member_pending *p)
+member_pending_free(struct core *c, struct member_pending *p)
 {
+	CHECK(c->members.pending_count > 0);
+	c->members.pending_count--;
 	memset(p, 0, sizeof *p);
 }
 
@@ -231,11 +239,13 @@ member_on_link_up(struct core *c, const struct input_link_up *in)
 {
 	struct member_pending *p = member_pending_find(c, 0);
 	if (!p || c->members.has_left) {
-		member_close(c, in->link, p ? "left the cluster" :
-			"too many links that did not say who they are");
+		member_close(c, in->link,
+			p ? "left the cluster"
+			  : "too many links that did not say who they are");
 		member_dial_done(c, in->dial, 0);
 		return;
 	}
+	c->members.pending_count++;
 	p->link = in->link;
 	p->dial = in->dial;
 	p->deadline = mono_add(c->now, HELLO_TIMEOUT_MS);
@@ -285,7 +295,7 @@ member_on_link_down(struct core *c, const struct input_link_down *in)
 		in->link ? member_pending_find(c, in->link) : NULL;
 	uint32_t dial = p ? p->dial : in->dial;
 	if (p)
-		member_pending_free(p);
+		member_pending_free(c, p);
 	if (p || !in->link)
 		fail_dial(c, dial, in->reason);
 }
@@ -293,8 +303,8 @@ member_on_link_down(struct core *c, const struct input_link_down *in)
 /* --- Frames --- */
 
 static void
-recv_pending(struct core *c, struct member_pending *p,
-	const struct input_recv *in)
+recv_pending(
+	struct core *c, struct member_pending *p, const struct input_recv *in)
 {
 	union {
 		skep_Hello hello;
@@ -387,9 +397,10 @@ tick_pending(struct core *c, struct member_pending *p)
 	if (!p->link || !mono_reached(p->deadline, c->now))
 		return;
 	uint32_t dial = p->dial;
-	member_close(c, p->link, p->spare_of == MEMBER_NONE ?
-		"no (acceptable) hello in time" : "a second link");
-	member_pending_free(p);
+	member_close(c, p->link,
+		p->spare_of == MEMBER_NONE ? "no (acceptable) hello in time"
+					   : "a second link");
+	member_pending_free(c, p);
 	fail_dial(c, dial, LINK_TIMEOUT);
 }
 
@@ -398,11 +409,20 @@ tick_seed(struct core *c, struct member_seed *s)
 {
 	if (s->request && mono_reached(s->request_until, c->now)) {
 		core_reply(c, s->request, 0, REPLY_TIMEOUT,
-			effects_format(&c->fx, "%s has not answered yet; "
-				"it is tried on", s->address));
+			effects_format(&c->fx,
+				"%s has not answered yet; "
+				"it is tried on",
+				s->address));
 		s->request = 0;
 	}
-	if (is_seed_wanted(c, s) && mono_reached(s->redial_at, c->now))
+	if (!is_seed_wanted(c, s) || !mono_reached(s->redial_at, c->now))
+		return;
+	member_id known = find_address(c, s->address);
+	if (known == MEMBER_SELF)
+		s->address[0] = 0;
+	else if (known != MEMBER_NONE)
+		s->member = known;
+	else
 		s->dial = open_link(c, s->address);
 }
 
@@ -410,11 +430,12 @@ void
 member_link_tick(struct core *c)
 {
 	struct member_table *t = &c->members;
-	for (uint32_t i = 0; i < PENDING_MAX; i++)
+	for (uint32_t i = 0; t->pending_count && i < PENDING_MAX; i++)
 		tick_pending(c, &t->pending[i]);
 	for (member_id id = 1; id < t->count; id++) {
 		struct member *m = &t->items[id];
-		if (is_member_wanted(c, m) && mono_reached(m->redial_at, c->now))
+		if (is_member_wanted(c, m) &&
+			mono_reached(m->redial_at, c->now))
 			m->dial = open_link(c, m->address);
 	}
 	for (uint32_t i = 0; i < t->seed_count; i++)
@@ -426,7 +447,7 @@ member_link_deadline(const struct core *c)
 {
 	const struct member_table *t = &c->members;
 	mono at = MONO_NEVER;
-	for (uint32_t i = 0; i < PENDING_MAX; i++)
+	for (uint32_t i = 0; t->pending_count && i < PENDING_MAX; i++)
 		if (t->pending[i].link)
 			at = mono_min(at, t->pending[i].deadline);
 	for (member_id id = 1; id < t->count; id++)

@@ -5,12 +5,12 @@
 /* --- Telling --- */
 
 static void
-fill_news(const struct core *c, const struct member *about,
-	skep_MemberNews *out)
+fill_news(
+	const struct core *c, const struct member *about, skep_MemberNews *out)
 {
 	/* A suspicion is private: others hear that it is alive. */
-	enum member_state state = about->state == MEMBER_SUSPECT ?
-		MEMBER_ALIVE : about->state;
+	enum member_state state =
+		about->state == MEMBER_SUSPECT ? MEMBER_ALIVE : about->state;
 	*out = (skep_MemberNews)skep_MemberNews_init_zero;
 	memcpy(out->node, about->name, sizeof about->name);
 	memcpy(out->address, about->address, sizeof about->address);
@@ -31,8 +31,7 @@ member_send_news(struct core *c, uint32_t link, const struct member *about)
 }
 
 void
-member_spread_news(struct core *c, const struct member *about,
-	member_id except)
+member_spread_news(struct core *c, const struct member *about, member_id except)
 {
 	skep_MemberNews news;
 	fill_news(c, about, &news);
@@ -96,13 +95,14 @@ static void
 on_own_news(struct core *c, const skep_MemberNews *news)
 {
 	const struct member *self = member_get(c, MEMBER_SELF);
-	bool is_gone = news->state == MEMBER_DEAD || news->state == MEMBER_LEFT;
 	bool is_other = news->node_id != self->node_id;
 	if (c->members.has_left || news->incarnation < self->incarnation)
 		return;
 	if (is_other && news->state == MEMBER_ALIVE)
 		return; /* two claim our name; Hello decides, not hearsay */
-	if (is_gone && !is_other &&
+	/* The rows of who has left are forgotten with their log; only a new
+	 * log brings them back. */
+	if (news->state == MEMBER_DEAD && !is_other &&
 		member_log_incarnation(news->incarnation) == c->incarnation)
 		refute(c, news->incarnation);
 	else
@@ -131,8 +131,8 @@ is_news(const struct member *m, const skep_MemberNews *news)
 		return is_gone(news->state);
 	case MEMBER_DEAD:
 		return news->state == MEMBER_LEFT ||
-			(news->state == MEMBER_DEAD && news->is_confirmed &&
-				!m->is_confirmed_down);
+		       (news->state == MEMBER_DEAD && news->is_confirmed &&
+			       !m->is_confirmed_down);
 	case MEMBER_LEFT:
 	case MEMBER_STATE_COUNT:
 		return false;
@@ -167,16 +167,16 @@ vouch(struct core *c, struct member *m, const skep_MemberNews *news)
 	bool was_present = member_is_present(c, member_id_of(c, m));
 	enum member_state state = m->state;
 	if (news->state == MEMBER_ALIVE)
-		state = m->state == MEMBER_SUSPECT ? MEMBER_SUSPECT :
-			MEMBER_ALIVE;
+		state = m->state == MEMBER_SUSPECT ? MEMBER_SUSPECT
+						   : MEMBER_ALIVE;
 	else if (is_gone(m->state))
 		state = MEMBER_UNKNOWN;
 	if (news->state == MEMBER_ALIVE)
 		m->vouched_at = c->now;
 	member_enter(c, m, state, news->incarnation);
 	if (!m->link && !m->dial)
-		m->redial_at = mono_min(m->redial_at,
-			mono_add(c->now, REDIAL_MIN_MS));
+		m->redial_at =
+			mono_min(m->redial_at, mono_add(c->now, REDIAL_MIN_MS));
 	if (!was_present && !m->link)
 		m->link_lost_at = c->now;
 	if (!was_present && state == MEMBER_ALIVE)

@@ -93,8 +93,7 @@ forget_list(struct core *c)
 {
 	for (member_id id = 1; id < c->members.count; id++) {
 		const char *name = member_get(c, id)->name;
-		core_store(c, TABLE_MEMBER,
-			(struct bytes){name, strlen(name)},
+		core_store(c, TABLE_MEMBER, (struct bytes){name, strlen(name)},
 			(struct bytes){NULL, 0});
 	}
 }
@@ -152,8 +151,7 @@ member_on_confirm_down(struct core *c, const struct input_request *r)
 		return;
 	}
 	if (m->state == MEMBER_LEFT || m->is_confirmed_down) {
-		reply(c, r, REPLY_UNCHANGED, "%s is known to be down",
-			m->name);
+		reply(c, r, REPLY_UNCHANGED, "%s is known to be down", m->name);
 		return;
 	}
 	member_enter(c, m, MEMBER_DEAD, m->incarnation);

@@ -18,28 +18,30 @@
 #include "core/wire.h"
 #include "core/wire.pb.h"
 
-#define HEARTBEAT_MS	    500
-#define HEARTBEAT_SOON_MS   50 /* after a change that others wait for */
-#define HELLO_TIMEOUT_MS    5000
-#define REDIAL_MIN_MS	    250
-#define REDIAL_MAX_MS	    5000
-#define REFUSED_REDIAL_MS   30000 /* cap after a Refuse */
-#define JOIN_TIMEOUT_MS	    10000 /* of 'node join' */
-#define REFUSE_NOTE_MS	    60000 /* one note per kind in that time */
-#define NAME_GRACE_MS	    10000 /* an unseen member keeps its name so long */
-#define CONFIRM_MS	    250	  /* of a LASTHEARD round, times log2 N */
-#define CONFIRM_PEERS	    3	  /* asked in one round */
-#define ASK_AGAIN_MIN_MS    100
-#define ASK_AGAIN_MAX_MS    1000
-#define HEALTH_MAX	    8
-#define LAG_MS		    250	  /* a step later than that is our fault */
-#define DEBOUNCE_MS	    300
-#define DEBOUNCE_MAX_MS	    2000
-#define STABLE_MS	    10000 /* a view unchanged that long is stable */
-#define DISAGREE_MS	    2000  /* before lists are sent again ... */
-#define LIST_REPAIR_MS	    5000  /* ... and between two times */
+#define HEARTBEAT_MS	  500
+#define HEARTBEAT_SOON_MS 50 /* after a change that others wait for */
+#define HELLO_TIMEOUT_MS  5000
+#define REDIAL_MIN_MS	  250
+#define REDIAL_MAX_MS	  5000
+#define REFUSED_REDIAL_MS 30000 /* cap after a Refuse */
+#define JOIN_TIMEOUT_MS	  10000 /* of 'node join' */
+#define REFUSE_NOTE_MS	  60000 /* one note per kind in that time */
+#define NAME_GRACE_MS	  10000 /* an unseen member keeps its name so long */
+#define CONFIRM_MS	  250	/* of a LASTHEARD round, times log2 N */
+/* Asked in one round.  SWIM asks three; here a question costs two small
+ * frames, and of a host that only one other still hears three know nothing. */
+#define CONFIRM_PEERS	 7
+#define ASK_AGAIN_MIN_MS 100
+#define ASK_AGAIN_MAX_MS 1000
+#define HEALTH_MAX	 8
+#define LAG_MS		 250 /* a step later than that is our fault */
+#define DEBOUNCE_MS	 300
+#define DEBOUNCE_MAX_MS	 2000
+#define STABLE_MS	 10000 /* a view unchanged that long is stable */
+#define DISAGREE_MS	 2000  /* before lists are sent again ... */
+#define LIST_REPAIR_MS	 5000  /* ... and between two times */
 /* Larger ones come from nobody's life; they are nonsense from outside. */
-#define INCARNATION_MAX	    ((uint64_t)1 << 62)
+#define INCARNATION_MAX ((uint64_t)1 << 62)
 
 /* --- member.c --- */
 
@@ -70,13 +72,13 @@ uint32_t member_present_count(const struct core *c);
 /* --- member_link.c --- */
 
 /* Sends on a link that may not be a member's yet. */
-void member_send_link(struct core *c, uint32_t link, uint16_t type,
-	const void *msg);
+void member_send_link(
+	struct core *c, uint32_t link, uint16_t type, const void *msg);
 void member_close(struct core *c, uint32_t link, const char *why);
 /* The pending slot of a link, or NULL. */
 struct member_pending *member_pending_find(struct core *c, uint32_t link);
 /* Gives a slot back: the link is a member's now, or gone. */
-void member_pending_free(struct member_pending *p);
+void member_pending_free(struct core *c, struct member_pending *p);
 /* Whoever dialled 'dial' (a member, a seed) is done with it and waits
  * 'delay_ms' before the next; 0: the back-off's next step. */
 void member_dial_done(struct core *c, uint32_t dial, int64_t delay_ms);
@@ -96,12 +98,12 @@ mono member_link_deadline(const struct core *c);
 /* --- member_hello.c --- */
 
 void member_send_hello(struct core *c, uint32_t link);
-void member_on_hello(struct core *c, struct member_pending *p,
-	const skep_Hello *hello);
-void member_on_refuse(struct core *c, struct member_pending *p,
-	const skep_Refuse *refuse);
-void member_on_refused(struct core *c, struct member *m,
-	const skep_Refuse *refuse);
+void member_on_hello(
+	struct core *c, struct member_pending *p, const skep_Hello *hello);
+void member_on_refuse(
+	struct core *c, struct member_pending *p, const skep_Refuse *refuse);
+void member_on_refused(
+	struct core *c, struct member *m, const skep_Refuse *refuse);
 /* Takes the spare link of a member that lost its first; whether there was
  * one. */
 bool member_take_spare(struct core *c, struct member *m);
@@ -109,16 +111,17 @@ bool member_take_spare(struct core *c, struct member *m);
 /* --- member_news.c --- */
 
 /* Sends what we know about 'about' on a link. */
-void member_send_news(struct core *c, uint32_t link, const struct member *about);
+void member_send_news(
+	struct core *c, uint32_t link, const struct member *about);
 /* ... to every linked member but 'except' (or MEMBER_NONE) and itself. */
-void member_spread_news(struct core *c, const struct member *about,
-	member_id except);
+void member_spread_news(
+	struct core *c, const struct member *about, member_id except);
 /* ... about everybody, this host included. */
 void member_send_list(struct core *c, struct member *to);
 /* What 'from' says (MEMBER_NONE: the unknown end of a pending link, which may
  * only speak about ourselves). */
-void member_on_news(struct core *c, member_id from,
-	const skep_MemberNews *news);
+void member_on_news(
+	struct core *c, member_id from, const skep_MemberNews *news);
 
 /* --- member_detect.c --- */
 
@@ -129,15 +132,15 @@ bool member_is_fresh(const struct core *c, const struct member *m);
 /* A frame of it came. */
 void member_on_sign(struct core *c, struct member *m);
 /* It has no link, and a dial to it failed. */
-void member_on_dial_failed(struct core *c, struct member *m,
-	enum link_down_reason reason);
-void member_on_heartbeat(struct core *c, struct member *m,
-	const skep_Heartbeat *hb);
+void member_on_dial_failed(
+	struct core *c, struct member *m, enum link_down_reason reason);
+void member_on_heartbeat(
+	struct core *c, struct member *m, const skep_Heartbeat *hb);
 void member_send_heartbeat(struct core *c, struct member *to);
 /* The next heartbeats say something that others wait for. */
 void member_hurry_heartbeat(struct core *c);
-void member_on_query(struct core *c, struct member *from,
-	const skep_LastHeardQuery *query);
+void member_on_query(
+	struct core *c, struct member *from, const skep_LastHeardQuery *query);
 void member_on_answer(struct core *c, const skep_LastHeardAnswer *answer);
 /* Our own failing was noticed: more patience with others. */
 void member_worsen_health(struct core *c);

@@ -38,8 +38,8 @@ bulk_say_hello(struct bulk *bulk, struct conn *c)
 	hello.is_bulk = true;
 	snprintf(hello.cluster, sizeof hello.cluster, "%s", bulk->cluster);
 	snprintf(hello.node, sizeof hello.node, "%s", bulk->node);
-	bulk_send(c, WIRE_HELLO, skep_Hello_fields, &hello, 0,
-		(struct bytes){0});
+	bulk_send(
+		c, WIRE_HELLO, skep_Hello_fields, &hello, 0, (struct bytes){0});
 }
 
 int
@@ -56,6 +56,7 @@ bulk_new(struct ev_loop *loop, const struct dialler *dialler,
 	snprintf(b->node, sizeof b->node, "%s", config->node);
 	list_init(&b->fetches);
 	list_init(&b->served);
+	list_init(&b->orphans);
 	int r = dumps_init(&b->dumps, config->state_dir, err);
 	if (r < 0) {
 		free(b);

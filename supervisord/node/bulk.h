@@ -79,20 +79,20 @@ void bulk_fetch(struct bulk *bulk, const char *name, const char *node,
 
 /* Gives up the fetch of this name and root, without a report.  What came so
  * far is kept for another attempt; 'bulk_drop' removes it. */
-void bulk_cancel(struct bulk *bulk, const char *name,
-	const uint8_t root[DIGEST_SIZE]);
+void bulk_cancel(
+	struct bulk *bulk, const char *name, const uint8_t root[DIGEST_SIZE]);
 
 /* Opens a state for reading; the descriptor or -errno. */
-int bulk_open(struct bulk *bulk, const uint8_t root[DIGEST_SIZE],
-	struct err *err);
+int bulk_open(
+	struct bulk *bulk, const uint8_t root[DIGEST_SIZE], struct err *err);
 
 /* Forgets that 'name' needs 'root', its fetch included; the file goes when
  * no other instance needs it. */
-void bulk_drop(struct bulk *bulk, const char *name,
-	const uint8_t root[DIGEST_SIZE]);
+void bulk_drop(
+	struct bulk *bulk, const char *name, const uint8_t root[DIGEST_SIZE]);
 
 /* Calls 'each' for every state here and every instance that needs it. */
-int bulk_list(struct bulk *bulk, dumps_each_fn *each, void *context,
-	struct err *err);
+int bulk_list(
+	struct bulk *bulk, dumps_each_fn *each, void *context, struct err *err);
 
 #endif

@@ -18,15 +18,16 @@
 #define BULK_RETRY_MAX_MS 5000	  /* last back-off */
 
 struct bulk {
-	struct ev_loop *loop;		/* borrowed */
-	const struct dialler *dialler;	/* borrowed */
+	struct ev_loop *loop;	       /* borrowed */
+	const struct dialler *dialler; /* borrowed */
 	char cluster[CLUSTER_NAME_MAX + 1];
 	char node[NODE_NAME_MAX + 1];
 	struct dumps dumps;
-	struct pool *files;   /* chunks: short jobs */
-	struct pool *seals;   /* as slow as the mover */
-	struct list fetches;  /* of struct fetch */
-	struct list served;   /* of struct served */
+	struct pool *files;  /* chunks: short jobs */
+	struct pool *seals;  /* as slow as the mover */
+	struct list fetches; /* of struct fetch */
+	struct list served;  /* of struct served */
+	struct list orphans; /* of struct orphan, fetch.c */
 	unsigned served_count;
 	bool is_ending;
 	struct say_limit refuse_says;

@@ -48,8 +48,7 @@ static bool
 is_safe_name(const char *name)
 {
 	size_t length = strlen(name);
-	return length >= 1 && length <= INSTANCE_NAME_MAX &&
-	       !strchr(name, '/');
+	return length >= 1 && length <= INSTANCE_NAME_MAX && !strchr(name, '/');
 }
 
 /* Writes "DIR/ROOT", and ".KIND.NAME" behind it unless 'kind' is NULL. */
@@ -225,8 +224,7 @@ hash_file(struct dumps *d, int fd, struct manifest *m, struct err *err)
 			err_sys(err, r, "state, chunk %llu",
 				(unsigned long long)i);
 		else
-			dumps_digest(
-				chunk, size, m->digests + i * DIGEST_SIZE);
+			dumps_digest(chunk, size, m->digests + i * DIGEST_SIZE);
 	}
 	free(chunk);
 	return r;
@@ -247,8 +245,8 @@ verify_fd(struct dumps *d, int fd, const uint8_t root[DIGEST_SIZE],
 	if (r == 0) {
 		manifest_root(out, found);
 		if (memcmp(found, root, DIGEST_SIZE) != 0)
-			r = err_set(err, -EBADMSG,
-				"the state is damaged on disk");
+			r = err_set(
+				err, -EBADMSG, "the state is damaged on disk");
 	}
 	if (r < 0)
 		manifest_fini(out);
@@ -364,8 +362,8 @@ dumps_share(struct dumps *d, const uint8_t root[DIGEST_SIZE], const char *name,
 
 /* Whether any instance still needs the state with this hex root. */
 static int
-has_reference(const struct dumps *d, const char *hex, bool *out,
-	struct err *err)
+has_reference(
+	const struct dumps *d, const char *hex, bool *out, struct err *err)
 {
 	char prefix[HEX_SIZE + 6];
 	*out = false;
@@ -405,8 +403,7 @@ dumps_drop(struct dumps *d, const uint8_t root[DIGEST_SIZE], const char *name,
 }
 
 int
-dumps_list(struct dumps *d, dumps_each_fn *each, void *context,
-	struct err *err)
+dumps_list(struct dumps *d, dumps_each_fn *each, void *context, struct err *err)
 {
 	DIR *dir = opendir(d->dir);
 	if (!dir)
@@ -511,8 +508,8 @@ flush_chunk(struct sealing *s, struct err *err)
 	uint64_t index = s->written / STATE_CHUNK_SIZE;
 	if (s->chunk_size == 0)
 		return 0;
-	dumps_digest(s->chunk, s->chunk_size,
-		s->sum.digests + index * DIGEST_SIZE);
+	dumps_digest(
+		s->chunk, s->chunk_size, s->sum.digests + index * DIGEST_SIZE);
 	int r = write_at(s->out, s->chunk, s->chunk_size, s->written);
 	if (r < 0)
 		return err_sys(err, r, "the state cannot be stored");
@@ -623,8 +620,8 @@ seal_into(struct sealing *s, const char *path, int fd, struct err *err)
 
 int
 dumps_seal(struct dumps *d, const char *name, uint64_t size_max, int fd,
-	uint8_t root_out[DIGEST_SIZE], uint64_t *size_out,
-	bool *is_absent_out, struct err *err)
+	uint8_t root_out[DIGEST_SIZE], uint64_t *size_out, bool *is_absent_out,
+	struct err *err)
 {
 	char path[PATH_MAX];
 	struct sealing s = {.dumps = d, .out = -1};

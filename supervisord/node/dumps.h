@@ -66,8 +66,8 @@ void dumps_digest(const void *data, size_t size, uint8_t digest[DIGEST_SIZE]);
 /* Seals the state that comes as a state stream (sys/statestream.h) from 'fd'
  * (borrowed) for 'name'.  '*is_absent_out': the sender has none. */
 int dumps_seal(struct dumps *d, const char *name, uint64_t size_max, int fd,
-	uint8_t root_out[DIGEST_SIZE], uint64_t *size_out,
-	bool *is_absent_out, struct err *err);
+	uint8_t root_out[DIGEST_SIZE], uint64_t *size_out, bool *is_absent_out,
+	struct err *err);
 
 /* Reads a whole state and fills '*out'; -EBADMSG when the file no longer is
  * what its name says. */
@@ -81,8 +81,7 @@ int dumps_read_chunk(struct dumps *d, const uint8_t root[DIGEST_SIZE],
 /* Opens the part of 'root' for 'name', as far as it came, and finds which
  * chunks are there: 'has[i]' is set for each. Returns the descriptor. */
 int dumps_open_part(struct dumps *d, const uint8_t root[DIGEST_SIZE],
-	const char *name, const struct manifest *m, bool *has,
-	struct err *err);
+	const char *name, const struct manifest *m, bool *has, struct err *err);
 
 /* Writes chunk 'index' into a part; -EBADMSG when its digest is another. */
 int dumps_write_chunk(int fd, const struct manifest *m, uint64_t index,
@@ -103,13 +102,13 @@ int dumps_drop(struct dumps *d, const uint8_t root[DIGEST_SIZE],
 	const char *name, struct err *err);
 
 /* Opens a state for reading; at once, on any thread. */
-int dumps_open(struct dumps *d, const uint8_t root[DIGEST_SIZE],
-	struct err *err);
+int dumps_open(
+	struct dumps *d, const uint8_t root[DIGEST_SIZE], struct err *err);
 
 /* Calls 'each' for every state and every name that needs it; at once. */
 typedef void dumps_each_fn(void *context, const char *name,
 	const uint8_t root[DIGEST_SIZE], uint64_t size);
-int dumps_list(struct dumps *d, dumps_each_fn *each, void *context,
-	struct err *err);
+int dumps_list(
+	struct dumps *d, dumps_each_fn *each, void *context, struct err *err);
 
 #endif

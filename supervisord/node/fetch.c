@@ -7,9 +7,9 @@
 #include "base/check.h"
 #include "node/bulk_private.h"
 
-#define PROGRESS_S 0.2	       /* seconds between reports of progress */
-#define HASH_BYTES_PER_MS 50000 /* of a slow disk */
-#define SIZE_MAX_B (1ull << 44) /* bytes; a larger state is a mistake */
+#define PROGRESS_S	  0.2	       /* seconds between reports of progress */
+#define HASH_BYTES_PER_MS 50000	       /* of a slow disk */
+#define SIZE_MAX_B	  (1ull << 44) /* bytes; a larger state is a mistake */
 
 /* What a fetch waits for. */
 enum fetch_step {
@@ -42,10 +42,10 @@ struct fetch {
 	bulk_fetch_fn *report;
 	void *context;
 	enum fetch_step step;
-	bool is_over;	 /* no more reports; waits for 'job_count' 0 */
-	bool has_list;	 /* 'manifest' is complete and proven */
-	bool has_hello;	 /* on the present connection */
-	ev_timer timer;	 /* back-off, or silence */
+	bool is_over;	/* no more reports; waits for 'job_count' 0 */
+	bool has_list;	/* 'manifest' is complete and proven */
+	bool has_hello; /* on the present connection */
+	ev_timer timer; /* back-off, or silence */
 	int64_t retry_ms;
 	ev_tstamp reported; /* time of the last progress */
 	struct dial *dial;
@@ -56,7 +56,7 @@ struct fetch {
 	bool *found;	     /* CHECK's finding, for each */
 	uint64_t here_count; /* chunks */
 	uint64_t here_bytes;
-	uint64_t cursor; /* no chunk below it is missing */
+	uint64_t cursor;	     /* no chunk below it is missing */
 	uint64_t asked[BULK_WINDOW]; /* in order of their answers */
 	unsigned asked_count;
 	unsigned writing_count;
@@ -109,14 +109,30 @@ static const struct conn_owner orphan_calls = {
 	.on_close = on_orphan_close,
 };
 
+/* A connection of no fetch any more, until the loop has closed it. */
+struct orphan {
+	struct list link;
+	struct conn *conn;
+};
+
+static void
+orphan_new(struct bulk *b, struct conn *c)
+{
+	struct orphan *o = calloc(1, sizeof *o);
+	CHECK(o);
+	o->conn = c;
+	list_append(&b->orphans, &o->link);
+	conn_set_owner(c, &orphan_calls, o);
+	conn_abort(c, CONN_END_CLOSED, NULL);
+}
+
 static void
 disconnect(struct fetch *f)
 {
 	dial_cancel(f->dial);
 	f->dial = NULL;
 	if (f->conn) {
-		conn_set_owner(f->conn, &orphan_calls, NULL);
-		conn_abort(f->conn, CONN_END_CLOSED, NULL);
+		orphan_new(f->bulk, f->conn);
 	}
 	f->conn = NULL;
 	for (unsigned i = 0; i < f->asked_count; i++)
@@ -274,13 +290,15 @@ on_orphan_frame(void *owner, struct conn *c, uint16_t type, struct bytes body)
 }
 
 static void
-on_orphan_close(void *owner, struct conn *c, enum conn_end how,
-	const char *text)
+on_orphan_close(
+	void *owner, struct conn *c, enum conn_end how, const char *text)
 {
-	(void)owner;
 	(void)c;
 	(void)how;
 	(void)text;
+	struct orphan *o = owner;
+	list_remove(&o->link);
+	free(o);
 }
 
 static void
@@ -534,11 +552,11 @@ run_step(struct pool_job *job)
 	if (f->step == FETCH_SHARE)
 		f->result = dumps_share(d, f->root, f->name, &f->err);
 	else if (f->step == FETCH_CHECK)
-		f->result = dumps_open_part(d, f->root, f->name, &f->manifest,
-			f->found, &f->err);
+		f->result = dumps_open_part(
+			d, f->root, f->name, &f->manifest, f->found, &f->err);
 	else
-		f->result = dumps_finish_part(d, f->root, f->name, f->part,
-			&f->manifest, &f->err);
+		f->result = dumps_finish_part(
+			d, f->root, f->name, f->part, &f->manifest, &f->err);
 }
 
 /* Takes over what CHECK found. */
@@ -698,8 +716,7 @@ bulk_fetch(struct bulk *b, const char *name, const char *node,
 }
 
 void
-bulk_cancel(
-	struct bulk *b, const char *name, const uint8_t root[DIGEST_SIZE])
+bulk_cancel(struct bulk *b, const char *name, const uint8_t root[DIGEST_SIZE])
 {
 	struct fetch *f = find_fetch(b, name, root);
 	if (f)
@@ -713,5 +730,12 @@ fetch_end_all(struct bulk *b)
 		struct fetch *f = container_of(it, struct fetch, link);
 		if (!f->is_over)
 			end(f);
+	}
+	/* The loop may not run again. */
+	list_each_safe (it, &b->orphans) {
+		struct orphan *o = container_of(it, struct orphan, link);
+		conn_free(o->conn);
+		list_remove(it);
+		free(o);
 	}
 }

@@ -140,10 +140,10 @@ node_request(
 		struct effect_reply no = {
 			.request = id,
 			.code = n->is_ending ? REPLY_FAILED : REPLY_INVALID,
-			.text = n->is_ending
-				? "this node is ending; try again"
-				: "this text made skep-node crash twice and is "
-				  "quarantined; change it",
+			.text = n->is_ending ? "this node is ending; try again"
+					     : "this text made skep-node crash "
+					       "twice and is "
+					       "quarantined; change it",
 		};
 		requests_answer(n->requests, &no);
 	}

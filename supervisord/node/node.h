@@ -67,14 +67,14 @@ struct node {
 void node_step(struct node *n, struct input *in);
 
 /* What a REPLY brings back; 'text' is borrowed. */
-typedef void node_reply_fn(void *context, enum reply_code code,
-	const char *text);
+typedef void node_reply_fn(
+	void *context, enum reply_code code, const char *text);
 
 /* Steps with a REQUEST, SPEC_SET or SPEC_DEL whose request number is filled
  * in here; 'done' is called once, perhaps before this returns.  Returns the
  * number, for node_cancel. */
-uint64_t node_request(struct node *n, struct input *in, node_reply_fn *done,
-	void *context);
+uint64_t node_request(
+	struct node *n, struct input *in, node_reply_fn *done, void *context);
 
 /* Forgets the callback of a request whose asker went away. */
 void node_cancel(struct node *n, uint64_t request);

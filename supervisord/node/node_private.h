@@ -38,7 +38,7 @@ void states_on_mover(struct node *n, const char *name, uint64_t epoch,
 void states_fetch(struct node *n, const struct effect_fetch *fetch);
 void states_drop(struct node *n, const struct effect_drop *drop);
 /* A descriptor of a sealed state, for a start; -errno with a sentence. */
-int states_open(struct node *n, const uint8_t root[DIGEST_SIZE],
-	struct err *err);
+int states_open(
+	struct node *n, const uint8_t root[DIGEST_SIZE], struct err *err);
 
 #endif

@@ -102,9 +102,8 @@ send_manifest(struct served *s)
 		set_root(&msg.root.size, msg.root.bytes, s->root);
 		msg.size = m->size;
 		msg.first = first;
-		bulk_send(s->conn, WIRE_BULK_MANIFEST,
-			skep_BulkManifest_fields, &msg,
-			skep_BulkManifest_digests_tag,
+		bulk_send(s->conn, WIRE_BULK_MANIFEST, skep_BulkManifest_fields,
+			&msg, skep_BulkManifest_digests_tag,
 			(struct bytes){m->digests + first * DIGEST_SIZE,
 				count * DIGEST_SIZE});
 		first += count;
@@ -136,8 +135,8 @@ run_answer(struct pool_job *job)
 		s->result = dumps_read_manifest(
 			&s->bulk->dumps, s->root, &s->manifest, &s->err);
 	else
-		s->result = dumps_read_chunk(&s->bulk->dumps, s->root,
-			s->chunk, s->data, &s->data_size, &s->err);
+		s->result = dumps_read_chunk(&s->bulk->dumps, s->root, s->chunk,
+			s->data, &s->data_size, &s->err);
 }
 
 static void
@@ -152,8 +151,8 @@ answer_done(struct pool_job *job, bool is_dropped)
 	}
 	if (s->result < 0)
 		send_error(s, s->result == -ENOENT
-					? "this host does not hold that state"
-					: s->err.text);
+				      ? "this host does not hold that state"
+				      : s->err.text);
 	else if (s->is_manifest)
 		send_manifest(s);
 	else

@@ -48,8 +48,8 @@ states_open_bulk(struct node *n, struct err *err)
 	CHECK(n->states);
 	list_init(&n->states->dumps);
 	list_init(&n->states->fetches);
-	return bulk_new(n->loop, links_get_dialler(n->links), &config, &n->bulk,
-		err);
+	return bulk_new(
+		n->loop, links_get_dialler(n->links), &config, &n->bulk, err);
 }
 
 void
@@ -121,12 +121,13 @@ on_sealed(void *context, bool is_ok, bool is_absent,
 	const uint8_t root[DIGEST_SIZE], uint64_t size, const char *text)
 {
 	struct input in = {
-		.dumped = {
-			.is_ok = is_ok,
-			.is_absent = is_absent,
-			.size = size,
-			.text = text,
-		},
+		.dumped =
+			{
+				.is_ok = is_ok,
+				.is_absent = is_absent,
+				.size = size,
+				.text = text,
+			},
 	};
 	if (is_ok)
 		memcpy(in.dumped.root, root, DIGEST_SIZE);
@@ -170,8 +171,7 @@ states_on_mover(struct node *n, const char *name, uint64_t epoch, int socket,
 /* --- FETCH, DROP --- */
 
 static struct fetch *
-fetch_find(
-	struct node *n, const char *name, const uint8_t root[DIGEST_SIZE])
+fetch_find(struct node *n, const char *name, const uint8_t root[DIGEST_SIZE])
 {
 	list_each (it, &n->states->fetches) {
 		struct fetch *f = container_of(it, struct fetch, link);
@@ -215,13 +215,14 @@ on_fetched(void *context, const struct bulk_report *r)
 		return;
 	struct input in = {
 		.kind = INPUT_FETCHED,
-		.fetched = {
-			.name = r->name,
-			.is_ok = r->is_ok,
-			.is_final = r->is_final,
-			.bytes = r->bytes,
-			.text = r->text,
-		},
+		.fetched =
+			{
+				.name = r->name,
+				.is_ok = r->is_ok,
+				.is_final = r->is_final,
+				.bytes = r->bytes,
+				.text = r->text,
+			},
 	};
 	memcpy(in.fetched.root, r->root, DIGEST_SIZE);
 	node_step(n, &in);

@@ -15,7 +15,7 @@ wait_for 20 "sixty are ready" all_sixty_ready alpha
 # No instance's row is on a host that is not alive.
 sixty_ready_elsewhere() {
 	all_sixty_ready "$1" && [ "$(json "$1" \
-		"[.instances[] | select(.node == \"$2\")] | length" list)" = 0 ]
+		"[.instances[] | select(.node == \"$2\")] | length" status)" = 0 ]
 }
 
 step "a host loses power: its services are ready elsewhere, none twice"
@@ -79,7 +79,7 @@ is_set() {
 for h in alpha beta; do
 	wait_for 10 "$h knows" is_set $h
 done
-own=$(json gamma '[.instances[] | select(.node == "gamma")] | length' list)
+own=$(json gamma '[.instances[] | select(.node == "gamma")] | length' status)
 power_off alpha beta
 holds_for_good() {
 	json gamma '.nodes[] | select(.self) | .hold' node list |

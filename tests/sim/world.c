@@ -4,40 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum event_kind {
-	EVENT_FRAME, /* arrives at a side of a stream */
-	EVENT_RESET, /* the other side ended it */
-	EVENT_DIAL,
-	EVENT_STORED,
-	EVENT_EXPIRE, /* nothing got through for long */
-};
-
-/* Something that will happen.  Owned by the heap. */
-struct event {
-	mono at;
-	uint64_t number; /* of two at one time the older goes first */
-	enum event_kind kind;
-	uint32_t host;
-	uint32_t start; /* of that host; a later start ignores it */
-	uint32_t conn;
-	int side; /* of 'conn', where it arrives */
-	uint32_t dial;
-	uint64_t seq;
-	mono held_since; /* FRAME, RESET: while the way is cut */
-	uint16_t type;
-	size_t size;
-	unsigned char body[];
-};
-
-/* A stream.  Side 0 dialled. */
-struct conn {
-	uint32_t host[2];
-	uint32_t start[2];
-	bool is_open[2];
-	uint32_t dial;	  /* side 0's number for it */
-	mono last_at[2];  /* arrival of the last frame towards that side */
-	uint32_t held[2]; /* frames towards that side that wait */
-};
+#include "tests/sim/world_private.h"
 
 static const struct world *current; /* for panic */
 
@@ -49,141 +16,6 @@ panic(const char *file, int line, const char *what)
 		current ? (long long)current->now.ms : 0);
 	fflush(stdout);
 	abort();
-}
-
-/* --- The heap of events --- */
-
-static bool
-is_before(const struct event *a, const struct event *b)
-{
-	if (a->at.ms != b->at.ms)
-		return a->at.ms < b->at.ms;
-	return a->number < b->number;
-}
-
-static void
-heap_push(struct world *w, struct event *e)
-{
-	if (w->heap_count == w->heap_size) {
-		w->heap_size = w->heap_size ? w->heap_size * 2 : 256;
-		w->heap = realloc(w->heap, w->heap_size * sizeof *w->heap);
-		CHECK(w->heap);
-	}
-	size_t i = w->heap_count++;
-	for (; i > 0 && is_before(e, w->heap[(i - 1) / 2]); i = (i - 1) / 2)
-		w->heap[i] = w->heap[(i - 1) / 2];
-	w->heap[i] = e;
-}
-
-static struct event *
-heap_pop(struct world *w)
-{
-	struct event *top = w->heap[0];
-	struct event *last = w->heap[--w->heap_count];
-	size_t i = 0;
-	for (;;) {
-		size_t child = 2 * i + 1;
-		if (child >= w->heap_count)
-			break;
-		if (child + 1 < w->heap_count &&
-			is_before(w->heap[child + 1], w->heap[child]))
-			child++;
-		if (!is_before(w->heap[child], last))
-			break;
-		w->heap[i] = w->heap[child];
-		i = child;
-	}
-	if (w->heap_count)
-		w->heap[i] = last;
-	return top;
-}
-
-static struct event *
-event_new(struct world *w, enum event_kind kind, uint32_t host, int64_t in_ms,
-	struct bytes body)
-{
-	struct event *e = calloc(1, sizeof *e + body.size);
-	CHECK(e);
-	e->kind = kind;
-	e->host = host;
-	e->start = w->hosts[host].starts;
-	e->at = mono_add(w->now, in_ms);
-	e->number = w->next_event++;
-	e->held_since = MONO_NEVER;
-	e->size = body.size;
-	if (body.size)
-		memcpy(e->body, body.data, body.size);
-	return e;
-}
-
-/* --- The network --- */
-
-static int64_t
-latency(struct world *w)
-{
-	uint64_t spread =
-		(uint64_t)(w->latency_max_ms - w->latency_min_ms) + 1;
-	return w->latency_min_ms + (int64_t)prng_below(&w->prng, spread);
-}
-
-static uint32_t
-link_of(uint32_t conn, int side)
-{
-	return conn * 2 + (uint32_t)side + 2;
-}
-
-/* Sends a frame (or the end, EVENT_RESET) towards the other side. */
-static void
-stream_send(struct world *w, uint32_t number, int from_side,
-	enum event_kind kind, uint16_t type, struct bytes body)
-{
-	struct conn *k = &w->conns[number];
-	int side = !from_side;
-	struct event *e = event_new(w, kind, k->host[side], latency(w), body);
-	if (e->at.ms < k->last_at[side].ms)
-		e->at = k->last_at[side];
-	k->last_at[side] = e->at;
-	e->conn = number;
-	e->side = side;
-	e->start = k->start[side];
-	e->type = type;
-	heap_push(w, e);
-}
-
-static void
-stream_close(struct world *w, uint32_t number, int side)
-{
-	struct conn *k = &w->conns[number];
-	if (!k->is_open[side])
-		return;
-	k->is_open[side] = false;
-	stream_send(w, number, side, EVENT_RESET, 0, (struct bytes){NULL, 0});
-}
-
-static uint32_t
-conn_new(struct world *w, uint32_t from, uint32_t to, uint32_t dial)
-{
-	if ((w->conn_count & (w->conn_count - 1)) == 0) {
-		size_t size = w->conn_count ? w->conn_count * 2 : 1;
-		w->conns = realloc(w->conns, size * sizeof *w->conns);
-		CHECK(w->conns);
-	}
-	w->conns[w->conn_count] = (struct conn){
-		.host = {from, to},
-		.start = {w->hosts[from].starts, w->hosts[to].starts},
-		.is_open = {true, true},
-		.dial = dial,
-	};
-	return w->conn_count++;
-}
-
-static uint32_t
-host_at(const struct world *w, const char *address)
-{
-	for (uint32_t i = 0; i < w->count; i++)
-		if (!strcmp(w->hosts[i].address, address))
-			return i;
-	return WORLD_HOSTS;
 }
 
 /* --- Disks --- */
@@ -209,8 +41,8 @@ disk_apply(struct host *h, struct record *r)
 	}
 	if (!r->value)
 		return;
-	h->records = realloc(h->records,
-		(h->record_count + 1) * sizeof *h->records);
+	h->records =
+		realloc(h->records, (h->record_count + 1) * sizeof *h->records);
 	CHECK(h->records);
 	h->records[h->record_count++] = *r;
 	r->value = NULL;
@@ -257,15 +89,14 @@ do_note(struct host *h, const struct effect_note *n)
 	snprintf(h->note_text[n->kind], sizeof h->note_text[0], "%s: %s",
 		n->name, n->text);
 	if (current->is_loud)
-		printf("%8lld %s: %s %s\n", (long long)current->now.ms,
-			h->name, note_kind_name(n->kind),
-			h->note_text[n->kind]);
+		printf("%8lld %s: %s %s\n", (long long)current->now.ms, h->name,
+			note_kind_name(n->kind), h->note_text[n->kind]);
 }
 
 static void
 do_dial(struct world *w, uint32_t host, const struct effect_link_open *o)
 {
-	struct event *e = event_new(w, EVENT_DIAL, host, latency(w) * 2,
+	struct event *e = event_new(w, EVENT_DIAL, host, world_latency(w) * 2,
 		(struct bytes){o->address, strlen(o->address) + 1});
 	e->dial = o->dial;
 	heap_push(w, e);
@@ -277,6 +108,8 @@ perform(struct world *w, uint32_t host, const struct effect *e)
 	struct host *h = &w->hosts[host];
 	if (e->kind == EFFECT_SEND) {
 		uint32_t n = (e->send.link - 2) / 2;
+		if (n >= w->conn_count)
+			return; /* a link that a test made up */
 		int side = (int)(e->send.link & 1);
 		CHECK(e->send.body.size <= FRAME_MAX);
 		h->sent++;
@@ -286,8 +119,9 @@ perform(struct world *w, uint32_t host, const struct effect *e)
 	} else if (e->kind == EFFECT_LINK_OPEN) {
 		do_dial(w, host, &e->link_open);
 	} else if (e->kind == EFFECT_LINK_CLOSE) {
-		stream_close(w, (e->link_close.link - 2) / 2,
-			(int)(e->link_close.link & 1));
+		uint32_t n = (e->link_close.link - 2) / 2;
+		if (n < w->conn_count)
+			stream_close(w, n, (int)(e->link_close.link & 1));
 	} else if (e->kind == EFFECT_REPLY) {
 		h->replied = e->reply.request;
 		h->reply = e->reply.code;
@@ -366,87 +200,6 @@ carry_out(struct world *w, uint32_t host, const struct effects *fx)
 	}
 }
 
-/* --- Checkers: safety, after every step --- */
-
-static bool
-is_gone(enum member_state s)
-{
-	return s == MEMBER_DEAD || s == MEMBER_LEFT;
-}
-
-/* M1: incarnations never fall.  M2: nobody rises without a larger one. */
-static void
-check_opinion(struct host *h, const struct member *m)
-{
-	struct opinion *o = NULL;
-	for (size_t i = 0; i < h->opinion_count; i++)
-		if (!strcmp(h->opinions[i].name, m->name))
-			o = &h->opinions[i];
-	if (!o) {
-		CHECK(h->opinion_count < 64);
-		o = &h->opinions[h->opinion_count++];
-		memcpy(o->name, m->name, sizeof o->name);
-	} else {
-		CHECK(m->incarnation >= o->incarnation);
-		CHECK(!is_gone(o->state) || is_gone(m->state) ||
-			m->incarnation > o->incarnation);
-	}
-	o->state = m->state;
-	o->incarnation = m->incarnation;
-}
-
-static bool
-is_well(const struct world *w, uint32_t host, int64_t for_ms)
-{
-	const struct host *h = &w->hosts[host];
-	return h->is_running && h->is_powered &&
-		mono_diff(w->now, h->since) >= for_ms;
-}
-
-static bool
-is_pair_well(const struct world *w, uint32_t a, uint32_t b, int64_t for_ms)
-{
-	return !w->is_cut[a][b] && !w->is_cut[b][a] &&
-		mono_diff(w->now, w->faulted_at[a][b]) >= for_ms;
-}
-
-/* M3 and M8: nobody declares a host dead that is well, while a third one
- * that could be asked stands well between them. */
-static void
-check_death(struct world *w, uint32_t accuser, const char *name)
-{
-	const int64_t long_ms = 20000;
-	uint32_t x = 0;
-	while (x < w->count && strcmp(w->hosts[x].name, name) != 0)
-		x++;
-	if (x == w->count)
-		return;
-	w->deaths_checked++;
-	if (!is_well(w, x, long_ms) || !is_well(w, accuser, long_ms))
-		return;
-	CHECK(!is_pair_well(w, accuser, x, long_ms));
-	for (uint32_t p = 0; p < w->count; p++)
-		if (p != x && p != accuser && is_well(w, p, long_ms))
-			CHECK(!is_pair_well(w, accuser, p, long_ms) ||
-				!is_pair_well(w, p, x, long_ms));
-}
-
-static void
-check(struct world *w, uint32_t host, const struct effects *fx)
-{
-	struct host *h = &w->hosts[host];
-	member_check(h->core);
-	for (member_id id = 0; id < h->core->members.count; id++)
-		check_opinion(h, member_get(h->core, id));
-	for (size_t i = 0; i < fx->count; i++) {
-		const struct effect *e = &fx->items[i];
-		if (e->kind == EFFECT_NOTE &&
-			e->note.kind == NOTE_NODE_DOWN &&
-			!strncmp(e->note.text, "silent for", 10))
-			check_death(w, host, e->note.name);
-	}
-}
-
 /* --- Steps --- */
 
 static void
@@ -458,7 +211,7 @@ step(struct world *w, uint32_t host, struct input *in)
 	in->wall_ms = 1700000000000 + w->now.ms;
 	h->steps++;
 	core_step(h->core, in, &fx);
-	check(w, host, &fx);
+	world_check(w, host, &fx);
 	carry_out(w, host, &fx);
 }
 
@@ -484,7 +237,7 @@ on_dial(struct world *w, struct event *e)
 	struct input in = {.kind = INPUT_LINK_DOWN};
 	struct host *h = &w->hosts[e->host];
 	bool is_silent = to == WORLD_HOSTS || !w->hosts[to].is_powered ||
-		w->is_cut[e->host][to] || w->is_cut[to][e->host];
+			 w->is_cut[e->host][to] || w->is_cut[to][e->host];
 	in.link_down.dial = e->dial;
 	in.link_down.reason = is_silent ? LINK_TIMEOUT : LINK_REFUSED;
 	if (is_silent && e->seq == 0) {
@@ -496,11 +249,11 @@ on_dial(struct world *w, struct event *e)
 	if (e->seq == 0 && w->hosts[to].is_running) {
 		uint32_t n = conn_new(w, e->host, to, e->dial);
 		in = (struct input){.kind = INPUT_LINK_UP};
-		in.link_up = (struct input_link_up){link_of(n, 1), 0,
-			h->address};
+		in.link_up =
+			(struct input_link_up){link_of(n, 1), 0, h->address};
 		step(w, to, &in);
-		in.link_up = (struct input_link_up){link_of(n, 0), e->dial,
-			w->hosts[to].address};
+		in.link_up = (struct input_link_up){
+			link_of(n, 0), e->dial, w->hosts[to].address};
 	} else if (e->seq == 1) {
 		in.link_down.reason = LINK_TIMEOUT;
 	}
@@ -538,13 +291,13 @@ arrive(struct world *w, struct event *e)
 	struct conn *k = &w->conns[e->conn];
 	int side = e->side;
 	bool is_there = w->hosts[e->host].starts == k->start[side] &&
-		w->hosts[e->host].is_running && k->is_open[side];
+			w->hosts[e->host].is_running && k->is_open[side];
 	if (is_there && e->kind == EVENT_RESET) {
 		tell_down(w, e->conn, side, LINK_RESET);
 	} else if (is_there) {
 		struct input in = {.kind = INPUT_RECV};
-		in.recv = (struct input_recv){link_of(e->conn, side), e->type,
-			{e->body, e->size}};
+		in.recv = (struct input_recv){
+			link_of(e->conn, side), e->type, {e->body, e->size}};
 		step(w, e->host, &in);
 	} else if (e->kind == EVENT_FRAME && k->is_open[!side]) {
 		stream_send(w, e->conn, side, EVENT_RESET, 0,
@@ -736,7 +489,11 @@ world_start(struct world *w, uint32_t host)
 	struct host *h = &w->hosts[host];
 	struct core_limits limits = core_limits_for(64);
 	limits.members_max = 16;
+	limits.entries_max = 256;
+	limits.rows_max = 1024;
+	limits.bodies_size = (uint64_t)1 << 20;
 	limits.effects_max = 2048;
+	limits.effects_size = FRAME_MAX;
 	CHECK(!h->is_running);
 	h->starts++;
 	h->is_powered = h->is_running = true;
@@ -751,12 +508,10 @@ world_start(struct world *w, uint32_t host)
 		h->memory = aligned_alloc(16, (size + 15) & ~(size_t)15);
 	CHECK(h->memory);
 	h->core = core_new(h->memory, size, &limits, &h->config);
-	if (w->failure_timeout_ms)
-		h->core->settings.failure_timeout_ms = w->failure_timeout_ms;
-	h->core->settings.on_minority = w->on_minority;
 	load(w, host);
 	struct input in = {.kind = INPUT_BOOT};
 	step(w, host, &in);
+	h->core->settings.on_minority = w->on_minority;
 }
 
 static void
@@ -813,6 +568,50 @@ world_reinstall(struct world *w, uint32_t host)
 	h->config.node_id = prng_next(&w->prng);
 }
 
+static struct record *
+records_copy(const struct record *from, size_t count)
+{
+	struct record *to = calloc(count + 1, sizeof *to);
+	CHECK(to);
+	for (size_t i = 0; i < count; i++) {
+		to[i] = from[i];
+		to[i].value = malloc(from[i].value_size + 1);
+		CHECK(to[i].value);
+		memcpy(to[i].value, from[i].value, from[i].value_size);
+	}
+	return to;
+}
+
+struct disk *
+world_disk_copy(const struct world *w, uint32_t host)
+{
+	const struct host *h = &w->hosts[host];
+	struct disk *d = calloc(1, sizeof *d);
+	CHECK(d);
+	d->records = records_copy(h->records, h->record_count);
+	d->count = h->record_count;
+	return d;
+}
+
+void
+world_disk_restore(struct world *w, uint32_t host, struct disk *disk)
+{
+	struct host *h = &w->hosts[host];
+	CHECK(!h->is_running);
+	while (h->record_count)
+		record_free(&h->records[--h->record_count]);
+	free(h->records);
+	h->records = disk->records;
+	h->record_count = disk->count;
+	free(disk);
+}
+
+void
+world_input(struct world *w, uint32_t host, struct input *in)
+{
+	step(w, host, in);
+}
+
 void
 world_cut(struct world *w, uint32_t from, uint32_t to, bool is_cut)
 {
@@ -858,8 +657,8 @@ world_run(struct world *w, int64_t ms)
 }
 
 uint64_t
-world_request(struct world *w, uint32_t host, enum request_op op,
-	const char *name)
+world_request(
+	struct world *w, uint32_t host, enum request_op op, const char *name)
 {
 	struct input in = {.kind = INPUT_REQUEST};
 	in.request.id = w->next_request++;
@@ -895,7 +694,8 @@ world_is_whole(const struct world *w, void *unused)
 			if (a == b)
 				continue;
 			member_id id = member_find(c, w->hosts[b].name);
-			bool is_alive = id != MEMBER_NONE &&
+			bool is_alive =
+				id != MEMBER_NONE &&
 				member_get(c, id)->state == MEMBER_ALIVE &&
 				member_get(c, id)->link;
 			if (is_alive != w->hosts[b].is_running)

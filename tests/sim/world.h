@@ -53,14 +53,15 @@ struct waiting {
 struct host {
 	char name[NODE_NAME_MAX + 1];
 	char address[ADDRESS_MAX + 1];
+	char alias[ADDRESS_MAX + 1]; /* a second address, or "" */
 	struct core_config config;
-	bool is_powered; /* false: says nothing at all */
-	bool is_running; /* false: its kernel refuses */
+	bool is_powered;   /* false: says nothing at all */
+	bool is_running;   /* false: its kernel refuses */
 	mono paused_until; /* the process stands still until then */
-	mono since;	 /* when it started, was paused, or stopped */
+	mono since;	   /* when it started, was paused, or stopped */
 	uint32_t starts;
-	void *memory;	 /* owned */
-	struct core *core; /* inside 'memory'; NULL while not running */
+	void *memory;		/* owned */
+	struct core *core;	/* inside 'memory'; NULL while not running */
 	struct record *records; /* durable, owned */
 	size_t record_count;
 	struct record *dirty; /* written, not yet durable; owned */
@@ -72,11 +73,17 @@ struct host {
 	/* What it said: */
 	uint64_t notes[NOTE_KIND_COUNT];
 	char note_text[NOTE_KIND_COUNT][NOTE_TEXT_MAX + 1];
-	uint64_t sent;	 /* messages */
+	uint64_t sent; /* messages */
 	uint64_t steps;
 	uint64_t replied; /* request of the last REPLY */
 	enum reply_code reply;
 	char reply_text[NOTE_TEXT_MAX + 1];
+};
+
+/* A copy of a disk. */
+struct disk {
+	struct record *records;
+	size_t count;
 };
 
 struct event;
@@ -87,7 +94,7 @@ struct world {
 	mono now;
 	struct host hosts[WORLD_HOSTS];
 	uint32_t count;
-	bool is_cut[WORLD_HOSTS][WORLD_HOSTS]; /* frames from, to */
+	bool is_cut[WORLD_HOSTS][WORLD_HOSTS];	   /* frames from, to */
 	mono faulted_at[WORLD_HOSTS][WORLD_HOSTS]; /* last fault of the pair */
 	int64_t latency_min_ms;
 	int64_t latency_max_ms;
@@ -98,8 +105,7 @@ struct world {
 	size_t heap_size;
 	uint64_t next_event;
 	uint64_t next_request;
-	int64_t failure_timeout_ms; /* 0: the core's default */
-	enum on_minority on_minority;
+	enum on_minority on_minority; /* of hosts that start from now on */
 	bool is_loud; /* prints every note and fault, to look at one seed */
 	uint64_t deaths_checked; /* declarations that a checker looked at */
 };
@@ -122,6 +128,12 @@ void world_pause(struct world *w, uint32_t host, int64_t ms);
 /* Its disk is emptied and it gets another node id: installed anew. */
 void world_reinstall(struct world *w, uint32_t host);
 
+/* Copies a host's disk; puts a copy (taken) in place of a stopped host's. */
+struct disk *world_disk_copy(const struct world *w, uint32_t host);
+void world_disk_restore(struct world *w, uint32_t host, struct disk *disk);
+/* Gives a host's core an input from nowhere in the world. */
+void world_input(struct world *w, uint32_t host, struct input *in);
+
 /* Cuts or heals one direction; both. */
 void world_cut(struct world *w, uint32_t from, uint32_t to, bool is_cut);
 void world_cut_both(struct world *w, uint32_t a, uint32_t b, bool is_cut);
@@ -135,12 +147,12 @@ int64_t world_run_until(struct world *w, int64_t limit_ms,
 	bool (*is_done)(const struct world *w, void *arg), void *arg);
 
 /* An operator's request; the answer stands in the host when it came. */
-uint64_t world_request(struct world *w, uint32_t host, enum request_op op,
-	const char *name);
+uint64_t world_request(
+	struct world *w, uint32_t host, enum request_op op, const char *name);
 
 /* What 'host' thinks of 'about'; UNKNOWN if it never heard the name. */
-enum member_state world_opinion(const struct world *w, uint32_t host,
-	uint32_t about);
+enum member_state world_opinion(
+	const struct world *w, uint32_t host, uint32_t about);
 /* Whether all running hosts see exactly each other ALIVE, linked, without a
  * hold, and agree on it. */
 bool world_is_whole(const struct world *w, void *unused);

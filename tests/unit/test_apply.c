@@ -127,8 +127,7 @@ carry_nested(void *context, const struct effect *e)
 	};
 	struct effects more = {.items = inner, .count = 2, .capacity = 2};
 	apply_take(apply, &more);
-	note(&(struct effect){
-		.kind = EFFECT_NOTE, .note = {.name = "(back)"}});
+	note(&(struct effect){.kind = EFFECT_NOTE, .note = {.name = "(back)"}});
 }
 
 START_TEST(test_nested)

@@ -79,8 +79,8 @@ static const struct {
 START_TEST(test_given_address)
 {
 	char out[ADDRESS_MAX + 1];
-	ck_assert_int_eq(identity_address(given[_i].advertise,
-				 given[_i].listen, out, &err),
+	ck_assert_int_eq(identity_address(given[_i].advertise, given[_i].listen,
+				 out, &err),
 		0);
 	ck_assert_str_eq(out, given[_i].want);
 }

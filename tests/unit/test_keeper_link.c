@@ -113,8 +113,8 @@ say_fd(uint16_t type, const int *fds, unsigned count)
 static void
 say_event(uint16_t type, const char *name, uint64_t epoch, int64_t value)
 {
-	kproto_put_event(body(),
-		&(struct kproto_event){launch_iid(name), epoch, value});
+	kproto_put_event(
+		body(), &(struct kproto_event){launch_iid(name), epoch, value});
 	say_fd(type, NULL, 0);
 }
 
@@ -122,14 +122,13 @@ static void
 say_failure(uint16_t type, const char *name, uint64_t epoch,
 	enum kproto_blame blame, const char *step)
 {
-	kproto_put_failure(body(),
-		&(struct kproto_failure){
-			.iid = launch_iid(name),
-			.epoch = epoch,
-			.blame = (uint8_t)blame,
-			.step = step,
-			.text = "why",
-		});
+	kproto_put_failure(body(), &(struct kproto_failure){
+					   .iid = launch_iid(name),
+					   .epoch = epoch,
+					   .blame = (uint8_t)blame,
+					   .step = step,
+					   .text = "why",
+				   });
 	say_fd(type, NULL, 0);
 }
 
@@ -156,14 +155,13 @@ say_welcome(uint32_t version)
 static void
 say_instance(const char *name, uint64_t epoch)
 {
-	kproto_put_instance(body(),
-		&(struct kproto_instance){
-			.iid = launch_iid(name),
-			.epoch = epoch,
-			.name = name,
-			.pid = 42,
-			.run_digest = 7,
-		});
+	kproto_put_instance(body(), &(struct kproto_instance){
+					    .iid = launch_iid(name),
+					    .epoch = epoch,
+					    .name = name,
+					    .pid = 42,
+					    .run_digest = 7,
+				    });
 	say_fd(KMSG_INSTANCE, NULL, 0);
 }
 
@@ -223,9 +221,8 @@ static void
 count_found(void *context, const struct input_found *found)
 {
 	(void)context;
-	note("%s:%llu:%u:%llu ", found->name,
-		(unsigned long long)found->epoch, found->pid,
-		(unsigned long long)found->run_digest);
+	note("%s:%llu:%u:%llu ", found->name, (unsigned long long)found->epoch,
+		found->pid, (unsigned long long)found->run_digest);
 }
 
 START_TEST(test_greeting)
@@ -267,8 +264,7 @@ START_TEST(test_bad_greetings)
 	ck_assert_int_eq(keeper_greet(keeper, &welcome, 10000, &err), -EPROTO);
 	writer_text(body(), "garbage");
 	say_fd(KMSG_INSTANCE, NULL, 0);
-	ck_assert_int_eq(
-		keeper_greet(keeper, &welcome, 10000, &err), -EBADMSG);
+	ck_assert_int_eq(keeper_greet(keeper, &welcome, 10000, &err), -EBADMSG);
 	close(peer);
 	peer = -1;
 	ck_assert_int_eq(keeper_greet(keeper, &welcome, 10000, &err), -EPIPE);
@@ -327,8 +323,8 @@ START_TEST(test_commands)
 	ck_assert(kproto_get_event(
 		(struct bytes){message.body, message.size}, &e));
 	ck_assert_uint_eq(e.epoch, 5);
-	ck_assert_int_eq(keeper_start_instance(keeper, "new", 1,
-				 (struct bytes){"b", 1}, fd),
+	ck_assert_int_eq(keeper_start_instance(
+				 keeper, "new", 1, (struct bytes){"b", 1}, fd),
 		0);
 	turn();
 	ck_assert_int_eq(ipc_recv(peer, &message), 0);
@@ -390,8 +386,8 @@ START_TEST(test_outbox)
 	greet();
 	for (uint32_t i = 0; i < COUNT; i++) {
 		memcpy(big, &i, sizeof i);
-		keeper_start_instance(keeper, "web", i,
-			(struct bytes){big, sizeof big}, fd);
+		keeper_start_instance(
+			keeper, "web", i, (struct bytes){big, sizeof big}, fd);
 	}
 	for (uint32_t i = 0; i < COUNT; i++) {
 		uint32_t got;

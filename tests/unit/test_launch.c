@@ -28,8 +28,8 @@ launch(const char *yaml, struct effect_start start)
 	static char body[SPEC_BODY_MAX + 1];
 	struct spec_set *set = NULL;
 	struct writer w;
-	ck_assert_msg(spec_parse_buffer("t.yaml", yaml, strlen(yaml), &set,
-			      &err) == 0,
+	ck_assert_msg(spec_parse_buffer(
+			      "t.yaml", yaml, strlen(yaml), &set, &err) == 0,
 		"%s", err.text);
 	int length = spec_to_body(set->items[0], body, sizeof body);
 	ck_assert_int_gt(length, 0);
@@ -176,8 +176,7 @@ START_TEST(test_clock_went_back)
 		.state_kind = "dump",
 		.state_wall_ms = host.wall_ms + 5000,
 	};
-	ck_assert_int_eq(
-		launch("services: {web: {command: [x]}}\n", start), 0);
+	ck_assert_int_eq(launch("services: {web: {command: [x]}}\n", start), 0);
 	ck_assert_int_eq(out.state_age_ms, 0);
 }
 END_TEST
@@ -203,8 +202,7 @@ START_TEST(test_too_large)
 	struct effect_start start = {.name = "web"};
 	struct writer w;
 	char small[64];
-	ck_assert_int_eq(
-		launch("services: {web: {command: [x]}}\n", start), 0);
+	ck_assert_int_eq(launch("services: {web: {command: [x]}}\n", start), 0);
 	writer_init(&w, small, sizeof small);
 	start.body = (struct bytes){"{\"command\":[\"x\"]}", 17};
 	ck_assert_int_lt(launch_write(&host, &start, &w, &err), 0);

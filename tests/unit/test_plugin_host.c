@@ -115,7 +115,8 @@ START_TEST(test_taken_name)
 	install("noop", "b.so");
 	load();
 	ck_assert_uint_eq(report.loaded, 1);
-	ck_assert_ptr_nonnull(strstr(refused, "b.so: strategy 'noop' is taken"));
+	ck_assert_ptr_nonnull(
+		strstr(refused, "b.so: strategy 'noop' is taken"));
 }
 END_TEST
 

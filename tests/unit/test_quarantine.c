@@ -59,8 +59,8 @@ digest_of(struct bytes b)
 static void
 crash(uint64_t digest, uint32_t in_a_row)
 {
-	struct kproto_crash c = {.status = 11, .digest = digest,
-		.in_a_row = in_a_row};
+	struct kproto_crash c = {
+		.status = 11, .digest = digest, .in_a_row = in_a_row};
 	quarantine_on_crash(q, &c, 5000);
 }
 

@@ -171,8 +171,8 @@ START_TEST(test_broken_blocks_itself)
 	write_file("a.yaml", "services: {one: {comand: [x]}}\n");
 	write_file("b.yaml", GOOD("two"));
 	ck_assert_int_eq(mkdir(scratch_path("services.d/c.yaml"), 0700), 0);
-	ck_assert_int_eq(symlink("nowhere", scratch_path("services.d/d.yaml")),
-		0);
+	ck_assert_int_eq(
+		symlink("nowhere", scratch_path("services.d/d.yaml")), 0);
 	ck_assert_int_eq(mkfifo(scratch_path("services.d/e.yaml"), 0600), 0);
 	specdir_start(dir);
 	ck_assert_str_eq(took(), "two<b.yaml ");

@@ -39,8 +39,7 @@ static int
 open_store(struct err *err)
 {
 	struct store_hooks hooks = {NULL, on_stored, on_broken};
-	return store_open(
-		loop, scratch_path("skep.db"), &hooks, &store, err);
+	return store_open(loop, scratch_path("skep.db"), &hooks, &store, err);
 }
 
 static void
@@ -357,8 +356,8 @@ START_TEST(test_readonly_folder)
 {
 	struct err err = {""};
 	struct store_hooks hooks = {NULL, on_stored, on_broken};
-	int code = store_open(loop, scratch_path("no/such/skep.db"), &hooks,
-		&store, &err);
+	int code = store_open(
+		loop, scratch_path("no/such/skep.db"), &hooks, &store, &err);
 	ck_assert_int_lt(code, 0);
 	ck_assert_ptr_null(store);
 	ck_assert_ptr_nonnull(strstr(err.text, "no/such/skep.db"));
@@ -424,8 +423,8 @@ START_TEST(test_events)
 	add_event("web", 20);
 	add_event("webby", 30);
 	add_event("web@2", 40);
-	ck_assert_str_eq(query(NULL, 0, 0, 100),
-		"1 web@1;2 web;3 webby;4 web@2;");
+	ck_assert_str_eq(
+		query(NULL, 0, 0, 100), "1 web@1;2 web;3 webby;4 web@2;");
 	ck_assert_str_eq(query("web", 0, 0, 100), "1 web@1;2 web;4 web@2;");
 	ck_assert_str_eq(query("web@2", 0, 0, 100), "4 web@2;");
 	ck_assert_str_eq(query(NULL, 2, 0, 100), "3 webby;4 web@2;");
