@@ -390,6 +390,7 @@ on_refused(struct keeper *k, struct bytes body)
 	if (!known)
 		return true;
 	if (strcmp(f.step, "handoff") == 0) {
+		say(SAY_INFO, "%s: handoff: %s", known->name, f.text);
 		report_answer(k, known->name, f.epoch, ANSWER_UNSUPPORTED);
 	} else if (strcmp(f.step, "collect") == 0 && known->is_collecting &&
 		   known->collect_epoch == f.epoch) {

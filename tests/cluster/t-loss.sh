@@ -29,7 +29,12 @@ wait_for 30 "gamma agrees" where_agrees alpha beta gamma
 
 step "a link is cut for 20 s and heals: one copy each, all rows agree"
 unplug gamma
+cut_at=$(elapsed_ms)
 wait_for 30 "both sides run everything" process_count_is '^/bin/sleep 200001' 110
+is_20_s() {
+	[ $(($(elapsed_ms) - cut_at)) -ge 20000 ]
+}
+wait_for 30 "the cut lasts 20 s" is_20_s
 plug gamma
 wait_for 60 "gamma is back" alive_count_is alpha 3
 wait_for 60 "each runs exactly once" sixty_run_once

@@ -222,6 +222,8 @@ START_TEST(test_reset_below_gc)
 		world_pass(&w);
 	ck_assert_uint_eq(registry_gc(w.nodes[0].c), 3);
 	ck_assert_ptr_nonnull(look(&w, 2, 0, "a"));
+	world_pass_ms(&w, 1000); /* until the other replica collected too */
+	ck_assert_uint_eq(log_at(&w, 1, 0)->gc, 3);
 	/* From a third host: any replica can serve any log. */
 	world_link(&w, 1, 2);
 	for (int i = 0; i < 1000 && look(&w, 2, 0, "a"); i++)
