@@ -148,8 +148,8 @@ finish_stop(struct core *c, struct instance *i)
 		break;
 	case STOP_GONE:
 	case STOP_LEAVE:
-		i->is_draining_out =
-			purpose == STOP_LEAVE && c->duty.is_draining;
+		i->is_draining_out = purpose == STOP_LEAVE &&
+			c->duty.is_draining && i->was_ready;
 		i->draining_epoch = i->epoch;
 		instance_enter(c, i, INSTANCE_IDLE, MONO_NEVER);
 		emit_proc(c, i, EFFECT_RELEASE);
@@ -202,6 +202,7 @@ instance_stop(struct core *c, struct instance *inst,
 	bool was_live = instance_is_live(inst);
 	bool was_cleaning = inst->state == INSTANCE_CLEANING;
 	inst->purpose = purpose;
+	inst->was_ready = inst->state == INSTANCE_READY;
 	inst->is_killed = false;
 	instance_enter(c, inst, INSTANCE_STOPPING,
 		mono_add(c->now, timeout_ms));
