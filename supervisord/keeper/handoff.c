@@ -17,6 +17,7 @@
 #include "sys/units.h"
 
 #define STATUS_MAX    65536
+#define LOOKS_MAX     32 /* about a millisecond in all */
 #define ANSWER_EVENTS (IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE | IN_ONLYDIR)
 
 /* The mask behind 'key' ("SigCgt:") in a status text. */
@@ -63,7 +64,7 @@ is_thread_waiting(pid_t pid, const char *tid, int signal)
 
 /* Whether one thread handles the signal; one that is gone does no harm. */
 static bool
-is_thread_safe(pid_t pid, const char *tid, int signal)
+looks_safe(pid_t pid, const char *tid, int signal)
 {
 	char path[PATH_MAX];
 	char *text;
@@ -74,6 +75,17 @@ is_thread_safe(pid_t pid, const char *tid, int signal)
 	bool is_handled = handoff_is_handled(text, signal);
 	free(text);
 	return is_handled || is_thread_waiting(pid, tid, signal);
+}
+
+/* As above.  Mask and system call are read one after the other: a thread that
+ * goes in and out of sigwait() may show neither, but not time after time. */
+static bool
+is_thread_safe(pid_t pid, const char *tid, int signal)
+{
+	for (unsigned n = 0; n < LOOKS_MAX; n++)
+		if (looks_safe(pid, tid, signal))
+			return true;
+	return false;
 }
 
 static int
