@@ -271,11 +271,12 @@ restart_by_policy(struct core *c, struct instance *i,
 	i->window_starts++;
 	uint32_t failures = i->failures++;
 	int64_t delay_ms = restart_delay_ms(r, failures, &c->prng);
-	if (delay_ms > 0)
-		core_note(c, NOTE_BACKOFF, i->name, i->epoch,
-			effects_format(&c->fx,
-				"next start in %d ms after %u failures in a row",
-				delay_ms, (uint64_t)failures + 1));
+	if (delay_ms > 0) {
+		const char *text = effects_format(&c->fx,
+			"next start in %d ms after %u failures in a row",
+			delay_ms, (uint64_t)failures + 1);
+		core_note(c, NOTE_BACKOFF, i->name, i->epoch, text);
+	}
 	start_again(c, i, delay_ms);
 }
 
