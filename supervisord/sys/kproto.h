@@ -56,7 +56,7 @@
 				   node was doing when it died */              \
 	X(KMSG_START, 32)	/* node -> keeper: kproto_start (+ state fd) */\
 	X(KMSG_SIGNAL, 33)	/* node -> keeper: kproto_signal */            \
-	X(KMSG_KILL, 34)	/* node -> keeper: kproto_event; all of it */      \
+	X(KMSG_KILL, 34)	/* node -> keeper: kproto_event; all of it */  \
 	X(KMSG_FORGET, 35)	/* node -> keeper: kproto_event; remove the    \
 				   empty instance's directories */             \
 	X(KMSG_COLLECT, 36)	/* node -> keeper: kproto_event; start a mover \
