@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/list.h"
 #include "base/map.h"
 #include "node/launch.h"
 #include "sys/clock.h"
@@ -50,7 +51,7 @@ struct keeper {
 	ev_io readable;
 	ev_io writable;
 	struct list outbox;
-	struct list buckets[BUCKETS];
+	struct map_link *buckets[BUCKETS];
 	struct map known;
 	struct list all;
 	char boot_id[64];

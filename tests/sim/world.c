@@ -507,6 +507,7 @@ world_start(struct world *w, uint32_t host)
 	if (!h->memory)
 		h->memory = aligned_alloc(16, (size + 15) & ~(size_t)15);
 	CHECK(h->memory);
+	memset(h->memory, 0, size);
 	h->core = core_new(h->memory, size, &limits, &h->config);
 	load(w, host);
 	struct input in = {.kind = INPUT_BOOT};
