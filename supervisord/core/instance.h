@@ -87,6 +87,7 @@ struct instance {
 	/* Life on this host. */
 	enum instance_state state;
 	enum stop_purpose purpose; /* in STOPPING */
+	bool was_ready;		   /* when that stop began */
 	mono since;		   /* when 'state' began */
 	int64_t since_wall_ms;
 	mono deadline;		   /* of this state; NEVER: none */
