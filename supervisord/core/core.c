@@ -16,8 +16,9 @@ core_limits_for(uint32_t names_max)
 		.rows_max = names_max + names_max / 4 + 4096,
 		.entries_max = services + services / 2 + 2048,
 		.bodies_size = (uint64_t)64 * 1024 * 1024,
-		.effects_max = 8192,
-		.effects_size = (size_t)8 * FRAME_MAX,
+		/* Far above any step; pages that no step needs stay free. */
+		.effects_max = 65536,
+		.effects_size = (size_t)64 * FRAME_MAX,
 	};
 }
 
