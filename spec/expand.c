@@ -116,8 +116,8 @@ spec_instance_count(const struct spec *spec)
 }
 
 const char *
-spec_instance_name(const struct spec *spec, size_t i,
-	char out[static INSTANCE_NAME_MAX + 1])
+spec_instance_name(
+	const struct spec *spec, size_t i, char out[INSTANCE_NAME_MAX + 1])
 {
 	size_t size = INSTANCE_NAME_MAX + 1;
 	CHECK(i < spec_instance_count(spec));
@@ -132,7 +132,7 @@ spec_instance_name(const struct spec *spec, size_t i,
 }
 
 int
-spec_split_name(const char *full, char service[static SERVICE_NAME_MAX + 1],
+spec_split_name(const char *full, char service[SERVICE_NAME_MAX + 1],
 	const char **instance)
 {
 	size_t length = strcspn(full, "@");

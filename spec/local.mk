@@ -18,3 +18,12 @@ libspec_a_SOURCES = \
 	spec/words.c spec/words.h \
 	spec/write.c
 SPEC_LIBS = libspec.a libsys.a libbase.a $(YAML_LIBS)
+
+# The schema for editors, from the same table.
+noinst_PROGRAMS += spec/genschema
+spec_genschema_SOURCES = spec/genschema.c
+spec_genschema_LDADD = $(SPEC_LIBS)
+skep-service.schema.json: spec/genschema$(EXEEXT)
+	$(AM_V_GEN)spec/genschema$(EXEEXT) >$@.tmp && mv $@.tmp $@
+nodist_pkgdata_DATA += skep-service.schema.json
+CLEANFILES += skep-service.schema.json

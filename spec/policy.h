@@ -153,7 +153,7 @@ policy_put_number(char *out, uint32_t n)
  * 'service' into 'out' and returns it. */
 static inline const char *
 policy_instance_name(const struct spec_policy *p, const char *service,
-	uint32_t i, char out[static INSTANCE_NAME_MAX + 1])
+	uint32_t i, char out[INSTANCE_NAME_MAX + 1])
 {
 	size_t length = strnlen(service, SERVICE_NAME_MAX);
 	memcpy(out, service, length);

@@ -45,7 +45,7 @@
 
 /* A list of texts, in the order of the file. */
 struct spec_texts {
-	char **items; /* 'count' texts */
+	char **items; /* 'count' texts, and NULL after them unless empty */
 	size_t count;
 };
 
@@ -226,8 +226,8 @@ void spec_policy_from(const struct spec *spec, struct spec_policy *out);
 size_t spec_instance_count(const struct spec *spec);
 
 /* Writes the full name of instance 'i' (from 0) into 'out' and returns it. */
-const char *spec_instance_name(const struct spec *spec, size_t i,
-	char out[static INSTANCE_NAME_MAX + 1]);
+const char *spec_instance_name(
+	const struct spec *spec, size_t i, char out[INSTANCE_NAME_MAX + 1]);
 
 /* Whether 'text' can name a service, or an instance after the '@'. */
 bool spec_name_is_valid(const char *text);
@@ -260,7 +260,7 @@ void spec_launch_fini(struct spec_launch *launch);
 /* Splits 'full' ("mailq@1") into its service and, as 'spec_names' wants it,
  * its instance ("1", or "mailq" for a name without '@').  'service' is
  * written, '*instance' points into 'full'.  -EINVAL if it is no name. */
-int spec_split_name(const char *full, char service[static SERVICE_NAME_MAX + 1],
+int spec_split_name(const char *full, char service[SERVICE_NAME_MAX + 1],
 	const char **instance);
 
 #endif

@@ -41,12 +41,16 @@ struct node_list {
 static int build_node(struct builder *b, const yaml_event_t *event, int depth,
 	struct node **out);
 
+/* Sets the sentence; it stays one line whatever it quotes. */
 static int __attribute__((format(printf, 4, 0)))
 fail_at(const struct place *place, int line, int column, const char *format,
 	va_list ap)
 {
 	char text[ERR_TEXT_SIZE];
 	vsnprintf(text, sizeof text, format, ap);
+	for (char *c = text; *c; c++)
+		if (*c == '\n' || *c == '\t')
+			*c = ' ';
 	return err_set(place->err, -EINVAL, "%s:%d:%d: %s", place->file, line,
 		column, text);
 }

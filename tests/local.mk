@@ -1,2 +1,6 @@
-# tests
+# tests: one file per part, each level of the house style inside.
+include tests/keeper.mk
+include tests/links.mk
+include tests/logger.mk
 include tests/member.mk
+include tests/spec.mk

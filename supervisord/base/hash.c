@@ -27,3 +27,24 @@ hash_mix(uint64_t a, uint64_t b)
 	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
 	return z ^ (z >> 31);
 }
+
+_Static_assert(sizeof(XXH64_state_t) == sizeof(struct hash_stream),
+	"hash_stream must hold XXH64's state");
+
+void
+hash_stream_init(struct hash_stream *h, uint64_t seed)
+{
+	XXH64_reset((XXH64_state_t *)h->opaque, seed);
+}
+
+void
+hash_stream_add(struct hash_stream *h, const void *data, size_t size)
+{
+	XXH64_update((XXH64_state_t *)h->opaque, data, size);
+}
+
+uint64_t
+hash_stream_value(const struct hash_stream *h)
+{
+	return XXH64_digest((const XXH64_state_t *)h->opaque);
+}

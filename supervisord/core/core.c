@@ -194,6 +194,7 @@ on_recv(struct core *c, const struct input_recv *in)
 	case WIRE_MEMBER_NEWS:
 	case WIRE_BULK_GET:
 	case WIRE_BULK_DATA:
+	case WIRE_BULK_MANIFEST:
 	default: /* bytes from outside: any number may stand here */
 		c->unknown_frames++;
 		break;

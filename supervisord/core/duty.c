@@ -207,6 +207,7 @@ duty_run(struct core *c)
 	struct duty *d = &c->duty;
 	if (d->is_all_dirty) {
 		d->is_all_dirty = false;
+		handoff_on_topology(c);
 		drain_refresh(c);
 		list_each(l, &c->instances.all)
 			mark(c, container_of(l, struct instance, in_all));

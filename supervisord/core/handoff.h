@@ -67,7 +67,6 @@ struct handoff {
 	enum handoff_state state;
 	uint64_t epoch;		/* of the instance at the source */
 	uint32_t attempt;
-	member_id peer;		/* the other side; NONE while unknown */
 	char peer_name[NODE_NAME_MAX + 1];
 	bool has_root;		/* false: nothing to carry */
 	uint8_t root[DIGEST_SIZE];
@@ -81,6 +80,10 @@ struct handoff {
 	mono until;		/* operator's bound of all (drain deadline) */
 	uint64_t stored;	/* STORE of the last durable record */
 	bool is_answered;	/* the service said what it wants */
+	bool wants_dump;	/* its state is to be sealed when it is empty */
+	bool is_required;	/* without a state it stays here */
+	bool is_signalled;	/* it must be stopped: it may be half way */
+	bool is_cancelled;	/* back to a start here, once it is sealed */
 	char reason[NOTE_TEXT_MAX]; /* why it began, or why it failed */
 };
 
@@ -92,7 +95,7 @@ struct handoffs {
 	struct handoff *items;
 	struct list active;
 	struct list free;
-	uint32_t outgoing;	/* as source, before COMMITTED */
+	mono retry_at;		/* when duty is to look again */
 };
 
 struct core;
@@ -117,11 +120,11 @@ const struct handoff *handoff_find(const struct core *c, const char *name);
 /* Calls off a move that is not yet COMMITTED (undrain, stop, delete). */
 void handoff_cancel(struct core *c, const char *name, const char *why);
 
-/* News.  Each returns whether the move took it (then nobody else acts). */
+/* News of the instance.  Each returns whether the move took it (then nobody
+ * else acts). */
 bool handoff_on_answered(struct core *c, const struct input_proc *in);
 bool handoff_on_exited(struct core *c, struct instance *inst);
 bool handoff_on_empty(struct core *c, struct instance *inst);
-bool handoff_on_started(struct core *c, struct instance *inst);
 void handoff_on_dumped(struct core *c, const struct input_dumped *in);
 void handoff_on_fetched(struct core *c, const struct input_fetched *in);
 void handoff_on_recv(struct core *c, member_id from, uint16_t type,

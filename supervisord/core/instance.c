@@ -481,7 +481,20 @@ instance_on_boot(struct core *c)
 			instance_on_boot_cleaning(c, i);
 		else
 			instance_publish(c, i);
+		if (i->state == INSTANCE_READY)
+			instance_arm(c, i, instance_consume_at(c, i));
 	}
+}
+
+void
+instance_drop_staged(struct core *c, struct instance *inst)
+{
+	if (!inst->has_staged)
+		return;
+	struct effect *e = effects_add(&c->fx, EFFECT_DROP);
+	e->drop.name = effects_text(&c->fx, inst->name);
+	memcpy(e->drop.root, inst->staged_root, DIGEST_SIZE);
+	inst->has_staged = false;
 }
 
 void
@@ -490,7 +503,7 @@ instance_disown(struct core *c, struct instance *inst)
 	CHECK(inst->state == INSTANCE_IDLE);
 	inst->is_remembered = false;
 	inst->is_refused = false;
-	inst->has_staged = false;
+	instance_drop_staged(c, inst);
 	instance_arm(c, inst, MONO_NEVER);
 	instance_store_owner(c, inst);
 	instance_publish(c, inst);

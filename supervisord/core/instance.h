@@ -114,6 +114,8 @@ struct instance {
 	bool is_draining_out;	   /* left in the running drain, not yet ready
 				      elsewhere */
 	uint64_t draining_epoch;   /* epoch with which it left */
+	uint32_t attempts;	   /* at moving it, in this life of the node */
+	mono move_again_at;	   /* no attempt before */
 	char note[NOTE_TEXT_MAX];  /* last trouble, for people */
 
 	/* State to start from, staged by handoff.c; consumed when the new
@@ -208,6 +210,12 @@ void instance_on_tick(struct core *c);
 mono instance_deadline(const struct core *c);
 /* (Re)arms the timer for inst->deadline. */
 void instance_arm(struct core *c, struct instance *inst, mono deadline);
+
+/* When the state it started from has served: without a readiness of its own,
+ * after a run of 'reset_after' from now.  MONO_NEVER if it has none. */
+mono instance_consume_at(struct core *c, const struct instance *inst);
+/* Lets go of the state it would start from, if it has one. */
+void instance_drop_staged(struct core *c, struct instance *inst);
 
 /* Formats a wait status: "exited 1", "killed by SIGKILL"; into the pool. */
 const char *instance_status_text(struct core *c, int32_t status);

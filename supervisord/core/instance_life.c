@@ -328,6 +328,24 @@ find_current(struct core *c, const char *name, uint64_t epoch)
 	return i && i->epoch == epoch && instance_is_live(i) ? i : NULL;
 }
 
+mono
+instance_consume_at(struct core *c, const struct instance *inst)
+{
+	struct service_value s;
+	if (!inst->has_staged || !instance_service(c, inst, &s))
+		return MONO_NEVER;
+	return mono_add(c->now, s.policy.restart.reset_after_ms);
+}
+
+/* The state has served: no later start sees it again. */
+static void
+consume_state(struct core *c, struct instance *i)
+{
+	instance_drop_staged(c, i);
+	instance_store_owner(c, i);
+	instance_arm(c, i, MONO_NEVER);
+}
+
 void
 instance_on_started(struct core *c, const struct input_proc *in)
 {
@@ -343,9 +361,8 @@ instance_on_started(struct core *c, const struct input_proc *in)
 	}
 	if (i->state != INSTANCE_STARTING)
 		return;
-	instance_enter(c, i, INSTANCE_READY, MONO_NEVER);
+	instance_enter(c, i, INSTANCE_READY, instance_consume_at(c, i));
 	core_note(c, NOTE_READY, i->name, i->epoch, "");
-	handoff_on_started(c, i);
 }
 
 void
@@ -367,7 +384,11 @@ instance_on_start_failed(struct core *c, const struct input_start_failed *in)
 		finish_stop(c, i);
 		return;
 	}
-	switch (in->blame) {
+	/* A state that came here by a move must not be left behind: try on. */
+	enum start_blame blame = i->has_staged && in->blame == BLAME_HOST
+		? BLAME_SERVICE
+		: in->blame;
+	switch (blame) {
 	case BLAME_HOST:
 		instance_refuse(c, i, in->text);
 		break;
@@ -473,8 +494,10 @@ on_deadline(struct core *c, struct instance *i)
 		instance_reset(c, i);
 		duty_mark(c, i->name);
 		return;
-	case INSTANCE_STARTING:
 	case INSTANCE_READY:
+		consume_state(c, i);
+		return;
+	case INSTANCE_STARTING:
 	case INSTANCE_HANDOFF:
 	case INSTANCE_EXITED:
 	case INSTANCE_FAILED:

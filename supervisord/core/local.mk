@@ -2,13 +2,28 @@
 noinst_LIBRARIES += libcore.a
 libcore_a_CPPFLAGS = $(AM_CPPFLAGS) $(NANOPB_CFLAGS)
 libcore_a_SOURCES = \
-	supervisord/core/core.h supervisord/core/core_private.h \
+	supervisord/core/core.c \
+	supervisord/core/core.h \
+	supervisord/core/core_private.h \
+	supervisord/core/decide.c \
+	supervisord/core/drain.c \
+	supervisord/core/duty.c \
 	supervisord/core/duty.h \
-	supervisord/core/effect.c supervisord/core/effect.h \
+	supervisord/core/effect.c \
+	supervisord/core/effect.h \
+	supervisord/core/facts.c \
+	supervisord/core/facts.h \
+	supervisord/core/handoff.c \
 	supervisord/core/handoff.h \
+	supervisord/core/handoff_private.h \
+	supervisord/core/handoff_source.c \
+	supervisord/core/handoff_target.c \
 	supervisord/core/input.h \
+	supervisord/core/instance.c \
 	supervisord/core/instance.h \
-	supervisord/core/member.c supervisord/core/member.h \
+	supervisord/core/instance_life.c \
+	supervisord/core/member.c \
+	supervisord/core/member.h \
 	supervisord/core/member_detect.c \
 	supervisord/core/member_hello.c \
 	supervisord/core/member_hold.c \
@@ -16,12 +31,35 @@ libcore_a_SOURCES = \
 	supervisord/core/member_news.c \
 	supervisord/core/member_ops.c \
 	supervisord/core/member_private.h \
+	supervisord/core/operate.c \
+	supervisord/core/operate.h \
+	supervisord/core/pattern.c \
+	supervisord/core/pattern.h \
+	supervisord/core/place.c \
 	supervisord/core/place.h \
+	supervisord/core/place_hrw.c \
+	supervisord/core/plan.c \
+	supervisord/core/registry.c \
 	supervisord/core/registry.h \
+	supervisord/core/registry_log.c \
+	supervisord/core/registry_private.h \
+	supervisord/core/registry_send.c \
+	supervisord/core/restart.c \
+	supervisord/core/restart.h \
+	supervisord/core/settings.c \
 	supervisord/core/settings.h \
+	supervisord/core/specs.c \
 	supervisord/core/specs.h \
+	supervisord/core/specs_private.h \
+	supervisord/core/specs_repair.c \
+	supervisord/core/specs_tree.c \
+	supervisord/core/specs_value.c \
+	supervisord/core/text.c \
+	supervisord/core/text.h \
+	supervisord/core/view.c \
 	supervisord/core/view.h \
-	supervisord/core/wire.c supervisord/core/wire.h
+	supervisord/core/wire.c \
+	supervisord/core/wire.h
 nodist_libcore_a_SOURCES = \
 	supervisord/core/wire.pb.c supervisord/core/wire.pb.h
 

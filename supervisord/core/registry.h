@@ -54,8 +54,8 @@ enum row_kind {
 	X(ROW_STOPPING, "stopping", true)                                      \
 	X(ROW_BACKOFF, "backoff", true)                                        \
 	X(ROW_HANDOFF, "handoff", true)                                        \
-	X(ROW_EXITED, "exited", true)	/* ended by itself, stays so */        \
-	X(ROW_FAILED, "failed", true)	/* attempts used up */                 \
+	X(ROW_EXITED, "exited", true)	 /* ended by itself, stays so */       \
+	X(ROW_FAILED, "failed", true)	 /* attempts used up */                \
 	X(ROW_STOPPED, "stopped", false) /* owned before a boot, or stopped */ \
 	X(ROW_REFUSED, "refused", false) /* this host cannot run that spec */
 
@@ -63,7 +63,7 @@ enum row_state {
 #define X(state, name, is_held) state,
 	ROW_STATES(X)
 #undef X
-	ROW_STATE_COUNT,
+		ROW_STATE_COUNT,
 };
 
 #define ROW_META_MAX 512
@@ -72,55 +72,57 @@ enum row_state {
 struct row_value {
 	enum row_kind kind;
 	enum row_state state;
-	uint64_t epoch;		/* of the running or last start */
-	uint32_t pid;		/* leader */
-	uint64_t run_digest;	/* of the spec it runs */
-	uint32_t restarts;	/* since it came to this host */
-	int32_t status;		/* last wait status */
-	int64_t since_wall_ms;	/* when 'state' began */
-	struct bytes meta;	/* at most ROW_META_MAX bytes */
+	uint64_t epoch;	       /* of the running or last start */
+	uint32_t pid;	       /* leader */
+	uint64_t run_digest;   /* of the spec it runs */
+	uint32_t restarts;     /* since it came to this host */
+	int32_t status;	       /* last wait status */
+	int64_t since_wall_ms; /* when 'state' began */
+	struct bytes meta;     /* at most ROW_META_MAX bytes */
 };
 
 /* A stored row, as others may read it. */
 struct row {
-	struct map_link by_name;  /* in registry.by_name, hash of name+kind */
-	struct list in_log;	  /* in its origin's log, by seq */
+	struct map_link by_name; /* in registry.by_name, hash of name+kind */
+	struct list in_log;	 /* in its origin's log, by seq */
 	member_id origin;
 	uint64_t seq;
-	bool is_deleted;	  /* a tombstone; of the value only the epoch
-				     still means something */
-	bool is_shown;		  /* false in a log that is being received */
-	mono deleted_at;	  /* our own tombstones: when */
+	bool is_deleted; /* a tombstone; of the value only the epoch
+			    still means something */
+	bool is_shown;	 /* false in a log that is being received */
+	mono deleted_at; /* our own tombstones: when */
 	char name[INSTANCE_NAME_MAX + 1];
-	struct row_value value;	  /* meta points into 'meta' */
-	unsigned char *meta;	  /* registry.c's own block, or NULL */
+	struct row_value value; /* meta points into 'meta' */
+	unsigned char *meta;	/* registry.c's own block, or NULL */
 };
 
 /* One host's log as held here. */
 struct origin {
-	uint64_t incarnation;	/* of the log; 0: none is held */
-	uint64_t position;	/* complete up to this seq */
-	uint64_t gc;		/* tombstones up to here are gone */
-	uint64_t checksum;	/* sum of row hashes */
-	struct list log;	/* live rows by seq */
-	struct list tombs;	/* tombstones by seq */
-	uint32_t row_count;	/* live rows */
+	uint64_t incarnation; /* of the log; 0: none is held */
+	uint64_t position;    /* complete up to this seq */
+	uint64_t gc;	      /* tombstones up to here are gone; in a log
+				 that is being received: were gone already
+				 when it began */
+	uint64_t checksum;    /* sum of row hashes */
+	struct list log;      /* live rows by seq */
+	struct list tombs;    /* tombstones by seq */
+	uint32_t row_count;   /* live rows */
 	uint32_t tombstones;
-	bool is_ready;		/* complete since that incarnation began */
-	bool is_shown;		/* its rows count; false in a log that is
-				   being received */
+	bool is_ready; /* complete since that incarnation began */
+	bool is_shown; /* its rows count; false in a log that is
+			  being received */
 	/* The rest is the registry's own. */
-	bool has_end;		/* an end was reached, 'position' says which */
-	uint64_t top;		/* newest seq held; > position: not whole */
-	uint64_t cursor;	/* how far the chain of 'source' has come */
-	member_id source;	/* sender of the last batch applied */
-	struct origin *next;	/* the log being received, or NULL */
-	uint64_t acked;		/* of OUR log, by this member */
-	uint64_t ack_sent;	/* position that we last confirmed to it */
-	uint64_t forgotten;	/* incarnations up to this one are refused */
-	bool is_reset_wanted;	/* an audit failed; ask for a reset */
-	mono pull_at;		/* do not pull again before */
-	mono behind_at;		/* when to look whether it must be pulled */
+	bool has_end;	      /* an end was reached, 'position' says which */
+	uint64_t top;	      /* newest seq held; > position: not whole */
+	uint64_t cursor;      /* how far the chain of 'source' has come */
+	member_id source;     /* sender of the last batch applied */
+	struct origin *next;  /* the log being received, or NULL */
+	uint64_t acked;	      /* of OUR log, by this member */
+	uint64_t ack_sent;    /* position that we last confirmed to it */
+	uint64_t forgotten;   /* incarnations up to this one are refused */
+	bool is_reset_wanted; /* an audit failed; ask for a reset */
+	mono pull_at;	      /* do not pull again before */
+	mono behind_at;	      /* when to look whether it must be pulled */
 };
 
 /* What a Pull said about one origin; scratch. */
@@ -131,13 +133,14 @@ struct registry_want {
 	uint64_t incarnation;
 	uint64_t position;
 	uint64_t top;
+	uint64_t gc;
 };
 
 struct registry {
 	struct map by_name;
-	struct row *rows;	/* rows_max of them */
+	struct row *rows; /* rows_max of them */
 	struct list free_rows;
-	struct origin *origins;	/* members_max of them, index = member_id */
+	struct origin *origins; /* members_max of them, index = member_id */
 	struct origin *spares;	/* members_max: incarnations being received */
 	uint32_t row_count;	/* rows in use */
 	mono next_audit;	/* anti-entropy with one random peer */
@@ -174,15 +177,15 @@ void registry_delete(struct core *c, enum row_kind kind, const char *name);
 void registry_set_ready(struct core *c);
 
 /* The live (not deleted, shown) rows with this name: first, next; NULL ends. */
-const struct row *registry_first(const struct core *c, enum row_kind kind,
-	const char *name);
+const struct row *registry_first(
+	const struct core *c, enum row_kind kind, const char *name);
 const struct row *registry_next(const struct core *c, const struct row *row);
 /* The live row of this name that this origin wrote, or NULL. */
 const struct row *registry_find(const struct core *c, enum row_kind kind,
 	const char *name, member_id origin);
 /* Walks the live shown rows of one origin in seq order: NULL starts. */
-const struct row *registry_walk(const struct core *c, member_id origin,
-	const struct row *after);
+const struct row *registry_walk(
+	const struct core *c, member_id origin, const struct row *after);
 /* The largest epoch that any row held here carries for this instance name:
  * of dead hosts, in tombstones, in logs not yet shown; 0 if none.  What was
  * collected or forgotten is not remembered; the OWNER records are. */
@@ -203,10 +206,10 @@ void registry_on_linked(struct core *c, member_id id);
 /* A heartbeat came: compare positions and checksums, pull what is missing. */
 void registry_on_heartbeat(struct core *c, member_id id);
 /* Batch, Pull, Ack from a member. */
-void registry_on_recv(struct core *c, member_id from, uint16_t type,
-	struct bytes body);
+void registry_on_recv(
+	struct core *c, member_id from, uint16_t type, struct bytes body);
 /* An operator forgot this member: its rows go, and rows of incarnations seen
- * so far do not come back. */
+ * so far do not come back, unless the host itself does. */
 void registry_on_forget(struct core *c, member_id id);
 void registry_on_tick(struct core *c);
 mono registry_deadline(const struct core *c);

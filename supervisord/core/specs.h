@@ -9,9 +9,14 @@
  * exchange O(d).
  *
  * Tombstones are dropped when all members hold them and they are a day old;
- * 'horizon' is the largest stamp ever dropped.  A host that returns after
- * longer than that loses its entries below the horizon which the cluster
- * lacks: they were deleted elsewhere.
+ * 'horizon' is the largest stamp ever dropped here.  A host that returns after
+ * longer than that loses its entries below the cluster's horizon which the
+ * cluster lacks: they were deleted elsewhere.  Two marks make this safe while
+ * it is under way.  'trusted' is what a host tells: it lacks no write up to
+ * there but what was deleted; it rises with our own drops, and to a peer's
+ * when both roots are equal.  Below 'horizon' no unknown entry is taken from
+ * a host that is trusted less; a host that is itself trusted up to there
+ * answers with the entry marked 'gone', and the other drops it.
  */
 #ifndef SKEP_CORE_SPECS_H
 #define SKEP_CORE_SPECS_H
@@ -37,39 +42,52 @@ enum entry_kind {
 
 /* One entry as others may read it. */
 struct entry {
-	struct map_link by_key;	/* in specs.by_key */
-	struct list in_order;	/* in specs.order, by (kind, name) of arrival */
+	struct map_link by_key; /* in specs.by_key */
+	struct list in_order;	/* in specs.order, in order of arrival */
 	struct list in_leaf;	/* in its leaf of the tree */
-	enum entry_kind kind;
+	enum entry_kind kind;	/* 0: this slot is free */
 	char name[INSTANCE_NAME_MAX + 1];
-	uint64_t stamp;		/* hybrid logical clock */
+	uint64_t stamp; /* hybrid logical clock */
 	char writer[NODE_NAME_MAX + 1];
 	bool is_deleted;
-	struct bytes value;	/* encoded, in the pool; empty if deleted */
-	uint64_t sum;		/* what the tree holds for it */
-	uint64_t store_seq;	/* STORE that makes it durable here */
-	uint32_t slot;		/* index in specs.entries, stable */
+	struct bytes value; /* encoded, in the pool; empty if deleted */
+	uint64_t sum;	    /* what the tree holds for it */
+	uint64_t store_seq; /* STORE that makes it durable here */
+	uint32_t slot;	    /* index in specs.entries, stable */
 };
 
 #define TREE_LEAVES 65536
 #define TREE_NODES  (1 + 16 + 256 + 4096 + TREE_LEAVES)
 
-struct pool; /* base/pool.h: buddy allocator for the values */
+struct buddy; /* base/buddy.h: allocator for the values */
+
+/* Bytes of one encoded value, at most: a body and its policy. */
+#define SPEC_VALUE_MAX 73728
+
+/* What is under way with one member. */
+struct specs_peer {
+	mono repair_at;	  /* compare trees then; NEVER: roots were equal */
+	uint64_t trusted; /* what it said of itself */
+};
 
 struct specs {
 	struct map by_key;
 	struct entry *entries;
 	struct list free_entries;
 	struct list order[ENTRY_KIND_COUNT]; /* live and deleted, by kind */
-	struct pool *values;
-	uint64_t *tree;		/* TREE_NODES sums, level by level */
-	struct list *leaves;	/* TREE_LEAVES heads */
-	uint64_t clock;		/* last stamp given or seen */
-	uint64_t clock_bound;	/* stored upper bound of 'clock' */
-	uint64_t horizon;
+	struct buddy *values;
+	uint64_t *tree;	      /* TREE_NODES sums, level by level */
+	struct list *leaves;  /* TREE_LEAVES heads */
+	uint64_t clock;	      /* last stamp given or seen */
+	uint64_t clock_bound; /* stored upper bound of 'clock' */
+	uint64_t horizon;     /* no unknown entry below comes in, see above */
+	uint64_t trusted;     /* what we say of ourselves */
 	uint32_t count;
-	mono next_repair;
-	uint64_t parked;	/* writes from the future that were refused */
+	struct specs_peer *peers; /* members_max of them */
+	mono gc_at;		  /* next look at old tombstones */
+	uint64_t parked;	  /* writes from the future that were refused */
+	uint64_t refused;	  /* messages that made no sense */
+	uint64_t gone;		  /* entries dropped: deleted elsewhere */
 };
 
 struct core;
@@ -81,7 +99,9 @@ void specs_on_load(struct core *c, struct bytes key, struct bytes value);
 void specs_on_boot(struct core *c);
 
 /* Writes an entry here and now, with a new stamp: stores, floods, marks.
- * 'value' is copied.  '*after_out' becomes the STORE's number. */
+ * 'value' is copied.  '*after_out' becomes the STORE's number.  Writing what
+ * the entry already says changes nothing.  REPLY_FULL when a table is full,
+ * REPLY_INVALID when the value is too large. */
 enum reply_code specs_set(struct core *c, enum entry_kind kind,
 	const char *name, struct bytes value, uint64_t *after_out);
 /* Writes a tombstone; REPLY_NOT_FOUND when there is nothing to delete. */
@@ -89,11 +109,11 @@ enum reply_code specs_delete(struct core *c, enum entry_kind kind,
 	const char *name, uint64_t *after_out);
 
 /* Borrows a live entry, or NULL. */
-const struct entry *specs_find(const struct core *c, enum entry_kind kind,
-	const char *name);
+const struct entry *specs_find(
+	const struct core *c, enum entry_kind kind, const char *name);
 /* Walks the live entries of a kind; NULL starts and ends. */
-const struct entry *specs_walk(const struct core *c, enum entry_kind kind,
-	const struct entry *after);
+const struct entry *specs_walk(
+	const struct core *c, enum entry_kind kind, const struct entry *after);
 /* Borrows an entry by its slot (it may be deleted), or NULL if unused. */
 const struct entry *specs_by_slot(const struct core *c, uint32_t slot);
 
@@ -103,8 +123,8 @@ uint64_t specs_root(const struct core *c);
 void specs_on_linked(struct core *c, member_id id);
 void specs_on_heartbeat(struct core *c, member_id id);
 /* Entries, TreeNode, EntriesWanted. */
-void specs_on_recv(struct core *c, member_id from, uint16_t type,
-	struct bytes body);
+void specs_on_recv(
+	struct core *c, member_id from, uint16_t type, struct bytes body);
 void specs_on_tick(struct core *c);
 mono specs_deadline(const struct core *c);
 
@@ -116,7 +136,7 @@ struct service_value {
 	uint64_t digest;
 	uint64_t run_digest;
 	struct spec_policy policy;
-	struct bytes body;	      /* borrowed from the encoded value */
+	struct bytes body; /* borrowed from the encoded value */
 	char source_file[256];
 	char source_node[NODE_NAME_MAX + 1];
 	uint64_t source_digest;

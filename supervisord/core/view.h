@@ -32,8 +32,7 @@ struct instance_view {
 	uint64_t run_digest;	 /* running */
 	uint64_t wanted_digest;	 /* desired; differs while a change rolls */
 	bool is_foreign_copy;	 /* a second held row exists (conflict) */
-	const char *why;	 /* local one-liner: "back-off, next start in
-				    4s after 3 failures: exited 1" or "" */
+	char why[NOTE_TEXT_MAX]; /* one line of trouble or progress, or "" */
 };
 
 /* Walks all known instances in the order of their services' names and
@@ -53,7 +52,7 @@ struct node_view {
 	const char *name;
 	const char *state;	 /* member_state_name */
 	enum node_intent intent; /* wanted by operators */
-	const char *reason;	 /* of the intent */
+	char reason[128];	 /* of the intent */
 	const char *progress;	 /* "", "draining", "drained", "undrainable" */
 	const char *address;
 	const char *hold;	 /* member_hold_name; self and lonely peers */
@@ -66,7 +65,7 @@ struct node_view {
 	uint32_t instances;	 /* held there */
 	int64_t heard_ms;	 /* since its last frame; -1: never, self */
 	uint64_t log_position;
-	const char *version;
+	char version[32];
 	uint32_t drain_total;	 /* instances there when the drain began */
 	uint32_t drain_left;	 /* not yet ready elsewhere */
 	uint32_t drain_stuck;	 /* of those, cannot move; see view_why */
@@ -111,7 +110,7 @@ struct plan_item {
 	char instance[INSTANCE_NAME_MAX + 1];
 	enum plan_action action;
 	const char *node;   /* where, or where it runs; "" if nowhere */
-	const char *why;    /* one sentence */
+	char why[NOTE_TEXT_MAX]; /* one sentence */
 };
 /* Plans one service as SPEC_SET would give it ('policy' NULL: its deletion),
  * item by item: 'cursor' starts as 0; false ends.  Pure. */

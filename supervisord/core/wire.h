@@ -52,7 +52,8 @@
 	X(WIRE_HANDOFF_QUERY, 47, Handoff)                                     \
 	X(WIRE_HANDOFF_ACTIVE, 48, Handoff)                                    \
 	X(WIRE_BULK_GET, 60, BulkGet)                                          \
-	X(WIRE_BULK_DATA, 61, BulkData)
+	X(WIRE_BULK_DATA, 61, BulkData)                                        \
+	X(WIRE_BULK_MANIFEST, 62, BulkManifest)
 
 enum wire_type {
 #define X(type, number, message) type = number,

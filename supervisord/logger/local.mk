@@ -1,1 +1,12 @@
-# logger
+# logger: moves the output of the services into files.  libc, and inih
+# for skep.conf.
+noinst_LIBRARIES += liblogger.a
+liblogger_a_SOURCES = \
+	supervisord/logger/logfile.c supervisord/logger/logfile.h \
+	supervisord/logger/peek.c supervisord/logger/peek.h \
+	supervisord/logger/rotate.c supervisord/logger/rotate.h \
+	supervisord/logger/session.c supervisord/logger/session.h \
+	supervisord/logger/stream.c supervisord/logger/stream.h
+skeplibexec_PROGRAMS += skep-logger
+skep_logger_SOURCES = supervisord/logger/main.c
+skep_logger_LDADD = liblogger.a $(CONF_LIBS)

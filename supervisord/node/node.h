@@ -1,9 +1,10 @@
 /* skep-node: the shell around one core.
  *
  * One thread runs the loop (libev): it turns what happens into inputs, steps
- * the core and carries out the effects (apply.c).  Whatever may block lives
- * elsewhere: the store on a thread of its own, hashing and file chunks on a
- * small pool.  All functions here are called on the loop's thread.
+ * the core and carries out the effects (apply.c, carry.c).  Whatever may
+ * block lives elsewhere: the store on a thread of its own, hashing and file
+ * chunks on a small pool.  All functions here are called on the loop's
+ * thread.
  */
 #ifndef SKEP_NODE_NODE_H
 #define SKEP_NODE_NODE_H
@@ -12,32 +13,51 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/list.h"
 #include "core/core.h"
 #include "core/view.h"
+#include "node/events.h"
 #include "sys/conf.h"
 #include "sys/err.h"
 
-struct api;	/* api.h: HTTP over the Unix socket (and TCP) */
-struct store;	/* store.h: SQLite on its own thread */
-struct keeper;	/* keeper_link.h: the session with skepd */
-struct links;	/* links.h: TLS connections to the other hosts */
-struct bulk;	/* bulk.h: states of services in motion */
-struct apply;	/* apply.h: effects that wait, and their order */
+struct api;	   /* api.h: HTTP over the Unix socket (and TCP) */
+struct store;	   /* store.h: SQLite on its own thread */
+struct keeper;	   /* keeper_link.h: the session with skepd */
+struct links;	   /* links.h: TLS connections to the other hosts */
+struct tls;	   /* tls.h: how links are protected */
+struct bulk;	   /* bulk.h: states of services in motion */
+struct apply;	   /* apply.h: effects that wait, and their order */
+struct quarantine; /* quarantine.h: items that made the node crash */
+struct specdir;	   /* specdir.h: services.d */
+struct requests;   /* requests.h: who waits for which REPLY */
 
 /* The whole program. */
 struct node {
 	struct ev_loop *loop;
-	struct conf conf;	/* skep.conf as read at start */
+	struct conf conf; /* skep.conf as read at start */
 	struct core *core;
 	struct store *store;
 	struct keeper *keeper;
+	struct tls *tls;
 	struct links *links;
 	struct bulk *bulk;
 	struct api *api;
 	struct apply *apply;
+	struct quarantine *quarantine;
+	struct specdir *specdir;
+	struct requests *requests;
+	struct list followers;	/* of events; events.c's */
 	uint64_t next_request;	/* for node_request */
-	const char *weaker_why;	/* from WELCOME: why "stopped" is weaker */
+	const char *weaker_why; /* from WELCOME: why "stopped" is weaker */
+	char socket_path[300];	/* the control socket, for services */
+	mono started;		/* when this node started */
+	mono peers_since;	/* when a peer was first seen alive */
 	bool is_booted;		/* the core took BOOT */
+	bool is_ending;		/* no more effects are carried out */
+	int exit_code;
+	ev_timer tick;	/* at the core's deadline */
+	mono tick_at;	/* what 'tick' is set to */
+	ev_timer files; /* until services.d may be applied */
 };
 
 /* Steps the core with 'in' ('now' and 'wall_ms' are filled in here) and
@@ -56,5 +76,9 @@ uint64_t node_request(struct node *n, struct input *in, node_reply_fn *done,
 
 /* Forgets the callback of a request whose asker went away. */
 void node_cancel(struct node *n, uint64_t request);
+
+/* Leaves the loop at the next turn; nothing is carried out any more.  With
+ * an 'exit_code' other than 0 the keeper starts a new node. */
+void node_end(struct node *n, int exit_code, const char *why);
 
 #endif

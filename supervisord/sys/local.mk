@@ -4,7 +4,22 @@ noinst_LIBRARIES += libsys.a
 libsys_a_SOURCES = \
 	supervisord/sys/clock.c supervisord/sys/clock.h \
 	supervisord/sys/err.c supervisord/sys/err.h \
+	supervisord/sys/files.c supervisord/sys/files.h \
 	supervisord/sys/ipc.c supervisord/sys/ipc.h \
+	supervisord/sys/keyfile.c supervisord/sys/keyfile.h \
+	supervisord/sys/kproto.c supervisord/sys/kproto.h \
 	supervisord/sys/nearest.c supervisord/sys/nearest.h \
 	supervisord/sys/say.c supervisord/sys/say.h \
+	supervisord/sys/statestream.c supervisord/sys/statestream.h \
 	supervisord/sys/units.c supervisord/sys/units.h
+
+# conf: skep.conf.  A library of its own, so that only those who link it need
+# inih; the keeper does, so libc and inih are all it may use.
+noinst_LIBRARIES += libconf.a
+libconf_a_CFLAGS = $(AM_CFLAGS) $(INIH_CFLAGS)
+libconf_a_SOURCES = \
+	supervisord/sys/conf.c supervisord/sys/conf.h \
+	supervisord/sys/conf_dirs.c supervisord/sys/conf_dirs.h \
+	supervisord/sys/conf_read.c supervisord/sys/conf_read.h \
+	supervisord/sys/conf_value.c supervisord/sys/conf_value.h
+CONF_LIBS = libconf.a libsys.a libbase.a $(INIH_LIBS)

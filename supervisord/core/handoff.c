@@ -1,0 +1,338 @@
+#include "core/handoff.h"
+
+#include <string.h>
+
+#include "core/handoff_private.h"
+
+#define RECORD_VERSION 1
+
+size_t
+handoff_need(const struct core_limits *l)
+{
+	(void)l;
+	return arena_need(HANDOFFS_MAX, sizeof(struct handoff));
+}
+
+void
+handoff_init(struct core *c)
+{
+	struct handoffs *t = &c->handoffs;
+	t->items = arena_take(&c->arena, HANDOFFS_MAX, sizeof *t->items);
+	list_init(&t->active);
+	list_init(&t->free);
+	for (uint32_t i = 0; i < HANDOFFS_MAX; i++)
+		list_append(&t->free, &t->items[i].link);
+	t->retry_at = MONO_NEVER;
+}
+
+const char *
+handoff_state_name(enum handoff_state state)
+{
+	static const char *const names[] = {
+#define X(value, name) [value] = name,
+		HANDOFF_STATES(X)
+#undef X
+	};
+	CHECK(state < HANDOFF_STATE_COUNT);
+	return names[state];
+}
+
+bool
+handoff_is_source(enum handoff_state state)
+{
+	return state >= HANDOFF_OFFERED && state <= HANDOFF_COMMITTED;
+}
+
+bool
+handoff_is_durable(enum handoff_state state)
+{
+	return state == HANDOFF_FROZEN || state == HANDOFF_COMMITTED ||
+		state == HANDOFF_STAGED;
+}
+
+/* --- The table --- */
+
+static struct handoff *
+find(const struct core *c, const char *name)
+{
+	list_each(l, &c->handoffs.active) {
+		struct handoff *h = container_of(l, struct handoff, link);
+		if (strcmp(h->name, name) == 0)
+			return h;
+	}
+	return NULL;
+}
+
+const struct handoff *
+handoff_find(const struct core *c, const char *name)
+{
+	return find(c, name);
+}
+
+bool
+handoff_is_busy(const struct core *c, const char *name)
+{
+	return find(c, name) != NULL;
+}
+
+struct handoff *
+handoff_new(struct core *c, const char *name, enum handoff_state state)
+{
+	struct handoffs *t = &c->handoffs;
+	CHECK(!find(c, name));
+	if (list_is_empty(&t->free))
+		return NULL;
+	struct handoff *h = container_of(t->free.next, struct handoff, link);
+	list_remove(&h->link);
+	memset(h, 0, sizeof *h);
+	list_append(&t->active, &h->link);
+	strcpy(h->name, name);
+	h->state = state;
+	h->since = c->now;
+	h->deadline = h->until = h->resend_at = MONO_NEVER;
+	return h;
+}
+
+/* --- The record --- */
+
+static uint64_t
+store(struct core *c, const struct handoff *h)
+{
+	unsigned char buffer[512];
+	struct writer w;
+	writer_init(&w, buffer, sizeof buffer);
+	writer_u8(&w, RECORD_VERSION);
+	writer_u8(&w, (uint8_t)h->state);
+	writer_u64(&w, h->epoch);
+	writer_u32(&w, h->attempt);
+	writer_text(&w, h->peer_name);
+	writer_u8(&w, h->has_root);
+	writer_bytes(&w, h->root, sizeof h->root);
+	writer_u64(&w, h->size);
+	writer_i64(&w, h->sealed_wall_ms);
+	writer_u64(&w, h->run_digest);
+	CHECK(!w.bad);
+	return core_store(c, TABLE_HANDOFF,
+		(struct bytes){h->name, strlen(h->name)}, writer_done(&w));
+}
+
+/* Reads a record into 'h'; false when it makes no sense. */
+static bool
+read_record(struct handoff *h, struct bytes value)
+{
+	struct reader r;
+	reader_init(&r, value.data, value.size);
+	uint8_t version = reader_u8(&r);
+	uint8_t state = reader_u8(&r);
+	h->epoch = reader_u64(&r);
+	h->attempt = reader_u32(&r);
+	const char *peer = reader_text(&r);
+	h->has_root = reader_u8(&r) != 0;
+	struct bytes root = reader_bytes(&r);
+	h->size = reader_u64(&r);
+	h->sealed_wall_ms = reader_i64(&r);
+	h->run_digest = reader_u64(&r);
+	if (!reader_is_done(&r) || version != RECORD_VERSION ||
+		state >= HANDOFF_STATE_COUNT || root.size != DIGEST_SIZE ||
+		strlen(peer) > NODE_NAME_MAX)
+		return false;
+	h->state = (enum handoff_state)state;
+	strcpy(h->peer_name, peer);
+	memcpy(h->root, root.data, DIGEST_SIZE);
+	return handoff_is_durable(h->state);
+}
+
+void
+handoff_on_load(struct core *c, struct bytes key, struct bytes value)
+{
+	char name[INSTANCE_NAME_MAX + 1];
+	if (key.size == 0 || key.size > INSTANCE_NAME_MAX ||
+		memchr(key.data, 0, key.size))
+		return;
+	memcpy(name, key.data, key.size);
+	name[key.size] = '\0';
+	struct handoff *h =
+		find(c, name) ? NULL : handoff_new(c, name, HANDOFF_FREE);
+	if (h && !read_record(h, value)) {
+		list_remove(&h->link);
+		list_append(&c->handoffs.free, &h->link);
+	}
+}
+
+void
+handoff_on_boot(struct core *c)
+{
+	list_each_safe(l, &c->handoffs.active) {
+		struct handoff *h = container_of(l, struct handoff, link);
+		h->since = c->now;
+		h->resend_at = c->now;
+		if (handoff_is_source(h->state))
+			source_on_boot(c, h);
+		else
+			target_on_boot(c, h);
+	}
+}
+
+void
+handoff_enter(struct core *c, struct handoff *h, enum handoff_state state,
+	mono deadline)
+{
+	h->state = state;
+	h->since = c->now;
+	h->deadline = deadline;
+	h->resend_at = MONO_NEVER;
+	if (handoff_is_durable(state)) {
+		h->stored = store(c, h);
+		h->resend_at = mono_add(c->now, HANDOFF_RESEND_MS);
+	}
+	core_note(c, NOTE_HANDOFF, h->name, h->epoch,
+		effects_format(&c->fx, "%s, %s %s", handoff_state_name(state),
+			handoff_is_source(state) ? "to" : "from",
+			effects_text(&c->fx, h->peer_name)));
+}
+
+uint64_t
+handoff_end(struct core *c, struct handoff *h)
+{
+	uint64_t seq = 0;
+	if (handoff_is_durable(h->state))
+		seq = core_store(c, TABLE_HANDOFF,
+			(struct bytes){h->name, strlen(h->name)},
+			(struct bytes){NULL, 0});
+	h->state = HANDOFF_FREE;
+	list_remove(&h->link);
+	list_append(&c->handoffs.free, &h->link);
+	duty_mark(c, h->name);
+	return seq;
+}
+
+/* --- Messages --- */
+
+member_id
+handoff_peer(const struct core *c, const struct handoff *h)
+{
+	member_id id = member_find(c, h->peer_name);
+	return id != MEMBER_NONE && id != MEMBER_SELF &&
+			member_get(c, id)->link
+		? id
+		: MEMBER_NONE;
+}
+
+void
+handoff_send(struct core *c, const struct handoff *h, uint16_t type,
+	const char *reason, uint64_t after)
+{
+	skep_Handoff m = skep_Handoff_init_zero;
+	member_id to = handoff_peer(c, h);
+	if (to == MEMBER_NONE)
+		return;
+	strcpy(m.name, h->name);
+	m.epoch = h->epoch;
+	m.attempt = h->attempt;
+	if (h->has_root) {
+		m.root.size = DIGEST_SIZE;
+		memcpy(m.root.bytes, h->root, DIGEST_SIZE);
+	}
+	m.size = h->size;
+	m.sealed_wall_ms = h->sealed_wall_ms;
+	m.run_digest = h->run_digest;
+	strncpy(m.reason, reason, sizeof m.reason - 1);
+	member_send(c, to, type, wire_encode(&c->fx, type, &m),
+		after > c->stored_seq ? after : 0);
+}
+
+void
+handoff_echo(struct core *c, member_id to, const skep_Handoff *m,
+	uint16_t type, const char *reason)
+{
+	skep_Handoff a = *m;
+	memset(a.reason, 0, sizeof a.reason);
+	strncpy(a.reason, reason, sizeof a.reason - 1);
+	member_send(c, to, type, wire_encode(&c->fx, type, &a), 0);
+}
+
+bool
+handoff_is_same(const struct handoff *h, const skep_Handoff *m)
+{
+	return h->epoch == m->epoch && h->attempt == m->attempt;
+}
+
+void
+handoff_on_recv(struct core *c, member_id from, uint16_t type,
+	struct bytes body)
+{
+	skep_Handoff m = skep_Handoff_init_zero;
+	if (!wire_decode(type, body, &m) || m.name[0] == '\0' ||
+		(m.root.size != 0 && m.root.size != DIGEST_SIZE)) {
+		c->unknown_frames++;
+		return;
+	}
+	switch (type) {
+	case WIRE_HANDOFF_ACCEPT:
+	case WIRE_HANDOFF_REFUSE:
+	case WIRE_HANDOFF_STAGED:
+	case WIRE_HANDOFF_QUERY:
+	case WIRE_HANDOFF_ACTIVE:
+		source_on_recv(c, from, type, &m);
+		break;
+	default:
+		target_on_recv(c, from, type, &m);
+		break;
+	}
+}
+
+void
+handoff_on_linked(struct core *c, member_id id)
+{
+	const char *name = member_get(c, id)->name;
+	list_each(l, &c->handoffs.active) {
+		struct handoff *h = container_of(l, struct handoff, link);
+		if (handoff_is_durable(h->state) &&
+			strcmp(h->peer_name, name) == 0)
+			h->resend_at = c->now;
+	}
+}
+
+void
+handoff_on_topology(struct core *c)
+{
+	list_each_safe(l, &c->handoffs.active) {
+		struct handoff *h = container_of(l, struct handoff, link);
+		if (handoff_is_source(h->state))
+			source_on_topology(c, h);
+		else
+			target_on_topology(c, h);
+	}
+}
+
+void
+handoff_on_tick(struct core *c)
+{
+	struct handoffs *t = &c->handoffs;
+	if (mono_reached(t->retry_at, c->now)) {
+		t->retry_at = MONO_NEVER;
+		duty_mark_all(c);
+	}
+	list_each_safe(l, &t->active) {
+		struct handoff *h = container_of(l, struct handoff, link);
+		if (!effects_has_room(&c->fx, 64, SPEC_BODY_MAX))
+			return;
+		if (handoff_is_source(h->state))
+			source_on_tick(c, h);
+		else
+			target_on_tick(c, h);
+	}
+}
+
+mono
+handoff_deadline(const struct core *c)
+{
+	mono at = c->handoffs.retry_at;
+	list_each(l, &c->handoffs.active) {
+		const struct handoff *h =
+			container_of(l, struct handoff, link);
+		at = mono_min(at, mono_min(h->deadline, h->resend_at));
+		at = mono_min(at, h->until);
+	}
+	return at;
+}

@@ -1,0 +1,67 @@
+/* What the three files of the handoff share: the table and the messages
+ * (handoff.c), the side that gives (handoff_source.c) and the side that takes
+ * (handoff_target.c).
+ */
+#ifndef SKEP_CORE_HANDOFF_PRIVATE_H
+#define SKEP_CORE_HANDOFF_PRIVATE_H
+
+#include "core/core_private.h"
+#include "core/wire.h"
+
+/* A message without its answer is sent again after this. */
+#define HANDOFF_RESEND_MS 1000
+/* A host that does not answer an offer is not the one. */
+#define HANDOFF_OFFER_MS 5000
+/* Sealing a state on our own disk. */
+#define HANDOFF_DUMP_MS 3600000
+/* What a transfer may take: this, and a second for each of these bytes. */
+#define HANDOFF_FETCH_MS     60000
+#define HANDOFF_FETCH_BYTES  1048576
+/* After a failure, before the next attempt with the same instance. */
+#define HANDOFF_AGAIN_MS 5000
+/* The same, when the service itself asked to be left where it is. */
+#define HANDOFF_IGNORED_MS 30000
+/* A target that never hears of its offer again forgets it. */
+#define HANDOFF_ACCEPTED_MS 600000
+
+/* Whether this host gives (true) or takes in this state. */
+bool handoff_is_source(enum handoff_state state);
+/* Whether the record of this state is on disk. */
+bool handoff_is_durable(enum handoff_state state);
+
+/* A new, zeroed move of 'name' in 'state', or NULL when the table is full. */
+struct handoff *handoff_new(struct core *c, const char *name,
+	enum handoff_state state);
+/* Enters a state; durable ones are stored ('h->stored' is the number). */
+void handoff_enter(struct core *c, struct handoff *h,
+	enum handoff_state state, mono deadline);
+/* Ends it: deletes the record, if there is one, and frees the slot.  Returns
+ * the STORE's number, or 0. */
+uint64_t handoff_end(struct core *c, struct handoff *h);
+/* The other side, if it is known and linked, else MEMBER_NONE. */
+member_id handoff_peer(const struct core *c, const struct handoff *h);
+/* Sends a message about H to the other side, if it is linked. */
+void handoff_send(struct core *c, const struct handoff *h, uint16_t type,
+	const char *reason, uint64_t after);
+/* Sends a message about the H of a received message, for the case that this
+ * host knows nothing of it. */
+void handoff_echo(struct core *c, member_id to, const skep_Handoff *m,
+	uint16_t type, const char *reason);
+/* Whether a message is about this very attempt. */
+bool handoff_is_same(const struct handoff *h, const skep_Handoff *m);
+
+/* The source's messages, timers, and what a member's death means. */
+void source_on_recv(struct core *c, member_id from, uint16_t type,
+	const skep_Handoff *m);
+void source_on_tick(struct core *c, struct handoff *h);
+void source_on_topology(struct core *c, struct handoff *h);
+void source_on_boot(struct core *c, struct handoff *h);
+
+/* The same for the target. */
+void target_on_recv(struct core *c, member_id from, uint16_t type,
+	const skep_Handoff *m);
+void target_on_tick(struct core *c, struct handoff *h);
+void target_on_topology(struct core *c, struct handoff *h);
+void target_on_boot(struct core *c, struct handoff *h);
+
+#endif

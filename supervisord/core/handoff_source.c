@@ -1,0 +1,579 @@
+/* The side that gives: signal, stop, seal, freeze, commit. */
+#include <string.h>
+
+#include "core/handoff_private.h"
+
+/* --- Ends --- */
+
+/* Looks at the instance again later. */
+static void
+retry_later(struct core *c, struct instance *i, int64_t ms)
+{
+	struct handoffs *t = &c->handoffs;
+	i->move_again_at = mono_add(c->now, ms);
+	t->retry_at = mono_min(t->retry_at, i->move_again_at);
+}
+
+static void
+remember_reason(struct instance *i, const char *why)
+{
+	size_t length = strlen(why);
+	if (length > sizeof i->note - 1)
+		length = sizeof i->note - 1;
+	memcpy(i->note, why, length);
+	i->note[length] = '\0';
+}
+
+/* Gives up a move while the instance still runs untouched. */
+static void
+give_up(struct core *c, struct handoff *h, const char *why, int64_t again_ms)
+{
+	struct instance *i = instance_find(c, h->name);
+	core_note(c, NOTE_HANDOFF, h->name, h->epoch,
+		effects_format(&c->fx, "given up: %s",
+			effects_text(&c->fx, why)));
+	handoff_send(c, h, WIRE_HANDOFF_ABORT, why, 0);
+	if (i) {
+		remember_reason(i, why);
+		retry_later(c, i, again_ms);
+	}
+	handoff_end(c, h);
+}
+
+/* Starts the stopped instance here again, from its own dump if there is one:
+ * the only way back once it was stopped. */
+static void
+abort_move(struct core *c, struct handoff *h, const char *why)
+{
+	struct instance *i = instance_find(c, h->name);
+	CHECK(i && i->state == INSTANCE_HANDOFF);
+	CHECK(h->state != HANDOFF_COMMITTED);
+	if (h->has_root)
+		instance_drop_staged(c, i);
+	i->has_staged |= h->has_root;
+	if (h->has_root) {
+		memcpy(i->staged_root, h->root, DIGEST_SIZE);
+		i->staged_wall_ms = h->sealed_wall_ms;
+		strcpy(i->staged_kind, "dump");
+		i->staged_from[0] = '\0';
+	}
+	remember_reason(i, why);
+	retry_later(c, i, HANDOFF_AGAIN_MS);
+	/* One transaction or an earlier one: the staged root is on disk
+	 * before the record that named it goes. */
+	i->is_remembered = true;
+	uint64_t owner = instance_store_owner(c, i);
+	handoff_send(c, h, WIRE_HANDOFF_ABORT, why, owner);
+	core_note(c, NOTE_HANDOFF, h->name, h->epoch,
+		effects_format(&c->fx, "called off, starts here again: %s",
+			effects_text(&c->fx, why)));
+	handoff_end(c, h);
+	i->epoch_after = owner;
+	instance_enter(c, i, INSTANCE_BACKOFF, c->now);
+}
+
+/* --- Steps --- */
+
+bool
+handoff_begin(struct core *c, struct instance *inst, member_id target,
+	mono until, const char *reason)
+{
+	uint32_t outgoing = 0;
+	list_each(l, &c->handoffs.active) {
+		const struct handoff *h =
+			container_of(l, struct handoff, link);
+		outgoing += handoff_is_source(h->state) &&
+			h->state != HANDOFF_COMMITTED;
+	}
+	bool is_early = mono_diff(c->now, inst->move_again_at) < 0;
+	if (inst->state != INSTANCE_READY || is_early ||
+		outgoing >= HANDOFF_PARALLEL ||
+		member_get(c, target)->link == 0) {
+		if (!is_early)
+			retry_later(c, inst, HANDOFF_RESEND_MS);
+		return false;
+	}
+	struct handoff *h = handoff_new(c, inst->name, HANDOFF_OFFERED);
+	if (!h)
+		return false;
+	strcpy(h->peer_name, member_get(c, target)->name);
+	h->epoch = inst->epoch;
+	/* Rises within a start of the node and from one start to the next. */
+	h->attempt = (uint32_t)(c->incarnation << 12) + ++inst->attempts;
+	h->run_digest = inst->run_digest;
+	h->until = until;
+	strncpy(h->reason, reason, sizeof h->reason - 1);
+	handoff_enter(c, h, HANDOFF_OFFERED,
+		mono_add(c->now, HANDOFF_OFFER_MS));
+	handoff_send(c, h, WIRE_HANDOFF_OFFER, reason, 0);
+	return true;
+}
+
+/* The policy in force; false when the service is gone meanwhile. */
+static bool
+policy_of(struct core *c, const struct instance *i, struct service_value *s)
+{
+	return i && instance_service(c, i, s);
+}
+
+static void
+on_accept(struct core *c, struct handoff *h)
+{
+	struct service_value s;
+	struct instance *i = instance_find(c, h->name);
+	if (h->state != HANDOFF_OFFERED)
+		return;
+	if (!policy_of(c, i, &s) || i->state != INSTANCE_READY ||
+		i->epoch != h->epoch) {
+		give_up(c, h, "it changed meanwhile", HANDOFF_AGAIN_MS);
+		return;
+	}
+	struct effect *e = effects_add(&c->fx, EFFECT_SIGNAL);
+	e->signal.name = effects_text(&c->fx, i->name);
+	e->signal.epoch = i->epoch;
+	e->signal.signal = s.policy.handoff.signal;
+	e->signal.is_handoff = true;
+	handoff_enter(c, h, HANDOFF_SIGNALLED,
+		mono_add(c->now, s.policy.handoff.timeout_ms));
+}
+
+/* Stops it for the move; what it leaves at $SKEP_STATE_OUT is its state. */
+static void
+stop_for_move(struct core *c, struct handoff *h, struct instance *i,
+	const struct service_value *s)
+{
+	handoff_enter(c, h, HANDOFF_STOPPING, MONO_NEVER);
+	instance_stop(c, i, &s->policy, STOP_HANDOFF, h->reason);
+}
+
+/* There is no answer that carries state: mode and 'required' decide. */
+static void
+without_answer(struct core *c, struct handoff *h, struct instance *i,
+	const struct service_value *s, const char *why)
+{
+	const struct policy_handoff *p = &s->policy.handoff;
+	bool must_stay = p->mode == HANDOFF_IGNORE || p->is_required;
+	core_note(c, NOTE_HANDOFF, h->name, h->epoch,
+		effects_text(&c->fx, why));
+	if (must_stay && instance_is_live(i) && !h->is_signalled) {
+		give_up(c, h, why, HANDOFF_IGNORED_MS);
+		return;
+	}
+	/* A last rename in its SIGTERM handler still counts. */
+	h->wants_dump = p->mode == HANDOFF_RESUME;
+	h->is_required = must_stay;
+	stop_for_move(c, h, i, s);
+}
+
+bool
+handoff_on_answered(struct core *c, const struct input_proc *in)
+{
+	struct handoff *h =
+		(struct handoff *)(uintptr_t)handoff_find(c, in->name);
+	struct service_value s;
+	struct instance *i = instance_find(c, in->name);
+	if (!h || h->state != HANDOFF_SIGNALLED || h->epoch != in->epoch ||
+		!policy_of(c, i, &s))
+		return false;
+	h->is_answered = true;
+	switch ((enum handoff_answer)in->answer) {
+	case ANSWER_RESUME:
+		h->wants_dump = true;
+		stop_for_move(c, h, i, &s);
+		break;
+	case ANSWER_RESTART:
+		stop_for_move(c, h, i, &s);
+		break;
+	case ANSWER_IGNORE:
+		give_up(c, h, "the service asked to stay where it is",
+			HANDOFF_IGNORED_MS);
+		break;
+	case ANSWER_UNSUPPORTED:
+		without_answer(c, h, i, &s,
+			"the handoff signal would kill it: it does not "
+			"support handoff");
+		break;
+	}
+	return true;
+}
+
+bool
+handoff_on_exited(struct core *c, struct instance *inst)
+{
+	struct handoff *h =
+		(struct handoff *)(uintptr_t)handoff_find(c, inst->name);
+	struct service_value s;
+	if (!h || !handoff_is_source(h->state))
+		return false;
+	if (h->state == HANDOFF_OFFERED) {
+		give_up(c, h, "it ended by itself", HANDOFF_AGAIN_MS);
+		return false;
+	}
+	if (h->state != HANDOFF_SIGNALLED || !policy_of(c, inst, &s))
+		return h->state != HANDOFF_SIGNALLED;
+	h->is_signalled = true;
+	without_answer(c, h, inst, &s,
+		"it ended before it answered the handoff signal");
+	return true;
+}
+
+static void
+freeze(struct core *c, struct handoff *h)
+{
+	int64_t ms = HANDOFF_FETCH_MS +
+		(int64_t)(h->size / HANDOFF_FETCH_BYTES) * 1000;
+	handoff_enter(c, h, HANDOFF_FROZEN, mono_add(c->now, ms));
+	handoff_send(c, h, WIRE_HANDOFF_FROZEN, "", h->stored);
+}
+
+/* It is stopped and its state, if any, is sealed: onwards or back. */
+static void
+after_seal(struct core *c, struct handoff *h, const char *trouble)
+{
+	if (h->is_cancelled)
+		abort_move(c, h, h->reason);
+	else if (trouble)
+		abort_move(c, h, trouble);
+	else
+		freeze(c, h);
+}
+
+bool
+handoff_on_empty(struct core *c, struct instance *inst)
+{
+	struct handoff *h =
+		(struct handoff *)(uintptr_t)handoff_find(c, inst->name);
+	struct service_value s;
+	if (!h || h->state != HANDOFF_STOPPING)
+		return false;
+	if (!h->wants_dump || !policy_of(c, inst, &s)) {
+		after_seal(c, h,
+			h->is_required ? "it left no state, and handoff is "
+					 "required"
+				       : NULL);
+		return true;
+	}
+	handoff_enter(c, h, HANDOFF_DUMPING,
+		mono_add(c->now, HANDOFF_DUMP_MS));
+	struct effect *e = effects_add(&c->fx, EFFECT_DUMP);
+	e->dump.name = effects_text(&c->fx, h->name);
+	e->dump.epoch = h->epoch;
+	e->dump.size_max = s.policy.handoff.max_size;
+	return true;
+}
+
+void
+handoff_on_dumped(struct core *c, const struct input_dumped *in)
+{
+	struct handoff *h =
+		(struct handoff *)(uintptr_t)handoff_find(c, in->name);
+	struct service_value s;
+	if (!h || h->state != HANDOFF_DUMPING || h->epoch != in->epoch)
+		return;
+	bool is_required = h->is_required ||
+		(policy_of(c, instance_find(c, h->name), &s) &&
+			s.policy.handoff.is_required);
+	if (in->is_ok) {
+		h->has_root = true;
+		memcpy(h->root, in->root, DIGEST_SIZE);
+		h->size = in->size;
+		h->sealed_wall_ms = c->wall_ms;
+		after_seal(c, h, NULL);
+	} else if (in->is_absent && !is_required) {
+		after_seal(c, h, NULL);
+	} else {
+		after_seal(c, h,
+			in->is_absent ? "it left no state, and handoff is "
+					"required"
+				      : in->text);
+	}
+}
+
+static void
+on_staged(struct core *c, struct handoff *h, const skep_Handoff *m)
+{
+	if (h->state != HANDOFF_FROZEN)
+		return;
+	bool is_same_root = h->has_root
+		? m->root.size == DIGEST_SIZE &&
+			memcmp(m->root.bytes, h->root, DIGEST_SIZE) == 0
+		: m->root.size == 0;
+	if (!is_same_root)
+		return;
+	/* The commit point: from here on it is never started here again,
+	 * unless the target is dead. */
+	handoff_enter(c, h, HANDOFF_COMMITTED, MONO_NEVER);
+	handoff_send(c, h, WIRE_HANDOFF_COMMIT, "", h->stored);
+}
+
+/* The target runs it: nothing of it is ours any more. */
+static void
+done(struct core *c, struct handoff *h)
+{
+	struct instance *i = instance_find(c, h->name);
+	if (h->has_root) {
+		struct effect *d = effects_add(&c->fx, EFFECT_DROP);
+		d->drop.name = effects_text(&c->fx, h->name);
+		memcpy(d->drop.root, h->root, DIGEST_SIZE);
+	}
+	core_note(c, NOTE_MOVED, h->name, h->epoch + 1,
+		effects_format(&c->fx, "%s -> %s, %u bytes of state",
+			c->config.node, effects_text(&c->fx, h->peer_name),
+			h->size));
+	if (i && i->state == INSTANCE_HANDOFF) {
+		struct effect *e = effects_add(&c->fx, EFFECT_RELEASE);
+		e->proc.name = effects_text(&c->fx, h->name);
+		e->proc.epoch = h->epoch;
+		i->is_draining_out = c->duty.is_draining;
+		i->draining_epoch = h->epoch;
+		instance_enter(c, i, INSTANCE_IDLE, MONO_NEVER);
+		instance_disown(c, i);
+	}
+	handoff_end(c, h);
+}
+
+/* Whether somebody else runs it under a higher epoch, and has it ready. */
+static bool
+is_taken(const struct core *c, const struct handoff *h)
+{
+	const struct row *r = registry_first(c, ROW_INSTANCE, h->name);
+	for (; r; r = registry_next(c, r))
+		if (r->origin != MEMBER_SELF && r->value.epoch > h->epoch &&
+			(r->value.state == ROW_READY ||
+				r->value.state == ROW_EXITED))
+			return true;
+	return false;
+}
+
+/* R1: the target died after the commit; the state is still here. */
+static void
+take_back(struct core *c, struct handoff *h)
+{
+	struct instance *i = instance_find(c, h->name);
+	struct service_value s;
+	if (!policy_of(c, i, &s) || i->state != INSTANCE_HANDOFF)
+		return;
+	core_note(c, NOTE_HANDOFF, h->name, h->epoch,
+		"taken back: the host it went to is dead");
+	i->has_staged = h->has_root;
+	memcpy(i->staged_root, h->root, DIGEST_SIZE);
+	i->staged_wall_ms = h->sealed_wall_ms;
+	strcpy(i->staged_kind, "dump");
+	/* The target may have started epoch + 1: stay above it. */
+	uint64_t epoch = h->epoch + 2;
+	uint64_t known = registry_epoch_max(c, h->name);
+	if (epoch <= known)
+		epoch = known + 1;
+	i->epoch_reserved = epoch + EPOCH_BLOCK;
+	i->is_remembered = true;
+	uint64_t owner = instance_store_owner(c, i);
+	handoff_end(c, h);
+	instance_start_at(c, i, &s, epoch, owner);
+}
+
+/* --- News and time --- */
+
+static void
+on_query(struct core *c, member_id from, struct handoff *h,
+	const skep_Handoff *m)
+{
+	if (h && handoff_is_same(h, m)) {
+		h->resend_at = c->now;
+		return;
+	}
+	/* We know nothing of that attempt (any more): it is void if we, or
+	 * somebody, went on without it. */
+	const struct instance *i = instance_find(c, m->name);
+	bool is_void = (i && instance_is_held(i)) ||
+		registry_epoch_max(c, m->name) > m->epoch;
+	if (is_void)
+		handoff_echo(c, from, m, WIRE_HANDOFF_ABORT,
+			"its source went on without it");
+}
+
+void
+source_on_recv(struct core *c, member_id from, uint16_t type,
+	const skep_Handoff *m)
+{
+	struct handoff *h =
+		(struct handoff *)(uintptr_t)handoff_find(c, m->name);
+	bool is_ours = h && handoff_is_source(h->state) &&
+		strcmp(h->peer_name, member_get(c, from)->name) == 0;
+	if (type == WIRE_HANDOFF_QUERY) {
+		on_query(c, from, is_ours ? h : NULL, m);
+		return;
+	}
+	if (!is_ours || !handoff_is_same(h, m))
+		return;
+	switch (type) {
+	case WIRE_HANDOFF_ACCEPT:
+		on_accept(c, h);
+		break;
+	case WIRE_HANDOFF_STAGED:
+		on_staged(c, h, m);
+		break;
+	case WIRE_HANDOFF_ACTIVE:
+		if (h->state == HANDOFF_COMMITTED)
+			done(c, h);
+		break;
+	case WIRE_HANDOFF_REFUSE:
+		if (h->state == HANDOFF_OFFERED)
+			give_up(c, h, m->reason, HANDOFF_AGAIN_MS);
+		else if (h->state == HANDOFF_FROZEN)
+			abort_move(c, h, m->reason);
+		break;
+	default:
+		break;
+	}
+}
+
+void
+handoff_cancel(struct core *c, const char *name, const char *why)
+{
+	struct handoff *h =
+		(struct handoff *)(uintptr_t)handoff_find(c, name);
+	if (!h || !handoff_is_source(h->state) || h->is_cancelled)
+		return;
+	switch (h->state) {
+	case HANDOFF_OFFERED:
+		give_up(c, h, why, HANDOFF_AGAIN_MS);
+		break;
+	case HANDOFF_SIGNALLED:
+	case HANDOFF_STOPPING:
+	case HANDOFF_DUMPING:
+		/* It has been told to put its state aside: it must stop, and
+		 * starts again here from what it wrote. */
+		h->is_cancelled = true;
+		strncpy(h->reason, why, sizeof h->reason - 1);
+		break;
+	case HANDOFF_FROZEN:
+		abort_move(c, h, why);
+		break;
+	case HANDOFF_FREE:
+	case HANDOFF_COMMITTED:
+	case HANDOFF_ACCEPTED:
+	case HANDOFF_FETCHING:
+	case HANDOFF_STAGED:
+	case HANDOFF_STATE_COUNT:
+		break;
+	}
+}
+
+static void
+on_deadline(struct core *c, struct handoff *h)
+{
+	struct service_value s;
+	struct instance *i = instance_find(c, h->name);
+	switch (h->state) {
+	case HANDOFF_OFFERED:
+		give_up(c, h, "the target did not answer", HANDOFF_AGAIN_MS);
+		break;
+	case HANDOFF_SIGNALLED:
+		if (!policy_of(c, i, &s)) {
+			give_up(c, h, "its spec is gone", HANDOFF_AGAIN_MS);
+			break;
+		}
+		/* It may be half way through: it is stopped in any case. */
+		h->is_signalled = true;
+		without_answer(c, h, i, &s,
+			"no answer to the handoff signal within the timeout");
+		break;
+	case HANDOFF_DUMPING:
+		abort_move(c, h, "its state could not be sealed in time");
+		break;
+	case HANDOFF_FROZEN:
+		abort_move(c, h, "the target did not get the state in time");
+		break;
+	case HANDOFF_FREE:
+	case HANDOFF_STOPPING:
+	case HANDOFF_COMMITTED:
+	case HANDOFF_ACCEPTED:
+	case HANDOFF_FETCHING:
+	case HANDOFF_STAGED:
+	case HANDOFF_STATE_COUNT:
+		break;
+	}
+}
+
+void
+source_on_tick(struct core *c, struct handoff *h)
+{
+	if (h->state == HANDOFF_COMMITTED && is_taken(c, h)) {
+		done(c, h);
+		return;
+	}
+	if (mono_reached(h->until, c->now)) {
+		h->until = MONO_NEVER;
+		handoff_cancel(c, h->name, "the drain's deadline has passed");
+		return;
+	}
+	if (mono_reached(h->deadline, c->now)) {
+		h->deadline = MONO_NEVER;
+		on_deadline(c, h);
+		return;
+	}
+	if (!mono_reached(h->resend_at, c->now))
+		return;
+	h->resend_at = mono_add(c->now, HANDOFF_RESEND_MS);
+	if (h->state == HANDOFF_FROZEN)
+		handoff_send(c, h, WIRE_HANDOFF_FROZEN, "", h->stored);
+	else if (h->state == HANDOFF_COMMITTED)
+		handoff_send(c, h, WIRE_HANDOFF_COMMIT, "", h->stored);
+}
+
+/* Whether the target is known dead, by the members' rules. */
+static bool
+is_target_dead(const struct core *c, const struct handoff *h)
+{
+	member_id id = member_find(c, h->peer_name);
+	return id == MEMBER_NONE || !member_is_present(c, id);
+}
+
+void
+source_on_topology(struct core *c, struct handoff *h)
+{
+	if (!is_target_dead(c, h))
+		return;
+	switch (h->state) {
+	case HANDOFF_OFFERED:
+		give_up(c, h, "the target is dead", 0);
+		break;
+	case HANDOFF_SIGNALLED:
+	case HANDOFF_STOPPING:
+	case HANDOFF_DUMPING:
+		handoff_cancel(c, h->name, "the target is dead");
+		break;
+	case HANDOFF_FROZEN:
+		abort_move(c, h, "the target is dead");
+		break;
+	case HANDOFF_COMMITTED:
+		if (member_hold_now(c) == HOLD_NONE)
+			take_back(c, h);
+		break;
+	case HANDOFF_FREE:
+	case HANDOFF_ACCEPTED:
+	case HANDOFF_FETCHING:
+	case HANDOFF_STAGED:
+	case HANDOFF_STATE_COUNT:
+		break;
+	}
+}
+
+void
+source_on_boot(struct core *c, struct handoff *h)
+{
+	struct instance *i = instance_find(c, h->name);
+	/* It was stopped and empty before the record was written. */
+	if (!i || instance_is_live(i)) {
+		handoff_end(c, h);
+		return;
+	}
+	i->epoch = h->epoch;
+	i->run_digest = h->run_digest;
+	i->is_remembered = true;
+	instance_enter(c, i, INSTANCE_HANDOFF, MONO_NEVER);
+	if (h->state == HANDOFF_FROZEN)
+		h->deadline = mono_add(c->now, HANDOFF_FETCH_MS +
+				(int64_t)(h->size / HANDOFF_FETCH_BYTES) *
+					1000);
+}

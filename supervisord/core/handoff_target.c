@@ -1,0 +1,285 @@
+/* The side that takes: fetch, stage, take over. */
+#include <string.h>
+
+#include "core/handoff_private.h"
+
+/* The sentence why this host cannot take it, or NULL. */
+static const char *
+obstacle(struct core *c, const skep_Handoff *m)
+{
+	struct service_value s;
+	struct instance *i = instance_find(c, m->name);
+	if (!c->is_booted || member_hold_now(c) != HOLD_NONE)
+		return "the target takes nothing at present";
+	if (!i || !instance_service(c, i, &s))
+		return "the target does not know its spec yet";
+	if (instance_is_held(i) && i->epoch >= m->epoch)
+		return "the target holds it already";
+	enum place_verdict v = place_verdict(c, m->name, &s, MEMBER_SELF);
+	return v == PLACE_ELIGIBLE ? NULL : place_verdict_text(v);
+}
+
+/* Forgets a move that came to nothing; a fetched state goes with it. */
+static void
+discard(struct core *c, struct handoff *h)
+{
+	struct instance *i = instance_find(c, h->name);
+	if (h->has_root) {
+		struct effect *d = effects_add(&c->fx, EFFECT_DROP);
+		d->drop.name = effects_text(&c->fx, h->name);
+		memcpy(d->drop.root, h->root, DIGEST_SIZE);
+	}
+	if (h->state == HANDOFF_STAGED && i &&
+		i->state == INSTANCE_HANDOFF) {
+		instance_enter(c, i, INSTANCE_IDLE, MONO_NEVER);
+		instance_disown(c, i);
+	}
+	handoff_end(c, h);
+}
+
+static void
+on_offer(struct core *c, member_id from, struct handoff *h,
+	const skep_Handoff *m)
+{
+	if (h && h->state == HANDOFF_STAGED)
+		return; /* its source will answer our QUERY */
+	if (h && handoff_is_source(h->state)) {
+		handoff_echo(c, from, m, WIRE_HANDOFF_REFUSE,
+			"the target is giving it away itself");
+		return;
+	}
+	if (h)
+		discard(c, h);
+	const char *why = obstacle(c, m);
+	h = why ? NULL : handoff_new(c, m->name, HANDOFF_ACCEPTED);
+	if (!h) {
+		handoff_echo(c, from, m, WIRE_HANDOFF_REFUSE,
+			why ? why : "the target has too many moves under way");
+		return;
+	}
+	strcpy(h->peer_name, member_get(c, from)->name);
+	h->epoch = m->epoch;
+	h->attempt = m->attempt;
+	h->run_digest = m->run_digest;
+	handoff_enter(c, h, HANDOFF_ACCEPTED,
+		mono_add(c->now, HANDOFF_ACCEPTED_MS));
+	handoff_send(c, h, WIRE_HANDOFF_ACCEPT, "", 0);
+}
+
+/* Writes down that the state is here, and says so once that is durable.  The
+ * row makes the claim visible: if the source dies, nobody but us starts it. */
+static void
+stage(struct core *c, struct handoff *h)
+{
+	struct instance *i = instance_find(c, h->name);
+	if (!i || instance_is_held(i)) {
+		handoff_send(c, h, WIRE_HANDOFF_REFUSE,
+			"the target cannot hold it any more", 0);
+		discard(c, h);
+		return;
+	}
+	handoff_enter(c, h, HANDOFF_STAGED, MONO_NEVER);
+	i->epoch = i->epoch_reserved = h->epoch;
+	i->epoch_after = h->stored;
+	i->run_digest = h->run_digest;
+	i->is_remembered = true;
+	instance_enter(c, i, INSTANCE_HANDOFF, MONO_NEVER);
+	handoff_send(c, h, WIRE_HANDOFF_STAGED, "", h->stored);
+}
+
+static void
+fetch(struct core *c, struct handoff *h)
+{
+	member_id from = member_find(c, h->peer_name);
+	if (from == MEMBER_NONE)
+		return;
+	struct effect *e = effects_add(&c->fx, EFFECT_FETCH);
+	e->fetch.name = effects_text(&c->fx, h->name);
+	e->fetch.node = effects_text(&c->fx, h->peer_name);
+	e->fetch.address =
+		effects_text(&c->fx, member_get(c, from)->address);
+	memcpy(e->fetch.root, h->root, DIGEST_SIZE);
+	e->fetch.size = h->size;
+}
+
+/* Whether this very handoff was taken over already: the answer is ACTIVE. */
+static bool
+is_taken_over(const struct core *c, const skep_Handoff *m)
+{
+	const struct instance *i = instance_find(c, m->name);
+	return i && i->epoch > m->epoch && instance_is_held(i);
+}
+
+static void
+on_frozen(struct core *c, member_id from, struct handoff *h,
+	const skep_Handoff *m)
+{
+	if (is_taken_over(c, m))
+		return; /* COMMIT will ask */
+	if (h && h->state == HANDOFF_STAGED && handoff_is_same(h, m)) {
+		handoff_send(c, h, WIRE_HANDOFF_STAGED, "", h->stored);
+		return;
+	}
+	if (h && h->state == HANDOFF_FETCHING && handoff_is_same(h, m))
+		return;
+	if (!h || !handoff_is_same(h, m)) {
+		/* We restarted since the offer, or never had it. */
+		on_offer(c, from, h, m);
+		h = (struct handoff *)(uintptr_t)handoff_find(c, m->name);
+	}
+	if (!h || h->state != HANDOFF_ACCEPTED)
+		return;
+	h->has_root = m->root.size == DIGEST_SIZE;
+	memcpy(h->root, m->root.bytes, m->root.size);
+	h->size = m->size;
+	h->sealed_wall_ms = m->sealed_wall_ms;
+	h->run_digest = m->run_digest;
+	if (!h->has_root) {
+		stage(c, h);
+		return;
+	}
+	handoff_enter(c, h, HANDOFF_FETCHING,
+		mono_add(c->now, HANDOFF_ACCEPTED_MS));
+	fetch(c, h);
+}
+
+void
+handoff_on_fetched(struct core *c, const struct input_fetched *in)
+{
+	struct handoff *h =
+		(struct handoff *)(uintptr_t)handoff_find(c, in->name);
+	if (!h || h->state != HANDOFF_FETCHING ||
+		memcmp(h->root, in->root, DIGEST_SIZE) != 0)
+		return;
+	h->bytes = in->bytes;
+	if (!in->is_final)
+		return;
+	if (in->is_ok) {
+		stage(c, h);
+		return;
+	}
+	handoff_send(c, h, WIRE_HANDOFF_REFUSE, in->text, 0);
+	discard(c, h);
+}
+
+/* The instance is ours now: epoch + 1, from the staged state. */
+static void
+take_over(struct core *c, struct handoff *h)
+{
+	struct instance *i = instance_find(c, h->name);
+	struct service_value s;
+	CHECK(h->state == HANDOFF_STAGED);
+	if (!i || !instance_service(c, i, &s))
+		return; /* keep it staged until the spec is known */
+	i->has_staged = h->has_root;
+	memcpy(i->staged_root, h->root, DIGEST_SIZE);
+	i->staged_wall_ms = h->sealed_wall_ms;
+	strcpy(i->staged_kind, "handoff");
+	strcpy(i->staged_from, h->peer_name);
+	i->restarts = 0;
+	i->failures = 0;
+	i->epoch_reserved = h->epoch + EPOCH_BLOCK;
+	i->is_remembered = true;
+	uint64_t epoch = h->epoch + 1;
+	uint64_t owner = instance_store_owner(c, i);
+	handoff_end(c, h);
+	instance_start_at(c, i, &s, epoch, owner);
+}
+
+static void
+on_commit(struct core *c, member_id from, struct handoff *h,
+	const skep_Handoff *m)
+{
+	if (h && h->state == HANDOFF_STAGED && handoff_is_same(h, m)) {
+		take_over(c, h);
+		return;
+	}
+	const struct instance *i = instance_find(c, m->name);
+	if (is_taken_over(c, m) && i->state != INSTANCE_STARTING)
+		handoff_echo(c, from, m, WIRE_HANDOFF_ACTIVE, "");
+}
+
+void
+target_on_recv(struct core *c, member_id from, uint16_t type,
+	const skep_Handoff *m)
+{
+	struct handoff *h =
+		(struct handoff *)(uintptr_t)handoff_find(c, m->name);
+	switch (type) {
+	case WIRE_HANDOFF_OFFER:
+		on_offer(c, from, h, m);
+		break;
+	case WIRE_HANDOFF_FROZEN:
+		on_frozen(c, from, h, m);
+		break;
+	case WIRE_HANDOFF_COMMIT:
+		on_commit(c, from, h, m);
+		break;
+	case WIRE_HANDOFF_ABORT:
+		if (h && !handoff_is_source(h->state) &&
+			handoff_is_same(h, m))
+			discard(c, h);
+		break;
+	default:
+		break;
+	}
+}
+
+void
+target_on_tick(struct core *c, struct handoff *h)
+{
+	if (mono_reached(h->deadline, c->now)) {
+		handoff_send(c, h, WIRE_HANDOFF_REFUSE,
+			"the source was silent for too long", 0);
+		discard(c, h);
+		return;
+	}
+	if (!mono_reached(h->resend_at, c->now))
+		return;
+	h->resend_at = mono_add(c->now, HANDOFF_RESEND_MS);
+	if (h->state != HANDOFF_STAGED)
+		return;
+	handoff_send(c, h, WIRE_HANDOFF_STAGED, "", h->stored);
+	handoff_send(c, h, WIRE_HANDOFF_QUERY, "", h->stored);
+}
+
+void
+target_on_topology(struct core *c, struct handoff *h)
+{
+	member_id source = member_find(c, h->peer_name);
+	if (source != MEMBER_NONE && member_is_present(c, source))
+		return;
+	if (h->state != HANDOFF_STAGED) {
+		discard(c, h);
+		return;
+	}
+	/* R2: the source is dead and its state is whole here. */
+	if (member_hold_now(c) == HOLD_NONE) {
+		core_note(c, NOTE_HANDOFF, h->name, h->epoch,
+			"taken over: the host it came from is dead");
+		take_over(c, h);
+	}
+}
+
+void
+target_on_boot(struct core *c, struct handoff *h)
+{
+	struct instance *i = instance_find(c, h->name);
+	char service[SERVICE_NAME_MAX + 1];
+	const char *at = strchr(h->name, '@');
+	size_t length = at ? (size_t)(at - h->name) : strlen(h->name);
+	if (length > SERVICE_NAME_MAX)
+		length = SERVICE_NAME_MAX;
+	memcpy(service, h->name, length);
+	service[length] = '\0';
+	if (!i)
+		i = instance_add(c, h->name, service, 0);
+	if (!i || instance_is_live(i) || i->epoch > h->epoch) {
+		discard(c, h);
+		return;
+	}
+	i->epoch = i->epoch_reserved = h->epoch;
+	i->run_digest = h->run_digest;
+	i->is_remembered = true;
+	instance_enter(c, i, INSTANCE_HANDOFF, MONO_NEVER);
+}

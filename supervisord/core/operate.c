@@ -1,0 +1,502 @@
+#include "core/operate.h"
+
+#include <string.h>
+
+#include "core/core_private.h"
+#include "core/wire.h"
+
+void
+operate_init(struct core *c)
+{
+	memset(&c->operate, 0, sizeof c->operate);
+}
+
+/* Replies that this went wrong. */
+static void
+refuse(struct core *c, uint64_t request, enum reply_code code,
+	const char *text)
+{
+	core_reply(c, request, 0, code, text);
+}
+
+/* Replies with what specs said; success waits for the disk. */
+static void
+answer(struct core *c, uint64_t request, enum reply_code code, uint64_t after,
+	const char *text)
+{
+	if (code == REPLY_OK)
+		core_reply(c, request, after, REPLY_OK, text);
+	else
+		core_reply(c, request, 0, code,
+			code == REPLY_FULL
+				? "the table of the desired state is full"
+				: "the desired state was not written");
+}
+
+/* --- Services --- */
+
+/* What stands in the way of a declaration by a file, or NULL. */
+static const char *
+file_conflict(struct core *c, const struct input_spec_set *in,
+	const struct service_value *there)
+{
+	if (!in->source.is_initial || !there)
+		return NULL;
+	if (in->source.last_digest &&
+		there->digest == in->source.last_digest)
+		return NULL;
+	return effects_format(&c->fx,
+		"%s is declared differently in the cluster: %s on %s changes "
+		"nothing; use skepctl apply -f to make it so",
+		effects_text(&c->fx, in->name),
+		effects_text(&c->fx, in->source.file), c->config.node);
+}
+
+static void
+fill_service(const struct core *c, const struct input_spec_set *in,
+	struct service_value *v)
+{
+	memset(v, 0, sizeof *v);
+	v->digest = in->digest;
+	v->run_digest = in->run_digest;
+	v->policy = *in->policy;
+	v->body = in->body;
+	size_t length = strlen(in->source.file);
+	if (length < sizeof v->source_file)
+		memcpy(v->source_file, in->source.file, length + 1);
+	strcpy(v->source_node, c->config.node);
+	v->source_digest = in->digest;
+}
+
+void
+operate_on_spec_set(struct core *c, const struct input_spec_set *in)
+{
+	struct service_value there, v;
+	const struct entry *e = specs_find(c, ENTRY_SERVICE, in->name);
+	bool has = e && specs_get_service(e, &there);
+	if (has && there.digest == in->digest) {
+		core_reply(c, in->request, e->store_seq, REPLY_UNCHANGED,
+			"unchanged");
+		return;
+	}
+	const char *conflict = file_conflict(c, in, has ? &there : NULL);
+	if (conflict) {
+		core_note(c, NOTE_DECLARED_DIFFERENTLY, in->name, 0, conflict);
+		refuse(c, in->request, REPLY_CONFLICT, conflict);
+		return;
+	}
+	fill_service(c, in, &v);
+	uint64_t after = 0;
+	enum reply_code code = specs_set_service(c, in->name, &v, &after);
+	if (code == REPLY_OK)
+		core_note_by(c, NOTE_APPLIED, in->name, 0,
+			in->source.file[0]
+				? effects_text(&c->fx, in->source.file)
+				: "",
+			&in->actor);
+	answer(c, in->request, code, after, has ? "changed" : "created");
+}
+
+/* The overrides of a service and of its instances go with it. */
+static void
+delete_overrides(struct core *c, const char *service)
+{
+	uint64_t after;
+	specs_delete(c, ENTRY_OVERRIDE, service, &after);
+	const struct instance *i = instance_of_service(c, service);
+	for (; i; i = instance_next_of_service(c, i))
+		specs_delete(c, ENTRY_OVERRIDE, i->name, &after);
+}
+
+void
+operate_on_spec_del(struct core *c, const struct input_spec_del *in)
+{
+	uint64_t after = 0;
+	enum reply_code code =
+		specs_delete(c, ENTRY_SERVICE, in->name, &after);
+	if (code == REPLY_NOT_FOUND) {
+		refuse(c, in->request, code,
+			effects_format(&c->fx, "there is no service %s",
+				effects_text(&c->fx, in->name)));
+		return;
+	}
+	if (code == REPLY_OK) {
+		delete_overrides(c, in->name);
+		core_note_by(c, NOTE_DELETED, in->name, 0, "", &in->actor);
+	}
+	answer(c, in->request, code, after, "deleted");
+}
+
+/* Whether 'name' is a declared service or instance; replies if not. */
+static bool
+is_known(struct core *c, const struct input_request *r)
+{
+	const struct instance *i = instance_find(c, r->name);
+	if (specs_find(c, ENTRY_SERVICE, r->name) || (i && i->is_declared))
+		return true;
+	refuse(c, r->id, REPLY_NOT_FOUND,
+		effects_format(&c->fx, "there is no service or instance %s",
+			effects_text(&c->fx, r->name)));
+	return false;
+}
+
+static void
+note_operator(struct core *c, const struct input_request *r)
+{
+	core_note_by(c, NOTE_OPERATOR, r->name, 0,
+		effects_format(&c->fx, "%s%s%s", request_op_name(r->op),
+			r->arg[0] ? " " : "", effects_text(&c->fx, r->arg)),
+		&r->actor);
+}
+
+/* Reads the override of 'name', or an empty one. */
+static void
+override_of(const struct core *c, const char *name, struct override_value *o)
+{
+	const struct entry *e = specs_find(c, ENTRY_OVERRIDE, name);
+	memset(o, 0, sizeof *o);
+	if (e && !specs_get_override(e, o))
+		memset(o, 0, sizeof *o);
+}
+
+/* Whether an instance has come to rest and needs a push to start. */
+static bool
+is_at_rest(const struct core *c, const char *instance)
+{
+	const struct row *r = registry_first(c, ROW_INSTANCE, instance);
+	for (; r; r = registry_next(c, r))
+		if (r->value.state == ROW_EXITED ||
+			r->value.state == ROW_FAILED ||
+			r->value.state == ROW_BACKOFF ||
+			r->value.state == ROW_REFUSED)
+			return true;
+	return false;
+}
+
+/* Makes the instances of 'name' that came to rest start once more. */
+static enum reply_code
+push(struct core *c, const char *name, uint64_t *after)
+{
+	enum reply_code code = REPLY_OK;
+	struct instance *one = instance_find(c, name);
+	bool is_service = !one || strcmp(one->service, name) == 0;
+	struct instance *i = is_service ? instance_of_service(c, name) : one;
+	for (; i && code == REPLY_OK;
+		i = is_service ? instance_next_of_service(c, i) : NULL) {
+		struct override_value o;
+		if (!is_at_rest(c, i->name))
+			continue;
+		override_of(c, i->name, &o);
+		o.is_stopped = false;
+		o.restart_generation++;
+		code = specs_set_override(c, i->name, &o, after);
+	}
+	return code;
+}
+
+static void
+on_start(struct core *c, const struct input_request *r)
+{
+	struct override_value o;
+	uint64_t after = 0;
+	override_of(c, r->name, &o);
+	o.is_stopped = false;
+	enum reply_code code = specs_set_override(c, r->name, &o, &after);
+	if (code == REPLY_OK)
+		code = push(c, r->name, &after);
+	answer(c, r->id, code, after, "");
+}
+
+static void
+on_stop(struct core *c, const struct input_request *r)
+{
+	struct override_value o;
+	uint64_t after = 0;
+	override_of(c, r->name, &o);
+	o.is_stopped = true;
+	answer(c, r->id, specs_set_override(c, r->name, &o, &after), after,
+		"");
+}
+
+static void
+on_restart(struct core *c, const struct input_request *r)
+{
+	struct override_value o;
+	uint64_t after = 0;
+	override_of(c, r->name, &o);
+	o.is_stopped = false;
+	o.restart_generation++;
+	answer(c, r->id, specs_set_override(c, r->name, &o, &after), after,
+		"");
+}
+
+/* The sentence why an instance cannot go to a host, or NULL. */
+static const char *
+move_obstacle(struct core *c, const struct instance *i, member_id target,
+	const char *node)
+{
+	struct service_value s;
+	if (target == MEMBER_NONE)
+		return effects_format(&c->fx, "there is no host %s",
+			effects_text(&c->fx, node));
+	if (!instance_service(c, i, &s))
+		return "its spec is not readable here";
+	enum place_verdict v = place_verdict(c, i->name, &s, target);
+	if (v == PLACE_ELIGIBLE)
+		return NULL;
+	return effects_format(&c->fx, "%s %s", effects_text(&c->fx, node),
+		place_verdict_text(v));
+}
+
+static void
+on_move(struct core *c, const struct input_request *r)
+{
+	struct override_value o;
+	uint64_t after = 0;
+	struct instance *i = instance_find(c, r->name);
+	if (!i) {
+		refuse(c, r->id, REPLY_INVALID,
+			"name one instance, for example web@1");
+		return;
+	}
+	const char *obstacle =
+		move_obstacle(c, i, member_find(c, r->arg), r->arg);
+	if (obstacle) {
+		refuse(c, r->id, REPLY_INVALID, obstacle);
+		return;
+	}
+	override_of(c, r->name, &o);
+	memcpy(o.move_to, r->arg, strlen(r->arg) + 1);
+	o.move_generation++;
+	answer(c, r->id, specs_set_override(c, r->name, &o, &after), after,
+		"");
+}
+
+/* --- Signals: the one word that travels --- */
+
+static void
+signal_here(struct core *c, const struct instance *i, int64_t signal)
+{
+	struct effect *e = effects_add(&c->fx, EFFECT_SIGNAL);
+	e->signal.name = effects_text(&c->fx, i->name);
+	e->signal.epoch = i->epoch;
+	e->signal.signal = (int)signal;
+}
+
+static struct forward *
+free_forward(struct core *c)
+{
+	for (unsigned n = 0; n < FORWARDS_MAX; n++)
+		if (c->operate.forwards[n].request == 0)
+			return &c->operate.forwards[n];
+	return NULL;
+}
+
+static void
+forward(struct core *c, const struct input_request *r, member_id to)
+{
+	struct forward *f = free_forward(c);
+	if (!f || member_get(c, to)->link == 0) {
+		refuse(c, r->id, REPLY_FAILED,
+			f ? "the host that holds it is not linked at present"
+			  : "too many requests are under way");
+		return;
+	}
+	skep_Forward m = skep_Forward_init_zero;
+	*f = (struct forward){
+		.request = r->id,
+		.number = ++c->operate.next_number,
+		.to = to,
+		.deadline = mono_add(c->now, FORWARD_TIMEOUT_MS),
+	};
+	m.request = f->number;
+	m.op = (uint32_t)r->op;
+	m.number = r->number;
+	m.uid = r->actor.uid;
+	m.pid = r->actor.pid;
+	strncpy(m.name, r->name, sizeof m.name - 1);
+	strcpy(m.host, c->config.node);
+	member_send(c, to, WIRE_FORWARD,
+		wire_encode(&c->fx, WIRE_FORWARD, &m), 0);
+}
+
+static void
+on_signal(struct core *c, const struct input_request *r)
+{
+	struct instance *i = instance_find(c, r->name);
+	member_id holder = duty_holder(c, r->name, NULL);
+	if (!i || holder == MEMBER_NONE) {
+		refuse(c, r->id, i ? REPLY_CONFLICT : REPLY_INVALID,
+			i ? "it does not run"
+			  : "name one instance, for example web@1");
+		return;
+	}
+	if (holder != MEMBER_SELF) {
+		forward(c, r, holder);
+		return;
+	}
+	if (!instance_is_live(i)) {
+		refuse(c, r->id, REPLY_CONFLICT, "it does not run");
+		return;
+	}
+	signal_here(c, i, r->number);
+	core_reply(c, r->id, 0, REPLY_OK, "");
+}
+
+static void
+on_forward(struct core *c, member_id from, struct bytes body)
+{
+	skep_Forward m = skep_Forward_init_zero;
+	if (!wire_decode(WIRE_FORWARD, body, &m))
+		return;
+	skep_ForwardReply a = skep_ForwardReply_init_zero;
+	struct instance *i = instance_find(c, m.name);
+	bool can = m.op == REQUEST_SIGNAL && i && instance_is_live(i) &&
+		m.number >= 1 && m.number <= 64;
+	a.request = m.request;
+	a.code = can ? REPLY_OK : REPLY_CONFLICT;
+	strcpy(a.text, can ? "" : "it does not run there any more");
+	if (can) {
+		signal_here(c, i, m.number);
+		core_note_by(c, NOTE_OPERATOR, m.name, i->epoch, "signal",
+			&(struct actor){m.uid, m.pid, m.host});
+	}
+	member_send(c, from, WIRE_FORWARD_REPLY,
+		wire_encode(&c->fx, WIRE_FORWARD_REPLY, &a), 0);
+}
+
+static void
+on_forward_reply(struct core *c, member_id from, struct bytes body)
+{
+	skep_ForwardReply m = skep_ForwardReply_init_zero;
+	if (!wire_decode(WIRE_FORWARD_REPLY, body, &m) ||
+		m.code >= REPLY_CODE_COUNT)
+		return;
+	for (unsigned n = 0; n < FORWARDS_MAX; n++) {
+		struct forward *f = &c->operate.forwards[n];
+		if (f->request == 0 || f->number != m.request ||
+			f->to != from)
+			continue;
+		core_reply(c, f->request, 0, (enum reply_code)m.code,
+			effects_text(&c->fx, m.text));
+		f->request = 0;
+	}
+}
+
+void
+operate_on_recv(struct core *c, member_id from, uint16_t type,
+	struct bytes body)
+{
+	if (type == WIRE_FORWARD)
+		on_forward(c, from, body);
+	else
+		on_forward_reply(c, from, body);
+}
+
+void
+operate_on_tick(struct core *c)
+{
+	for (unsigned n = 0; n < FORWARDS_MAX; n++) {
+		struct forward *f = &c->operate.forwards[n];
+		if (f->request == 0 || !mono_reached(f->deadline, c->now))
+			continue;
+		core_reply(c, f->request, 0, REPLY_TIMEOUT,
+			"the host that holds it did not answer");
+		f->request = 0;
+	}
+}
+
+mono
+operate_deadline(const struct core *c)
+{
+	mono at = MONO_NEVER;
+	for (unsigned n = 0; n < FORWARDS_MAX; n++)
+		if (c->operate.forwards[n].request)
+			at = mono_min(at, c->operate.forwards[n].deadline);
+	return at;
+}
+
+/* --- Hosts --- */
+
+static void
+set_intent(struct core *c, const struct input_request *r,
+	enum node_intent intent)
+{
+	struct node_value v = {.intent = intent, .is_forced = r->is_forced};
+	uint64_t after = 0;
+	if (member_find(c, r->name) == MEMBER_NONE) {
+		refuse(c, r->id, REPLY_NOT_FOUND,
+			effects_format(&c->fx, "there is no host %s",
+				effects_text(&c->fx, r->name)));
+		return;
+	}
+	size_t length = strlen(r->arg);
+	if (length >= sizeof v.reason)
+		length = sizeof v.reason - 1;
+	memcpy(v.reason, r->arg, length);
+	if (intent == INTENT_DRAINING && r->number > 0)
+		v.deadline_wall_ms = c->wall_ms + r->number;
+	enum reply_code code = specs_set_node(c, r->name, &v, &after);
+	answer(c, r->id, code, after, "");
+}
+
+/* Signals and moves are for services; does this word need a known one? */
+static bool
+is_about_service(enum request_op op)
+{
+	return op == REQUEST_START || op == REQUEST_STOP ||
+		op == REQUEST_RESTART || op == REQUEST_SIGNAL ||
+		op == REQUEST_MOVE;
+}
+
+void
+operate_on_request(struct core *c, const struct input_request *r)
+{
+	if (is_about_service(r->op) && !is_known(c, r))
+		return;
+	note_operator(c, r);
+	switch (r->op) {
+	case REQUEST_START:
+		on_start(c, r);
+		break;
+	case REQUEST_STOP:
+		on_stop(c, r);
+		break;
+	case REQUEST_RESTART:
+		on_restart(c, r);
+		break;
+	case REQUEST_SIGNAL:
+		on_signal(c, r);
+		break;
+	case REQUEST_MOVE:
+		on_move(c, r);
+		break;
+	case REQUEST_CORDON:
+		set_intent(c, r, INTENT_CORDONED);
+		break;
+	case REQUEST_DRAIN:
+		set_intent(c, r, INTENT_DRAINING);
+		break;
+	case REQUEST_UNCORDON:
+	case REQUEST_UNDRAIN:
+		set_intent(c, r, INTENT_ACTIVE);
+		break;
+	case REQUEST_JOIN:
+		member_on_join(c, r);
+		break;
+	case REQUEST_LEAVE:
+		member_on_leave(c, r);
+		break;
+	case REQUEST_FORGET:
+		member_on_forget(c, r);
+		break;
+	case REQUEST_CONFIRM_DOWN:
+		member_on_confirm_down(c, r);
+		break;
+	case REQUEST_CLUSTER_SET:
+		settings_on_request(c, r);
+		break;
+	case REQUEST_OP_COUNT:
+		UNREACHABLE();
+	}
+}

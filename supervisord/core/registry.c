@@ -1,0 +1,640 @@
+#include "core/registry.h"
+
+#include <string.h>
+
+#include "base/hash.h"
+#include "core/registry_private.h"
+
+/* Facts of hosts, of two incarnations, and some to spare. */
+static size_t
+meta_count(const struct core_limits *limits)
+{
+	return 4 * (size_t)limits->members_max + 64;
+}
+
+size_t
+registry_need(const struct core_limits *limits)
+{
+	return arena_need(map_bucket_count(limits->rows_max),
+		       sizeof(struct list)) +
+	       arena_need(limits->rows_max, sizeof(struct row)) +
+	       2 * arena_need(limits->members_max, sizeof(struct origin)) +
+	       arena_need(meta_count(limits), ROW_META_MAX) +
+	       arena_need(limits->members_max, sizeof(struct registry_want));
+}
+
+void
+registry_log_init(struct origin *log, uint64_t incarnation)
+{
+	log->incarnation = incarnation;
+	log->position = log->top = log->cursor = 0;
+	log->gc = log->checksum = 0;
+	log->row_count = log->tombstones = 0;
+	log->is_ready = log->has_end = false;
+	log->source = MEMBER_NONE;
+	list_init(&log->log);
+	list_init(&log->tombs);
+}
+
+void
+registry_init(struct core *c)
+{
+	struct registry *r = &c->registry;
+	const struct core_limits *l = &c->limits;
+	size_t buckets = map_bucket_count(l->rows_max);
+	map_init(&r->by_name,
+		arena_take(&c->arena, buckets, sizeof(struct list)), buckets);
+	r->rows = arena_take(&c->arena, l->rows_max, sizeof(struct row));
+	list_init(&r->free_rows);
+	for (uint32_t i = 0; i < l->rows_max; i++)
+		list_append(&r->free_rows, &r->rows[i].in_log);
+
+	r->origins = arena_take(&c->arena, l->members_max, sizeof *r->origins);
+	r->spares = arena_take(&c->arena, l->members_max, sizeof *r->spares);
+	for (uint32_t i = 0; i < l->members_max; i++) {
+		registry_log_init(&r->origins[i], 0);
+		registry_log_init(&r->spares[i], 0);
+		r->origins[i].is_shown = true;
+		r->origins[i].behind_at = MONO_NEVER;
+	}
+	r->metas = arena_take(&c->arena, meta_count(l), ROW_META_MAX);
+	list_init(&r->free_metas);
+	for (size_t i = 0; i < meta_count(l); i++)
+		list_append(&r->free_metas,
+			(struct list *)(r->metas + i * ROW_META_MAX));
+	r->wants = arena_take(&c->arena, l->members_max, sizeof *r->wants);
+	r->push_at = r->ack_at = MONO_NEVER;
+}
+
+struct origin *
+registry_own(struct core *c)
+{
+	struct origin *own = &c->registry.origins[MEMBER_SELF];
+	own->incarnation = c->incarnation;
+	return own;
+}
+
+bool
+registry_is_whole(const struct origin *log)
+{
+	return log->position >= log->top;
+}
+
+struct origin *
+registry_log_of(struct core *c, member_id id, uint64_t incarnation)
+{
+	struct origin *o = &c->registry.origins[id];
+	if (incarnation == 0)
+		return NULL;
+	if (o->incarnation == incarnation)
+		return o;
+	if (o->next && o->next->incarnation == incarnation)
+		return o->next;
+	return NULL;
+}
+
+/* --- Rows --- */
+
+static uint64_t
+name_hash(enum row_kind kind, const char *name)
+{
+	return hash_text(name, kind);
+}
+
+/* What the checksum holds for a row: everything that replicas must agree
+ * about. */
+static uint64_t
+row_hash(const struct row *row)
+{
+	const struct row_value *v = &row->value;
+	uint64_t h = hash_mix(row->by_name.hash, row->seq);
+	h = hash_mix(h, (uint64_t)v->state << 1 | row->is_deleted);
+	h = hash_mix(h, v->epoch);
+	h = hash_mix(h, (uint64_t)v->pid << 32 | v->restarts);
+	h = hash_mix(h, v->run_digest);
+	h = hash_mix(h, (uint32_t)v->status);
+	h = hash_mix(h, (uint64_t)v->since_wall_ms);
+	return v->meta.size ? hash_bytes(v->meta.data, v->meta.size, h) : h;
+}
+
+/* Tells those who decide that a shown row changed. */
+static void
+mark(struct core *c, const struct row *row)
+{
+	if (!row->is_shown)
+		return;
+	if (row->value.kind == ROW_INSTANCE)
+		duty_mark(c, row->name);
+	else
+		duty_mark_all(c);
+}
+
+/* A row of one log, tombstones included. */
+static struct row *
+find_row(const struct core *c, enum row_kind kind, const char *name,
+	member_id id, bool is_shown)
+{
+	const struct map *map = &c->registry.by_name;
+	struct map_link *l = map_first(map, name_hash(kind, name));
+	for (; l; l = map_next(map, l)) {
+		struct row *row = container_of(l, struct row, by_name);
+		if (row->origin == id && row->is_shown == is_shown &&
+			row->value.kind == kind && !strcmp(row->name, name))
+			return row;
+	}
+	return NULL;
+}
+
+static void
+give_meta(struct registry *r, struct row *row)
+{
+	if (row->meta)
+		list_append(&r->free_metas, (struct list *)row->meta);
+	row->meta = NULL;
+	row->value.meta = (struct bytes){NULL, 0};
+}
+
+/* Makes sure that a row has a block for its meta. */
+static bool
+take_meta(struct registry *r, struct row *row)
+{
+	if (row->meta)
+		return true;
+	if (list_is_empty(&r->free_metas))
+		return false;
+	struct list *block = r->free_metas.next;
+	list_remove(block);
+	row->meta = (unsigned char *)block;
+	return true;
+}
+
+static struct row *
+take_row(struct core *c, enum row_kind kind, const char *name)
+{
+	struct registry *r = &c->registry;
+	if (list_is_empty(&r->free_rows))
+		return NULL;
+	struct row *row = container_of(r->free_rows.next, struct row, in_log);
+	list_remove(&row->in_log);
+	memset(row, 0, sizeof *row);
+	list_init(&row->in_log);
+	memcpy(row->name, name, strlen(name) + 1);
+	row->value.kind = kind;
+	map_insert(&r->by_name, &row->by_name, name_hash(kind, name));
+	r->row_count++;
+	return row;
+}
+
+static void
+give_row(struct core *c, struct row *row)
+{
+	struct registry *r = &c->registry;
+	CHECK(r->row_count > 0);
+	give_meta(r, row);
+	map_remove(&r->by_name, &row->by_name);
+	list_remove(&row->in_log);
+	list_append(&r->free_rows, &row->in_log);
+	r->row_count--;
+}
+
+/* Takes a row out of its log's books. */
+static void
+unlink_row(struct origin *log, struct row *row)
+{
+	if (list_is_empty(&row->in_log))
+		return;
+	log->checksum -= row_hash(row);
+	list_remove(&row->in_log);
+	if (row->is_deleted)
+		log->tombstones--;
+	else
+		log->row_count--;
+}
+
+/* Enters a row into its log's books, in order of its number; that is the end
+ * but for rows that another sender had in advance. */
+static void
+link_row(struct origin *log, struct row *row)
+{
+	struct list *head = row->is_deleted ? &log->tombs : &log->log;
+	struct list *at = head->prev;
+	while (at != head &&
+		container_of(at, struct row, in_log)->seq > row->seq)
+		at = at->prev;
+	list_insert_after(at, &row->in_log);
+	log->checksum += row_hash(row);
+	if (row->is_deleted)
+		log->tombstones++;
+	else
+		log->row_count++;
+	if (row->seq > log->top)
+		log->top = row->seq;
+}
+
+/* Copies what a change says into its row, whose meta block is there. */
+static void
+fill_row(struct core *c, struct row *row, const struct row_change *change)
+{
+	row->seq = change->seq;
+	row->is_deleted = change->is_deleted;
+	if (change->is_deleted) {
+		give_meta(&c->registry, row);
+		row->value = (struct row_value){
+			.kind = change->kind, .epoch = change->value.epoch};
+		row->deleted_at = c->now;
+		return;
+	}
+	size_t size = change->value.meta.size;
+	row->value = change->value;
+	row->value.meta = (struct bytes){NULL, 0};
+	if (size == 0) {
+		give_meta(&c->registry, row);
+		return;
+	}
+	memcpy(row->meta, change->value.meta.data, size);
+	row->value.meta = (struct bytes){row->meta, size};
+}
+
+/* Removes a row without leaving a tombstone; NULL is accepted. */
+static void
+erase(struct core *c, struct origin *log, struct row *row)
+{
+	if (!row)
+		return;
+	unlink_row(log, row);
+	mark(c, row);
+	give_row(c, row);
+}
+
+bool
+registry_write(struct core *c, member_id id, struct origin *log,
+	const struct row_change *change)
+{
+	CHECK(change->value.meta.size <= ROW_META_MAX);
+	struct row *row =
+		find_row(c, change->kind, change->name, id, log->is_shown);
+	if (row && row->seq >= change->seq)
+		return true;
+	if (change->is_deleted && change->seq <= log->gc) {
+		erase(c, log, row);
+		return true;
+	}
+	bool is_new = !row;
+	if (is_new) {
+		row = take_row(c, change->kind, change->name);
+		if (!row)
+			return false;
+		row->origin = id;
+		row->is_shown = log->is_shown;
+	}
+	bool has_meta = !change->is_deleted && change->value.meta.size > 0;
+	if (has_meta && !take_meta(&c->registry, row)) {
+		if (is_new)
+			give_row(c, row);
+		return false;
+	}
+	unlink_row(log, row);
+	fill_row(c, row, change);
+	link_row(log, row);
+	mark(c, row);
+	return true;
+}
+
+/* --- Logs --- */
+
+void
+registry_collect(struct core *c, struct origin *log, uint64_t gc)
+{
+	list_each_safe (it, &log->tombs) {
+		struct row *row = container_of(it, struct row, in_log);
+		if (row->seq > gc)
+			break;
+		unlink_row(log, row);
+		give_row(c, row);
+	}
+	if (gc > log->gc)
+		log->gc = gc;
+}
+
+static void
+drop_list(struct core *c, struct origin *log, struct list *rows)
+{
+	list_each_safe (it, rows) {
+		erase(c, log, container_of(it, struct row, in_log));
+	}
+}
+
+void
+registry_drop(struct core *c, struct origin *log)
+{
+	drop_list(c, log, &log->log);
+	drop_list(c, log, &log->tombs);
+	CHECK(log->row_count == 0 && log->tombstones == 0);
+	/* The checksum may be wrong: that is what a reset is for. */
+	registry_log_init(log, log->incarnation);
+}
+
+/* Moves all rows of one list to another log's, and shows them. */
+static void
+show_list(struct core *c, struct list *from, struct list *to)
+{
+	list_each_safe (it, from) {
+		struct row *row = container_of(it, struct row, in_log);
+		list_remove(it);
+		list_append(to, it);
+		row->is_shown = true;
+		mark(c, row);
+	}
+}
+
+void
+registry_show_next(struct core *c, member_id id)
+{
+	struct origin *o = &c->registry.origins[id];
+	struct origin *next = o->next;
+	CHECK(next);
+	registry_drop(c, o);
+	o->incarnation = next->incarnation;
+	o->position = next->position;
+	o->top = next->top;
+	o->cursor = next->cursor;
+	o->source = next->source;
+	o->gc = next->gc;
+	o->checksum = next->checksum;
+	o->row_count = next->row_count;
+	o->tombstones = next->tombstones;
+	o->is_ready = next->is_ready;
+	o->has_end = next->has_end;
+	show_list(c, &next->log, &o->log);
+	show_list(c, &next->tombs, &o->tombs);
+	registry_log_init(next, 0);
+	o->next = NULL;
+	o->is_reset_wanted = false;
+}
+
+void
+registry_show_next_if_due(struct core *c, member_id id)
+{
+	struct origin *o = &c->registry.origins[id];
+	const struct origin *next = o->next;
+	if (!next || !next->has_end || !registry_is_whole(next))
+		return;
+	bool is_same = next->incarnation == o->incarnation;
+	bool is_empty = o->row_count == 0 && o->tombstones == 0;
+	if (is_same || next->is_ready || is_empty)
+		registry_show_next(c, id);
+}
+
+/* --- Our own rows --- */
+
+/* Sees to it that our changes are pushed soon. */
+static void
+schedule_push(struct core *c, uint64_t after)
+{
+	struct registry *r = &c->registry;
+	if (after > r->push_after)
+		r->push_after = after;
+	r->push_at = mono_min(r->push_at, mono_add(c->now, PUSH_DELAY_MS));
+}
+
+static bool
+is_same_value(const struct row_value *a, const struct row_value *b)
+{
+	return a->state == b->state && a->epoch == b->epoch &&
+	       a->pid == b->pid && a->run_digest == b->run_digest &&
+	       a->restarts == b->restarts && a->status == b->status &&
+	       a->since_wall_ms == b->since_wall_ms &&
+	       a->meta.size == b->meta.size &&
+	       (a->meta.size == 0 ||
+		       !memcmp(a->meta.data, b->meta.data, a->meta.size));
+}
+
+/* Gives a change of ours the next number. */
+static bool
+write_own(struct core *c, struct row_change *change, uint64_t after)
+{
+	struct origin *own = registry_own(c);
+	change->seq = own->position + 1;
+	if (!registry_write(c, MEMBER_SELF, own, change)) {
+		c->registry.full++;
+		return false;
+	}
+	own->position = own->cursor = change->seq;
+	schedule_push(c, after);
+	return true;
+}
+
+bool
+registry_put(struct core *c, const char *name, const struct row_value *value,
+	uint64_t after)
+{
+	CHECK(strlen(name) <= INSTANCE_NAME_MAX && name[0]);
+	const struct row *row =
+		find_row(c, value->kind, name, MEMBER_SELF, true);
+	if (row && !row->is_deleted && is_same_value(&row->value, value))
+		return true;
+	struct row_change change = {
+		.kind = value->kind, .name = name, .value = *value};
+	return write_own(c, &change, after);
+}
+
+void
+registry_delete(struct core *c, enum row_kind kind, const char *name)
+{
+	const struct row *row = find_row(c, kind, name, MEMBER_SELF, true);
+	if (!row || row->is_deleted)
+		return;
+	struct row_change change = {.kind = kind,
+		.name = name,
+		.is_deleted = true,
+		.value.epoch = row->value.epoch};
+	bool is_done = write_own(c, &change, 0);
+	CHECK(is_done);
+}
+
+void
+registry_set_ready(struct core *c)
+{
+	struct origin *own = registry_own(c);
+	if (own->is_ready)
+		return;
+	own->is_ready = true;
+	c->registry.is_ready_due = true;
+	schedule_push(c, 0);
+}
+
+/* --- Queries --- */
+
+static const struct row *
+first_live(const struct map *map, struct map_link *l, enum row_kind kind,
+	const char *name)
+{
+	for (; l; l = map_next(map, l)) {
+		const struct row *row = container_of(l, struct row, by_name);
+		if (row->is_shown && !row->is_deleted &&
+			row->value.kind == kind && !strcmp(row->name, name))
+			return row;
+	}
+	return NULL;
+}
+
+const struct row *
+registry_first(const struct core *c, enum row_kind kind, const char *name)
+{
+	const struct map *map = &c->registry.by_name;
+	return first_live(
+		map, map_first(map, name_hash(kind, name)), kind, name);
+}
+
+const struct row *
+registry_next(const struct core *c, const struct row *row)
+{
+	const struct map *map = &c->registry.by_name;
+	return first_live(
+		map, map_next(map, &row->by_name), row->value.kind, row->name);
+}
+
+const struct row *
+registry_find(const struct core *c, enum row_kind kind, const char *name,
+	member_id origin)
+{
+	const struct row *row = find_row(c, kind, name, origin, true);
+	return row && !row->is_deleted ? row : NULL;
+}
+
+const struct row *
+registry_walk(const struct core *c, member_id origin, const struct row *after)
+{
+	const struct list *head = &c->registry.origins[origin].log;
+	const struct list *at = after ? after->in_log.next : head->next;
+	return at == head ? NULL : container_of(at, struct row, in_log);
+}
+
+uint64_t
+registry_epoch_max(const struct core *c, const char *name)
+{
+	const struct map *map = &c->registry.by_name;
+	struct map_link *l = map_first(map, name_hash(ROW_INSTANCE, name));
+	uint64_t max = 0;
+	for (; l; l = map_next(map, l)) {
+		const struct row *row = container_of(l, struct row, by_name);
+		if (row->value.kind == ROW_INSTANCE && row->value.epoch > max &&
+			!strcmp(row->name, name))
+			max = row->value.epoch;
+	}
+	return max;
+}
+
+bool
+row_state_is_held(enum row_state state)
+{
+	static const bool is_held[] = {
+#define X(state, name, is_held) [state] = is_held,
+		ROW_STATES(X)
+#undef X
+	};
+	CHECK((unsigned)state < ROW_STATE_COUNT);
+	return is_held[state];
+}
+
+const char *
+row_state_name(enum row_state state)
+{
+	static const char *const names[] = {
+#define X(state, name, is_held) [state] = name,
+		ROW_STATES(X)
+#undef X
+	};
+	CHECK((unsigned)state < ROW_STATE_COUNT);
+	return names[state];
+}
+
+bool
+registry_is_complete(const struct core *c, member_id id)
+{
+	if (id == MEMBER_SELF)
+		return true;
+	const struct member *m = member_get(c, id);
+	const struct origin *o = &c->registry.origins[id];
+	uint64_t incarnation = member_log_incarnation(m->incarnation);
+	if (!m->has_heartbeat)
+		return false;
+	if (o->incarnation != incarnation && o->next)
+		o = o->next;
+	if (o->incarnation != incarnation)
+		return m->hb_log_position == 0;
+	return o->position >= m->hb_log_position;
+}
+
+uint64_t
+registry_position(const struct core *c)
+{
+	return c->registry.origins[MEMBER_SELF].position;
+}
+
+uint64_t
+registry_checksum(const struct core *c)
+{
+	return c->registry.origins[MEMBER_SELF].checksum;
+}
+
+uint64_t
+registry_gc(const struct core *c)
+{
+	return c->registry.origins[MEMBER_SELF].gc;
+}
+
+/* --- Audit of our own structures --- */
+
+/* Recounts one list of a log; returns the sum of its rows' hashes. */
+static uint64_t
+check_list(const struct core *c, const struct origin *log,
+	const struct list *rows, member_id id, uint32_t *count)
+{
+	uint64_t sum = 0;
+	uint64_t seq = 0;
+	*count = 0;
+	list_each (it, (struct list *)rows) {
+		struct row *row = container_of(it, struct row, in_log);
+		CHECK(row->seq > seq && row->seq <= log->top);
+		CHECK(row->origin == id && row->is_shown == log->is_shown);
+		CHECK(row->is_deleted == (rows == &log->tombs));
+		CHECK(find_row(c, row->value.kind, row->name, id,
+			      row->is_shown) == row);
+		seq = row->seq;
+		sum += row_hash(row);
+		++*count;
+	}
+	return sum;
+}
+
+/* Returns the number of rows of the log. */
+static uint32_t
+check_log(const struct core *c, const struct origin *log, member_id id)
+{
+	uint32_t live;
+	uint32_t tombs;
+	uint64_t sum = check_list(c, log, &log->log, id, &live);
+	sum += check_list(c, log, &log->tombs, id, &tombs);
+	CHECK(sum == log->checksum);
+	CHECK(live == log->row_count && tombs == log->tombstones);
+	CHECK(list_is_empty(&log->tombs) ||
+		container_of(log->tombs.next, struct row, in_log)->seq >
+			log->gc);
+	return live + tombs;
+}
+
+void
+registry_check(const struct core *c)
+{
+	const struct registry *r = &c->registry;
+	uint32_t rows = 0;
+	for (member_id id = 0; id < c->limits.members_max; id++) {
+		const struct origin *o = &r->origins[id];
+		CHECK(o->is_shown && !r->spares[id].is_shown);
+		CHECK(!o->next || o->next == &r->spares[id]);
+		rows += check_log(c, o, id);
+		rows += check_log(c, &r->spares[id], id);
+	}
+	CHECK(rows == r->row_count && r->by_name.count == rows);
+}

@@ -1,0 +1,57 @@
+/* What the parts of the registry share: rows and logs (registry.c), what is
+ * received (registry_log.c), what is sent (registry_send.c).
+ */
+#ifndef SKEP_CORE_REGISTRY_PRIVATE_H
+#define SKEP_CORE_REGISTRY_PRIVATE_H
+
+#include "core/core_private.h"
+#include "core/wire.h"
+
+#define PUSH_DELAY_MS	5   /* our changes are coalesced for this long */
+#define BEHIND_DELAY_MS 100 /* a log may be behind for this long */
+
+/* One new version of a row, as it enters a log. */
+struct row_change {
+	enum row_kind kind;
+	const char *name; /* borrowed */
+	uint64_t seq;
+	bool is_deleted;
+	struct row_value value; /* meta borrowed */
+};
+
+/* Our own log. */
+struct origin *registry_own(struct core *c);
+/* Whether the log holds nothing beyond what it is complete up to. */
+bool registry_is_whole(const struct origin *log);
+/* The log of that incarnation of 'id': the shown one, the one being received,
+ * or NULL. */
+struct origin *registry_log_of(
+	struct core *c, member_id id, uint64_t incarnation);
+
+/* Makes 'log' an empty log of an incarnation. */
+void registry_log_init(struct origin *log, uint64_t incarnation);
+/* Puts one version of a row into a log, unless the log holds that or a newer
+ * one.  False when there is no room; nothing changed then. */
+bool registry_write(struct core *c, member_id id, struct origin *log,
+	const struct row_change *change);
+/* Drops tombstones up to and including 'gc'. */
+void registry_collect(struct core *c, struct origin *log, uint64_t gc);
+/* Drops all rows of a log. */
+void registry_drop(struct core *c, struct origin *log);
+/* Shows the log being received in the place of the one that is shown. */
+void registry_show_next(struct core *c, member_id id);
+/* The same, if it is complete. */
+void registry_show_next_if_due(struct core *c, member_id id);
+
+/* Asks 'peer' for what is newer of one origin; at most once a second. */
+void registry_pull(struct core *c, member_id peer, member_id id);
+/* The same at once. */
+void registry_pull_now(struct core *c, member_id peer, member_id id);
+
+/* Batch, from 'from'. */
+void registry_on_batch(struct core *c, member_id from, struct bytes body);
+/* Pull and Ack, from 'from'. */
+void registry_on_pull(struct core *c, member_id from, struct bytes body);
+void registry_on_ack(struct core *c, member_id from, struct bytes body);
+
+#endif

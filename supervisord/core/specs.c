@@ -1,0 +1,520 @@
+#include "core/specs.h"
+
+#include <string.h>
+
+#include "base/buddy.h"
+#include "base/hash.h"
+#include "core/specs_private.h"
+
+#define STAMP_MS(ms) ((uint64_t)(ms) << 16)
+/* How wrong a host's clock may be. */
+#define FUTURE_MAX_MS 60000
+/* The stored bound of our clock runs ahead by this. */
+#define BOUND_AHEAD_MS 10000
+#define TOMB_AGE_MS    ((int64_t)24 * 60 * 60 * 1000)
+#define GC_EVERY_MS    60000
+
+static const char meta_clock[] = "specs.clock";
+static const char meta_horizon[] = "specs.horizon";
+
+size_t
+specs_need(const struct core_limits *l)
+{
+	return arena_need(
+		       map_bucket_count(l->entries_max), sizeof(struct list)) +
+	       arena_need(l->entries_max, sizeof(struct entry)) +
+	       arena_need(buddy_need(l->bodies_size), 1) +
+	       arena_need(TREE_NODES, sizeof(uint64_t)) +
+	       arena_need(TREE_LEAVES, sizeof(struct list)) +
+	       arena_need(l->members_max, sizeof(struct specs_peer));
+}
+
+void
+specs_init(struct core *c)
+{
+	struct specs *s = &c->specs;
+	const struct core_limits *l = &c->limits;
+	size_t buckets = map_bucket_count(l->entries_max);
+	map_init(&s->by_key,
+		arena_take(&c->arena, buckets, sizeof(struct list)), buckets);
+	s->entries =
+		arena_take(&c->arena, l->entries_max, sizeof(struct entry));
+	list_init(&s->free_entries);
+	for (uint32_t i = 0; i < l->entries_max; i++) {
+		s->entries[i].slot = i;
+		list_append(&s->free_entries, &s->entries[i].in_order);
+	}
+	for (unsigned i = 0; i < ENTRY_KIND_COUNT; i++)
+		list_init(&s->order[i]);
+	s->values =
+		buddy_init(arena_take(&c->arena, buddy_need(l->bodies_size), 1),
+			l->bodies_size);
+	s->tree = arena_take(&c->arena, TREE_NODES, sizeof(uint64_t));
+	s->leaves = arena_take(&c->arena, TREE_LEAVES, sizeof(struct list));
+	for (uint32_t i = 0; i < TREE_LEAVES; i++)
+		list_init(&s->leaves[i]);
+	s->peers = arena_take(&c->arena, l->members_max, sizeof *s->peers);
+	for (uint32_t i = 0; i < l->members_max; i++)
+		s->peers[i].repair_at = MONO_NEVER;
+}
+
+/* --- Entries --- */
+
+uint64_t
+specs_key_hash(enum entry_kind kind, const char *name)
+{
+	return hash_text(name, kind);
+}
+
+struct entry *
+specs_lookup(const struct core *c, enum entry_kind kind, const char *name)
+{
+	const struct map *map = &c->specs.by_key;
+	struct map_link *l = map_first(map, specs_key_hash(kind, name));
+	for (; l; l = map_next(map, l)) {
+		struct entry *e = container_of(l, struct entry, by_key);
+		if (e->kind == kind && !strcmp(e->name, name))
+			return e;
+	}
+	return NULL;
+}
+
+bool
+specs_is_newer(const struct entry_change *change, const struct entry *e)
+{
+	if (change->stamp != e->stamp)
+		return change->stamp > e->stamp;
+	return strcmp(change->writer, e->writer) > 0;
+}
+
+/* What the tree holds for an entry. */
+static uint64_t
+entry_sum(const struct entry *e)
+{
+	uint64_t h = hash_mix(e->by_key.hash, e->stamp);
+	h = hash_text(e->writer, h + e->is_deleted);
+	return e->value.size ? hash_bytes(e->value.data, e->value.size, h) : h;
+}
+
+static struct entry *
+take_entry(struct core *c, enum entry_kind kind, const char *name)
+{
+	struct specs *s = &c->specs;
+	if (list_is_empty(&s->free_entries))
+		return NULL;
+	struct entry *e =
+		container_of(s->free_entries.next, struct entry, in_order);
+	uint64_t hash = specs_key_hash(kind, name);
+	list_remove(&e->in_order);
+	e->kind = kind;
+	memcpy(e->name, name, strlen(name) + 1);
+	e->value = (struct bytes){NULL, 0};
+	e->sum = e->store_seq = 0;
+	map_insert(&s->by_key, &e->by_key, hash);
+	list_append(&s->order[kind], &e->in_order);
+	list_init(&e->in_leaf);
+	list_append(&s->leaves[specs_tree_leaf(hash)], &e->in_leaf);
+	s->count++;
+	return e;
+}
+
+/* Copies a change into the table and the tree. */
+static struct entry *
+put(struct core *c, const struct entry_change *change)
+{
+	struct specs *s = &c->specs;
+	CHECK(strlen(change->name) <= INSTANCE_NAME_MAX);
+	CHECK(strlen(change->writer) <= NODE_NAME_MAX);
+	size_t size = change->is_deleted ? 0 : change->value.size;
+	void *value = size ? buddy_take(s->values, size) : NULL;
+	if (size && !value)
+		return NULL;
+	struct entry *e = specs_lookup(c, change->kind, change->name);
+	if (!e)
+		e = take_entry(c, change->kind, change->name);
+	if (!e) {
+		buddy_give(s->values, value);
+		return NULL;
+	}
+	if (size)
+		memcpy(value, change->value.data, size);
+	buddy_give(s->values, (void *)e->value.data);
+	e->value = (struct bytes){value, size};
+	e->stamp = change->stamp;
+	memcpy(e->writer, change->writer, strlen(change->writer) + 1);
+	e->is_deleted = change->is_deleted;
+	uint64_t sum = entry_sum(e);
+	specs_tree_add(c, specs_tree_leaf(e->by_key.hash), sum - e->sum);
+	e->sum = sum;
+	if (e->stamp > s->clock)
+		s->clock = e->stamp;
+	return e;
+}
+
+/* Takes an entry out of the table and the tree. */
+static void
+forget(struct core *c, struct entry *e)
+{
+	struct specs *s = &c->specs;
+	specs_tree_add(c, specs_tree_leaf(e->by_key.hash), -e->sum);
+	buddy_give(s->values, (void *)e->value.data);
+	e->value = (struct bytes){NULL, 0};
+	map_remove(&s->by_key, &e->by_key);
+	list_remove(&e->in_leaf);
+	list_remove(&e->in_order);
+	list_append(&s->free_entries, &e->in_order);
+	e->kind = (enum entry_kind)0;
+	CHECK(s->count > 0);
+	s->count--;
+}
+
+/* Tells those who act upon an entry. */
+static void
+mark(struct core *c, enum entry_kind kind, const char *name)
+{
+	switch (kind) {
+	case ENTRY_SERVICE:
+	case ENTRY_OVERRIDE:
+		duty_mark_service(c, name);
+		return;
+	case ENTRY_NODE:
+		duty_mark_all(c);
+		return;
+	case ENTRY_SETTING:
+		settings_refresh(c);
+		return;
+	case ENTRY_KIND_COUNT:
+		UNREACHABLE();
+	}
+}
+
+/* --- Store --- */
+
+/* Key of an entry in TABLE_SPEC. */
+static struct bytes
+store_key(struct core *c, const struct entry *e)
+{
+	char key[INSTANCE_NAME_MAX + 2];
+	size_t length = strlen(e->name);
+	key[0] = (char)e->kind;
+	memcpy(key + 1, e->name, length);
+	return effects_copy(&c->fx, (struct bytes){key, length + 1});
+}
+
+static void
+store_entry(struct core *c, struct entry *e)
+{
+	struct bytes key = store_key(c, e);
+	skep_Entry msg = specs_to_wire(e);
+	struct bytes value =
+		wire_encode_message(&c->fx, skep_Entry_fields, &msg);
+	CHECK(value.data);
+	e->store_seq = core_store(c, TABLE_SPEC, key, value);
+}
+
+static void
+store_numbers(struct core *c, const char *key, uint64_t a, uint64_t b)
+{
+	unsigned char buffer[16];
+	struct writer w;
+	writer_init(&w, buffer, sizeof buffer);
+	writer_u64(&w, a);
+	writer_u64(&w, b);
+	core_store(c, TABLE_META,
+		effects_copy(&c->fx, (struct bytes){key, strlen(key)}),
+		effects_copy(&c->fx, writer_done(&w)));
+}
+
+/* Whether the step has room to store and send one more entry. */
+static bool
+has_room(const struct core *c)
+{
+	return effects_has_room(
+		&c->fx, c->members.count + 16, 4 * SPEC_VALUE_MAX);
+}
+
+enum reply_code
+specs_take(struct core *c, const struct entry_change *change)
+{
+	struct entry *e = has_room(c) ? put(c, change) : NULL;
+	if (!e)
+		return REPLY_FULL;
+	store_entry(c, e);
+	mark(c, e->kind, e->name);
+	return REPLY_OK;
+}
+
+void
+specs_drop(struct core *c, struct entry *e)
+{
+	char name[INSTANCE_NAME_MAX + 1];
+	enum entry_kind kind = e->kind;
+	memcpy(name, e->name, sizeof name);
+	core_store(c, TABLE_SPEC, store_key(c, e), (struct bytes){NULL, 0});
+	forget(c, e);
+	mark(c, kind, name);
+}
+
+static bool
+is_key(struct bytes key, const char *name)
+{
+	return key.size == strlen(name) && !memcmp(key.data, name, key.size);
+}
+
+void
+specs_on_load_meta(struct core *c, struct bytes key, struct bytes value)
+{
+	struct specs *s = &c->specs;
+	struct reader r;
+	reader_init(&r, value.data, value.size);
+	uint64_t a = reader_u64(&r);
+	uint64_t b = reader_u64(&r);
+	if (!reader_is_done(&r))
+		return;
+	if (is_key(key, meta_clock)) {
+		s->clock_bound = a;
+		if (a > s->clock)
+			s->clock = a;
+	} else if (is_key(key, meta_horizon)) {
+		s->horizon = a;
+		s->trusted = b;
+	}
+}
+
+void
+specs_on_load(struct core *c, struct bytes key, struct bytes value)
+{
+	(void)key; /* the value says it again */
+	struct wire_slice slice = {.whole = value};
+	skep_Entry e = skep_Entry_init_zero;
+	e.value = wire_borrow(&slice);
+	if (!wire_decode_message(skep_Entry_fields, value, &e) || e.kind == 0 ||
+		e.kind >= ENTRY_KIND_COUNT || !e.name[0]) {
+		c->specs.refused++;
+		return;
+	}
+	struct entry_change change = {(enum entry_kind)e.kind, e.name, e.stamp,
+		e.writer, e.is_deleted, slice.found};
+	if (!put(c, &change))
+		c->specs.refused++;
+}
+
+void
+specs_on_boot(struct core *c)
+{
+	c->specs.gc_at = mono_add(c->now, GC_EVERY_MS);
+}
+
+void
+specs_raise(struct core *c, uint64_t horizon, uint64_t trusted)
+{
+	struct specs *s = &c->specs;
+	if (trusted > horizon)
+		horizon = trusted;
+	if (horizon <= s->horizon && trusted <= s->trusted)
+		return;
+	if (horizon > s->horizon)
+		s->horizon = horizon;
+	if (trusted > s->trusted)
+		s->trusted = trusted;
+	store_numbers(c, meta_horizon, s->horizon, s->trusted);
+}
+
+/* --- Writing --- */
+
+static uint64_t
+wall_stamp(const struct core *c)
+{
+	return c->wall_ms > 0 ? STAMP_MS(c->wall_ms) : 0;
+}
+
+bool
+specs_is_future(const struct core *c, uint64_t stamp)
+{
+	return stamp > wall_stamp(c) + STAMP_MS(FUTURE_MAX_MS);
+}
+
+/* The next stamp: above all seen, and no restart gives it again. */
+static uint64_t
+next_stamp(struct core *c)
+{
+	struct specs *s = &c->specs;
+	uint64_t wall = wall_stamp(c);
+	s->clock = wall > s->clock ? wall : s->clock + 1;
+	if (s->clock > s->clock_bound) {
+		s->clock_bound = s->clock + STAMP_MS(BOUND_AHEAD_MS);
+		store_numbers(c, meta_clock, s->clock_bound, 0);
+	}
+	return s->clock;
+}
+
+/* Writes a change of our own. */
+static enum reply_code
+write_own(struct core *c, struct entry_change *change, uint64_t *after_out)
+{
+	if (!has_room(c))
+		return REPLY_FULL;
+	change->stamp = next_stamp(c);
+	change->writer = c->config.node;
+	enum reply_code code = specs_take(c, change);
+	if (code != REPLY_OK)
+		return code;
+	const struct entry *e = specs_lookup(c, change->kind, change->name);
+	*after_out = e->store_seq;
+	specs_flood(c, e, e->store_seq);
+	return REPLY_OK;
+}
+
+enum reply_code
+specs_set(struct core *c, enum entry_kind kind, const char *name,
+	struct bytes value, uint64_t *after_out)
+{
+	*after_out = 0;
+	if (value.size > SPEC_VALUE_MAX || !name[0] ||
+		strlen(name) > INSTANCE_NAME_MAX)
+		return REPLY_INVALID;
+	const struct entry *e = specs_find(c, kind, name);
+	if (e && e->value.size == value.size &&
+		(!value.size ||
+			!memcmp(e->value.data, value.data, value.size))) {
+		*after_out = e->store_seq;
+		return REPLY_OK;
+	}
+	struct entry_change change = {
+		.kind = kind, .name = name, .value = value};
+	return write_own(c, &change, after_out);
+}
+
+enum reply_code
+specs_delete(struct core *c, enum entry_kind kind, const char *name,
+	uint64_t *after_out)
+{
+	*after_out = 0;
+	if (!specs_find(c, kind, name))
+		return REPLY_NOT_FOUND;
+	struct entry_change change = {
+		.kind = kind, .name = name, .is_deleted = true};
+	return write_own(c, &change, after_out);
+}
+
+/* --- Reading --- */
+
+const struct entry *
+specs_find(const struct core *c, enum entry_kind kind, const char *name)
+{
+	const struct entry *e = specs_lookup(c, kind, name);
+	return e && !e->is_deleted ? e : NULL;
+}
+
+const struct entry *
+specs_walk(
+	const struct core *c, enum entry_kind kind, const struct entry *after)
+{
+	CHECK(kind > 0 && kind < ENTRY_KIND_COUNT);
+	const struct list *head = &c->specs.order[kind];
+	const struct list *at = after ? after->in_order.next : head->next;
+	for (; at != head; at = at->next) {
+		const struct entry *e =
+			container_of(at, struct entry, in_order);
+		if (!e->is_deleted)
+			return e;
+	}
+	return NULL;
+}
+
+const struct entry *
+specs_by_slot(const struct core *c, uint32_t slot)
+{
+	CHECK(slot < c->limits.entries_max);
+	const struct entry *e = &c->specs.entries[slot];
+	return e->kind ? e : NULL;
+}
+
+/* --- Old tombstones --- */
+
+/* Whether all present members hold what we hold. */
+static bool
+is_agreed(const struct core *c)
+{
+	uint64_t root = specs_root(c);
+	for (member_id id = 1; id < c->members.count; id++) {
+		const struct member *m = member_get(c, id);
+		if (!member_is_present(c, id))
+			continue;
+		if (!m->link || !m->has_heartbeat || m->hb_spec_root != root)
+			return false;
+	}
+	return true;
+}
+
+/* Drops the tombstones of one kind up to 'limit'; returns the largest. */
+static uint64_t
+collect(struct core *c, struct list *order, uint64_t limit)
+{
+	uint64_t largest = 0;
+	list_each_safe (it, order) {
+		struct entry *e = container_of(it, struct entry, in_order);
+		if (!e->is_deleted || e->stamp > limit)
+			continue;
+		if (!has_room(c))
+			break;
+		if (e->stamp > largest)
+			largest = e->stamp;
+		specs_drop(c, e);
+	}
+	return largest;
+}
+
+void
+specs_on_tick(struct core *c)
+{
+	struct specs *s = &c->specs;
+	if (!mono_reached(s->gc_at, c->now))
+		return;
+	s->gc_at = mono_add(c->now, GC_EVERY_MS);
+	if (c->wall_ms <= TOMB_AGE_MS || !is_agreed(c))
+		return;
+	uint64_t limit = STAMP_MS(c->wall_ms - TOMB_AGE_MS);
+	for (unsigned i = 1; i < ENTRY_KIND_COUNT; i++) {
+		uint64_t largest = collect(c, &s->order[i], limit);
+		if (largest)
+			specs_raise(c, largest, largest);
+	}
+}
+
+mono
+specs_deadline(const struct core *c)
+{
+	return c->specs.gc_at;
+}
+
+/* --- Audit of our own structures --- */
+
+void
+specs_check(const struct core *c)
+{
+	const struct specs *s = &c->specs;
+	uint64_t root = 0;
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < c->limits.entries_max; i++) {
+		const struct entry *e = &s->entries[i];
+		CHECK(e->slot == i);
+		if (!e->kind)
+			continue;
+		CHECK(specs_lookup(c, e->kind, e->name) == e);
+		CHECK(e->sum == entry_sum(e));
+		CHECK(!e->is_deleted || e->value.size == 0);
+		CHECK(e->stamp <= s->clock);
+		root += e->sum;
+		count++;
+	}
+	CHECK(count == s->count && root == specs_root(c));
+	for (uint32_t depth = 0; depth < TREE_DEPTH; depth++)
+		for (uint32_t i = 0; i < 1u << 4 * depth; i++) {
+			uint64_t sum = 0;
+			for (uint32_t k = 0; k < TREE_FAN; k++)
+				sum += specs_tree_sum(
+					c, depth + 1, i * TREE_FAN + k);
+			CHECK(sum == specs_tree_sum(c, depth, i));
+		}
+}

@@ -1,0 +1,341 @@
+/* The values of entries: structs to bytes and back.
+ *
+ * The bytes of an entry are relayed as they came, so fields that this
+ * version does not know survive; decoding takes what it knows.
+ */
+#include <pb_encode.h>
+#include <string.h>
+
+#include "core/specs_private.h"
+
+#define SIGNAL_MAX 64
+
+/* --- Names of instances: a packed list here, repeated texts there --- */
+
+static bool
+encode_instances(pb_ostream_t *out, const pb_field_t *field, void *const *arg)
+{
+	const struct spec_policy *p = *arg;
+	if (p->naming != NAMING_LIST)
+		return true;
+	const char *name = p->instances;
+	for (uint32_t i = 0; i < p->instance_count; i++) {
+		size_t length = strlen(name);
+		if (!pb_encode_tag_for_field(out, field) ||
+			!pb_encode_string(out, (const pb_byte_t *)name, length))
+			return false;
+		name += length + 1;
+	}
+	return true;
+}
+
+/* Where the names that are read go. */
+struct names {
+	struct spec_policy *policy;
+	size_t used;
+};
+
+static bool
+decode_instance(pb_istream_t *in, const pb_field_t *field, void **arg)
+{
+	(void)field;
+	struct names *names = *arg;
+	struct spec_policy *p = names->policy;
+	size_t length = in->bytes_left;
+	if (length == 0 || length >= POLICY_INSTANCES_SIZE - names->used ||
+		p->instance_count >= REPLICAS_MAX)
+		return false;
+	char *name = p->instances + names->used;
+	if (!pb_read(in, (pb_byte_t *)name, length) ||
+		memchr(name, '\0', length))
+		return false;
+	names->used += length + 1;
+	p->instance_count++;
+	return true;
+}
+
+/* --- Policies --- */
+
+static skep_ServicePolicy
+policy_to_wire(const struct spec_policy *p)
+{
+	const struct policy_restart *r = &p->restart;
+	const struct policy_handoff *h = &p->handoff;
+	skep_ServicePolicy msg = {
+		.type = p->type,
+		.is_enabled = p->is_enabled,
+		.replicas =
+			p->naming == NAMING_REPLICAS ? p->instance_count : 0,
+		.has_restart = true,
+		.restart = {r->policy, r->delay_ms, r->function,
+			r->max_delay_ms, r->jitter_percent, r->reset_after_ms,
+			r->attempts, r->interval_ms, r->mode},
+		.stop_signal = (uint32_t)p->stop_signal,
+		.stop_timeout_ms = p->stop_timeout_ms,
+		.start_timeout_ms = p->start_timeout_ms,
+		.has_handoff = true,
+		.handoff = {h->is_present, h->mode, (uint32_t)h->signal,
+			h->timeout_ms, h->max_size, h->is_required},
+		.is_sticky = p->placement.is_sticky,
+		.max_per_host = p->placement.max_per_host,
+		.success_exit_codes_count = (pb_size_t)p->exit_code_count,
+		.kill_mode = p->stops_group,
+		.has_partition = true,
+		.partition = {p->partition.consistency, p->partition.on_loss,
+			p->partition.stop_after_ms},
+	};
+	memcpy(msg.strategy, p->placement.strategy, sizeof msg.strategy);
+	memcpy(msg.pin, p->placement.pin, sizeof msg.pin);
+	for (uint32_t i = 0; i < p->exit_code_count; i++)
+		msg.success_exit_codes[i] = p->exit_codes[i];
+	return msg;
+}
+
+static bool
+is_restart_sound(const skep_RestartPolicy *r)
+{
+	return r->policy <= RESTART_NEVER &&
+	       r->delay_function <= DELAY_FIBONACCI &&
+	       r->mode <= MODE_RESCHEDULE && r->delay_ms >= 0 &&
+	       r->max_delay_ms >= 0 && r->jitter_percent <= 100 &&
+	       r->reset_after_ms >= 0 && r->interval_ms >= 0;
+}
+
+static bool
+is_policy_sound(const skep_ServicePolicy *p)
+{
+	return p->type <= TYPE_ONESHOT && p->replicas <= REPLICAS_MAX &&
+	       is_restart_sound(&p->restart) && p->stop_signal <= SIGNAL_MAX &&
+	       p->stop_timeout_ms >= 0 && p->start_timeout_ms >= 0 &&
+	       p->handoff.mode <= HANDOFF_IGNORE &&
+	       p->handoff.signal <= SIGNAL_MAX && p->handoff.timeout_ms >= 0 &&
+	       p->partition.consistency <= CONSISTENCY_QUORUM &&
+	       p->partition.on_loss <= ON_LOSS_STOP &&
+	       p->partition.stop_after_ms >= 0;
+}
+
+static struct policy_restart
+restart_from_wire(const skep_RestartPolicy *r)
+{
+	return (struct policy_restart){
+		.policy = (enum restart_policy)r->policy,
+		.function = (enum restart_function)r->delay_function,
+		.mode = (enum restart_mode)r->mode,
+		.delay_ms = r->delay_ms,
+		.max_delay_ms = r->max_delay_ms,
+		.jitter_percent = r->jitter_percent,
+		.reset_after_ms = r->reset_after_ms,
+		.attempts = r->attempts,
+		.interval_ms = r->interval_ms,
+	};
+}
+
+static struct policy_handoff
+handoff_from_wire(const skep_HandoffPolicy *h)
+{
+	return (struct policy_handoff){
+		.is_present = h->is_present,
+		.mode = (enum handoff_mode)h->mode,
+		.signal = (int32_t)h->signal,
+		.timeout_ms = h->timeout_ms,
+		.max_size = h->max_size,
+		.is_required = h->is_required,
+	};
+}
+
+/* Fills everything but the names, which the callback has put there. */
+static void
+policy_from_wire(const skep_ServicePolicy *msg, struct spec_policy *p)
+{
+	if (p->instance_count > 0) {
+		p->naming = NAMING_LIST;
+	} else {
+		p->naming = msg->replicas ? NAMING_REPLICAS : NAMING_ONE;
+		p->instance_count = msg->replicas ? msg->replicas : 1;
+	}
+	p->is_enabled = msg->is_enabled;
+	p->type = (enum policy_type)msg->type;
+	p->restart = restart_from_wire(&msg->restart);
+	p->stop_signal = (int32_t)msg->stop_signal;
+	p->stop_timeout_ms = msg->stop_timeout_ms;
+	p->stops_group = msg->kill_mode != 0;
+	p->start_timeout_ms = msg->start_timeout_ms;
+	p->handoff = handoff_from_wire(&msg->handoff);
+	memcpy(p->placement.strategy, msg->strategy, sizeof msg->strategy);
+	memcpy(p->placement.pin, msg->pin, sizeof msg->pin);
+	p->placement.is_sticky = msg->is_sticky;
+	p->placement.max_per_host = msg->max_per_host;
+	p->partition.consistency =
+		(enum policy_consistency)msg->partition.consistency;
+	p->partition.on_loss = (enum policy_on_loss)msg->partition.on_loss;
+	p->partition.stop_after_ms = msg->partition.stop_after_ms;
+	p->exit_code_count = msg->success_exit_codes_count;
+	for (uint32_t i = 0; i < p->exit_code_count; i++)
+		p->exit_codes[i] = (uint8_t)msg->success_exit_codes[i];
+}
+
+/* --- The four kinds --- */
+
+bool
+specs_get_service(const struct entry *e, struct service_value *out)
+{
+	CHECK(e->kind == ENTRY_SERVICE);
+	memset(out, 0, sizeof *out);
+	struct wire_slice body = {.whole = e->value};
+	struct names names = {.policy = &out->policy};
+	skep_ServiceValue msg = skep_ServiceValue_init_zero;
+	msg.body = wire_borrow(&body);
+	msg.policy.instances =
+		(pb_callback_t){.funcs.decode = decode_instance, .arg = &names};
+	if (!wire_decode_message(skep_ServiceValue_fields, e->value, &msg) ||
+		!msg.has_policy || !is_policy_sound(&msg.policy))
+		return false;
+	policy_from_wire(&msg.policy, &out->policy);
+	out->digest = msg.digest;
+	out->run_digest = msg.run_digest;
+	out->body = body.found;
+	memcpy(out->source_file, msg.source_file, sizeof msg.source_file);
+	memcpy(out->source_node, msg.source_node, sizeof msg.source_node);
+	out->source_digest = msg.source_digest;
+	return true;
+}
+
+bool
+specs_get_override(const struct entry *e, struct override_value *out)
+{
+	CHECK(e->kind == ENTRY_OVERRIDE);
+	memset(out, 0, sizeof *out);
+	skep_OverrideValue msg = skep_OverrideValue_init_zero;
+	if (!wire_decode_message(skep_OverrideValue_fields, e->value, &msg))
+		return false;
+	out->is_stopped = msg.is_stopped;
+	out->restart_generation = msg.restart_generation;
+	out->move_generation = msg.move_generation;
+	memcpy(out->move_to, msg.move_to, sizeof out->move_to);
+	return true;
+}
+
+bool
+specs_get_node(const struct entry *e, struct node_value *out)
+{
+	CHECK(e->kind == ENTRY_NODE);
+	memset(out, 0, sizeof *out);
+	skep_NodeValue msg = skep_NodeValue_init_zero;
+	if (!wire_decode_message(skep_NodeValue_fields, e->value, &msg) ||
+		msg.intent > INTENT_DRAINING || msg.deadline_wall_ms < 0)
+		return false;
+	out->intent = (enum node_intent)msg.intent;
+	out->deadline_wall_ms = msg.deadline_wall_ms;
+	out->is_forced = msg.is_forced;
+	memcpy(out->reason, msg.reason, sizeof out->reason);
+	return true;
+}
+
+bool
+specs_get_setting(const struct entry *e, const char **value_out, char *buffer,
+	size_t size)
+{
+	CHECK(e->kind == ENTRY_SETTING);
+	skep_SettingValue msg = skep_SettingValue_init_zero;
+	if (!wire_decode_message(skep_SettingValue_fields, e->value, &msg))
+		return false;
+	size_t length = strlen(msg.value);
+	if (length >= size)
+		return false;
+	memcpy(buffer, msg.value, length + 1);
+	*value_out = buffer;
+	return true;
+}
+
+/* Encodes a value and writes it as an entry. */
+static enum reply_code
+set(struct core *c, enum entry_kind kind, const char *name,
+	const pb_msgdesc_t *fields, const void *msg, uint64_t *after_out)
+{
+	*after_out = 0;
+	if (!effects_has_room(&c->fx, 1, SPEC_VALUE_MAX))
+		return REPLY_FULL;
+	size_t start = c->fx.pool_used;
+	struct bytes value = wire_encode_message(&c->fx, fields, msg);
+	/* An empty message is a value too: all defaults. */
+	if (!value.data)
+		return REPLY_INVALID;
+	CHECK(value.size == c->fx.pool_used - start);
+	return specs_set(c, kind, name, value, after_out);
+}
+
+/* Copies a text that may be longer than its field; it is cut. */
+static void
+copy_text(char *to, size_t size, const char *from)
+{
+	size_t length = strnlen(from, size - 1);
+	memcpy(to, from, length);
+	to[length] = '\0';
+}
+
+enum reply_code
+specs_set_service(struct core *c, const char *name,
+	const struct service_value *v, uint64_t *after_out)
+{
+	*after_out = 0;
+	if (v->body.size > SPEC_BODY_MAX)
+		return REPLY_INVALID;
+	skep_ServiceValue msg = {
+		.digest = v->digest,
+		.run_digest = v->run_digest,
+		.has_policy = true,
+		.policy = policy_to_wire(&v->policy),
+		.body = wire_lend(&v->body),
+		.source_digest = v->source_digest,
+	};
+	union {
+		const void *in;
+		void *out;
+	} policy = {.in = &v->policy};
+	msg.policy.instances = (pb_callback_t){
+		.funcs.encode = encode_instances, .arg = policy.out};
+	copy_text(msg.source_file, sizeof msg.source_file, v->source_file);
+	copy_text(msg.source_node, sizeof msg.source_node, v->source_node);
+	return set(c, ENTRY_SERVICE, name, skep_ServiceValue_fields, &msg,
+		after_out);
+}
+
+enum reply_code
+specs_set_override(struct core *c, const char *name,
+	const struct override_value *v, uint64_t *after_out)
+{
+	skep_OverrideValue msg = {
+		.is_stopped = v->is_stopped,
+		.restart_generation = v->restart_generation,
+		.move_generation = v->move_generation,
+	};
+	copy_text(msg.move_to, sizeof msg.move_to, v->move_to);
+	return set(c, ENTRY_OVERRIDE, name, skep_OverrideValue_fields, &msg,
+		after_out);
+}
+
+enum reply_code
+specs_set_node(struct core *c, const char *name, const struct node_value *v,
+	uint64_t *after_out)
+{
+	skep_NodeValue msg = {
+		.intent = v->intent,
+		.deadline_wall_ms = v->deadline_wall_ms,
+		.is_forced = v->is_forced,
+	};
+	copy_text(msg.reason, sizeof msg.reason, v->reason);
+	return set(c, ENTRY_NODE, name, skep_NodeValue_fields, &msg, after_out);
+}
+
+enum reply_code
+specs_set_setting(
+	struct core *c, const char *key, const char *value, uint64_t *after_out)
+{
+	*after_out = 0;
+	skep_SettingValue msg = skep_SettingValue_init_zero;
+	if (strlen(value) > SETTING_VALUE_MAX)
+		return REPLY_INVALID;
+	copy_text(msg.value, sizeof msg.value, value);
+	return set(c, ENTRY_SETTING, key, skep_SettingValue_fields, &msg,
+		after_out);
+}

@@ -1,0 +1,366 @@
+#include "core/view.h"
+
+#include <string.h>
+
+#include "core/core_private.h"
+#include "core/text.h"
+
+/* --- Instances --- */
+
+/* The row that says most about an instance: the winner among held rows, else
+ * any that is left. */
+static const struct row *
+main_row(struct core *c, const char *name, uint32_t *copies)
+{
+	member_id holder = duty_holder(c, name, copies);
+	if (holder != MEMBER_NONE)
+		return registry_find(c, ROW_INSTANCE, name, holder);
+	const struct row *best = NULL;
+	const struct row *r = registry_first(c, ROW_INSTANCE, name);
+	for (; r; r = registry_next(c, r))
+		if (!best || r->value.epoch > best->value.epoch)
+			best = r;
+	return best;
+}
+
+static bool
+is_wanted(struct core *c, const struct instance *i,
+	const struct service_value *s)
+{
+	struct override_value o;
+	instance_override(c, i, &o);
+	return s->policy.is_enabled && !o.is_stopped;
+}
+
+static void
+fill_row(struct core *c, struct instance_view *out, const struct row *r,
+	bool is_held)
+{
+	out->epoch = r->value.epoch;
+	out->restarts = r->value.restarts;
+	out->status = r->value.status;
+	out->since_wall_ms = r->value.since_wall_ms;
+	if (!is_held)
+		return;
+	out->state = row_state_name(r->value.state);
+	out->node = member_get(c, r->origin)->name;
+	out->pid = r->value.pid;
+	out->run_digest = r->value.run_digest;
+}
+
+/* One line about what keeps an instance from running well. */
+static void
+fill_why(struct core *c, struct instance *i, struct instance_view *out)
+{
+	struct text t;
+	text_init(&t, out->why, sizeof out->why);
+	const struct handoff *h = handoff_find(c, i->name);
+	if (h) {
+		text_add(&t, "moving: ");
+		text_add(&t, handoff_state_name(h->state));
+		text_add(&t, h->peer_name[0] ? ", " : "");
+		text_add(&t, h->peer_name);
+		return;
+	}
+	if (i->state == INSTANCE_BACKOFF && i->heap_index != HEAP_NONE) {
+		text_add(&t, "next start in ");
+		text_add_duration(&t, mono_diff(i->deadline, c->now));
+		text_add(&t, " after ");
+		text_add_number(&t, i->failures);
+		text_add(&t, " failures in a row");
+	}
+	const char *gate;
+	bool is_held_back = !i->has_start_failed && i->note[0] == '\0' &&
+		strcmp(out->state, "pending") == 0 && duty_is_gated(c, &gate);
+	if (is_held_back)
+		text_add(&t, gate);
+	if (i->note[0]) {
+		text_add(&t, t.used ? ": " : "");
+		text_add(&t, i->note);
+	}
+}
+
+static void
+fill_instance(struct core *c, struct instance *i, struct instance_view *out)
+{
+	struct service_value s;
+	uint32_t copies;
+	memset(out, 0, sizeof *out);
+	out->name = i->name;
+	strcpy(out->service, i->service);
+	out->node = out->duty = "";
+	bool has = instance_service(c, i, &s);
+	out->is_declared = i->is_declared;
+	out->is_wanted = has && is_wanted(c, i, &s);
+	out->wanted_digest = has ? s.run_digest : 0;
+	member_id duty = has ? duty_host(c, i, &s) : MEMBER_NONE;
+	if (duty != MEMBER_NONE)
+		out->duty = member_get(c, duty)->name;
+	out->state = !out->is_wanted ? "stopped"
+		: duty == MEMBER_NONE ? "unplaced"
+				      : "pending";
+	const struct row *r = main_row(c, i->name, &copies);
+	if (r)
+		fill_row(c, out, r, copies > 0 ||
+			r->value.state == ROW_EXITED);
+	out->is_foreign_copy = copies > 1;
+	fill_why(c, i, out);
+}
+
+bool
+view_instance_next(struct core *c, uint32_t *cursor,
+	struct instance_view *out)
+{
+	while (*cursor < c->limits.instances_max) {
+		struct instance *i = &c->instances.items[(*cursor)++];
+		if (i->name[0] == '\0' || i != instance_find(c, i->name))
+			continue;
+		fill_instance(c, i, out);
+		return true;
+	}
+	return false;
+}
+
+bool
+view_instance(struct core *c, const char *name, struct instance_view *out)
+{
+	struct instance *i = instance_find(c, name);
+	if (i)
+		fill_instance(c, i, out);
+	return i != NULL;
+}
+
+/* --- Why --- */
+
+/* "beta is cordoned; gamma is not alive." */
+static void
+add_verdicts(struct core *c, struct text *t, const struct instance *i,
+	const struct service_value *s)
+{
+	bool is_first = true;
+	for (member_id id = 0; id < c->members.count; id++) {
+		enum place_verdict v = place_verdict(c, i->name, s, id);
+		if (v == PLACE_ELIGIBLE || member_get(c, id)->state ==
+			MEMBER_LEFT)
+			continue;
+		text_add(t, is_first ? "" : "; ");
+		text_add(t, member_get(c, id)->name);
+		text_add(t, " ");
+		text_add(t, place_verdict_text(v));
+		is_first = false;
+	}
+	text_add(t, is_first ? "" : ". ");
+}
+
+static void
+why_not_wanted(struct core *c, struct text *t, const struct instance *i,
+	const struct service_value *s)
+{
+	text_add(t, i->name);
+	if (!i->is_declared)
+		text_add(t, " is not declared any more. ");
+	else if (!s->policy.is_enabled)
+		text_add(t, " is disabled (enabled: false in its spec). ");
+	else {
+		text_add(t, " was stopped by an operator; 'skepctl start ");
+		text_add(t, i->name);
+		text_add(t, "' starts it. ");
+	}
+	(void)c;
+}
+
+static void
+why_here(struct core *c, struct text *t, const struct instance_view *v,
+	const struct instance *i, const struct service_value *s)
+{
+	text_add(t, v->name);
+	text_add(t, " is ");
+	text_add(t, v->state);
+	text_add(t, " on ");
+	text_add(t, v->node);
+	if (strcmp(v->duty, v->node) == 0) {
+		text_add(t, ", the host it belongs to (");
+		text_add(t, s->policy.placement.pin[0]
+				? "pinned"
+				: s->policy.placement.strategy);
+		text_add(t, "). ");
+	} else {
+		text_add(t, "; by rank it belongs to ");
+		text_add(t, v->duty[0] ? v->duty : "no host");
+		text_add(t, ", but what runs stays where it is. ");
+	}
+	if (v->is_foreign_copy)
+		text_add(t, "A second copy runs elsewhere and is being "
+			    "stopped. ");
+	if (v->why[0]) {
+		text_add(t, v->why);
+		text_add(t, ". ");
+	}
+	add_verdicts(c, t, i, s);
+}
+
+static void
+why_nowhere(struct core *c, struct text *t, const struct instance_view *v,
+	const struct instance *i, const struct service_value *s)
+{
+	text_add(t, v->name);
+	text_add(t, " does not run. ");
+	if (v->duty[0]) {
+		text_add(t, "It belongs to ");
+		text_add(t, v->duty);
+		text_add(t, ", which will start it");
+		text_add(t, v->why[0] ? ": " : ". ");
+		text_add(t, v->why);
+		text_add(t, v->why[0] ? ". " : "");
+	} else {
+		text_add(t, "No host is eligible: ");
+	}
+	add_verdicts(c, t, i, s);
+}
+
+bool
+view_why(struct core *c, const char *name, char *buffer, size_t size)
+{
+	struct text t;
+	struct instance_view v;
+	struct service_value s = {0};
+	struct instance *i = instance_find(c, name);
+	if (!i)
+		return false;
+	text_init(&t, buffer, size);
+	fill_instance(c, i, &v);
+	instance_service(c, i, &s);
+	if (!v.is_wanted && v.node[0] == '\0')
+		why_not_wanted(c, &t, i, &s);
+	else if (v.node[0])
+		why_here(c, &t, &v, i, &s);
+	else
+		why_nowhere(c, &t, &v, i, &s);
+	if (t.used && buffer[t.used - 1] == ' ')
+		buffer[t.used - 1] = '\0';
+	return true;
+}
+
+/* --- Hosts --- */
+
+uint32_t
+view_node_count(const struct core *c)
+{
+	return c->members.count;
+}
+
+static uint32_t
+count_held_by(const struct core *c, member_id id)
+{
+	uint32_t n = 0;
+	const struct row *r = NULL;
+	while ((r = registry_walk(c, id, r)) != NULL)
+		n += r->value.kind == ROW_INSTANCE &&
+			row_state_is_held(r->value.state);
+	return n;
+}
+
+/* Milliseconds until our own hold ends, or -1. */
+static int64_t
+hold_left_ms(const struct core *c)
+{
+	mono until = c->members.hold_until;
+	if (member_hold_now(c) == HOLD_NONE || until.ms == MONO_NEVER.ms)
+		return -1;
+	int64_t left_ms = mono_diff(until, c->now);
+	return left_ms > 0 ? left_ms : 0;
+}
+
+static void
+fill_facts(struct core *c, uint32_t index, struct node_view *out)
+{
+	struct node_facts f;
+	facts_get(c, index, &f);
+	out->weight = f.weight;
+	memcpy(out->version, f.version, sizeof out->version);
+	out->drain_total = f.drain_total;
+	out->drain_left = f.drain_left;
+	out->drain_stuck = f.drain_stuck;
+	out->progress = drain_progress_name(f.progress);
+	/* An intent that its host has not taken up yet is not "drained". */
+	if (out->intent != INTENT_DRAINING)
+		out->progress = "";
+	else if (f.progress == DRAIN_NONE)
+		out->progress = drain_progress_name(DRAIN_RUNNING);
+}
+
+bool
+view_node(struct core *c, uint32_t index, struct node_view *out)
+{
+	if (index >= c->members.count)
+		return false;
+	const struct member *m = member_get(c, index);
+	struct node_value v = {.intent = INTENT_ACTIVE};
+	memset(out, 0, sizeof *out);
+	const struct entry *e = specs_find(c, ENTRY_NODE, m->name);
+	if (e && specs_get_node(e, &v))
+		memcpy(out->reason, v.reason, sizeof out->reason);
+	bool is_self = index == MEMBER_SELF;
+	out->name = m->name;
+	out->state = member_state_name(m->state);
+	out->intent = v.intent;
+	out->address = m->address;
+	out->is_self = is_self;
+	out->is_linked = m->link != 0;
+	out->incarnation = m->incarnation;
+	out->hold = is_self ? member_hold_name(member_hold_now(c))
+		: m->hb_is_lonely ? member_hold_name(HOLD_LONELY)
+				  : "";
+	out->hold_text = is_self && member_hold_now(c) != HOLD_NONE
+		? c->members.hold_text
+		: "";
+	out->hold_left_ms = is_self ? hold_left_ms(c) : -1;
+	out->heard_ms = is_self || m->last_rx.ms == 0
+		? -1
+		: mono_diff(c->now, m->last_rx);
+	out->log_position =
+		is_self ? registry_position(c) : m->hb_log_position;
+	out->instances = count_held_by(c, index);
+	fill_facts(c, index, out);
+	return true;
+}
+
+static void
+count_instances(struct core *c, struct cluster_view *out)
+{
+	struct instance_view v;
+	uint32_t cursor = 0;
+	while (view_instance_next(c, &cursor, &v)) {
+		if (!v.is_declared)
+			continue;
+		out->instances++;
+		out->ready += strcmp(v.state, "ready") == 0;
+		out->unplaced += strcmp(v.state, "unplaced") == 0;
+	}
+}
+
+void
+view_cluster(struct core *c, struct cluster_view *out)
+{
+	memset(out, 0, sizeof *out);
+	out->cluster = c->config.cluster;
+	out->node = c->config.node;
+	for (member_id id = 0; id < c->members.count; id++) {
+		enum member_state state = member_get(c, id)->state;
+		out->members += state != MEMBER_LEFT;
+		out->alive += state == MEMBER_ALIVE;
+	}
+	const struct entry *e = NULL;
+	while ((e = specs_walk(c, ENTRY_SERVICE, e)) != NULL)
+		out->services++;
+	count_instances(c, out);
+	out->hold = member_hold_name(member_hold_now(c));
+	out->hold_text =
+		member_hold_now(c) == HOLD_NONE ? "" : c->members.hold_text;
+	out->hold_left_ms = hold_left_ms(c);
+	out->spec_root = specs_root(c);
+	out->settings_digest = c->settings.digest;
+	out->view_digest = c->members.view_digest;
+	out->resets = c->registry.resets;
+	out->unknown_frames = c->unknown_frames;
+}

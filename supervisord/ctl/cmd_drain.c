@@ -1,0 +1,282 @@
+/* drain: everything away from a node, and watching that.
+ *
+ * The node that drains decides when it is drained (DESIGN promise 3): only
+ * its own word "drained" ends this with 0.  What moves meanwhile is told from
+ * the instances that were there when the drain began.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/cmd_node.h"
+#include "ctl/ctl.h"
+#include "sys/clock.h"
+
+/* A drain that is watched. */
+struct drain {
+	char node[256];
+	json_t *here;  /* {NAME: true} not yet seen ready elsewhere */
+	json_t *moved; /* [{name, to, state}] */
+	struct progress progress;
+	size_t total;
+	bool is_stuck; /* the node says that the rest cannot move */
+};
+
+static int
+drain_node(struct ctl *ctl, int argc, char **argv, char *out, size_t size)
+{
+	if (argc && ctl->opt.is_self)
+		return usage_error(ctl, "drain: NODE or --self, not both");
+	if (argc) {
+		snprintf(out, size, "%s", argv[0]);
+		return EXIT_DONE;
+	}
+	int code = node_self(ctl, out, size);
+	return code == EXIT_DONE ? code : ctl_fail(ctl, code);
+}
+
+static int
+get_instances(struct ctl *ctl, const char *node, json_t **out)
+{
+	char path[512] = "/v1/instances";
+	if (node) {
+		strcat(path, "?node=");
+		(void)http_escape(path, sizeof(path), node);
+	}
+	return ctl_get(ctl, path, out);
+}
+
+/* Remembers what is on the node now. */
+static int
+note_instances(struct ctl *ctl, struct drain *d)
+{
+	json_t *document;
+	int code = get_instances(ctl, d->node, &document);
+	if (code != EXIT_DONE)
+		return code;
+	size_t i;
+	json_t *o;
+	d->here = json_object();
+	d->moved = json_array();
+	json_array_foreach(json_object_get(document, "instances"), i, o)
+		json_object_set_new(d->here, get_text(o, "name"), json_true());
+	d->total = json_object_size(d->here);
+	json_decref(document);
+	return EXIT_DONE;
+}
+
+static bool
+has_left(const struct drain *d, const json_t *o)
+{
+	const char *node = get_text(o, "node");
+	return json_object_get(d->here, get_text(o, "name")) && *node &&
+	       strcmp(node, d->node) != 0 &&
+	       strcmp(get_text(o, "state"), "ready") == 0;
+}
+
+static int
+watch_instances(struct ctl *ctl, struct drain *d)
+{
+	json_t *document;
+	int code = get_instances(ctl, NULL, &document);
+	if (code != EXIT_DONE)
+		return code;
+	size_t i;
+	json_t *o;
+	json_array_foreach(json_object_get(document, "instances"), i, o)
+	{
+		const char *name = get_text(o, "name");
+		if (!has_left(d, o))
+			continue;
+		progress_line(ctl, &d->progress, "%s  %s → %s  ready", name,
+			d->node, get_text(o, "node"));
+		json_array_append_new(d->moved,
+			json_pack("{s:s, s:s, s:s, s:s}", "name", name, "from",
+				d->node, "to", get_text(o, "node"), "state",
+				"ready"));
+		json_object_del(d->here, name);
+	}
+	json_decref(document);
+	return EXIT_DONE;
+}
+
+/* wait_fn: one look at the node and its instances. */
+static int
+is_drained(struct ctl *ctl, void *context)
+{
+	struct drain *d = context;
+	char path[512];
+	json_t *document;
+	path_format(path, sizeof(path), "/v1/nodes", d->node, "");
+	int code = ctl_get(ctl, path, &document);
+	if (code != EXIT_DONE)
+		return -code;
+	bool is_done = strcmp(get_text(document, "progress"), "drained") == 0;
+	bool is_off = strcmp(get_text(document, "intent"), "draining") != 0;
+	d->is_stuck =
+		strcmp(get_text(document, "progress"), "undrainable") == 0;
+	json_decref(document);
+	code = watch_instances(ctl, d);
+	if (code != EXIT_DONE)
+		return -code;
+	progress_set(ctl, &d->progress, d->node,
+		(unsigned)(d->total - json_object_size(d->here)),
+		(unsigned)d->total);
+	if (is_off && !is_done) {
+		err_set(&ctl->err, -1, "%s does not drain any more", d->node);
+		return -EXIT_FAILED;
+	}
+	/* With a deadline what is stuck may still become movable. */
+	return is_done || (d->is_stuck && !ctl->opt.deadline_ms);
+}
+
+static void
+show_moves(struct ctl *ctl, const json_t *list)
+{
+	static const char *const headers[] = {
+		"NAME", "FROM", "TO", "STATE", NULL};
+	struct table t;
+	size_t i;
+	json_t *o;
+	table_init(&t, headers);
+	json_array_foreach(list, i, o)
+	{
+		const char *state = get_text(o, "state");
+		table_add(&t, get_text(o, "name"));
+		table_add(&t, get_text(o, "from"));
+		table_add(&t, or_dash(get_text(o, "to")));
+		table_paint(&t, paint_for_state(state),
+			*state ? state : get_text(o, "why"));
+	}
+	show_table(ctl, &t);
+}
+
+static void
+show_left(const struct drain *d)
+{
+	const char *name;
+	json_t *value;
+	fflush(stdout);
+	json_object_foreach(d->here, name, value) fprintf(stderr,
+		"left on %s: %s; see 'skepctl why %s'\n", d->node, name, name);
+}
+
+static void
+show_result(struct ctl *ctl, const struct drain *d, const char *result)
+{
+	if (ctl->opt.output == OUTPUT_JSON) {
+		json_t *left = json_array();
+		const char *name;
+		json_t *value;
+		json_object_foreach(d->here, name, value)
+			json_array_append_new(left, json_string(name));
+		json_t *o = json_pack("{s:s, s:s, s:O, s:o}", "node", d->node,
+			"result", result, "moved", d->moved, "left", left);
+		show_json(o);
+		json_decref(o);
+	} else if (ctl->opt.output == OUTPUT_NAME) {
+		show_names(d->moved, "name");
+	} else if (json_array_size(d->moved) && !ctl->opt.is_quiet) {
+		show_moves(ctl, d->moved);
+	}
+}
+
+static int
+watch(struct ctl *ctl, struct drain *d)
+{
+	char what[320];
+	if (ctl->opt.deadline_ms && ctl->opt.timeout_ms < 0)
+		ctl->opt.timeout_ms = ctl->opt.deadline_ms;
+	else if (ctl->opt.timeout_ms < 0)
+		ctl->opt.timeout_ms = INT64_MAX / 2;
+	/* Only the table is JSON's or a script's business. */
+	bool is_quiet = ctl->opt.is_quiet;
+	ctl->opt.is_quiet |= ctl->opt.output == OUTPUT_JSON ||
+			     ctl->opt.output == OUTPUT_NAME;
+	snprintf(what, sizeof(what), "%s is not drained", d->node);
+	int code = wait_until(ctl, what, is_drained, d);
+	progress_end(ctl, &d->progress);
+	ctl->opt.is_quiet = is_quiet;
+	if (code == EXIT_DONE && d->is_stuck) {
+		fprintf(stderr, "skepctl: the rest cannot move; --force stops "
+				"it\n");
+		code = EXIT_FAILED;
+	}
+	show_result(ctl, d, code == EXIT_DONE ? "drained" : "not drained");
+	if (code != EXIT_DONE)
+		show_left(d);
+	else if (ctl->opt.output == OUTPUT_TABLE ||
+		 ctl->opt.output == OUTPUT_WIDE)
+		tell(ctl, "drained");
+	return code;
+}
+
+static json_t *
+drain_body(const struct ctl *ctl)
+{
+	json_t *body = json_object();
+	if (ctl->opt.reason)
+		json_object_set_new(
+			body, "reason", json_string(ctl->opt.reason));
+	if (ctl->opt.deadline_ms)
+		json_object_set_new(body, "deadline_ms",
+			json_integer(ctl->opt.deadline_ms));
+	if (ctl->opt.is_force)
+		json_object_set_new(body, "force", json_true());
+	return body;
+}
+
+static int
+dry_run(struct ctl *ctl, const struct drain *d)
+{
+	char path[512];
+	json_t *document;
+	path_format(
+		path, sizeof(path), "/v1/nodes", d->node, "drain?dry_run=1");
+	int code = ctl_call(ctl, "POST", path, drain_body(ctl), &document);
+	if (code != EXIT_DONE)
+		return ctl_fail(ctl, code);
+	json_t *list = json_object_get(document, "moves");
+	if (ctl->opt.output == OUTPUT_JSON)
+		show_json(document);
+	else if (ctl->opt.output == OUTPUT_NAME)
+		show_names(list, "name");
+	else
+		show_moves(ctl, list);
+	json_decref(document);
+	return EXIT_DONE;
+}
+
+static int
+begin(struct ctl *ctl, struct drain *d)
+{
+	char path[512];
+	if (!confirm(ctl, "%zu instances move away from %s. Go on?", d->total,
+		    d->node))
+		return EXIT_FAILED;
+	path_format(path, sizeof(path), "/v1/nodes", d->node, "drain");
+	int code = ctl_call(ctl, "POST", path, drain_body(ctl), NULL);
+	return code == EXIT_DONE ? code : ctl_fail(ctl, code);
+}
+
+int
+cmd_drain(struct ctl *ctl, int argc, char **argv)
+{
+	struct drain d = {0};
+	int code = drain_node(ctl, argc, argv, d.node, sizeof(d.node));
+	if (code != EXIT_DONE)
+		return code;
+	if (ctl->opt.is_dry_run)
+		return dry_run(ctl, &d);
+	code = note_instances(ctl, &d);
+	if (code != EXIT_DONE)
+		return ctl_fail(ctl, code);
+	if (!ctl->opt.is_monitor)
+		code = begin(ctl, &d);
+	if (code == EXIT_DONE && ctl->opt.is_detach)
+		tell(ctl, "%s  draining", d.node);
+	else if (code == EXIT_DONE)
+		code = watch(ctl, &d);
+	json_decref(d.here);
+	json_decref(d.moved);
+	return code;
+}

@@ -1,0 +1,362 @@
+/* status, list, where, why, version: looking. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/ctl.h"
+#include "sys/units.h"
+
+static bool
+is_running(const json_t *o)
+{
+	static const char *const running[] = {
+		"ready", "starting", "stopping", "handoff", NULL};
+	for (const char *const *s = running; *s; s++)
+		if (strcmp(get_text(o, "state"), *s) == 0)
+			return true;
+	return false;
+}
+
+static bool
+is_named(const json_t *o, const char *name)
+{
+	return strcmp(get_text(o, "name"), name) == 0 ||
+	       strcmp(get_text(o, "service"), name) == 0;
+}
+
+/* The instances that one of the names means; all without names. */
+static json_t *
+select_named(const json_t *list, int argc, char **argv)
+{
+	json_t *selected = json_array();
+	size_t i;
+	json_t *o;
+	json_array_foreach(list, i, o)
+	{
+		bool is_wanted = argc == 0;
+		for (int k = 0; k < argc; k++)
+			is_wanted |= is_named(o, argv[k]);
+		if (is_wanted)
+			json_array_append(selected, o);
+	}
+	return selected;
+}
+
+/* 3 as soon as one of the named is unknown or does not run. */
+static int
+code_for_named(const json_t *list, int argc, char **argv)
+{
+	int code = EXIT_DONE;
+	for (int k = 0; k < argc; k++) {
+		size_t i, found = 0;
+		json_t *o;
+		json_array_foreach(list, i, o)
+		{
+			if (!is_named(o, argv[k]))
+				continue;
+			found++;
+			if (!is_running(o))
+				code = EXIT_NOT_RUNNING;
+		}
+		if (found)
+			continue;
+		fprintf(stderr, "skepctl: nothing is named '%s'\n", argv[k]);
+		code = EXIT_NOT_RUNNING;
+	}
+	return code;
+}
+
+/* "lonely: REASON (7s left)" for whoever holds. */
+static void
+show_hold(struct ctl *ctl, const char *node, const json_t *o)
+{
+	const char *hold = get_text(o, "hold");
+	if (!*hold)
+		return;
+	char left[64] = "";
+	char buffer[32];
+	if (json_is_integer(json_object_get(o, "hold_left_ms")))
+		snprintf(left, sizeof(left), " (%s left)",
+			units_format_age(get_int(o, "hold_left_ms"), buffer,
+				sizeof(buffer)));
+	const char *text = get_text(o, "hold_text");
+	printf("%s%s holds: %s%s%s%s%s\n",
+		ctl->is_colour ? paint_begin(PAINT_BUSY) : "", node, hold,
+		*text ? ": " : "", text, left,
+		ctl->is_colour ? paint_end(PAINT_BUSY) : "");
+}
+
+static void
+show_holds(struct ctl *ctl, const json_t *document)
+{
+	const json_t *cluster = json_object_get(document, "cluster");
+	const char *self = get_text(cluster, "node");
+	size_t i;
+	json_t *o;
+	show_hold(ctl, self, cluster);
+	json_array_foreach(json_object_get(document, "nodes"), i,
+		o) if (strcmp(get_text(o, "name"), self) != 0)
+		show_hold(ctl, get_text(o, "name"), o);
+}
+
+static void
+show_problems(const json_t *document)
+{
+	size_t i;
+	json_t *o;
+	const char *weaker = get_text(document, "weaker");
+	if (*weaker)
+		printf("'stopped' is weaker here: %s\n", weaker);
+	json_array_foreach(json_object_get(document, "files"), i, o)
+		printf("not in force: %s\n", get_text(o, "text"));
+	json_array_foreach(json_object_get(document, "quarantined"), i, o)
+		printf("quarantined: %s %s: %s\n", get_text(o, "kind"),
+			get_text(o, "name"), get_text(o, "text"));
+}
+
+static void
+show_head(struct ctl *ctl, const json_t *document)
+{
+	const json_t *c = json_object_get(document, "cluster");
+	if (ctl->opt.is_quiet)
+		return;
+	show_holds(ctl, document);
+	show_problems(document);
+	printf("cluster %s: %lld of %lld nodes alive, %lld services, "
+	       "%lld of %lld instances ready\n",
+		get_text(c, "name"), (long long)get_int(c, "alive"),
+		(long long)get_int(c, "members"),
+		(long long)get_int(c, "services"),
+		(long long)get_int(c, "ready"),
+		(long long)get_int(c, "instances"));
+}
+
+/* What there is to say beside the state: the core's sentence, a change on its
+ * way, or how it ended. */
+static const char *
+detail_of(const json_t *o)
+{
+	if (*get_text(o, "why"))
+		return get_text(o, "why");
+	if (get_bool(o, "conflict"))
+		return "a second copy runs (conflict)";
+	if (is_running(o) && *get_text(o, "node") &&
+		strcmp(get_text(o, "run_digest"),
+			get_text(o, "wanted_digest")) != 0)
+		return "runs an older description";
+	return is_running(o) ? "" : get_text(o, "last_exit");
+}
+
+static void
+add_instance(struct table *t, const json_t *o)
+{
+	char age[32];
+	const char *state = get_text(o, "state");
+	table_add(t, get_text(o, "name"));
+	table_add(t, get_text(o, "desired"));
+	table_paint(t, paint_for_state(state), state);
+	table_add(t, or_dash(get_text(o, "node")));
+	table_add(t, or_dash(get_text(o, "duty")));
+	table_printf(t, "%lld", (long long)get_int(o, "restarts"));
+	table_add(t, age_text(o, "since", age, sizeof(age)));
+	if (get_int(o, "pid"))
+		table_printf(t, "%lld", (long long)get_int(o, "pid"));
+	else
+		table_add(t, "-");
+	table_printf(t, "%lld", (long long)get_int(o, "epoch"));
+	table_add(t, detail_of(o));
+}
+
+static void
+show_instances(struct ctl *ctl, const json_t *list)
+{
+	static const char *const headers[] = {"NAME", "DESIRED", "STATE",
+		"NODE", "+DUTY", "RESTARTS", "SINCE", "+PID", "+EPOCH",
+		"DETAIL", NULL};
+	struct table t;
+	size_t i;
+	json_t *o;
+	table_init(&t, headers);
+	json_array_foreach(list, i, o) add_instance(&t, o);
+	show_table(ctl, &t);
+}
+
+int
+cmd_status(struct ctl *ctl, int argc, char **argv)
+{
+	json_t *document;
+	int code = ctl_get(ctl, "/v1/status", &document);
+	if (code != EXIT_DONE)
+		return ctl_fail(ctl, code);
+	json_t *all = json_object_get(document, "instances");
+	json_t *selected = select_named(all, argc, argv);
+	code = code_for_named(all, argc, argv);
+	switch (ctl->opt.output) {
+	case OUTPUT_JSON:
+		json_object_set(document, "instances", selected);
+		show_json(document);
+		break;
+	case OUTPUT_NAME:
+		show_names(selected, "name");
+		break;
+	case OUTPUT_TABLE:
+	case OUTPUT_WIDE:
+		show_head(ctl, document);
+		if (json_array_size(selected))
+			show_instances(ctl, selected);
+		break;
+	}
+	json_decref(selected);
+	json_decref(document);
+	return code;
+}
+
+static void
+show_services(struct ctl *ctl, const json_t *list)
+{
+	static const char *const headers[] = {"SERVICE", "READY", "ENABLED",
+		"SOURCE", "+WRITER", "+DIGEST", NULL};
+	struct table t;
+	size_t i;
+	json_t *o;
+	table_init(&t, headers);
+	json_array_foreach(list, i, o)
+	{
+		const json_t *source = json_object_get(o, "source");
+		const char *enabled = get_bool(o, "enabled") ? "yes" : "no";
+		table_add(&t, get_text(o, "name"));
+		table_printf(&t, "%lld/%lld", (long long)get_int(o, "ready"),
+			(long long)get_int(o, "instances"));
+		table_add(&t, get_bool(o, "stopped") ? "stopped" : enabled);
+		if (*get_text(source, "file"))
+			table_printf(&t, "%s:%s", get_text(source, "node"),
+				get_text(source, "file"));
+		else
+			table_add(&t, "apply");
+		table_add(&t, get_text(o, "writer"));
+		table_add(&t, get_text(o, "digest"));
+	}
+	show_table(ctl, &t);
+}
+
+int
+cmd_list(struct ctl *ctl, int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	json_t *document;
+	int code = ctl_get(ctl, "/v1/services", &document);
+	if (code != EXIT_DONE)
+		return ctl_fail(ctl, code);
+	json_t *list = json_object_get(document, "services");
+	if (ctl->opt.output == OUTPUT_JSON)
+		show_json(document);
+	else if (ctl->opt.output == OUTPUT_NAME)
+		show_names(list, "name");
+	else
+		show_services(ctl, list);
+	json_decref(document);
+	return EXIT_DONE;
+}
+
+static void
+show_where(struct ctl *ctl, const json_t *list)
+{
+	static const char *const headers[] = {"NAME", "NODE", "STATE", NULL};
+	struct table t;
+	size_t i;
+	json_t *o;
+	table_init(&t, headers);
+	json_array_foreach(list, i, o)
+	{
+		const char *state = get_text(o, "state");
+		table_add(&t, get_text(o, "name"));
+		table_add(&t, or_dash(get_text(o, "node")));
+		table_paint(&t, paint_for_state(state), state);
+	}
+	show_table(ctl, &t);
+}
+
+int
+cmd_where(struct ctl *ctl, int argc, char **argv)
+{
+	(void)argc;
+	char path[512];
+	json_t *document;
+	path_format(path, sizeof(path), "/v1/names", argv[0], "");
+	int code = ctl_get(ctl, path, &document);
+	if (code != EXIT_DONE)
+		return ctl_fail(ctl, code);
+	json_t *list = json_object_get(document, "instances");
+	size_t i;
+	json_t *o;
+	json_array_foreach(list, i, o) if (!is_running(o)) code =
+		EXIT_NOT_RUNNING;
+	if (ctl->opt.output == OUTPUT_JSON)
+		show_json(document);
+	else if (ctl->opt.output == OUTPUT_NAME)
+		show_names(list, "node");
+	else
+		show_where(ctl, list);
+	json_decref(document);
+	return code;
+}
+
+int
+cmd_why(struct ctl *ctl, int argc, char **argv)
+{
+	(void)argc;
+	char path[512];
+	json_t *document;
+	path_format(path, sizeof(path), "/v1/why", argv[0], "");
+	int code = ctl_get(ctl, path, &document);
+	if (code != EXIT_DONE)
+		return ctl_fail(ctl, code);
+	json_t *list = json_object_get(document, "names");
+	size_t i;
+	json_t *o;
+	if (ctl->opt.output == OUTPUT_JSON)
+		show_json(document);
+	else
+		json_array_foreach(list, i, o) printf(
+			"%s: %s\n", get_text(o, "name"), get_text(o, "why"));
+	json_decref(document);
+	return EXIT_DONE;
+}
+
+/* The version of the node that answers; "" if none does. */
+static void
+daemon_version(struct ctl *ctl, char *out, size_t size)
+{
+	json_t *document;
+	*out = '\0';
+	if (ctl_get(ctl, "/v1/nodes", &document) != EXIT_DONE)
+		return;
+	size_t i;
+	json_t *o;
+	json_array_foreach(json_object_get(document, "nodes"), i,
+		o) if (get_bool(o, "self"))
+		snprintf(out, size, "%s", get_text(o, "version"));
+	json_decref(document);
+}
+
+int
+cmd_version(struct ctl *ctl, int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	char version[64];
+	daemon_version(ctl, version, sizeof(version));
+	if (ctl->opt.output == OUTPUT_JSON) {
+		json_t *o = json_pack("{s:s, s:s}", "skepctl", PACKAGE_VERSION,
+			"skepd", version);
+		show_json(o);
+		json_decref(o);
+		return EXIT_DONE;
+	}
+	printf("skepctl %s\n", PACKAGE_VERSION);
+	if (*version)
+		printf("skepd   %s\n", version);
+	else
+		printf("skepd   does not answer: %s\n", ctl->err.text);
+	return EXIT_DONE;
+}

@@ -1,0 +1,138 @@
+#include <string.h>
+
+#include "ctl/ctl.h"
+
+#define MANY 1000
+
+static int
+cmd_unsupported(struct ctl *ctl, int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	fprintf(stderr, "skepctl: %s: not supported yet\n", ctl->command->name);
+	return EXIT_USAGE;
+}
+
+/* name, args, help, options, words, function.  Longer names first where one
+ * begins with another. */
+static const struct command commands[] = {
+	{"status", "[NAME...]", "desired and actual state of instances", "", 0,
+		MANY, cmd_status},
+	{"list", "", "the services of the cluster", "", 0, 0, cmd_list},
+	{"where", "NAME", "the node that runs it", "", 1, 1, cmd_where},
+	{"why", "NAME", "why it runs there, or why it does not run", "", 1, 1,
+		cmd_why},
+	{"apply", "-f FILE", "make FILE the desired state of its services",
+		"file prune check-index wait", 0, 0, cmd_apply},
+	{"plan", "-f FILE", "what apply would do", "file prune", 0, 0,
+		cmd_plan},
+	{"validate", "FILE", "check a file without asking skepd", "", 1, MANY,
+		cmd_validate},
+	{"delete", "NAME...", "remove services from the desired state", "wait",
+		1, MANY, cmd_delete},
+	{"start", "NAME...", "start what was stopped", "wait", 1, MANY,
+		cmd_start},
+	{"stop", "NAME...", "stop until the next start", "wait", 1, MANY,
+		cmd_stop},
+	{"restart", "NAME...", "stop and start again", "wait", 1, MANY,
+		cmd_restart},
+	{"signal", "SIGNAL NAME", "send a signal to the main process", "", 2, 2,
+		cmd_signal},
+	{"move", "NAME NODE", "hand an instance over to another node", "wait",
+		2, 2, cmd_move},
+	{"logs", "NAME", "what an instance wrote", "follow lines", 1, 1,
+		cmd_logs},
+	{"events", "[NAME]", "what happened", "follow since lines", 0, 1,
+		cmd_events},
+	{"history", "NAME", "what happened to it", "since lines", 1, 1,
+		cmd_history},
+	{"drain", "[NODE]", "move everything away from a node",
+		"self deadline force dry-run detach monitor reason yes", 0, 1,
+		cmd_drain},
+	{"wait", "ready NAME | node NODE STATE", "wait until it is so", "", 2,
+		3, cmd_wait},
+	{"keygen", "[FILE]", "make a new cluster key", "", 0, 1, cmd_keygen},
+	{"version", "", "versions of skepctl and skepd", "", 0, 0, cmd_version},
+	{"node list", "", "the nodes of the cluster", "", 0, 0, cmd_node_list},
+	{"node show", "[NODE]", "everything about one node", "", 0, 1,
+		cmd_node_show},
+	{"node cordon", "NODE", "give it nothing new", "reason", 1, 1,
+		cmd_node_cordon},
+	{"node uncordon", "NODE", "let it take instances again", "", 1, 1,
+		cmd_node_uncordon},
+	{"node drain", "[NODE]", "the same as drain",
+		"self deadline force dry-run detach monitor reason yes", 0, 1,
+		cmd_drain},
+	{"node undrain", "NODE", "let it take instances again", "", 1, 1,
+		cmd_node_undrain},
+	{"node join", "ADDRESS", "join the cluster of that host", "", 1, 1,
+		cmd_node_join},
+	{"node leave", "[NODE]", "leave the cluster in good order", "yes", 0, 1,
+		cmd_node_leave},
+	{"node forget", "NODE", "drop a node that will not come back", "yes", 1,
+		1, cmd_node_forget},
+	{"node confirm-down", "NODE", "say that a silent node is really down",
+		"yes", 1, 1, cmd_node_confirm_down},
+	{"cluster show", "", "state and settings of the cluster", "", 0, 0,
+		cmd_cluster_show},
+	{"cluster set", "KEY VALUE", "change a setting on every node", "", 2, 2,
+		cmd_cluster_set},
+	{"debug dump", "", "everything that nodes replicate, comparable", "", 0,
+		0, cmd_debug_dump},
+	{"reload", "NAME", NULL, "", 0, MANY, cmd_unsupported},
+	{"enable", "NAME", NULL, "", 0, MANY, cmd_unsupported},
+	{"disable", "NAME", NULL, "", 0, MANY, cmd_unsupported},
+	{"register", "NAME", NULL, "", 0, MANY, cmd_unsupported},
+	{"unregister", "NAME", NULL, "", 0, MANY, cmd_unsupported},
+	{"group", "", NULL, "", 0, MANY, cmd_unsupported},
+	{"kv", "", NULL, "", 0, MANY, cmd_unsupported},
+	{"send", "NAME", NULL, "", 0, MANY, cmd_unsupported},
+	{"call", "NAME", NULL, "", 0, MANY, cmd_unsupported},
+	{"publish", "GROUP", NULL, "", 0, MANY, cmd_unsupported},
+	{"multicall", "GROUP", NULL, "", 0, MANY, cmd_unsupported},
+	{"recv", "", NULL, "", 0, MANY, cmd_unsupported},
+	{"reply", "", NULL, "", 0, MANY, cmd_unsupported},
+	{"rebalance", "", NULL, "", 0, MANY, cmd_unsupported},
+	{"doctor", "", NULL, "", 0, MANY, cmd_unsupported},
+	{"shutdown", "", NULL, "", 0, MANY, cmd_unsupported},
+	{"daemon-reexec", "", NULL, "", 0, MANY, cmd_unsupported},
+	{"replay", "FILE", NULL, "", 0, MANY, cmd_unsupported},
+	{"debug bundle", "", NULL, "", 0, MANY, cmd_unsupported},
+	{"debug partition", "", NULL, "", 0, MANY, cmd_unsupported},
+	{"debug record", "", NULL, "", 0, MANY, cmd_unsupported},
+};
+
+const struct command *
+command_at(size_t index)
+{
+	return index < sizeof(commands) / sizeof(commands[0]) ? &commands[index]
+							      : NULL;
+}
+
+/* How many words of 'argv' spell 'name'; 0 if they do not. */
+static int
+words_of(const char *name, int argc, char **argv)
+{
+	int words = 0;
+	while (*name) {
+		size_t size = strcspn(name, " ");
+		if (words == argc || strlen(argv[words]) != size ||
+			strncmp(argv[words], name, size) != 0)
+			return 0;
+		words++;
+		name += size + (name[size] == ' ');
+	}
+	return words;
+}
+
+const struct command *
+command_find(int argc, char **argv, int *words)
+{
+	const struct command *command;
+	for (size_t i = 0; (command = command_at(i)); i++) {
+		*words = words_of(command->name, argc, argv);
+		if (*words)
+			return command;
+	}
+	return NULL;
+}

@@ -1,0 +1,351 @@
+#include "keeper/cgroup.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "keeper/file.h"
+#include "keeper/spawn.h"
+
+#define NAME_SIZE     17 /* an iid in hex, and a NUL */
+#define REMOVE_DEPTH  16 /* nested cgroups that we remove */
+#define PROC_TEXT_MAX (1 << 20)
+
+/* Undoes the \ooo escapes of mountinfo, in place. */
+static void
+unescape(char *text)
+{
+	char *to = text;
+	for (const char *at = text; *at; at++) {
+		if (at[0] == '\\' && strspn(at + 1, "01234567") >= 3) {
+			char octal[4] = {at[1], at[2], at[3], 0};
+			*to++ = (char)strtol(octal, NULL, 8);
+			at += 3;
+		} else {
+			*to++ = *at;
+		}
+	}
+	*to = 0;
+}
+
+/* Reads one line of mountinfo: whether it is a cgroup2 mount, and of what. */
+static bool
+parse_mount(const char *line, char root[PATH_MAX], char point[PATH_MAX])
+{
+	const char *end = strchr(line, '\n');
+	const char *type = strstr(line, " - ");
+	if (!type || (end && type > end))
+		return false;
+	if (strncmp(type + 3, "cgroup2 ", 8) != 0)
+		return false;
+	if (sscanf(line, "%*s %*s %*s %4095s %4095s", root, point) != 2)
+		return false;
+	unescape(root);
+	unescape(point);
+	return true;
+}
+
+/* The path after "0::" in /proc/self/cgroup. */
+static bool
+parse_self(const char *self, char out[PATH_MAX])
+{
+	const char *at = self;
+	if (strncmp(at, "0::", 3) != 0) {
+		at = strstr(self, "\n0::");
+		if (!at)
+			return false;
+		at++;
+	}
+	return sscanf(at, "0::%4095[^\n]", out) == 1 &&
+	       strncmp(out, "/..", 3) != 0;
+}
+
+/* 'path' as seen from a mount whose root is 'root', or NULL. */
+static const char *
+beneath(const char *path, const char *root)
+{
+	size_t length = strlen(root);
+	if (strcmp(root, "/") == 0)
+		return strcmp(path, "/") == 0 ? "" : path;
+	if (strncmp(path, root, length) != 0)
+		return NULL;
+	return path[length] == 0 || path[length] == '/' ? path + length : NULL;
+}
+
+int
+cgroup_locate(const char *mountinfo, const char *self, char *out, size_t size)
+{
+	char own[PATH_MAX], root[PATH_MAX], point[PATH_MAX];
+	if (!parse_self(self, own))
+		return -ENOENT;
+	for (const char *line = mountinfo; line && *line;) {
+		if (parse_mount(line, root, point)) {
+			const char *rest = beneath(own, root);
+			if (rest) {
+				int n = snprintf(
+					out, size, "%s%s", point, rest);
+				return (size_t)n < size ? 0 : -ENAMETOOLONG;
+			}
+		}
+		line = strchr(line, '\n');
+		line = line ? line + 1 : NULL;
+	}
+	return -ENOENT;
+}
+
+static int
+locate_own(char out[PATH_MAX], struct err *err)
+{
+	char *mountinfo = NULL, *self = NULL;
+	int rc = file_read_all(
+		"/proc/self/mountinfo", PROC_TEXT_MAX, &mountinfo, err);
+	if (rc == 0)
+		rc = file_read_all(
+			"/proc/self/cgroup", PROC_TEXT_MAX, &self, err);
+	if (rc == 0) {
+		rc = cgroup_locate(mountinfo, self, out, PATH_MAX);
+		if (rc < 0)
+			err_set(err, rc, "cgroup v2 is not mounted here");
+	}
+	free(mountinfo);
+	free(self);
+	return rc;
+}
+
+/* Makes PATH/skep/ID and opens it. */
+static int
+make_base(struct cgroups *c, const char *own, uint64_t id, struct err *err)
+{
+	char path[PATH_MAX + 64];
+	snprintf(path, sizeof path, "%s/skep", own);
+	if (mkdir(path, 0755) < 0 && errno != EEXIST)
+		return err_sys(err, -errno, "%s", path);
+	snprintf(path, sizeof path, "%s/skep/%016" PRIx64, own, id);
+	if (strlen(path) >= sizeof c->path)
+		return err_set(err, -ENAMETOOLONG, "%s is too long", own);
+	if (mkdir(path, 0755) < 0 && errno != EEXIST)
+		return err_sys(err, -errno, "%s", path);
+	strcpy(c->path, path);
+	c->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return c->fd < 0 ? err_sys(err, -errno, "%s", path) : 0;
+}
+
+/* Starts a process into a cgroup once: rights show only there. */
+static int
+try_start(struct cgroups *c, struct err *err)
+{
+	int fd = cgroup_open(c, UINT64_MAX, err);
+	if (fd < 0)
+		return fd;
+	struct spawned child;
+	int rc = spawn_fork(fd, &child, err);
+	if (rc == 0 && child.pid == 0)
+		_exit(0);
+	if (rc == 0) {
+		int status = 0;
+		waitpid(child.pid, &status, 0);
+		close(child.pidfd);
+		if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+			rc = err_set(err, -EPERM,
+				"%s: a process cannot be put there", c->path);
+	}
+	close(fd);
+	cgroup_remove(c, UINT64_MAX);
+	return rc;
+}
+
+void
+cgroups_init(struct cgroups *c, uint64_t id)
+{
+	char own[PATH_MAX];
+	struct err err = {""};
+	memset(c, 0, sizeof *c);
+	c->fd = -1;
+	int rc = locate_own(own, &err);
+	if (rc == 0)
+		rc = make_base(c, own, id, &err);
+	if (rc == 0)
+		rc = try_start(c, &err);
+	c->is_usable = rc == 0;
+	if (rc == 0)
+		return;
+	snprintf(c->why, sizeof c->why, "%s", err.text);
+	if (c->fd >= 0)
+		close(c->fd);
+	c->fd = -1;
+}
+
+void
+cgroups_fini(struct cgroups *c)
+{
+	if (c->fd < 0)
+		return;
+	close(c->fd);
+	c->fd = -1;
+	rmdir(c->path);
+	char *slash = strrchr(c->path, '/');
+	*slash = 0;
+	rmdir(c->path);
+}
+
+static const char *
+name_of(uint64_t iid, char out[NAME_SIZE])
+{
+	snprintf(out, NAME_SIZE, "%016" PRIx64, iid);
+	return out;
+}
+
+int
+cgroup_open(const struct cgroups *c, uint64_t iid, struct err *err)
+{
+	char name[NAME_SIZE];
+	name_of(iid, name);
+	if (mkdirat(c->fd, name, 0755) < 0 && errno != EEXIST)
+		return err_sys(err, -errno, "%s/%s", c->path, name);
+	int fd = openat(c->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? err_sys(err, -errno, "%s/%s", c->path, name) : fd;
+}
+
+int
+cgroup_open_events(int fd)
+{
+	int events = openat(fd, "cgroup.events", O_RDONLY | O_CLOEXEC);
+	return events < 0 ? -errno : events;
+}
+
+int
+cgroup_read_populated(int events_fd)
+{
+	char text[256];
+	ssize_t n = pread(events_fd, text, sizeof text - 1, 0);
+	if (n < 0)
+		return -errno;
+	text[n] = 0;
+	const char *at = strstr(text, "populated ");
+	return at ? at[strlen("populated ")] == '1' : -EBADMSG;
+}
+
+bool
+cgroup_is_populated(const struct cgroups *c, uint64_t iid)
+{
+	char path[NAME_SIZE + 16], name[NAME_SIZE];
+	if (c->fd < 0)
+		return false;
+	snprintf(path, sizeof path, "%s/cgroup.events", name_of(iid, name));
+	int fd = openat(c->fd, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	int populated = cgroup_read_populated(fd);
+	close(fd);
+	return populated != 0;
+}
+
+int
+cgroup_kill(int fd)
+{
+	int kill_fd = openat(fd, "cgroup.kill", O_WRONLY | O_CLOEXEC);
+	if (kill_fd < 0) /* before Linux 5.14 */
+		return cgroup_signal(fd, SIGKILL);
+	int rc = write(kill_fd, "1", 1) == 1 ? 0 : -errno;
+	close(kill_fd);
+	return rc;
+}
+
+/* Signals the processes that cgroup.procs of 'fd' names. */
+static int
+signal_procs(int fd, int signal)
+{
+	int procs = openat(fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+	FILE *in = procs < 0 ? NULL : fdopen(procs, "r");
+	if (!in) {
+		int rc = -errno;
+		if (procs >= 0)
+			close(procs);
+		return rc;
+	}
+	long pid;
+	int count = 0;
+	while (fscanf(in, "%ld", &pid) == 1)
+		if (pid > 1 && kill((pid_t)pid, signal) == 0)
+			count++;
+	fclose(in);
+	return count;
+}
+
+/* Calls 'visit' with every cgroup beneath 'fd', deepest first. */
+static int
+each_child(int fd, int depth,
+	int (*visit)(int parent, int fd, const char *name, int arg), int arg)
+{
+	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	if (!dir) {
+		if (copy >= 0)
+			close(copy);
+		return 0;
+	}
+	int sum = 0;
+	struct dirent *e;
+	while (depth > 0 && (e = readdir(dir))) {
+		if (e->d_type != DT_DIR || e->d_name[0] == '.')
+			continue;
+		int child = openat(fd, e->d_name,
+			O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (child < 0)
+			continue;
+		sum += each_child(child, depth - 1, visit, arg);
+		sum += visit(fd, child, e->d_name, arg);
+		close(child);
+	}
+	closedir(dir);
+	return sum;
+}
+
+static int
+visit_signal(int parent, int fd, const char *name, int signal)
+{
+	(void)parent, (void)name;
+	int n = signal_procs(fd, signal);
+	return n > 0 ? n : 0;
+}
+
+static int
+visit_remove(int parent, int fd, const char *name, int unused)
+{
+	(void)fd, (void)unused;
+	return unlinkat(parent, name, AT_REMOVEDIR) == 0;
+}
+
+int
+cgroup_signal(int fd, int signal)
+{
+	int n = signal_procs(fd, signal);
+	if (n < 0)
+		return n;
+	n += each_child(fd, REMOVE_DEPTH, visit_signal, signal);
+	return n > 0 ? 0 : -ESRCH;
+}
+
+void
+cgroup_remove(const struct cgroups *c, uint64_t iid)
+{
+	char name[NAME_SIZE];
+	if (c->fd < 0)
+		return;
+	if (unlinkat(c->fd, name_of(iid, name), AT_REMOVEDIR) == 0)
+		return;
+	int fd = openat(c->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	each_child(fd, REMOVE_DEPTH, visit_remove, 0);
+	close(fd);
+	unlinkat(c->fd, name, AT_REMOVEDIR);
+}

@@ -1,0 +1,428 @@
+#include "keeper/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "keeper/env.h"
+#include "keeper/file.h"
+#include "keeper/mover.h"
+#include "keeper/policy.h"
+#include "keeper/rules.h"
+#include "keeper/spawn.h"
+#include "keeper/workdir.h"
+
+#define ENV_FILE_MAX (1 << 20)
+
+/* The child's own state on its way. */
+struct child {
+	const struct child_plan *plan;
+	const struct kproto_start *start;
+	enum child_step step;
+	struct ids ids;
+	struct policy policy;
+	char work[PATH_MAX]; /* the work directory's path */
+	struct env env;
+	char **argv;
+};
+
+const char *
+child_step_name(enum child_step step)
+{
+	switch (step) {
+#define X(name, text)                                                          \
+	case name:                                                             \
+		return text;
+		CHILD_STEPS(X)
+#undef X
+	}
+	return "unknown";
+}
+
+static void
+send_report(const struct child *c, struct child_report *r)
+{
+	r->step = c->step;
+	ssize_t n;
+	do {
+		n = write(c->plan->report_fd, r, sizeof *r);
+	} while (n < 0 && errno == EINTR);
+}
+
+static void
+enter(struct child *c, enum child_step step)
+{
+	struct child_report r = {.kind = CHILD_AT_STEP};
+	c->step = step;
+	send_report(c, &r);
+}
+
+/* Tells the keeper what went wrong, and ends. */
+static _Noreturn void
+fail(struct child *c, enum kproto_blame blame, int rc, const char *text)
+{
+	struct child_report r = {
+		.kind = CHILD_FAILED,
+		.blame = blame,
+		.code = rc < 0 ? -rc : 0,
+	};
+	snprintf(r.text, sizeof r.text, "%s", text);
+	send_report(c, &r);
+	_exit(127);
+}
+
+/* Fails with the host's blame unless 'rc' is good. */
+static void
+need(struct child *c, int rc, const struct err *err)
+{
+	if (rc < 0)
+		fail(c, KBLAME_HOST, rc, err->text);
+}
+
+static void
+report_ids(const struct child *c)
+{
+	struct child_report r = {
+		.kind = CHILD_IS,
+		.uid = c->ids.uid,
+		.gid = c->ids.gid,
+		.group_count = c->ids.group_count,
+	};
+	memcpy(r.groups, c->ids.groups, sizeof r.groups);
+	send_report(c, &r);
+}
+
+static void
+check_who(struct child *c)
+{
+	struct err err = {""};
+	struct ids_own own;
+	enter(c, CHILD_USER);
+	need(c,
+		ids_look_up(c->start->user, c->start->group, &c->start->groups,
+			&c->ids, &own, &err),
+		&err);
+	enter(c, CHILD_POLICY);
+	need(c, rules_resolve(&c->plan->options->conf.policy, &c->policy, &err),
+		&err);
+	if (!policy_check_start(&c->policy, c->start, &c->ids, &own, &err))
+		fail(c, KBLAME_POLICY, -EPERM, err.text);
+	report_ids(c);
+}
+
+/* Makes what is opened at 'path' our descriptors 1 and 2. */
+static int
+redirect_output(const char *path, struct err *err)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, -errno, "%s", path);
+	if (spawn_move_fd(fd, 1) < 0 || spawn_move_fd(fd, 2) < 0)
+		return err_sys(err, -errno, "dup2");
+	return 0;
+}
+
+/* The FIFO is opened anew: blocking, and for writing only. */
+static int
+redirect_to_fifo(struct child *c, struct err *err)
+{
+	char path[64];
+	int fd = c->plan->fifo_fd;
+	if (c->policy.own_uid == 0 && fchown(fd, c->ids.uid, c->ids.gid) < 0)
+		return err_sys(err, -errno, "the owner of the FIFO");
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	return redirect_output(path, err);
+}
+
+static void
+set_output(struct child *c)
+{
+	struct err err = {""};
+	enter(c, CHILD_OUTPUT);
+	int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (in < 0 || spawn_move_fd(in, 0) < 0)
+		fail(c, KBLAME_HOST, -errno, "/dev/null");
+	if (c->start->log.target == KLOG_FILE)
+		need(c, redirect_to_fifo(c, &err), &err);
+	else if (c->start->log.target == KLOG_NULL)
+		need(c, redirect_output("/dev/null", &err), &err);
+}
+
+static void
+set_work_dir(struct child *c)
+{
+	struct err err = {""};
+	enter(c, CHILD_WORK_DIR);
+	need(c,
+		workdir_prepare(c->plan->dirs, c->start->iid, c->ids.uid,
+			c->ids.gid, &err),
+		&err);
+	workdir_path(c->plan->dirs, c->start->iid, c->work);
+}
+
+static void
+set_rlimits(struct child *c)
+{
+	enter(c, CHILD_RLIMITS);
+	for (uint32_t i = 0; i < c->start->rlimit_count; i++) {
+		const struct kproto_rlimit *l = &c->start->rlimits[i];
+		struct rlimit v = {
+			.rlim_cur = l->soft == KLIMIT_INFINITY ? RLIM_INFINITY
+							       : l->soft,
+			.rlim_max = l->hard == KLIMIT_INFINITY ? RLIM_INFINITY
+							       : l->hard,
+		};
+		if (setrlimit(l->resource, &v) < 0) {
+			struct err err;
+			int rc = err_sys(&err, -errno,
+				"limit %u to %" PRIu64 " of %" PRIu64,
+				l->resource, l->soft, l->hard);
+			fail(c, KBLAME_HOST, rc, err.text);
+		}
+	}
+}
+
+static int
+write_oom_score(int score)
+{
+	char text[16];
+	int n = snprintf(text, sizeof text, "%d", score);
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	int rc = write(fd, text, (size_t)n) == n ? 0 : -errno;
+	close(fd);
+	return rc;
+}
+
+/* Both are inherited, so they are set even to their default, 0.  Without root
+ * a keeper that was itself made nicer cannot go back: 0 is ours then. */
+static void
+set_priorities(struct child *c)
+{
+	struct err err;
+	enter(c, CHILD_OOM);
+	int rc = write_oom_score(c->start->oom_score_adj);
+	if (rc < 0 && c->start->oom_score_adj != 0)
+		need(c,
+			err_sys(&err, rc, "oom_score_adj %d",
+				c->start->oom_score_adj),
+			&err);
+	enter(c, CHILD_NICE);
+	rc = setpriority(PRIO_PROCESS, 0, c->start->nice) < 0 ? -errno : 0;
+	if (rc < 0 && c->start->nice != 0)
+		need(c, err_sys(&err, rc, "nice %d", c->start->nice), &err);
+}
+
+static void
+switch_user(struct child *c)
+{
+	struct err err = {""};
+	enter(c, CHILD_SWITCH);
+	umask((mode_t)(c->start->umask & 0777));
+	need(c, ids_switch(&c->ids, &err), &err);
+	if (c->start->no_new_privileges &&
+		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		need(c, err_sys(&err, -errno, "no_new_privileges"), &err);
+}
+
+/* Puts the state where the service finds it. */
+static void
+put_state(struct child *c)
+{
+	struct err err = {""};
+	if (!c->start->has_state)
+		return;
+	enter(c, CHILD_STATE);
+	need(c,
+		mover_put(c->plan->options->libexec_dir, c->work,
+			c->plan->state_fd, &err),
+		&err);
+}
+
+/* Reads the environment file as the service's user. */
+static void
+read_env_file(struct child *c)
+{
+	struct err err = {""};
+	const char *path = c->start->env_file;
+	bool may_miss = *path == '-';
+	char *text = NULL;
+	if (!*path)
+		return;
+	enter(c, CHILD_ENV_FILE);
+	path += may_miss;
+	int rc = file_read_all(path, ENV_FILE_MAX, &text, &err);
+	if (rc == -ENOENT && may_miss)
+		return;
+	need(c, rc, &err);
+	rc = env_set_file(&c->env, text, &err);
+	if (rc < 0)
+		fail(c, KBLAME_HOST, err_wrap(&err, rc, "%s", path), err.text);
+	free(text);
+}
+
+static int
+set_default(struct env *e, const char *key, const char *value)
+{
+	return env_get(e, key) || !*value ? 0 : env_set(e, key, value);
+}
+
+/* What the keeper adds; the paths last, so that nothing replaces them. */
+static int
+add_own_variables(struct child *c)
+{
+	char value[PATH_MAX + 16];
+	struct env *e = &c->env;
+	int rc = 0;
+	rc |= set_default(e, "HOME", c->ids.home);
+	rc |= set_default(e, "USER", c->ids.user);
+	rc |= set_default(e, "LOGNAME", c->ids.user);
+	rc |= set_default(e, "SHELL", c->ids.shell);
+	if (c->start->has_handoff) {
+		snprintf(value, sizeof value, "%s/state", c->work);
+		rc |= env_set(e, "SKEP_STATE_OUT", value);
+	}
+	if (c->start->has_state) {
+		snprintf(value, sizeof value, "%s/state-in", c->work);
+		rc |= env_set(e, "SKEP_STATE_IN", value);
+		rc |= env_set(e, "SKEP_STATE_KIND", c->start->state_kind);
+		snprintf(value, sizeof value, "%" PRId64,
+			c->start->state_age_ms / 1000);
+		rc |= env_set(e, "SKEP_STATE_AGE", value);
+	}
+	return rc;
+}
+
+static void
+set_environment(struct child *c)
+{
+	static const char memory[] = "out of memory";
+	if (env_init(&c->env) < 0)
+		fail(c, KBLAME_HOST, -ENOMEM, memory);
+	int rc = env_set_texts(&c->env, &c->start->env);
+	if (rc < 0)
+		fail(c, KBLAME_SERVICE, rc, "environment: not KEY=value");
+	read_env_file(c);
+	if (add_own_variables(c) < 0)
+		fail(c, KBLAME_HOST, -ENOMEM, memory);
+}
+
+static void
+set_working_dir(struct child *c)
+{
+	struct err err;
+	const char *dir = c->start->working_dir;
+	enter(c, CHILD_WORKING_DIR);
+	if (!*dir)
+		dir = c->policy.own_uid == 0
+			      ? "/"
+			      : c->plan->options->conf.node.run_dir;
+	if (chdir(dir) < 0)
+		need(c, err_sys(&err, -errno, "%s", dir), &err);
+}
+
+static void
+unpack_argv(struct child *c)
+{
+	const struct kproto_texts *t = &c->start->argv;
+	struct reader r;
+	c->argv = calloc((size_t)t->count + 1, sizeof *c->argv);
+	if (!c->argv)
+		fail(c, KBLAME_HOST, -ENOMEM, "out of memory");
+	reader_init(&r, t->packed.data, t->packed.size);
+	for (uint32_t i = 0; i < t->count; i++)
+		c->argv[i] = (char *)(uintptr_t)reader_text(&r);
+}
+
+/* Looks for 'name' in the child's own PATH, as a shell does. */
+static int
+search_path(const struct env *env, const char *name, char out[PATH_MAX])
+{
+	const char *path = env_get(env, "PATH");
+	int rc = -ENOENT;
+	if (!path)
+		path = "/usr/local/bin:/usr/bin:/bin";
+	while (*path) {
+		size_t length = strcspn(path, ":");
+		int n = snprintf(
+			out, PATH_MAX, "%.*s/%s", (int)length, path, name);
+		struct stat st;
+		if (length > 0 && n < PATH_MAX && stat(out, &st) == 0 &&
+			S_ISREG(st.st_mode)) {
+			if (access(out, X_OK) == 0)
+				return 0;
+			rc = -EACCES;
+		}
+		path += length + (path[length] == ':');
+	}
+	return rc;
+}
+
+/* The file to execute: as found, or, where [policy] compares, resolved. */
+static int
+find_program(struct child *c, char out[PATH_MAX], struct err *err)
+{
+	const char *name = c->argv[0];
+	char found[PATH_MAX];
+	int rc = 0;
+	if (!*name)
+		return err_set(err, -ENOENT, "the command is empty");
+	if (strchr(name, '/'))
+		snprintf(found, sizeof found, "%s", name);
+	else
+		rc = search_path(&c->env, name, found);
+	if (rc < 0)
+		return err_sys(err, rc, "%s: not found in PATH", name);
+	if (c->policy.path_count == 0) {
+		memcpy(out, found, PATH_MAX);
+		return 0;
+	}
+	return realpath(found, out) ? 0 : err_sys(err, -errno, "%s", found);
+}
+
+static _Noreturn void
+execute(struct child *c)
+{
+	struct err err = {""};
+	char path[PATH_MAX];
+	unpack_argv(c);
+	c->step = CHILD_EXEC;
+	need(c, find_program(c, path, &err), &err);
+	if (!policy_check_program(&c->policy, path, &err)) {
+		c->step = CHILD_POLICY;
+		fail(c, KBLAME_POLICY, -EPERM, err.text);
+	}
+	spawn_cloexec_from(3);
+	enter(c, CHILD_EXEC);
+	execve(path, c->argv, c->env.vars);
+	int rc = err_sys(&err, -errno, "%s", path);
+	fail(c, rc == -E2BIG || rc == -ENOEXEC ? KBLAME_SERVICE : KBLAME_HOST,
+		rc, err.text);
+}
+
+_Noreturn void
+child_run(const struct child_plan *plan)
+{
+	static struct child c;
+	c.plan = plan;
+	c.start = plan->start;
+	spawn_reset();
+	check_who(&c);
+	set_output(&c);
+	set_work_dir(&c);
+	set_rlimits(&c);
+	set_priorities(&c);
+	switch_user(&c);
+	put_state(&c);
+	set_environment(&c);
+	set_working_dir(&c);
+	execute(&c);
+}

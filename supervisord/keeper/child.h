@@ -1,0 +1,74 @@
+/* From fork to exec: what happens in the process that becomes a service.
+ *
+ * Everything that can block or that only the service's user may do is done
+ * here and not in the keeper: name look-ups, the policy check on what they
+ * gave, the work directory, the state, the environment file.  The keeper
+ * hears by 'child_report's on a CLOEXEC pipe: which step it is at, who it
+ * resolved to, what failed; end of file after STEP "exec" means that the
+ * program runs.
+ */
+#ifndef SKEP_KEEPER_CHILD_H
+#define SKEP_KEEPER_CHILD_H
+
+#include <stdint.h>
+
+#include "keeper/dirs.h"
+#include "keeper/ids.h"
+#include "keeper/options.h"
+#include "sys/kproto.h"
+
+/* The steps, in their order; texts go to people in START_FAILED. */
+#define CHILD_STEPS(X)                                                         \
+	X(CHILD_FORK, "fork")                                                  \
+	X(CHILD_USER, "user")                                                  \
+	X(CHILD_POLICY, "policy")                                              \
+	X(CHILD_OUTPUT, "output")                                              \
+	X(CHILD_WORK_DIR, "work_dir")                                          \
+	X(CHILD_RLIMITS, "rlimits")                                            \
+	X(CHILD_OOM, "oom_score_adj")                                          \
+	X(CHILD_NICE, "nice")                                                  \
+	X(CHILD_SWITCH, "switch_user")                                         \
+	X(CHILD_STATE, "state")                                                \
+	X(CHILD_ENV_FILE, "env_file")                                          \
+	X(CHILD_WORKING_DIR, "working_dir")                                    \
+	X(CHILD_EXEC, "exec")
+
+enum child_step {
+#define X(name, text) name,
+	CHILD_STEPS(X)
+#undef X
+};
+
+/* The step's word. */
+const char *child_step_name(enum child_step step);
+
+enum child_report_kind { CHILD_AT_STEP, CHILD_IS, CHILD_FAILED };
+
+/* One write to the pipe; smaller than PIPE_BUF, so it comes whole. */
+struct child_report {
+	enum child_report_kind kind;
+	enum child_step step;
+	enum kproto_blame blame; /* CHILD_FAILED */
+	int code;		 /* CHILD_FAILED: errno or 0 */
+	uid_t uid;		 /* CHILD_IS */
+	gid_t gid;
+	size_t group_count;
+	gid_t groups[IDS_GROUPS_MAX];
+	char text[512]; /* CHILD_FAILED: the sentence */
+};
+
+/* What the child needs; all borrowed from the keeper's memory before the
+ * fork. */
+struct child_plan {
+	const struct kproto_start *start;
+	const struct options *options;
+	const struct dirs *dirs;
+	int report_fd; /* writing end of the pipe, CLOEXEC */
+	int fifo_fd;   /* KLOG_FILE: the instance's FIFO, else -1 */
+	int state_fd;  /* has_state: what SKEP_STATE_IN gets, else -1 */
+};
+
+/* Becomes the service or reports and exits with 127. */
+_Noreturn void child_run(const struct child_plan *plan);
+
+#endif

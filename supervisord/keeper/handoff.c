@@ -1,0 +1,139 @@
+#include "keeper/handoff.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "keeper/file.h"
+#include "keeper/keeper.h"
+#include "keeper/session.h"
+#include "keeper/workdir.h"
+#include "sys/units.h"
+
+#define STATUS_MAX    65536
+#define ANSWER_EVENTS (IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE | IN_ONLYDIR)
+
+/* The mask behind 'key' ("SigCgt:") in a status text. */
+static uint64_t
+read_mask(const char *status, const char *key)
+{
+	const char *at = strstr(status, key);
+	return at ? strtoull(at + strlen(key), NULL, 16) : 0;
+}
+
+bool
+handoff_is_handled(const char *status, int signal)
+{
+	uint64_t mask = read_mask(status, "\nSigCgt:") |
+			read_mask(status, "\nSigIgn:") |
+			read_mask(status, "\nSigBlk:");
+	return signal >= 1 && signal <= 64 && (mask >> (signal - 1)) & 1;
+}
+
+/* Whether one thread handles the signal; one that is gone does no harm. */
+static bool
+is_thread_safe(pid_t pid, const char *tid, int signal)
+{
+	char path[PATH_MAX];
+	char *text;
+	snprintf(
+		path, sizeof path, "/proc/%d/task/%.32s/status", (int)pid, tid);
+	if (file_read_all(path, STATUS_MAX, &text, NULL) < 0)
+		return true;
+	bool is_handled = handoff_is_handled(text, signal);
+	free(text);
+	return is_handled;
+}
+
+static int
+check_threads(pid_t pid, int signal, struct err *err)
+{
+	char path[64], name[32];
+	int rc = 0;
+	snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+	DIR *dir = opendir(path);
+	if (!dir)
+		return err_sys(err, -ESRCH, "its leader");
+	struct dirent *e;
+	while (rc == 0 && (e = readdir(dir)))
+		if (e->d_name[0] != '.' &&
+			!is_thread_safe(pid, e->d_name, signal))
+			rc = err_set(err, -EPERM,
+				"%s would kill it: a thread neither catches, "
+				"ignores nor blocks it",
+				units_signal_name(signal, name, sizeof name));
+	closedir(dir);
+	return rc;
+}
+
+/* All of it that inotify has for us; which directory does not matter. */
+static void
+on_answers(struct watch *w, uint32_t events)
+{
+	struct keeper *k = container_of(w, struct keeper, answers);
+	char buffer[4096]
+		__attribute__((aligned(__alignof__(struct inotify_event))));
+	(void)events;
+	while (read(w->fd, buffer, sizeof buffer) > 0)
+		;
+	list_each (it, &k->instances.all) {
+		struct instance *i = container_of(it, struct instance, in_all);
+		if (i->answer_wd >= 0)
+			handoff_look(i);
+	}
+}
+
+int
+handoff_init(struct keeper *k, struct err *err)
+{
+	watch_init(&k->answers, on_answers);
+	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, -errno, "inotify");
+	int rc = loop_watch(&k->loop, &k->answers, fd, EPOLLIN);
+	if (rc < 0) {
+		close(fd);
+		return err_sys(err, rc, "inotify");
+	}
+	return 0;
+}
+
+int
+handoff_prepare(struct instance *i, int signal, struct err *err)
+{
+	char path[PATH_MAX];
+	if (i->pid == 0 || i->state != INSTANCE_RUNNING)
+		return err_set(err, -ESRCH, "its leader does not run");
+	int rc = check_threads(i->pid, signal, err);
+	if (rc < 0)
+		return rc;
+	i->answer = 0;
+	if (i->answer_wd >= 0)
+		return 0;
+	workdir_path(&i->keeper->dirs, i->iid, path);
+	i->answer_wd =
+		inotify_add_watch(i->keeper->answers.fd, path, ANSWER_EVENTS);
+	return i->answer_wd < 0 ? err_sys(err, -errno, "%s", path) : 0;
+}
+
+void
+handoff_look(struct instance *i)
+{
+	int answer = workdir_read_answer(&i->keeper->dirs, i->iid);
+	if (answer == 0 || answer == i->answer)
+		return;
+	i->answer = answer;
+	session_send_event(i, KMSG_ANSWER, answer);
+}
+
+void
+handoff_unwatch(struct instance *i)
+{
+	if (i->answer_wd >= 0)
+		inotify_rm_watch(i->keeper->answers.fd, i->answer_wd);
+	i->answer_wd = -1;
+}

@@ -1,0 +1,240 @@
+#include "keeper/instance.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "keeper/handoff.h"
+#include "keeper/keeper.h"
+#include "keeper/launch.h"
+#include "keeper/record.h"
+#include "keeper/session.h"
+#include "keeper/stop.h"
+
+#define LOOK_AGAIN_MS 250 /* where the kernel does not tell us */
+#define KILL_AGAIN_MS 100
+
+static void
+init_map(struct map *m, struct list heads[INSTANCE_BUCKETS])
+{
+	map_init(m, heads, INSTANCE_BUCKETS);
+}
+
+void
+instances_init(struct instances *t)
+{
+	list_init(&t->all);
+	init_map(&t->by_iid, t->iid_heads);
+	init_map(&t->by_pid, t->pid_heads);
+}
+
+void
+instances_fini(struct instances *t)
+{
+	list_each_safe (it, &t->all)
+		instance_free(container_of(it, struct instance, in_all));
+}
+
+struct instance *
+instance_find(struct instances *t, uint64_t iid)
+{
+	struct map_link *l = map_first(&t->by_iid, hash_mix(iid, 1));
+	for (; l; l = map_next(&t->by_iid, l)) {
+		struct instance *i = container_of(l, struct instance, by_iid);
+		if (i->iid == iid)
+			return i;
+	}
+	return NULL;
+}
+
+struct instance *
+instance_find_pid(struct instances *t, pid_t pid)
+{
+	struct map_link *l = map_first(&t->by_pid, (uint64_t)pid);
+	for (; l; l = map_next(&t->by_pid, l)) {
+		struct instance *i = container_of(l, struct instance, by_pid);
+		if (i->pid == pid)
+			return i;
+	}
+	return NULL;
+}
+
+static void
+on_populated(struct watch *w, uint32_t events)
+{
+	struct instance *i = container_of(w, struct instance, populated);
+	(void)events;
+	cgroup_read_populated(w->fd); /* rearms the event */
+	instance_settle(i);
+}
+
+static void
+on_again(struct timer *t)
+{
+	struct instance *i = container_of(t, struct instance, again);
+	if (i->is_killed)
+		instance_kill(i);
+	instance_settle(i);
+}
+
+struct instance *
+instance_new(struct keeper *k, uint64_t iid)
+{
+	struct instance *i = calloc(1, sizeof *i);
+	if (!i)
+		return NULL;
+	i->keeper = k;
+	i->iid = iid;
+	i->state = INSTANCE_EMPTY;
+	i->pidfd = i->cgroup_fd = i->fifo_fd = i->answer_wd = -1;
+	watch_init(&i->populated, on_populated);
+	watch_init(&i->report, launch_on_report);
+	timer_init(&i->again, on_again);
+	timer_init(&i->deadline, launch_on_deadline);
+	list_append(&k->instances.all, &i->in_all);
+	map_insert(&k->instances.by_iid, &i->by_iid, hash_mix(iid, 1));
+	return i;
+}
+
+/* Releases what belongs to the running epoch. */
+static void
+release_epoch(struct instance *i)
+{
+	struct loop *l = &i->keeper->loop;
+	loop_close(l, &i->populated);
+	loop_close(l, &i->report);
+	loop_disarm(&i->again);
+	loop_disarm(&i->deadline);
+	handoff_unwatch(i);
+	if (i->pidfd >= 0)
+		close(i->pidfd);
+	if (i->cgroup_fd >= 0)
+		close(i->cgroup_fd);
+	i->pidfd = i->cgroup_fd = -1;
+}
+
+void
+instance_free(struct instance *i)
+{
+	struct instances *t = &i->keeper->instances;
+	release_epoch(i);
+	if (i->pid != 0)
+		map_remove(&t->by_pid, &i->by_pid);
+	if (i->fifo_fd >= 0)
+		close(i->fifo_fd);
+	map_remove(&t->by_iid, &i->by_iid);
+	list_remove(&i->in_all);
+	free(i->name);
+	free(i);
+}
+
+void
+instance_set_leader(struct instance *i, pid_t pid, int pidfd)
+{
+	CHECK(i->pid == 0 && pid > 0);
+	i->pid = i->group = pid;
+	i->pidfd = pidfd;
+	map_insert(&i->keeper->instances.by_pid, &i->by_pid, (uint64_t)pid);
+}
+
+void
+instance_on_exit(struct instance *i, int status)
+{
+	/* The last words on the pipe come first: they decide what this is. */
+	if (i->state == INSTANCE_LAUNCHING)
+		launch_on_child_gone(i);
+	map_remove(&i->keeper->instances.by_pid, &i->by_pid);
+	i->pid = 0;
+	i->status = status;
+	if (i->pidfd >= 0)
+		close(i->pidfd);
+	i->pidfd = -1;
+	if (i->state == INSTANCE_RUNNING) {
+		i->state = INSTANCE_LEAVING;
+		session_send_event(i, KMSG_EXITED, status);
+	}
+	instance_settle(i);
+}
+
+/* Whether the kernel still knows a process of it. */
+static bool
+has_processes(const struct instance *i)
+{
+	if (i->populated.fd >= 0)
+		return cgroup_read_populated(i->populated.fd) != 0;
+	if (i->group <= 0)
+		return false;
+	return kill(-i->group, 0) == 0 || errno != ESRCH;
+}
+
+bool
+instance_is_alive(const struct instance *i)
+{
+	return i->state != INSTANCE_EMPTY && i->state != INSTANCE_FORGOTTEN;
+}
+
+static void
+become_empty(struct instance *i)
+{
+	struct keeper *k = i->keeper;
+	release_epoch(i);
+	if (k->cgroups.is_usable)
+		cgroup_remove(&k->cgroups, i->iid);
+	record_remove(&k->dirs, i->iid);
+	i->group = 0;
+	i->state = INSTANCE_EMPTY;
+	session_send_event(i, KMSG_EMPTY, 0);
+	stop_check(k);
+}
+
+void
+instance_settle(struct instance *i)
+{
+	if (i->pid != 0 || !instance_is_alive(i))
+		return;
+	if (!has_processes(i)) {
+		become_empty(i);
+		return;
+	}
+	if (i->is_killed)
+		loop_arm(&i->keeper->loop, &i->again, KILL_AGAIN_MS);
+	else if (i->populated.fd < 0)
+		loop_arm(&i->keeper->loop, &i->again, LOOK_AGAIN_MS);
+}
+
+void
+instance_kill(struct instance *i)
+{
+	if (!instance_is_alive(i))
+		return;
+	i->is_killed = true;
+	if (i->cgroup_fd >= 0)
+		cgroup_kill(i->cgroup_fd);
+	else if (i->group > 0)
+		kill(-i->group, SIGKILL);
+	/* A child that has not yet left our own group. */
+	if (i->pidfd >= 0)
+		instance_signal(i, SIGKILL, KTARGET_MAIN);
+}
+
+int
+instance_signal(struct instance *i, int signal, enum kproto_target target)
+{
+	long rc = -1;
+	errno = ESRCH;
+	if (target == KTARGET_MAIN) {
+		if (i->pidfd >= 0)
+			rc = syscall(SYS_pidfd_send_signal, i->pidfd, signal,
+				NULL, 0);
+	} else if (i->cgroup_fd >= 0) {
+		return cgroup_signal(i->cgroup_fd, signal);
+	} else if (i->group > 0) {
+		rc = kill(-i->group, signal);
+	}
+	return rc < 0 ? -errno : 0;
+}

@@ -1,0 +1,122 @@
+/* The instances that this keeper started, and the end of their life.
+ *
+ * One struct per iid, from its first START until it is forgotten.  The state
+ * is of its running epoch:
+ *
+ *   LAUNCHING -> RUNNING -> LEAVING -> EMPTY      the usual way
+ *   LAUNCHING -> FAILED -> EMPTY                  the start failed
+ *   EMPTY -> FORGOTTEN                            waits for the logger only
+ *
+ * LEAVING and FAILED end when the leader is reaped and the cgroup (or process
+ * group) holds nothing any more; EXITED is always said before EMPTY.
+ */
+#ifndef SKEP_KEEPER_INSTANCE_H
+#define SKEP_KEEPER_INSTANCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/list.h"
+#include "base/map.h"
+#include "keeper/child.h"
+#include "keeper/ids.h"
+#include "keeper/loop.h"
+#include "sys/err.h"
+#include "sys/kproto.h"
+
+struct keeper;
+
+#define INSTANCE_STATES(X)                                                     \
+	X(INSTANCE_LAUNCHING) /* forked, not yet executing */                  \
+	X(INSTANCE_RUNNING)   /* the leader lives */                           \
+	X(INSTANCE_FAILED)    /* START_FAILED said; something may be left */   \
+	X(INSTANCE_LEAVING)   /* EXITED said; something is left */             \
+	X(INSTANCE_EMPTY)     /* nothing is left; remembered */                \
+	X(INSTANCE_FORGOTTEN) /* its last output waits for the logger */
+
+enum instance_state {
+#define X(name) name,
+	INSTANCE_STATES(X)
+#undef X
+};
+
+/* One instance. */
+struct instance {
+	struct keeper *keeper;	/* borrowed */
+	struct map_link by_iid; /* in instances.by_iid, always */
+	struct map_link by_pid; /* in instances.by_pid while pid is not 0 */
+	struct list in_all;	/* in instances.all, always */
+	enum instance_state state;
+	uint64_t iid;
+	uint64_t epoch;	     /* the last START */
+	uint64_t run_digest; /* as given with it */
+	char *name;	     /* ours */
+	pid_t pid;	     /* leader, 0 once it is reaped */
+	pid_t group;	     /* its process group, also afterwards */
+	int pidfd;	     /* of the leader, or -1 */
+	uint64_t start_time; /* field 22 of its stat */
+	int status;	     /* its wait status, once it is reaped */
+	int64_t started_wall_ms;
+	int cgroup_fd;		/* directory, -1 without cgroups */
+	struct watch populated; /* cgroup.events */
+	struct timer again;	/* look, or kill, once more */
+	bool is_killed;		/* KILL was asked for this epoch */
+	struct watch report;	/* what the launching child says */
+	enum child_step step;	/* where that child is */
+	struct timer deadline;	/* bound of the start */
+	struct ids ids;		/* as whom it runs, once 'has_ids' */
+	bool has_ids;
+	struct kproto_log log; /* output settings; 'name' is ours above */
+	int fifo_fd;	       /* KLOG_FILE: our end, -1 otherwise */
+	bool is_log_open;      /* the logger has its end */
+	int answer_wd;	       /* inotify watch, -1 */
+	int answer;	       /* last ANSWER said, 0 for none */
+};
+
+#define INSTANCE_BUCKETS 4096
+
+/* All instances. */
+struct instances {
+	struct list all;
+	struct map by_iid;
+	struct map by_pid;
+	struct list iid_heads[INSTANCE_BUCKETS];
+	struct list pid_heads[INSTANCE_BUCKETS];
+};
+
+/* An empty table. */
+void instances_init(struct instances *t);
+
+/* Frees all structs; processes are left alone. */
+void instances_fini(struct instances *t);
+
+/* The instance, or NULL. */
+struct instance *instance_find(struct instances *t, uint64_t iid);
+struct instance *instance_find_pid(struct instances *t, pid_t pid);
+
+/* A new instance in state EMPTY, or NULL without memory. */
+struct instance *instance_new(struct keeper *k, uint64_t iid);
+
+/* Takes it out of the table and frees it. */
+void instance_free(struct instance *i);
+
+/* The leader was just forked. */
+void instance_set_leader(struct instance *i, pid_t pid, int pidfd);
+
+/* Its leader was reaped. */
+void instance_on_exit(struct instance *i, int status);
+
+/* Looks whether something is left, and says EMPTY when nothing is. */
+void instance_settle(struct instance *i);
+
+/* Kills all of it, until nothing is left. */
+void instance_kill(struct instance *i);
+
+/* Sends a signal to the leader or to all.  -ESRCH when nobody is there. */
+int instance_signal(struct instance *i, int signal, enum kproto_target target);
+
+/* Whether processes of it may exist. */
+bool instance_is_alive(const struct instance *i);
+
+#endif

@@ -1,0 +1,43 @@
+/* The keeper's whole state, in one place. */
+#ifndef SKEP_KEEPER_KEEPER_H
+#define SKEP_KEEPER_KEEPER_H
+
+#include "keeper/cgroup.h"
+#include "keeper/crash.h"
+#include "keeper/dirs.h"
+#include "keeper/helper.h"
+#include "keeper/ids.h"
+#include "keeper/instance.h"
+#include "keeper/loop.h"
+#include "keeper/options.h"
+#include "keeper/sockets.h"
+
+#define MOVERS_MAX 64 /* that run at a time */
+
+/* How far a shutdown has come. */
+enum stop_phase { STOP_NO, STOP_ASKED, STOP_KILLED, STOP_HELPERS };
+
+/* skepd. */
+struct keeper {
+	struct options options;
+	struct loop loop;
+	struct dirs dirs;
+	struct sockets sockets;
+	struct cgroups cgroups;
+	struct ids helper_ids;	    /* as whom helpers run */
+	struct instances instances; /* all that we know of */
+	struct helper node;
+	struct helper logger;
+	bool is_logger_ready;	 /* it asked for the FIFOs */
+	struct crash crash;	 /* of the node */
+	struct watch signals;	 /* signalfd */
+	struct watch answers;	 /* inotify on work directories */
+	struct timer stop_timer; /* bounds the current phase */
+	enum stop_phase stop_phase;
+	bool is_stopping;	  /* 'stop_phase' is not STOP_NO */
+	pid_t movers[MOVERS_MAX]; /* running "get" movers, 0 = free */
+	char boot_id[64];	  /* of the kernel that runs */
+	uint64_t start_ms;	  /* CLOCK_BOOTTIME of our start */
+};
+
+#endif

@@ -1,0 +1,295 @@
+#include "keeper/launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "keeper/fifo.h"
+#include "keeper/keeper.h"
+#include "keeper/logs.h"
+#include "keeper/record.h"
+#include "keeper/session.h"
+#include "keeper/spawn.h"
+#include "sys/clock.h"
+
+#define TIMEOUT_DEFAULT_MS 30000
+#define TIMEOUT_MAX_MS	   3600000
+
+static void
+fail_start(struct instance *i, enum kproto_blame blame, int code,
+	const char *step, const char *text)
+{
+	loop_disarm(&i->deadline);
+	loop_close(&i->keeper->loop, &i->report);
+	i->state = INSTANCE_FAILED;
+	session_send_failure(i->keeper, KMSG_START_FAILED,
+		&(struct kproto_failure){
+			.iid = i->iid,
+			.epoch = i->epoch,
+			.blame = (uint8_t)blame,
+			.code = code,
+			.step = step,
+			.text = text,
+		});
+	instance_settle(i);
+}
+
+/* Answers a start that changes nothing here: no EMPTY follows. */
+static void
+answer(struct keeper *k, enum kproto_message type, const struct kproto_start *s,
+	enum kproto_blame blame, const char *step, const char *text)
+{
+	session_send_failure(k, type,
+		&(struct kproto_failure){
+			.iid = s->iid,
+			.epoch = s->epoch,
+			.blame = (uint8_t)blame,
+			.step = step,
+			.text = text,
+		});
+}
+
+static void
+refuse(struct keeper *k, const struct kproto_start *s, enum kproto_blame blame,
+	const char *step, const char *text)
+{
+	answer(k, KMSG_START_FAILED, s, blame, step, text);
+}
+
+/* Whether the name may become a file's name in log_dir. */
+static bool
+is_name_good(const char *name)
+{
+	size_t length = strlen(name);
+	return length > 0 && length <= INSTANCE_NAME_MAX && name[0] != '.' &&
+	       !strchr(name, '/');
+}
+
+/* Whether the start may be tried at all; says why not. */
+static bool
+is_startable(struct keeper *k, const struct kproto_start *s, int state_fd)
+{
+	struct instance *i = instance_find(&k->instances, s->iid);
+	struct err err = {""};
+	if (k->is_stopping)
+		refuse(k, s, KBLAME_BUSY, "stopping", "skepd is stopping");
+	else if (i && instance_is_alive(i))
+		refuse(k, s, KBLAME_BUSY, "epoch",
+			"the last start is not over yet");
+	else if (i && s->epoch <= i->epoch)
+		answer(k, KMSG_REFUSED, s, KBLAME_BUSY, "epoch",
+			"a start of this or a later epoch came before");
+	else if (!i && record_is_alive(k, s->iid, &err))
+		refuse(k, s, KBLAME_BUSY, "cgroup", err.text);
+	else if (!is_name_good(s->name))
+		refuse(k, s, KBLAME_SERVICE, "name",
+			"the name cannot be the name of a log file");
+	else if (s->has_state != (state_fd >= 0))
+		refuse(k, s, KBLAME_SERVICE, "state",
+			"has_state and the descriptor do not agree");
+	else
+		return true;
+	return false;
+}
+
+/* The instance for a start, as new: its epoch's members are reset. */
+static struct instance *
+take_instance(struct keeper *k, const struct kproto_start *s)
+{
+	char *name = strdup(s->name);
+	struct instance *i = instance_find(&k->instances, s->iid);
+	if (!i && name)
+		i = instance_new(k, s->iid);
+	if (!i || !name) {
+		free(name);
+		return NULL;
+	}
+	free(i->name);
+	i->name = name;
+	i->epoch = s->epoch;
+	i->run_digest = s->run_digest;
+	i->status = 0;
+	i->start_time = 0;
+	i->started_wall_ms = clock_wall_ms();
+	i->is_killed = i->has_ids = false;
+	i->answer = 0;
+	i->step = CHILD_FORK;
+	i->state = INSTANCE_LAUNCHING;
+	return i;
+}
+
+/* Opens what the child is to inherit: cgroup, output. */
+static int
+prepare(struct instance *i, const struct kproto_start *s, const char **step,
+	struct err *err)
+{
+	struct keeper *k = i->keeper;
+	*step = "cgroup";
+	if (k->cgroups.is_usable) {
+		i->cgroup_fd = cgroup_open(&k->cgroups, i->iid, err);
+		if (i->cgroup_fd < 0)
+			return i->cgroup_fd;
+		int events = cgroup_open_events(i->cgroup_fd);
+		if (events < 0)
+			return err_sys(err, events, "cgroup.events");
+		int rc = loop_watch(&k->loop, &i->populated, events, EPOLLPRI);
+		if (rc < 0) {
+			close(events);
+			return err_sys(err, rc, "cgroup.events");
+		}
+		cgroup_read_populated(events);
+	}
+	*step = "output";
+	return logs_set(i, &s->log, err);
+}
+
+static int
+fork_child(struct instance *i, const struct kproto_start *s, int state_fd,
+	struct err *err)
+{
+	struct keeper *k = i->keeper;
+	struct spawned child;
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return err_sys(err, -errno, "pipe");
+	fcntl(ends[0], F_SETFL, O_NONBLOCK);
+	struct child_plan plan = {
+		.start = s,
+		.options = &k->options,
+		.dirs = &k->dirs,
+		.report_fd = ends[1],
+		.fifo_fd = i->fifo_fd,
+		.state_fd = state_fd,
+	};
+	int rc = spawn_fork(i->cgroup_fd, &child, err);
+	if (rc == 0 && child.pid == 0)
+		child_run(&plan);
+	close(ends[1]);
+	if (rc == 0) {
+		instance_set_leader(i, child.pid, child.pidfd);
+		rc = loop_watch(&k->loop, &i->report, ends[0], EPOLLIN);
+		if (rc < 0)
+			err_sys(err, rc, "epoll");
+	}
+	if (rc < 0)
+		close(ends[0]);
+	return rc;
+}
+
+void
+launch_start(struct keeper *k, const struct kproto_start *s, int state_fd)
+{
+	struct err err = {""};
+	const char *step;
+	if (!is_startable(k, s, state_fd))
+		return;
+	struct instance *i = take_instance(k, s);
+	if (!i) {
+		refuse(k, s, KBLAME_HOST, "memory", "out of memory");
+		return;
+	}
+	int rc = prepare(i, s, &step, &err);
+	if (rc == 0) {
+		step = "fork";
+		rc = fork_child(i, s, state_fd, &err);
+	}
+	if (rc < 0) {
+		fail_start(i, KBLAME_HOST, -rc, step, err.text);
+		instance_kill(i);
+		return;
+	}
+	i->start_time = record_read_start_time(i->pid);
+	record_write(i);
+	int64_t ms = s->start_timeout_ms > 0 ? s->start_timeout_ms
+					     : TIMEOUT_DEFAULT_MS;
+	loop_arm(&k->loop, &i->deadline,
+		ms < TIMEOUT_MAX_MS ? ms : TIMEOUT_MAX_MS);
+}
+
+/* Takes in one report; false when the start is over. */
+static bool
+take_report(struct instance *i, struct child_report *r)
+{
+	i->step = r->step;
+	switch (r->kind) {
+	case CHILD_AT_STEP:
+		return true;
+	case CHILD_IS:
+		ids_init_self(&i->ids);
+		i->ids.uid = r->uid;
+		i->ids.gid = r->gid;
+		i->ids.group_count = r->group_count;
+		memcpy(i->ids.groups, r->groups, sizeof r->groups);
+		i->has_ids = true;
+		return true;
+	case CHILD_FAILED:
+		r->text[sizeof r->text - 1] = 0;
+		fail_start(i, r->blame, r->code, child_step_name(r->step),
+			r->text);
+		return false;
+	}
+	return false;
+}
+
+/* End of file: the program runs, or the child died on its way. */
+static void
+on_pipe_closed(struct instance *i)
+{
+	if (i->step != CHILD_EXEC) {
+		fail_start(i, KBLAME_HOST, 0, child_step_name(i->step),
+			"the process ended before the program ran");
+		return;
+	}
+	loop_disarm(&i->deadline);
+	loop_close(&i->keeper->loop, &i->report);
+	i->state = INSTANCE_RUNNING;
+	session_send_event(i, KMSG_STARTED, i->pid);
+}
+
+void
+launch_on_report(struct watch *w, uint32_t events)
+{
+	struct instance *i = container_of(w, struct instance, report);
+	struct child_report r;
+	(void)events;
+	for (;;) {
+		ssize_t n = read(w->fd, &r, sizeof r);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n != (ssize_t)sizeof r) {
+			on_pipe_closed(i);
+			return;
+		}
+		if (!take_report(i, &r))
+			return;
+	}
+}
+
+void
+launch_on_deadline(struct timer *t)
+{
+	struct instance *i = container_of(t, struct instance, deadline);
+	struct err err;
+	err_set(&err, 0,
+		"the program did not run within start_timeout; it "
+		"stood at the step %s",
+		child_step_name(i->step));
+	fail_start(
+		i, KBLAME_HOST, ETIMEDOUT, child_step_name(i->step), err.text);
+	instance_kill(i);
+}
+
+void
+launch_on_child_gone(struct instance *i)
+{
+	CHECK(i->state == INSTANCE_LAUNCHING);
+	launch_on_report(&i->report, EPOLLIN);
+	/* Something that it left still holds the pipe. */
+	if (i->state == INSTANCE_LAUNCHING)
+		on_pipe_closed(i);
+}

@@ -1,0 +1,24 @@
+/* START: from the message to a running program or a reason why not. */
+#ifndef SKEP_KEEPER_LAUNCH_H
+#define SKEP_KEEPER_LAUNCH_H
+
+#include <stdint.h>
+
+#include "keeper/instance.h"
+#include "keeper/loop.h"
+#include "sys/kproto.h"
+
+struct keeper;
+
+/* Carries out one START; answers by messages to the node.  'state_fd' is
+ * borrowed, -1 when none came. */
+void launch_start(
+	struct keeper *k, const struct kproto_start *start, int state_fd);
+
+/* Callbacks of an instance: its child's report, the bound of its start, and
+ * the death of a child that was still launching. */
+void launch_on_report(struct watch *w, uint32_t events);
+void launch_on_deadline(struct timer *t);
+void launch_on_child_gone(struct instance *i);
+
+#endif

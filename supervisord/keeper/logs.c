@@ -1,0 +1,145 @@
+#include "keeper/logs.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "keeper/fifo.h"
+#include "keeper/keeper.h"
+
+static void
+send_open(struct instance *i)
+{
+	struct keeper *k = i->keeper;
+	unsigned char body[512];
+	struct writer w;
+	writer_init(&w, body, sizeof body);
+	kproto_put_log(&w, &i->log);
+	int fd = fifo_open_reader(&k->dirs, i->iid);
+	if (w.bad || fd < 0) {
+		say(SAY_WARNING, "%s: its output is not logged: %s", i->name,
+			fd < 0 ? strerror(-fd) : "the name is too long");
+	} else {
+		helper_send(&k->logger, KMSG_LOG_OPEN, writer_done(&w), &fd, 1);
+		i->is_log_open = true;
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+static void
+send_close(struct instance *i)
+{
+	unsigned char body[8];
+	struct writer w;
+	writer_init(&w, body, sizeof body);
+	writer_u64(&w, i->iid);
+	helper_send(
+		&i->keeper->logger, KMSG_LOG_CLOSE, writer_done(&w), NULL, 0);
+	i->is_log_open = false;
+}
+
+static bool
+is_same(const struct kproto_log *a, const struct kproto_log *b)
+{
+	return a->target == b->target && a->max_size == b->max_size &&
+	       a->max_files == b->max_files && a->when_full == b->when_full;
+}
+
+int
+logs_set(struct instance *i, const struct kproto_log *log, struct err *err)
+{
+	struct keeper *k = i->keeper;
+	bool is_changed = !is_same(&i->log, log);
+	i->log = *log;
+	i->log.iid = i->iid;
+	i->log.name = i->name;
+	if (log->target == KLOG_FILE && i->fifo_fd < 0) {
+		i->fifo_fd = fifo_open(&k->dirs, i->iid, err);
+		if (i->fifo_fd < 0)
+			return i->fifo_fd;
+	}
+	if (i->is_log_open && is_changed)
+		send_close(i);
+	if (log->target == KLOG_FILE && k->is_logger_ready && !i->is_log_open)
+		send_open(i);
+	return 0;
+}
+
+bool
+logs_release(struct instance *i)
+{
+	struct keeper *k = i->keeper;
+	if (i->fifo_fd < 0)
+		return true;
+	if (i->log.target == KLOG_FILE && !k->is_logger_ready)
+		return false;
+	if (i->log.target == KLOG_FILE && !i->is_log_open)
+		send_open(i);
+	if (i->is_log_open)
+		send_close(i);
+	close(i->fifo_fd);
+	i->fifo_fd = -1;
+	fifo_remove(&k->dirs, i->iid);
+	return true;
+}
+
+void
+logs_close_all(struct keeper *k)
+{
+	list_each (it, &k->instances.all) {
+		struct instance *i = container_of(it, struct instance, in_all);
+		if (i->is_log_open)
+			send_close(i);
+	}
+}
+
+/* It asks: everything is sent, also what only waited for it. */
+static void
+on_logger_ready(struct keeper *k)
+{
+	k->is_logger_ready = true;
+	list_each_safe (it, &k->instances.all) {
+		struct instance *i = container_of(it, struct instance, in_all);
+		i->is_log_open = false;
+		if (i->log.target == KLOG_FILE && i->fifo_fd >= 0)
+			send_open(i);
+		if (i->state == INSTANCE_FORGOTTEN && logs_release(i))
+			instance_free(i);
+	}
+}
+
+static void
+on_up(struct keeper *k)
+{
+	k->is_logger_ready = false;
+}
+
+static void
+on_down(struct keeper *k, int status)
+{
+	(void)status;
+	k->is_logger_ready = false;
+	list_each (it, &k->instances.all)
+		container_of(it, struct instance, in_all)->is_log_open = false;
+}
+
+static bool
+on_message(struct keeper *k, struct ipc_message *m)
+{
+	if (m->size != 0)
+		return false;
+	if (m->type == KMSG_PONG)
+		helper_on_pong(&k->logger);
+	else if (m->type == KMSG_LOG_READY)
+		on_logger_ready(k);
+	else
+		return false;
+	return true;
+}
+
+const struct helper_ops logs_ops = {
+	.program = "skep-logger",
+	.on_up = on_up,
+	.on_message = on_message,
+	.on_down = on_down,
+};

@@ -1,0 +1,29 @@
+/* The conversation with skep-logger: which FIFOs it reads.
+ *
+ * The logger asks with LOG_READY and then has LOG_OPEN for every instance
+ * whose output goes to a file.  While it is away, FIFOs fill and nothing is
+ * lost; an instance that is forgotten meanwhile stays until the logger has
+ * been handed its FIFO.
+ */
+#ifndef SKEP_KEEPER_LOGS_H
+#define SKEP_KEEPER_LOGS_H
+
+#include "keeper/helper.h"
+#include "keeper/instance.h"
+#include "sys/err.h"
+#include "sys/kproto.h"
+
+/* The logger's part of a helper. */
+extern const struct helper_ops logs_ops;
+
+/* Takes the output settings of a start: makes the FIFO, tells the logger. */
+int logs_set(struct instance *i, const struct kproto_log *log, struct err *err);
+
+/* Lets go of an instance's FIFO, or puts that off until the logger is there:
+ * whether it is done. */
+bool logs_release(struct instance *i);
+
+/* Tells the logger that nothing more will come from anybody. */
+void logs_close_all(struct keeper *k);
+
+#endif

@@ -1,0 +1,352 @@
+#include "keeper/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "keeper/handoff.h"
+#include "keeper/keeper.h"
+#include "keeper/launch.h"
+#include "keeper/logs.h"
+#include "keeper/mover.h"
+#include "keeper/workdir.h"
+
+static void
+send_body(struct keeper *k, enum kproto_message type, const struct writer *w)
+{
+	if (w->bad) {
+		say(SAY_ERROR, "%s is too large to be sent",
+			kproto_message_name((uint16_t)type));
+		return;
+	}
+	helper_send(&k->node, (uint16_t)type, writer_done(w), NULL, 0);
+}
+
+void
+session_send_event(struct instance *i, enum kproto_message type, int64_t value)
+{
+	unsigned char body[64];
+	struct writer w;
+	writer_init(&w, body, sizeof body);
+	struct kproto_event e = {i->iid, i->epoch, value};
+	kproto_put_event(&w, &e);
+	send_body(i->keeper, type, &w);
+}
+
+void
+session_send_failure(struct keeper *k, enum kproto_message type,
+	const struct kproto_failure *f)
+{
+	unsigned char body[2048];
+	struct writer w;
+	writer_init(&w, body, sizeof body);
+	kproto_put_failure(&w, f);
+	send_body(k, type, &w);
+}
+
+static void
+refuse(struct keeper *k, const struct kproto_event *e, int code,
+	const char *step, const char *text)
+{
+	session_send_failure(k, KMSG_REFUSED,
+		&(struct kproto_failure){
+			.iid = e->iid,
+			.epoch = e->epoch,
+			.blame = KBLAME_SERVICE,
+			.code = code,
+			.step = step,
+			.text = text,
+		});
+}
+
+void
+session_on_orphan(struct keeper *k, pid_t pid)
+{
+	for (size_t i = 0; i < MOVERS_MAX; i++)
+		if (k->movers[i] == pid)
+			k->movers[i] = 0;
+}
+
+static void
+send_welcome(struct keeper *k)
+{
+	unsigned char body[PATH_MAX + 2048];
+	int fds[KSOCKET_COUNT];
+	struct writer w;
+	struct kproto_welcome v = {
+		.version = KPROTO_VERSION,
+		.boot_id = k->boot_id,
+		.keeper_start_ms = k->start_ms,
+		.node_restarts = k->node.restarts,
+		.tracks_cgroups = k->cgroups.is_usable,
+		.conf_path = k->options.conf.path,
+		.weaker_why = k->cgroups.why,
+	};
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	for (int i = 0; i < KSOCKET_COUNT; i++) {
+		bool is_real = k->sockets.fds[i] >= 0;
+		fds[i] = is_real ? k->sockets.fds[i] : null;
+		v.sockets |= is_real ? 1U << i : 0;
+	}
+	writer_init(&w, body, sizeof body);
+	kproto_put_welcome(&w, &v);
+	if (null >= 0 && !w.bad)
+		helper_send(&k->node, KMSG_WELCOME, writer_done(&w), fds,
+			KSOCKET_COUNT);
+	if (null >= 0)
+		close(null);
+}
+
+static void
+send_instance(struct instance *i)
+{
+	unsigned char body[512];
+	struct writer w;
+	struct kproto_instance v = {
+		.iid = i->iid,
+		.epoch = i->epoch,
+		.name = i->name,
+		.pid = (uint32_t)i->pid,
+		.start_time = i->start_time,
+		.is_empty = !instance_is_alive(i),
+		.status = i->status,
+		.run_digest = i->run_digest,
+		.started_wall_ms = i->started_wall_ms,
+	};
+	writer_init(&w, body, sizeof body);
+	kproto_put_instance(&w, &v);
+	send_body(i->keeper, KMSG_INSTANCE, &w);
+}
+
+static void
+on_up(struct keeper *k)
+{
+	unsigned char body[64];
+	struct writer w;
+	send_welcome(k);
+	if (k->crash.is_known) {
+		writer_init(&w, body, sizeof body);
+		kproto_put_crash(&w, &k->crash.last);
+		send_body(k, KMSG_CRASHED, &w);
+	}
+	list_each (it, &k->instances.all) {
+		struct instance *i = container_of(it, struct instance, in_all);
+		if (i->state != INSTANCE_FORGOTTEN)
+			send_instance(i);
+	}
+	helper_send(&k->node, KMSG_SYNCED, (struct bytes){NULL, 0}, NULL, 0);
+}
+
+static void
+on_down(struct keeper *k, int status)
+{
+	if (!k->is_stopping)
+		crash_on_death(&k->crash, &k->dirs, status);
+}
+
+/* The instance that a command is about, or NULL after a REFUSED. */
+static struct instance *
+find(struct keeper *k, const struct kproto_event *e, const char *step)
+{
+	struct instance *i = instance_find(&k->instances, e->iid);
+	if (!i || i->state == INSTANCE_FORGOTTEN) {
+		refuse(k, e, ENOENT, step, "no such instance");
+		return NULL;
+	}
+	if (i->epoch != e->epoch) {
+		refuse(k, e, ESTALE, step, "this is not its running epoch");
+		return NULL;
+	}
+	return i;
+}
+
+static bool
+on_start(struct keeper *k, const struct ipc_message *m)
+{
+	struct kproto_start start;
+	if (!kproto_get_start((struct bytes){m->body, m->size}, &start))
+		return false;
+	launch_start(k, &start, m->fd_count ? m->fds[0] : -1);
+	return true;
+}
+
+static bool
+on_signal(struct keeper *k, const struct ipc_message *m)
+{
+	struct kproto_signal v;
+	if (!kproto_get_signal((struct bytes){m->body, m->size}, &v))
+		return false;
+	struct kproto_event e = {v.iid, v.epoch, v.signal};
+	struct instance *i = find(k, &e, "signal");
+	struct err err = {""};
+	if (!i)
+		return true;
+	if (v.signal < 1 || v.signal >= NSIG) {
+		refuse(k, &e, EINVAL, "signal", "no such signal");
+		return true;
+	}
+	if (v.is_handoff) {
+		int rc = handoff_prepare(i, v.signal, &err);
+		if (rc < 0) {
+			refuse(k, &e, -rc, "handoff", err.text);
+			return true;
+		}
+	}
+	int rc = instance_signal(i, v.signal, (enum kproto_target)v.target);
+	if (rc < 0)
+		refuse(k, &e, -rc, "signal", strerror(-rc));
+	else if (v.then_continue)
+		instance_signal(i, SIGCONT, (enum kproto_target)v.target);
+	if (rc == 0 && v.is_handoff)
+		handoff_look(i);
+	return true;
+}
+
+static void
+on_kill(struct keeper *k, const struct kproto_event *e)
+{
+	struct instance *i = find(k, e, "kill");
+	if (!i)
+		return;
+	instance_kill(i);
+	instance_settle(i);
+}
+
+static void
+on_forget(struct keeper *k, const struct kproto_event *e)
+{
+	struct instance *i = find(k, e, "forget");
+	if (!i)
+		return;
+	if (instance_is_alive(i)) {
+		refuse(k, e, EBUSY, "forget", "something of it still runs");
+		return;
+	}
+	workdir_remove(&k->dirs, i->iid);
+	i->state = INSTANCE_FORGOTTEN;
+	if (logs_release(i))
+		instance_free(i);
+}
+
+/* A place for one more mover, or NULL. */
+static pid_t *
+free_mover(struct keeper *k)
+{
+	for (size_t i = 0; i < MOVERS_MAX; i++)
+		if (k->movers[i] == 0)
+			return &k->movers[i];
+	return NULL;
+}
+
+/* Starts a mover and hands its socket to the node. */
+static int
+start_mover(struct instance *i, struct err *err)
+{
+	struct keeper *k = i->keeper;
+	char work[PATH_MAX];
+	unsigned char body[64];
+	struct writer w;
+	int ends[2];
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return err_sys(err, -errno, "socketpair");
+	workdir_path(&k->dirs, i->iid, work);
+	pid_t pid = mover_start_get(
+		k->options.libexec_dir, work, &i->ids, ends[1], err);
+	if (pid > 0) {
+		struct kproto_event e = {i->iid, i->epoch, 0};
+		*free_mover(k) = pid;
+		fcntl(ends[0], F_SETFL, O_NONBLOCK);
+		writer_init(&w, body, sizeof body);
+		kproto_put_event(&w, &e);
+		helper_send(&k->node, KMSG_MOVER, writer_done(&w), ends, 1);
+	}
+	close(ends[0]);
+	close(ends[1]);
+	return pid < 0 ? (int)pid : 0;
+}
+
+static void
+on_collect(struct keeper *k, const struct kproto_event *e)
+{
+	struct instance *i = find(k, e, "collect");
+	struct err err = {""};
+	if (!i)
+		return;
+	if (instance_is_alive(i)) {
+		refuse(k, e, EBUSY, "collect", "something of it still runs");
+	} else if (!i->has_ids) {
+		refuse(k, e, ENOENT, "collect", "it never ran");
+	} else if (!free_mover(k)) {
+		refuse(k, e, EAGAIN, "collect", "too many movers run");
+	} else {
+		int rc = start_mover(i, &err);
+		if (rc < 0)
+			refuse(k, e, -rc, "collect", err.text);
+	}
+}
+
+/* KILL, FORGET and COLLECT: all about one epoch. */
+static bool
+on_event(struct keeper *k, const struct ipc_message *m,
+	void (*act)(struct keeper *, const struct kproto_event *))
+{
+	struct kproto_event e;
+	if (!kproto_get_event((struct bytes){m->body, m->size}, &e))
+		return false;
+	act(k, &e);
+	return true;
+}
+
+static bool
+on_digesting(struct keeper *k, const struct ipc_message *m)
+{
+	struct reader r;
+	reader_init(&r, m->body, m->size);
+	uint64_t digest = reader_u64(&r);
+	if (!reader_is_done(&r))
+		return false;
+	crash_on_digesting(&k->crash, digest);
+	return true;
+}
+
+static bool
+on_pong(struct keeper *k, const struct ipc_message *m)
+{
+	if (m->size != 0)
+		return false;
+	helper_on_pong(&k->node);
+	return true;
+}
+
+static bool
+on_message(struct keeper *k, struct ipc_message *m)
+{
+	switch (m->type) {
+	case KMSG_START:
+		return on_start(k, m);
+	case KMSG_SIGNAL:
+		return on_signal(k, m);
+	case KMSG_KILL:
+		return on_event(k, m, on_kill);
+	case KMSG_FORGET:
+		return on_event(k, m, on_forget);
+	case KMSG_COLLECT:
+		return on_event(k, m, on_collect);
+	case KMSG_PONG:
+		return on_pong(k, m);
+	case KMSG_DIGESTING:
+		return on_digesting(k, m);
+	default: /* from outside: any number may come */
+		return false;
+	}
+}
+
+const struct helper_ops session_ops = {
+	.program = "skep-node",
+	.on_up = on_up,
+	.on_message = on_message,
+	.on_down = on_down,
+};

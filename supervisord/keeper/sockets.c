@@ -1,0 +1,178 @@
+#include "keeper/sockets.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "sys/say.h"
+
+#define BACKLOG	     512
+#define CONTROL_NAME "skepd.sock"
+#define LOCK_NAME    "skepd.lock"
+
+static int
+take_lock(const struct dirs *d, struct err *err)
+{
+	int fd = openat(d->run, LOCK_NAME,
+		O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_sys(err, -errno, "%s/" LOCK_NAME,
+			d->options->conf.node.run_dir);
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return fd;
+	int rc = -errno;
+	close(fd);
+	if (rc == -EWOULDBLOCK)
+		return err_set(err, -EBUSY,
+			"another skepd runs in %s: stop it, or give this one "
+			"a run_dir of its own in skep.conf",
+			d->options->conf.node.run_dir);
+	return err_sys(err, rc, "%s/" LOCK_NAME, d->options->conf.node.run_dir);
+}
+
+/* Gives the control socket to those who may operate. */
+static int
+set_control_rights(const char *path, const char *group, struct err *err)
+{
+	gid_t gid;
+	if (geteuid() != 0)
+		return chmod(path, 0600) < 0 ? err_sys(err, -errno, "%s", path)
+					     : 0;
+	if (*group && ids_find_group(group, &gid) == 0) {
+		if (lchown(path, 0, gid) < 0)
+			return err_sys(err, -errno, "%s", path);
+	} else if (*group) {
+		say(SAY_WARNING, "there is no group %s: only root reaches %s",
+			group, path);
+	}
+	return chmod(path, 0660) < 0 ? err_sys(err, -errno, "%s", path) : 0;
+}
+
+static int
+open_control(const struct options *o, const struct dirs *d, struct err *err)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int n = snprintf(a.sun_path, sizeof a.sun_path, "%s/" CONTROL_NAME,
+		o->conf.node.run_dir);
+	if ((size_t)n >= sizeof a.sun_path)
+		return err_set(err, -ENAMETOOLONG,
+			"run_dir %s is too long for a socket: %zu characters "
+			"at most",
+			o->conf.node.run_dir,
+			sizeof a.sun_path - sizeof CONTROL_NAME - 1);
+	unlinkat(d->run, CONTROL_NAME, 0);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return err_sys(err, -errno, "socket");
+	mode_t old = umask(0177);
+	int rc = bind(fd, (struct sockaddr *)&a, sizeof a) < 0 ? -errno : 0;
+	umask(old);
+	if (rc == 0 && listen(fd, BACKLOG) < 0)
+		rc = -errno;
+	if (rc < 0)
+		err_sys(err, rc, "%s", a.sun_path);
+	else
+		rc = set_control_rights(
+			a.sun_path, o->conf.api.operate_group, err);
+	if (rc < 0) {
+		close(fd);
+		return rc;
+	}
+	return fd;
+}
+
+/* Binds and listens on one address. */
+static int
+listen_on(const struct addrinfo *ai)
+{
+	int on = 1, off = 0;
+	int fd = socket(
+		ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	if (ai->ai_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+	if (bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 &&
+		listen(fd, BACKLOG) == 0)
+		return fd;
+	int rc = -errno;
+	close(fd);
+	return rc;
+}
+
+static int
+open_cluster(const struct options *o, struct err *err)
+{
+	const char *address = o->conf.node.listen;
+	char host[ADDRESS_MAX + 1], port[8];
+	uint16_t number;
+	if (conf_split_address(address, host, &number) < 0)
+		return err_set(err, -EINVAL,
+			"listen = %s in [node] is not HOST:PORT", address);
+	snprintf(port, sizeof port, "%u", number);
+	/* All addresses: "::", which hears IPv4 too; else plain IPv4. */
+	bool is_all = strcmp(host, "*") == 0;
+	const char *tries[] = {is_all ? "::" : host, is_all ? "0.0.0.0" : NULL};
+	int rc = -EADDRNOTAVAIL;
+	for (size_t i = 0; i < 2 && tries[i] && rc < 0; i++) {
+		struct addrinfo *list = NULL;
+		struct addrinfo hints = {
+			.ai_socktype = SOCK_STREAM,
+			.ai_flags = AI_PASSIVE,
+		};
+		int bad = getaddrinfo(tries[i], port, &hints, &list);
+		if (bad)
+			return err_set(err, -EADDRNOTAVAIL,
+				"listen = %s in [node]: %s", address,
+				gai_strerror(bad));
+		for (struct addrinfo *ai = list; ai && rc < 0; ai = ai->ai_next)
+			rc = listen_on(ai);
+		freeaddrinfo(list);
+	}
+	if (rc < 0)
+		return err_sys(err, rc, "listen = %s in [node]", address);
+	return rc;
+}
+
+int
+sockets_open(struct sockets *s, const struct options *o, const struct dirs *d,
+	struct err *err)
+{
+	for (int i = 0; i < KSOCKET_COUNT; i++)
+		s->fds[i] = -1;
+	s->lock = take_lock(d, err);
+	if (s->lock < 0)
+		return s->lock;
+	int rc = s->fds[KSOCKET_CONTROL] = open_control(o, d, err);
+	if (rc >= 0)
+		rc = s->fds[KSOCKET_CLUSTER] = open_cluster(o, err);
+	if (rc < 0) {
+		sockets_close(s, d);
+		return rc;
+	}
+	return 0;
+}
+
+void
+sockets_close(struct sockets *s, const struct dirs *d)
+{
+	if (s->fds[KSOCKET_CONTROL] >= 0)
+		unlinkat(d->run, CONTROL_NAME, 0);
+	for (int i = 0; i < KSOCKET_COUNT; i++) {
+		if (s->fds[i] >= 0)
+			close(s->fds[i]);
+		s->fds[i] = -1;
+	}
+	if (s->lock >= 0)
+		close(s->lock);
+	s->lock = -1;
+}

@@ -1,0 +1,122 @@
+#include "keeper/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef CLONE_INTO_CGROUP
+#define CLONE_INTO_CGROUP 0x200000000ULL
+#endif
+
+/* The kernel's struct clone_args, up to 'cgroup'. */
+struct clone_request {
+	uint64_t flags;
+	uint64_t pidfd;
+	uint64_t child_tid;
+	uint64_t parent_tid;
+	uint64_t exit_signal;
+	uint64_t stack;
+	uint64_t stack_size;
+	uint64_t tls;
+	uint64_t set_tid;
+	uint64_t set_tid_size;
+	uint64_t cgroup;
+};
+
+/* One clone3; -errno as the kernel says it. */
+static int
+clone_into(int cgroup_fd, struct spawned *out)
+{
+	int pidfd = -1;
+	struct clone_request c = {
+		.flags = CLONE_PIDFD,
+		.pidfd = (uintptr_t)&pidfd,
+		.exit_signal = SIGCHLD,
+	};
+	if (cgroup_fd >= 0) {
+		c.flags |= CLONE_INTO_CGROUP;
+		c.cgroup = (uint64_t)cgroup_fd;
+	}
+	long pid = syscall(SYS_clone3, &c, sizeof c);
+	if (pid < 0)
+		return -errno;
+	out->pid = (pid_t)pid;
+	out->pidfd = pid == 0 ? -1 : pidfd;
+	return 0;
+}
+
+static void
+enter_cgroup(int cgroup_fd)
+{
+	int procs = openat(cgroup_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+	if (procs < 0 || write(procs, "0", 1) != 1)
+		_exit(126);
+	close(procs);
+}
+
+/* The way of older kernels. */
+static int
+fork_into(int cgroup_fd, struct spawned *out)
+{
+	pid_t pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (pid == 0 && cgroup_fd >= 0)
+		enter_cgroup(cgroup_fd);
+	out->pid = pid;
+	out->pidfd = -1;
+	if (pid > 0) {
+		out->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+		if (out->pidfd < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+int
+spawn_fork(int cgroup_fd, struct spawned *out, struct err *err)
+{
+	int rc = clone_into(cgroup_fd, out);
+	if (rc == -ENOSYS || rc == -E2BIG || rc == -EINVAL)
+		rc = fork_into(cgroup_fd, out);
+	return rc < 0 ? err_sys(err, rc, "a process cannot be forked") : 0;
+}
+
+void
+spawn_reset(void)
+{
+	struct sigaction dfl;
+	memset(&dfl, 0, sizeof dfl);
+	dfl.sa_handler = SIG_DFL;
+	for (int s = 1; s < NSIG; s++)
+		sigaction(s, &dfl, NULL);
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	setsid();
+}
+
+void
+spawn_cloexec_from(unsigned first)
+{
+	if (syscall(SYS_close_range, first, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
+		return;
+	long last = sysconf(_SC_OPEN_MAX);
+	for (long fd = first; fd < last; fd++)
+		fcntl((int)fd, F_SETFD, FD_CLOEXEC);
+}
+
+int
+spawn_move_fd(int from, int to)
+{
+	if (from == to)
+		return fcntl(to, F_SETFD, 0) < 0 ? -errno : 0;
+	return dup2(from, to) < 0 ? -errno : 0;
+}

@@ -1,0 +1,34 @@
+/* A new process with a pidfd, born in its cgroup.
+ *
+ * clone3(CLONE_PIDFD | CLONE_INTO_CGROUP); on kernels before 5.7 fork, and
+ * the child walks into the cgroup before anything else.  The keeper has one
+ * thread, so the child may do all that a forked process may.
+ */
+#ifndef SKEP_KEEPER_SPAWN_H
+#define SKEP_KEEPER_SPAWN_H
+
+#include <sys/types.h>
+
+#include "sys/err.h"
+
+/* A process just born. */
+struct spawned {
+	pid_t pid; /* 0 in the child */
+	int pidfd; /* CLOEXEC, the parent's to close; -1 in the child */
+};
+
+/* Forks.  'cgroup_fd' is the directory of the child's cgroup, -1 for ours.
+ * Returns 0 in both processes; a child that cannot enter its cgroup exits
+ * with 126 by itself. */
+int spawn_fork(int cgroup_fd, struct spawned *out, struct err *err);
+
+/* In the child: default dispositions, nothing blocked, a session of its own. */
+void spawn_reset(void);
+
+/* In the child: every descriptor from 'first' on closes at exec. */
+void spawn_cloexec_from(unsigned first);
+
+/* In the child: 'from' becomes descriptor 'to', open across exec. */
+int spawn_move_fd(int from, int to);
+
+#endif

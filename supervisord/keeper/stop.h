@@ -1,0 +1,21 @@
+/* The end of skepd: every service is asked to leave, then made to; then the
+ * helpers go, which takes the last lines to the logs. */
+#ifndef SKEP_KEEPER_STOP_H
+#define SKEP_KEEPER_STOP_H
+
+#include <sys/types.h>
+
+struct keeper;
+
+/* SIGTERM to all leaders; after 10 s, or when called again, SIGKILL to all
+ * that is left. */
+void stop_begin(struct keeper *k);
+
+/* Goes on when the current phase is over; called after every change. */
+void stop_check(struct keeper *k);
+
+/* The bound of a phase was reached. */
+struct timer;
+void stop_on_timer(struct timer *t);
+
+#endif

@@ -1,0 +1,127 @@
+#include "keeper/workdir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "keeper/spawn.h"
+
+#define REMOVE_DEPTH 16 /* directories in directories */
+
+/* The answers, the strongest word first: who says "ignore" or "restart" after
+ * it wrote a state has changed its mind. */
+static const struct {
+	const char *name;
+	enum kproto_answer answer;
+} answers[] = {
+	{"state.ignore", KANSWER_IGNORE},
+	{"state.restart", KANSWER_RESTART},
+	{"state", KANSWER_RESUME},
+};
+
+void
+workdir_path(const struct dirs *d, uint64_t iid, char out[PATH_MAX])
+{
+	snprintf(out, PATH_MAX, "%.*s/work/%016" PRIx64, PATH_MAX - 32,
+		d->options->conf.node.state_dir, iid);
+}
+
+static int
+open_dir(const struct dirs *d, uint64_t iid)
+{
+	char name[17];
+	snprintf(name, sizeof name, "%016" PRIx64, iid);
+	int fd = openat(
+		d->work, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* Removes 'name' in 'parent', a directory with its contents. */
+static void
+remove_tree(int parent, const char *name, int depth)
+{
+	if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)
+		return;
+	int fd = openat(
+		parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	struct dirent *e;
+	while (depth > 0 && (e = readdir(dir)))
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			remove_tree(fd, e->d_name, depth - 1);
+	closedir(dir);
+	unlinkat(parent, name, AT_REMOVEDIR);
+}
+
+int
+workdir_prepare(const struct dirs *d, uint64_t iid, uid_t uid, gid_t gid,
+	struct err *err)
+{
+	char name[17];
+	snprintf(name, sizeof name, "%016" PRIx64, iid);
+	if (mkdirat(d->work, name, 0700) < 0 && errno != EEXIST)
+		return err_sys(err, -errno, "%s/work/%s",
+			d->options->conf.node.state_dir, name);
+	int fd = open_dir(d, iid);
+	if (fd < 0)
+		return err_sys(err, fd, "%s/work/%s",
+			d->options->conf.node.state_dir, name);
+	int rc = 0;
+	if (fchmod(fd, 0700) < 0 ||
+		(geteuid() == 0 && fchown(fd, uid, gid) < 0))
+		rc = err_sys(err, -errno, "%s/work/%s",
+			d->options->conf.node.state_dir, name);
+	for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++)
+		remove_tree(fd, answers[i].name, REMOVE_DEPTH);
+	remove_tree(fd, "state-in", REMOVE_DEPTH);
+	close(fd);
+	return rc;
+}
+
+int
+workdir_read_answer(const struct dirs *d, uint64_t iid)
+{
+	struct stat st;
+	int answer = 0;
+	int fd = open_dir(d, iid);
+	if (fd < 0)
+		return 0;
+	for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++)
+		if (!answer && fstatat(fd, answers[i].name, &st,
+				       AT_SYMLINK_NOFOLLOW) == 0)
+			answer = (int)answers[i].answer;
+	close(fd);
+	return answer;
+}
+
+void
+workdir_remove(const struct dirs *d, uint64_t iid)
+{
+	char name[17], aside[32];
+	struct spawned child;
+	snprintf(name, sizeof name, "%016" PRIx64, iid);
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(aside, sizeof aside, ".%s.%u", name, i);
+		if (renameat(d->work, name, d->work, aside) == 0)
+			break;
+		if (errno == ENOENT)
+			return;
+	}
+	if (spawn_fork(-1, &child, NULL) < 0)
+		return;
+	if (child.pid == 0) {
+		remove_tree(d->work, aside, REMOVE_DEPTH);
+		_exit(0);
+	}
+	close(child.pidfd);
+}

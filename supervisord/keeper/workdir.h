@@ -1,0 +1,34 @@
+/* The directory in which a service leaves its state: state_dir/work/IID.
+ *
+ * It belongs to the service's user, so nothing in it is trusted: the keeper
+ * looks at names only and follows no link.  The files it knows are "state"
+ * (the answer "resume"), "state.restart", "state.ignore" and "state-in".
+ */
+#ifndef SKEP_KEEPER_WORKDIR_H
+#define SKEP_KEEPER_WORKDIR_H
+
+#include <limits.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "keeper/dirs.h"
+#include "sys/err.h"
+#include "sys/kproto.h"
+
+/* The directory's path. */
+void workdir_path(const struct dirs *d, uint64_t iid, char out[PATH_MAX]);
+
+/* Makes it if need be, gives it to 'uid' and 'gid', and removes what an
+ * earlier start left there, so that no old answer is taken for a new one.
+ * The node has collected by then whatever it wants to keep. */
+int workdir_prepare(const struct dirs *d, uint64_t iid, uid_t uid, gid_t gid,
+	struct err *err);
+
+/* The answer that stands there now, 0 for none. */
+int workdir_read_answer(const struct dirs *d, uint64_t iid);
+
+/* Takes it aside, so that its name is free at once, and removes it with all
+ * that is in it in a process of its own: a tree may be large. */
+void workdir_remove(const struct dirs *d, uint64_t iid);
+
+#endif

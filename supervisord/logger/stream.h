@@ -1,0 +1,113 @@
+/* The output of one instance, on its way from a FIFO to where it belongs.
+ *
+ * A stream is a machine that moves bytes when it is told that some wait or
+ * that its deadline has come, at most STREAM_BUDGET of them per turn, so that
+ * the loudest service takes no more than its share.  Its states:
+ *
+ *   waiting    an older stream writes the same file; begins when that ends
+ *   moving     the usual one
+ *   stalled    the file cannot be written (full, refused, gone): nothing is
+ *              taken from the FIFO and the write is tried again; the service
+ *              fills its pipe and then stands still
+ *   dropping   that took longer than STREAM_BLOCK_MS, or 'when_full' is drop:
+ *              output is thrown away and counted, and the file still tried.
+ *              When it works again a line in it says how much is missing
+ *   closed     nothing is left to do
+ *
+ * Where the bytes go: KLOG_FILE by splice into a logfile, nothing lost and
+ * nothing doubled when the logger is killed; KLOG_NULL by splice into
+ * /dev/null; KLOG_INHERIT by write to our standard error, whole lines where
+ * they fit, taken out of the FIFO after the write: a logger killed between
+ * the two repeats at most STREAM_WRITE_MAX bytes.
+ *
+ * A regular file cannot be written without blocking when its disk hangs (as
+ * against: is full).  All files lie in one directory, so a stream that hangs
+ * there would find no better company on another thread: there is one thread.
+ */
+#ifndef SKEP_LOGGER_STREAM_H
+#define SKEP_LOGGER_STREAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/mono.h"
+#include "logger/logfile.h"
+#include "logger/peek.h"
+#include "sys/kproto.h"
+
+#define STREAM_BUDGET	 262144 /* bytes per turn, one splice more at most */
+#define STREAM_SPLICE	 65536	/* bytes per splice */
+#define STREAM_WRITE_MAX 4096	/* bytes per write to standard error */
+#define STREAM_BLOCK_MS	 5000	/* how long a full file holds a service up */
+#define STREAM_RETRY_MS	 250	/* between two tries of a failed file */
+#define STREAM_END_MS	 1000	/* between two looks at a FIFO at its end */
+
+/* What all streams share; borrowed by each. */
+struct stream_shared {
+	struct logdir dir; /* where the files lie */
+	struct peek peek;  /* to look into FIFOs with */
+	int null;	   /* /dev/null, for writing */
+	int console;	   /* where KLOG_INHERIT goes: standard error */
+};
+
+enum stream_state {
+	STREAM_WAITING,
+	STREAM_MOVING,
+	STREAM_STALLED,
+	STREAM_DROPPING,
+	STREAM_CLOSED,
+};
+
+/* One instance's output. */
+struct stream {
+	struct list in_all;	      /* the owner's list */
+	struct list in_timed;	      /* the owner's list of those with a
+					 deadline */
+	bool is_polled;		      /* the owner polls 'fifo' */
+	struct stream_shared *shared; /* borrowed */
+	uint64_t iid;		      /* whose it is */
+	char name[INSTANCE_NAME_MAX + 1];
+	enum kproto_log_target target;
+	enum kproto_when_full when_full;
+	int fifo;	     /* owned; read end, or both */
+	struct logfile file; /* for KLOG_FILE */
+	enum stream_state state;
+	bool is_at_end;	       /* nobody has the FIFO open for writing:
+				  polling would never rest, so it is
+				  looked at when 'due' */
+	mono due;	       /* STALLED, DROPPING, at end: next try */
+	mono give_up_at;       /* STALLED: begins to drop then */
+	uint64_t dropped;      /* bytes since the last line about them */
+	bool is_closing;       /* ends when 'closing_left' is moved */
+	uint64_t closing_left; /* bytes that were in the FIFO */
+	char why[160];	       /* what is wrong with the file */
+};
+
+/* Makes a stream in state WAITING for what 'log' says; 'fifo' is taken, on
+ * error too.  A name that cannot be a file's goes to KLOG_NULL, said once, so
+ * that its service does not stand still.  NULL when 'fifo' is no FIFO or
+ * memory is short. */
+struct stream *stream_new(
+	struct stream_shared *shared, const struct kproto_log *log, int fifo);
+
+/* Closes what it holds and frees it; it must be in no list. */
+void stream_free(struct stream *s);
+
+/* Lets a WAITING stream begin. */
+void stream_begin(struct stream *s);
+
+/* Ends the stream as soon as the bytes that are in the FIFO now have been
+ * moved, or dropped by the usual rules: at most STREAM_BLOCK_MS and a bit. */
+void stream_close(struct stream *s);
+
+/* Does one turn of work. */
+void stream_turn(struct stream *s, mono now);
+
+/* Whether it wants a turn as soon as bytes wait in the FIFO. */
+bool stream_wants_input(const struct stream *s);
+
+/* When it wants a turn though no bytes came; MONO_NEVER if not. */
+mono stream_deadline(const struct stream *s);
+
+#endif

@@ -1,0 +1,188 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "mover/mover.h"
+#include "sys/files.h"
+#include "sys/statestream.h"
+
+int
+mover_open_dir(const struct mover_job *job, struct err *err)
+{
+	int fd =
+		open(job->dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, -errno, "%s: cannot be opened", job->dir);
+	return fd;
+}
+
+/* Whether 'st' is a file that this user may hand over. */
+static int
+check_file(const struct mover_job *job, const struct stat *st, struct err *err)
+{
+	if (!S_ISREG(st->st_mode))
+		return err_set(err, -EINVAL, "is not a regular file");
+	if (st->st_uid != geteuid())
+		return err_set(err, -EPERM,
+			"belongs to uid %u, and not to uid %u", st->st_uid,
+			geteuid());
+	if (st->st_nlink != 1)
+		return err_set(err, -EMLINK,
+			"has %ju names, and may have one only",
+			(uintmax_t)st->st_nlink);
+	if ((uint64_t)st->st_size > job->size_max)
+		return err_set(err, -EFBIG,
+			"has %jd bytes, at most %" PRIu64 " are allowed",
+			(intmax_t)st->st_size, job->size_max);
+	return 0;
+}
+
+/* Opens DIR/state after all checks; returns the descriptor. */
+static int
+open_state(const struct mover_job *job, struct stat *st, struct err *err)
+{
+	int dir = mover_open_dir(job, err);
+	if (dir < 0)
+		return dir;
+	/* Non-blocking, so that a planted FIFO does not hold us up. */
+	int fd = files_open_beneath(dir, MOVER_STATE_OUT,
+		O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0, err);
+	close(dir);
+	if (fd < 0)
+		return err_wrap(err, fd, "%s", job->dir);
+	int r = fstat(fd, st) < 0 ? err_sys(err, -errno, "cannot be examined")
+				  : check_file(job, st, err);
+	if (r < 0) {
+		close(fd);
+		return err_wrap(err, r, "%s/" MOVER_STATE_OUT, job->dir);
+	}
+	return fd;
+}
+
+static bool
+is_same_time(struct timespec a, struct timespec b)
+{
+	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+/* Whether the file is still as 'before' says. */
+static bool
+is_unchanged(int fd, const struct stat *before)
+{
+	struct stat now;
+	return fstat(fd, &now) == 0 && now.st_size == before->st_size &&
+	       is_same_time(now.st_mtim, before->st_mtim) &&
+	       is_same_time(now.st_ctim, before->st_ctim);
+}
+
+static int
+send_all(int out, struct bytes bytes, struct err *err)
+{
+	int r = files_write_all(out, bytes, err);
+	return r < 0 ? err_wrap(err, r, "the state stream") : 0;
+}
+
+/* Sends what was written into 'w', and empties it. */
+static int
+flush(int out, struct writer *w, struct err *err)
+{
+	int r = send_all(out, writer_done(w), err);
+	writer_init(w, w->base, w->capacity);
+	return r;
+}
+
+/* Reads up to one frame's bytes; 0 at the end of the file. */
+static ssize_t
+read_some(int fd, void *buffer, struct err *err)
+{
+	ssize_t n;
+	do {
+		n = read(fd, buffer, STATESTREAM_DATA_MAX);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return err_sys(err, -errno, "cannot be read");
+	return n;
+}
+
+/* Where a stream is built before it is sent. */
+struct sending {
+	int out;
+	struct statestream_writer stream;
+	struct writer front;	  /* over 'bytes' */
+	bool is_broken;		  /* 'out' failed: nothing more can be said */
+	unsigned char bytes[512]; /* heads, fronts and reasons */
+};
+
+static int
+send_data(struct sending *s, struct bytes data, struct err *err)
+{
+	statestream_put_data(&s->stream, data, &s->front);
+	int r = flush(s->out, &s->front, err);
+	if (r == 0)
+		r = send_all(s->out, data, err);
+	s->is_broken = r < 0;
+	return r;
+}
+
+/* Sends all of 'fd', which had the size and times of 'st' at the start. */
+static int
+send_file(struct sending *s, int fd, const struct stat *st, struct err *err)
+{
+	static unsigned char buffer[STATESTREAM_DATA_MAX];
+	uint64_t left = (uint64_t)st->st_size;
+	for (;;) {
+		ssize_t n = read_some(fd, buffer, err);
+		if (n < 0)
+			return (int)n;
+		if ((uint64_t)n > left || (n == 0 && left > 0))
+			break;
+		if (n == 0)
+			return is_unchanged(fd, st)
+				       ? 0
+				       : err_set(err, -ESTALE,
+						 "changed while it was read");
+		int r = send_data(s, (struct bytes){buffer, (size_t)n}, err);
+		if (r < 0)
+			return r;
+		left -= (uint64_t)n;
+	}
+	return err_set(err, -ESTALE, "changed its size while it was read");
+}
+
+/* Ends the stream, well or with the reason in 'err'; returns the outcome. */
+static int
+send_outcome(struct sending *s, int r, struct err *err)
+{
+	if (s->is_broken)
+		return r;
+	if (r == 0)
+		statestream_put_end(&s->stream, &s->front);
+	else
+		statestream_put_fail(err->text, &s->front);
+	int sent = flush(s->out, &s->front, r == 0 ? err : NULL);
+	return r < 0 ? r : sent;
+}
+
+int
+mover_get(const struct mover_job *job, int out, struct err *err)
+{
+	struct sending s = {.out = out};
+	struct stat st = {0};
+	writer_init(&s.front, s.bytes, sizeof s.bytes);
+	int fd = open_state(job, &st, err);
+	uint64_t size = fd < 0 ? 0 : (uint64_t)st.st_size;
+	statestream_put_head(&s.stream, size, &s.front);
+	int r = fd < 0 ? fd : flush(out, &s.front, err);
+	s.is_broken = fd >= 0 && r < 0;
+	if (r == 0) {
+		r = send_file(&s, fd, &st, err);
+		if (r < 0 && !s.is_broken)
+			err_wrap(err, r, "%s/" MOVER_STATE_OUT, job->dir);
+	}
+	r = send_outcome(&s, r, err);
+	if (fd >= 0)
+		close(fd);
+	return r;
+}

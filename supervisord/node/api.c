@@ -1,0 +1,497 @@
+#include "node/api.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "node/api_private.h"
+#include "sys/say.h"
+
+/* Bytes of a body that is refused anyway and still read, so that its sender
+ * gets to see the refusal. */
+#define DISCARD_MAX (8 * API_BODY_MAX)
+#define BEAT_S	    10.0
+
+static void
+run(struct api *api)
+{
+	MHD_run(api->daemon);
+	MHD_UNSIGNED_LONG_LONG ms;
+	ev_timer_stop(api->node->loop, &api->timer);
+	if (MHD_get_timeout(api->daemon, &ms) != MHD_YES)
+		return;
+	ev_timer_set(&api->timer, (double)ms / 1000.0, 0.0);
+	ev_timer_start(api->node->loop, &api->timer);
+}
+
+static void
+on_io(struct ev_loop *loop, struct ev_io *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	run(container_of(w, struct api, io));
+}
+
+static void
+on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	run(container_of(w, struct api, timer));
+}
+
+static void
+on_beat(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	struct api *api = container_of(w, struct api, beat);
+	list_each_safe (it, &api->streams) {
+		struct stream *s = container_of(it, struct stream, link);
+		if (s->beat && s->out.size == 0)
+			stream_add(s, s->beat, strlen(s->beat));
+	}
+}
+
+/* MHD says that a client came or left. */
+static void
+on_connection(void *context, struct MHD_Connection *connection,
+	void **socket_context, enum MHD_ConnectionNotificationCode code)
+{
+	struct api *api = context;
+	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+		free(*socket_context);
+		*socket_context = NULL;
+		return;
+	}
+	struct api_peer *peer = calloc(1, sizeof(*peer));
+	if (!peer)
+		return;
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+		connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	int rc = api_peer_read(peer, &api->groups, info->connect_fd);
+	if (rc < 0)
+		say(SAY_WARNING, "api: cannot tell who connects: %s",
+			strerror(-rc));
+	*socket_context = peer;
+}
+
+static enum MHD_Result
+queue(struct call *c)
+{
+	enum MHD_Result rc =
+		MHD_queue_response(c->connection, c->status, c->response);
+	MHD_destroy_response(c->response);
+	c->response = NULL;
+	return rc;
+}
+
+static void
+refuse_route(struct call *c, const char *method, const char *path,
+	const char *allowed)
+{
+	if (!*allowed) {
+		call_reply_error(c, MHD_HTTP_NOT_FOUND, "not_found",
+			"there is no %s", path);
+		return;
+	}
+	call_reply_error(c, MHD_HTTP_METHOD_NOT_ALLOWED, "method_not_allowed",
+		"%s takes %s, not %s", path, allowed, method);
+	MHD_add_response_header(c->response, MHD_HTTP_HEADER_ALLOW, allowed);
+}
+
+static void
+refuse_role(struct call *c, enum api_role role)
+{
+	c->api->refused++;
+	call_reply_error(c, MHD_HTTP_FORBIDDEN, "forbidden",
+		"uid %u may not do this; it needs to be root or in the group "
+		"of api.%s of skep.conf",
+		(unsigned)c->peer.uid, api_role_key(role));
+}
+
+static enum api_role
+role_needed(const struct call *c)
+{
+	if (c->route->handle == api_post_node_verb)
+		return api_node_verb_role(c->captures[1]);
+	return c->route->role;
+}
+
+/* Looks at a new request before its body comes. */
+static void
+admit(struct call *c, const char *method, const char *path)
+{
+	const char *allowed = "";
+	c->route = api_route_find(method, path, c->captures, &allowed);
+	if (!c->route) {
+		refuse_route(c, method, path, allowed);
+		return;
+	}
+	enum api_role role = role_needed(c);
+	if (c->peer.role < role) {
+		refuse_role(c, role);
+		return;
+	}
+	const char *length = MHD_lookup_connection_value(
+		c->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+	if (length && strtoull(length, NULL, 10) > API_BODY_MAX)
+		call_reply_error(c, MHD_HTTP_CONTENT_TOO_LARGE, "too_large",
+			"a body is at most %u bytes", API_BODY_MAX);
+}
+
+static struct call *
+call_new(struct api *api, struct MHD_Connection *connection)
+{
+	struct call *c = calloc(1, sizeof(*c));
+	if (!c)
+		return NULL;
+	c->api = api;
+	c->connection = connection;
+	list_init(&c->asks);
+	list_append(&api->calls, &c->link);
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+		connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	if (info && info->socket_context)
+		c->peer = *(struct api_peer *)info->socket_context;
+	return c;
+}
+
+static enum MHD_Result
+take_body(struct call *c, const char *data, size_t *size)
+{
+	size_t more = *size;
+	*size = 0;
+	if (c->body.size + more <= API_BODY_MAX && !c->is_body_refused) {
+		text_add(&c->body, data, more);
+		return MHD_YES;
+	}
+	c->is_body_refused = true;
+	c->body.size += more;
+	return c->body.size <= DISCARD_MAX ? MHD_YES : MHD_NO;
+}
+
+/* Whether a route changes or plans something, which needs the whole store. */
+static bool
+is_for_the_core(const struct api_route *route)
+{
+	return strcmp(route->method, "GET") != 0 &&
+	       route->handle != api_post_validate;
+}
+
+static void
+handle(struct call *c)
+{
+	c->is_handled = true;
+	c->api->requests++;
+	if (c->is_body_refused)
+		call_reply_error(c, MHD_HTTP_CONTENT_TOO_LARGE, "too_large",
+			"a body is at most %u bytes", API_BODY_MAX);
+	else if (!c->api->node->is_booted && is_for_the_core(c->route))
+		call_reply_error(c, MHD_HTTP_SERVICE_UNAVAILABLE, "starting",
+			"the node has not read its store yet: try again");
+	else
+		c->route->handle(c);
+}
+
+/* Whether nobody can read an answer any more; a client that only closed its
+ * sending side still waits. */
+static bool
+is_hung_up(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLRDHUP};
+	return poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR));
+}
+
+/* The asker of a suspended call closed its end, or sent more.  What it sent
+ * is the next request's; only a closed end is news. */
+static void
+on_watched(struct ev_loop *loop, struct ev_io *w, int revents)
+{
+	(void)revents;
+	struct call *c = container_of(w, struct call, watcher);
+	char byte;
+	ssize_t n = recv(w->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	ev_io_stop(loop, w);
+	if (n > 0 || !is_hung_up(w->fd))
+		return;
+	c->is_gone = true;
+	c->is_suspended = false;
+	MHD_resume_connection(c->connection);
+}
+
+void
+call_suspend(struct call *c)
+{
+	CHECK(!c->is_suspended);
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+		c->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	c->is_suspended = true;
+	MHD_suspend_connection(c->connection);
+	ev_io_init(&c->watcher, on_watched, info->connect_fd, EV_READ);
+	ev_io_start(c->api->node->loop, &c->watcher);
+}
+
+void
+call_resume(struct call *c)
+{
+	if (!c->is_suspended)
+		return;
+	c->is_suspended = false;
+	ev_io_stop(c->api->node->loop, &c->watcher);
+	MHD_resume_connection(c->connection);
+}
+
+static enum MHD_Result
+on_request(void *context, struct MHD_Connection *connection, const char *url,
+	const char *method, const char *version, const char *data,
+	size_t *data_size, void **call)
+{
+	(void)version;
+	struct call *c = *call;
+	if (!c) {
+		c = *call = call_new(context, connection);
+		if (!c)
+			return MHD_NO;
+		admit(c, method, url);
+		return c->response ? queue(c) : MHD_YES;
+	}
+	if (*data_size)
+		return take_body(c, data, data_size);
+	if (c->is_gone)
+		return MHD_NO;
+	if (!c->is_handled)
+		handle(c);
+	if (c->response)
+		return queue(c);
+	call_suspend(c);
+	return MHD_YES;
+}
+
+/* One request to the core under way. */
+struct ask {
+	struct list link; /* in call.asks */
+	struct call *call;
+	call_answer_fn *fn;
+	size_t index;
+	uint64_t id;
+	bool is_sent; /* 'id' is known */
+	bool is_done;
+};
+
+static void
+call_maybe_free(struct call *c)
+{
+	if (c->connection || c->holds)
+		return;
+	if (c->data_free)
+		c->data_free(c->data);
+	text_fini(&c->body);
+	free(c);
+}
+
+static void
+drop_asks(struct call *c)
+{
+	list_each_safe (it, &c->asks) {
+		struct ask *ask = container_of(it, struct ask, link);
+		list_remove(&ask->link);
+		if (!ask->is_sent) {
+			ask->is_done = true;
+			continue;
+		}
+		node_cancel(c->api->node, ask->id);
+		free(ask);
+	}
+}
+
+static void
+on_completed(void *context, struct MHD_Connection *connection, void **call,
+	enum MHD_RequestTerminationCode code)
+{
+	(void)context;
+	(void)connection;
+	(void)code;
+	struct call *c = *call;
+	if (!c)
+		return;
+	*call = NULL;
+	ev_io_stop(c->api->node->loop, &c->watcher);
+	drop_asks(c);
+	c->is_gone = true;
+	c->connection = NULL;
+	list_remove(&c->link);
+	if (c->response)
+		MHD_destroy_response(c->response);
+	c->response = NULL;
+	call_maybe_free(c);
+}
+
+static void
+on_mhd_log(void *context, const char *format, va_list args)
+{
+	static struct say_limit limit;
+	char line[256];
+	(void)context;
+	vsnprintf(line, sizeof(line), format, args);
+	line[strcspn(line, "\n")] = '\0';
+	say_limited(&limit, 5, SAY_INFO, "api: %s", line);
+}
+
+/* Half of the descriptors that there may be stay for the rest of the node. */
+static unsigned
+clients_max(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return 256;
+	if (limit.rlim_cur / 2 > API_CLIENTS_MAX)
+		return API_CLIENTS_MAX;
+	return limit.rlim_cur < 32 ? 16 : (unsigned)(limit.rlim_cur / 2);
+}
+
+static int
+start_daemon(struct api *api, int fd, struct err *err)
+{
+	api->daemon = MHD_start_daemon(
+		MHD_USE_EPOLL | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME, 0,
+		NULL, NULL, on_request, api,
+		/* First, so that nothing is logged by the library itself. */
+		MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL,
+		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_CONNECTION,
+		on_connection, api, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+		api, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)API_IDLE_S,
+		MHD_OPTION_CONNECTION_LIMIT, clients_max(),
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)16384,
+		MHD_OPTION_END);
+	if (!api->daemon)
+		return err_set(err, -EIO,
+			"api: libmicrohttpd does not start on the control "
+			"socket");
+	return 0;
+}
+
+static void
+start_watchers(struct api *api)
+{
+	struct ev_loop *loop = api->node->loop;
+	const union MHD_DaemonInfo *info =
+		MHD_get_daemon_info(api->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+	ev_io_init(&api->io, on_io, info->epoll_fd, EV_READ);
+	ev_io_start(loop, &api->io);
+	ev_timer_init(&api->timer, on_timer, 0.0, 0.0);
+	ev_timer_start(loop, &api->timer);
+	ev_timer_init(&api->beat, on_beat, BEAT_S, BEAT_S);
+	ev_timer_start(loop, &api->beat);
+}
+
+struct api *
+api_new(struct node *n, int control_fd, int tcp_fd, struct err *err)
+{
+	if (tcp_fd >= 0) {
+		err_set(err, -ENOTSUP, "api.listen: not supported yet");
+		return NULL;
+	}
+	struct api *api = calloc(1, sizeof(*api));
+	if (!api) {
+		err_sys(err, -ENOMEM, "api");
+		return NULL;
+	}
+	api->node = n;
+	list_init(&api->calls);
+	list_init(&api->streams);
+	/* A role whose group is missing is nobody's; no reason to be mute. */
+	const struct conf_api *conf = &n->conf.api;
+	struct err missing;
+	if (api_groups_resolve(&api->groups, conf->read_group,
+		    conf->operate_group, conf->admin_group, &missing) < 0)
+		say(SAY_WARNING, "%s", missing.text);
+	if (start_daemon(api, control_fd, err) < 0) {
+		free(api);
+		return NULL;
+	}
+	start_watchers(api);
+	return api;
+}
+
+void
+api_free(struct api *api)
+{
+	if (!api)
+		return;
+	list_each (it, &api->calls) {
+		struct call *c = container_of(it, struct call, link);
+		c->is_gone = true;
+		call_resume(c);
+	}
+	ev_io_stop(api->node->loop, &api->io);
+	ev_timer_stop(api->node->loop, &api->timer);
+	ev_timer_stop(api->node->loop, &api->beat);
+	MHD_stop_daemon(api->daemon);
+	CHECK(list_is_empty(&api->calls));
+	CHECK(list_is_empty(&api->streams));
+	free(api);
+}
+
+struct actor
+call_actor(const struct call *c)
+{
+	return (struct actor){
+		.uid = (uint32_t)c->peer.uid, .pid = (uint32_t)c->peer.pid};
+}
+
+void
+call_hold(struct call *c)
+{
+	c->holds++;
+}
+
+bool
+call_release(struct call *c)
+{
+	CHECK(c->holds > 0);
+	c->holds--;
+	if (!c->is_gone)
+		return true;
+	call_maybe_free(c);
+	return false;
+}
+
+static void
+on_answer(void *context, enum reply_code code, const char *text)
+{
+	struct ask *ask = context;
+	ask->is_done = true;
+	list_remove(&ask->link);
+	if (!ask->call->is_gone) {
+		if (ask->fn)
+			ask->fn(ask->call, ask->index, code, text);
+		else
+			call_reply_code(ask->call, code, text);
+	}
+	if (ask->is_sent)
+		free(ask);
+}
+
+void
+call_ask(struct call *c, struct input *in, call_answer_fn *fn, size_t index)
+{
+	struct ask *ask = calloc(1, sizeof(*ask));
+	CHECK(ask);
+	ask->call = c;
+	ask->fn = fn;
+	ask->index = index;
+	list_append(&c->asks, &ask->link);
+	ask->id = node_request(c->api->node, in, on_answer, ask);
+	ask->is_sent = true;
+	if (ask->is_done)
+		free(ask);
+}

@@ -1,0 +1,21 @@
+# The control API of skep-node, a library of its own so that its tests can
+# put a small core behind it.
+noinst_LIBRARIES += libnodeapi.a
+libnodeapi_a_CPPFLAGS = $(AM_CPPFLAGS) $(MHD_CFLAGS) $(JANSSON_CFLAGS)
+libnodeapi_a_SOURCES = \
+	supervisord/node/api.c supervisord/node/api.h \
+	supervisord/node/api_call.c \
+	supervisord/node/api_dump.c \
+	supervisord/node/api_events.c \
+	supervisord/node/api_get.c \
+	supervisord/node/api_json.c \
+	supervisord/node/api_logs.c supervisord/node/api_logs.h \
+	supervisord/node/api_metrics.c \
+	supervisord/node/api_private.h \
+	supervisord/node/api_role.c supervisord/node/api_role.h \
+	supervisord/node/api_route.c \
+	supervisord/node/api_spec.c \
+	supervisord/node/api_stream.c \
+	supervisord/node/api_text.c \
+	supervisord/node/api_verb.c \
+	supervisord/node/status_sources.h

@@ -1,0 +1,136 @@
+/* Prometheus text format, version 0.0.4. */
+#include <string.h>
+
+#include "node/api_private.h"
+
+static void
+family(struct text *out, const char *name, const char *type, const char *help)
+{
+	text_printf(
+		out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+/* A label's value with what the format wants escaped. */
+static void
+label(struct text *out, const char *key, const char *value)
+{
+	text_printf(out, "%s=\"", key);
+	for (; *value; value++) {
+		if (*value == '\n')
+			text_add(out, "\\n", 2);
+		else if (*value == '"' || *value == '\\')
+			text_printf(out, "\\%c", *value);
+		else
+			text_add(out, value, 1);
+	}
+	text_add(out, "\"", 1);
+}
+
+static void
+gauge(struct text *out, const char *name, const char *help, uint64_t value)
+{
+	family(out, name, "gauge", help);
+	text_printf(out, "%s %llu\n", name, (unsigned long long)value);
+}
+
+static void
+counter(struct text *out, const char *name, const char *help, uint64_t value)
+{
+	family(out, name, "counter", help);
+	text_printf(out, "%s %llu\n", name, (unsigned long long)value);
+}
+
+static void
+instance_state(struct text *out, const struct instance_view *v)
+{
+	text_add(out, "skep_service_state{", 19);
+	label(out, "service", v->service);
+	text_add(out, ",", 1);
+	label(out, "instance", v->name);
+	text_add(out, ",", 1);
+	label(out, "state", v->state);
+	text_add(out, ",", 1);
+	label(out, "node", v->node);
+	text_add(out, "} 1\n", 4);
+}
+
+static void
+instance_restarts(struct text *out, const struct instance_view *v)
+{
+	text_add(out, "skep_service_restarts_total{", 28);
+	label(out, "service", v->service);
+	text_add(out, ",", 1);
+	label(out, "instance", v->name);
+	text_printf(out, "} %u\n", v->restarts);
+}
+
+static void
+each_instance(struct text *out, struct core *core,
+	void (*fn)(struct text *out, const struct instance_view *v))
+{
+	uint32_t cursor = 0;
+	struct instance_view v;
+	while (view_instance_next(core, &cursor, &v))
+		fn(out, &v);
+}
+
+static void
+nodes(struct text *out, struct core *core)
+{
+	family(out, "skep_node_alive", "gauge",
+		"Whether this host believes the node to be alive.");
+	uint32_t count = view_node_count(core);
+	for (uint32_t i = 0; i < count; i++) {
+		struct node_view v;
+		if (!view_node(core, i, &v))
+			continue;
+		text_add(out, "skep_node_alive{", 16);
+		label(out, "node", v.name);
+		text_printf(out, "} %d\n", strcmp(v.state, "alive") == 0);
+	}
+}
+
+static void
+cluster(struct text *out, struct core *core)
+{
+	struct cluster_view v;
+	view_cluster(core, &v);
+	gauge(out, "skep_cluster_members", "Hosts on the member list.",
+		v.members);
+	gauge(out, "skep_cluster_members_alive", "Hosts that are alive.",
+		v.alive);
+	gauge(out, "skep_cluster_instances", "Instances known.", v.instances);
+	gauge(out, "skep_cluster_instances_ready", "Instances ready.", v.ready);
+	gauge(out, "skep_cluster_instances_unplaced",
+		"Instances that no host may run.", v.unplaced);
+	gauge(out, "skep_cluster_holds",
+		"Whether this host holds (forming, lonely).", *v.hold != '\0');
+	counter(out, "skep_replica_resets_total",
+		"Replicas that the audit reset.", v.resets);
+	counter(out, "skep_frames_unknown_total",
+		"Messages of a type that this version does not know.",
+		v.unknown_frames);
+}
+
+void
+api_get_metrics(struct call *c)
+{
+	struct text out = {0};
+	struct core *core = c->api->node->core;
+	family(&out, "skep_build_info", "gauge", "The version that runs.");
+	text_printf(
+		&out, "skep_build_info{version=\"%s\"} 1\n", PACKAGE_VERSION);
+	cluster(&out, core);
+	nodes(&out, core);
+	family(&out, "skep_service_state", "gauge",
+		"1 for the state that an instance is in.");
+	each_instance(&out, core, instance_state);
+	family(&out, "skep_service_restarts_total", "counter",
+		"Restarts since the instance came to its host.");
+	each_instance(&out, core, instance_restarts);
+	counter(&out, "skep_api_requests_total",
+		"Requests that reached a handler.", c->api->requests);
+	counter(&out, "skep_api_refused_total",
+		"Requests refused for lack of a role.", c->api->refused);
+	call_reply_text(c, "text/plain; version=0.0.4; charset=utf-8", &out);
+}

@@ -1,0 +1,106 @@
+#include <string.h>
+
+#include "node/api_private.h"
+
+/* Every path there is; skep-api(7) documents each. */
+static const struct api_route routes[] = {
+	{"GET", "/healthz", ROLE_READ, api_get_health},
+	{"GET", "/metrics", ROLE_READ, api_get_metrics},
+	{"GET", "/v1/status", ROLE_READ, api_get_status},
+	{"GET", "/v1/services", ROLE_READ, api_get_services},
+	{"POST", "/v1/services", ROLE_OPERATE, api_post_services},
+	{"GET", "/v1/services/*", ROLE_READ, api_get_service},
+	{"DELETE", "/v1/services/*", ROLE_OPERATE, api_delete_service},
+	{"POST", "/v1/plan", ROLE_READ, api_post_plan},
+	{"POST", "/v1/validate", ROLE_READ, api_post_validate},
+	{"GET", "/v1/instances", ROLE_READ, api_get_instances},
+	{"GET", "/v1/names", ROLE_READ, api_get_instances},
+	{"GET", "/v1/names/*", ROLE_READ, api_get_name},
+	{"POST", "/v1/names/*/*", ROLE_OPERATE, api_post_name_verb},
+	{"GET", "/v1/why/*", ROLE_READ, api_get_why},
+	{"GET", "/v1/history/*", ROLE_READ, api_get_history},
+	{"GET", "/v1/logs/*", ROLE_READ, api_get_logs},
+	{"GET", "/v1/events", ROLE_READ, api_get_events},
+	{"GET", "/v1/nodes", ROLE_READ, api_get_nodes},
+	{"POST", "/v1/nodes", ROLE_ADMIN, api_post_nodes},
+	{"GET", "/v1/nodes/*", ROLE_READ, api_get_node},
+	{"POST", "/v1/nodes/*/*", ROLE_OPERATE, api_post_node_verb},
+	{"GET", "/v1/cluster", ROLE_READ, api_get_cluster},
+	{"PUT", "/v1/cluster/*", ROLE_ADMIN, api_put_cluster},
+	{"GET", "/v1/debug/dump", ROLE_READ, api_get_dump},
+};
+
+#define ROUTE_COUNT (sizeof(routes) / sizeof(routes[0]))
+
+/* Compares segment by segment; '*' captures one that is not empty. */
+static bool
+matches(const char *pattern, const char *path,
+	char captures[CAPTURES_MAX][CAPTURE_SIZE])
+{
+	unsigned captured = 0;
+	while (*pattern && *path) {
+		if (*pattern != '*') {
+			if (*pattern++ != *path++)
+				return false;
+			continue;
+		}
+		size_t size = strcspn(path, "/");
+		if (size == 0 || size >= CAPTURE_SIZE)
+			return false;
+		memcpy(captures[captured], path, size);
+		captures[captured++][size] = '\0';
+		path += size;
+		pattern++;
+	}
+	return !*pattern && !*path;
+}
+
+/* The methods of a path, by bit in the order of 'names'. */
+static const char *
+methods_text(unsigned bits)
+{
+	static const char *const names[] = {
+		[0] = "",
+		[1] = "GET",
+		[2] = "POST",
+		[3] = "GET, POST",
+		[4] = "DELETE",
+		[5] = "GET, DELETE",
+		[6] = "POST, DELETE",
+		[7] = "GET, POST, DELETE",
+		[8] = "PUT",
+	};
+	return bits <= 8 ? names[bits] : "";
+}
+
+static unsigned
+method_bit(const char *method)
+{
+	switch (method[0]) {
+	case 'G':
+		return 1;
+	case 'D':
+		return 4;
+	default:
+		return method[1] == 'O' ? 2 : 8;
+	}
+}
+
+const struct api_route *
+api_route_find(const char *method, const char *path,
+	char captures[CAPTURES_MAX][CAPTURE_SIZE], const char **allowed_out)
+{
+	unsigned allowed = 0;
+	/* HEAD is GET whose body the server leaves out. */
+	if (strcmp(method, "HEAD") == 0)
+		method = "GET";
+	for (size_t i = 0; i < ROUTE_COUNT; i++) {
+		if (!matches(routes[i].path, path, captures))
+			continue;
+		if (strcmp(routes[i].method, method) == 0)
+			return &routes[i];
+		allowed |= method_bit(routes[i].method);
+	}
+	*allowed_out = methods_text(allowed);
+	return NULL;
+}

@@ -1,0 +1,61 @@
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "node/api_private.h"
+
+static void
+text_reserve(struct text *t, size_t more)
+{
+	size_t need = t->size + more + 1;
+	if (need <= t->capacity)
+		return;
+	size_t capacity = t->capacity ? t->capacity : 256;
+	while (capacity < need)
+		capacity *= 2;
+	t->data = realloc(t->data, capacity);
+	CHECK(t->data);
+	t->capacity = capacity;
+}
+
+void
+text_add(struct text *t, const void *data, size_t size)
+{
+	text_reserve(t, size);
+	if (size)
+		memcpy(t->data + t->size, data, size);
+	t->size += size;
+	t->data[t->size] = '\0';
+}
+
+void
+text_printf(struct text *t, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	int length = vsnprintf(NULL, 0, format, args);
+	va_end(args);
+	CHECK(length >= 0);
+	text_reserve(t, (size_t)length);
+	va_start(args, format);
+	vsnprintf(t->data + t->size, (size_t)length + 1, format, args);
+	va_end(args);
+	t->size += (size_t)length;
+}
+
+void
+text_drop(struct text *t, size_t size)
+{
+	CHECK(size <= t->size);
+	t->size -= size;
+	memmove(t->data, t->data + size, t->size);
+}
+
+void
+text_fini(struct text *t)
+{
+	free(t->data);
+	*t = (struct text){0};
+}

@@ -1,0 +1,265 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "core/place.h"
+#include "node/api_private.h"
+#include "sys/units.h"
+
+/* Reads a text from a body; "" if it is not there, NULL (replied) if it is no
+ * text or missing although needed. */
+static const char *
+body_text(struct call *c, json_t *body, const char *key, bool is_needed)
+{
+	json_t *value = json_object_get(body, key);
+	if (json_is_string(value))
+		return json_string_value(value);
+	if (!value && !is_needed)
+		return "";
+	call_reply_error(c, MHD_HTTP_BAD_REQUEST, "invalid",
+		value ? "'%s' must be a string" : "the body needs '%s'", key);
+	return NULL;
+}
+
+static void
+ask(struct call *c, enum request_op op, const char *name, const char *arg,
+	int64_t number, bool is_forced)
+{
+	struct input in = {.kind = INPUT_REQUEST};
+	in.request = (struct input_request){.op = op,
+		.name = name,
+		.arg = arg,
+		.number = number,
+		.is_forced = is_forced,
+		.actor = call_actor(c)};
+	call_ask(c, &in, NULL, 0);
+}
+
+/* --- verbs on names --- */
+
+static void
+verb_plain(struct call *c, enum request_op op)
+{
+	static const char *const keys[] = {NULL};
+	json_t *body = call_body_object(c, keys);
+	if (!body)
+		return;
+	ask(c, op, c->captures[0], "", 0, false);
+	json_decref(body);
+}
+
+static void
+verb_signal(struct call *c)
+{
+	static const char *const keys[] = {"signal", NULL};
+	json_t *body = call_body_object(c, keys);
+	if (!body)
+		return;
+	int signal;
+	const char *text = body_text(c, body, "signal", true);
+	if (text && units_parse_signal(text, &signal) == 0)
+		ask(c, REQUEST_SIGNAL, c->captures[0], "", signal, false);
+	else if (text)
+		call_reply_error(c, MHD_HTTP_BAD_REQUEST, "invalid",
+			"'%s' is not a signal", text);
+	json_decref(body);
+}
+
+static void
+verb_move(struct call *c)
+{
+	static const char *const keys[] = {"node", NULL};
+	json_t *body = call_body_object(c, keys);
+	if (!body)
+		return;
+	const char *node = body_text(c, body, "node", true);
+	if (node)
+		ask(c, REQUEST_MOVE, c->captures[0], node, 0, false);
+	json_decref(body);
+}
+
+void
+api_post_name_verb(struct call *c)
+{
+	const char *verb = c->captures[1];
+	if (strcmp(verb, "start") == 0)
+		verb_plain(c, REQUEST_START);
+	else if (strcmp(verb, "stop") == 0)
+		verb_plain(c, REQUEST_STOP);
+	else if (strcmp(verb, "restart") == 0)
+		verb_plain(c, REQUEST_RESTART);
+	else if (strcmp(verb, "signal") == 0)
+		verb_signal(c);
+	else if (strcmp(verb, "move") == 0)
+		verb_move(c);
+	else
+		call_reply_error(c, MHD_HTTP_NOT_FOUND, "not_found",
+			"there is no verb '%s' for names", verb);
+}
+
+/* --- verbs on nodes --- */
+
+/* Where an instance would go if its host gave it away: the best other host
+ * that may have it; NULL for none. */
+static const char *
+next_home(struct core *core, const struct instance_view *v)
+{
+	struct service_value service;
+	const struct entry *e = specs_find(core, ENTRY_SERVICE, v->service);
+	if (!e || !specs_get_service(e, &service))
+		return NULL;
+	member_id ranks[64];
+	uint32_t count = place_rank(core, v->name, &service, ranks, 64);
+	for (uint32_t i = 0; i < count; i++) {
+		const struct member *m = member_get(core, ranks[i]);
+		if (strcmp(m->name, v->node) != 0)
+			return m->name;
+	}
+	return NULL;
+}
+
+/* GET-like: says what a drain of this node would do, and does nothing. */
+static void
+dry_drain(struct call *c, const char *node)
+{
+	struct core *core = c->api->node->core;
+	if (member_find(core, node) == MEMBER_NONE) {
+		call_reply_error(c, MHD_HTTP_NOT_FOUND, "not_found",
+			"there is no node '%s'", node);
+		return;
+	}
+	json_t *list = json_array();
+	uint32_t cursor = 0;
+	struct instance_view v;
+	while (view_instance_next(core, &cursor, &v)) {
+		if (strcmp(v.node, node) != 0)
+			continue;
+		const char *to = next_home(core, &v);
+		json_t *o = json_object();
+		api_json_put(o, "name", v.name);
+		api_json_put(o, "from", node);
+		api_json_put(o, "to", to);
+		api_json_put(
+			o, "why", to ? "" : "no other eligible host; see why");
+		json_array_append_new(list, o);
+	}
+	json_t *o = json_object();
+	json_object_set_new(o, "moves", list);
+	call_reply_json(c, MHD_HTTP_OK, o);
+}
+
+static void
+verb_drain(struct call *c)
+{
+	static const char *const keys[] = {
+		"reason", "deadline_ms", "force", NULL};
+	json_t *body = call_body_object(c, keys);
+	if (!body)
+		return;
+	const char *reason = body_text(c, body, "reason", false);
+	json_t *deadline = json_object_get(body, "deadline_ms");
+	json_t *force = json_object_get(body, "force");
+	if (!reason)
+		goto out;
+	if ((deadline && (!json_is_integer(deadline) ||
+				 json_integer_value(deadline) < 0)) ||
+		(force && !json_is_boolean(force))) {
+		call_reply_error(c, MHD_HTTP_BAD_REQUEST, "invalid",
+			"'deadline_ms' must be a number of milliseconds, "
+			"'force' true or false");
+		goto out;
+	}
+	if (call_query_flag(c, "dry_run"))
+		dry_drain(c, c->captures[0]);
+	else
+		ask(c, REQUEST_DRAIN, c->captures[0], reason,
+			json_integer_value(deadline), json_is_true(force));
+out:
+	json_decref(body);
+}
+
+static void
+verb_with_reason(struct call *c, enum request_op op)
+{
+	static const char *const keys[] = {"reason", NULL};
+	json_t *body = call_body_object(c, keys);
+	if (!body)
+		return;
+	const char *reason = body_text(c, body, "reason", false);
+	if (reason)
+		ask(c, op, c->captures[0], reason, 0, false);
+	json_decref(body);
+}
+
+/* The verbs of /v1/nodes/NODE/VERB that the core answers. */
+static const struct {
+	const char *verb;
+	enum request_op op;
+	enum api_role role;
+} node_verbs[] = {
+	{"cordon", REQUEST_CORDON, ROLE_OPERATE},
+	{"uncordon", REQUEST_UNCORDON, ROLE_OPERATE},
+	{"drain", REQUEST_DRAIN, ROLE_OPERATE},
+	{"undrain", REQUEST_UNDRAIN, ROLE_OPERATE},
+	{"leave", REQUEST_LEAVE, ROLE_ADMIN},
+	{"forget", REQUEST_FORGET, ROLE_ADMIN},
+	{"confirm-down", REQUEST_CONFIRM_DOWN, ROLE_ADMIN},
+};
+
+#define NODE_VERB_COUNT (sizeof(node_verbs) / sizeof(node_verbs[0]))
+
+enum api_role
+api_node_verb_role(const char *verb)
+{
+	for (size_t i = 0; i < NODE_VERB_COUNT; i++)
+		if (strcmp(node_verbs[i].verb, verb) == 0)
+			return node_verbs[i].role;
+	return ROLE_NONE;
+}
+
+void
+api_post_node_verb(struct call *c)
+{
+	const char *verb = c->captures[1];
+	for (size_t i = 0; i < NODE_VERB_COUNT; i++) {
+		if (strcmp(node_verbs[i].verb, verb) != 0)
+			continue;
+		if (node_verbs[i].op == REQUEST_DRAIN)
+			verb_drain(c);
+		else if (node_verbs[i].op == REQUEST_CORDON)
+			verb_with_reason(c, REQUEST_CORDON);
+		else
+			verb_plain(c, node_verbs[i].op);
+		return;
+	}
+	call_reply_error(c, MHD_HTTP_NOT_FOUND, "not_found",
+		"there is no verb '%s' for nodes", verb);
+}
+
+/* POST /v1/nodes {"address": "HOST:PORT"}: joins that host's cluster. */
+void
+api_post_nodes(struct call *c)
+{
+	static const char *const keys[] = {"address", NULL};
+	json_t *body = call_body_object(c, keys);
+	if (!body)
+		return;
+	const char *address = body_text(c, body, "address", true);
+	if (address)
+		ask(c, REQUEST_JOIN, address, "", 0, false);
+	json_decref(body);
+}
+
+/* PUT /v1/cluster/KEY {"value": "..."} */
+void
+api_put_cluster(struct call *c)
+{
+	static const char *const keys[] = {"value", NULL};
+	json_t *body = call_body_object(c, keys);
+	if (!body)
+		return;
+	const char *value = body_text(c, body, "value", true);
+	if (value)
+		ask(c, REQUEST_CLUSTER_SET, c->captures[0], value, 0, false);
+	json_decref(body);
+}

@@ -1,0 +1,149 @@
+/* Effects become calls: one per kind. */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "node/events.h"
+#include "node/keeper_link.h"
+#include "node/launch.h"
+#include "node/links.h"
+#include "node/node_private.h"
+#include "node/quarantine.h"
+#include "node/requests.h"
+#include "node/store.h"
+#include "sys/clock.h"
+#include "sys/ipc.h"
+
+#define EXIT_RESTART 75
+
+static void
+carry_store(struct node *n, const struct effect_store *s)
+{
+	if (store_put(n->store, s->table, s->key, s->value, s->seq))
+		node_end(n, EXIT_RESTART,
+			"the disk is too slow or full: 64 MiB of writes wait "
+			"for it, and no more may");
+}
+
+/* --- START --- */
+
+static void
+start_fail(struct node *n, const struct effect_start *start, const char *text)
+{
+	struct input in = {
+		.kind = INPUT_START_FAILED,
+		.start_failed = {
+			.name = start->name,
+			.epoch = start->epoch,
+			.blame = BLAME_HOST,
+			.text = text,
+		},
+	};
+	node_step(n, &in);
+}
+
+/* Decodes and hands over; the body is announced meanwhile, as it came from
+ * outside. */
+static int
+start_send(struct node *n, const struct effect_start *start, int state_fd,
+	struct err *err)
+{
+	static unsigned char body[IPC_BODY_MAX];
+	struct launch_host host = {
+		.node = n->conf.node.name,
+		.socket = n->socket_path,
+		.wall_ms = clock_wall_ms(),
+	};
+	struct writer w;
+	writer_init(&w, body, sizeof body);
+	if (!quarantine_enter(
+		    n->quarantine, start->body, "start", start->name))
+		return err_set(err, -EINVAL,
+			"its spec made skep-node crash twice here and is "
+			"quarantined");
+	int code = launch_write(&host, start, &w, err);
+	quarantine_leave(n->quarantine);
+	if (code)
+		return code;
+	code = keeper_start_instance(n->keeper, start->name, start->epoch,
+		writer_done(&w), state_fd);
+	if (code)
+		return err_set(err, code,
+			"another instance on this host has the same short id; "
+			"give it another name");
+	return 0;
+}
+
+static void
+carry_start(struct node *n, const struct effect_start *start)
+{
+	struct err err = {0};
+	int state_fd = -1;
+	if (start->has_state) {
+		state_fd = states_open(n, start->root, &err);
+		if (state_fd < 0) {
+			start_fail(n, start, err.text);
+			return;
+		}
+	}
+	int code = start_send(n, start, state_fd, &err);
+	if (state_fd >= 0)
+		close(state_fd);
+	if (code)
+		start_fail(n, start, err.text);
+}
+
+/* --- All of them --- */
+
+void
+node_carry(void *context, const struct effect *e)
+{
+	struct node *n = context;
+	if (n->is_ending)
+		return;
+	switch (e->kind) {
+	case EFFECT_SEND:
+		links_send(n->links, e->send.link, e->send.type, e->send.body);
+		return;
+	case EFFECT_STORE:
+		carry_store(n, &e->store);
+		return;
+	case EFFECT_START:
+		carry_start(n, &e->start);
+		return;
+	case EFFECT_SIGNAL:
+		keeper_signal(n->keeper, &e->signal);
+		return;
+	case EFFECT_KILL:
+		keeper_kill(n->keeper, e->proc.name, e->proc.epoch);
+		return;
+	case EFFECT_RELEASE:
+		keeper_forget(n->keeper, e->proc.name, e->proc.epoch);
+		return;
+	case EFFECT_LINK_OPEN:
+		links_open(n->links, e->link_open.dial, e->link_open.address);
+		return;
+	case EFFECT_LINK_CLOSE:
+		links_close(n->links, e->link_close.link, e->link_close.why);
+		return;
+	case EFFECT_DUMP:
+		states_dump(n, &e->dump);
+		return;
+	case EFFECT_FETCH:
+		states_fetch(n, &e->fetch);
+		return;
+	case EFFECT_DROP:
+		states_drop(n, &e->drop);
+		return;
+	case EFFECT_REPLY:
+		requests_answer(n->requests, &e->reply);
+		return;
+	case EFFECT_NOTE:
+		events_on_note(n, &e->note);
+		return;
+	case EFFECT_KIND_COUNT:
+		break;
+	}
+	UNREACHABLE();
+}

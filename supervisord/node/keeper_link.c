@@ -1,0 +1,639 @@
+#include "node/keeper_link.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/map.h"
+#include "node/launch.h"
+#include "sys/clock.h"
+#include "sys/ipc.h"
+#include "sys/say.h"
+
+#define BUCKETS		 4096
+#define MESSAGES_A_TURN	 64   /* read before others get a turn */
+#define DIGESTING_WAIT_MS 1000 /* for a keeper that is busy */
+#define EXIT_PROTOCOL	 70
+
+/* An instance that the keeper knows. */
+struct known {
+	struct map_link by_iid; /* in keeper.known */
+	struct list link;	/* in keeper.all */
+	uint64_t iid;
+	uint64_t epoch; /* last one started or told of */
+	bool is_collecting;
+	uint64_t collect_epoch;
+	bool is_found; /* in the account, not yet walked */
+	struct kproto_instance found;
+	char name[];
+};
+
+/* A command that the socket did not take yet. */
+struct unsent {
+	struct list link;
+	uint16_t type;
+	int fd; /* ours; -1: none */
+	size_t size;
+	unsigned char body[];
+};
+
+struct keeper {
+	struct ev_loop *loop;
+	int fd;
+	struct keeper_hooks hooks;
+	ev_io readable;
+	ev_io writable;
+	struct list outbox;
+	struct list buckets[BUCKETS];
+	struct map known;
+	struct list all;
+	char boot_id[64];
+	char conf_path[4096];
+	char weaker_why[256];
+	struct ipc_message message; /* the one being read */
+	struct say_limit strange;
+};
+
+/* --- Names --- */
+
+static struct known *
+known_find(struct keeper *k, uint64_t iid)
+{
+	struct map_link *link = map_first(&k->known, iid);
+	return link ? container_of(link, struct known, by_iid) : NULL;
+}
+
+/* Finds or adds; NULL when another name has this id. */
+static struct known *
+known_get(struct keeper *k, uint64_t iid, const char *name)
+{
+	struct known *known = known_find(k, iid);
+	if (known)
+		return strcmp(known->name, name) == 0 ? known : NULL;
+	size_t size = strlen(name) + 1;
+	known = calloc(1, sizeof *known + size);
+	CHECK(known);
+	known->iid = iid;
+	memcpy(known->name, name, size);
+	map_insert(&k->known, &known->by_iid, iid);
+	list_append(&k->all, &known->link);
+	return known;
+}
+
+/* Takes a name out and frees it. */
+static void
+known_remove(struct keeper *k, struct known *known)
+{
+	map_remove(&k->known, &known->by_iid);
+	list_remove(&known->link);
+	free(known);
+}
+
+/* --- Sending --- */
+
+static void
+keeper_end(struct keeper *k, int exit_code, const char *why)
+{
+	ev_io_stop(k->loop, &k->readable);
+	ev_io_stop(k->loop, &k->writable);
+	k->hooks.on_end(k->hooks.context, exit_code, why);
+}
+
+static int
+keeper_send_now(
+	struct keeper *k, uint16_t type, struct bytes body, int fd)
+{
+	return ipc_send(k->fd, type, body, fd >= 0 ? &fd : NULL, fd >= 0);
+}
+
+static void
+keeper_send_later(
+	struct keeper *k, uint16_t type, struct bytes body, int fd)
+{
+	struct unsent *u = malloc(sizeof *u + body.size);
+	CHECK(u);
+	u->type = type;
+	u->size = body.size;
+	u->fd = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+	if (body.size)
+		memcpy(u->body, body.data, body.size);
+	list_append(&k->outbox, &u->link);
+	ev_io_start(k->loop, &k->writable);
+}
+
+/* Sends a command behind those that wait. A keeper that is gone is noticed
+ * by the reading side. */
+static void
+keeper_send(struct keeper *k, uint16_t type, struct bytes body, int fd)
+{
+	int code = -EAGAIN;
+	if (list_is_empty(&k->outbox))
+		code = keeper_send_now(k, type, body, fd);
+	if (code == -EAGAIN)
+		keeper_send_later(k, type, body, fd);
+	else if (code && code != -EPIPE)
+		say_limited(&k->strange, 5, SAY_WARNING,
+			"keeper: %s was not sent: %s",
+			kproto_message_name(type), strerror(-code));
+}
+
+static void
+on_writable(struct ev_loop *loop, ev_io *w, int revents)
+{
+	(void)revents;
+	struct keeper *k = w->data;
+	while (!list_is_empty(&k->outbox)) {
+		struct unsent *u =
+			container_of(k->outbox.next, struct unsent, link);
+		struct bytes body = {u->body, u->size};
+		if (keeper_send_now(k, u->type, body, u->fd) == -EAGAIN)
+			return;
+		if (u->fd >= 0)
+			close(u->fd);
+		list_remove(&u->link);
+		free(u);
+	}
+	ev_io_stop(loop, w);
+}
+
+static void
+keeper_send_event(struct keeper *k, uint16_t type, const char *name,
+	uint64_t epoch)
+{
+	unsigned char buffer[64];
+	struct writer w;
+	writer_init(&w, buffer, sizeof buffer);
+	kproto_put_event(&w,
+		&(struct kproto_event){
+			.iid = launch_iid(name),
+			.epoch = epoch,
+		});
+	CHECK(!w.bad);
+	keeper_send(k, type, writer_done(&w), -1);
+}
+
+int
+keeper_start_instance(struct keeper *k, const char *name, uint64_t epoch,
+	struct bytes body, int state_fd)
+{
+	struct known *known = known_get(k, launch_iid(name), name);
+	if (!known)
+		return -EEXIST;
+	known->epoch = epoch;
+	keeper_send(k, KMSG_START, body, state_fd);
+	return 0;
+}
+
+void
+keeper_signal(struct keeper *k, const struct effect_signal *s)
+{
+	unsigned char buffer[64];
+	struct writer w;
+	writer_init(&w, buffer, sizeof buffer);
+	kproto_put_signal(&w,
+		&(struct kproto_signal){
+			.iid = launch_iid(s->name),
+			.epoch = s->epoch,
+			.signal = s->signal,
+			.target = s->to_all ? KTARGET_ALL : KTARGET_MAIN,
+			.is_handoff = s->is_handoff,
+		});
+	CHECK(!w.bad);
+	keeper_send(k, KMSG_SIGNAL, writer_done(&w), -1);
+}
+
+void
+keeper_kill(struct keeper *k, const char *name, uint64_t epoch)
+{
+	keeper_send_event(k, KMSG_KILL, name, epoch);
+}
+
+void
+keeper_forget(struct keeper *k, const char *name, uint64_t epoch)
+{
+	struct known *known = known_find(k, launch_iid(name));
+	keeper_send_event(k, KMSG_FORGET, name, epoch);
+	if (known && known->epoch == epoch)
+		known_remove(k, known);
+}
+
+void
+keeper_collect(struct keeper *k, const char *name, uint64_t epoch)
+{
+	struct known *known = known_find(k, launch_iid(name));
+	if (!known) {
+		k->hooks.on_mover(k->hooks.context, name, epoch, -1,
+			"the keeper does not know this instance");
+		return;
+	}
+	known->is_collecting = true;
+	known->collect_epoch = epoch;
+	keeper_send_event(k, KMSG_COLLECT, name, epoch);
+}
+
+void
+keeper_digesting(struct keeper *k, uint64_t digest)
+{
+	unsigned char buffer[8];
+	struct writer w;
+	writer_init(&w, buffer, sizeof buffer);
+	writer_u64(&w, digest);
+	struct pollfd p = {.fd = k->fd, .events = POLLOUT};
+	while (keeper_send_now(k, KMSG_DIGESTING, writer_done(&w), -1) ==
+			-EAGAIN &&
+		poll(&p, 1, DIGESTING_WAIT_MS) > 0)
+		continue;
+}
+
+/* --- Reports --- */
+
+static void
+report(struct keeper *k, enum input_kind kind, const char *name,
+	const struct kproto_event *e)
+{
+	struct input in = {
+		.kind = kind,
+		.proc = {.name = name, .epoch = e->epoch},
+	};
+	if (kind == INPUT_STARTED)
+		in.proc.pid = (uint32_t)e->value;
+	else if (kind == INPUT_EXITED)
+		in.proc.status = (int32_t)e->value;
+	k->hooks.on_input(k->hooks.context, &in);
+}
+
+static void
+report_answer(struct keeper *k, const char *name, uint64_t epoch,
+	enum handoff_answer answer)
+{
+	struct input in = {
+		.kind = INPUT_ANSWERED,
+		.proc = {.name = name,
+			.epoch = epoch,
+			.answer = (uint8_t)answer},
+	};
+	k->hooks.on_input(k->hooks.context, &in);
+}
+
+static void
+on_answer(struct keeper *k, const char *name, const struct kproto_event *e)
+{
+	switch ((enum kproto_answer)e->value) {
+	case KANSWER_RESUME:
+		report_answer(k, name, e->epoch, ANSWER_RESUME);
+		return;
+	case KANSWER_RESTART:
+		report_answer(k, name, e->epoch, ANSWER_RESTART);
+		return;
+	case KANSWER_IGNORE:
+		report_answer(k, name, e->epoch, ANSWER_IGNORE);
+		return;
+	}
+	say_limited(&k->strange, 5, SAY_WARNING,
+		"keeper: %s: unknown answer %lld", name, (long long)e->value);
+}
+
+static void
+on_mover(struct keeper *k, struct known *known, uint64_t epoch)
+{
+	if (!known->is_collecting || known->collect_epoch != epoch)
+		return;
+	known->is_collecting = false;
+	int socket = k->message.fds[0];
+	k->message.fds[0] = -1;
+	k->hooks.on_mover(k->hooks.context, known->name, epoch, socket,
+		socket < 0 ? "the keeper gave no socket" : "");
+}
+
+/* STARTED, EXITED, EMPTY, ANSWER, MOVER. */
+static bool
+on_event(struct keeper *k, uint16_t type, struct bytes body)
+{
+	struct kproto_event e;
+	if (!kproto_get_event(body, &e))
+		return false;
+	struct known *known = known_find(k, e.iid);
+	if (!known) /* forgotten here while its report was on the way */
+		return true;
+	if (type == KMSG_STARTED)
+		report(k, INPUT_STARTED, known->name, &e);
+	else if (type == KMSG_EXITED)
+		report(k, INPUT_EXITED, known->name, &e);
+	else if (type == KMSG_EMPTY)
+		report(k, INPUT_EMPTY, known->name, &e);
+	else if (type == KMSG_ANSWER)
+		on_answer(k, known->name, &e);
+	else
+		on_mover(k, known, e.epoch);
+	return true;
+}
+
+static enum start_blame
+blame_from(uint8_t blame)
+{
+	switch ((enum kproto_blame)blame) {
+	case KBLAME_SERVICE:
+		return BLAME_SERVICE;
+	case KBLAME_HOST:
+	case KBLAME_POLICY:
+		return BLAME_HOST;
+	case KBLAME_BUSY:
+		return BLAME_BUSY;
+	}
+	return BLAME_SERVICE;
+}
+
+static bool
+on_start_failed(struct keeper *k, struct bytes body)
+{
+	struct kproto_failure f;
+	if (!kproto_get_failure(body, &f))
+		return false;
+	struct known *known = known_find(k, f.iid);
+	if (!known)
+		return true;
+	struct input in = {
+		.kind = INPUT_START_FAILED,
+		.start_failed = {
+			.name = known->name,
+			.epoch = f.epoch,
+			.blame = blame_from(f.blame),
+			.text = f.text,
+		},
+	};
+	k->hooks.on_input(k->hooks.context, &in);
+	return true;
+}
+
+static bool
+on_refused(struct keeper *k, struct bytes body)
+{
+	struct kproto_failure f;
+	if (!kproto_get_failure(body, &f))
+		return false;
+	struct known *known = known_find(k, f.iid);
+	if (!known)
+		return true;
+	if (strcmp(f.step, "handoff") == 0) {
+		report_answer(k, known->name, f.epoch, ANSWER_UNSUPPORTED);
+	} else if (strcmp(f.step, "collect") == 0 && known->is_collecting &&
+		known->collect_epoch == f.epoch) {
+		known->is_collecting = false;
+		k->hooks.on_mover(k->hooks.context, known->name, f.epoch, -1,
+			f.text);
+	} else {
+		say_limited(&k->strange, 20, SAY_INFO, "keeper: %s: %s: %s",
+			known->name, f.step, f.text);
+	}
+	return true;
+}
+
+static bool
+on_message(struct keeper *k)
+{
+	uint16_t type = k->message.type;
+	struct bytes body = {k->message.body, k->message.size};
+	switch ((enum kproto_message)type) {
+	case KMSG_STARTED:
+	case KMSG_EXITED:
+	case KMSG_EMPTY:
+	case KMSG_ANSWER:
+	case KMSG_MOVER:
+		return on_event(k, type, body);
+	case KMSG_START_FAILED:
+		return on_start_failed(k, body);
+	case KMSG_REFUSED:
+		return on_refused(k, body);
+	case KMSG_PING:
+		keeper_send(k, KMSG_PONG, (struct bytes){NULL, 0}, -1);
+		return true;
+	case KMSG_WELCOME:
+	case KMSG_INSTANCE:
+	case KMSG_SYNCED:
+	case KMSG_CRASHED:
+	case KMSG_START:
+	case KMSG_SIGNAL:
+	case KMSG_KILL:
+	case KMSG_FORGET:
+	case KMSG_COLLECT:
+	case KMSG_PONG:
+	case KMSG_DIGESTING:
+	case KMSG_LOG_OPEN:
+	case KMSG_LOG_CLOSE:
+	case KMSG_LOG_READY:
+		break;
+	}
+	say_limited(&k->strange, 5, SAY_WARNING,
+		"keeper: message %u (%s) has no meaning here", type,
+		kproto_message_name(type));
+	return true;
+}
+
+static void
+on_readable(struct ev_loop *loop, ev_io *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	struct keeper *k = w->data;
+	for (unsigned i = 0; i < MESSAGES_A_TURN; i++) {
+		int code = ipc_recv(k->fd, &k->message);
+		if (code == -EAGAIN)
+			return;
+		if (code == -EPIPE || code == -ECONNRESET) {
+			keeper_end(k, 0, "the keeper is gone");
+			return;
+		}
+		bool is_good = code == 0 && on_message(k);
+		if (code == 0)
+			ipc_message_close(&k->message);
+		if (!is_good) {
+			keeper_end(k, EXIT_PROTOCOL,
+				"a message of the keeper makes no sense");
+			return;
+		}
+	}
+}
+
+/* --- The greeting --- */
+
+static int
+greet_welcome(struct keeper *k, struct keeper_welcome *out, struct err *err)
+{
+	struct kproto_welcome w;
+	struct bytes body = {k->message.body, k->message.size};
+	if (!kproto_get_welcome(body, &w))
+		return err_set(err, -EBADMSG, "WELCOME makes no sense");
+	if (w.version != KPROTO_VERSION)
+		return err_set(err, -EPROTO,
+			"skepd speaks version %u and skep-node version %u: "
+			"restart skepd",
+			w.version, KPROTO_VERSION);
+	for (unsigned i = 0; i < KSOCKET_COUNT; i++)
+		if (w.sockets & 1u << i && i < k->message.fd_count) {
+			out->sockets[i] = k->message.fds[i];
+			k->message.fds[i] = -1;
+		}
+	snprintf(k->boot_id, sizeof k->boot_id, "%s", w.boot_id);
+	snprintf(k->conf_path, sizeof k->conf_path, "%s", w.conf_path);
+	snprintf(k->weaker_why, sizeof k->weaker_why, "%s", w.weaker_why);
+	out->boot_id = k->boot_id;
+	out->conf_path = k->conf_path;
+	out->weaker_why = k->weaker_why;
+	out->node_restarts = w.node_restarts;
+	return 0;
+}
+
+static int
+greet_instance(struct keeper *k, struct err *err)
+{
+	struct kproto_instance i;
+	struct bytes body = {k->message.body, k->message.size};
+	if (!kproto_get_instance(body, &i))
+		return err_set(err, -EBADMSG, "INSTANCE makes no sense");
+	struct known *known = known_get(k, i.iid, i.name);
+	if (!known)
+		return err_set(err, -EBADMSG, "two names have id %016llx",
+			(unsigned long long)i.iid);
+	known->epoch = i.epoch;
+	known->found = i;
+	known->found.name = known->name;
+	known->is_found = true;
+	return 0;
+}
+
+static int
+greet_message(struct keeper *k, struct keeper_welcome *out, struct err *err)
+{
+	struct bytes body = {k->message.body, k->message.size};
+	switch (k->message.type) {
+	case KMSG_WELCOME:
+		return greet_welcome(k, out, err);
+	case KMSG_INSTANCE:
+		return greet_instance(k, err);
+	case KMSG_CRASHED:
+		if (!kproto_get_crash(body, &out->crash))
+			return err_set(err, -EBADMSG, "CRASHED makes no sense");
+		out->has_crash = true;
+		return 0;
+	case KMSG_PING:
+		keeper_send(k, KMSG_PONG, (struct bytes){NULL, 0}, -1);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+/* Waits for one message until 'deadline'. */
+static int
+greet_recv(struct keeper *k, mono deadline, struct err *err)
+{
+	for (;;) {
+		int code = ipc_recv(k->fd, &k->message);
+		if (code != -EAGAIN)
+			return code ? err_sys(err, code, "reading") : 0;
+		int64_t left_ms = mono_diff(deadline, clock_mono());
+		if (left_ms <= 0)
+			return err_set(err, -ETIMEDOUT,
+				"it did not finish its account in time");
+		struct pollfd p = {.fd = k->fd, .events = POLLIN};
+		poll(&p, 1, (int)left_ms);
+	}
+}
+
+int
+keeper_greet(struct keeper *k, struct keeper_welcome *out, int64_t timeout_ms,
+	struct err *err)
+{
+	*out = (struct keeper_welcome){
+		.sockets = {-1, -1, -1},
+		.boot_id = "",
+		.conf_path = "",
+		.weaker_why = "",
+	};
+	mono deadline = mono_add(clock_mono(), timeout_ms);
+	int code;
+	bool is_synced = false;
+	do {
+		code = greet_recv(k, deadline, err);
+		if (code)
+			break;
+		code = greet_message(k, out, err);
+		is_synced = k->message.type == KMSG_SYNCED;
+		ipc_message_close(&k->message);
+	} while (!code && !is_synced);
+	return code ? err_wrap(err, code, "keeper") : 0;
+}
+
+void
+keeper_each_found(struct keeper *k, keeper_found_fn *fn, void *context)
+{
+	list_each (it, &k->all) {
+		struct known *known = container_of(it, struct known, link);
+		if (!known->is_found)
+			continue;
+		known->is_found = false;
+		const struct kproto_instance *i = &known->found;
+		struct input_found found = {
+			.name = known->name,
+			.epoch = i->epoch,
+			.run_digest = i->run_digest,
+			.pid = i->pid,
+			.status = i->status,
+			.is_empty = i->is_empty,
+			.started_wall_ms = i->started_wall_ms,
+		};
+		fn(context, &found);
+	}
+}
+
+/* --- Life --- */
+
+struct keeper *
+keeper_new(struct ev_loop *loop, int fd, const struct keeper_hooks *hooks)
+{
+	struct keeper *k = calloc(1, sizeof *k);
+	CHECK(k);
+	k->loop = loop;
+	k->fd = fd;
+	k->hooks = *hooks;
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	map_init(&k->known, k->buckets, BUCKETS);
+	list_init(&k->all);
+	list_init(&k->outbox);
+	ev_io_init(&k->readable, on_readable, fd, EV_READ);
+	ev_io_init(&k->writable, on_writable, fd, EV_WRITE);
+	k->readable.data = k->writable.data = k;
+	return k;
+}
+
+void
+keeper_start(struct keeper *k)
+{
+	ev_io_start(k->loop, &k->readable);
+}
+
+void
+keeper_free(struct keeper *k)
+{
+	if (!k)
+		return;
+	ev_io_stop(k->loop, &k->readable);
+	ev_io_stop(k->loop, &k->writable);
+	list_each_safe (it, &k->all)
+		known_remove(k, container_of(it, struct known, link));
+	list_each_safe (it, &k->outbox) {
+		struct unsent *u = container_of(it, struct unsent, link);
+		list_remove(it);
+		if (u->fd >= 0)
+			close(u->fd);
+		free(u);
+	}
+	close(k->fd);
+	free(k);
+}

@@ -1,0 +1,77 @@
+/* The session with the keeper: commands out, reports in.
+ *
+ * kproto.h is the protocol.  The session begins with 'keeper_greet', which
+ * waits for the keeper's whole account of what runs; from 'keeper_start' on
+ * reports become inputs of the core.  Instances travel by a short id that is
+ * the hash of their name; the names are remembered here.
+ *
+ * Commands never block: what the socket does not take waits in an outbox.
+ * When the keeper is gone the node has nothing left to do and leaves.
+ */
+#ifndef SKEP_NODE_KEEPER_LINK_H
+#define SKEP_NODE_KEEPER_LINK_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/effect.h"
+#include "core/input.h"
+#include "sys/err.h"
+#include "sys/kproto.h"
+
+struct keeper;
+
+/* What the keeper's word causes.  Texts are borrowed during the call. */
+struct keeper_hooks {
+	void *context;
+	/* A report for the core; the clocks are not filled in. */
+	void (*on_input)(void *context, struct input *in);
+	/* The answer to 'keeper_collect': 'socket' (taken) yields the state,
+	 * or it is -1 and 'why' says why there is none. */
+	void (*on_mover)(void *context, const char *name, uint64_t epoch,
+		int socket, const char *why);
+	/* The keeper is gone (code 0) or does not make sense. */
+	void (*on_end)(void *context, int exit_code, const char *why);
+};
+
+/* What WELCOME said; texts are the session's until 'keeper_free'. */
+struct keeper_welcome {
+	int sockets[KSOCKET_COUNT]; /* the receiver's; -1: there is none */
+	const char *boot_id;
+	const char *conf_path;
+	const char *weaker_why; /* "" when cgroups are tracked */
+	uint32_t node_restarts;
+	bool has_crash;		    /* the last node died: */
+	struct kproto_crash crash;
+};
+
+/* Speaks on 'fd' (taken). 'hooks' is copied. */
+struct keeper *keeper_new(
+	struct ev_loop *loop, int fd, const struct keeper_hooks *hooks);
+void keeper_free(struct keeper *k);
+
+/* Reads up to SYNCED, waiting 'timeout_ms' at most.  -EPIPE: the keeper is
+ * gone; -ETIMEDOUT, -EBADMSG, -EPROTO (another version). */
+int keeper_greet(struct keeper *k, struct keeper_welcome *out,
+	int64_t timeout_ms, struct err *err);
+/* Calls 'fn' for each instance that the keeper told of, then forgets the
+ * account (not the names). */
+typedef void keeper_found_fn(void *context, const struct input_found *found);
+void keeper_each_found(struct keeper *k, keeper_found_fn *fn, void *context);
+/* Begins to listen. */
+void keeper_start(struct keeper *k);
+
+/* Commands.  'body' is a KMSG_START body for 'name'; 'state_fd' (borrowed) is
+ * -1 when there is no state.  -EEXIST when another name has the same id. */
+int keeper_start_instance(struct keeper *k, const char *name, uint64_t epoch,
+	struct bytes body, int state_fd);
+void keeper_signal(struct keeper *k, const struct effect_signal *s);
+void keeper_kill(struct keeper *k, const char *name, uint64_t epoch);
+void keeper_forget(struct keeper *k, const char *name, uint64_t epoch);
+void keeper_collect(struct keeper *k, const char *name, uint64_t epoch);
+
+/* Says at once what is about to be taken in; 0: nothing any more. */
+void keeper_digesting(struct keeper *k, uint64_t digest);
+
+#endif

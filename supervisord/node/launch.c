@@ -1,0 +1,251 @@
+#include "node/launch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "spec/spec.h"
+#include "sys/kproto.h"
+
+static const uint8_t log_targets[] = {
+	[LOG_FILE] = KLOG_FILE,
+	[LOG_NULL] = KLOG_NULL,
+	[LOG_INHERIT] = KLOG_INHERIT,
+};
+static const uint8_t log_when_full[] = {
+	[WHEN_FULL_BLOCK] = KFULL_BLOCK,
+	[WHEN_FULL_DROP] = KFULL_DROP,
+};
+
+uint64_t
+launch_iid(const char *instance)
+{
+	return hash_text(instance, 0);
+}
+
+/* A list of texts under construction. */
+struct pack {
+	struct writer w;
+	uint32_t count;
+};
+
+static void
+pack_init(struct pack *p)
+{
+	void *buffer = malloc(IPC_BODY_MAX);
+	CHECK(buffer);
+	writer_init(&p->w, buffer, IPC_BODY_MAX);
+	p->count = 0;
+}
+
+static void
+pack_add(struct pack *p, const char *text)
+{
+	writer_text(&p->w, text);
+	p->count++;
+}
+
+/* Adds "KEY=value". */
+static void
+pack_add_pair(struct pack *p, const char *key, const char *value)
+{
+	size_t key_length = strlen(key);
+	size_t value_length = strlen(value);
+	char *text = malloc(key_length + value_length + 2);
+	CHECK(text);
+	memcpy(text, key, key_length);
+	text[key_length] = '=';
+	memcpy(text + key_length + 1, value, value_length + 1);
+	pack_add(p, text);
+	free(text);
+}
+
+static void
+pack_add_all(struct pack *p, const struct spec_texts *texts)
+{
+	for (size_t i = 0; i < texts->count; i++)
+		pack_add(p, texts->items[i]);
+}
+
+static struct kproto_texts
+pack_done(const struct pack *p)
+{
+	return (struct kproto_texts){p->count, writer_done(&p->w)};
+}
+
+/* Our own names may not be set from outside: a service must be able to
+ * believe them. */
+static bool
+env_is_ours(const char *key)
+{
+	return strncmp(key, "SKEP_", 5) == 0;
+}
+
+static void
+env_add_default(struct pack *p, const struct spec_pairs *pairs,
+	const char *key, const char *value)
+{
+	for (size_t i = 0; i < pairs->count; i++)
+		if (strcmp(pairs->items[i].key, key) == 0)
+			return;
+	pack_add_pair(p, key, value);
+}
+
+static void
+env_add_epoch(struct pack *p, uint64_t epoch)
+{
+	char text[24];
+	char *at = text + sizeof text;
+	*--at = '\0';
+	do {
+		*--at = (char)('0' + epoch % 10);
+		epoch /= 10;
+	} while (epoch);
+	pack_add_pair(p, "SKEP_EPOCH", at);
+}
+
+static void
+launch_pack_env(struct pack *p, const struct launch_host *host,
+	const struct effect_start *start, const struct spec_names *names,
+	const struct spec_pairs *pairs)
+{
+	env_add_default(p, pairs, "PATH", LAUNCH_PATH);
+	env_add_default(p, pairs, "LANG", LAUNCH_LANG);
+	for (size_t i = 0; i < pairs->count; i++)
+		if (!env_is_ours(pairs->items[i].key))
+			pack_add_pair(
+				p, pairs->items[i].key, pairs->items[i].value);
+	pack_add_pair(p, "SKEP_SERVICE", names->service);
+	pack_add_pair(p, "SKEP_INSTANCE", names->instance);
+	pack_add_pair(p, "SKEP_NAME", names->full);
+	pack_add_pair(p, "SKEP_NODE", host->node);
+	env_add_epoch(p, start->epoch);
+	pack_add_pair(p, "SKEP_SOCKET", host->socket);
+	if (start->handoff_from && start->handoff_from[0])
+		pack_add_pair(p, "SKEP_HANDOFF_FROM", start->handoff_from);
+}
+
+static void
+launch_set_limits(struct kproto_start *out, const struct spec_rlimits *limits)
+{
+	_Static_assert(SPEC_LIMITS_MAX <= KLIMITS_MAX, "every limit fits");
+	_Static_assert(SPEC_UNLIMITED == KLIMIT_INFINITY, "same infinity");
+	out->rlimit_count = (uint32_t)limits->count;
+	for (size_t i = 0; i < limits->count; i++)
+		out->rlimits[i] = (struct kproto_rlimit){
+			.resource = (uint8_t)limits->items[i].resource,
+			.soft = limits->items[i].soft,
+			.hard = limits->items[i].hard,
+		};
+}
+
+static void
+launch_set_log(struct kproto_start *out, const struct spec_logs *logs)
+{
+	out->log = (struct kproto_log){
+		.iid = out->iid,
+		.name = out->name,
+		.target = log_targets[logs->target],
+		.max_size = logs->max_size,
+		.max_files = (uint32_t)logs->max_files,
+		.when_full = log_when_full[logs->when_full],
+	};
+}
+
+static void
+launch_set_state(struct kproto_start *out, const struct launch_host *host,
+	const struct effect_start *start)
+{
+	int64_t age_ms = host->wall_ms - start->state_wall_ms;
+	out->has_state = start->has_state;
+	out->state_kind = start->has_state ? start->state_kind : "";
+	out->state_age_ms = start->has_state && age_ms > 0 ? age_ms : 0;
+}
+
+/* Fills what needs no memory of its own. */
+static void
+launch_fill(struct kproto_start *out, const struct launch_host *host,
+	const struct effect_start *start, const struct spec *spec,
+	const struct spec_launch *expanded)
+{
+	*out = (struct kproto_start){
+		.iid = launch_iid(start->name),
+		.epoch = start->epoch,
+		.run_digest = start->run_digest,
+		.name = start->name,
+		.service = start->service,
+		.user = spec->user,
+		.group = spec->group,
+		.working_dir = expanded->working_dir,
+		.env_file = expanded->env_file,
+		.umask = (uint32_t)spec->umask,
+		.nice = spec->nice,
+		.oom_score_adj = spec->oom_score_adj,
+		.no_new_privileges = spec->no_new_privileges,
+		.start_timeout_ms = spec->start_timeout_ms,
+		.has_handoff = spec->handoff.is_present,
+	};
+	launch_set_limits(out, &spec->rlimits);
+	launch_set_log(out, &spec->logs);
+	launch_set_state(out, host, start);
+}
+
+static int
+launch_write_spec(const struct launch_host *host,
+	const struct effect_start *start, const struct spec *spec,
+	const struct spec_names *names, struct writer *w)
+{
+	struct spec_launch expanded;
+	spec_expand(spec, names, &expanded);
+	struct kproto_start out;
+	launch_fill(&out, host, start, spec, &expanded);
+	struct pack argv, env, groups;
+	pack_init(&argv);
+	pack_init(&env);
+	pack_init(&groups);
+	pack_add_all(&argv, &expanded.command);
+	pack_add_all(&groups, &spec->supplementary_groups);
+	launch_pack_env(&env, host, start, names, &expanded.environment);
+	out.argv = pack_done(&argv);
+	out.env = pack_done(&env);
+	out.groups = pack_done(&groups);
+	kproto_put_start(w, &out);
+	bool is_bad = argv.w.bad || env.w.bad || groups.w.bad || w->bad;
+	free(argv.w.base);
+	free(env.w.base);
+	free(groups.w.base);
+	spec_launch_fini(&expanded);
+	return is_bad ? -E2BIG : 0;
+}
+
+int
+launch_write(const struct launch_host *host, const struct effect_start *start,
+	struct writer *w, struct err *err)
+{
+	struct spec *spec = NULL;
+	char service[SERVICE_NAME_MAX + 1];
+	const char *instance = "";
+	int code = spec_split_name(start->name, service, &instance);
+	if (code)
+		return err_set(err, code, "'%s' is no instance's name",
+			start->name);
+	code = spec_from_body(start->body.data, start->body.size, &spec, err);
+	if (code)
+		return err_wrap(err, code,
+			"its spec is not understood by this version");
+	struct spec_names names = {
+		.service = service,
+		.instance = instance,
+		.full = start->name,
+		.host = host->node,
+	};
+	code = launch_write_spec(host, start, spec, &names, w);
+	spec_free(spec);
+	if (code)
+		return err_set(err, code,
+			"its command and environment are larger than %u bytes",
+			IPC_BODY_MAX);
+	return 0;
+}

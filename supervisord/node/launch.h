@@ -1,0 +1,37 @@
+/* From a spec to a start: everything that the keeper needs, nothing open.
+ *
+ * The canonical body that the cluster carries is decoded, its specifiers are
+ * replaced for this host, and the environment is made complete.  What needs
+ * the service's own user (env_file, working_dir) stays a name: the keeper
+ * opens it after the switch.
+ */
+#ifndef SKEP_NODE_LAUNCH_H
+#define SKEP_NODE_LAUNCH_H
+
+#include <stdint.h>
+
+#include "base/cursor.h"
+#include "core/effect.h"
+#include "sys/err.h"
+
+/* Search path of a service that names none. */
+#define LAUNCH_PATH                                                            \
+	"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define LAUNCH_LANG "C.UTF-8"
+
+/* What the service is told about where it runs. */
+struct launch_host {
+	const char *node;   /* this host: %H, SKEP_NODE */
+	const char *socket; /* the control API: SKEP_SOCKET */
+	int64_t wall_ms;    /* now, for the age of a state */
+};
+
+/* The short id of an instance on this host. */
+uint64_t launch_iid(const char *instance);
+
+/* Writes the KMSG_START body into 'w'.  -EINVAL when the spec's body makes no
+ * sense here (a newer skep wrote it), -E2BIG when it does not fit. */
+int launch_write(const struct launch_host *host,
+	const struct effect_start *start, struct writer *w, struct err *err);
+
+#endif

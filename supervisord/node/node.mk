@@ -1,0 +1,41 @@
+# The shell of skep-node.  What can be tested alone is a library; what knows
+# the whole program is linked once.
+noinst_LIBRARIES += libnode.a
+libnode_a_CPPFLAGS = $(AM_CPPFLAGS) $(NANOPB_CFLAGS)
+libnode_a_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
+libnode_a_SOURCES = \
+	supervisord/node/apply.c supervisord/node/apply.h \
+	supervisord/node/effect_copy.c supervisord/node/effect_copy.h \
+	supervisord/node/events.h \
+	supervisord/node/identity.c supervisord/node/identity.h \
+	supervisord/node/keeper_link.c supervisord/node/keeper_link.h \
+	supervisord/node/launch.c supervisord/node/launch.h \
+	supervisord/node/node.h \
+	supervisord/node/plugin_host.c supervisord/node/plugin_host.h \
+	supervisord/node/quarantine.c supervisord/node/quarantine.h \
+	supervisord/node/requests.c supervisord/node/requests.h \
+	supervisord/node/specdir.c supervisord/node/specdir.h \
+	supervisord/node/store.c supervisord/node/store.h \
+	supervisord/node/store_db.c supervisord/node/store_db.h
+# What a program with libnode.a needs behind it, the core apart.
+NODE_LIBS = libnode.a libspec.a libconf.a libsys.a libbase.a \
+	$(SQLITE_LIBS) $(YAML_LIBS) $(INIH_LIBS) $(XXHASH_LIBS) \
+	$(EV_LIBS) $(AX_PTHREAD_LIBS) -ldl
+
+skeplibexec_PROGRAMS += skep-node
+skep_node_CPPFLAGS = $(AM_CPPFLAGS) $(NANOPB_CFLAGS) \
+	-DPLUGIN_DIR='"$(skeplibdir)"'
+skep_node_CFLAGS = $(AM_CFLAGS) $(OPENSSL_CFLAGS)
+skep_node_SOURCES = \
+	supervisord/node/boot.c \
+	supervisord/node/carry.c \
+	supervisord/node/events.c \
+	supervisord/node/main.c \
+	supervisord/node/node.c supervisord/node/node_private.h \
+	supervisord/node/states.c \
+	supervisord/node/status_sources.c
+skep_node_LDADD = libnodeapi.a libnodenet.a libnode.a libcore.a libspec.a \
+	libconf.a libsys.a libbase.a $(SQLITE_LIBS) $(YAML_LIBS) \
+	$(INIH_LIBS) $(MHD_LIBS) $(JANSSON_LIBS) $(OPENSSL_LIBS) \
+	$(NANOPB_LIBS) $(XXHASH_LIBS) $(EV_LIBS) $(AX_PTHREAD_LIBS) -ldl
+EXTRA_DIST += supervisord/node/node.mk

@@ -1,0 +1,90 @@
+#include "node/requests.h"
+
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/map.h"
+
+#define BUCKETS 1024
+
+struct asker {
+	struct map_link by_id;
+	requests_done_fn *done;
+	void *context;
+};
+
+struct requests {
+	struct list buckets[BUCKETS];
+	struct map by_id;
+};
+
+struct requests *
+requests_new(void)
+{
+	struct requests *r = calloc(1, sizeof *r);
+	CHECK(r);
+	map_init(&r->by_id, r->buckets, BUCKETS);
+	return r;
+}
+
+static struct asker *
+asker_from(struct list *in_bucket)
+{
+	return container_of(in_bucket, struct asker, by_id.in_bucket);
+}
+
+void
+requests_free(struct requests *r)
+{
+	if (!r)
+		return;
+	for (size_t i = 0; i < BUCKETS; i++)
+		list_each_safe (it, &r->buckets[i])
+			free(asker_from(it));
+	free(r);
+}
+
+void
+requests_add(struct requests *r, uint64_t id, requests_done_fn *done,
+	void *context)
+{
+	struct asker *a = calloc(1, sizeof *a);
+	CHECK(a);
+	CHECK(!map_first(&r->by_id, id));
+	a->done = done;
+	a->context = context;
+	map_insert(&r->by_id, &a->by_id, id);
+}
+
+/* Takes an asker out, for the caller to free; NULL if there is none. */
+static struct asker *
+requests_take(struct requests *r, uint64_t id)
+{
+	struct map_link *link = map_first(&r->by_id, id);
+	if (!link)
+		return NULL;
+	map_remove(&r->by_id, link);
+	return container_of(link, struct asker, by_id);
+}
+
+void
+requests_cancel(struct requests *r, uint64_t id)
+{
+	free(requests_take(r, id));
+}
+
+void
+requests_answer(struct requests *r, const struct effect_reply *reply)
+{
+	struct asker *a = requests_take(r, reply->request);
+	if (!a)
+		return;
+	a->done(a->context, reply->code, reply->text ? reply->text : "");
+	free(a);
+}
+
+size_t
+requests_count(const struct requests *r)
+{
+	return r->by_id.count;
+}

@@ -1,0 +1,92 @@
+#!/bin/bash
+# Drain of a host running 20 counters: no number missing, none twice.
+BUDGET=150
+. "$(dirname "$0")/lib.sh"
+cluster_begin alpha beta gamma
+COUNTER=$SKEP_BUILD/examples/counter
+[ -x "$COUNTER" ] || COUNTER=$SKEP_BUILD/etc/examples/counter
+[ -x "$COUNTER" ] || fail "the counter example is not built"
+mkdir -m 777 "$T/out"
+cat >"$T/counters.yaml" <<END
+services:
+  counter:
+    command: ["$COUNTER", "$T/out/%i"]
+    user: root
+    replicas: 60
+    handoff: {timeout: 10s}
+END
+host_start alpha beta gamma
+for h in alpha beta gamma; do
+	wait_for 30 "$h sees three alive" alive_count_is $h 3
+done
+check "apply" ctl alpha apply -f "$T/counters.yaml"
+wait_for 20 "sixty counters are ready" ready_count_is alpha 60
+
+# Every file holds 1, 2, 3, ... without a gap and without a double.
+no_number_lost() {
+	local f
+	for f in "$T"/out/*; do
+		head -n -1 "$f" | awk -v f="$f" '$1 != NR {
+			print f ": line " NR " is " $1; exit 1 }' || return 1
+	done
+}
+all_count_on() {
+	local f
+	for f in "$T"/out/*; do
+		[ "$(wc -l <"$f")" -gt "$1" ] || return 1
+	done
+}
+is_drained() {
+	json "$1" ".nodes[] | select(.name == \"$2\") | .progress" node list |
+		grep -qx drained
+}
+count_on() {
+	json "$1" "[.instances[] | select(.node == \"$2\")] | length" list
+}
+
+wait_for 20 "every counter has counted to 100" all_count_on 100
+
+step "drain beta"
+say "    counters on beta: $(count_on alpha beta)"
+check "drain --dry-run says where" ctl alpha node drain beta --dry-run
+check "drain" ctl alpha node drain beta -y
+check "drained means: nothing runs there" test \
+	"$(processes counter | grep -c '^beta')" = 0
+check "drained means: all sixty are ready" ready_count_is alpha 60
+check "no number is missing, none twice" no_number_lost
+lines=$(wc -l "$T"/out/* | sort -n | head -n 1 | awk '{print $1}')
+wait_for 20 "all count on" all_count_on $((lines + 50))
+check "beta takes nothing back" test "$(count_on alpha beta)" = 0
+
+step "undrain"
+check "undrain" ctl alpha node undrain beta
+counter=$(json alpha 'first(.instances[] | select(.node == "alpha")) | .name' list)
+check "move $counter to beta" ctl alpha move "$counter" beta
+is_on_beta() {
+	[ "$(field alpha "$counter" node)" = beta ] &&
+		[ "$(field alpha "$counter" state)" = ready ]
+}
+wait_for 20 "it runs on beta" is_on_beta
+wait_for 10 "no number is missing" no_number_lost
+
+step "drain alpha; its node is killed in the middle"
+ctl gamma node drain alpha -y --detach
+is_moving() {
+	[ "$(count_on gamma alpha)" -lt 25 ]
+}
+kill -9 "$(processes skep-node | awk '$1 == "alpha" { print $2 }')"
+wait_for 60 "alpha is drained" is_drained gamma alpha
+wait_for 30 "all sixty are ready" ready_count_is gamma 60
+check "nothing runs there" test \
+	"$(processes counter | grep -c '^alpha')" = 0
+wait_for 10 "no number is missing, none twice" no_number_lost
+check "undrain" ctl gamma node undrain alpha
+
+step "drain gamma; a target loses power in the middle"
+ctl alpha node drain gamma -y --detach
+power_off beta
+wait_for 90 "gamma is drained" is_drained alpha gamma
+wait_for 30 "all sixty are ready" ready_count_is alpha 60
+host_start beta
+check "undrain" ctl alpha node undrain gamma
+finish

@@ -1,0 +1,38 @@
+# What proves the keeper: codec, policy, paths, and a keeper whose helpers a
+# test plays.
+EXTRA_DIST += tests/keeper.mk
+dist_check_SCRIPTS += tests/unit/keeper-needed
+TESTS += tests/unit/keeper-needed
+if HAVE_CHECK
+check_PROGRAMS += tests/unit/test_kproto tests/unit/test_policy \
+	tests/unit/test_cgroup tests/keeper/standin tests/keeper/probe \
+	tests/keeper/test_keeper
+TESTS += tests/unit/test_kproto tests/unit/test_policy \
+	tests/unit/test_cgroup tests/keeper/test_keeper
+
+tests_unit_test_kproto_SOURCES = tests/unit/test_kproto.c
+tests_unit_test_kproto_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_kproto_LDADD = libsys.a libbase.a $(CHECK_LIBS)
+
+tests_unit_test_policy_SOURCES = tests/unit/test_policy.c
+tests_unit_test_policy_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_policy_LDADD = libkeeper.a $(CONF_LIBS) $(CHECK_LIBS)
+
+tests_unit_test_cgroup_SOURCES = tests/unit/test_cgroup.c
+tests_unit_test_cgroup_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_cgroup_LDADD = libkeeper.a $(CONF_LIBS) $(CHECK_LIBS)
+
+tests_keeper_standin_SOURCES = tests/keeper/standin.c
+tests_keeper_standin_LDADD = libsys.a libbase.a
+
+tests_keeper_probe_SOURCES = tests/keeper/probe.c
+
+tests_keeper_test_keeper_SOURCES = tests/keeper/test_keeper.c \
+	tests/keeper/world.c tests/keeper/world.h
+tests_keeper_test_keeper_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DSKEPD_PATH=\"$(abs_builddir)/skepd\" \
+	-DSTANDIN_PATH=\"$(abs_builddir)/tests/keeper/standin\" \
+	-DPROBE_PATH=\"$(abs_builddir)/tests/keeper/probe\"
+tests_keeper_test_keeper_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_keeper_test_keeper_LDADD = libsys.a libbase.a $(CHECK_LIBS)
+endif

@@ -1,0 +1,648 @@
+/* skepd as its helpers and services see it: the real program, real processes.
+ * What needs root is left out without it, and said. */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "world.h"
+
+#define POLICY	   "allowed_users = nobody\n"
+#define SH(script) ((const char *const[]){"/bin/sh", "-c", (script), NULL})
+
+static struct world w;
+
+/* Starts a script as 'iid' and waits until it runs. */
+static pid_t
+start_script(uint64_t iid, const char *script)
+{
+	struct kproto_start s = {.has_handoff = true, .working_dir = w.dir};
+	world_send_start(&w, &s, iid, SH(script), -1);
+	return (pid_t)world_expect_event(&w, KMSG_STARTED).value;
+}
+
+static void
+expect_end(uint64_t iid, int status)
+{
+	struct kproto_event e = world_expect_event(&w, KMSG_EXITED);
+	ck_assert_uint_eq(e.iid, iid);
+	ck_assert_int_eq(e.value, status);
+	e = world_expect_event(&w, KMSG_EMPTY);
+	ck_assert_uint_eq(e.iid, iid);
+}
+
+START_TEST(test_start_exit_empty)
+{
+	world_start(&w, POLICY);
+	start_script(1, "exit 3");
+	expect_end(1, 3 << 8);
+	/* The same iid again, with a later epoch only. */
+	struct kproto_start s = {.epoch = 1};
+	world_send_start(&w, &s, 1, SH("exit 0"), -1);
+	ck_assert_str_eq(world_expect_failure(&w, KMSG_REFUSED).step, "epoch");
+	s.epoch = 2;
+	world_send_start(&w, &s, 1, SH("exit 0"), -1);
+	ck_assert_uint_eq(world_expect_event(&w, KMSG_STARTED).epoch, 2);
+	expect_end(1, 0);
+	world_send_event(&w, KMSG_FORGET, 1, 2);
+	world_send_event(&w, KMSG_FORGET, 1, 2);
+	ck_assert_int_eq(world_expect_failure(&w, KMSG_REFUSED).code, ENOENT);
+	world_end(&w);
+}
+END_TEST
+
+START_TEST(test_start_while_running_is_busy)
+{
+	world_start(&w, POLICY);
+	start_script(1, "exec sleep 1000");
+	struct kproto_start s = {.epoch = 2};
+	world_send_start(&w, &s, 1, SH("exit 0"), -1);
+	struct kproto_failure f = world_expect_failure(&w, KMSG_START_FAILED);
+	ck_assert_uint_eq(f.blame, KBLAME_BUSY);
+	ck_assert_uint_eq(f.epoch, 2);
+	world_send_event(&w, KMSG_KILL, 1, 2);
+	ck_assert_int_eq(world_expect_failure(&w, KMSG_REFUSED).code, ESTALE);
+	world_send_event(&w, KMSG_FORGET, 1, 1);
+	ck_assert_int_eq(world_expect_failure(&w, KMSG_REFUSED).code, EBUSY);
+	world_send_event(&w, KMSG_KILL, 1, 1);
+	expect_end(1, SIGKILL);
+	world_end(&w);
+}
+END_TEST
+
+/* A start that must fail, and how. */
+struct bad_start {
+	const char *program;
+	const char *user;
+	const char *group;
+	const char *env_file;
+	const char *working_dir;
+	int nice;
+	int oom;
+	const char *policy; /* NULL: POLICY */
+	uint8_t blame;
+	int code;
+	const char *step;
+	const char *words; /* in the text */
+	bool needs_root;
+};
+
+static const struct bad_start bad_starts[] = {
+	{.program = "/nonexistent/program",
+		.blame = KBLAME_HOST,
+		.code = ENOENT,
+		.step = "exec",
+		.words = "/nonexistent/program"},
+	{.program = "no-such-program-in-path",
+		.blame = KBLAME_HOST,
+		.code = ENOENT,
+		.step = "exec",
+		.words = "PATH"},
+	{.program = "/etc/passwd",
+		.blame = KBLAME_HOST,
+		.code = EACCES,
+		.step = "exec",
+		.words = "/etc/passwd"},
+	{.user = "no-such-user",
+		.blame = KBLAME_HOST,
+		.code = ENOENT,
+		.step = "user",
+		.words = "no-such-user"},
+	{.group = "no-such-group",
+		.blame = KBLAME_HOST,
+		.code = ENOENT,
+		.step = "user",
+		.words = "no-such-group"},
+	{.working_dir = "/nonexistent",
+		.blame = KBLAME_HOST,
+		.code = ENOENT,
+		.step = "working_dir",
+		.words = "/nonexistent"},
+	{.env_file = "/nonexistent",
+		.blame = KBLAME_HOST,
+		.code = ENOENT,
+		.step = "env_file",
+		.words = "/nonexistent"},
+	{.env_file = "/etc/shadow",
+		.blame = KBLAME_HOST,
+		.code = EACCES,
+		.step = "env_file",
+		.words = "/etc/shadow",
+		.needs_root = true},
+	{.user = "root",
+		.blame = KBLAME_POLICY,
+		.code = EPERM,
+		.step = "policy",
+		.words = "allow_root",
+		.needs_root = true},
+	{.policy = "allowed_users =\n",
+		.blame = KBLAME_POLICY,
+		.code = EPERM,
+		.step = "policy",
+		.words = "allowed_users",
+		.needs_root = true},
+	{.group = "root",
+		.blame = KBLAME_POLICY,
+		.code = EPERM,
+		.step = "policy",
+		.words = "allowed_groups",
+		.needs_root = true},
+	{.nice = -5,
+		.blame = KBLAME_POLICY,
+		.code = EPERM,
+		.step = "policy",
+		.words = "allow_raise"},
+	{.oom = -100,
+		.blame = KBLAME_POLICY,
+		.code = EPERM,
+		.step = "policy",
+		.words = "allow_raise"},
+	{.policy = POLICY "allowed_paths = /usr/lib/skep-none\n",
+		.blame = KBLAME_POLICY,
+		.code = EPERM,
+		.step = "policy",
+		.words = "allowed_paths"},
+};
+
+START_TEST(test_bad_start)
+{
+	const struct bad_start *b = &bad_starts[_i];
+	if (b->needs_root && !world_is_root)
+		return;
+	world_start(&w, b->policy ? b->policy : POLICY);
+	struct kproto_start s = {
+		.user = b->user,
+		.group = b->group,
+		.env_file = b->env_file,
+		.working_dir = b->working_dir,
+		.nice = b->nice,
+		.oom_score_adj = b->oom,
+	};
+	const char *argv[] = {b->program ? b->program : "/bin/true", NULL};
+	world_send_start(&w, &s, 1, argv, -1);
+	struct kproto_failure f = world_expect_failure(&w, KMSG_START_FAILED);
+	ck_assert_str_eq(f.step, b->step);
+	ck_assert_uint_eq(f.blame, b->blame);
+	ck_assert_int_eq(f.code, b->code);
+	ck_assert_msg(strstr(f.text, b->words), "%s", f.text);
+	world_expect_event(&w, KMSG_EMPTY);
+	world_send_event(&w, KMSG_FORGET, 1, 1);
+	world_end(&w);
+}
+END_TEST
+
+START_TEST(test_kill_leaves_nothing)
+{
+	world_start(&w, POLICY);
+	start_script(
+		1, "trap '' TERM; sleep 1000 & echo $! > child; sleep 1000");
+	pid_t child = world_read_pid(&w, "child");
+	world_send_signal(
+		&w, &(struct kproto_signal){1, 1, SIGTERM, KTARGET_MAIN, 0, 0});
+	world_send_event(&w, KMSG_KILL, 1, 1);
+	expect_end(1, SIGKILL);
+	world_wait_gone(child);
+	world_end(&w);
+}
+END_TEST
+
+START_TEST(test_leader_alone_is_not_empty)
+{
+	world_start(&w, POLICY);
+	bool tracks = w.welcome.tracks_cgroups;
+	/* Only a cgroup holds what went to a session of its own. */
+	start_script(1, tracks ? "(setsid sleep 1000 & echo $! > child); exit 5"
+			       : "sleep 1000 & echo $! > child; exit 5");
+	ck_assert_int_eq(world_expect_event(&w, KMSG_EXITED).value, 5 << 8);
+	pid_t child = world_read_pid(&w, "child");
+	ck_assert_int_eq(kill(child, 0), 0);
+	struct kproto_start s = {.epoch = 2};
+	world_send_start(&w, &s, 1, SH("exit 0"), -1);
+	ck_assert_uint_eq(
+		world_expect_failure(&w, KMSG_START_FAILED).blame, KBLAME_BUSY);
+	ck_assert_int_eq(kill(child, 0), 0);
+	kill(child, SIGKILL);
+	world_expect_event(&w, KMSG_EMPTY);
+	world_end(&w);
+}
+END_TEST
+
+START_TEST(test_signals_reach_all_or_one)
+{
+	world_start(&w, POLICY);
+	start_script(1,
+		"sh -c 'trap \"echo child; exit 0\" USR2; echo $$ > child;"
+		"while :; do sleep 0.05; done' & "
+		"trap 'echo main' USR2; while :; do sleep 0.05; done");
+	world_read_pid(&w, "child");
+	world_send_signal(
+		&w, &(struct kproto_signal){1, 1, SIGUSR2, KTARGET_MAIN, 0, 0});
+	const char *text = world_read_log(&w, 1, "main");
+	ck_assert_ptr_null(strstr(text, "child"));
+	world_send_signal(
+		&w, &(struct kproto_signal){1, 1, SIGUSR2, KTARGET_ALL, 0, 0});
+	world_read_log(&w, 1, "child");
+	world_send_signal(
+		&w, &(struct kproto_signal){1, 1, 99, KTARGET_MAIN, 0, 0});
+	ck_assert_int_eq(world_expect_failure(&w, KMSG_REFUSED).code, EINVAL);
+	world_end(&w);
+}
+END_TEST
+
+static void
+ck_line(const char *text, const char *line)
+{
+	ck_assert_msg(strstr(text, line), "no \"%s\" in:\n%s", line, text);
+}
+
+START_TEST(test_child_is_clean)
+{
+	char program[128], home[256];
+	/* What leaks into skepd must not leak on. */
+	int leak = open("/dev/null", O_RDONLY);
+	ck_assert_int_ge(dup2(leak, 77), 0);
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	world_start(&w, POLICY);
+	struct kproto_start s = {
+		.umask = 027,
+		.nice = 3,
+		.oom_score_adj = 500,
+		.no_new_privileges = true,
+		.rlimits = {{RLIMIT_NOFILE, 100, 200}},
+		.rlimit_count = 1,
+		.working_dir = "/usr",
+	};
+	snprintf(program, sizeof program, "%s/probe", w.dir);
+	world_send_start(&w, &s, 1, (const char *const[]){program, NULL}, -1);
+	world_expect(&w, KMSG_STARTED);
+	const char *text = world_read_log(&w, 1, "end\n");
+	ck_line(text, "fds 0 1 2\n");
+	ck_line(text, "SigBlk:\t0000000000000000\n");
+	ck_line(text, "SigIgn:\t0000000000000000\n");
+	ck_line(text, "NoNewPrivs:\t1\n");
+	ck_line(text, "nofile 100 200\n");
+	ck_line(text, "umask 027\n");
+	ck_line(text, "nice 3\n");
+	ck_line(text, "leads 1\n");
+	ck_line(text, "cwd /usr\n");
+	ck_line(text, "leak no\n");
+	ck_line(text, "oom 500\n");
+	if (world_is_root) {
+		ck_line(text, "ids 65534 65534 65534 65534\n");
+		snprintf(home, sizeof home, "home /nonexistent\n");
+		ck_line(text, home);
+	}
+	expect_end(1, 0);
+	world_end(&w);
+}
+END_TEST
+
+START_TEST(test_env_file)
+{
+	char path[128];
+	world_start(&w, POLICY);
+	snprintf(path, sizeof path, "%s/env", w.dir);
+	FILE *f = fopen(path, "w");
+	fputs("# comment\nA=plain\nB = \"two words\"\n\nPATH=/bin\n", f);
+	fclose(f);
+	struct kproto_start s = {.env_file = path};
+	world_send_start(&w, &s, 1, SH("echo \"$A|$B|$PATH.\"; exit 0"), -1);
+	world_expect(&w, KMSG_STARTED);
+	world_read_log(&w, 1, "plain|two words|/bin.\n");
+	expect_end(1, 0);
+	f = fopen(path, "w");
+	fputs("A=1\nnonsense\n", f);
+	fclose(f);
+	s.epoch = 2;
+	world_send_start(&w, &s, 1, SH("exit 0"), -1);
+	struct kproto_failure e = world_expect_failure(&w, KMSG_START_FAILED);
+	ck_assert_str_eq(e.step, "env_file");
+	ck_assert_msg(strstr(e.text, "line 2"), "%s", e.text);
+	world_end(&w);
+}
+END_TEST
+
+START_TEST(test_logger_death_loses_nothing)
+{
+	world_start(&w, POLICY);
+	start_script(1, "i=0; while [ $i -lt 400 ]; do i=$((i+1)); "
+			"echo line $i.; sleep 0.002; done; "
+			"echo all; exec sleep 1000");
+	char *first = strdup(world_read_log(&w, 1, "line 20."));
+	pid_t old = w.logger_pid;
+	close(w.log_fds[1]);
+	w.log_fds[1] = -1;
+	kill(old, SIGKILL);
+	char *second = world_read_log(&w, 1, "all\n");
+	ck_assert_int_ne(w.logger_pid, old);
+	size_t size = strlen(first) + strlen(second) + 1;
+	char *whole = malloc(size);
+	snprintf(whole, size, "%s%s", first, second);
+	char *at = whole;
+	for (int i = 1; i <= 400; i++) {
+		char line[32];
+		int n = snprintf(line, sizeof line, "line %d.\n", i);
+		ck_assert_msg(strncmp(at, line, (size_t)n) == 0,
+			"line %d is lost", i);
+		at += n;
+	}
+	free(whole);
+	free(first);
+	world_end(&w);
+}
+END_TEST
+
+START_TEST(test_forget_waits_for_the_logger)
+{
+	memset(&w, 0, sizeof w);
+	world_start(&w, POLICY);
+	w.is_logger_mute = true;
+	pid_t old = w.logger_pid;
+	kill(old, SIGKILL);
+	while (w.logger_pid == old)
+		world_serve(&w);
+	start_script(1, "echo last words");
+	expect_end(1, 0);
+	world_send_event(&w, KMSG_FORGET, 1, 1);
+	world_send_event(&w, KMSG_FORGET, 1, 1);
+	ck_assert_int_eq(world_expect_failure(&w, KMSG_REFUSED).code, ENOENT);
+	ck_assert_int_lt(w.log_fds[1], 0);
+	ipc_send(w.logger, KMSG_LOG_READY, (struct bytes){NULL, 0}, NULL, 0);
+	world_read_log(&w, 1, "last words\n");
+	while (!(w.log_closed & 2))
+		world_serve(&w);
+	world_end(&w);
+}
+END_TEST
+
+static void
+send_digesting(uint64_t digest)
+{
+	unsigned char body[8];
+	struct writer b;
+	writer_init(&b, body, sizeof body);
+	writer_u64(&b, digest);
+	ipc_send(w.node, KMSG_DIGESTING, writer_done(&b), NULL, 0);
+}
+
+START_TEST(test_node_death_is_told)
+{
+	struct kproto_instance is[4];
+	struct kproto_crash crash = {0};
+	unsigned count = 0;
+	world_start(&w, POLICY);
+	pid_t pid = start_script(1, "exec sleep 1000");
+	for (uint32_t deaths = 1; deaths <= 2; deaths++) {
+		send_digesting(4711);
+		kill(w.node_pid, SIGKILL);
+		close(w.node);
+		w.node = -1;
+		world_greet(&w, is, &count, &crash);
+		ck_assert_uint_eq(w.welcome.node_restarts, deaths);
+		ck_assert_int_eq(crash.status, SIGKILL);
+		ck_assert_uint_eq(crash.digest, 4711);
+		ck_assert_uint_eq(crash.in_a_row, deaths);
+		ck_assert_uint_eq(count, 1);
+		ck_assert_uint_eq(is[0].pid, (uint32_t)pid);
+		ck_assert_uint_eq(is[0].epoch, 1);
+		ck_assert(!is[0].is_empty && is[0].start_time != 0);
+	}
+	ck_assert_int_eq(kill(pid, 0), 0);
+	world_end(&w);
+}
+END_TEST
+
+START_TEST(test_garbage_ends_the_node_only)
+{
+	static const uint16_t types[] = {
+		KMSG_START, KMSG_SIGNAL, KMSG_KILL, KMSG_PONG, 4242};
+	struct kproto_instance is[4];
+	unsigned count;
+	world_start(&w, POLICY);
+	pid_t pid = start_script(1, "exec sleep 1000");
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+		struct bytes garbage = {"\377\377garbage", 9};
+		pid_t old = w.node_pid;
+		ipc_send(w.node, types[i], garbage, NULL, 0);
+		while (w.node_pid == old) {
+			if (w.node >= 0)
+				close(w.node);
+			w.node = -1;
+			world_serve(&w);
+		}
+		world_greet(&w, is, &count, NULL);
+		ck_assert_uint_eq(is[0].pid, (uint32_t)pid);
+	}
+	world_end(&w);
+}
+END_TEST
+
+START_TEST(test_handoff_signal_spares_the_unaware)
+{
+	struct kproto_signal usr1 = {1, 1, SIGUSR1, KTARGET_MAIN, true, false};
+	world_start(&w, POLICY);
+	pid_t pid = start_script(1, "exec sleep 1000");
+	world_send_signal(&w, &usr1);
+	struct kproto_failure f = world_expect_failure(&w, KMSG_REFUSED);
+	ck_assert_str_eq(f.step, "handoff");
+	ck_assert_msg(strstr(f.text, "SIGUSR1"), "%s", f.text);
+	ck_assert_int_eq(kill(pid, 0), 0);
+	world_end(&w);
+}
+END_TEST
+
+static const struct {
+	const char *script;
+	int answer;
+} answers[] = {
+	{"echo 42 > $SKEP_STATE_OUT.tmp; mv $SKEP_STATE_OUT.tmp "
+	 "$SKEP_STATE_OUT",
+		KANSWER_RESUME},
+	{": > $SKEP_STATE_OUT.restart", KANSWER_RESTART},
+	{": > $SKEP_STATE_OUT.ignore", KANSWER_IGNORE},
+};
+
+START_TEST(test_handoff_answer)
+{
+	struct kproto_signal usr1 = {1, 1, SIGUSR1, KTARGET_MAIN, true, false};
+	char script[512];
+	world_start(&w, POLICY);
+	snprintf(script, sizeof script,
+		"trap '%s' USR1; echo ready; while :; do sleep 0.05; done",
+		answers[_i].script);
+	start_script(1, script);
+	world_read_log(&w, 1, "ready");
+	world_send_signal(&w, &usr1);
+	struct kproto_event e = world_expect_event(&w, KMSG_ANSWER);
+	ck_assert_int_eq(e.value, answers[_i].answer);
+	world_send_event(&w, KMSG_COLLECT, 1, 1);
+	ck_assert_int_eq(world_expect_failure(&w, KMSG_REFUSED).code, EBUSY);
+	world_send_event(&w, KMSG_KILL, 1, 1);
+	expect_end(1, SIGKILL);
+	if (answers[_i].answer == KANSWER_RESUME) {
+		char text[16] = "";
+		world_send_event(&w, KMSG_COLLECT, 1, 1);
+		world_expect_event(&w, KMSG_MOVER);
+		ck_assert_uint_eq(w.message.fd_count, 1);
+		int fd = w.message.fds[0];
+		fcntl(fd, F_SETFL, 0);
+		ck_assert_int_eq(read(fd, text, sizeof text - 1), 3);
+		ck_assert_str_eq(text, "42\n");
+		close(fd);
+	}
+	/* An old answer is not taken for a new one. */
+	struct kproto_start s = {.epoch = 2, .has_handoff = true};
+	world_send_start(&w, &s, 1,
+		SH("ls -A $(dirname $SKEP_STATE_OUT); echo .; sleep 1000"), -1);
+	world_expect(&w, KMSG_STARTED);
+	ck_assert_str_eq(world_read_log(&w, 1, ".\n"), ".\n");
+	world_end(&w);
+}
+END_TEST
+
+START_TEST(test_state_comes_in)
+{
+	world_start(&w, POLICY);
+	int fd = memfd_create("state", 0);
+	ck_assert_int_eq(write(fd, "17", 2), 2);
+	lseek(fd, 0, SEEK_SET);
+	struct kproto_start s = {
+		.state_kind = "handoff",
+		.state_age_ms = 5999,
+	};
+	world_send_start(&w, &s, 1,
+		SH("cat $SKEP_STATE_IN; echo \" $SKEP_STATE_KIND "
+		   "$SKEP_STATE_AGE\"; stat -c %a $SKEP_STATE_IN; exit 0"),
+		fd);
+	world_expect(&w, KMSG_STARTED);
+	world_read_log(&w, 1, "17 handoff 5\n600\n");
+	expect_end(1, 0);
+	close(fd);
+	world_end(&w);
+}
+END_TEST
+
+START_TEST(test_start_is_bounded)
+{
+	char fifo[128];
+	world_start(&w, POLICY);
+	/* Opening a FIFO that nobody writes to never ends. */
+	snprintf(fifo, sizeof fifo, "%s/blocks", w.dir);
+	ck_assert_int_eq(mkfifo(fifo, 0666), 0);
+	chmod(fifo, 0666);
+	struct kproto_start s = {.env_file = fifo, .start_timeout_ms = 300};
+	world_send_start(&w, &s, 1, SH("exit 0"), -1);
+	struct kproto_failure f = world_expect_failure(&w, KMSG_START_FAILED);
+	ck_assert_str_eq(f.step, "env_file");
+	ck_assert_int_eq(f.code, ETIMEDOUT);
+	world_expect_event(&w, KMSG_EMPTY);
+	world_end(&w);
+}
+END_TEST
+
+START_TEST(test_end_stops_services)
+{
+	world_start(&w, POLICY);
+	pid_t meek = start_script(1, "exec sleep 1000");
+	pid_t heir = start_script(2, "sleep 1000 & echo $! > child; "
+				     "trap 'exit 0' TERM; echo ready; wait");
+	pid_t child = world_read_pid(&w, "child");
+	world_read_log(&w, 2, "ready");
+	world_end(&w);
+	world_wait_gone(meek);
+	world_wait_gone(heir);
+	world_wait_gone(child);
+}
+END_TEST
+
+START_TEST(test_two_keepers)
+{
+	int status;
+	world_start(&w, POLICY);
+	pid_t first = w.keeper;
+	world_run_keeper(&w);
+	ck_assert_int_eq(waitpid(w.keeper, &status, 0), w.keeper);
+	ck_assert_int_eq(status, 1 << 8);
+	w.keeper = first;
+	start_script(1, "exit 0");
+	expect_end(1, 0);
+	world_end(&w);
+}
+END_TEST
+
+START_TEST(test_keeper_death_leaves_services)
+{
+	struct kproto_instance is[4];
+	unsigned count = 0;
+	world_start(&w, POLICY);
+	pid_t pid = start_script(1, "exec sleep 1000");
+	kill(w.keeper, SIGKILL);
+	waitpid(w.keeper, NULL, 0);
+	close(w.node);
+	close(w.logger);
+	w.node = w.logger = -1;
+	ck_assert_int_eq(kill(pid, 0), 0);
+	world_run_keeper(&w);
+	world_greet(&w, is, &count, NULL);
+	struct kproto_start s = {.epoch = 2};
+	world_send_start(&w, &s, 1, SH("exit 0"), -1);
+	struct kproto_failure f = world_expect_failure(&w, KMSG_START_FAILED);
+	ck_assert_uint_eq(f.blame, KBLAME_BUSY);
+	ck_assert_msg(strstr(f.text, "earlier skepd"), "%s", f.text);
+	kill(pid, SIGKILL);
+	world_wait_gone(pid);
+	world_send_start(&w, &s, 1, SH("exit 0"), -1);
+	world_expect(&w, KMSG_STARTED);
+	expect_end(1, 0);
+	world_end(&w);
+}
+END_TEST
+
+int
+main(void)
+{
+	world_is_root = geteuid() == 0;
+	if (!world_is_root)
+		puts("not root: users, groups and /etc/shadow are left out");
+	Suite *s = suite_create("keeper");
+	TCase *t = tcase_create("all");
+	tcase_set_timeout(t, 90);
+	tcase_add_test(t, test_start_exit_empty);
+	tcase_add_test(t, test_start_while_running_is_busy);
+	tcase_add_loop_test(t, test_bad_start, 0,
+		(int)(sizeof bad_starts / sizeof *bad_starts));
+	tcase_add_test(t, test_kill_leaves_nothing);
+	tcase_add_test(t, test_leader_alone_is_not_empty);
+	tcase_add_test(t, test_signals_reach_all_or_one);
+	tcase_add_test(t, test_child_is_clean);
+	tcase_add_test(t, test_env_file);
+	tcase_add_test(t, test_logger_death_loses_nothing);
+	tcase_add_test(t, test_forget_waits_for_the_logger);
+	tcase_add_test(t, test_node_death_is_told);
+	tcase_add_test(t, test_garbage_ends_the_node_only);
+	tcase_add_test(t, test_handoff_signal_spares_the_unaware);
+	tcase_add_loop_test(t, test_handoff_answer, 0, 3);
+	tcase_add_test(t, test_state_comes_in);
+	tcase_add_test(t, test_start_is_bounded);
+	tcase_add_test(t, test_end_stops_services);
+	tcase_add_test(t, test_two_keepers);
+	tcase_add_test(t, test_keeper_death_leaves_services);
+	suite_add_tcase(s, t);
+	SRunner *r = srunner_create(s);
+	srunner_run_all(r, CK_NORMAL);
+	int failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? 1 : 0;
+}

@@ -1,0 +1,74 @@
+/* A real skepd in a directory of its own, whose node and logger we play. */
+#ifndef SKEP_TESTS_KEEPER_WORLD_H
+#define SKEP_TESTS_KEEPER_WORLD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "sys/ipc.h"
+#include "sys/kproto.h"
+
+#define WORLD_WAIT_MS 30000 /* for anything that must happen */
+
+/* The skepd and our ends. */
+struct world {
+	char dir[64]; /* run, state, log, libexec, skep.conf */
+	pid_t keeper;
+	int listener;	  /* where stand-ins report */
+	int node, logger; /* their sockets, -1 while they are away */
+	pid_t node_pid, logger_pid;
+	struct kproto_welcome welcome;
+	struct ipc_message message; /* the last that was received */
+	int log_fds[16];	    /* FIFOs from LOG_OPEN, by iid below 16 */
+	unsigned log_closed;	    /* bit per iid from LOG_CLOSE */
+	bool is_logger_mute;	    /* do not say LOG_READY */
+};
+
+/* Whether we run as root, and the user that services have then. */
+extern bool world_is_root;
+const char *world_user(void);
+
+/* Makes the directory, writes 'policy' into [policy], starts skepd, and
+ * waits for node and logger. */
+void world_start(struct world *w, const char *policy);
+
+/* Starts skepd (again) in the directory. */
+void world_run_keeper(struct world *w);
+
+/* Waits for a new node and takes its greeting up to SYNCED, counting the
+ * INSTANCEs into 'instances' and keeping CRASHED (both may be NULL). */
+void world_greet(struct world *w, struct kproto_instance *instances,
+	unsigned *count, struct kproto_crash *crash);
+
+/* SIGTERM to skepd; it must end well.  Then removes everything. */
+void world_end(struct world *w);
+
+/* Starts 'argv' as 'iid'; fields of 's' that are set stay. */
+void world_send_start(struct world *w, struct kproto_start *s, uint64_t iid,
+	const char *const *argv, int state_fd);
+
+/* KILL, FORGET, COLLECT. */
+void world_send_event(
+	struct world *w, uint16_t type, uint64_t iid, uint64_t epoch);
+void world_send_signal(struct world *w, const struct kproto_signal *s);
+
+/* Answers PINGs and serves the logger until the node gets a message, which
+ * must be of 'type'. */
+void world_expect(struct world *w, uint16_t type);
+struct kproto_event world_expect_event(struct world *w, uint16_t type);
+struct kproto_failure world_expect_failure(struct world *w, uint16_t type);
+
+/* Serves sockets for one round. */
+void world_serve(struct world *w);
+
+/* Reads what is logged of 'iid' until 'until' is in it; the caller's. */
+char *world_read_log(struct world *w, uint64_t iid, const char *until);
+
+/* Waits until the file in our directory has a number, and gives it. */
+pid_t world_read_pid(struct world *w, const char *name);
+
+/* Waits until the process is gone. */
+void world_wait_gone(pid_t pid);
+
+#endif

@@ -1,0 +1,51 @@
+# What proves the logger, the mover, and the files they stand on.
+EXTRA_DIST += tests/logger.mk
+if HAVE_CHECK
+check_LIBRARIES += libscratch.a
+libscratch_a_SOURCES = \
+	tests/lib/logger_player.c tests/lib/logger_player.h \
+	tests/lib/scratch.c tests/lib/scratch.h
+libscratch_a_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+
+logger_tests = \
+	tests/unit/test_files \
+	tests/unit/test_logfile \
+	tests/unit/test_logger \
+	tests/unit/test_mover \
+	tests/unit/test_statestream \
+	tests/unit/test_stream
+check_PROGRAMS += $(logger_tests)
+TESTS += $(logger_tests)
+
+tests_unit_test_files_SOURCES = tests/unit/test_files.c
+tests_unit_test_files_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_files_LDADD = \
+	libscratch.a libsys.a libbase.a $(CHECK_LIBS)
+
+tests_unit_test_logfile_SOURCES = tests/unit/test_logfile.c
+tests_unit_test_logfile_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_logfile_LDADD = \
+	liblogger.a libscratch.a libsys.a libbase.a $(CHECK_LIBS)
+
+# Runs ./skep-logger, which `make check' has built by then.
+tests_unit_test_logger_SOURCES = tests/unit/test_logger.c
+tests_unit_test_logger_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_logger_LDADD = \
+	libscratch.a libsys.a libbase.a $(CHECK_LIBS)
+
+tests_unit_test_mover_SOURCES = tests/unit/test_mover.c
+tests_unit_test_mover_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_mover_LDADD = \
+	libscratch.a libsys.a libbase.a $(CHECK_LIBS)
+
+tests_unit_test_statestream_SOURCES = \
+	tests/fuzz/fuzz_statestream.c \
+	tests/unit/test_statestream.c
+tests_unit_test_statestream_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_statestream_LDADD = libsys.a libbase.a $(CHECK_LIBS)
+
+tests_unit_test_stream_SOURCES = tests/unit/test_stream.c
+tests_unit_test_stream_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_stream_LDADD = \
+	liblogger.a libscratch.a libsys.a libbase.a $(CHECK_LIBS)
+endif
