@@ -1,4 +1,5 @@
 # tests: one file per part, each level of the house style inside.
+include tests/coretest.mk
 include tests/keeper.mk
 include tests/links.mk
 include tests/logger.mk

@@ -1,10 +1,9 @@
 # Members, in a small world of cores on fake time.
-EXTRA_DIST += tests/sim/world.h
 if HAVE_CHECK
 check_PROGRAMS += tests/unit/test_member
 TESTS += tests/unit/test_member
 tests_unit_test_member_SOURCES = tests/unit/test_member.c \
-	tests/unit/member_core.c tests/sim/world.c
+	tests/unit/member_core.c $(WORLD_SOURCES)
 tests_unit_test_member_CPPFLAGS = $(AM_CPPFLAGS) $(NANOPB_CFLAGS)
 tests_unit_test_member_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_member_LDADD = libcore.a libbase.a $(CHECK_LIBS) \

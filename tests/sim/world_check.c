@@ -1,0 +1,82 @@
+/* Safety of the members, looked at after every step. */
+#include <string.h>
+
+#include "tests/sim/world_private.h"
+
+static bool
+is_gone(enum member_state s)
+{
+	return s == MEMBER_DEAD || s == MEMBER_LEFT;
+}
+
+/* M1: incarnations never fall.  M2: nobody rises without a larger one. */
+static void
+check_opinion(struct host *h, const struct member *m)
+{
+	struct opinion *o = NULL;
+	for (size_t i = 0; i < h->opinion_count; i++)
+		if (!strcmp(h->opinions[i].name, m->name))
+			o = &h->opinions[i];
+	if (!o) {
+		CHECK(h->opinion_count < 64);
+		o = &h->opinions[h->opinion_count++];
+		memcpy(o->name, m->name, sizeof o->name);
+	} else {
+		CHECK(m->incarnation >= o->incarnation);
+		CHECK(!is_gone(o->state) || is_gone(m->state) ||
+			m->incarnation > o->incarnation);
+	}
+	o->state = m->state;
+	o->incarnation = m->incarnation;
+}
+
+static bool
+is_well(const struct world *w, uint32_t host, int64_t for_ms)
+{
+	const struct host *h = &w->hosts[host];
+	return h->is_running && h->is_powered &&
+	       mono_diff(w->now, h->since) >= for_ms;
+}
+
+static bool
+is_pair_well(const struct world *w, uint32_t a, uint32_t b, int64_t for_ms)
+{
+	return !w->is_cut[a][b] && !w->is_cut[b][a] &&
+	       mono_diff(w->now, w->faulted_at[a][b]) >= for_ms;
+}
+
+/* M3 and M8: nobody declares a host dead that is well, while a third one
+ * that could be asked stands well between them. */
+static void
+check_death(struct world *w, uint32_t accuser, const char *name)
+{
+	const int64_t long_ms = 20000;
+	uint32_t x = 0;
+	while (x < w->count && strcmp(w->hosts[x].name, name) != 0)
+		x++;
+	if (x == w->count)
+		return;
+	w->deaths_checked++;
+	if (!is_well(w, x, long_ms) || !is_well(w, accuser, long_ms))
+		return;
+	CHECK(!is_pair_well(w, accuser, x, long_ms));
+	for (uint32_t p = 0; p < w->count; p++)
+		if (p != x && p != accuser && is_well(w, p, long_ms))
+			CHECK(!is_pair_well(w, accuser, p, long_ms) ||
+				!is_pair_well(w, p, x, long_ms));
+}
+
+void
+world_check(struct world *w, uint32_t host, const struct effects *fx)
+{
+	struct host *h = &w->hosts[host];
+	member_check(h->core);
+	for (member_id id = 0; id < h->core->members.count; id++)
+		check_opinion(h, member_get(h->core, id));
+	for (size_t i = 0; i < fx->count; i++) {
+		const struct effect *e = &fx->items[i];
+		if (e->kind == EFFECT_NOTE && e->note.kind == NOTE_NODE_DOWN &&
+			!strncmp(e->note.text, "silent for", 10))
+			check_death(w, host, e->note.name);
+	}
+}
