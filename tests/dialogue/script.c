@@ -116,22 +116,18 @@ do_heal(struct script *s, char **words, int count)
 static void
 do_run(struct script *s, char **words, int count)
 {
-	s->is_muted = script_has(words, count, "quietly");
+	(void)count;
 	world_run(s->w, script_ms(words[1]));
-	s->is_muted = false;
 }
 
 static void
 do_settle(struct script *s, char **words, int count)
 {
 	char trouble[WORLD_TROUBLE_MAX];
-	bool has_limit = count > 1 && strcmp(words[1], "quietly");
-	int64_t limit_ms = has_limit ? script_ms(words[1]) : 60000;
-	s->is_muted = script_has(words, count, "quietly");
+	int64_t limit_ms = count > 1 ? script_ms(words[1]) : 60000;
 	world_run(s->w, 200); /* what was said is heard everywhere */
 	if (world_settle(s->w, limit_ms, trouble) < 0)
 		fprintf(s->out, "not settled: %s\n", trouble);
-	s->is_muted = false;
 }
 
 /* What "until" waits for: a note of a kind about a name. */
@@ -439,8 +435,10 @@ script_run(char *text, FILE *out)
 		if (is_command || is_kept)
 			fprintf(out, "%s\n", line);
 		int count = is_command ? script_words(line + 2, words) : 0;
+		s.is_muted = count > 1 && !strcmp(words[count - 1], "quietly");
 		if (count)
-			run_command(&s, words, count);
+			run_command(&s, words, count - s.is_muted);
+		s.is_muted = false;
 	}
 	world_free(s.w);
 }

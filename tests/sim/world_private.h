@@ -13,6 +13,7 @@ enum event_kind {
 	EVENT_STORED,
 	/* Of the keeper, which outlives its node: */
 	EVENT_STARTED,
+	EVENT_START_FAILED,
 	EVENT_EXITED,
 	EVENT_EMPTY,
 	EVENT_ANSWERED,

@@ -161,16 +161,10 @@ keep_state(struct host *h, const struct state *s)
 
 static void
 fail_start(struct world *w, uint32_t host, const struct effect_start *s,
-	enum start_blame blame, const char *text)
+	enum start_blame blame)
 {
-	struct input in = {.kind = INPUT_START_FAILED};
-	char name[INSTANCE_NAME_MAX + 1];
-	strcpy(name, s->name);
-	in.start_failed =
-		(struct input_start_failed){name, s->epoch, blame, text};
-	if (blame == BLAME_SERVICE)
-		later(w, host, EVENT_EMPTY, EMPTY_MS, name, s->epoch, 0);
-	world_step(w, host, &in);
+	later(w, host, EVENT_START_FAILED, 0, s->name, s->epoch,
+		(int32_t)blame);
 }
 
 /* What it starts with: the state it was given, or nothing. */
@@ -196,7 +190,7 @@ do_start(struct world *w, uint32_t host, const struct effect_start *s)
 	const struct behaviour *b = behaviour_of(w, host, s->name);
 	struct process *p = world_process(w, host, s->name);
 	if (p && p->phase != PROCESS_EMPTY) {
-		fail_start(w, host, s, BLAME_BUSY, "not over yet");
+		fail_start(w, host, s, BLAME_BUSY);
 		return;
 	}
 	/* No epoch is ever used twice on a host. */
@@ -207,7 +201,7 @@ do_start(struct world *w, uint32_t host, const struct effect_start *s)
 	p->started_wall_ms = 1700000000000 + w->now.ms;
 	if (b->blame) {
 		p->phase = PROCESS_EMPTY;
-		fail_start(w, host, s, b->blame, "exec: no such file");
+		fail_start(w, host, s, b->blame);
 		return;
 	}
 	fill_memory(w, host, p, s);
@@ -356,6 +350,26 @@ on_started(struct world *w, struct event *e, struct process *p)
 }
 
 static void
+on_start_failed(struct world *w, struct event *e)
+{
+	struct input in = {.kind = INPUT_START_FAILED};
+	enum start_blame blame = (enum start_blame)e->status;
+	if (!w->hosts[e->host].is_running)
+		return;
+	in.start_failed = (struct input_start_failed){
+		.name = (const char *)e->body,
+		.epoch = e->seq,
+		.blame = blame,
+		.text = blame == BLAME_BUSY ? "the last start is not over yet"
+					    : "exec: no such file",
+	};
+	if (blame == BLAME_SERVICE)
+		later(w, e->host, EVENT_EMPTY, EMPTY_MS, (const char *)e->body,
+			e->seq, 0);
+	world_step(w, e->host, &in);
+}
+
+static void
 on_exited(struct world *w, struct event *e, struct process *p)
 {
 	const struct behaviour *b = behaviour_of(w, e->host, p->name);
@@ -438,6 +452,8 @@ proc_on_event(struct world *w, struct event *e)
 	bool is_its = is_current && p && p->epoch == e->seq;
 	if (is_current && e->kind == EVENT_FETCHED)
 		on_fetched(w, e);
+	else if (is_current && e->kind == EVENT_START_FAILED)
+		on_start_failed(w, e);
 	else if (is_its && e->kind == EVENT_STARTED)
 		on_started(w, e, p);
 	else if (is_its && e->kind == EVENT_EXITED)
