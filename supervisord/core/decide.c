@@ -87,7 +87,7 @@ leave_if_told(struct core *c, struct instance *i,
 	bool is_moved = o->move_generation > i->seen_move && o->move_to[0];
 	const char *pin = s->policy.placement.pin;
 	bool is_pinned_away = pin[0] && strcmp(pin, c->config.node) != 0;
-	if (!is_moved && !is_pinned_away)
+	if ((!is_moved && !is_pinned_away) || member_hold_now(c) != HOLD_NONE)
 		return false;
 	member_id target = duty_host(c, i, s);
 	if (target == MEMBER_SELF || target == MEMBER_NONE) {
@@ -147,6 +147,10 @@ keep(struct core *c, struct instance *i, const struct service_value *s)
 				"another copy wins by its epoch");
 		instance_stop(c, i, &s->policy, STOP_LEAVE,
 			"another host holds it with a higher epoch");
+		return;
+	}
+	if (instance_is_waiting(i)) {
+		duty_wait(c, i);
 		return;
 	}
 	if (drain_is_on(c)) {

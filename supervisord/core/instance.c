@@ -132,6 +132,13 @@ instance_is_held(const struct instance *inst)
 }
 
 bool
+instance_is_waiting(const struct instance *inst)
+{
+	return inst->state == INSTANCE_BACKOFF &&
+		inst->heap_index == HEAP_NONE;
+}
+
+bool
 instance_is_live(const struct instance *inst)
 {
 	switch (inst->state) {
@@ -478,7 +485,9 @@ instance_on_boot(struct core *c)
 {
 	list_each_safe(l, &c->instances.all) {
 		struct instance *i = container_of(l, struct instance, in_all);
-		if (i->state == INSTANCE_CLEANING)
+		if (i->state == INSTANCE_IDLE && i->has_staged)
+			instance_enter(c, i, INSTANCE_BACKOFF, MONO_NEVER);
+		else if (i->state == INSTANCE_CLEANING)
 			instance_on_boot_cleaning(c, i);
 		else
 			instance_publish(c, i);

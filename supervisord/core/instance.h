@@ -165,6 +165,9 @@ void instance_reap(struct core *c, struct instance *inst);
 
 /* Whether this host holds it: any state but IDLE. */
 bool instance_is_held(const struct instance *inst);
+/* Whether it came back from the disk with a state that no run has consumed
+ * yet: this host holds it, and starts it when the gate opens. */
+bool instance_is_waiting(const struct instance *inst);
 /* The instances of a service, declared or not: first, next; NULL ends. */
 struct instance *instance_of_service(const struct core *c,
 	const char *service);

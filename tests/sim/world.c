@@ -322,6 +322,7 @@ world_start(struct world *w, uint32_t host)
 	proc_found(w, host);
 	struct input in = {.kind = INPUT_BOOT};
 	world_step(w, host, &in);
+	proc_answer_again(w, host);
 }
 
 static void

@@ -71,6 +71,7 @@ struct process {
 	int32_t status;
 	int64_t started_wall_ms;
 	struct state state; /* in its memory */
+	uint8_t answer;	    /* to the handoff signal; 0: none yet */
 	bool has_out;	    /* its state stands at $SKEP_STATE_OUT */
 	bool is_ending;	    /* an end is on its way */
 };

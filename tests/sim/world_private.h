@@ -92,5 +92,7 @@ void proc_perform(struct world *w, uint32_t host, const struct effect *e);
 void proc_on_event(struct world *w, struct event *e);
 void proc_found(struct world *w, uint32_t host);
 void proc_end_all(struct host *h);
+/* Says again what services answered, for a node that did not hear it. */
+void proc_answer_again(struct world *w, uint32_t host);
 
 #endif

@@ -398,6 +398,7 @@ on_answered(struct world *w, struct event *e, struct process *p)
 	if (p->phase != PROCESS_RUNNING)
 		return;
 	p->has_out |= e->status == ANSWER_RESUME;
+	p->answer = (uint8_t)e->status;
 	tell(w, e->host, INPUT_ANSWERED, p, (uint8_t)e->status);
 }
 
@@ -485,5 +486,17 @@ proc_found(struct world *w, uint32_t host)
 			.started_wall_ms = p->started_wall_ms,
 		};
 		world_step(w, host, &in);
+	}
+}
+
+void
+proc_answer_again(struct world *w, uint32_t host)
+{
+	struct host *h = &w->hosts[host];
+	for (size_t i = 0; i < h->process_count; i++) {
+		const struct process *p = &h->processes[i];
+		if (p->phase == PROCESS_RUNNING && p->answer)
+			later(w, host, EVENT_ANSWERED, 0, p->name, p->epoch,
+				(int32_t)p->answer);
 	}
 }
