@@ -18,3 +18,13 @@ tests_dialogue_dialogue_SOURCES = tests/dialogue/dialogue.c \
 	tests/dialogue/words.c $(WORLD_CORE_SOURCES)
 tests_dialogue_dialogue_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
 tests_dialogue_dialogue_LDADD = $(CORE_TEST_LIBS)
+
+DIALOGUES = $(srcdir)/tests/dialogue/*.txt
+EXTRA_DIST += tests/dialogue/run $(DIALOGUES)
+TESTS += tests/dialogue/run
+
+check_PROGRAMS += tests/sim/sim
+tests_sim_sim_SOURCES = tests/sim/sim.c tests/dialogue/script.h \
+	tests/dialogue/words.c $(WORLD_CORE_SOURCES)
+tests_sim_sim_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
+tests_sim_sim_LDADD = $(CORE_TEST_LIBS)

@@ -521,7 +521,7 @@ instance_on_put_aside(struct core *c, const struct input_proc *in)
 {
 	struct instance *i = find_current(c, in->name, in->epoch);
 	struct service_value s;
-	if (!i || i->state != INSTANCE_READY ||
+	if (!c->is_booted || !i || i->state != INSTANCE_READY ||
 		in->answer != ANSWER_RESUME || !instance_service(c, i, &s))
 		return;
 	i->is_found = true;
