@@ -216,8 +216,8 @@ instance_stop(struct core *c, struct instance *inst,
 	const char *why)
 {
 	CHECK(purpose != STOP_NONE);
-	if (inst->state == INSTANCE_IDLE)
-		return;
+	if (inst->state == INSTANCE_IDLE || inst->is_salvaging)
+		return; /* nothing runs; what is next, 'after_run' decides */
 	if (inst->state == INSTANCE_STOPPING) {
 		inst->purpose = purpose;
 		return;
@@ -321,7 +321,11 @@ is_unwanted(struct core *c, const struct instance *i,
 	struct override_value o;
 	instance_override(c, i, &o);
 	*purpose = has_service ? STOP_HALT : STOP_GONE;
-	return !has_service || !s->policy.is_enabled || o.is_stopped;
+	if (!has_service || !s->policy.is_enabled || o.is_stopped)
+		return true;
+	*purpose = STOP_LEAVE;
+	member_id holder = duty_holder(c, i->name, NULL);
+	return holder != MEMBER_SELF && holder != MEMBER_NONE;
 }
 
 /* Nothing is left of a run that ended by itself: the restart policy. */
