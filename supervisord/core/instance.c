@@ -465,6 +465,8 @@ instance_on_found(struct core *c, const struct input_found *in)
 	if (!i)
 		return;
 	i->epoch = in->epoch;
+	if (i->epoch_reserved < in->epoch)
+		i->epoch_reserved = in->epoch;
 	i->run_digest = in->run_digest;
 	i->pid = in->pid;
 	i->status = in->status;

@@ -63,7 +63,7 @@ instance_start_at(struct core *c, struct instance *inst,
 	inst->is_killed = false;
 	inst->is_remembered = true;
 	inst->is_draining_out = false;
-	inst->is_found = false;
+	inst->is_found = inst->is_salvaging = false;
 	bool is_news = inst->seen_restart != o.restart_generation ||
 		inst->seen_move != o.move_generation;
 	inst->seen_restart = o.restart_generation;
@@ -439,13 +439,13 @@ instance_on_start_failed(struct core *c, const struct input_start_failed *in)
 		finish_stop(c, i);
 		return;
 	}
-	/* A state that came here by a move must not be left behind: try on. */
-	enum start_blame blame = i->has_staged && in->blame == BLAME_HOST
-		? BLAME_SERVICE
-		: in->blame;
-	switch (blame) {
+	switch (in->blame) {
 	case BLAME_HOST:
-		instance_refuse(c, i, in->text);
+		/* A state must not be left behind: it tries on. */
+		if (i->has_staged)
+			after_run(c, i);
+		else
+			instance_refuse(c, i, in->text);
 		break;
 	case BLAME_BUSY:
 		instance_enter(c, i, INSTANCE_BACKOFF,
@@ -485,7 +485,7 @@ instance_on_empty(struct core *c, const struct input_proc *in)
 		return;
 	if (i->state == INSTANCE_STOPPING)
 		finish_stop(c, i);
-	else if (i->state == INSTANCE_CLEANING)
+	else if (i->state == INSTANCE_CLEANING && !i->is_salvaging)
 		after_run(c, i);
 }
 
@@ -548,6 +548,11 @@ on_lingering(struct core *c, struct instance *i)
 		emit_signal(c, i, signal, true);
 		i->stop_until = mono_add(c->now, timeout_ms);
 		instance_arm(c, i, i->stop_until);
+		return;
+	}
+	/* What never ran has nothing left: its EMPTY was lost. */
+	if (i->has_start_failed) {
+		after_run(c, i);
 		return;
 	}
 	emit_proc(c, i, EFFECT_KILL);
