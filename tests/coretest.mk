@@ -1,21 +1,22 @@
 # The core in a world: units, dialogues, places, exploration, simulation.
-WORLD_SOURCES = \
+check_LIBRARIES += tests/libworld.a
+tests_libworld_a_SOURCES = \
 	tests/sim/world.c tests/sim/world.h tests/sim/world_private.h \
 	tests/sim/world_check.c \
 	tests/sim/world_disk.c \
 	tests/sim/world_event.c \
 	tests/sim/world_net.c \
 	tests/sim/world_proc.c \
-	supervisord/node/effect_copy.c
-WORLD_CORE_SOURCES = $(WORLD_SOURCES) \
-	tests/sim/world_view.c tests/sim/world_view.h
+	tests/sim/world_view.c tests/sim/world_view.h \
+	supervisord/node/effect_copy.c supervisord/node/effect_copy.h
+tests_libworld_a_CPPFLAGS = $(AM_CPPFLAGS) $(NANOPB_CFLAGS)
 CORE_TEST_CPPFLAGS = $(AM_CPPFLAGS) $(NANOPB_CFLAGS)
-CORE_TEST_LIBS = libcore.a libbase.a $(NANOPB_LIBS) $(XXHASH_LIBS)
+CORE_TEST_LIBS = tests/libworld.a libcore.a libbase.a $(NANOPB_LIBS) $(XXHASH_LIBS)
 
 check_PROGRAMS += tests/dialogue/dialogue
 tests_dialogue_dialogue_SOURCES = tests/dialogue/dialogue.c \
 	tests/dialogue/script.c tests/dialogue/script.h \
-	tests/dialogue/words.c $(WORLD_CORE_SOURCES)
+	tests/dialogue/words.c
 tests_dialogue_dialogue_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
 tests_dialogue_dialogue_LDADD = $(CORE_TEST_LIBS)
 
@@ -25,6 +26,6 @@ TESTS += tests/dialogue/run
 
 check_PROGRAMS += tests/sim/sim
 tests_sim_sim_SOURCES = tests/sim/sim.c tests/dialogue/script.h \
-	tests/dialogue/words.c $(WORLD_CORE_SOURCES)
+	tests/dialogue/words.c
 tests_sim_sim_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
 tests_sim_sim_LDADD = $(CORE_TEST_LIBS)

@@ -20,11 +20,12 @@ typedef struct {
 /* "Never": later than every real deadline. */
 #define MONO_NEVER ((mono){INT64_MAX})
 
-/* The point 'ms' milliseconds after 'at'.  Saturates at MONO_NEVER. */
+/* The point 'ms' milliseconds after 'at', before it when 'ms' is negative.
+ * Saturates at MONO_NEVER. */
 static inline mono
 mono_add(mono at, int64_t ms)
 {
-	if (at.ms > INT64_MAX - ms)
+	if (ms > 0 && at.ms > INT64_MAX - ms)
 		return MONO_NEVER;
 	return (mono){at.ms + ms};
 }

@@ -142,16 +142,14 @@ on_boot(struct core *c)
 	CHECK(!c->is_booted);
 	member_on_boot(c);
 	specs_on_boot(c);
+	settings_seed(c);
 	settings_refresh(c);
 	instance_on_boot(c);
 	handoff_on_boot(c);
 	registry_set_ready(c);
 	c->is_booted = true;
 	facts_publish(c);
-	const struct entry *e = NULL;
-	while ((e = specs_walk(c, ENTRY_SERVICE, e)) != NULL)
-		duty_mark_service(c, e->name);
-	duty_mark_all(c);
+	duty_on_boot(c);
 }
 
 static void

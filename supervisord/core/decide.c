@@ -200,6 +200,18 @@ held_elsewhere(struct core *c, struct instance *i, member_id holder)
 	}
 	if (i->is_remembered && r->value.epoch >= i->epoch)
 		instance_disown(c, i);
+	if (!i->is_remembered)
+		instance_saw_holder(c, i, member_get(c, holder)->name,
+			r->value.epoch);
+}
+
+bool
+duty_waits_for_owner(const struct core *c, const struct instance *inst)
+{
+	member_id owner = inst->last_owner[0] && !inst->is_remembered
+		? member_find(c, inst->last_owner)
+		: MEMBER_NONE;
+	return owner != MEMBER_NONE && member_is_expected(c, owner);
 }
 
 static void
@@ -216,7 +228,7 @@ place_or_wait(struct core *c, struct instance *i,
 		i->is_draining_out = false;
 		return;
 	}
-	if (duty_host(c, i, s) == MEMBER_SELF)
+	if (duty_host(c, i, s) == MEMBER_SELF && !duty_waits_for_owner(c, i))
 		duty_wait(c, i);
 }
 

@@ -19,6 +19,7 @@ duty_init(struct core *c)
 	list_init(&c->duty.dirty);
 	list_init(&c->duty.waiting);
 	c->duty.gate_since = MONO_NEVER;
+	c->duty.expect_until = MONO_NEVER;
 	c->duty.drain_until = MONO_NEVER;
 }
 
@@ -109,6 +110,17 @@ duty_mark_service(struct core *c, const char *name)
 	if (e)
 		declare(c, name, &s.policy);
 	undeclare(c, name);
+}
+
+void
+duty_on_boot(struct core *c)
+{
+	const struct entry *e = NULL;
+	while ((e = specs_walk(c, ENTRY_SERVICE, e)) != NULL)
+		duty_mark_service(c, e->name);
+	duty_mark_all(c);
+	c->duty.expect_until =
+		mono_add(c->now, c->settings.settle_timeout_ms);
 }
 
 /* --- The gate --- */
@@ -235,6 +247,10 @@ duty_on_tick(struct core *c)
 	if (c->duty.is_draining &&
 		mono_reached(c->duty.drain_until, c->now))
 		c->duty.is_drain_dirty = true;
+	if (mono_reached(c->duty.expect_until, c->now)) {
+		c->duty.expect_until = MONO_NEVER;
+		duty_mark_all(c);
+	}
 }
 
 mono
@@ -243,7 +259,7 @@ duty_deadline(const struct core *c)
 	const struct duty *d = &c->duty;
 	if (!list_is_empty(&d->dirty) || d->is_all_dirty)
 		return c->now;
-	mono at = drain_deadline(c);
+	mono at = mono_min(drain_deadline(c), d->expect_until);
 	if (list_is_empty(&d->waiting) || d->starting >= START_BUDGET)
 		return at;
 	if (!has_room((struct core *)(uintptr_t)c))

@@ -50,6 +50,7 @@ struct duty {
 	mono gate_since;	/* since when starts wait; NEVER: none do */
 	bool is_gate_overrun;	/* the bound has passed; said once */
 	uint64_t gate_overruns;	/* starts after the bound */
+	mono expect_until;	/* when late hosts are no longer waited for */
 	uint32_t starting;	/* instances not yet ready here */
 	/* Our own drain (drain.c): */
 	enum drain_progress progress;
@@ -65,6 +66,8 @@ struct duty {
 struct core;
 
 void duty_init(struct core *c);
+/* Everything else took BOOT: declares what is wanted. */
+void duty_on_boot(struct core *c);
 size_t duty_need(const struct core_limits *limits);
 
 /* A row of this instance name changed, anywhere. */
@@ -93,6 +96,10 @@ struct service_value;
 
 /* Compares one instance with what it should be, and acts (decide.c). */
 void duty_decide(struct core *c, struct instance *inst);
+/* Whether it waits for the host that held it before this host booted and
+ * that may be booting too: a cluster that was switched off comes back where
+ * it was, also if one host is late (by settle_timeout at most). */
+bool duty_waits_for_owner(const struct core *c, const struct instance *inst);
 /* Links an instance that is ours to start but must wait. */
 void duty_wait(struct core *c, struct instance *inst);
 /* What operators want of a host; ACTIVE unless they said so. */

@@ -90,11 +90,9 @@ handoff_begin(struct core *c, struct instance *inst, member_id target,
 	if (inst->state != INSTANCE_READY || is_early ||
 		outgoing >= HANDOFF_PARALLEL ||
 		member_get(c, target)->link == 0) {
-		if (is_early) /* another one may have used up the timer */
-			c->handoffs.retry_at = mono_min(c->handoffs.retry_at,
-				inst->move_again_at);
-		else
-			retry_later(c, inst, HANDOFF_RESEND_MS);
+		retry_later(c, inst,
+			is_early ? mono_diff(inst->move_again_at, c->now)
+				 : HANDOFF_RESEND_MS);
 		return false;
 	}
 	struct handoff *h = handoff_new(c, inst->name, HANDOFF_OFFERED);

@@ -115,6 +115,10 @@ instance_reap(struct core *c, struct instance *inst)
 	if (inst->state != INSTANCE_IDLE || inst->is_declared ||
 		inst->is_remembered || inst->is_draining_out)
 		return;
+	if (inst->last_owner[0]) {
+		inst->last_owner[0] = '\0';
+		instance_store_owner(c, inst);
+	}
 	instance_arm(c, inst, MONO_NEVER);
 	map_remove(&t->by_name, &inst->by_name);
 	map_remove(&t->by_service, &inst->by_service);
@@ -349,7 +353,8 @@ uint64_t
 instance_store_owner(struct core *c, struct instance *inst)
 {
 	struct bytes key = {inst->name, strlen(inst->name)};
-	if (!instance_is_held(inst) && !inst->is_remembered)
+	bool is_ours = instance_is_held(inst) || inst->is_remembered;
+	if (!is_ours && !inst->last_owner[0])
 		return core_store(c, TABLE_OWNER, key,
 			(struct bytes){NULL, 0});
 	unsigned char buffer[512];
@@ -358,7 +363,9 @@ instance_store_owner(struct core *c, struct instance *inst)
 	writer_u8(&w, OWNER_VERSION);
 	writer_text(&w, inst->service);
 	writer_u32(&w, inst->ordinal);
-	writer_u64(&w, inst->epoch_reserved);
+	writer_u8(&w, is_ours);
+	writer_text(&w, inst->last_owner);
+	writer_u64(&w, is_ours ? inst->epoch_reserved : inst->epoch_floor);
 	writer_u8(&w, inst->state == INSTANCE_EXITED);
 	writer_i64(&w, inst->status);
 	writer_u64(&w, inst->run_digest);
@@ -394,7 +401,10 @@ read_owner(struct instance *i, struct bytes value, bool *has_exited)
 	bool is_ok = take_text(i->service, sizeof i->service,
 		reader_text(&r));
 	i->ordinal = reader_u32(&r);
-	i->epoch_reserved = reader_u64(&r);
+	i->is_remembered = reader_u8(&r) != 0;
+	is_ok &= take_text(i->last_owner, sizeof i->last_owner,
+		reader_text(&r));
+	i->epoch_reserved = i->epoch_floor = reader_u64(&r);
 	*has_exited = reader_u8(&r) != 0;
 	i->status = (int32_t)reader_i64(&r);
 	i->run_digest = reader_u64(&r);
@@ -444,12 +454,14 @@ instance_on_load(struct core *c, struct bytes key, struct bytes value)
 		return;
 	bool has_exited;
 	if (!read_owner(i, value, &has_exited)) {
+		i->is_remembered = false;
+		i->last_owner[0] = '\0';
 		instance_reap(c, i);
 		return;
 	}
-	i->is_remembered = true;
-	i->epoch = i->epoch_floor = i->epoch_reserved;
-	if (has_exited)
+	if (i->is_remembered)
+		i->epoch = i->epoch_reserved;
+	if (i->is_remembered && has_exited)
 		i->state = INSTANCE_EXITED;
 }
 
@@ -507,6 +519,20 @@ instance_drop_staged(struct core *c, struct instance *inst)
 	e->drop.name = effects_text(&c->fx, inst->name);
 	memcpy(e->drop.root, inst->staged_root, DIGEST_SIZE);
 	inst->has_staged = false;
+}
+
+void
+instance_saw_holder(struct core *c, struct instance *inst, const char *node,
+	uint64_t epoch)
+{
+	CHECK(inst->state == INSTANCE_IDLE);
+	if (epoch <= inst->epoch_floor &&
+		strcmp(inst->last_owner, node) == 0)
+		return;
+	strcpy(inst->last_owner, node);
+	if (epoch > inst->epoch_floor)
+		inst->epoch_floor = epoch + EPOCH_BLOCK - 1;
+	instance_store_owner(c, inst);
 }
 
 void

@@ -107,6 +107,7 @@ struct instance {
 	uint32_t pid;
 	int32_t status;		   /* last wait status */
 	bool has_status;
+	char last_owner[NODE_NAME_MAX + 1]; /* who else held it last, "" */
 	uint32_t restarts;	   /* since it came here */
 	uint32_t failures;	   /* in a row, without a good run between */
 	uint32_t window_starts;	   /* restarts in the current interval */
@@ -195,6 +196,11 @@ void instance_refuse(struct core *c, struct instance *inst, const char *why);
 void instance_on_boot_cleaning(struct core *c, struct instance *inst);
 /* Forgets failures and refusal, so that the next start is immediate. */
 void instance_reset(struct core *c, struct instance *inst);
+/* Another host holds it under 'epoch': remembered on disk, one write for
+ * EPOCH_BLOCK epochs, so that after a power cut of all no epoch is used
+ * twice and its host is waited for. */
+void instance_saw_holder(struct core *c, struct instance *inst,
+	const char *node, uint64_t epoch);
 /* Forgets that it was ours; allowed in IDLE. */
 void instance_disown(struct core *c, struct instance *inst);
 /* Enters a state, publishes the row, arms the deadline. */

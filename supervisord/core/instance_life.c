@@ -66,6 +66,7 @@ instance_start_at(struct core *c, struct instance *inst,
 	inst->is_found = inst->is_salvaging = false;
 	bool is_news = inst->seen_restart != o.restart_generation ||
 		inst->seen_move != o.move_generation;
+	inst->last_owner[0] = '\0';
 	inst->seen_restart = o.restart_generation;
 	inst->seen_move = o.move_generation;
 	/* A new node that finds it running must not obey those words again. */

@@ -296,6 +296,14 @@ member_is_present(const struct core *c, member_id id)
 /* A member that others vouched for and that we never were linked to counts
  * as ready: they would not have it in their view otherwise. */
 bool
+member_is_expected(const struct core *c, member_id id)
+{
+	const struct member *m = member_get(c, id);
+	return m->state == MEMBER_UNKNOWN &&
+	       mono_diff(c->now, m->since) < c->settings.settle_timeout_ms;
+}
+
+bool
 member_is_usable(const struct core *c, member_id id)
 {
 	const struct member *m = member_get(c, id);

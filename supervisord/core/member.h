@@ -245,6 +245,9 @@ const struct member *member_get(const struct core *c, member_id id);
 /* Whether 'id' counts as alive for ownership: ALIVE or SUSPECT.  (A suspect's
  * services are not taken over before it is DEAD.) */
 bool member_is_present(const struct core *c, member_id id);
+/* Whether 'id' may still be booting: on the stored list, not heard of since
+ * our own start, and settle_timeout is not over. */
+bool member_is_expected(const struct core *c, member_id id);
 /* Whether 'id' may be given something new: present, ready, not holding.  A
  * private suspicion or a cut link of ours does not matter here, because all
  * hosts must come to the same answer. */

@@ -95,13 +95,14 @@ static void
 on_own_news(struct core *c, const skep_MemberNews *news)
 {
 	const struct member *self = member_get(c, MEMBER_SELF);
-	bool is_gone = news->state == MEMBER_DEAD || news->state == MEMBER_LEFT;
 	bool is_other = news->node_id != self->node_id;
 	if (c->members.has_left || news->incarnation < self->incarnation)
 		return;
 	if (is_other && news->state == MEMBER_ALIVE)
 		return; /* two claim our name; Hello decides, not hearsay */
-	if (is_gone && !is_other &&
+	/* The rows of who has left are forgotten with their log; only a new
+	 * log brings them back. */
+	if (news->state == MEMBER_DEAD && !is_other &&
 		member_log_incarnation(news->incarnation) == c->incarnation)
 		refute(c, news->incarnation);
 	else

@@ -144,8 +144,8 @@ place_verdict_text(enum place_verdict verdict)
 		[PLACE_CORDONED] = "is cordoned",
 		[PLACE_DRAINING] = "is draining",
 		[PLACE_WEIGHT_ZERO] = "has weight 0",
-		[PLACE_NOT_ALLOWED] = "is kept out by the cluster's allow or "
-				      "deny patterns",
+		[PLACE_NOT_ALLOWED] = ("is kept out by the cluster's allow or "
+				       "deny patterns"),
 		[PLACE_REFUSED] = "cannot run this spec",
 		[PLACE_NOT_PINNED] = "is not the host it is pinned to",
 		[PLACE_NO_STRATEGY] = "does not know its placement strategy",

@@ -596,7 +596,8 @@ check_list(const struct core *c, const struct origin *log,
 	*count = 0;
 	list_each (it, (struct list *)rows) {
 		struct row *row = container_of(it, struct row, in_log);
-		CHECK(row->seq > seq && row->seq <= log->top);
+		/* Equal numbers only come from a peer that errs. */
+		CHECK(row->seq >= seq && row->seq <= log->top);
 		CHECK(row->origin == id && row->is_shown == log->is_shown);
 		CHECK(row->is_deleted == (rows == &log->tombs));
 		CHECK(find_row(c, row->value.kind, row->name, id,

@@ -8,7 +8,6 @@
 #include "core/pattern.h"
 
 #define EXPECT_MAX	  10000
-#define REBALANCE_MAX_MAX 1000
 
 /* How a value is written. */
 enum setting_form { FORM_NUMBER, FORM_DURATION, FORM_WORD, FORM_PATTERNS };
@@ -23,8 +22,6 @@ static const char *const minority_words[] = {
 
 static const char *const rebalance_words[] = {
 	[REBALANCE_OFF] = "off",
-	[REBALANCE_MANUAL] = "manual",
-	[REBALANCE_AUTO] = "auto",
 	NULL,
 };
 
@@ -53,10 +50,9 @@ static const struct setting table[] = {
 		"must be a duration from 0 to 1h, like 10s", NULL},
 	{"on_minority", FORM_WORD, "takeover", 0, 0,
 		"must be takeover, keep, freeze or stop", minority_words},
-	{"rebalance", FORM_WORD, "auto", 0, 0, "must be auto, manual or off",
+	{"rebalance", FORM_WORD, "off", 0, 0,
+		"must be off: anything else is not supported yet",
 		rebalance_words},
-	{"rebalance_max", FORM_NUMBER, "5", 1, REBALANCE_MAX_MAX,
-		"must be a number of moves from 1 to 1000", NULL},
 	{"allow", FORM_PATTERNS, "", 0, 0, NULL, NULL},
 	{"deny", FORM_PATTERNS, "", 0, 0, NULL, NULL},
 };
@@ -166,8 +162,6 @@ apply(struct settings *to, const struct setting *s, const char *text)
 		to->on_minority = (enum on_minority)value;
 	else if (!strcmp(key, "rebalance"))
 		to->rebalance = (enum rebalance)value;
-	else if (!strcmp(key, "rebalance_max"))
-		to->rebalance_max = (uint32_t)value;
 	else if (!strcmp(key, "allow"))
 		memcpy(to->allow, text, strlen(text) + 1);
 	else if (!strcmp(key, "deny"))
@@ -220,6 +214,7 @@ void
 settings_seed(struct core *c)
 {
 	const char *const *pair = c->config.settings;
+	c->specs.is_seeding = true;
 	for (; pair && pair[0]; pair += 2) {
 		uint64_t after;
 		if (specs_find(c, ENTRY_SETTING, pair[0]) ||
@@ -227,6 +222,7 @@ settings_seed(struct core *c)
 			continue;
 		specs_set_setting(c, pair[0], pair[1], &after);
 	}
+	c->specs.is_seeding = false;
 }
 
 void

@@ -19,7 +19,7 @@ enum on_minority {
 	MINORITY_STOP,	   /* stops its services */
 };
 
-enum rebalance { REBALANCE_OFF, REBALANCE_MANUAL, REBALANCE_AUTO };
+enum rebalance { REBALANCE_OFF }; /* moves by themselves: a later step */
 
 #define PATTERNS_SIZE 1024
 
@@ -31,7 +31,6 @@ struct settings {
 	int64_t minority_hold_ms;
 	enum on_minority on_minority;
 	enum rebalance rebalance;
-	uint32_t rebalance_max;
 	char allow[PATTERNS_SIZE]; /* host patterns, comma separated */
 	char deny[PATTERNS_SIZE];
 	uint64_t digest;	   /* of all of the above */
@@ -43,7 +42,8 @@ struct core;
 void settings_init(struct core *c);
 /* Rereads all entries; called when one changed. */
 void settings_refresh(struct core *c);
-/* Writes the seeds of core_config as entries; a founder's first act. */
+/* Writes the seeds of core_config as entries with the smallest stamp there
+ * is, so that whatever anybody ever set wins against them; at every BOOT. */
 void settings_seed(struct core *c);
 /* 'cluster set KEY VALUE': validates, writes, replies. */
 void settings_on_request(struct core *c, const struct input_request *r);

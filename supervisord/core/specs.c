@@ -354,7 +354,7 @@ write_own(struct core *c, struct entry_change *change, uint64_t *after_out)
 {
 	if (!has_room(c))
 		return REPLY_FULL;
-	change->stamp = next_stamp(c);
+	change->stamp = c->specs.is_seeding ? SEED_STAMP : next_stamp(c);
 	change->writer = c->config.node;
 	enum reply_code code = specs_take(c, change);
 	if (code != REPLY_OK)

@@ -56,6 +56,9 @@ struct entry {
 	uint32_t slot;	    /* index in specs.entries, stable */
 };
 
+/* Of what skep.conf seeds: older than every write. */
+#define SEED_STAMP 1
+
 #define TREE_LEAVES 65536
 #define TREE_NODES  (1 + 16 + 256 + 4096 + TREE_LEAVES)
 
@@ -80,6 +83,7 @@ struct specs {
 	struct list *leaves;  /* TREE_LEAVES heads */
 	uint64_t clock;	      /* last stamp given or seen */
 	uint64_t clock_bound; /* stored upper bound of 'clock' */
+	bool is_seeding;	/* writes get SEED_STAMP, see settings_seed */
 	uint64_t horizon;     /* no unknown entry below comes in, see above */
 	uint64_t trusted;     /* what we say of ourselves */
 	uint32_t count;

@@ -69,6 +69,13 @@ fill_why(struct core *c, struct instance *i, struct instance_view *out)
 		text_add_number(&t, i->failures);
 		text_add(&t, " failures in a row");
 	}
+	if (strcmp(out->state, "pending") == 0 &&
+		duty_waits_for_owner(c, i)) {
+		text_add(&t, "waits for ");
+		text_add(&t, i->last_owner);
+		text_add(&t, ", which held it last and may be booting");
+		return;
+	}
 	const char *gate;
 	bool is_held_back = !i->has_start_failed && i->note[0] == '\0' &&
 		strcmp(out->state, "pending") == 0 && duty_is_gated(c, &gate);

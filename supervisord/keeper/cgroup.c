@@ -172,8 +172,10 @@ cgroups_init(struct cgroups *c, uint64_t id)
 	int rc = locate_own(own, &err);
 	if (rc == 0)
 		rc = make_base(c, own, id, &err);
-	if (rc == 0)
+	if (rc == 0 && try_start(c, &err) < 0) {
+		spawn_avoid_clone_into();
 		rc = try_start(c, &err);
+	}
 	c->is_usable = rc == 0;
 	if (rc == 0)
 		return;

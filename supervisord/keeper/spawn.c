@@ -6,6 +6,7 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -80,10 +81,20 @@ fork_into(int cgroup_fd, struct spawned *out)
 	return 0;
 }
 
+/* clone3 does not put processes into other cgroups here. */
+static bool is_clone_into_broken;
+
+void
+spawn_avoid_clone_into(void)
+{
+	is_clone_into_broken = true;
+}
+
 int
 spawn_fork(int cgroup_fd, struct spawned *out, struct err *err)
 {
-	int rc = clone_into(cgroup_fd, out);
+	bool must_walk = is_clone_into_broken && cgroup_fd >= 0;
+	int rc = must_walk ? -ENOSYS : clone_into(cgroup_fd, out);
 	if (rc == -ENOSYS || rc == -E2BIG || rc == -EINVAL)
 		rc = fork_into(cgroup_fd, out);
 	return rc < 0 ? err_sys(err, rc, "a process cannot be forked") : 0;

@@ -22,6 +22,11 @@ struct spawned {
  * with 126 by itself. */
 int spawn_fork(int cgroup_fd, struct spawned *out, struct err *err);
 
+/* From now on children walk into their cgroups.  Needed where our own cgroup
+ * was once emptied with cgroup.kill: Linux since 6.14 then kills whatever is
+ * cloned from it into another one. */
+void spawn_avoid_clone_into(void);
+
 /* In the child: default dispositions, nothing blocked, a session of its own. */
 void spawn_reset(void);
 

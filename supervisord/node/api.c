@@ -21,10 +21,11 @@
 static void
 run(struct api *api)
 {
+	MHD_UNSIGNED_LONG_LONG ms = 0;
+	api->is_woken = false;
 	MHD_run(api->daemon);
-	MHD_UNSIGNED_LONG_LONG ms;
 	ev_timer_stop(api->node->loop, &api->timer);
-	if (MHD_get_timeout(api->daemon, &ms) != MHD_YES)
+	if (!api->is_woken && MHD_get_timeout(api->daemon, &ms) != MHD_YES)
 		return;
 	ev_timer_set(&api->timer, (double)ms / 1000.0, 0.0);
 	ev_timer_start(api->node->loop, &api->timer);
@@ -169,7 +170,7 @@ take_body(struct call *c, const char *data, size_t *size)
 	size_t more = *size;
 	*size = 0;
 	if (c->body.size + more <= API_BODY_MAX && !c->is_body_refused) {
-		text_add(&c->body, data, more);
+		api_text_add(&c->body, data, more);
 		return MHD_YES;
 	}
 	c->is_body_refused = true;
@@ -200,6 +201,21 @@ handle(struct call *c)
 		c->route->handle(c);
 }
 
+/* Wakes a connection; the library takes notice in its next run, which nothing
+ * else would cause. */
+static void
+resume(struct call *c)
+{
+	struct api *api = c->api;
+	c->is_suspended = false;
+	ev_io_stop(api->node->loop, &c->watcher);
+	MHD_resume_connection(c->connection);
+	api->is_woken = true;
+	ev_timer_stop(api->node->loop, &api->timer);
+	ev_timer_set(&api->timer, 0.0, 0.0);
+	ev_timer_start(api->node->loop, &api->timer);
+}
+
 /* Whether nobody can read an answer any more; a client that only closed its
  * sending side still waits. */
 static bool
@@ -224,8 +240,7 @@ on_watched(struct ev_loop *loop, struct ev_io *w, int revents)
 	if (n > 0 || !is_hung_up(w->fd))
 		return;
 	c->is_gone = true;
-	c->is_suspended = false;
-	MHD_resume_connection(c->connection);
+	resume(c);
 }
 
 void
@@ -243,11 +258,8 @@ call_suspend(struct call *c)
 void
 call_resume(struct call *c)
 {
-	if (!c->is_suspended)
-		return;
-	c->is_suspended = false;
-	ev_io_stop(c->api->node->loop, &c->watcher);
-	MHD_resume_connection(c->connection);
+	if (c->is_suspended)
+		resume(c);
 }
 
 static enum MHD_Result
@@ -294,7 +306,7 @@ call_maybe_free(struct call *c)
 		return;
 	if (c->data_free)
 		c->data_free(c->data);
-	text_fini(&c->body);
+	api_text_fini(&c->body);
 	free(c);
 }
 

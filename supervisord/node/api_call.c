@@ -37,22 +37,22 @@ reply_buffer(struct call *c, unsigned status, const char *type, char *data,
 void
 call_reply_json(struct call *c, unsigned status, json_t *json)
 {
-	struct text out = {0};
+	struct api_text out = {0};
 	char *data = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
 	json_decref(json);
 	CHECK(data);
-	text_add(&out, data, strlen(data));
-	text_add(&out, "\n", 1);
+	api_text_add(&out, data, strlen(data));
+	api_text_add(&out, "\n", 1);
 	free(data);
 	reply_buffer(c, status, "application/json", out.data, out.size);
 }
 
 void
-call_reply_text(struct call *c, const char *type, struct text *text)
+call_reply_text(struct call *c, const char *type, struct api_text *text)
 {
-	text_add(text, "", 0);
+	api_text_add(text, "", 0);
 	reply_buffer(c, MHD_HTTP_OK, type, text->data, text->size);
-	*text = (struct text){0};
+	*text = (struct api_text){0};
 }
 
 void

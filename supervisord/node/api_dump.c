@@ -60,10 +60,10 @@ compare_entries(const void *a, const void *b)
 }
 
 static void
-dump_row(struct text *out, const struct member *m, const struct row *r)
+dump_row(struct api_text *out, const struct member *m, const struct row *r)
 {
 	const struct row_value *v = &r->value;
-	text_printf(out,
+	api_text_printf(out,
 		"row %s %s %s seq=%llu state=%s epoch=%llu pid=%u "
 		"run=%016llx restarts=%u status=%d since=%lld meta=%016llx\n",
 		m->name, v->kind == ROW_NODE ? "node" : "instance", r->name,
@@ -75,7 +75,8 @@ dump_row(struct text *out, const struct member *m, const struct row *r)
 }
 
 static void
-dump_origin(struct text *out, const struct core *core, const struct member *m)
+dump_origin(
+	struct api_text *out, const struct core *core, const struct member *m)
 {
 	struct pointers rows = {0};
 	const struct row *r = NULL;
@@ -91,7 +92,7 @@ dump_origin(struct text *out, const struct core *core, const struct member *m)
 }
 
 static void
-dump_members(struct text *out, struct core *core)
+dump_members(struct api_text *out, struct core *core)
 {
 	struct pointers members = {0};
 	uint32_t count = view_node_count(core);
@@ -106,7 +107,7 @@ dump_members(struct text *out, struct core *core)
 	pointers_sort(&members, compare_members);
 	for (size_t i = 0; i < members.count; i++) {
 		const struct member *m = members.items[i];
-		text_printf(out, "member %s %s incarnation=%llu\n", m->name,
+		api_text_printf(out, "member %s %s incarnation=%llu\n", m->name,
 			member_state_name(m->state),
 			(unsigned long long)m->incarnation);
 	}
@@ -134,7 +135,8 @@ entry_kind_text(enum entry_kind kind)
 }
 
 static void
-dump_entries(struct text *out, const struct core *core, enum entry_kind kind)
+dump_entries(
+	struct api_text *out, const struct core *core, enum entry_kind kind)
 {
 	struct pointers entries = {0};
 	const struct entry *e = NULL;
@@ -143,7 +145,7 @@ dump_entries(struct text *out, const struct core *core, enum entry_kind kind)
 	pointers_sort(&entries, compare_entries);
 	for (size_t i = 0; i < entries.count; i++) {
 		e = entries.items[i];
-		text_printf(out,
+		api_text_printf(out,
 			"entry %s %s stamp=%llu writer=%s size=%zu "
 			"value=%016llx\n",
 			entry_kind_text(kind), e->name,
@@ -155,12 +157,12 @@ dump_entries(struct text *out, const struct core *core, enum entry_kind kind)
 }
 
 static void
-dump_settings(struct text *out, const struct core *core)
+dump_settings(struct api_text *out, const struct core *core)
 {
 	const char *key;
 	for (unsigned i = 0; (key = settings_key(i)); i++) {
 		char buffer[PATTERNS_SIZE];
-		text_printf(out, "setting %s=%s\n", key,
+		api_text_printf(out, "setting %s=%s\n", key,
 			settings_text(core, key, buffer, sizeof(buffer)));
 	}
 }
@@ -168,11 +170,11 @@ dump_settings(struct text *out, const struct core *core)
 void
 api_get_dump(struct call *c)
 {
-	struct text out = {0};
+	struct api_text out = {0};
 	struct core *core = c->api->node->core;
 	struct cluster_view v;
 	view_cluster(core, &v);
-	text_printf(&out, "cluster %s spec_root=%016llx\n", v.cluster,
+	api_text_printf(&out, "cluster %s spec_root=%016llx\n", v.cluster,
 		(unsigned long long)v.spec_root);
 	dump_members(&out, core);
 	dump_entries(&out, core, ENTRY_SERVICE);

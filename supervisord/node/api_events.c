@@ -28,10 +28,10 @@ struct follow {
 	struct event_follower follower; /* first: events.c hands it back */
 	struct stream *stream;
 	struct events_query query;
-	struct text held;   /* events since the question, until the answer */
-	bool is_answered;   /* the store answered */
-	uint64_t held_from; /* id of the first event in 'held', 0: none */
-	uint64_t sent;	    /* last id that the answer contained */
+	struct api_text held; /* events since the question, until the answer */
+	bool is_answered;     /* the store answered */
+	uint64_t held_from;   /* id of the first event in 'held', 0: none */
+	uint64_t sent;	      /* last id that the answer contained */
 };
 
 static bool
@@ -95,17 +95,17 @@ is_about(const struct event *e, const char *name)
 }
 
 static void
-add_line(struct text *out, const struct event *e, bool is_sse)
+add_line(struct api_text *out, const struct event *e, bool is_sse)
 {
 	json_t *o = api_json_event(e);
 	char *line = json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS);
 	json_decref(o);
 	CHECK(line);
 	if (is_sse)
-		text_printf(out, "id: %llu\nevent: %s\ndata: %s\n\n",
+		api_text_printf(out, "id: %llu\nevent: %s\ndata: %s\n\n",
 			(unsigned long long)e->id, e->kind, line);
 	else
-		text_printf(out, "%s\n", line);
+		api_text_printf(out, "%s\n", line);
 	free(line);
 }
 
@@ -117,7 +117,7 @@ on_event(struct event_follower *follower, const struct event *e)
 	struct follow *f = container_of(follower, struct follow, follower);
 	if (!is_about(e, f->query.name))
 		return;
-	struct text line = {0};
+	struct api_text line = {0};
 	if (f->is_answered) {
 		if (e->id > f->sent) {
 			add_line(&line, e, f->query.is_sse);
@@ -125,17 +125,19 @@ on_event(struct event_follower *follower, const struct event *e)
 		}
 	} else if (f->held.size < API_STREAM_MAX) {
 		/* The id in front decides later whether it is news. */
-		text_add(&f->held, &e->id, sizeof(e->id));
+		api_text_add(&f->held, &e->id, sizeof(e->id));
 		add_line(&line, e, f->query.is_sse);
-		text_add(&f->held, &line.size, sizeof(line.size));
-		text_add(&f->held, line.data, line.size);
+		api_text_add(&f->held, &line.size, sizeof(line.size));
+		api_text_add(&f->held, line.data, line.size);
 	}
-	text_fini(&line);
+	api_text_fini(&line);
 }
 
 static void
 release_held(struct follow *f)
 {
+	if (f->held.size == 0)
+		return;
 	const char *at = f->held.data;
 	const char *end = at + f->held.size;
 	while (at < end) {
@@ -148,7 +150,7 @@ release_held(struct follow *f)
 			stream_add(f->stream, at, size);
 		at += size;
 	}
-	text_fini(&f->held);
+	api_text_fini(&f->held);
 }
 
 static void
@@ -156,7 +158,7 @@ follow_close(struct stream *s)
 {
 	struct follow *f = s->owner;
 	events_unfollow(s->call->api->node, &f->follower);
-	text_fini(&f->held);
+	api_text_fini(&f->held);
 	free(f);
 }
 
@@ -169,10 +171,10 @@ on_kept_for_follow(void *context, const struct event *events, int count)
 	struct follow *f = c->stream->owner;
 	f->is_answered = true;
 	for (int i = 0; i < count; i++) {
-		struct text line = {0};
+		struct api_text line = {0};
 		add_line(&line, &events[i], f->query.is_sse);
 		stream_add(f->stream, line.data, line.size);
-		text_fini(&line);
+		api_text_fini(&line);
 		f->sent = events[i].id;
 	}
 	release_held(f);

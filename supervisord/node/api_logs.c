@@ -224,12 +224,12 @@ api_logs_remote(struct call *c, const struct instance_view *v)
 static void
 refuse_service(struct call *c, const char *service)
 {
-	struct text names = {0};
+	struct api_text names = {0};
 	uint32_t cursor = 0;
 	struct instance_view v;
 	while (view_instance_next(c->api->node->core, &cursor, &v))
 		if (strcmp(v.service, service) == 0 && names.size < 500)
-			text_printf(
+			api_text_printf(
 				&names, "%s%s", names.size ? ", " : "", v.name);
 	if (names.size)
 		call_reply_error(c, MHD_HTTP_BAD_REQUEST, "invalid",
@@ -238,7 +238,7 @@ refuse_service(struct call *c, const char *service)
 	else
 		call_reply_error(c, MHD_HTTP_NOT_FOUND, "not_found",
 			"nothing is named '%s'", service);
-	text_fini(&names);
+	api_text_fini(&names);
 }
 
 /* Whether a file name made of 'name' stays in its directory. */

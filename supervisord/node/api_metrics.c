@@ -4,69 +4,71 @@
 #include "node/api_private.h"
 
 static void
-family(struct text *out, const char *name, const char *type, const char *help)
+family(struct api_text *out, const char *name, const char *type,
+	const char *help)
 {
-	text_printf(
+	api_text_printf(
 		out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
 /* A label's value with what the format wants escaped. */
 static void
-label(struct text *out, const char *key, const char *value)
+label(struct api_text *out, const char *key, const char *value)
 {
-	text_printf(out, "%s=\"", key);
+	api_text_printf(out, "%s=\"", key);
 	for (; *value; value++) {
 		if (*value == '\n')
-			text_add(out, "\\n", 2);
+			api_text_add(out, "\\n", 2);
 		else if (*value == '"' || *value == '\\')
-			text_printf(out, "\\%c", *value);
+			api_text_printf(out, "\\%c", *value);
 		else
-			text_add(out, value, 1);
+			api_text_add(out, value, 1);
 	}
-	text_add(out, "\"", 1);
+	api_text_add(out, "\"", 1);
 }
 
 static void
-gauge(struct text *out, const char *name, const char *help, uint64_t value)
+gauge(struct api_text *out, const char *name, const char *help, uint64_t value)
 {
 	family(out, name, "gauge", help);
-	text_printf(out, "%s %llu\n", name, (unsigned long long)value);
+	api_text_printf(out, "%s %llu\n", name, (unsigned long long)value);
 }
 
 static void
-counter(struct text *out, const char *name, const char *help, uint64_t value)
+counter(struct api_text *out, const char *name, const char *help,
+	uint64_t value)
 {
 	family(out, name, "counter", help);
-	text_printf(out, "%s %llu\n", name, (unsigned long long)value);
+	api_text_printf(out, "%s %llu\n", name, (unsigned long long)value);
 }
 
 static void
-instance_state(struct text *out, const struct instance_view *v)
+instance_state(struct api_text *out, const struct instance_view *v)
 {
-	text_add(out, "skep_service_state{", 19);
+	api_text_add(out, "skep_service_state{", 19);
 	label(out, "service", v->service);
-	text_add(out, ",", 1);
+	api_text_add(out, ",", 1);
 	label(out, "instance", v->name);
-	text_add(out, ",", 1);
+	api_text_add(out, ",", 1);
 	label(out, "state", v->state);
-	text_add(out, ",", 1);
+	api_text_add(out, ",", 1);
 	label(out, "node", v->node);
-	text_add(out, "} 1\n", 4);
+	api_text_add(out, "} 1\n", 4);
 }
 
 static void
-instance_restarts(struct text *out, const struct instance_view *v)
+instance_restarts(struct api_text *out, const struct instance_view *v)
 {
-	text_add(out, "skep_service_restarts_total{", 28);
+	api_text_add(out, "skep_service_restarts_total{", 28);
 	label(out, "service", v->service);
-	text_add(out, ",", 1);
+	api_text_add(out, ",", 1);
 	label(out, "instance", v->name);
-	text_printf(out, "} %u\n", v->restarts);
+	api_text_printf(out, "} %u\n", v->restarts);
 }
 
 static void
-each_instance(struct text *out, struct core *core,
-	void (*fn)(struct text *out, const struct instance_view *v))
+each_instance(struct api_text *out, struct core *core,
+	void (*fn)(struct api_text *out, const struct instance_view *v))
 {
 	uint32_t cursor = 0;
 	struct instance_view v;
@@ -75,7 +77,7 @@ each_instance(struct text *out, struct core *core,
 }
 
 static void
-nodes(struct text *out, struct core *core)
+nodes(struct api_text *out, struct core *core)
 {
 	family(out, "skep_node_alive", "gauge",
 		"Whether this host believes the node to be alive.");
@@ -84,14 +86,14 @@ nodes(struct text *out, struct core *core)
 		struct node_view v;
 		if (!view_node(core, i, &v))
 			continue;
-		text_add(out, "skep_node_alive{", 16);
+		api_text_add(out, "skep_node_alive{", 16);
 		label(out, "node", v.name);
-		text_printf(out, "} %d\n", strcmp(v.state, "alive") == 0);
+		api_text_printf(out, "} %d\n", strcmp(v.state, "alive") == 0);
 	}
 }
 
 static void
-cluster(struct text *out, struct core *core)
+cluster(struct api_text *out, struct core *core)
 {
 	struct cluster_view v;
 	view_cluster(core, &v);
@@ -115,10 +117,10 @@ cluster(struct text *out, struct core *core)
 void
 api_get_metrics(struct call *c)
 {
-	struct text out = {0};
+	struct api_text out = {0};
 	struct core *core = c->api->node->core;
 	family(&out, "skep_build_info", "gauge", "The version that runs.");
-	text_printf(
+	api_text_printf(
 		&out, "skep_build_info{version=\"%s\"} 1\n", PACKAGE_VERSION);
 	cluster(&out, core);
 	nodes(&out, core);

@@ -27,18 +27,18 @@ struct call;
 struct stream;
 
 /* A text that grows; 'data' is malloced and always ends in a NUL. */
-struct text {
+struct api_text {
 	char *data;
 	size_t size; /* bytes without the NUL */
 	size_t capacity;
 };
 
-void text_add(struct text *t, const void *data, size_t size);
-void text_printf(struct text *t, const char *format, ...)
+void api_text_add(struct api_text *t, const void *data, size_t size);
+void api_text_printf(struct api_text *t, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* Takes 'size' bytes away from the front. */
-void text_drop(struct text *t, size_t size);
-void text_fini(struct text *t);
+void api_text_drop(struct api_text *t, size_t size);
+void api_text_fini(struct api_text *t);
 
 /* One path. */
 struct api_route {
@@ -59,7 +59,7 @@ struct call {
 	const struct api_route *route;
 	struct api_peer peer;
 	char captures[CAPTURES_MAX][CAPTURE_SIZE]; /* what '*' stood for */
-	struct text body;
+	struct api_text body;
 	bool is_body_refused; /* grew past API_BODY_MAX */
 	bool is_handled;      /* the handler was called */
 	bool is_suspended;
@@ -80,6 +80,7 @@ struct api {
 	struct MHD_Daemon *daemon;
 	struct ev_io io;       /* MHD's epoll descriptor */
 	struct ev_timer timer; /* MHD's next timeout */
+	bool is_woken;	       /* a call was resumed since MHD ran */
 	struct ev_timer beat;  /* signs of life in silent streams */
 	struct api_groups groups;
 	struct list calls;   /* every live struct call */
@@ -91,7 +92,7 @@ struct api {
 /* Replies.  'json' is taken. */
 void call_reply_json(struct call *c, unsigned status, json_t *json);
 /* Replies with a text of this type; 'text' is taken and left empty. */
-void call_reply_text(struct call *c, const char *type, struct text *text);
+void call_reply_text(struct call *c, const char *type, struct api_text *text);
 void call_reply_error(struct call *c, unsigned status, const char *code,
 	const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* Replies with what the core said: {"result", "message"} or an error. */
@@ -132,10 +133,10 @@ json_t *call_body_object(struct call *c, const char *const *keys);
 struct stream {
 	struct list link; /* in api.streams */
 	struct call *call;
-	struct text out;  /* not yet sent */
-	bool is_ended;	  /* 'out' is the rest */
-	const char *beat; /* sent when silent, NULL for none */
-	void *owner;	  /* the handler's own */
+	struct api_text out; /* not yet sent */
+	bool is_ended;	     /* 'out' is the rest */
+	const char *beat;    /* sent when silent, NULL for none */
+	void *owner;	     /* the handler's own */
 	/* 'out' ran empty: add more, end, or return and wait (NULL: wait). */
 	void (*refill)(struct stream *s);
 	void (*close)(struct stream *s); /* frees 'owner'; not NULL */

@@ -22,7 +22,7 @@ stream_read(void *context, uint64_t position, char *buffer, size_t max)
 	}
 	size_t size = s->out.size < max ? s->out.size : max;
 	memcpy(buffer, s->out.data, size);
-	text_drop(&s->out, size);
+	api_text_drop(&s->out, size);
 	return (ssize_t)size;
 }
 
@@ -34,7 +34,7 @@ stream_free(void *context)
 	s->close(s);
 	s->call->stream = NULL;
 	(void)call_release(s->call);
-	text_fini(&s->out);
+	api_text_fini(&s->out);
 	free(s);
 }
 
@@ -67,7 +67,7 @@ stream_add(struct stream *s, const void *data, size_t size)
 	if (s->out.size + size > API_STREAM_MAX)
 		s->is_ended = true;
 	else
-		text_add(&s->out, data, size);
+		api_text_add(&s->out, data, size);
 	call_resume(s->call);
 }
 

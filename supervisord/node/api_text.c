@@ -7,7 +7,7 @@
 #include "node/api_private.h"
 
 static void
-text_reserve(struct text *t, size_t more)
+api_text_reserve(struct api_text *t, size_t more)
 {
 	size_t need = t->size + more + 1;
 	if (need <= t->capacity)
@@ -21,9 +21,9 @@ text_reserve(struct text *t, size_t more)
 }
 
 void
-text_add(struct text *t, const void *data, size_t size)
+api_text_add(struct api_text *t, const void *data, size_t size)
 {
-	text_reserve(t, size);
+	api_text_reserve(t, size);
 	if (size)
 		memcpy(t->data + t->size, data, size);
 	t->size += size;
@@ -31,14 +31,14 @@ text_add(struct text *t, const void *data, size_t size)
 }
 
 void
-text_printf(struct text *t, const char *format, ...)
+api_text_printf(struct api_text *t, const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
 	int length = vsnprintf(NULL, 0, format, args);
 	va_end(args);
 	CHECK(length >= 0);
-	text_reserve(t, (size_t)length);
+	api_text_reserve(t, (size_t)length);
 	va_start(args, format);
 	vsnprintf(t->data + t->size, (size_t)length + 1, format, args);
 	va_end(args);
@@ -46,7 +46,7 @@ text_printf(struct text *t, const char *format, ...)
 }
 
 void
-text_drop(struct text *t, size_t size)
+api_text_drop(struct api_text *t, size_t size)
 {
 	CHECK(size <= t->size);
 	t->size -= size;
@@ -54,8 +54,8 @@ text_drop(struct text *t, size_t size)
 }
 
 void
-text_fini(struct text *t)
+api_text_fini(struct api_text *t)
 {
 	free(t->data);
-	*t = (struct text){0};
+	*t = (struct api_text){0};
 }

@@ -16,7 +16,6 @@
 #include "core/place.h"
 #include "node/api.h"
 #include "node/apply.h"
-#include "node/bulk.h"
 #include "node/identity.h"
 #include "node/node_private.h"
 #include "node/plugin_host.h"
@@ -43,8 +42,8 @@ open_folder(const char *path, struct err *err)
 	if (mkdir(path, 0700) && errno != EEXIST)
 		return err_sys(err, -errno, "%s", path);
 	return access(path, R_OK | W_OK | X_OK)
-		? err_sys(err, -errno, "%s", path)
-		: 0;
+		       ? err_sys(err, -errno, "%s", path)
+		       : 0;
 }
 
 static int
@@ -154,7 +153,9 @@ open_core(struct node *n, const struct node_options *o, const char *boot_id,
 		return err_sys(err, -errno,
 			"%zu MiB for node.names_max = %u names", size >> 20,
 			n->conf.node.names_max);
+	keeper_breathe(n->keeper);
 	n->core = core_new(memory, size, &limits, &config);
+	keeper_breathe(n->keeper);
 	struct plugin_report report = {0};
 	plugin_host_load(o->plugin_folder, take_strategy, n->core, &report);
 	return 0;
@@ -172,8 +173,7 @@ load_quarantined(
 }
 
 static void
-load_file(
-	void *context, unsigned table, struct bytes key, struct bytes value)
+load_file(void *context, unsigned table, struct bytes key, struct bytes value)
 {
 	(void)table;
 	char name[256];
@@ -183,14 +183,15 @@ load_file(
 }
 
 static void
-load_record(
-	void *context, unsigned table, struct bytes key, struct bytes value)
+load_record(void *context, unsigned table, struct bytes key, struct bytes value)
 {
 	struct input in = {
 		.kind = INPUT_LOAD,
 		.load = {(enum core_table)table, key, value},
 	};
-	node_step(context, &in);
+	struct node *n = context;
+	keeper_breathe(n->keeper);
+	node_step(n, &in);
 }
 
 static void
@@ -229,8 +230,8 @@ open_store(struct node *n, struct err *err)
 }
 
 static int
-open_quarantine(struct node *n, const struct keeper_welcome *welcome,
-	struct err *err)
+open_quarantine(
+	struct node *n, const struct keeper_welcome *welcome, struct err *err)
 {
 	struct quarantine_hooks hooks = {n, announce, keep_quarantined};
 	n->quarantine = quarantine_new(&hooks);
@@ -291,8 +292,7 @@ static int
 open_files(struct node *n, struct err *err)
 {
 	struct specdir_hooks hooks = {n, submit_file, keep_file};
-	n->specdir =
-		specdir_new(n->loop, n->conf.node.services_dir, &hooks);
+	n->specdir = specdir_new(n->loop, n->conf.node.services_dir, &hooks);
 	ev_timer_init(&n->files, on_files, 0., FILES_POLL_S);
 	n->files.data = n;
 	return store_load(n->store, STORE_FILES, load_file, n->specdir, err);
@@ -313,8 +313,8 @@ open_links(struct node *n, struct err *err)
 			is_psk ? &keys : NULL, &n->tls, err);
 	keyring_wipe(&keys);
 	if (!code)
-		code = links_new(n->loop, n->tls, &node_links_calls, n,
-			&n->links, err);
+		code = links_new(
+			n->loop, n->tls, &node_links_calls, n, &n->links, err);
 	if (!code)
 		code = states_open_bulk(n, err);
 	return code;
@@ -347,8 +347,8 @@ boot_core(struct node *n, struct err *err)
 }
 
 static int
-open_doors(struct node *n, const struct keeper_welcome *welcome,
-	struct err *err)
+open_doors(
+	struct node *n, const struct keeper_welcome *welcome, struct err *err)
 {
 	int code = 0;
 	if (welcome->sockets[KSOCKET_CLUSTER] >= 0)
@@ -356,6 +356,8 @@ open_doors(struct node *n, const struct keeper_welcome *welcome,
 			n->links, welcome->sockets[KSOCKET_CLUSTER], err);
 	if (code)
 		return code;
+	if (welcome->sockets[KSOCKET_API] >= 0) /* not supported yet */
+		close(welcome->sockets[KSOCKET_API]);
 	n->api = api_new(n, welcome->sockets[KSOCKET_CONTROL], -1, err);
 	return n->api ? 0 : -EIO;
 }
@@ -410,7 +412,7 @@ node_close(struct node *n)
 	ev_timer_stop(n->loop, &n->files);
 	specdir_free(n->specdir);
 	api_free(n->api);
-	bulk_free(n->bulk);
+	states_close(n);
 	links_free(n->links);
 	tls_free(n->tls);
 	store_free(n->store);

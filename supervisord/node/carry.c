@@ -33,12 +33,13 @@ start_fail(struct node *n, const struct effect_start *start, const char *text)
 {
 	struct input in = {
 		.kind = INPUT_START_FAILED,
-		.start_failed = {
-			.name = start->name,
-			.epoch = start->epoch,
-			.blame = BLAME_HOST,
-			.text = text,
-		},
+		.start_failed =
+			{
+				.name = start->name,
+				.epoch = start->epoch,
+				.blame = BLAME_HOST,
+				.text = text,
+			},
 	};
 	node_step(n, &in);
 }
@@ -57,8 +58,7 @@ start_send(struct node *n, const struct effect_start *start, int state_fd,
 	};
 	struct writer w;
 	writer_init(&w, body, sizeof body);
-	if (!quarantine_enter(
-		    n->quarantine, start->body, "start", start->name))
+	if (!quarantine_enter(n->quarantine, start->body, "start", start->name))
 		return err_set(err, -EINVAL,
 			"its spec made skep-node crash twice here and is "
 			"quarantined");

@@ -86,8 +86,8 @@ set_timer(struct conn *c, int64_t ms)
 static void
 watch(struct conn *c, int events)
 {
-	if (ev_is_active(&c->io) && (c->io.events & (EV_READ | EV_WRITE)) ==
-					    events)
+	if (ev_is_active(&c->io) &&
+		(c->io.events & (EV_READ | EV_WRITE)) == events)
 		return;
 	ev_io_stop(c->loop, &c->io);
 	ev_io_set(&c->io, c->fd, events);
@@ -140,7 +140,7 @@ fail_errno(struct conn *c, int error)
 static void
 fail_tls(struct conn *c)
 {
-	char text[TEXT_SIZE];
+	char text[TEXT_SIZE], why[TEXT_SIZE];
 	enum tls_fault fault = tls_read_fault(text, sizeof text);
 	if (SSL_is_init_finished(c->ssl)) {
 		conn_abort(c, CONN_END_BROKEN, text);
@@ -151,7 +151,9 @@ fail_tls(struct conn *c)
 		conn_abort(c, CONN_END_KEY, NULL);
 		break;
 	case TLS_FAULT_GARBAGE:
-		conn_abort(c, CONN_END_GARBAGE, NULL);
+		snprintf(why, sizeof why, "%s (%.150s)",
+			conn_end_text(CONN_END_GARBAGE), text);
+		conn_abort(c, CONN_END_GARBAGE, why);
 		break;
 	case TLS_FAULT_OTHER:
 		conn_abort(c, CONN_END_KEY, text);
@@ -279,8 +281,7 @@ take_bytes(struct conn *c, struct bytes in)
 		case FRAME_MORE:
 			return;
 		case FRAME_READY:
-			c->calls->on_frame(
-				c->owner, c, frame.type, frame.body);
+			c->calls->on_frame(c->owner, c, frame.type, frame.body);
 			break;
 		case FRAME_BAD:
 			conn_abort(c, CONN_END_FRAME, NULL);
@@ -340,8 +341,7 @@ write_some(struct conn *c, struct bytes front)
 	errno = 0;
 	if (c->ssl) {
 		ERR_clear_error();
-		int size = front.size > READ_SIZE ? READ_SIZE
-						  : (int)front.size;
+		int size = front.size > READ_SIZE ? READ_SIZE : (int)front.size;
 		int n = SSL_write(c->ssl, front.data, size);
 		int error = errno;
 		if (n <= 0)

@@ -63,7 +63,7 @@ enum conn_end {
 #define X(end, reason, text) end,
 	CONN_ENDS(X)
 #undef X
-	CONN_END_COUNT,
+		CONN_END_COUNT,
 };
 
 /* The core's word for an end, and a sentence's worth of text. */
@@ -75,8 +75,8 @@ struct conn_owner {
 	/* TCP stands, TLS too, the key is proven. */
 	void (*on_open)(void *owner, struct conn *c);
 	/* One frame; 'body' is borrowed. */
-	void (*on_frame)(void *owner, struct conn *c, uint16_t type,
-		struct bytes body);
+	void (*on_frame)(
+		void *owner, struct conn *c, uint16_t type, struct bytes body);
 	/* The queue fell below CONN_QUEUE_LOW; may be NULL. */
 	void (*on_drain)(void *owner, struct conn *c);
 	/* It is over; 'c' is freed when this returns. 'text' is borrowed. */
@@ -105,8 +105,8 @@ void conn_set_streaming(struct conn *c);
 
 /* Queues one frame (copied); its body is 'head' and 'tail' together, at most
  * FRAME_MAX bytes.  Does nothing once it is closing. */
-void conn_send(struct conn *c, uint16_t type, struct bytes head,
-	struct bytes tail);
+void conn_send(
+	struct conn *c, uint16_t type, struct bytes head, struct bytes tail);
 
 /* Bytes queued and not yet taken by the kernel. */
 size_t conn_queued(const struct conn *c);

@@ -16,7 +16,7 @@ struct dial {
 	dial_done_fn *done;
 	void *context;
 	atomic_bool is_cancelled; /* only the look-up's end is awaited */
-	bool is_looking_up; /* 'job' belongs to the pool */
+	bool is_looking_up;	  /* 'job' belongs to the pool */
 	struct pool_job job;
 	ev_timer timer; /* bound of the look-up; or begins from the loop */
 	struct conn *conn;

@@ -23,8 +23,8 @@ static void
 fill(struct frame *out, const unsigned char *at, size_t size)
 {
 	out->type = (uint16_t)(at[4] << 8 | at[5]);
-	out->body = (struct bytes){
-		at + FRAME_HEAD_SIZE, size - FRAME_HEAD_SIZE};
+	out->body =
+		(struct bytes){at + FRAME_HEAD_SIZE, size - FRAME_HEAD_SIZE};
 }
 
 static void

@@ -59,8 +59,7 @@ on_guest_frame(void *owner, struct conn *c, uint16_t type, struct bytes body)
 }
 
 static void
-on_guest_close(
-	void *owner, struct conn *c, enum conn_end end, const char *text)
+on_guest_close(void *owner, struct conn *c, enum conn_end end, const char *text)
 {
 	struct guest *g = owner;
 	say_limited(&g->links->guest_says[end], 1, SAY_WARNING,
@@ -123,8 +122,8 @@ receive_guest(
 	struct in6_addr source = source_of(address);
 	if (!has_room(links, &source)) {
 		char text[64];
-		conn_format_address((const struct sockaddr *)address, text,
-			sizeof text);
+		conn_format_address(
+			(const struct sockaddr *)address, text, sizeof text);
 		say_limited(&links->full_says, 1, SAY_WARNING,
 			"connection from %s refused: too many at once that "
 			"have not proven themselves",

@@ -49,8 +49,8 @@ sync_folder(const char *folder)
 
 /* Replaces a file's content; durable when this returns 0. */
 static int
-write_line(const char *folder, const char *path, const char *line,
-	struct err *err)
+write_line(
+	const char *folder, const char *path, const char *line, struct err *err)
 {
 	char tmp[PATH_MAX];
 	if ((size_t)snprintf(tmp, sizeof tmp, "%s.tmp", path) >= sizeof tmp)
@@ -84,8 +84,8 @@ random_u64(uint64_t *out, struct err *err)
 /* A new id: random, and mixed with the machine's so that two hosts whose
  * generators were cloned at the same instant still differ. */
 static int
-node_id_make(const char *state_dir, const char *path, uint64_t *out,
-	struct err *err)
+node_id_make(
+	const char *state_dir, const char *path, uint64_t *out, struct err *err)
 {
 	char machine[LINE_SIZE] = "";
 	read_line("/etc/machine-id", machine, sizeof machine);
@@ -138,8 +138,8 @@ boot_load(const char *state_dir, const char *boot_id, uint64_t *out,
 }
 
 int
-identity_load(const char *state_dir, const char *boot_id,
-	struct identity *out, struct err *err)
+identity_load(const char *state_dir, const char *boot_id, struct identity *out,
+	struct err *err)
 {
 	int code = node_id_load(state_dir, &out->node_id, err);
 	if (!code)
@@ -157,7 +157,7 @@ static bool
 is_wildcard(const char *host)
 {
 	return !host[0] || strcmp(host, "*") == 0 ||
-		strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
+	       strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
 }
 
 /* The text of an address that others may reach; false if it is none. */

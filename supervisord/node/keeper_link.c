@@ -15,10 +15,11 @@
 #include "sys/ipc.h"
 #include "sys/say.h"
 
-#define BUCKETS		 4096
-#define MESSAGES_A_TURN	 64   /* read before others get a turn */
+#define BUCKETS		  4096
+#define MESSAGES_A_TURN	  64   /* read before others get a turn */
 #define DIGESTING_WAIT_MS 1000 /* for a keeper that is busy */
-#define EXIT_PROTOCOL	 70
+#define BREATHE_EVERY_MS  1000
+#define EXIT_PROTOCOL	  70
 
 /* An instance that the keeper knows. */
 struct known {
@@ -57,6 +58,7 @@ struct keeper {
 	char weaker_why[256];
 	struct ipc_message message; /* the one being read */
 	struct say_limit strange;
+	mono breathed; /* last 'keeper_breathe' that said something */
 };
 
 /* --- Names --- */
@@ -105,15 +107,13 @@ keeper_end(struct keeper *k, int exit_code, const char *why)
 }
 
 static int
-keeper_send_now(
-	struct keeper *k, uint16_t type, struct bytes body, int fd)
+keeper_send_now(struct keeper *k, uint16_t type, struct bytes body, int fd)
 {
 	return ipc_send(k->fd, type, body, fd >= 0 ? &fd : NULL, fd >= 0);
 }
 
 static void
-keeper_send_later(
-	struct keeper *k, uint16_t type, struct bytes body, int fd)
+keeper_send_later(struct keeper *k, uint16_t type, struct bytes body, int fd)
 {
 	struct unsent *u = malloc(sizeof *u + body.size);
 	CHECK(u);
@@ -162,17 +162,16 @@ on_writable(struct ev_loop *loop, ev_io *w, int revents)
 }
 
 static void
-keeper_send_event(struct keeper *k, uint16_t type, const char *name,
-	uint64_t epoch)
+keeper_send_event(
+	struct keeper *k, uint16_t type, const char *name, uint64_t epoch)
 {
 	unsigned char buffer[64];
 	struct writer w;
 	writer_init(&w, buffer, sizeof buffer);
-	kproto_put_event(&w,
-		&(struct kproto_event){
-			.iid = launch_iid(name),
-			.epoch = epoch,
-		});
+	kproto_put_event(&w, &(struct kproto_event){
+				     .iid = launch_iid(name),
+				     .epoch = epoch,
+			     });
 	CHECK(!w.bad);
 	keeper_send(k, type, writer_done(&w), -1);
 }
@@ -195,14 +194,14 @@ keeper_signal(struct keeper *k, const struct effect_signal *s)
 	unsigned char buffer[64];
 	struct writer w;
 	writer_init(&w, buffer, sizeof buffer);
-	kproto_put_signal(&w,
-		&(struct kproto_signal){
-			.iid = launch_iid(s->name),
-			.epoch = s->epoch,
-			.signal = s->signal,
-			.target = s->to_all ? KTARGET_ALL : KTARGET_MAIN,
-			.is_handoff = s->is_handoff,
-		});
+	kproto_put_signal(
+		&w, &(struct kproto_signal){
+			    .iid = launch_iid(s->name),
+			    .epoch = s->epoch,
+			    .signal = s->signal,
+			    .target = s->to_all ? KTARGET_ALL : KTARGET_MAIN,
+			    .is_handoff = s->is_handoff,
+		    });
 	CHECK(!w.bad);
 	keeper_send(k, KMSG_SIGNAL, writer_done(&w), -1);
 }
@@ -234,6 +233,16 @@ keeper_collect(struct keeper *k, const char *name, uint64_t epoch)
 	known->is_collecting = true;
 	known->collect_epoch = epoch;
 	keeper_send_event(k, KMSG_COLLECT, name, epoch);
+}
+
+void
+keeper_breathe(struct keeper *k)
+{
+	mono now = clock_mono();
+	if (mono_diff(now, k->breathed) < BREATHE_EVERY_MS)
+		return;
+	k->breathed = now;
+	keeper_send(k, KMSG_PONG, (struct bytes){NULL, 0}, -1);
 }
 
 void
@@ -359,12 +368,13 @@ on_start_failed(struct keeper *k, struct bytes body)
 		return true;
 	struct input in = {
 		.kind = INPUT_START_FAILED,
-		.start_failed = {
-			.name = known->name,
-			.epoch = f.epoch,
-			.blame = blame_from(f.blame),
-			.text = f.text,
-		},
+		.start_failed =
+			{
+				.name = known->name,
+				.epoch = f.epoch,
+				.blame = blame_from(f.blame),
+				.text = f.text,
+			},
 	};
 	k->hooks.on_input(k->hooks.context, &in);
 	return true;
@@ -380,12 +390,13 @@ on_refused(struct keeper *k, struct bytes body)
 	if (!known)
 		return true;
 	if (strcmp(f.step, "handoff") == 0) {
+		say(SAY_INFO, "%s: handoff: %s", known->name, f.text);
 		report_answer(k, known->name, f.epoch, ANSWER_UNSUPPORTED);
 	} else if (strcmp(f.step, "collect") == 0 && known->is_collecting &&
-		known->collect_epoch == f.epoch) {
+		   known->collect_epoch == f.epoch) {
 		known->is_collecting = false;
-		k->hooks.on_mover(k->hooks.context, known->name, f.epoch, -1,
-			f.text);
+		k->hooks.on_mover(
+			k->hooks.context, known->name, f.epoch, -1, f.text);
 	} else {
 		say_limited(&k->strange, 20, SAY_INFO, "keeper: %s: %s: %s",
 			known->name, f.step, f.text);

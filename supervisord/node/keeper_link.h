@@ -42,7 +42,7 @@ struct keeper_welcome {
 	const char *conf_path;
 	const char *weaker_why; /* "" when cgroups are tracked */
 	uint32_t node_restarts;
-	bool has_crash;		    /* the last node died: */
+	bool has_crash; /* the last node died: */
 	struct kproto_crash crash;
 };
 
@@ -70,6 +70,10 @@ void keeper_signal(struct keeper *k, const struct effect_signal *s);
 void keeper_kill(struct keeper *k, const char *name, uint64_t epoch);
 void keeper_forget(struct keeper *k, const char *name, uint64_t epoch);
 void keeper_collect(struct keeper *k, const char *name, uint64_t epoch);
+
+/* Says, once a second at most, that this node is alive.  For the long steps of
+ * a start, in which PINGs are not read. */
+void keeper_breathe(struct keeper *k);
 
 /* Says at once what is about to be taken in; 0: nothing any more. */
 void keeper_digesting(struct keeper *k, uint64_t digest);

@@ -84,8 +84,8 @@ env_is_ours(const char *key)
 }
 
 static void
-env_add_default(struct pack *p, const struct spec_pairs *pairs,
-	const char *key, const char *value)
+env_add_default(struct pack *p, const struct spec_pairs *pairs, const char *key,
+	const char *value)
 {
 	for (size_t i = 0; i < pairs->count; i++)
 		if (strcmp(pairs->items[i].key, key) == 0)
@@ -229,8 +229,8 @@ launch_write(const struct launch_host *host, const struct effect_start *start,
 	const char *instance = "";
 	int code = spec_split_name(start->name, service, &instance);
 	if (code)
-		return err_set(err, code, "'%s' is no instance's name",
-			start->name);
+		return err_set(
+			err, code, "'%s' is no instance's name", start->name);
 	code = spec_from_body(start->body.data, start->body.size, &spec, err);
 	if (code)
 		return err_wrap(err, code,

@@ -106,8 +106,8 @@ static const struct conn_owner orphan_calls = {
 };
 
 uint32_t
-links_adopt(struct links *links, struct conn *c, uint32_t dial,
-	const char *address)
+links_adopt(
+	struct links *links, struct conn *c, uint32_t dial, const char *address)
 {
 	struct link *l = calloc(1, sizeof *l);
 	if (!l) {
@@ -193,8 +193,7 @@ links_free(struct links *links)
 		return;
 	guests_fini(links);
 	list_each_safe (it, &links->dials) {
-		struct link_dial *ld =
-			container_of(it, struct link_dial, link);
+		struct link_dial *ld = container_of(it, struct link_dial, link);
 		dial_cancel(ld->dial);
 		list_remove(it);
 		free(ld);
@@ -220,8 +219,7 @@ links_open(struct links *links, uint32_t dial, const char *address)
 }
 
 void
-links_send(struct links *links, uint32_t link, uint16_t type,
-	struct bytes body)
+links_send(struct links *links, uint32_t link, uint16_t type, struct bytes body)
 {
 	struct link *l = find_link(links, link);
 	if (l)

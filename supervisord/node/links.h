@@ -41,8 +41,8 @@ struct links_calls {
 	void (*on_down)(void *context, uint32_t link, uint32_t dial,
 		enum link_down_reason reason, const char *text);
 	/* One message. */
-	void (*on_frame)(void *context, uint32_t link, uint16_t type,
-		struct bytes body);
+	void (*on_frame)(
+		void *context, uint32_t link, uint16_t type, struct bytes body);
 	/* A bulk connection that said 'hello' (the frame's body).  The owner
 	 * takes 'c' with 'conn_set_owner', or ends it. */
 	void (*on_bulk)(void *context, struct conn *c, struct bytes hello);
@@ -65,8 +65,8 @@ int links_listen(struct links *links, int fd, struct err *err);
 void links_open(struct links *links, uint32_t dial, const char *address);
 
 /* Queues one message (copied); a link that is gone is ignored. */
-void links_send(struct links *links, uint32_t link, uint16_t type,
-	struct bytes body);
+void links_send(
+	struct links *links, uint32_t link, uint16_t type, struct bytes body);
 
 /* Ends a link after what was queued is sent, CONN_FLUSH_MS at most; then
  * 'on_down' with LINK_CLOSED.  'why' is for the log. */

@@ -4,14 +4,19 @@ noinst_LIBRARIES += libnodenet.a
 libnodenet_a_CPPFLAGS = $(AM_CPPFLAGS) $(NANOPB_CFLAGS)
 libnodenet_a_CFLAGS = $(AM_CFLAGS) $(OPENSSL_CFLAGS)
 libnodenet_a_SOURCES = \
+	supervisord/node/bulk.c supervisord/node/bulk.h \
+	supervisord/node/bulk_private.h \
 	supervisord/node/conn.c supervisord/node/conn.h \
 	supervisord/node/dial.c supervisord/node/dial.h \
+	supervisord/node/dumps.c supervisord/node/dumps.h \
+	supervisord/node/fetch.c \
 	supervisord/node/frame.c supervisord/node/frame.h \
 	supervisord/node/guests.c \
 	supervisord/node/links.c supervisord/node/links.h \
 	supervisord/node/links_private.h \
 	supervisord/node/pool.c supervisord/node/pool.h \
 	supervisord/node/queue.c supervisord/node/queue.h \
+	supervisord/node/serve.c \
 	supervisord/node/tls.c supervisord/node/tls.h
 EXTRA_DIST += supervisord/node/links.mk
 # What links with libnodenet.a needs behind it.

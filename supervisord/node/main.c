@@ -103,7 +103,7 @@ has_keeper(void)
 	int type = 0;
 	socklen_t size = sizeof type;
 	return getsockopt(KPROTO_FD, SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
-		type == SOCK_SEQPACKET;
+	       type == SOCK_SEQPACKET;
 }
 
 int

@@ -140,10 +140,10 @@ node_request(
 		struct effect_reply no = {
 			.request = id,
 			.code = n->is_ending ? REPLY_FAILED : REPLY_INVALID,
-			.text = n->is_ending
-				? "this node is ending; try again"
-				: "this text made skep-node crash twice and is "
-				  "quarantined; change it",
+			.text = n->is_ending ? "this node is ending; try again"
+					     : "this text made skep-node crash "
+					       "twice and is "
+					       "quarantined; change it",
 		};
 		requests_answer(n->requests, &no);
 	}
@@ -246,7 +246,7 @@ static void
 on_link_bulk(void *context, struct conn *c, struct bytes hello)
 {
 	struct node *n = context;
-	bulk_serve(n->bulk, c, hello);
+	bulk_on_conn(n->bulk, c, hello);
 }
 
 const struct links_calls node_links_calls = {

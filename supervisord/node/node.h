@@ -26,6 +26,7 @@ struct keeper;	   /* keeper_link.h: the session with skepd */
 struct links;	   /* links.h: TLS connections to the other hosts */
 struct tls;	   /* tls.h: how links are protected */
 struct bulk;	   /* bulk.h: states of services in motion */
+struct states;	   /* states.c: DUMPs and FETCHes under way */
 struct apply;	   /* apply.h: effects that wait, and their order */
 struct quarantine; /* quarantine.h: items that made the node crash */
 struct specdir;	   /* specdir.h: services.d */
@@ -41,6 +42,7 @@ struct node {
 	struct tls *tls;
 	struct links *links;
 	struct bulk *bulk;
+	struct states *states;
 	struct api *api;
 	struct apply *apply;
 	struct quarantine *quarantine;
@@ -65,14 +67,14 @@ struct node {
 void node_step(struct node *n, struct input *in);
 
 /* What a REPLY brings back; 'text' is borrowed. */
-typedef void node_reply_fn(void *context, enum reply_code code,
-	const char *text);
+typedef void node_reply_fn(
+	void *context, enum reply_code code, const char *text);
 
 /* Steps with a REQUEST, SPEC_SET or SPEC_DEL whose request number is filled
  * in here; 'done' is called once, perhaps before this returns.  Returns the
  * number, for node_cancel. */
-uint64_t node_request(struct node *n, struct input *in, node_reply_fn *done,
-	void *context);
+uint64_t node_request(
+	struct node *n, struct input *in, node_reply_fn *done, void *context);
 
 /* Forgets the callback of a request whose asker went away. */
 void node_cancel(struct node *n, uint64_t request);

@@ -17,8 +17,9 @@ libnode_a_SOURCES = \
 	supervisord/node/specdir.c supervisord/node/specdir.h \
 	supervisord/node/store.c supervisord/node/store.h \
 	supervisord/node/store_db.c supervisord/node/store_db.h
-# What a program with libnode.a needs behind it, the core apart.
-NODE_LIBS = libnode.a libspec.a libconf.a libsys.a libbase.a \
+# What a program with libnode.a needs behind it; between the two goes the
+# core, for those who need it.
+NODE_LIBS = libspec.a libconf.a libsys.a libbase.a \
 	$(SQLITE_LIBS) $(YAML_LIBS) $(INIH_LIBS) $(XXHASH_LIBS) \
 	$(EV_LIBS) $(AX_PTHREAD_LIBS) -ldl
 

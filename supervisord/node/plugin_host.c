@@ -31,8 +31,8 @@ check_ownership(const char *path, struct err *err)
 			st.st_uid);
 	if (st.st_mode & S_IWGRP && st.st_gid != 0 && st.st_gid != getegid())
 		return err_set(err, -EPERM,
-			"%s: group %u may write to it; run: chmod g-w %s",
-			path, st.st_gid, path);
+			"%s: group %u may write to it; run: chmod g-w %s", path,
+			st.st_gid, path);
 	return 0;
 }
 
@@ -41,7 +41,7 @@ is_name(const char *name)
 {
 	size_t length = name ? strnlen(name, PLUGIN_NAME_MAX + 1) : 0;
 	return length > 0 && length <= PLUGIN_NAME_MAX &&
-		strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == length;
+	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == length;
 }
 
 static int
@@ -87,8 +87,8 @@ plugin_host_check(const struct skep_plugin *plugin, struct err *err)
 			"its name must be 1 to %d of [a-z0-9-]",
 			PLUGIN_NAME_MAX);
 	if (plugin->kind != SKEP_PLUGIN_PLACE)
-		return err_set(err, -EINVAL, "is of unknown kind %u",
-			plugin->kind);
+		return err_set(
+			err, -EINVAL, "is of unknown kind %u", plugin->kind);
 	return check_place(plugin->ops, err);
 }
 
@@ -157,8 +157,8 @@ plugin_host_load(const char *folder, plugin_register_fn *take, void *context,
 		refuse(report, &err);
 	for (int i = 0; i < count; i++) {
 		char path[PATH_MAX];
-		snprintf(path, sizeof path, "%s/%s", folder,
-			entries[i]->d_name);
+		snprintf(
+			path, sizeof path, "%s/%s", folder, entries[i]->d_name);
 		free(entries[i]);
 		if (!is_safe)
 			continue;

@@ -88,8 +88,8 @@ quarantine_load(struct quarantine *q, struct bytes value)
 }
 
 void
-quarantine_on_crash(struct quarantine *q, const struct kproto_crash *crash,
-	int64_t wall_ms)
+quarantine_on_crash(
+	struct quarantine *q, const struct kproto_crash *crash, int64_t wall_ms)
 {
 	if (!crash->digest || crash->in_a_row < QUARANTINE_CRASHES ||
 		quarantine_find(q, crash->digest))

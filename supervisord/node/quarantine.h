@@ -15,8 +15,8 @@
 #include "base/cursor.h"
 #include "sys/kproto.h"
 
-#define QUARANTINE_MAX	    256
-#define QUARANTINE_CRASHES  2 /* in a row on the same item */
+#define QUARANTINE_MAX	   256
+#define QUARANTINE_CRASHES 2 /* in a row on the same item */
 
 /* One item; 'kind' and 'name' are "" until it was met again. */
 struct quarantined {
@@ -45,13 +45,13 @@ void quarantine_free(struct quarantine *q);
 void quarantine_load(struct quarantine *q, struct bytes value);
 
 /* The keeper's word on how the last node died. */
-void quarantine_on_crash(
-	struct quarantine *q, const struct kproto_crash *crash, int64_t wall_ms);
+void quarantine_on_crash(struct quarantine *q, const struct kproto_crash *crash,
+	int64_t wall_ms);
 
 /* Asks before an item is taken in: false when it is quarantined, otherwise it
  * is announced until 'quarantine_leave'.  'kind' and 'name' say what it is. */
-bool quarantine_enter(struct quarantine *q, struct bytes item,
-	const char *kind, const char *name);
+bool quarantine_enter(struct quarantine *q, struct bytes item, const char *kind,
+	const char *name);
 void quarantine_leave(struct quarantine *q);
 
 /* Calls 'fn' for each item. */

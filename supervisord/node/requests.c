@@ -45,8 +45,8 @@ requests_free(struct requests *r)
 }
 
 void
-requests_add(struct requests *r, uint64_t id, requests_done_fn *done,
-	void *context)
+requests_add(
+	struct requests *r, uint64_t id, requests_done_fn *done, void *context)
 {
 	struct asker *a = calloc(1, sizeof *a);
 	CHECK(a);

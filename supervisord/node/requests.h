@@ -18,8 +18,8 @@ struct requests *requests_new(void);
 void requests_free(struct requests *r);
 
 /* Remembers who asked under 'id', which is new. */
-void requests_add(struct requests *r, uint64_t id, requests_done_fn *done,
-	void *context);
+void requests_add(
+	struct requests *r, uint64_t id, requests_done_fn *done, void *context);
 /* Forgets; an unknown id is ignored. */
 void requests_cancel(struct requests *r, uint64_t id);
 /* Tells the asker, once; an unknown id is ignored. */

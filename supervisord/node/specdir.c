@@ -37,8 +37,8 @@ struct file {
 	uint64_t latest;  /* digest when it was last read; 0: unreadable */
 	struct given *given;
 	size_t given_count;
-	bool is_seen;	  /* by the scan under way */
-	bool is_broken;	  /* 'error' says why it is not in force */
+	bool is_seen;	/* by the scan under way */
+	bool is_broken; /* 'error' says why it is not in force */
 	struct err error;
 	int64_t broken_wall_ms; /* since when */
 };
@@ -185,8 +185,8 @@ on_reply(void *context, enum reply_code code, const char *text)
 		given_set(b->file, &item->given);
 	} else {
 		struct err err;
-		err_set(&err, 0, "%s/%s: %s: %s", b->dir->folder,
-			b->file->name, item->given.service,
+		err_set(&err, 0, "%s/%s: %s: %s", b->dir->folder, b->file->name,
+			item->given.service,
 			text && text[0] ? text : reply_code_name(code));
 		b->is_refused = true;
 		file_set_broken(b->file, err.text);
@@ -210,22 +210,26 @@ submit_spec(struct item *item, const struct spec *spec)
 	spec_policy_from(spec, &policy);
 	struct input in = {
 		.kind = INPUT_SPEC_SET,
-		.spec_set = {
-			.name = spec->name,
-			.digest = item->given.digest,
-			.run_digest = spec_run_digest(spec),
-			.policy = &policy,
-			.body = {body, (size_t)length},
-			.source = {
-				.file = item->batch->file->name,
-				.last_digest = last ? last->digest : 0,
-				.is_initial = true,
+		.spec_set =
+			{
+				.name = spec->name,
+				.digest = item->given.digest,
+				.run_digest = spec_run_digest(spec),
+				.policy = &policy,
+				.body = {body, (size_t)length},
+				.source =
+					{
+						.file = item->batch->file->name,
+						.last_digest =
+							last ? last->digest : 0,
+						.is_initial = true,
+					},
+				.actor =
+					{
+						.uid = (uint32_t)geteuid(),
+						.pid = (uint32_t)getpid(),
+					},
 			},
-			.actor = {
-				.uid = (uint32_t)geteuid(),
-				.pid = (uint32_t)getpid(),
-			},
-		},
 	};
 	d->hooks.submit(d->hooks.context, &in, on_reply, item);
 }
@@ -330,7 +334,7 @@ is_spec_file(const struct dirent *entry)
 {
 	const char *dot = strrchr(entry->d_name, '.');
 	return entry->d_name[0] != '.' && dot &&
-		(strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
+	       (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
 }
 
 static void

@@ -4,8 +4,8 @@
  * its mistake and blocks nothing but itself.  A file is given to the core
  * only when its digest differs from the one that this host last applied; the
  * core writes each service only where the cluster lacks it or still has what
- * this file gave last time, for which the digests are kept.  What was refused is tried again at the next
- * scan.  Removing a file deletes nothing.
+ * this file gave last time, for which the digests are kept.  What was refused
+ * is tried again at the next scan.  Removing a file deletes nothing.
  *
  * Scans happen at the start, when 'specdir_scan' is called (SIGHUP) and,
  * through inotify, shortly after the folder changed.

@@ -1,0 +1,250 @@
+/* States of services between keeper, disk and network: DUMP, FETCH, DROP and
+ * the descriptor that a START carries. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "node/bulk.h"
+#include "node/node_private.h"
+#include "sys/clock.h"
+
+#define COLLECTS_MAX	  4   /* movers at once; the others wait */
+#define PROGRESS_EVERY_MS 500 /* between two inputs about one fetch */
+
+/* One DUMP, from the effect to DUMPED. */
+struct dump {
+	struct list link; /* in states.dumps, oldest first */
+	struct node *node;
+	char name[INSTANCE_NAME_MAX + 1];
+	uint64_t epoch;
+	uint64_t size_max;
+	bool is_active; /* a mover was asked for */
+};
+
+/* One FETCH that goes on. */
+struct fetch {
+	struct list link; /* in states.fetches */
+	char name[INSTANCE_NAME_MAX + 1];
+	uint8_t root[DIGEST_SIZE];
+	int64_t told_ms; /* last progress */
+};
+
+struct states {
+	struct list dumps;
+	struct list fetches;
+};
+
+int
+states_open_bulk(struct node *n, struct err *err)
+{
+	struct bulk_config config = {
+		.state_dir = n->conf.node.state_dir,
+		.cluster = n->conf.cluster.name,
+		.node = n->conf.node.name,
+	};
+	n->states = calloc(1, sizeof *n->states);
+	CHECK(n->states);
+	list_init(&n->states->dumps);
+	list_init(&n->states->fetches);
+	return bulk_new(
+		n->loop, links_get_dialler(n->links), &config, &n->bulk, err);
+}
+
+void
+states_close(struct node *n)
+{
+	bulk_free(n->bulk);
+	n->bulk = NULL;
+	if (!n->states)
+		return;
+	list_each_safe (it, &n->states->dumps)
+		free(container_of(it, struct dump, link));
+	list_each_safe (it, &n->states->fetches)
+		free(container_of(it, struct fetch, link));
+	free(n->states);
+	n->states = NULL;
+}
+
+int
+states_open(struct node *n, const uint8_t root[DIGEST_SIZE], struct err *err)
+{
+	return bulk_open(n->bulk, root, err);
+}
+
+/* --- DUMP --- */
+
+static struct dump *
+dump_find(struct node *n, const char *name, uint64_t epoch)
+{
+	list_each (it, &n->states->dumps) {
+		struct dump *d = container_of(it, struct dump, link);
+		if (d->epoch == epoch && strcmp(d->name, name) == 0)
+			return d;
+	}
+	return NULL;
+}
+
+/* Asks for as many movers as may run. */
+static void
+dump_next(struct node *n)
+{
+	unsigned active = 0;
+	list_each_safe (it, &n->states->dumps) {
+		struct dump *d = container_of(it, struct dump, link);
+		if (!d->is_active && active < COLLECTS_MAX) {
+			d->is_active = true;
+			keeper_collect(n->keeper, d->name, d->epoch);
+			return;
+		}
+		active += d->is_active;
+	}
+}
+
+/* Tells the core and forgets; 'in' lacks the name. */
+static void
+dump_end(struct dump *d, struct input *in)
+{
+	struct node *n = d->node;
+	list_remove(&d->link);
+	in->kind = INPUT_DUMPED;
+	in->dumped.name = d->name;
+	in->dumped.epoch = d->epoch;
+	node_step(n, in);
+	free(d);
+	dump_next(n);
+}
+
+static void
+on_sealed(void *context, bool is_ok, bool is_absent,
+	const uint8_t root[DIGEST_SIZE], uint64_t size, const char *text)
+{
+	struct input in = {
+		.dumped =
+			{
+				.is_ok = is_ok,
+				.is_absent = is_absent,
+				.size = size,
+				.text = text,
+			},
+	};
+	if (is_ok)
+		memcpy(in.dumped.root, root, DIGEST_SIZE);
+	dump_end(context, &in);
+}
+
+void
+states_dump(struct node *n, const struct effect_dump *dump)
+{
+	if (dump_find(n, dump->name, dump->epoch))
+		return;
+	struct dump *d = calloc(1, sizeof *d);
+	CHECK(d);
+	d->node = n;
+	snprintf(d->name, sizeof d->name, "%s", dump->name);
+	d->epoch = dump->epoch;
+	d->size_max = dump->size_max;
+	list_append(&n->states->dumps, &d->link);
+	dump_next(n);
+}
+
+void
+states_on_mover(struct node *n, const char *name, uint64_t epoch, int socket,
+	const char *why)
+{
+	struct dump *d = dump_find(n, name, epoch);
+	if (!d) {
+		if (socket >= 0)
+			close(socket);
+		return;
+	}
+	if (socket >= 0) {
+		bulk_seal(n->bulk, d->name, epoch, d->size_max, socket,
+			on_sealed, d);
+		return;
+	}
+	struct input in = {.dumped = {.text = why}};
+	dump_end(d, &in);
+}
+
+/* --- FETCH, DROP --- */
+
+static struct fetch *
+fetch_find(struct node *n, const char *name, const uint8_t root[DIGEST_SIZE])
+{
+	list_each (it, &n->states->fetches) {
+		struct fetch *f = container_of(it, struct fetch, link);
+		if (strcmp(f->name, name) == 0 &&
+			memcmp(f->root, root, DIGEST_SIZE) == 0)
+			return f;
+	}
+	return NULL;
+}
+
+static void
+fetch_remove(struct fetch *f)
+{
+	if (!f)
+		return;
+	list_remove(&f->link);
+	free(f);
+}
+
+/* Whether this report is worth a step now. */
+static bool
+fetch_is_due(struct node *n, const struct bulk_report *r)
+{
+	struct fetch *f = fetch_find(n, r->name, r->root);
+	int64_t now_ms = clock_mono().ms;
+	if (r->is_final) {
+		fetch_remove(f);
+		return true;
+	}
+	if (!f || now_ms - f->told_ms < PROGRESS_EVERY_MS)
+		return false;
+	f->told_ms = now_ms;
+	return true;
+}
+
+static void
+on_fetched(void *context, const struct bulk_report *r)
+{
+	struct node *n = context;
+	if (!fetch_is_due(n, r))
+		return;
+	struct input in = {
+		.kind = INPUT_FETCHED,
+		.fetched =
+			{
+				.name = r->name,
+				.is_ok = r->is_ok,
+				.is_final = r->is_final,
+				.bytes = r->bytes,
+				.text = r->text,
+			},
+	};
+	memcpy(in.fetched.root, r->root, DIGEST_SIZE);
+	node_step(n, &in);
+}
+
+void
+states_fetch(struct node *n, const struct effect_fetch *fetch)
+{
+	if (!fetch_find(n, fetch->name, fetch->root)) {
+		struct fetch *f = calloc(1, sizeof *f);
+		CHECK(f);
+		snprintf(f->name, sizeof f->name, "%s", fetch->name);
+		memcpy(f->root, fetch->root, DIGEST_SIZE);
+		list_append(&n->states->fetches, &f->link);
+	}
+	bulk_fetch(n->bulk, fetch->name, fetch->node, fetch->address,
+		fetch->root, fetch->size, on_fetched, n);
+}
+
+void
+states_drop(struct node *n, const struct effect_drop *drop)
+{
+	fetch_remove(fetch_find(n, drop->name, drop->root));
+	bulk_drop(n->bulk, drop->name, drop->root);
+}

@@ -58,10 +58,10 @@ struct store {
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t wake_thread;
 	struct list queue;
-	struct list answers;	/* queries that are answered */
-	int64_t busy_since_ms;	/* when the batch was taken; 0: none */
-	uint64_t stored_seq;	/* durable */
-	uint64_t told_seq;	/* given to on_stored */
+	struct list answers;   /* queries that are answered */
+	int64_t busy_since_ms; /* when the batch was taken; 0: none */
+	uint64_t stored_seq;   /* durable */
+	uint64_t told_seq;     /* given to on_stored */
 	bool is_stopping;
 	bool is_broken;
 	char broken_why[ERR_TEXT_SIZE];
@@ -238,8 +238,7 @@ store_back_off(struct store *s, int64_t ms)
 	s->stats.failures++;
 	int rc = 0;
 	while (!s->is_stopping && rc != ETIMEDOUT)
-		rc = pthread_cond_timedwait(
-			&s->wake_thread, &s->lock, &until);
+		rc = pthread_cond_timedwait(&s->wake_thread, &s->lock, &until);
 	bool goes_on = !s->is_stopping;
 	pthread_mutex_unlock(&s->lock);
 	return goes_on;
@@ -308,7 +307,7 @@ store_keep_found(void *context, const struct event *e)
 {
 	struct job *job = context;
 	size_t size = strlen(e->kind) + strlen(e->name) + strlen(e->text) +
-		strlen(e->host) + 4;
+		      strlen(e->host) + 4;
 	char *at = malloc(size);
 	CHECK(at);
 	struct event *copy = &job->found[job->count++];
@@ -325,8 +324,8 @@ store_answer(struct store *s, struct job *job)
 	struct err err = {0};
 	job->found = calloc(job->query.count_max + 1, sizeof *job->found);
 	CHECK(job->found);
-	int code = store_db_query(
-		s->db, &job->query, store_keep_found, job, &err);
+	int code =
+		store_db_query(s->db, &job->query, store_keep_found, job, &err);
 	for (int i = 0, j = job->count - 1; i < j; i++, j--) {
 		struct event swap = job->found[i];
 		job->found[i] = job->found[j];
@@ -563,8 +562,8 @@ store_queue(struct store *s, struct job *job, uint64_t size_max)
 }
 
 int
-store_put(struct store *s, unsigned table, struct bytes key,
-	struct bytes value, uint64_t seq)
+store_put(struct store *s, unsigned table, struct bytes key, struct bytes value,
+	uint64_t seq)
 {
 	CHECK(table > 0 && table < STORE_TABLE_COUNT);
 	struct job *job = job_new(JOB_PUT, key.size + value.size + 1);
@@ -585,7 +584,7 @@ store_add_event(struct store *s, const struct event *event)
 {
 	uint64_t id = s->next_event++;
 	size_t size = strlen(event->kind) + strlen(event->name) +
-		strlen(event->text) + strlen(event->host) + 4;
+		      strlen(event->text) + strlen(event->host) + 4;
 	struct job *job = job_new(JOB_EVENT, size);
 	char *at = job->bytes;
 	job->event = *event;

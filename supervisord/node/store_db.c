@@ -94,8 +94,8 @@ static int
 db_prepare(struct store_db *db, const char *sql, sqlite3_stmt **out,
 	struct err *err)
 {
-	if (sqlite3_prepare_v3(db->sql, sql, -1, SQLITE_PREPARE_PERSISTENT,
-		    out, NULL) != SQLITE_OK)
+	if (sqlite3_prepare_v3(db->sql, sql, -1, SQLITE_PREPARE_PERSISTENT, out,
+		    NULL) != SQLITE_OK)
 		return db_fail(db, sql, err);
 	return 0;
 }
@@ -114,8 +114,8 @@ db_run(struct store_db *db, sqlite3_stmt *stmt, struct err *err)
 
 /* The first column of the first row of 'sql'. */
 static int
-db_get_number(struct store_db *db, const char *sql, int64_t *out,
-	struct err *err)
+db_get_number(
+	struct store_db *db, const char *sql, int64_t *out, struct err *err)
 {
 	sqlite3_stmt *stmt = NULL;
 	int code = db_prepare(db, sql, &stmt, err);
@@ -225,7 +225,7 @@ store_db_open(const char *path, struct store_db **out, struct err *err)
 	if (!db)
 		return err_sys(err, -ENOMEM, "%s", path);
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
-		SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
+		    SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
 	int code = 0;
 	if (sqlite3_open_v2(path, &db->sql, flags, NULL) != SQLITE_OK) {
 		code = db->sql ? db_fail(db, "open", err)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <openssl/err.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,12 +75,11 @@ static bool
 configure(SSL_CTX *ctx)
 {
 	SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION);
-	SSL_CTX_set_mode(ctx,
-		SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-			SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS |
+				      SSL_MODE_ENABLE_PARTIAL_WRITE |
+				      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_clear_mode(ctx, SSL_MODE_AUTO_RETRY);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
 	SSL_CTX_set_psk_use_session_callback(ctx, use_key);
 	SSL_CTX_set_psk_find_session_callback(ctx, find_key);
 	return SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) &&
@@ -98,6 +98,8 @@ tls_new(enum tls_mode mode, const struct keyring *keys, struct tls **out,
 	if (!tls)
 		return err_sys(err, -ENOMEM, "tls");
 	tls->mode = mode;
+	/* OpenSSL writes with write(2), which knows no MSG_NOSIGNAL. */
+	signal(SIGPIPE, SIG_IGN);
 	if (mode == TLS_MODE_PSK) {
 		CHECK(keys && keys->count > 0);
 		tls->keys = *keys;
@@ -142,10 +144,13 @@ tls_start(struct tls *tls, int fd, bool is_client)
 		SSL_free(ssl);
 		return NULL;
 	}
-	if (is_client)
+	if (is_client) {
+		/* A server that comes with a certificate instead fails. */
+		SSL_set_verify(ssl, SSL_VERIFY_PEER, NULL);
 		SSL_set_connect_state(ssl);
-	else
+	} else {
 		SSL_set_accept_state(ssl);
+	}
 	return ssl;
 }
 

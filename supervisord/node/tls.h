@@ -29,7 +29,8 @@ enum tls_mode {
 /* What connections share. */
 struct tls;
 
-/* Starts TLS in 'mode'; 'keys' (copied) is for psk, NULL otherwise. */
+/* Starts TLS in 'mode'; 'keys' (copied) is for psk, NULL otherwise.  From
+ * then on the process ignores SIGPIPE. */
 int tls_new(enum tls_mode mode, const struct keyring *keys, struct tls **out,
 	struct err *err);
 

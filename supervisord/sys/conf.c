@@ -21,7 +21,7 @@ static const char *const provider_words[] = {
 static const char *const tls_words[] = {"psk", "none", "x509", NULL};
 static const char *const minority_words[] = {
 	"takeover", "keep", "freeze", "stop", NULL};
-static const char *const rebalance_words[] = {"auto", "manual", "off", NULL};
+static const char *const rebalance_words[] = {"off", "auto", "manual", NULL};
 
 #define AT(member) .offset = offsetof(struct conf, member)
 
@@ -87,10 +87,10 @@ static const struct conf_key keys[] = {
 		.fallback = "takeover",
 		.help = "What a small side does after that."},
 	{"defaults", "rebalance", CONF_CHOICE, .is_setting = true,
-		.words = rebalance_words, .word_count = 3, .fallback = "auto",
+		.words = rebalance_words, .word_count = 1, .fallback = "off",
 		.help = "Whether services move when ranks change."},
-	{"defaults", "rebalance_max", CONF_NUMBER, .is_setting = true, .min = 1,
-		.max = 1000, .fallback = "5", .help = "Moves in flight."},
+	{"defaults", "rebalance_max", CONF_LATER, .fallback = "",
+		.help = "Moves in flight."},
 	{"defaults", "allow", CONF_PATTERNS, .is_setting = true, .fallback = "",
 		.help = "Hosts that may be members, literal or /regex/; empty "
 			"is any."},

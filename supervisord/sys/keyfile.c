@@ -145,8 +145,8 @@ check_file(int fd, const char *path, struct err *err)
 			"%s: belongs to uid %u, neither root nor this user",
 			path, (unsigned)st.st_uid);
 	if (st.st_size > KEYFILE_BYTES_MAX)
-		return err_set(err, -EFBIG, "%s: too large for a key file",
-			path);
+		return err_set(
+			err, -EFBIG, "%s: too large for a key file", path);
 	return 0;
 }
 
@@ -182,8 +182,8 @@ keyfile_read(const char *path, struct keyring *out, struct err *err)
 		if (n < 0)
 			r = err_sys(err, (int)n, "%s", path);
 		else
-			r = keyfile_parse((struct bytes){text, (size_t)n},
-				path, out, err);
+			r = keyfile_parse((struct bytes){text, (size_t)n}, path,
+				out, err);
 		explicit_bzero(text, sizeof text);
 	}
 	close(fd);
@@ -259,8 +259,8 @@ keyfile_format(const struct key *key, char line[KEY_LINE_SIZE])
 {
 	char hex[2 * KEY_SECRET_SIZE + 1];
 	write_hex(key->secret, sizeof key->secret, hex);
-	snprintf(line, KEY_LINE_SIZE, FORMAT_PREFIX "%.64s:%s\n",
-		key->identity, hex);
+	snprintf(line, KEY_LINE_SIZE, FORMAT_PREFIX "%.64s:%s\n", key->identity,
+		hex);
 	explicit_bzero(hex, sizeof hex);
 }
 

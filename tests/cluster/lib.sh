@@ -24,7 +24,7 @@ fail() {
 	echo "FAIL $NAME: $*"
 	for h in "${HOSTS[@]}"; do
 		echo "--- $h: last lines of skepd"
-		tail -n 40 "$T/$h/skepd.log" 2>/dev/null
+		tail -n "${TAIL:-12}" "$T/$h/skepd.log" 2>/dev/null
 	done
 	exit 1
 }
@@ -148,7 +148,7 @@ host_make() {
 	ip -n "$NS-$h" link set lo up
 	eval "PORT_$h=v$i"
 	mkdir -p "$T/$h/services.d" "$CG/$h"
-	install -m 0400 "$T/cluster.key" "$T/$h/cluster.key"
+	install -o nobody -m 0400 "$T/cluster.key" "$T/$h/cluster.key"
 	host_conf "$h"
 }
 
@@ -193,10 +193,11 @@ host_start() {
 		ip -n "$NS" link set "$(eval "echo \$PORT_$h")" up
 		(
 			echo 0 >"$CG/$h/cgroup.procs"
-			exec ip netns exec "$NS-$h" "$SKEPD" \
+			exec nsenter --net="/run/netns/$NS-$h" "$SKEPD" \
 				-c "$T/$h/skep.conf" --helper-user nobody \
 				--libexec-dir "$SKEP_BUILD"
 		) >>"$T/$h/skepd.log" 2>&1 &
+		disown $!
 	done
 }
 
@@ -251,7 +252,7 @@ json() {
 
 # field HOST INSTANCE FIELD
 field() {
-	json "$1" "first(.instances[] | select(.name == \"$2\")) | .$3" list
+	json "$1" "first(.instances[] | select(.name == \"$2\")) | .$3" status
 }
 
 alive_count_is() {
@@ -261,7 +262,7 @@ alive_count_is() {
 
 ready_count_is() {
 	[ "$(json "$1" '[.instances[] | select(.state == "ready")] | length' \
-		list)" = "$2" ]
+		status)" = "$2" ]
 }
 
 # The same answer to "what runs where" on all the given hosts.
@@ -270,7 +271,7 @@ where_agrees() {
 	for h in "$@"; do
 		this=$(json "$h" \
 			'[.instances[] | [.name, .node, .epoch, .state]] | sort' \
-			list) || return 1
+			status) || return 1
 		[ -z "$first" ] && first=$this
 		[ "$this" = "$first" ] || {
 			diff <(echo "$first") <(echo "$this")
@@ -285,7 +286,7 @@ processes() {
 	for h in "${HOSTS[@]}"; do
 		find "$CG/$h" -name cgroup.procs -exec cat {} + 2>/dev/null |
 			while read -r pid; do
-				tr '\0' ' ' <"/proc/$pid/cmdline" \
+				{ tr '\0' ' ' <"/proc/$pid/cmdline"; } \
 					2>/dev/null | grep -q -- "$1" &&
 					echo "$h $pid"
 			done

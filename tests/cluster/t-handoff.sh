@@ -41,7 +41,7 @@ is_drained() {
 		grep -qx drained
 }
 count_on() {
-	json "$1" "[.instances[] | select(.node == \"$2\")] | length" list
+	json "$1" "[.instances[] | select(.node == \"$2\")] | length" status
 }
 
 wait_for 20 "every counter has counted to 100" all_count_on 100
@@ -60,7 +60,7 @@ check "beta takes nothing back" test "$(count_on alpha beta)" = 0
 
 step "undrain"
 check "undrain" ctl alpha node undrain beta
-counter=$(json alpha 'first(.instances[] | select(.node == "alpha")) | .name' list)
+counter=$(json alpha 'first(.instances[] | select(.node == "alpha")) | .name' status)
 check "move $counter to beta" ctl alpha move "$counter" beta
 is_on_beta() {
 	[ "$(field alpha "$counter" node)" = beta ] &&

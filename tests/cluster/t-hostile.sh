@@ -27,13 +27,13 @@ logged() {
 step "a wrong key"
 host_make mallory
 "$SKEPCTL" keygen "$T/other.key" >/dev/null
-install -m 0400 "$T/other.key" "$T/mallory/cluster.key"
+install -o nobody -m 0400 "$T/other.key" "$T/mallory/cluster.key"
 host_start mallory
 wait_for 20 "alpha says so" logged 'key'
 power_off mallory
 
 step "another cluster's name"
-install -m 0400 "$T/cluster.key" "$T/mallory/cluster.key"
+install -o nobody -m 0400 "$T/cluster.key" "$T/mallory/cluster.key"
 CLUSTER=elsewhere host_start mallory
 wait_for 20 "alpha says so" logged 'elsewhere'
 power_off mallory
@@ -44,7 +44,7 @@ sed -i 's/^name = mallory/name = beta/' "$T/mallory/skep.conf"
 mallory_as_beta() {
 	(
 		echo 0 >"$CG/mallory/cgroup.procs"
-		exec ip netns exec "$NS-mallory" "$SKEPD" \
+		exec nsenter --net="/run/netns/$NS-mallory" "$SKEPD" \
 			-c "$T/mallory/skep.conf" --helper-user nobody \
 			--libexec-dir "$SKEP_BUILD"
 	) >>"$T/mallory/skepd.log" 2>&1 &

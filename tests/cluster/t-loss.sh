@@ -15,7 +15,7 @@ wait_for 20 "sixty are ready" all_sixty_ready alpha
 # No instance's row is on a host that is not alive.
 sixty_ready_elsewhere() {
 	all_sixty_ready "$1" && [ "$(json "$1" \
-		"[.instances[] | select(.node == \"$2\")] | length" list)" = 0 ]
+		"[.instances[] | select(.node == \"$2\")] | length" status)" = 0 ]
 }
 
 step "a host loses power: its services are ready elsewhere, none twice"
@@ -29,7 +29,12 @@ wait_for 30 "gamma agrees" where_agrees alpha beta gamma
 
 step "a link is cut for 20 s and heals: one copy each, all rows agree"
 unplug gamma
+cut_at=$(elapsed_ms)
 wait_for 30 "both sides run everything" process_count_is '^/bin/sleep 200001' 110
+is_20_s() {
+	[ $(($(elapsed_ms) - cut_at)) -ge 20000 ]
+}
+wait_for 30 "the cut lasts 20 s" is_20_s
 plug gamma
 wait_for 60 "gamma is back" alive_count_is alpha 3
 wait_for 60 "each runs exactly once" sixty_run_once
@@ -79,7 +84,7 @@ is_set() {
 for h in alpha beta; do
 	wait_for 10 "$h knows" is_set $h
 done
-own=$(json gamma '[.instances[] | select(.node == "gamma")] | length' list)
+own=$(json gamma '[.instances[] | select(.node == "gamma")] | length' status)
 power_off alpha beta
 holds_for_good() {
 	json gamma '.nodes[] | select(.self) | .hold' node list |
@@ -88,7 +93,7 @@ holds_for_good() {
 wait_for 40 "gamma keeps its own only" holds_for_good
 check "nothing was taken over" test \
 	"$(processes '200001\|redis-server\|nginx: master' | wc -l)" = "$own"
-check "confirm-down alpha" ctl gamma node confirm-down alpha
-check "confirm-down beta" ctl gamma node confirm-down beta
+check "confirm-down alpha" ctl gamma node confirm-down alpha -y
+check "confirm-down beta" ctl gamma node confirm-down beta -y
 wait_for 30 "sixty are ready" all_sixty_ready gamma
 finish

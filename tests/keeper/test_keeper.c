@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "sys/clock.h"
 #include "world.h"
 
 #define POLICY	   "allowed_users = nobody\n"
@@ -424,6 +425,25 @@ START_TEST(test_node_death_is_told)
 }
 END_TEST
 
+START_TEST(test_hung_node_is_replaced)
+{
+	struct kproto_instance is[4];
+	unsigned count;
+	world_start(&w, POLICY);
+	pid_t pid = start_script(1, "exec sleep 1000");
+	pid_t old = w.node_pid;
+	mono end = mono_add(clock_mono(), WORLD_WAIT_MS);
+	/* Its PINGs are left where they are. */
+	while (w.node_pid == old) {
+		ck_assert(!mono_reached(end, clock_mono()));
+		world_serve(&w);
+	}
+	world_greet(&w, is, &count, NULL);
+	ck_assert_uint_eq(is[0].pid, (uint32_t)pid);
+	world_end(&w);
+}
+END_TEST
+
 START_TEST(test_garbage_ends_the_node_only)
 {
 	static const uint16_t types[] = {
@@ -631,6 +651,7 @@ main(void)
 	tcase_add_test(t, test_logger_death_loses_nothing);
 	tcase_add_test(t, test_forget_waits_for_the_logger);
 	tcase_add_test(t, test_node_death_is_told);
+	tcase_add_test(t, test_hung_node_is_replaced);
 	tcase_add_test(t, test_garbage_ends_the_node_only);
 	tcase_add_test(t, test_handoff_signal_spares_the_unaware);
 	tcase_add_loop_test(t, test_handoff_answer, 0, 3);

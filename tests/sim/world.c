@@ -314,14 +314,13 @@ world_start(struct world *w, uint32_t host)
 		h->memory = aligned_alloc(16, (size + 15) & ~(size_t)15);
 	CHECK(h->memory);
 	h->core = core_new(h->memory, size, &limits, &h->config);
-	if (w->failure_timeout_ms)
-		h->core->settings.failure_timeout_ms = w->failure_timeout_ms;
-	h->core->settings.on_minority = w->on_minority;
 	h->is_keeper_up = true;
 	disk_load(w, host);
 	proc_found(w, host);
 	struct input in = {.kind = INPUT_BOOT};
 	world_step(w, host, &in);
+	if (w->on_minority)
+		h->core->settings.on_minority = w->on_minority;
 	proc_answer_again(w, host);
 }
 

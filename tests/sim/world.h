@@ -163,8 +163,7 @@ struct world {
 	size_t heap_size;
 	uint64_t next_event;
 	uint64_t next_request;
-	int64_t failure_timeout_ms; /* 0: the core's default */
-	enum on_minority on_minority;
+	enum on_minority on_minority; /* of hosts that start from now on */
 	struct behaviour behaviours[WORLD_BEHAVIOURS];
 	uint32_t behaviour_count;
 	uint64_t next_birth;

@@ -65,8 +65,8 @@ core_note_by(struct core *c, enum note_kind kind, const char *name,
 }
 
 void
-core_note(struct core *c, enum note_kind kind, const char *name,
-	uint64_t epoch, const char *text)
+core_note(struct core *c, enum note_kind kind, const char *name, uint64_t epoch,
+	const char *text)
 {
 	core_note_by(c, kind, name, epoch, text, NULL);
 }
@@ -124,8 +124,8 @@ member_send(struct core *c, member_id to, uint16_t type, struct bytes body,
 }
 
 void
-member_broadcast(struct core *c, uint16_t type, struct bytes body,
-	uint64_t after)
+member_broadcast(
+	struct core *c, uint16_t type, struct bytes body, uint64_t after)
 {
 	for (member_id id = 1; id < c->members.count; id++)
 		member_send(c, id, type, body, after);
@@ -200,10 +200,10 @@ static size_t
 memory_size(const struct core_limits *l)
 {
 	return arena_need(1, sizeof(struct core)) +
-		arena_need(l->effects_max, sizeof(struct effect)) +
-		arena_need(l->effects_size, 1) +
-		arena_need(l->members_max, sizeof(struct member)) +
-		registry_need(l) + specs_need(l);
+	       arena_need(l->effects_max, sizeof(struct effect)) +
+	       arena_need(l->effects_size, 1) +
+	       arena_need(l->members_max, sizeof(struct member)) +
+	       registry_need(l) + specs_need(l);
 }
 
 static struct core *
@@ -485,11 +485,10 @@ deliver(struct world *w, unsigned from, unsigned to)
 	if (p->type == WIRE_HEARTBEAT)
 		on_beat(w, from, to, p);
 	else if (p->type <= WIRE_ACK)
-		registry_on_recv(c, id, p->type,
-			(struct bytes){p->body, p->size});
+		registry_on_recv(
+			c, id, p->type, (struct bytes){p->body, p->size});
 	else
-		specs_on_recv(c, id, p->type,
-			(struct bytes){p->body, p->size});
+		specs_on_recv(c, id, p->type, (struct bytes){p->body, p->size});
 	world_leave(w, to);
 	free(p->body);
 	free(p);

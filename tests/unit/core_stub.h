@@ -37,7 +37,7 @@ struct stub_node {
 	bool is_up;
 	uint64_t boot;
 	struct record *records;
-	uint64_t marks;	 /* duty_mark, _service, _all: calls */
+	uint64_t marks; /* duty_mark, _service, _all: calls */
 	uint64_t notes;
 	enum reply_code reply; /* the last one */
 };
@@ -57,8 +57,8 @@ struct world {
 };
 
 /* 'rows_max' per core. */
-void world_init(struct world *w, unsigned count, uint32_t rows_max,
-	uint64_t seed);
+void world_init(
+	struct world *w, unsigned count, uint32_t rows_max, uint64_t seed);
 void world_fini(struct world *w);
 
 /* Stops a host; starts it again from its store, with a new incarnation. */

@@ -173,6 +173,14 @@ on_late(struct ev_loop *loop, ev_timer *timer, int events)
 	ev_break(loop, EVBREAK_ONE);
 }
 
+static void
+on_tick(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)timer;
+	(void)events;
+}
+
 bool
 world_wait(struct ev_loop *loop, bool (*is_true)(void *context), void *context)
 {
@@ -182,8 +190,12 @@ world_wait(struct ev_loop *loop, bool (*is_true)(void *context), void *context)
 	ev_timer_init(&timer, on_late, WAIT_S, 0.);
 	timer.data = &is_late;
 	ev_timer_start(loop, &timer);
+	ev_timer tick; /* some conditions change outside the loop */
+	ev_timer_init(&tick, on_tick, 0.02, 0.02);
+	ev_timer_start(loop, &tick);
 	while (!is_late && !is_true(context))
 		ev_run(loop, EVRUN_ONCE);
+	ev_timer_stop(loop, &tick);
 	ev_timer_stop(loop, &timer);
 	return is_true(context);
 }

@@ -5,10 +5,10 @@
 
 #include "core_stub.h"
 
-#define SEEDS  300
-#define NAMES  12
-#define STEPS  120
-#define ROWS   512
+#define SEEDS 300
+#define NAMES 12
+#define STEPS 120
+#define ROWS  512
 
 static void
 name_of(char *out, size_t size, unsigned i)
@@ -28,8 +28,7 @@ put(struct world *w, unsigned node, const char *name, uint64_t epoch)
 	world_leave(w, node);
 }
 
-static void
-delete(struct world *w, unsigned node, const char *name)
+static void delete (struct world *w, unsigned node, const char *name)
 {
 	registry_delete(world_enter(w, node), ROW_INSTANCE, name);
 	world_leave(w, node);
@@ -45,8 +44,8 @@ set_ready(struct world *w, unsigned node)
 static const struct row *
 look(const struct world *w, unsigned at, unsigned origin, const char *name)
 {
-	return registry_find(w->nodes[at].c, ROW_INSTANCE, name,
-		world_id(w, at, origin));
+	return registry_find(
+		w->nodes[at].c, ROW_INSTANCE, name, world_id(w, at, origin));
 }
 
 static const struct origin *
@@ -158,7 +157,7 @@ random_event(struct world *w, bool allows_restart)
 	case 3:
 	case 4:
 	case 5:
-		delete(w, i, name);
+		delete (w, i, name);
 		return;
 	case 6:
 		if (allows_restart && prng_chance(&w->prng, 1, 3)) {
@@ -217,12 +216,14 @@ START_TEST(test_reset_below_gc)
 	settle(&w, 10000);
 	world_cut(&w, 0, 2);
 	world_cut(&w, 1, 2);
-	delete(&w, 0, "a");
+	delete (&w, 0, "a");
 	put(&w, 0, "c", 1);
 	for (int i = 0; i < 1000 && registry_gc(w.nodes[0].c) == 0; i++)
 		world_pass(&w);
 	ck_assert_uint_eq(registry_gc(w.nodes[0].c), 3);
 	ck_assert_ptr_nonnull(look(&w, 2, 0, "a"));
+	world_pass_ms(&w, 1000); /* until the other replica collected too */
+	ck_assert_uint_eq(log_at(&w, 1, 0)->gc, 3);
 	/* From a third host: any replica can serve any log. */
 	world_link(&w, 1, 2);
 	for (int i = 0; i < 1000 && look(&w, 2, 0, "a"); i++)
@@ -245,7 +246,7 @@ START_TEST(test_gc_by_age)
 	put(&w, 0, "a", 1);
 	settle(&w, 10000);
 	w.nodes[0].c->members.items[1].link = 0; /* half open, still alive */
-	delete(&w, 0, "a");
+	delete (&w, 0, "a");
 	world_pass_ms(&w, 2000);
 	ck_assert_uint_eq(registry_gc(w.nodes[0].c), 0);
 	w.now.ms += 600000;
@@ -351,7 +352,7 @@ START_TEST(test_long_log)
 	for (unsigned i = 0; i < MANY; i++) {
 		name_of(name, sizeof name, i);
 		if (i % 3 == 0)
-			delete(&w, 0, name);
+			delete (&w, 0, name);
 		else
 			put(&w, 0, name, 2);
 	}

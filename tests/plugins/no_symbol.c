@@ -1,0 +1,3 @@
+/* Refused: a shared object that is no plugin. */
+extern const int something_else;
+const int something_else = 1;

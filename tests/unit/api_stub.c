@@ -1,0 +1,418 @@
+#include "api_stub.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/place.h"
+#include "core/settings.h"
+#include "node/status_sources.h"
+
+struct stub stub;
+
+static struct member members[2] = {
+	{.name = "alpha", .state = MEMBER_ALIVE, .incarnation = 7},
+	{.name = "beta", .state = MEMBER_ALIVE, .incarnation = 9},
+};
+
+static struct entry services[2] = {
+	{.kind = ENTRY_SERVICE, .name = "web", .stamp = 11, .writer = "beta"},
+	{.kind = ENTRY_SERVICE, .name = "db", .stamp = 12, .writer = "alpha"},
+};
+
+static struct row rows[2] = {
+	{.origin = 0,
+		.seq = 2,
+		.name = "web@2",
+		.value = {.kind = ROW_INSTANCE, .state = ROW_READY}},
+	{.origin = 0,
+		.seq = 5,
+		.name = "web@1",
+		.value = {.kind = ROW_INSTANCE, .state = ROW_READY}},
+};
+
+static struct instance_view
+instance(const char *name, const char *state, const char *node)
+{
+	struct instance_view v = {.name = name,
+		.is_declared = true,
+		.is_wanted = true,
+		.state = state,
+		.node = node,
+		.duty = node,
+		.epoch = 3,
+		.pid = 77,
+		.since_wall_ms = 1700000000123,
+		.why = ""};
+	snprintf(v.service, sizeof(v.service), "%.*s", (int)strcspn(name, "@"),
+		name);
+	return v;
+}
+
+static struct node_view
+node(const char *name, bool is_self)
+{
+	return (struct node_view){.name = name,
+		.state = "alive",
+		.reason = "",
+		.progress = "",
+		.address = "127.0.0.1:7400",
+		.hold = "",
+		.hold_text = "",
+		.hold_left_ms = -1,
+		.is_self = is_self,
+		.heard_ms = is_self ? -1 : 120,
+		.weight = 100,
+		.version = "0.1.0"};
+}
+
+void
+stub_reset(void)
+{
+	memset(&stub, 0, sizeof(stub));
+	stub.instances[0] = instance("db", "backoff", "alpha");
+	strcpy(stub.instances[0].why, "starts again in 4s");
+	stub.instances[1] = instance("web@1", "ready", "alpha");
+	stub.instances[2] = instance("web@2", "ready", "beta");
+	stub.instance_count = 3;
+	stub.nodes[0] = node("alpha", true);
+	stub.nodes[1] = node("beta", false);
+	stub.node_count = 2;
+	stub.cluster = (struct cluster_view){.cluster = "prod",
+		.node = "alpha",
+		.members = 2,
+		.alive = 2,
+		.instances = 3,
+		.ready = 2,
+		.hold = "lonely",
+		.hold_text = "lost beta",
+		.hold_left_ms = 7000};
+	stub.plan_index = 0xabc;
+	list_init(&stub.followers);
+}
+
+void
+stub_answer(uint32_t number, enum reply_code code, const char *text)
+{
+	struct stub_asked *a = &stub.asked[number];
+	node_reply_fn *done = a->done;
+	a->done = NULL;
+	if (done)
+		done(a->context, code, text);
+}
+
+void
+stub_event(uint64_t id, const char *name, const char *text)
+{
+	struct event e = {.id = id,
+		.wall_ms = 1700000000000,
+		.kind = "ready",
+		.name = name,
+		.text = text,
+		.host = ""};
+	list_each_safe (it, &stub.followers) {
+		struct event_follower *f =
+			container_of(it, struct event_follower, link);
+		f->on_event(f, &e);
+	}
+}
+
+/* --- what the core would say --- */
+
+bool
+view_instance_next(struct core *c, uint32_t *cursor, struct instance_view *out)
+{
+	(void)c;
+	if (*cursor >= stub.instance_count)
+		return false;
+	*out = stub.instances[(*cursor)++];
+	return true;
+}
+
+bool
+view_instance(struct core *c, const char *name, struct instance_view *out)
+{
+	uint32_t cursor = 0;
+	while (view_instance_next(c, &cursor, out))
+		if (strcmp(out->name, name) == 0)
+			return true;
+	return false;
+}
+
+bool
+view_why(struct core *c, const char *name, char *buffer, size_t size)
+{
+	struct instance_view v;
+	if (!view_instance(c, name, &v))
+		return false;
+	snprintf(buffer, size, "%s runs on %s by rank.", name, v.node);
+	return true;
+}
+
+uint32_t
+view_node_count(const struct core *c)
+{
+	(void)c;
+	return stub.node_count;
+}
+
+bool
+view_node(struct core *c, uint32_t index, struct node_view *out)
+{
+	(void)c;
+	*out = stub.nodes[index];
+	return true;
+}
+
+void
+view_cluster(struct core *c, struct cluster_view *out)
+{
+	(void)c;
+	*out = stub.cluster;
+}
+
+bool
+view_plan(struct core *c, const char *service, const struct spec_policy *policy,
+	uint64_t digest, uint64_t run_digest, uint32_t *cursor,
+	struct plan_item *out)
+{
+	(void)c;
+	(void)digest;
+	(void)run_digest;
+	uint32_t count = policy ? policy->instance_count : 1;
+	if (*cursor >= count)
+		return false;
+	*out = (struct plan_item){.action = policy ? PLAN_START : PLAN_STOP,
+		.node = "beta",
+		.why = "rank 1"};
+	snprintf(out->instance, sizeof(out->instance), "%s#%u", service,
+		(*cursor)++);
+	return true;
+}
+
+uint64_t
+view_plan_index(const struct core *c)
+{
+	(void)c;
+	return stub.plan_index;
+}
+
+const char *
+plan_action_name(enum plan_action action)
+{
+	return action == PLAN_START ? "start" : "stop";
+}
+
+member_id
+member_find(const struct core *c, const char *name)
+{
+	(void)c;
+	for (member_id i = 0; i < 2; i++)
+		if (strcmp(members[i].name, name) == 0)
+			return i;
+	return MEMBER_NONE;
+}
+
+const struct member *
+member_get(const struct core *c, member_id id)
+{
+	(void)c;
+	return &members[id];
+}
+
+const char *
+member_state_name(enum member_state state)
+{
+	return state == MEMBER_ALIVE ? "alive" : "other";
+}
+
+uint32_t
+place_rank(struct core *c, const char *name,
+	const struct service_value *service, member_id *out, uint32_t max)
+{
+	(void)c;
+	(void)service;
+	(void)max;
+	out[0] = 0;
+	out[1] = 1;
+	return strcmp(name, "db") == 0 ? 1 : 2;
+}
+
+const struct row *
+registry_walk(const struct core *c, member_id origin, const struct row *after)
+{
+	(void)c;
+	if (origin != 0)
+		return NULL;
+	return !after ? &rows[0] : after == &rows[0] ? &rows[1] : NULL;
+}
+
+const char *
+row_state_name(enum row_state state)
+{
+	return state == ROW_READY ? "ready" : "other";
+}
+
+const struct entry *
+specs_walk(
+	const struct core *c, enum entry_kind kind, const struct entry *after)
+{
+	(void)c;
+	if (kind != ENTRY_SERVICE)
+		return NULL;
+	return !after		       ? &services[0]
+	       : after == &services[0] ? &services[1]
+				       : NULL;
+}
+
+const struct entry *
+specs_find(const struct core *c, enum entry_kind kind, const char *name)
+{
+	const struct entry *e = NULL;
+	while ((e = specs_walk(c, kind, e)))
+		if (strcmp(e->name, name) == 0)
+			return e;
+	return NULL;
+}
+
+bool
+specs_get_service(const struct entry *e, struct service_value *out)
+{
+	(void)e;
+	static const char body[] = "{\"command\":[\"/bin/true\"]}";
+	*out = (struct service_value){
+		.digest = 1, .run_digest = 2, .body = {body, sizeof(body) - 1}};
+	out->policy.is_enabled = true;
+	return true;
+}
+
+bool
+specs_get_override(const struct entry *e, struct override_value *out)
+{
+	(void)e;
+	(void)out;
+	return false;
+}
+
+const char *
+settings_key(unsigned index)
+{
+	return index == 0 ? "expect" : NULL;
+}
+
+const char *
+settings_text(const struct core *c, const char *key, char *buffer, size_t size)
+{
+	(void)c;
+	(void)key;
+	snprintf(buffer, size, "3");
+	return buffer;
+}
+
+const char *
+reply_code_name(enum reply_code code)
+{
+	static const char *const names[] = {
+#define X(code, name, http) [code] = name,
+		REPLY_CODES(X)
+#undef X
+	};
+	return names[code];
+}
+
+int
+reply_code_http(enum reply_code code)
+{
+	static const int https[] = {
+#define X(code, name, http) [code] = http,
+		REPLY_CODES(X)
+#undef X
+	};
+	return https[code];
+}
+
+/* --- what the rest of the node would do --- */
+
+uint64_t
+node_request(
+	struct node *n, struct input *in, node_reply_fn *done, void *context)
+{
+	(void)n;
+	struct stub_asked *a = &stub.asked[stub.asked_count++];
+	*a = (struct stub_asked){
+		.kind = in->kind, .done = done, .context = context};
+	const char *name = in->kind == INPUT_SPEC_SET	? in->spec_set.name
+			   : in->kind == INPUT_SPEC_DEL ? in->spec_del.name
+							: in->request.name;
+	snprintf(a->name, sizeof(a->name), "%s", name);
+	a->actor = in->kind == INPUT_SPEC_SET	? in->spec_set.actor
+		   : in->kind == INPUT_SPEC_DEL ? in->spec_del.actor
+						: in->request.actor;
+	if (in->kind == INPUT_REQUEST) {
+		a->op = in->request.op;
+		a->number = in->request.number;
+		a->is_forced = in->request.is_forced;
+		snprintf(a->arg, sizeof(a->arg), "%s", in->request.arg);
+	}
+	uint32_t number = stub.asked_count;
+	if (!stub.answers_later)
+		stub_answer(number - 1, stub.code, "");
+	return number;
+}
+
+void
+node_cancel(struct node *n, uint64_t request)
+{
+	(void)n;
+	stub.asked[request - 1].done = NULL;
+	stub.asked[request - 1].is_cancelled = true;
+}
+
+void
+events_follow(struct node *n, struct event_follower *f)
+{
+	(void)n;
+	list_append(&stub.followers, &f->link);
+	stub.followers_now++;
+}
+
+void
+events_unfollow(struct node *n, struct event_follower *f)
+{
+	(void)n;
+	list_remove(&f->link);
+	stub.followers_now--;
+}
+
+void
+events_query(struct node *n, const char *name, uint64_t since_id,
+	int64_t since_wall_ms, uint32_t count_max, events_done_fn *done,
+	void *context)
+{
+	(void)n;
+	(void)name;
+	(void)since_id;
+	(void)since_wall_ms;
+	(void)count_max;
+	stub.query_done = done;
+	stub.query_context = context;
+}
+
+void
+node_quarantine_walk(struct node *n, quarantine_fn *fn, void *context)
+{
+	(void)n;
+	struct quarantine_item item = {.digest = 5,
+		.kind = "frame",
+		.name = "beta",
+		.text = "crashed twice"};
+	fn(context, &item);
+}
+
+void
+specdir_errors_walk(struct node *n, specdir_error_fn *fn, void *context)
+{
+	(void)n;
+	struct specdir_error e = {
+		.file = "a.yaml", .text = "a.yaml:1:2: bad \xff"};
+	fn(context, &e);
+}

@@ -1,0 +1,51 @@
+/* A small world behind the control API: what the core and the rest of the
+ * node would say, set by the test. */
+#ifndef SKEP_TESTS_API_STUB_H
+#define SKEP_TESTS_API_STUB_H
+
+#include "node/events.h"
+#include "node/node.h"
+
+#define STUB_ASKED_MAX 64
+
+/* A request that reached the core. */
+struct stub_asked {
+	enum input_kind kind;
+	enum request_op op;
+	char name[128];
+	char arg[256];
+	int64_t number;
+	bool is_forced;
+	struct actor actor;
+	node_reply_fn *done; /* NULL: answered or cancelled */
+	void *context;
+	bool is_cancelled;
+};
+
+struct stub {
+	struct instance_view instances[8];
+	uint32_t instance_count;
+	struct node_view nodes[4];
+	uint32_t node_count;
+	struct cluster_view cluster;
+	struct stub_asked asked[STUB_ASKED_MAX];
+	uint32_t asked_count;
+	bool answers_later;   /* node_request leaves the answer to the test */
+	enum reply_code code; /* of answers at once */
+	uint64_t plan_index;
+	struct list followers;
+	events_done_fn *query_done; /* NULL: no question is open */
+	void *query_context;
+	uint32_t followers_now;
+};
+
+extern struct stub stub;
+
+/* A cluster of two hosts and three instances. */
+void stub_reset(void);
+/* Answers the request with this number (from 0). */
+void stub_answer(uint32_t number, enum reply_code code, const char *text);
+/* Something happens. */
+void stub_event(uint64_t id, const char *name, const char *text);
+
+#endif

@@ -1,0 +1,350 @@
+/* The control API: what it reads and what it changes. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "api_client.h"
+
+/* --- reading --- */
+
+START_TEST(every_get_answers_with_one_document)
+{
+	static const char *const paths[] = {"/healthz", "/v1/status",
+		"/v1/services", "/v1/services/web", "/v1/instances",
+		"/v1/names", "/v1/names/web", "/v1/names/web@1", "/v1/why/web",
+		"/v1/nodes", "/v1/nodes/beta", "/v1/cluster"};
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		json_t *o;
+		ck_assert_msg(
+			ask("GET", paths[i], NULL, &o) == 200, "%s", paths[i]);
+		ck_assert_msg(json_is_object(o), "%s", paths[i]);
+		json_decref(o);
+	}
+}
+END_TEST
+
+START_TEST(status_has_desired_actual_hold_and_problems)
+{
+	json_t *o;
+	ck_assert_uint_eq(ask("GET", "/v1/status", NULL, &o), 200);
+	ck_assert_str_eq(text_at(o, "cluster", "hold"), "lonely");
+	json_t *first = json_array_get(json_object_get(o, "instances"), 0);
+	ck_assert_str_eq(json_string_value(json_object_get(first, "desired")),
+		"running");
+	ck_assert_str_eq(
+		json_string_value(json_object_get(first, "state")), "backoff");
+	ck_assert_str_eq(json_string_value(json_object_get(first, "since")),
+		"2023-11-14T22:13:20.123Z");
+	ck_assert_int_eq(json_integer_value(json_object_get(first, "since_ms")),
+		1700000000123);
+	ck_assert_uint_eq(
+		json_array_size(json_object_get(o, "quarantined")), 1);
+	json_t *file = json_array_get(json_object_get(o, "files"), 0);
+	ck_assert_str_eq(json_string_value(json_object_get(file, "text")),
+		"a.yaml:1:2: bad ?");
+	json_decref(o);
+}
+END_TEST
+
+START_TEST(instances_are_filtered)
+{
+	static const struct {
+		const char *path;
+		size_t count;
+	} rows[] = {
+		{"/v1/instances", 3},
+		{"/v1/instances?name=web", 2},
+		{"/v1/instances?name=web%401", 1},
+		{"/v1/instances?node=beta", 1},
+		{"/v1/instances?state=ready&node=alpha", 1},
+		{"/v1/instances?name=nothing", 0},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		json_t *o;
+		ck_assert_uint_eq(ask("GET", rows[i].path, NULL, &o), 200);
+		ck_assert_uint_eq(
+			json_array_size(json_object_get(o, "instances")),
+			rows[i].count);
+		json_decref(o);
+	}
+}
+END_TEST
+
+START_TEST(services_are_sorted_and_counted)
+{
+	json_t *o;
+	ck_assert_uint_eq(ask("GET", "/v1/services", NULL, &o), 200);
+	json_t *list = json_object_get(o, "services");
+	json_t *db = json_array_get(list, 0);
+	json_t *web = json_array_get(list, 1);
+	ck_assert_str_eq(json_string_value(json_object_get(db, "name")), "db");
+	ck_assert_int_eq(
+		json_integer_value(json_object_get(web, "instances")), 2);
+	ck_assert_int_eq(json_integer_value(json_object_get(web, "ready")), 2);
+	ck_assert_int_eq(json_integer_value(json_object_get(db, "ready")), 0);
+	ck_assert_str_eq(json_string_value(json_object_get(o, "index")),
+		"0000000000000abc");
+	json_decref(o);
+}
+END_TEST
+
+START_TEST(metrics_and_dump_are_text)
+{
+	struct client *c = client_new();
+	client_ask(c, "GET", "/metrics", NULL);
+	UNTIL(is_answered(c));
+	ck_assert_ptr_nonnull(strstr(c->body,
+		"skep_service_state{service=\"web\",instance=\"web@1\","
+		"state=\"ready\",node=\"alpha\"} 1\n"));
+	ck_assert_ptr_nonnull(
+		strstr(c->body, "skep_node_alive{node=\"beta\"} 1\n"));
+	client_free(c);
+	c = client_new();
+	client_ask(c, "GET", "/v1/debug/dump", NULL);
+	UNTIL(is_answered(c));
+	const char *first = strstr(c->body, "row alpha instance web@1");
+	const char *second = strstr(c->body, "row alpha instance web@2");
+	ck_assert_ptr_nonnull(first);
+	ck_assert_ptr_nonnull(second);
+	ck_assert_msg(first < second, "rows are in the order of names");
+	ck_assert_ptr_nonnull(strstr(c->body, "setting expect=3\n"));
+	client_free(c);
+}
+END_TEST
+
+START_TEST(refusals_are_json_with_their_status)
+{
+	static const struct {
+		const char *method;
+		const char *path;
+		const char *body;
+		unsigned status;
+		const char *code;
+	} rows[] = {
+		{"GET", "/", NULL, 404, "not_found"},
+		{"GET", "/v1/services/nope", NULL, 404, "not_found"},
+		{"GET", "/v1/names/nope", NULL, 404, "not_found"},
+		{"GET", "/v1/why/nope", NULL, 404, "not_found"},
+		{"GET", "/v1/nodes/nope", NULL, 404, "not_found"},
+		{"GET", "/v1/logs/nope", NULL, 404, "not_found"},
+		{"GET", "/v1/logs/web", NULL, 400, "invalid"},
+		{"GET", "/v1/logs/web@2", NULL, 409, "on_other_node"},
+		{"GET", "/v1/logs/..%2f..%2fetc%2fpasswd", NULL, 404,
+			"not_found"},
+		{"GET", "/v1/events?since=yesterday", NULL, 400, "invalid"},
+		{"GET", "/v1/events?n=-1", NULL, 400, "invalid"},
+		{"PUT", "/v1/status", "{}", 405, "method_not_allowed"},
+		{"POST", "/v1/names/web/explode", "", 404, "not_found"},
+		{"POST", "/v1/nodes/beta/explode", "", 404, "not_found"},
+		{"POST", "/v1/names/web/signal", "{}", 400, "invalid"},
+		{"POST", "/v1/names/web/signal", "{\"signal\": 9}", 400,
+			"invalid"},
+		{"POST", "/v1/names/web/signal", "{\"signal\": \"BOO\"}", 400,
+			"invalid"},
+		{"POST", "/v1/names/web/stop", "not json", 400, "invalid"},
+		{"POST", "/v1/names/web/stop", "[]", 400, "invalid"},
+		{"POST", "/v1/names/web/stop", "{\"typo\": 1}", 400, "invalid"},
+		{"POST", "/v1/nodes/beta/drain", "{\"deadline_ms\": -1}", 400,
+			"invalid"},
+		{"POST", "/v1/services", "services: [", 400, "invalid"},
+		{"POST", "/v1/services", "", 400, "invalid"},
+		{"POST", "/v1/services?check_index=123",
+			"services: {a: {command: /bin/true}}", 409, "conflict"},
+		{"PUT", "/v1/cluster/expect", "{}", 400, "invalid"},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		json_t *o;
+		unsigned status =
+			ask(rows[i].method, rows[i].path, rows[i].body, &o);
+		ck_assert_msg(status == rows[i].status, "%s %s: %u",
+			rows[i].method, rows[i].path, status);
+		ck_assert_str_eq(text_at(o, "error", "code"), rows[i].code);
+		ck_assert_str_ne(text_at(o, "error", "message"), "");
+		json_decref(o);
+	}
+	ck_assert_uint_eq(stub.asked_count, 0);
+}
+END_TEST
+
+START_TEST(before_boot_nothing_is_changed)
+{
+	json_t *o;
+	node->is_booted = false;
+	ck_assert_uint_eq(ask("GET", "/v1/status", NULL, &o), 200);
+	json_decref(o);
+	ck_assert_uint_eq(ask("GET", "/healthz", NULL, &o), 503);
+	json_decref(o);
+	ck_assert_uint_eq(ask("POST", "/v1/names/web/stop", "", &o), 503);
+	ck_assert_str_eq(text_at(o, "error", "code"), "starting");
+	json_decref(o);
+	ck_assert_uint_eq(stub.asked_count, 0);
+}
+END_TEST
+
+/* --- verbs --- */
+
+START_TEST(verbs_reach_the_core)
+{
+	static const struct {
+		const char *method;
+		const char *path;
+		const char *body;
+		enum request_op op;
+		const char *name;
+		const char *arg;
+		int64_t number;
+		bool is_forced;
+	} rows[] = {
+		{"POST", "/v1/names/web/start", "", REQUEST_START, "web", "", 0,
+			false},
+		{"POST", "/v1/names/web@1/stop", "{}", REQUEST_STOP, "web@1",
+			"", 0, false},
+		{"POST", "/v1/names/web/restart", "", REQUEST_RESTART, "web",
+			"", 0, false},
+		{"POST", "/v1/names/web/signal", "{\"signal\": \"hup\"}",
+			REQUEST_SIGNAL, "web", "", 1, false},
+		{"POST", "/v1/names/web@1/move", "{\"node\": \"beta\"}",
+			REQUEST_MOVE, "web@1", "beta", 0, false},
+		{"POST", "/v1/nodes/beta/cordon", "{\"reason\": \"r\"}",
+			REQUEST_CORDON, "beta", "r", 0, false},
+		{"POST", "/v1/nodes/beta/uncordon", "", REQUEST_UNCORDON,
+			"beta", "", 0, false},
+		{"POST", "/v1/nodes/beta/drain",
+			"{\"reason\": \"r\", \"deadline_ms\": 5000, "
+			"\"force\": true}",
+			REQUEST_DRAIN, "beta", "r", 5000, true},
+		{"POST", "/v1/nodes/beta/undrain", "", REQUEST_UNDRAIN, "beta",
+			"", 0, false},
+		{"POST", "/v1/nodes/beta/leave", "", REQUEST_LEAVE, "beta", "",
+			0, false},
+		{"POST", "/v1/nodes/beta/forget", "", REQUEST_FORGET, "beta",
+			"", 0, false},
+		{"POST", "/v1/nodes/beta/confirm-down", "",
+			REQUEST_CONFIRM_DOWN, "beta", "", 0, false},
+		{"POST", "/v1/nodes", "{\"address\": \"h:1\"}", REQUEST_JOIN,
+			"h:1", "", 0, false},
+		{"PUT", "/v1/cluster/expect", "{\"value\": \"5\"}",
+			REQUEST_CLUSTER_SET, "expect", "5", 0, false},
+	};
+	for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		json_t *o;
+		const struct stub_asked *a = &stub.asked[i];
+		ck_assert_msg(ask(rows[i].method, rows[i].path, rows[i].body,
+				      &o) == 200,
+			"%s", rows[i].path);
+		json_decref(o);
+		ck_assert_uint_eq(stub.asked_count, i + 1);
+		ck_assert_int_eq(a->op, rows[i].op);
+		ck_assert_str_eq(a->name, rows[i].name);
+		ck_assert_str_eq(a->arg, rows[i].arg);
+		ck_assert_int_eq(a->number, rows[i].number);
+		ck_assert_int_eq(a->is_forced, rows[i].is_forced);
+		ck_assert_uint_eq(a->actor.uid, getuid());
+		ck_assert_uint_eq(a->actor.pid, (uint32_t)getpid());
+	}
+}
+END_TEST
+
+START_TEST(the_cores_refusal_keeps_its_code)
+{
+	json_t *o;
+	stub.code = REPLY_NO_NODE;
+	ck_assert_uint_eq(ask("POST", "/v1/names/web/start", "", &o), 503);
+	ck_assert_str_eq(text_at(o, "error", "code"), "no_node_available");
+	json_decref(o);
+}
+END_TEST
+
+START_TEST(a_dry_drain_says_what_goes_where)
+{
+	json_t *o;
+	ck_assert_uint_eq(
+		ask("POST", "/v1/nodes/alpha/drain?dry_run=1", "", &o), 200);
+	json_t *moves = json_object_get(o, "moves");
+	ck_assert_uint_eq(json_array_size(moves), 2);
+	json_t *db = json_array_get(moves, 0);
+	ck_assert_str_eq(json_string_value(json_object_get(db, "to")), "");
+	json_t *web = json_array_get(moves, 1);
+	ck_assert_str_eq(json_string_value(json_object_get(web, "to")), "beta");
+	json_decref(o);
+	ck_assert_uint_eq(stub.asked_count, 0);
+}
+END_TEST
+
+START_TEST(apply_answers_once_all_are_answered)
+{
+	struct client *c = client_new();
+	stub.answers_later = true;
+	client_ask(c, "POST", "/v1/services?prune=1",
+		"services: {web: {command: /bin/true}, "
+		"new: {command: /bin/false}}");
+	UNTIL(stub.asked_count == 3);
+	ck_assert_int_eq(stub.asked[0].kind, INPUT_SPEC_SET);
+	ck_assert_int_eq(stub.asked[2].kind, INPUT_SPEC_DEL);
+	ck_assert_str_eq(stub.asked[2].name, "db");
+	stub_answer(1, REPLY_OK, "");
+	stub_answer(2, REPLY_OK, "");
+	turn();
+	ck_assert(!is_answered(c));
+	stub_answer(0, REPLY_UNCHANGED, "");
+	UNTIL(is_answered(c));
+	ck_assert_uint_eq(c->parser.status, 200);
+	ck_assert_ptr_nonnull(strstr(c->body, "\"result\":\"unchanged\""));
+	ck_assert_ptr_nonnull(strstr(c->body, "\"result\":\"deleted\""));
+	client_free(c);
+}
+END_TEST
+
+START_TEST(apply_tells_the_first_failure)
+{
+	json_t *o;
+	stub.code = REPLY_FULL;
+	ck_assert_uint_eq(ask("POST", "/v1/services?check_index=abc",
+				  "services: {web: {command: /bin/true}}", &o),
+		507);
+	ck_assert_str_eq(text_at(o, "error", "code"), "table_full");
+	ck_assert_uint_eq(json_array_size(json_object_get(o, "services")), 1);
+	json_decref(o);
+}
+END_TEST
+
+START_TEST(plan_and_validate_change_nothing)
+{
+	json_t *o;
+	const char *body = "services: {new: {command: /bin/true, replicas: 3}}";
+	ck_assert_uint_eq(ask("POST", "/v1/plan?prune=1", body, &o), 200);
+	ck_assert_int_eq(json_integer_value(json_object_get(o, "changes")), 3);
+	ck_assert_uint_eq(json_array_size(json_object_get(o, "items")), 5);
+	json_decref(o);
+	ck_assert_uint_eq(ask("POST", "/v1/validate", body, &o), 200);
+	json_decref(o);
+	ck_assert_uint_eq(stub.asked_count, 0);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("api");
+	TCase *tc = tcase_create("api");
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, every_get_answers_with_one_document);
+	tcase_add_test(tc, status_has_desired_actual_hold_and_problems);
+	tcase_add_test(tc, instances_are_filtered);
+	tcase_add_test(tc, services_are_sorted_and_counted);
+	tcase_add_test(tc, metrics_and_dump_are_text);
+	tcase_add_test(tc, refusals_are_json_with_their_status);
+	tcase_add_test(tc, before_boot_nothing_is_changed);
+	tcase_add_test(tc, verbs_reach_the_core);
+	tcase_add_test(tc, the_cores_refusal_keeps_its_code);
+	tcase_add_test(tc, a_dry_drain_says_what_goes_where);
+	tcase_add_test(tc, apply_answers_once_all_are_answered);
+	tcase_add_test(tc, apply_tells_the_first_failure);
+	tcase_add_test(tc, plan_and_validate_change_nothing);
+	suite_add_tcase(suite, tc);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

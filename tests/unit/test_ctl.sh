@@ -1,0 +1,322 @@
+#!/bin/sh
+# skepctl against fixed answers: exit codes, output, requests, and that every
+# command and option stands in the man page.
+srcdir=${srcdir:-.}
+dir=$(mktemp -d "${TMPDIR:-/tmp}/skep-ctl-XXXXXX") || exit 99
+server=
+failed=0
+unset SKEP_SOCKET SKEP_CONF
+trap 'test -z "$server" || kill "$server"; rm -rf "$dir"' EXIT
+
+# serve: starts the server with the answers on standard input.
+serve() {
+	if test -n "$server"; then
+		kill "$server"
+		wait "$server" 2>/dev/null
+	fi
+	rm -f "$dir/sock"
+	cat >"$dir/answers"
+	tests/unit/ctl_server "$dir/sock" "$dir/answers" "$dir/log" &
+	server=$!
+	tries=0
+	while ! test -S "$dir/sock"; do
+		tries=$((tries + 1))
+		test $tries -lt 500 || { echo "no server"; exit 99; }
+		sleep 0.02
+	done
+}
+
+# expect CODE ARG...: runs skepctl; output and errors are kept in files.
+expect() {
+	code=$1
+	shift
+	SKEP_SOCKET="$dir/sock" ./skepctl "$@" \
+		>"$dir/out" 2>"$dir/err" </dev/null
+	got=$?
+	test $got -eq "$code" && return
+	echo "FAIL: skepctl $*: exit $got, not $code"
+	cat "$dir/out" "$dir/err"
+	failed=1
+}
+
+# has FILE TEXT: the text stands in what was printed.
+has() {
+	grep -qF -e "$2" "$dir/$1" && return
+	echo "FAIL: $1 lacks: $2"
+	cat "$dir/$1"
+	failed=1
+}
+
+lacks() {
+	grep -qF -e "$2" "$dir/$1" || return
+	echo "FAIL: $1 has: $2"
+	failed=1
+}
+
+printf 'services:\n  web:\n    command: /bin/true\n' >"$dir/good.yaml"
+printf 'services:\n  web:\n    comand: /bin/true\n' >"$dir/bad.yaml"
+
+cluster='"cluster":{"name":"prod","node":"alpha","members":2,"alive":2,"services":2,"instances":3,"ready":2,"hold":"lonely","hold_text":"lost beta","hold_left_ms":7000}'
+web1='{"name":"web@1","service":"web","desired":"running","state":"ready","node":"alpha","duty":"alpha","epoch":3,"pid":77,"restarts":2,"since_ms":1700000000123,"run_digest":"1","wanted_digest":"1","why":"","last_exit":""}'
+web2='{"name":"web@2","service":"web","desired":"running","state":"ready","node":"beta","epoch":3,"pid":78,"restarts":0,"since_ms":1700000000123,"run_digest":"1","wanted_digest":"1","why":"","last_exit":""}'
+db='{"name":"db","service":"db","desired":"running","state":"backoff","node":"alpha","epoch":9,"pid":0,"restarts":5,"since_ms":1700000000123,"run_digest":"1","wanted_digest":"1","why":"starts again in 4s","last_exit":"exited 1"}'
+
+# --- usage ---
+expect 0 --help
+has out 'usage: skepctl COMMAND'
+expect 0 --version
+has out 'skepctl '
+expect 0 drain --help
+has out '--deadline DURATION'
+expect 2
+has err 'a command is missing'
+expect 2 bogus
+has err "there is no command 'bogus'"
+expect 2 node bogus
+expect 2 where
+has err 'usage: skepctl where NAME'
+expect 2 where a b
+expect 2 status --nope
+has err 'there is no option --nope here'
+expect 2 status -f x
+expect 2 status -o yaml
+has err "is not one of table, wide, json, name"
+expect 2 status --timeout soon
+has err "is not a duration"
+expect 2 status --timeout
+has err 'needs a value'
+expect 2 logs -n many web
+expect 2 apply
+has err '-f FILE is missing'
+expect 2 drain alpha --self
+expect 2 wait quorum
+expect 2 wait node alpha purple
+for command in register unregister 'group join' 'kv get' send call publish \
+	multicall recv reply rebalance doctor shutdown daemon-reexec replay \
+	reload enable disable 'debug bundle' 'debug partition' 'debug record'; do
+	expect 2 $command x
+	has err 'not supported yet'
+done
+
+# --- unreachable, no HTTP, not permitted ---
+expect 7 status
+has err 'cannot reach skepd'
+expect 7 -s "$dir/other" where web
+expect 0 version
+has out 'does not answer'
+expect 255 plan -f "$dir/good.yaml"
+serve <<'ANSWERS'
+GET /v1/status 403 {"error":{"code":"forbidden","message":"ask for api.read_group"}}
+ANSWERS
+expect 4 status
+has err 'api.read_group'
+
+# --- looking ---
+serve <<ANSWERS
+GET /v1/status 200 {$cluster,"nodes":[],"files":[{"text":"a.yaml:1:2: bad"}],"quarantined":[],"weaker":"","instances":[$db,$web1,$web2]}
+GET /v1/services 200 {"services":[{"name":"web","ready":2,"instances":2,"enabled":true,"source":{"file":"a.yaml","node":"beta"}}]}
+GET /v1/names/web 200 {"instances":[$web1,$web2]}
+GET /v1/names/db 200 {"instances":[$db]}
+GET /v1/why/web 200 {"names":[{"name":"web@1","why":"rank 1."}]}
+GET /v1/nodes 200 {"nodes":[{"name":"alpha","self":true,"state":"alive","intent":"active","version":"9.9","heard_ms":null}]}
+GET /v1/nodes/alpha 200 {"name":"alpha","state":"alive","intent":"active","progress":"","self":true}
+GET /v1/cluster 200 {$cluster,"settings":{"expect":"3"}}
+GET /v1/events 200 {"events":[{"id":1,"time":"2026-01-31T10:00:00.123Z","kind":"ready","name":"web@1","text":"up","actor":{"uid":7,"pid":8}}]}
+GET /v1/history/web 200 {"events":[]}
+GET /v1/logs/web@1?n=3 200 one
+GET /v1/logs/web@2 409 {"error":{"code":"on_other_node","message":"runs on beta"}}
+GET /v1/debug/dump 200 cluster prod
+ANSWERS
+expect 0 status
+has out 'alpha holds: lonely: lost beta (7s left)'
+has out 'not in force: a.yaml:1:2: bad'
+has out '2 of 2 nodes alive'
+has out 'NAME   DESIRED  STATE    NODE   RESTARTS  SINCE'
+has out 'starts again in 4s'
+lacks out "$(printf '\033')"
+expect 0 status web
+lacks out 'backoff'
+expect 3 status db
+expect 3 status web nothing
+has err "nothing is named 'nothing'"
+expect 0 status -o name web
+has out 'web@2'
+lacks out NAME
+expect 0 status -o wide
+has out 'PID'
+expect 0 status -o json web@1
+has out '"restarts": 2'
+expect 0 list
+has out 'beta:a.yaml'
+expect 0 where web
+has out 'web@2  beta'
+expect 0 where web -o name
+expect 3 where db
+expect 3 where nothing
+expect 0 why web
+has out 'web@1: rank 1.'
+expect 1 why nothing
+expect 0 version
+has out '9.9'
+expect 0 node list
+has out 'alpha *'
+expect 0 node show
+has out 'alive'
+expect 1 node show nothing
+expect 0 cluster show
+has out 'expect'
+expect 0 events
+has out '2026-01-31 10:00:00.123'
+has out '(uid 7, pid 8)'
+expect 0 history web
+expect 0 logs -n3 web@1
+has out one
+expect 1 logs web@2
+has err 'runs on beta'
+expect 0 debug dump
+has out 'cluster prod'
+expect 0 wait ready web
+expect 5 wait ready db --timeout 200ms
+has err 'timeout'
+expect 0 wait node alpha alive
+expect 5 wait node nothing alive --timeout 100ms
+
+# --- the desired state ---
+expect 0 validate "$dir/good.yaml"
+has out '1 services, 1 instances'
+expect 1 validate "$dir/bad.yaml"
+has err 'bad.yaml:3:'
+has err 'command'
+expect 1 validate "$dir/missing.yaml"
+expect 1 apply -f "$dir/bad.yaml"
+expect 255 plan -f "$dir/bad.yaml"
+serve <<ANSWERS
+POST /v1/plan 200 {"services":[{"name":"web","action":"create"}],"items":[{"service":"web","instance":"web","action":"start","node":"beta","why":"rank 1"}],"changes":1,"index":"00ab"}
+POST /v1/plan?prune=1 200 {"services":[],"items":[],"changes":0,"index":"00ab"}
+POST /v1/services 200 {"services":[{"name":"web","result":"ok","message":""}]}
+POST /v1/services?prune=1&check_index=00ab 409 {"error":{"code":"conflict","message":"plan again"}}
+-GET /v1/names/web 200 {"instances":[$db]}
+GET /v1/names/web 200 {"instances":[$web1]}
+DELETE /v1/services/web 200 {"result":"ok","message":""}
+ANSWERS
+expect 1 plan -f "$dir/good.yaml"
+has out 'apply --check-index 00ab'
+has out 'rank 1'
+expect 0 plan -f "$dir/good.yaml" --prune
+expect 0 apply -f "$dir/good.yaml" --wait
+has out 'web  applied'
+has out 'web  ready'
+expect 1 apply -f "$dir/good.yaml" --prune --check-index 00ab
+has err 'plan again'
+expect 0 delete web
+has log 'DELETE /v1/services/web'
+
+# --- verbs ---
+ok='200 {"result":"ok","message":""}'
+serve <<ANSWERS
+POST /v1/names/web/start $ok
+POST /v1/names/web/stop $ok
+POST /v1/names/web/signal $ok
+POST /v1/names/web/move $ok
+POST /v1/names/web/restart $ok
+-GET /v1/names/web 200 {"instances":[{"name":"web","epoch":1,"state":"ready"}]}
+-GET /v1/names/web 200 {"instances":[{"name":"web","epoch":1,"state":"ready"}]}
+GET /v1/names/web 200 {"instances":[{"name":"web","epoch":2,"state":"ready","node":"beta","desired":"running"}]}
+POST /v1/nodes/beta/cordon $ok
+POST /v1/nodes/beta/undrain $ok
+POST /v1/nodes/beta/forget $ok
+POST /v1/nodes $ok
+PUT /v1/cluster/expect $ok
+PUT /v1/cluster/bogus 400 {"error":{"code":"invalid","message":"unknown key"}}
+ANSWERS
+expect 0 restart web --wait
+expect 0 start web
+has out 'web  start'
+expect 0 -q stop web
+lacks out web
+expect 0 signal HUP web
+has log 'POST /v1/names/web/signal {"signal":"HUP"}'
+expect 0 move web beta --wait
+has log '{"node":"beta"}'
+expect 5 move web alpha --wait --timeout 100ms
+expect 0 node cordon beta -m 'new disk'
+has log '{"reason":"new disk"}'
+expect 0 node undrain beta
+expect 1 node forget beta
+has err 'give -y here'
+expect 0 node forget beta -y
+expect 0 node join h:1
+has log '{"address":"h:1"}'
+expect 0 cluster set expect 3
+expect 1 cluster set bogus 3
+expect 0 keygen "$dir/key"
+test -s "$dir/key" || { echo "FAIL: no key"; failed=1; }
+expect 1 keygen "$dir/key"
+
+# --- drain ---
+serve <<ANSWERS
+GET /v1/cluster 200 {$cluster,"settings":{}}
+POST /v1/nodes/alpha/drain?dry_run=1 200 {"moves":[{"name":"web@1","from":"alpha","to":"beta","why":""},{"name":"db","from":"alpha","to":"","why":"no other eligible host"}]}
+GET /v1/instances?node=alpha 200 {"instances":[$web1]}
+POST /v1/nodes/alpha/drain $ok
+-GET /v1/nodes/alpha 200 {"name":"alpha","intent":"draining","progress":"draining"}
+GET /v1/nodes/alpha 200 {"name":"alpha","intent":"draining","progress":"drained"}
+-GET /v1/instances 200 {"instances":[$web1]}
+GET /v1/instances 200 {"instances":[{"name":"web@1","node":"beta","state":"ready"}]}
+ANSWERS
+expect 0 drain --dry-run
+has out 'no other eligible host'
+expect 1 drain
+has err 'give -y here'
+expect 0 drain -y -m reason
+has out 'web@1  alpha → beta  ready'
+tail -n 1 "$dir/out" | grep -qx drained || { echo "FAIL: drained"; failed=1; }
+has log '{"reason":"reason"}'
+serve <<ANSWERS
+GET /v1/instances?node=alpha 200 {"instances":[$web1]}
+POST /v1/nodes/alpha/drain $ok
+GET /v1/nodes/alpha 200 {"name":"alpha","intent":"draining","progress":"draining"}
+GET /v1/instances 200 {"instances":[$web1]}
+ANSWERS
+expect 5 drain alpha -y --deadline 300ms
+has err 'left on alpha: web@1'
+lacks out drained
+has log '"deadline_ms":300'
+expect 0 drain alpha -y --detach
+serve <<ANSWERS
+GET /v1/instances?node=alpha 200 {"instances":[$web1]}
+POST /v1/nodes/alpha/drain $ok
+GET /v1/nodes/alpha 200 {"name":"alpha","intent":"draining","progress":"undrainable"}
+GET /v1/instances 200 {"instances":[$web1]}
+ANSWERS
+expect 1 drain alpha -y
+has err '--force'
+
+# --- a server that is no skepd ---
+serve <<'ANSWERS'
+GET /v1/status 200 this is no JSON
+ANSWERS
+expect 1 status
+has err 'not JSON'
+
+# --- the man page knows every command and option ---
+man=$srcdir/supervisord/ctl/man/skepctl.1
+./skepctl --help | sed -n 's/^  \([a-z][a-z-]*\( [a-z-][a-z-]*\)\{0,1\}\).*/\1/p' |
+	sed 's/ *$//' | while read -r first second; do
+	case "$first $second" in
+	'node '* | 'cluster '* | 'debug '*) name="$first $second" ;;
+	*) name=$first ;;
+	esac
+	grep -q "^\.It Cm $name\( \|\$\)" "$man" || echo "$name"
+done >"$dir/missing"
+for command in apply events drain; do
+	./skepctl $command --help
+done | sed -n 's/^  .*--\([a-z-]*\).*/\1/p' | sort -u | while read -r option; do
+	grep -qe "Fl -$option\( \|\$\)" "$man" || echo "--$option"
+done >>"$dir/missing"
+if test -s "$dir/missing"; then
+	echo "FAIL: skepctl.1 lacks:"
+	cat "$dir/missing"
+	failed=1
+fi
+exit $failed

@@ -1,0 +1,273 @@
+/* Members in a small world: who is alive. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/sim/story.h"
+
+/* --- Dying --- */
+
+START_TEST(power_loss_is_found_in_three_seconds)
+{
+	uint32_t n = 3 + (uint32_t)_i % 5;
+	struct world *w = whole_world((uint64_t)_i, n);
+	world_run(w, (int64_t)prng_below(&w->prng, 1000));
+	world_power_off(w, n - 1);
+	mono start = w->now;
+	for (uint32_t i = 0; i < n - 1; i++)
+		ck_assert_int_ge(wait_said(w, i, n - 1, MEMBER_DEAD, 4000), 0);
+	ck_assert_int_le(mono_diff(w->now, start), 3000);
+	ck_assert_int_ge(mono_diff(w->now, start), 1500);
+	wait_whole(w, 1000);
+	world_free(w);
+}
+END_TEST
+
+START_TEST(gone_keeper_has_a_grace)
+{
+	struct world *w = whole_world((uint64_t)_i, 3);
+	world_kill(w, 1);
+	mono start = w->now;
+	ck_assert_int_ge(wait_said(w, 0, 1, MEMBER_SUSPECT, 1000), 0);
+	ck_assert_int_ge(wait_said(w, 0, 1, MEMBER_DEAD, 8000), 0);
+	ck_assert_int_ge(mono_diff(w->now, start), 4900);
+	ck_assert_int_le(mono_diff(w->now, start), 6000);
+	world_free(w);
+}
+END_TEST
+
+START_TEST(restart_within_the_grace_kills_nobody)
+{
+	struct world *w = whole_world((uint64_t)_i, 3);
+	world_kill(w, 1);
+	world_run(w, 3000);
+	world_start(w, 1);
+	wait_whole(w, 6000);
+	ck_assert_uint_eq(w->hosts[0].notes[NOTE_NODE_DOWN], 0);
+	ck_assert_uint_eq(w->hosts[2].notes[NOTE_NODE_DOWN], 0);
+	ck_assert_uint_eq(core_of(w, 1)->incarnation, 2);
+	world_free(w);
+}
+END_TEST
+
+START_TEST(dead_host_returns)
+{
+	struct world *w = whole_world((uint64_t)_i, 4);
+	world_power_off(w, 3);
+	ck_assert_int_ge(wait_said(w, 0, 3, MEMBER_DEAD, 4000), 0);
+	world_run(w, 5000);
+	world_start(w, 3);
+	wait_whole(w, 20000);
+	world_free(w);
+}
+END_TEST
+
+/* --- Cuts --- */
+
+START_TEST(one_cut_link_kills_nobody)
+{
+	bool is_one_way = _i % 2;
+	struct world *w = whole_world((uint64_t)_i, 3 + (uint32_t)_i % 3);
+	world_cut(w, 0, 1, true);
+	if (!is_one_way)
+		world_cut(w, 1, 0, true);
+	world_run(w, 120000);
+	for (uint32_t i = 0; i < w->count; i++)
+		ck_assert_uint_eq(w->hosts[i].notes[NOTE_NODE_DOWN], 0);
+	ck_assert_int_eq(world_opinion(w, 1, 0), MEMBER_SUSPECT);
+	struct core *c = core_of(w, 1);
+	ck_assert(member_is_usable(c, member_find(c, "alpha")));
+	ck_assert(member_is_view_agreed(core_of(w, 2)));
+	ck_assert(member_is_view_agreed(core_of(w, 1)));
+	world_heal(w);
+	wait_whole(w, 30000);
+	world_free(w);
+}
+END_TEST
+
+/* Cut off for 20 s from everybody: both sides bury each other, both refute. */
+START_TEST(healed_partition_refutes)
+{
+	struct world *w = whole_world((uint64_t)_i, 5);
+	for (uint32_t i = 0; i < 4; i++)
+		world_cut_both(w, i, 4, true);
+	world_run(w, 20000);
+	for (uint32_t i = 0; i < 4; i++) {
+		ck_assert_int_eq(world_opinion(w, i, 4), MEMBER_DEAD);
+		ck_assert_int_eq(world_opinion(w, 4, i), MEMBER_DEAD);
+	}
+	world_heal(w);
+	wait_whole(w, 20000);
+	ck_assert_uint_ge(core_of(w, 4)->members.refutes, 1);
+	ck_assert_uint_eq(core_of(w, 4)->incarnation, 1);
+	world_free(w);
+}
+END_TEST
+
+START_TEST(own_lag_blames_nobody)
+{
+	struct world *w = whole_world((uint64_t)_i, 2 + (uint32_t)_i % 2);
+	world_pause(w, 0, 1300);
+	world_run(w, 1300);
+	world_run(w, 10);
+	ck_assert_uint_ge(core_of(w, 0)->members.health, 1);
+	world_run(w, 20000);
+	ck_assert_uint_eq(core_of(w, 0)->members.health, 0);
+	for (uint32_t i = 0; i < w->count; i++)
+		ck_assert_uint_eq(w->hosts[i].notes[NOTE_NODE_DOWN], 0);
+	ck_assert(world_is_whole(w, NULL));
+	world_free(w);
+}
+END_TEST
+
+/* The one that stood still is buried by the others, and buries nobody. */
+START_TEST(long_pause_is_refuted)
+{
+	struct world *w = whole_world((uint64_t)_i, 3);
+	world_pause(w, 0, 10000);
+	ck_assert_int_ge(wait_said(w, 1, 0, MEMBER_DEAD, 4000), 0);
+	wait_whole(w, 40000);
+	ck_assert_uint_eq(w->hosts[0].notes[NOTE_NODE_DOWN], 0);
+	ck_assert_uint_ge(core_of(w, 0)->members.refutes, 1);
+	world_free(w);
+}
+END_TEST
+
+/* --- For long --- */
+
+START_TEST(quiet_hour)
+{
+	struct world *w = whole_world((uint64_t)_i, 5);
+	uint64_t notes = 0;
+	uint64_t topology = core_of(w, 0)->members.topology;
+	uint32_t dials[5];
+	for (uint32_t i = 0; i < 5; i++)
+		dials[i] = core_of(w, i)->members.next_dial;
+	memset(w->hosts[0].notes, 0, sizeof w->hosts[0].notes);
+	uint64_t sent = w->hosts[0].sent;
+	uint64_t steps = w->hosts[0].steps;
+	world_run(w, 3600000);
+	for (uint32_t k = 0; k < NOTE_KIND_COUNT; k++)
+		notes += w->hosts[0].notes[k];
+	ck_assert_uint_eq(notes, 0);
+	ck_assert_uint_eq(core_of(w, 0)->members.topology, topology);
+	for (uint32_t i = 0; i < 5; i++)
+		ck_assert_uint_eq(core_of(w, i)->members.next_dial, dials[i]);
+	/* Two heartbeats a second to each, an audit now and then, and no step
+	 * for nothing. */
+	ck_assert_uint_le(w->hosts[0].sent - sent, 4 * 7210 + 3600);
+	ck_assert_uint_le(w->hosts[0].steps - steps, 6 * 7210);
+	world_free(w);
+}
+END_TEST
+
+static void
+random_fault(struct world *w)
+{
+	uint32_t a = (uint32_t)prng_below(&w->prng, w->count);
+	uint32_t b = (uint32_t)prng_below(&w->prng, w->count);
+	struct host *h = &w->hosts[a];
+	uint64_t fault = prng_below(&w->prng, 8);
+	if (w->is_loud)
+		printf("%8lld fault %d: %s %s\n", (long long)w->now.ms,
+			(int)fault, h->name, w->hosts[b].name);
+	switch (fault) {
+	case 0:
+		world_cut(w, a, b, a != b);
+		break;
+	case 1:
+		if (a != b)
+			world_cut_both(w, a, b, true);
+		break;
+	case 2:
+		world_heal(w);
+		break;
+	case 3:
+		if (h->is_running)
+			world_kill(w, a);
+		break;
+	case 4:
+		if (h->is_running)
+			world_power_off(w, a);
+		break;
+	case 5:
+	case 6:
+		if (!h->is_running)
+			world_start(w, a);
+		break;
+	default:
+		if (h->is_running)
+			world_pause(w, a, (int64_t)prng_below(&w->prng, 6000));
+		break;
+	}
+}
+
+/* Safety is checked by the world after every step; then all heals, and all
+ * must agree. */
+START_TEST(random_faults)
+{
+	uint32_t n = 2 + (uint32_t)_i % 5;
+	struct world *w = world_of((uint64_t)_i + 1000, n);
+	w->latency_max_ms = 1 + (int64_t)prng_below(&w->prng, 80);
+	w->on_minority = (enum on_minority)prng_below(&w->prng, 4);
+	for (uint32_t i = 0; i < n; i++)
+		world_start(w, i);
+	for (uint32_t i = 0; i < 30; i++) {
+		world_run(w, (int64_t)prng_below(&w->prng, 12000));
+		random_fault(w);
+	}
+	world_heal(w);
+	for (uint32_t i = 0; i < n; i++)
+		if (!w->hosts[i].is_running)
+			world_start(w, i);
+	wait_whole(w, 90000);
+	uint64_t digest = core_of(w, 0)->members.view_digest;
+	for (uint32_t i = 0; i < n; i++) {
+		core_check(core_of(w, i));
+		ck_assert_uint_eq(core_of(w, i)->members.view_digest, digest);
+	}
+	world_free(w);
+}
+END_TEST
+
+static Suite *
+suite(void)
+{
+	Suite *s = suite_create("member");
+	/* SIM_SEED=N looks at one seed, SIM_LAST=N at more of them; SIM_LOUD
+	 * prints what happens. */
+	const char *one = getenv("SIM_SEED");
+	const char *many = getenv("SIM_LAST");
+	int first = one ? atoi(one) : 0;
+	int last = one ? first + 1 : many ? atoi(many) : 200;
+	TCase *detect = tcase_create("detect");
+	tcase_set_timeout(detect, 60);
+	tcase_add_loop_test(
+		detect, power_loss_is_found_in_three_seconds, 0, 25);
+	tcase_add_loop_test(detect, gone_keeper_has_a_grace, 0, 3);
+	tcase_add_loop_test(
+		detect, restart_within_the_grace_kills_nobody, 0, 3);
+	tcase_add_loop_test(detect, dead_host_returns, 0, 3);
+	tcase_add_loop_test(detect, one_cut_link_kills_nobody, 0, 6);
+	tcase_add_loop_test(detect, healed_partition_refutes, 0, 3);
+	tcase_add_loop_test(detect, own_lag_blames_nobody, 0, 4);
+	tcase_add_loop_test(detect, long_pause_is_refuted, 0, 3);
+	suite_add_tcase(s, detect);
+	TCase *longer = tcase_create("long");
+	tcase_set_timeout(longer, 120);
+	tcase_add_loop_test(longer, quiet_hour, 0, 2);
+	tcase_add_loop_test(longer, random_faults, first, last);
+	suite_add_tcase(s, longer);
+	return s;
+}
+
+int
+main(void)
+{
+	SRunner *r = srunner_create(suite());
+	srunner_run_all(r, CK_NORMAL);
+	int failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
