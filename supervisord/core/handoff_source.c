@@ -584,7 +584,7 @@ source_on_boot(struct core *c, struct handoff *h)
 		handoff_end(c, h);
 		return;
 	}
-	i->is_over_at_boot = i->is_found = false;
+	i->is_over = i->is_found = false;
 	i->epoch = h->epoch;
 	i->run_digest = h->run_digest;
 	i->is_remembered = true;

@@ -100,7 +100,7 @@ struct instance {
 	bool is_remembered;	   /* IDLE, but it was ours: row STOPPED */
 	bool is_refused;	   /* IDLE; this host cannot run that digest */
 	bool has_start_failed;	   /* in CLEANING: it never ran */
-	bool is_over_at_boot;	   /* in CLEANING: EMPTY came before BOOT */
+	bool is_over;		   /* in CLEANING: no EMPTY is awaited */
 	bool is_found;		   /* its run began under another node, or put
 				      its state aside: there may be a dump */
 	bool is_salvaging;	   /* in CLEANING: that is being sealed */

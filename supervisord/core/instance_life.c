@@ -443,10 +443,12 @@ instance_on_start_failed(struct core *c, const struct input_start_failed *in)
 	switch (in->blame) {
 	case BLAME_HOST:
 		/* A state must not be left behind: it tries on. */
-		if (i->has_staged)
-			after_run(c, i);
-		else
+		if (!i->has_staged) {
 			instance_refuse(c, i, in->text);
+			break;
+		}
+		i->is_over = true;
+		instance_enter(c, i, INSTANCE_CLEANING, c->now);
 		break;
 	case BLAME_BUSY:
 		instance_enter(c, i, INSTANCE_BACKOFF,
@@ -497,7 +499,7 @@ instance_on_boot_cleaning(struct core *c, struct instance *inst)
 	bool is_empty = inst->stop_until.ms != MONO_NEVER.ms;
 	inst->stop_until = MONO_NEVER;
 	if (is_empty)
-		inst->is_over_at_boot = true;
+		inst->is_over = true;
 	instance_enter(c, inst, INSTANCE_CLEANING,
 		is_empty ? c->now : mono_add(c->now, LINGER_MS));
 }
@@ -569,8 +571,8 @@ on_deadline(struct core *c, struct instance *i)
 		on_stop_timeout(c, i);
 		return;
 	case INSTANCE_CLEANING:
-		if (i->is_over_at_boot || i->is_salvaging) {
-			i->is_over_at_boot = i->is_salvaging = false;
+		if (i->is_over || i->is_salvaging) {
+			i->is_over = i->is_salvaging = false;
 			after_run(c, i);
 		} else {
 			on_lingering(c, i);
