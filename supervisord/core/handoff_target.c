@@ -111,7 +111,7 @@ is_taken_over(const struct core *c, const skep_Handoff *m)
 {
 	const struct instance *i = instance_find(c, m->name);
 	return i && i->epoch > m->epoch &&
-		(instance_is_held(i) || i->is_remembered);
+		(instance_is_held(i) || i->is_remembered || i->is_refused);
 }
 
 static void

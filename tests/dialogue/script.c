@@ -158,11 +158,25 @@ has_come(const struct world *w, void *arg)
 	return a->is_done;
 }
 
+/* Whether the last note of that kind, somewhere, was the awaited one. */
+static bool
+has_just_come(const struct script *s, const struct awaited *a)
+{
+	for (uint32_t i = 0; a->text && i < s->w->count; i++)
+		for (int k = 0; k < NOTE_KIND_COUNT; k++)
+			if (!strcmp(note_kind_name((enum note_kind)k),
+				    a->kind) &&
+				strstr(s->w->hosts[i].note_text[k], a->text))
+				return true;
+	return false;
+}
+
 static void
 do_until(struct script *s, char **words, int count)
 {
 	struct awaited a = {
 		s, words[1], words[2], count > 3 ? words[3] : NULL, false};
+	a.is_done = has_just_come(s, &a);
 	s->w->on_note = await_note;
 	s->w->context = &a;
 	if (world_run_until(s->w, 120000, has_come, &a) < 0)
