@@ -1,4 +1,5 @@
 # tests: one file per part, each level of the house style inside.
+include tests/coretest.mk
 include tests/contrib.mk
 include tests/ctl.mk
 include tests/keeper.mk

@@ -249,14 +249,16 @@ dispatch(struct core *c, const struct input *in)
 		instance_on_empty(c, &in->proc);
 		break;
 	case INPUT_ANSWERED:
-		handoff_on_answered(c, &in->proc);
+		if (!handoff_on_answered(c, &in->proc))
+			instance_on_put_aside(c, &in->proc);
 		break;
 	case INPUT_STORED:
 		CHECK(in->stored.seq <= c->store_seq);
 		c->stored_seq = in->stored.seq;
 		break;
 	case INPUT_DUMPED:
-		handoff_on_dumped(c, &in->dumped);
+		if (!handoff_on_dumped(c, &in->dumped))
+			instance_on_dumped(c, &in->dumped);
 		break;
 	case INPUT_FETCHED:
 		handoff_on_fetched(c, &in->fetched);
