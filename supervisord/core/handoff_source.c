@@ -14,16 +14,6 @@ retry_later(struct core *c, struct instance *i, int64_t ms)
 	t->retry_at = mono_min(t->retry_at, i->move_again_at);
 }
 
-static void
-remember_reason(struct instance *i, const char *why)
-{
-	size_t length = strlen(why);
-	if (length > sizeof i->note - 1)
-		length = sizeof i->note - 1;
-	memcpy(i->note, why, length);
-	i->note[length] = '\0';
-}
-
 /* Gives up a move while the instance still runs untouched. */
 static void
 give_up(struct core *c, struct handoff *h, const char *why, int64_t again_ms)
@@ -34,7 +24,7 @@ give_up(struct core *c, struct handoff *h, const char *why, int64_t again_ms)
 			effects_text(&c->fx, why)));
 	handoff_send(c, h, WIRE_HANDOFF_ABORT, why, 0);
 	if (i) {
-		remember_reason(i, why);
+		instance_set_note(c, i, why);
 		retry_later(c, i, again_ms);
 	}
 	handoff_end(c, h);
@@ -57,7 +47,7 @@ abort_move(struct core *c, struct handoff *h, const char *why)
 		strcpy(i->staged_kind, "dump");
 		i->staged_from[0] = '\0';
 	}
-	remember_reason(i, why);
+	instance_set_note(c, i, why);
 	retry_later(c, i, HANDOFF_AGAIN_MS);
 	/* One transaction or an earlier one: the staged root is on disk
 	 * before the record that named it goes. */

@@ -41,7 +41,7 @@ struct logdir {
 /* One NAME.log. */
 struct logfile {
 	struct logdir *dir;	 /* where it lies, borrowed */
-	char name[NAME_MAX + 1]; /* "NAME.log" */
+	char name[INSTANCE_NAME_MAX + sizeof ".log"]; /* "NAME.log" */
 	uint64_t size_max;	 /* rotate before this; 0: never */
 	uint32_t files_max;	 /* rotated files kept */
 	int fd;			 /* -1 while it is closed */
