@@ -169,10 +169,11 @@ start_stream(struct events_reply *r)
 static void
 reply_at_once(struct events_reply *r)
 {
-	const char *error = merge_own_error(r->merge);
+	enum reply_code code = REPLY_OK;
+	const char *error = merge_own_error(r->merge, &code);
 	if (error) {
-		call_reply_error(r->call, MHD_HTTP_INTERNAL_SERVER_ERROR,
-			"failed", "%s", error);
+		call_reply_error(r->call, (unsigned)reply_code_http(code),
+			reply_code_name(code), "%s", error);
 		return;
 	}
 	json_t *o = json_object();

@@ -24,6 +24,7 @@ struct source {
 	bool has_given;	      /* what it kept is here, or will not come */
 	bool is_lost;	      /* that was told */
 	char error[NOTE_TEXT_MAX + 1]; /* why events are missing, or "" */
+	enum reply_code code;	       /* of 'error' */
 };
 
 struct merge {
@@ -51,12 +52,13 @@ loop_of(const struct merge *m)
 /* --- One host --- */
 
 static void
-source_drop(struct source *s, const char *why)
+source_drop(struct source *s, enum reply_code code, const char *why)
 {
 	feed_close(s->feed);
 	s->feed = NULL;
 	s->has_given = true;
 	api_text_fini(&s->part);
+	s->code = code;
 	snprintf(s->error, sizeof(s->error), "%s", why);
 }
 
@@ -139,11 +141,12 @@ read_kept(struct source *s)
 		m->size += at;
 		drop_part(s, at);
 		if (m->size > MERGE_MAX || s->part.size > EVENT_MAX)
-			source_drop(s, "more events than one answer holds: "
+			source_drop(s, REPLY_FULL,
+				"more events than one answer holds: "
 				       "ask for fewer by n or since");
 	}
 	if (s->feed && !s->has_given && s->feed->is_ended)
-		source_drop(s, s->feed->text);
+		source_drop(s, s->feed->code, s->feed->text);
 }
 
 static void
@@ -172,7 +175,7 @@ source_ask(struct source *s)
 	enum reply_code code = api_feed_open(
 		m->call->api, s->host, &query, &s->feed, text);
 	if (code != REPLY_OK) {
-		source_drop(s, text);
+		source_drop(s, code, text);
 		return;
 	}
 	s->feed->owner = s;
@@ -240,7 +243,7 @@ on_late(struct ev_loop *loop, struct ev_timer *w, int revents)
 	list_each (it, &m->sources) {
 		struct source *s = container_of(it, struct source, link);
 		if (!s->has_given)
-			source_drop(s, "its events did not come in time");
+			source_drop(s, REPLY_TIMEOUT, "its events did not come in time");
 	}
 	if (!m->call->is_gone)
 		m->on_change(m->call);
@@ -381,12 +384,14 @@ merge_missing(const struct merge *m)
 }
 
 const char *
-merge_own_error(const struct merge *m)
+merge_own_error(const struct merge *m, enum reply_code *code)
 {
 	list_each (it, &m->sources) {
 		const struct source *s = container_of(it, struct source, link);
-		if (*s->error && (s->is_self || !m->is_all))
-			return s->error;
+		if (!*s->error || (m->is_all && !s->is_self))
+			continue;
+		*code = s->code;
+		return s->error;
 	}
 	return NULL;
 }
@@ -420,11 +425,11 @@ take_from(struct source *s, void (*each)(void *context, json_t *event),
 	for (int i = 0; i < LIVE_READS && s->feed && source_read(s); i++)
 		size += take_lines(s, each, context);
 	if (s->part.size > EVENT_MAX)
-		source_drop(s, "what it tells makes no sense");
+		source_drop(s, REPLY_FAILED, "what it tells makes no sense");
 	if (size == 0 && s->feed && s->feed->is_ended) {
 		s->merge->is_cut |= s->feed->is_begun &&
 				    s->feed->code == REPLY_FULL;
-		source_drop(s, s->feed->text);
+		source_drop(s, s->feed->code, s->feed->text);
 	}
 	tell_lost(s);
 	return size;

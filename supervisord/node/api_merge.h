@@ -37,8 +37,9 @@ json_t *merge_take_kept(struct merge *m);
 /* Hosts whose events are not among them: an array of {host, error}; new. */
 json_t *merge_missing(const struct merge *m);
 
-/* The text why this very host gave nothing, or NULL. */
-const char *merge_own_error(const struct merge *m);
+/* The text why this very host, or the only one that was asked, gave nothing,
+ * and its code; NULL: it did. */
+const char *merge_own_error(const struct merge *m, enum reply_code *code);
 
 /* Takes what has come since: calls 'each' for every event (borrowed), 64 KiB
  * at most from each host.  Returns false when there was nothing. */
