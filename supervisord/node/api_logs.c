@@ -96,9 +96,9 @@ on_watch(struct ev_loop *loop, struct ev_timer *w, int revents)
 	(void)revents;
 	struct log_reply *r = container_of(w, struct log_reply, watch);
 	struct instance_view v;
-	bool has_moved = view_instance(r->call->api->node->core, r->query.name,
-				 &v) &&
-			 *v.node && strcmp(v.node, r->host) != 0;
+	bool has_moved =
+		view_instance(r->call->api->node->core, r->query.name, &v) &&
+		*v.node && strcmp(v.node, r->host) != 0;
 	if (!has_moved) {
 		r->looks = 0;
 		return;
@@ -114,8 +114,8 @@ static void
 start_stream(struct log_reply *r)
 {
 	struct ev_loop *loop = r->call->api->node->loop;
-	r->stream = call_stream(r->call, "text/plain; charset=utf-8", r,
-		log_refill, log_close);
+	r->stream = call_stream(
+		r->call, "text/plain; charset=utf-8", r, log_refill, log_close);
 	if (r->query.is_follow)
 		ev_timer_start(loop, &r->watch);
 }

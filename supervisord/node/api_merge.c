@@ -6,11 +6,11 @@
 #include "base/check.h"
 #include "sys/clock.h"
 
-#define READ_SIZE 16384
+#define READ_SIZE  16384
 #define EVENT_MAX  65536 /* bytes of one; none is that long */
 #define LIVE_READS 4
 #define LIVE_MAX   262144 /* bytes taken before the reader has a turn */
-#define WATCH_S	   2.0 /* seconds between looks for hosts to ask */
+#define WATCH_S	   2.0	  /* seconds between looks for hosts to ask */
 
 /* One host. */
 struct source {
@@ -91,8 +91,8 @@ next_line(struct source *s, size_t *at)
 			return NULL;
 		size_t size = (size_t)(end - line);
 		*at += size + 1;
-		json_t *o = size ? json_loadb(line, size, 0, NULL)
-				 : json_object();
+		json_t *o =
+			size ? json_loadb(line, size, 0, NULL) : json_object();
 		if (!json_is_object(o)) {
 			json_decref(o);
 			continue;
@@ -143,7 +143,7 @@ read_kept(struct source *s)
 		if (m->size > MERGE_MAX || s->part.size > EVENT_MAX)
 			source_drop(s, REPLY_FULL,
 				"more events than one answer holds: "
-				       "ask for fewer by n or since");
+				"ask for fewer by n or since");
 	}
 	if (s->feed && !s->has_given && s->feed->is_ended)
 		source_drop(s, s->feed->code, s->feed->text);
@@ -172,8 +172,8 @@ source_ask(struct source *s)
 		query.since_id = s->last_id;
 		query.since_wall_ms = s->last_id ? 0 : m->began_ms;
 	}
-	enum reply_code code = api_feed_open(
-		m->call->api, s->host, &query, &s->feed, text);
+	enum reply_code code =
+		api_feed_open(m->call->api, s->host, &query, &s->feed, text);
 	if (code != REPLY_OK) {
 		source_drop(s, code, text);
 		return;
@@ -243,7 +243,8 @@ on_late(struct ev_loop *loop, struct ev_timer *w, int revents)
 	list_each (it, &m->sources) {
 		struct source *s = container_of(it, struct source, link);
 		if (!s->has_given)
-			source_drop(s, REPLY_TIMEOUT, "its events did not come in time");
+			source_drop(s, REPLY_TIMEOUT,
+				"its events did not come in time");
 	}
 	if (!m->call->is_gone)
 		m->on_change(m->call);
@@ -269,8 +270,8 @@ merge_new(struct call *c, const char *node, const struct query *query,
 	if (m->is_all)
 		ask_all(m);
 	else
-		source_ask(source_add(m, node,
-			api_find_node(c->api, node, &v) && v.is_self));
+		source_ask(source_add(
+			m, node, api_find_node(c->api, node, &v) && v.is_self));
 	ev_timer_start(loop_of(m), &m->wait);
 	list_each (it, &m->sources)
 		read_kept(container_of(it, struct source, link));
@@ -427,8 +428,8 @@ take_from(struct source *s, void (*each)(void *context, json_t *event),
 	if (s->part.size > EVENT_MAX)
 		source_drop(s, REPLY_FAILED, "what it tells makes no sense");
 	if (size == 0 && s->feed && s->feed->is_ended) {
-		s->merge->is_cut |= s->feed->is_begun &&
-				    s->feed->code == REPLY_FULL;
+		s->merge->is_cut |=
+			s->feed->is_begun && s->feed->code == REPLY_FULL;
 		source_drop(s, s->feed->code, s->feed->text);
 	}
 	tell_lost(s);
@@ -458,8 +459,7 @@ merge_take_live(struct merge *m, void (*each)(void *context, json_t *event),
 	}
 	size_t i;
 	json_t *o;
-	json_array_foreach (m->lost, i, o)
-		each(context, o);
+	json_array_foreach(m->lost, i, o) each(context, o);
 	bool has = size > 0 || json_array_size(m->lost) > 0;
 	json_array_clear(m->lost);
 	return has;

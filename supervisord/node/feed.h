@@ -33,8 +33,8 @@ struct feed {
 	const struct feed_ops *ops;
 	void (*on_more)(struct feed *f); /* the reader's; NULL: nobody */
 	void *owner;			 /* the reader's */
-	bool is_begun; /* the question was accepted; bytes may be few */
-	bool is_ended; /* what 'feed_read' still gives is the rest */
+	bool is_begun;	      /* the question was accepted; bytes may be few */
+	bool is_ended;	      /* what 'feed_read' still gives is the rest */
 	enum reply_code code; /* of the end; REPLY_OK: nothing is missing */
 	char text[NOTE_TEXT_MAX + 1]; /* a sentence when 'code' is not OK */
 };

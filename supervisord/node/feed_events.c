@@ -121,7 +121,8 @@ on_kept(void *context, const struct event *events, int count)
 		add_line(r, &r->out, &events[i]);
 		r->last_id = events[i].id;
 	}
-	api_text_add(&r->out, "\n", 1);
+	if (count >= 0)
+		api_text_add(&r->out, "\n", 1);
 	r->kept_size = r->out.size;
 	if (r->held.size)
 		release_held(r);

@@ -10,8 +10,8 @@ feed_is_plain(const char *name)
 }
 
 enum reply_code
-feeds_open(void *context, const struct query *query, struct feed **out,
-	char *text)
+feeds_open(
+	void *context, const struct query *query, struct feed **out, char *text)
 {
 	switch (query->kind) {
 	case QUERY_LOGS:

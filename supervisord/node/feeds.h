@@ -7,8 +7,8 @@
 #include "node/node.h"
 #include "node/query.h"
 
-#define FEED_LINES_MAX	10000  /* "the last so many" lines of output */
-#define FEED_EVENTS_MAX 100000 /* and events */
+#define FEED_LINES_MAX	10000	   /* "the last so many" lines of output */
+#define FEED_EVENTS_MAX 100000	   /* and events */
 #define FEED_WAIT_MAX	(1u << 20) /* bytes of new events nobody has read */
 
 /* The output of instance 'query->name' from the files of skep-logger here:

@@ -28,12 +28,12 @@
 #include "node/dial.h"
 #include "node/feed.h"
 
-#define QUERY_WINDOW	  262144u /* bytes sent and not yet read */
-#define QUERY_SERVED_MAX  64u	  /* answered at once */
-#define QUERY_ASKED_MAX	  256u	  /* asked at once */
-#define QUERY_BEAT_MS	  1000
-#define QUERY_SILENT_MS	  5000
-#define QUERY_NAME_MAX	  255 /* of names with '@', or given at run time */
+#define QUERY_WINDOW	 262144u /* bytes sent and not yet read */
+#define QUERY_SERVED_MAX 64u	 /* answered at once */
+#define QUERY_ASKED_MAX	 256u	 /* asked at once */
+#define QUERY_BEAT_MS	 1000
+#define QUERY_SILENT_MS	 5000
+#define QUERY_NAME_MAX	 255 /* of names with '@', or given at run time */
 
 /* What is asked; the numbers are those on the wire. */
 enum query_kind {
@@ -62,13 +62,13 @@ struct queries_config {
 	const char *cluster; /* other clusters are refused */
 	const char *node;    /* this host's name */
 	query_open_fn *open;
-	void *context;	    /* of 'open' */
+	void *context;	   /* of 'open' */
 	int64_t silent_ms; /* 0: QUERY_SILENT_MS */
 };
 
 /* 'dialler' is borrowed (links_get_dialler). */
-struct queries *queries_new(struct ev_loop *loop,
-	const struct dialler *dialler, const struct queries_config *config);
+struct queries *queries_new(struct ev_loop *loop, const struct dialler *dialler,
+	const struct queries_config *config);
 
 /* Ends all connections at once.  Feeds that 'queries_ask' gave must be closed
  * before; to be called before 'links_free'.  NULL is accepted. */

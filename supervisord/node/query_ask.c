@@ -65,8 +65,7 @@ static void
 restart_silence(struct asked *a)
 {
 	ev_timer_stop(a->queries->loop, &a->silence);
-	ev_timer_set(
-		&a->silence, (double)a->queries->silent_ms / 1000., 0.);
+	ev_timer_set(&a->silence, (double)a->queries->silent_ms / 1000., 0.);
 	ev_timer_start(a->queries->loop, &a->silence);
 }
 

@@ -54,8 +54,8 @@ pump(struct served *s)
 	char piece[QUERY_PIECE_SIZE];
 	while (s->feed && s->window > 0 &&
 		conn_queued(s->conn) < CONN_QUEUE_LOW) {
-		size_t max = s->window < sizeof piece ? s->window
-						      : sizeof piece;
+		size_t max =
+			s->window < sizeof piece ? s->window : sizeof piece;
 		size_t size = feed_read(s->feed, piece, max);
 		s->window -= size;
 		if (size)
@@ -95,8 +95,7 @@ begin(struct served *s, struct feed *feed)
 	feed->owner = s;
 	feed->on_more = on_feed_more;
 	ev_timer_stop(s->queries->loop, &s->timer);
-	ev_timer_set(
-		&s->timer, QUERY_BEAT_MS / 1000., QUERY_BEAT_MS / 1000.);
+	ev_timer_set(&s->timer, QUERY_BEAT_MS / 1000., QUERY_BEAT_MS / 1000.);
 	ev_timer_start(s->queries->loop, &s->timer);
 	send_piece(s, &plain, (struct bytes){0});
 	pump(s);
@@ -135,8 +134,8 @@ on_more(struct served *s, struct bytes body)
 	skep_QueryMore msg = skep_QueryMore_init_zero;
 	if (!wire_decode(WIRE_QUERY_MORE, body, &msg) ||
 		msg.size > QUERY_WINDOW - s->window) {
-		conn_abort(s->conn, CONN_END_FRAME,
-			"more was read than was sent");
+		conn_abort(
+			s->conn, CONN_END_FRAME, "more was read than was sent");
 		return;
 	}
 	s->window += msg.size;
