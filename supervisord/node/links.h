@@ -2,9 +2,9 @@
  *
  * A host's listening sockets take all kinds of connections; the first frame
  * of an accepted one, always a Hello, says which it is.  A control connection
- * then is a link, known by a handle that is never used twice; one that brings
- * states or a query is handed on.  Links that this host dialled are up as soon as
- * the key is proven, and both sides then send their Hello.
+ * then is a link, known by a handle that is never used twice; what brings
+ * states or a query is handed on.  Links that this host dialled are up as soon
+ * as the key is proven, and both sides then send their Hello.
  *
  * Who has not said Hello is a guest.  Guests are few (LINKS_GUESTS_MAX, and
  * LINKS_GUESTS_SOURCE_MAX from one address) and have CONN_HANDSHAKE_MS; what

@@ -102,8 +102,9 @@ send_manifest(struct served *s)
 		set_root(&msg.root.size, msg.root.bytes, s->root);
 		msg.size = m->size;
 		msg.first = first;
-		message_send(s->conn, WIRE_BULK_MANIFEST, skep_BulkManifest_fields,
-			&msg, skep_BulkManifest_digests_tag,
+		message_send(s->conn, WIRE_BULK_MANIFEST,
+			skep_BulkManifest_fields, &msg,
+			skep_BulkManifest_digests_tag,
 			(struct bytes){m->digests + first * DIGEST_SIZE,
 				count * DIGEST_SIZE});
 		first += count;
@@ -121,8 +122,8 @@ send_chunk(struct served *s)
 		set_root(&msg.root.size, msg.root.bytes, s->root);
 		msg.offset = s->chunk * STATE_CHUNK_SIZE + at;
 		msg.size = s->size;
-		message_send(s->conn, WIRE_BULK_DATA, skep_BulkData_fields, &msg,
-			skep_BulkData_data_tag,
+		message_send(s->conn, WIRE_BULK_DATA, skep_BulkData_fields,
+			&msg, skep_BulkData_data_tag,
 			(struct bytes){s->data + at, size});
 	}
 }
