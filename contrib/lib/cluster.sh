@@ -27,6 +27,10 @@ cluster_make() {
 	ports=($(free_ports $(wc -w <<<"$NODES"))) || return 1
 	chmod 755 "$CLUSTER"
 	"$BUILD/skepctl" -q keygen "$CLUSTER/cluster.key" || return 1
+	if [ "$(id -u)" = 0 ]; then
+		# skep-node reads it, and nobody else may.
+		chown "$HELPER_USER" "$CLUSTER/cluster.key" || return 1
+	fi
 	for node in $NODES; do
 		join="$join${join:+, }127.0.0.1:${ports[0]}"
 		eval "PORT_$node=${ports[0]}"
@@ -138,6 +142,12 @@ instances() {
 nodes_alive() {
 	[ "$(ctl "$1" -o json node list |
 		jq '[.nodes[] | select(.state == "alive")] | length')" = "$2" ]
+}
+
+# node_is ASKED NODE STATE
+node_is() {
+	[ "$(ctl "$1" -o json node list | jq -r --arg node "$2" \
+		'.nodes[] | select(.name == $node) | .state')" = "$3" ]
 }
 
 # all_ready NODE: every instance that shall run and can does so.

@@ -82,9 +82,9 @@ write_state(const struct counter *c, const char *path)
 	FILE *file = fopen(path, "we");
 	if (!file)
 		return -1;
-	bool is_good = fprintf(file, "%llu\n", (unsigned long long)c->number) >
-			       0 &&
-		       fflush(file) == 0 && fsync(fileno(file)) == 0;
+	bool is_good =
+		fprintf(file, "%llu\n", (unsigned long long)c->number) > 0 &&
+		fflush(file) == 0 && fsync(fileno(file)) == 0;
 	return fclose(file) == 0 && is_good ? 0 : -1;
 }
 
@@ -97,8 +97,8 @@ hand_off(struct counter *c)
 	if (!path || c->is_mute)
 		return;
 	int n = snprintf(aside, sizeof aside, "%s.tmp", path);
-	if (n < 0 || (size_t)n >= sizeof aside ||
-		write_state(c, aside) < 0 || rename(aside, path) < 0) {
+	if (n < 0 || (size_t)n >= sizeof aside || write_state(c, aside) < 0 ||
+		rename(aside, path) < 0) {
 		fail(path);
 		return;
 	}
@@ -142,8 +142,7 @@ count(struct counter *c)
 			return 0;
 		if (number == SIGUSR1) {
 			hand_off(c);
-		} else if (!c->is_silent &&
-			   next <= now_of(CLOCK_MONOTONIC)) {
+		} else if (!c->is_silent && next <= now_of(CLOCK_MONOTONIC)) {
 			if (write_number(c) < 0)
 				return fail("write");
 			next += c->period;
@@ -184,8 +183,8 @@ main(int argc, char **argv)
 		c.node = "-";
 	if (load_state(&c) < 0)
 		return fail(getenv("SKEP_STATE_IN"));
-	c.fd = open(argv[optind], O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC,
-		0644);
+	c.fd = open(
+		argv[optind], O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
 	if (c.fd < 0)
 		return fail(argv[optind]);
 	return count(&c);

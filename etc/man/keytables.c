@@ -186,8 +186,8 @@ put_comment(const char *text)
 			putchar('\n');
 			column = 0;
 		}
-		column += (size_t)printf("%s%.*s", column ? " " : "; ",
-			(int)length, text);
+		column += (size_t)printf(
+			"%s%.*s", column ? " " : "; ", (int)length, text);
 		text += length;
 		text += strspn(text, " ");
 	}

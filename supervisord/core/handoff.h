@@ -38,6 +38,7 @@
 #include "base/limits.h"
 #include "base/list.h"
 #include "base/mono.h"
+#include "base/slots.h"
 #include "core/core.h"
 #include "core/member.h"
 
@@ -62,7 +63,7 @@ enum handoff_state {
 
 /* One move, seen from this host. */
 struct handoff {
-	struct list link;	/* in handoffs.active or .free */
+	struct list link;	/* in handoffs.active */
 	char name[INSTANCE_NAME_MAX + 1];
 	enum handoff_state state;
 	uint64_t epoch;		/* of the instance at the source */
@@ -92,9 +93,8 @@ struct handoff {
 #define HANDOFF_PARALLEL 16
 
 struct handoffs {
-	struct handoff *items;
+	struct slots slots;	/* of struct handoff */
 	struct list active;
-	struct list free;
 	mono retry_at;		/* when duty is to look again */
 };
 
@@ -125,7 +125,7 @@ void handoff_cancel(struct core *c, const char *name, const char *why);
 bool handoff_on_answered(struct core *c, const struct input_proc *in);
 bool handoff_on_exited(struct core *c, struct instance *inst);
 bool handoff_on_empty(struct core *c, struct instance *inst);
-void handoff_on_dumped(struct core *c, const struct input_dumped *in);
+bool handoff_on_dumped(struct core *c, const struct input_dumped *in);
 void handoff_on_fetched(struct core *c, const struct input_fetched *in);
 void handoff_on_recv(struct core *c, member_id from, uint16_t type,
 	struct bytes body);

@@ -36,6 +36,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/mono.h"
+#include "base/slots.h"
 #include "core/core.h"
 #include "core/registry.h"
 #include "core/specs.h"
@@ -77,7 +78,7 @@ struct instance {
 	struct list in_all;	 /* instances.all, in order of birth */
 	struct map_link by_service;
 	struct list in_dirty;	 /* duty.dirty */
-	char name[INSTANCE_NAME_MAX + 1];
+	char name[INSTANCE_NAME_MAX + 1]; /* "": the slot is free */
 	char service[SERVICE_NAME_MAX + 1];
 	uint32_t ordinal;	 /* 0 for the first of its service */
 	bool is_declared;	 /* the desired state has it */
@@ -86,6 +87,7 @@ struct instance {
 	/* Life on this host. */
 	enum instance_state state;
 	enum stop_purpose purpose; /* in STOPPING */
+	bool was_ready;		   /* when that stop began */
 	mono since;		   /* when 'state' began */
 	int64_t since_wall_ms;
 	mono deadline;		   /* of this state; NEVER: none */
@@ -100,7 +102,10 @@ struct instance {
 	bool is_remembered;	   /* IDLE, but it was ours: row STOPPED */
 	bool is_refused;	   /* IDLE; this host cannot run that digest */
 	bool has_start_failed;	   /* in CLEANING: it never ran */
-	bool is_over_at_boot;	   /* in CLEANING: EMPTY came before BOOT */
+	bool is_over;		   /* in CLEANING: no EMPTY is awaited */
+	bool is_found;		   /* its run began under another node, or put
+				      its state aside: there may be a dump */
+	bool is_salvaging;	   /* in CLEANING: that is being sealed */
 	uint32_t pid;
 	int32_t status;		   /* last wait status */
 	bool has_status;
@@ -132,10 +137,9 @@ struct instance {
 
 struct instances {
 	struct map by_name;
-	struct instance *items;
+	struct slots slots;	 /* of struct instance */
 	struct map by_service;	 /* hash of the service's name */
 	struct list all;
-	struct list free;	 /* unused slots, linked by in_all */
 	struct instance **timers; /* binary heap by (deadline, slot) */
 	uint32_t timer_count;
 	uint32_t count;
@@ -157,12 +161,18 @@ void instance_on_boot(struct core *c);
 struct instance *instance_find(const struct core *c, const char *name);
 struct instance *instance_add(struct core *c, const char *name,
 	const char *service, uint32_t ordinal);
+/* The instance in a slot, or NULL.  No slot from instances.slots.mark on was
+ * ever used. */
+struct instance *instance_by_slot(const struct core *c, uint32_t slot);
 /* Gives a slot back, if nothing is known of it any more: IDLE, undeclared,
  * not remembered, not part of a drain. */
 void instance_reap(struct core *c, struct instance *inst);
 
 /* Whether this host holds it: any state but IDLE. */
 bool instance_is_held(const struct instance *inst);
+/* Whether it came back from the disk with a state that no run has consumed
+ * yet: this host holds it, and starts it when the gate opens. */
+bool instance_is_waiting(const struct instance *inst);
 /* The instances of a service, declared or not: first, next; NULL ends. */
 struct instance *instance_of_service(const struct core *c,
 	const char *service);
@@ -212,6 +222,11 @@ void instance_on_start_failed(struct core *c,
 	const struct input_start_failed *in);
 void instance_on_exited(struct core *c, const struct input_proc *in);
 void instance_on_empty(struct core *c, const struct input_proc *in);
+/* A state was sealed that no move asked for. */
+void instance_on_dumped(struct core *c, const struct input_dumped *in);
+/* It answered a handoff signal that no move waits for (its node crashed in
+ * between).  There is no thaw: it starts again from what it put aside. */
+void instance_on_put_aside(struct core *c, const struct input_proc *in);
 void instance_on_tick(struct core *c);
 mono instance_deadline(const struct core *c);
 /* (Re)arms the timer for inst->deadline. */

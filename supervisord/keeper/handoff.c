@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "keeper/file.h"
@@ -15,6 +17,7 @@
 #include "sys/units.h"
 
 #define STATUS_MAX    65536
+#define LOOKS_MAX     32 /* about a millisecond in all */
 #define ANSWER_EVENTS (IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE | IN_ONLYDIR)
 
 /* The mask behind 'key' ("SigCgt:") in a status text. */
@@ -34,9 +37,34 @@ handoff_is_handled(const char *status, int signal)
 	return signal >= 1 && signal <= 64 && (mask >> (signal - 1)) & 1;
 }
 
+/* Whether a thread waits for the signal in sigwait() or one of its kin: the
+ * kernel takes the signals that are waited for out of the thread's mask
+ * meanwhile, so SigBlk does not show them. */
+static bool
+is_thread_waiting(pid_t pid, const char *tid, int signal)
+{
+	char path[PATH_MAX];
+	char *text;
+	long number = -1;
+	unsigned long long at = 0;
+	snprintf(path, sizeof path, "/proc/%d/task/%.32s/syscall", (int)pid,
+		tid);
+	if (file_read_all(path, STATUS_MAX, &text, NULL) < 0)
+		return false;
+	int found = sscanf(text, "%ld 0x%llx", &number, &at);
+	free(text);
+	uint64_t set = 0;
+	struct iovec here = {&set, sizeof set};
+	struct iovec there = {(void *)(uintptr_t)at, sizeof set};
+	return found == 2 && number == SYS_rt_sigtimedwait &&
+	       process_vm_readv(pid, &here, 1, &there, 1, 0) ==
+		       (ssize_t)sizeof set &&
+	       (set >> (signal - 1)) & 1;
+}
+
 /* Whether one thread handles the signal; one that is gone does no harm. */
 static bool
-is_thread_safe(pid_t pid, const char *tid, int signal)
+looks_safe(pid_t pid, const char *tid, int signal)
 {
 	char path[PATH_MAX];
 	char *text;
@@ -46,7 +74,18 @@ is_thread_safe(pid_t pid, const char *tid, int signal)
 		return true;
 	bool is_handled = handoff_is_handled(text, signal);
 	free(text);
-	return is_handled;
+	return is_handled || is_thread_waiting(pid, tid, signal);
+}
+
+/* As above.  Mask and system call are read one after the other: a thread that
+ * goes in and out of sigwait() may show neither, but not time after time. */
+static bool
+is_thread_safe(pid_t pid, const char *tid, int signal)
+{
+	for (unsigned n = 0; n < LOOKS_MAX; n++)
+		if (looks_safe(pid, tid, signal))
+			return true;
+	return false;
 }
 
 static int

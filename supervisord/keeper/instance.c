@@ -20,7 +20,7 @@
 #define KILL_AGAIN_MS 100
 
 static void
-init_map(struct map *m, struct list heads[INSTANCE_BUCKETS])
+init_map(struct map *m, struct map_link *heads[INSTANCE_BUCKETS])
 {
 	map_init(m, heads, INSTANCE_BUCKETS);
 }

@@ -81,8 +81,8 @@ struct instances {
 	struct list all;
 	struct map by_iid;
 	struct map by_pid;
-	struct list iid_heads[INSTANCE_BUCKETS];
-	struct list pid_heads[INSTANCE_BUCKETS];
+	struct map_link *iid_heads[INSTANCE_BUCKETS];
+	struct map_link *pid_heads[INSTANCE_BUCKETS];
 };
 
 /* An empty table. */

@@ -39,9 +39,11 @@ check_file(const struct mover_job *job, const struct stat *st, struct err *err)
 	return 0;
 }
 
-/* Opens DIR/state after all checks; returns the descriptor. */
+/* Opens DIR/state after all checks; returns the descriptor.
+ * '*is_absent_out': -ENOENT means that the service left none. */
 static int
-open_state(const struct mover_job *job, struct stat *st, struct err *err)
+open_state(const struct mover_job *job, struct stat *st, bool *is_absent_out,
+	struct err *err)
 {
 	int dir = mover_open_dir(job, err);
 	if (dir < 0)
@@ -50,6 +52,7 @@ open_state(const struct mover_job *job, struct stat *st, struct err *err)
 	int fd = files_open_beneath(dir, MOVER_STATE_OUT,
 		O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0, err);
 	close(dir);
+	*is_absent_out = fd == -ENOENT;
 	if (fd < 0)
 		return err_wrap(err, fd, "%s", job->dir);
 	int r = fstat(fd, st) < 0 ? err_sys(err, -errno, "cannot be examined")
@@ -165,13 +168,29 @@ send_outcome(struct sending *s, int r, struct err *err)
 	return r < 0 ? r : sent;
 }
 
+/* All of a stream that says that there is no state. */
+static int
+send_absent(int out, struct err *err)
+{
+	unsigned char bytes[STATESTREAM_HEAD_SIZE + 1];
+	struct statestream_writer stream;
+	struct writer w;
+	writer_init(&w, bytes, sizeof bytes);
+	statestream_put_head(&stream, 0, &w);
+	statestream_put_absent(&w);
+	return flush(out, &w, err);
+}
+
 int
 mover_get(const struct mover_job *job, int out, struct err *err)
 {
 	struct sending s = {.out = out};
 	struct stat st = {0};
+	bool is_absent = false;
 	writer_init(&s.front, s.bytes, sizeof s.bytes);
-	int fd = open_state(job, &st, err);
+	int fd = open_state(job, &st, &is_absent, err);
+	if (is_absent)
+		return send_absent(out, err);
 	uint64_t size = fd < 0 ? 0 : (uint64_t)st.st_size;
 	statestream_put_head(&s.stream, size, &s.front);
 	int r = fd < 0 ? fd : flush(out, &s.front, err);

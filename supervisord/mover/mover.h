@@ -31,7 +31,8 @@ struct mover_job {
 
 /* Sends DIR/state as a state stream (sys/statestream.h) to 'out'.  Whatever
  * goes wrong on this side is also told in the stream, as its failure; so is
- * a file that changed while it was read. */
+ * a file that changed while it was read.  No such file is no error: the
+ * stream says that the state is absent. */
 int mover_get(const struct mover_job *job, int out, struct err *err);
 
 /* Writes DIR/state-in (0600, synced) from 'in'.  A bare regular file is read

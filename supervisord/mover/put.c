@@ -108,6 +108,9 @@ take_framed(struct arriving *a, struct err *err)
 		if (r < 0)
 			return r;
 	}
+	if (event == STATESTREAM_ABSENT)
+		return err_set(err, -ENOENT,
+			"standard input: the sender has no state");
 	if (event != STATESTREAM_DONE)
 		return err_set(err, -EBADMSG, "standard input: %s", s.text);
 	return 0;

@@ -61,17 +61,24 @@ open_conf(struct node *n, const struct node_options *o,
 	return open_folder(n->conf.node.state_dir, err);
 }
 
+/* The addresses to join, our own apart: one list may serve all hosts. */
 static void
 set_joins(struct core_config *c, const struct conf_cluster *cluster)
 {
-	c->join_count =
-		cluster->join_count < JOIN_MAX ? cluster->join_count : JOIN_MAX;
-	if (cluster->join_count > JOIN_MAX)
-		say(SAY_WARNING,
-			"cluster.join: the first %d of %u addresses are used",
-			JOIN_MAX, cluster->join_count);
-	for (uint32_t i = 0; i < c->join_count; i++)
-		snprintf(c->join[i], sizeof c->join[i], "%s", cluster->join[i]);
+	c->join_count = 0;
+	for (uint32_t i = 0; i < cluster->join_count; i++) {
+		if (strcmp(cluster->join[i], c->address) == 0)
+			continue;
+		if (c->join_count == JOIN_MAX) {
+			say(SAY_WARNING,
+				"cluster.join: only the first %d addresses "
+				"are used",
+				JOIN_MAX);
+			return;
+		}
+		snprintf(c->join[c->join_count++], sizeof c->join[0], "%s",
+			cluster->join[i]);
+	}
 }
 
 static void
@@ -125,6 +132,7 @@ fill_config(struct node *n, const char *boot_id, struct core_config *c,
 	c->weight = node->weight;
 	c->settings = given_settings(&n->conf);
 	set_joins(c, &n->conf.cluster);
+	n->has_joins = c->join_count > 0;
 	set_labels(c, node);
 	return 0;
 }
@@ -264,7 +272,7 @@ files_may_apply(struct node *n)
 	view_cluster(n->core, &view);
 	if (view.hold && strcmp(view.hold, "forming") == 0)
 		return false;
-	if (n->conf.cluster.join_count == 0)
+	if (!n->has_joins)
 		return true;
 	if (view.alive > 1) {
 		if (n->peers_since.ms == MONO_NEVER.ms)

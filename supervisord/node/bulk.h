@@ -50,7 +50,8 @@ void bulk_free(struct bulk *bulk);
 /* Takes a bulk connection over: the 'on_bulk' of links. */
 void bulk_on_conn(struct bulk *bulk, struct conn *c, struct bytes hello);
 
-/* How a seal went; 'root' and 'size' are set when 'is_ok'. */
+/* How a seal went; 'root' and 'size' are set when 'is_ok'; 'is_absent' when
+ * it is not, because there was no state to seal. */
 typedef void bulk_seal_fn(void *context, bool is_ok, bool is_absent,
 	const uint8_t root[DIGEST_SIZE], uint64_t size, const char *text);
 

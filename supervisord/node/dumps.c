@@ -556,6 +556,8 @@ take_stream(struct sealing *s, struct bytes in, struct err *err)
 		case STATESTREAM_DONE:
 			r = flush_chunk(s, err);
 			return r < 0 ? r : 1;
+		case STATESTREAM_ABSENT:
+			return err_set(err, -ENOENT, "there is no state");
 		case STATESTREAM_FAILED:
 		case STATESTREAM_BAD:
 			return err_set(err, -EIO, "%s", s->stream.text);
@@ -636,6 +638,7 @@ dumps_seal(struct dumps *d, const char *name, uint64_t size_max, int fd,
 		return err_sys(err, -ENOMEM, "chunk");
 	statestream_init(&s.stream, size_max);
 	int r = seal_into(&s, path, fd, err);
+	*is_absent_out = s.stream.last == STATESTREAM_ABSENT;
 	if (r == 0) {
 		manifest_root(&s.sum, root_out);
 		*size_out = s.written;

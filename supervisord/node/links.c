@@ -168,8 +168,6 @@ links_new(struct ev_loop *loop, struct tls *tls,
 	links->calls = calls;
 	links->context = context;
 	links->dialler = (struct dialler){.loop = loop, .tls = tls};
-	for (size_t i = 0; i < LINK_BUCKETS; i++)
-		list_init(&links->buckets[i]);
 	map_init(&links->by_handle, links->buckets, LINK_BUCKETS);
 	list_init(&links->dials);
 	list_init(&links->guests);
@@ -183,14 +181,12 @@ links_new(struct ev_loop *loop, struct tls *tls,
 }
 
 static void
-free_links_of(struct list *bucket)
+free_all(struct map *by_handle)
 {
-	list_each_safe (it, bucket) {
-		struct map_link *m =
-			container_of(it, struct map_link, in_bucket);
+	struct map_link *m;
+	while ((m = map_take_any(by_handle))) {
 		struct link *l = container_of(m, struct link, in_map);
 		conn_free(l->conn);
-		list_remove(it);
 		free(l);
 	}
 }
@@ -207,8 +203,7 @@ links_free(struct links *links)
 		list_remove(it);
 		free(ld);
 	}
-	for (size_t i = 0; i < LINK_BUCKETS; i++)
-		free_links_of(&links->buckets[i]);
+	free_all(&links->by_handle);
 	pool_free(links->dialler.pool);
 	free(links);
 }

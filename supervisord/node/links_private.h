@@ -2,6 +2,7 @@
 #ifndef SKEP_NODE_LINKS_PRIVATE_H
 #define SKEP_NODE_LINKS_PRIVATE_H
 
+#include "base/list.h"
 #include "base/map.h"
 #include "node/links.h"
 #include "node/pool.h"
@@ -21,7 +22,7 @@ struct links {
 	const struct links_calls *calls; /* borrowed */
 	void *context;
 	struct dialler dialler;
-	struct list buckets[LINK_BUCKETS];
+	struct map_link *buckets[LINK_BUCKETS];
 	struct map by_handle; /* of struct link */
 	uint32_t next_handle;
 	struct list dials;  /* of struct link_dial */

@@ -55,6 +55,7 @@ struct node {
 	const char *weaker_why; /* from WELCOME: why "stopped" is weaker */
 	char socket_path[300];	/* the control socket, for services */
 	mono started;		/* when this node started */
+	bool has_joins;		/* skep.conf names other hosts to join */
 	mono peers_since;	/* when a peer was first seen alive */
 	bool is_booted;		/* the core took BOOT */
 	bool is_ending;		/* no more effects are carried out */

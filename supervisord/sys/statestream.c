@@ -12,6 +12,7 @@ enum kind {
 	KIND_DATA = 1,
 	KIND_END = 2,
 	KIND_FAIL = 3,
+	KIND_ABSENT = 4,
 };
 
 void
@@ -50,6 +51,12 @@ statestream_put_fail(const char *why, struct writer *out)
 	size_t size = strnlen(why, STATESTREAM_FAIL_MAX);
 	writer_u8(out, KIND_FAIL);
 	writer_bytes(out, why, size);
+}
+
+void
+statestream_put_absent(struct writer *out)
+{
+	writer_u8(out, KIND_ABSENT);
 }
 
 void
@@ -179,6 +186,10 @@ read_frame(struct statestream_reader *s, struct bytes *in)
 		return read_end(s, in);
 	if (kind == KIND_DATA || kind == KIND_FAIL)
 		return read_front(s, in, kind);
+	if (kind == KIND_ABSENT)
+		return s->size == 0
+			       ? close_with(s, STATESTREAM_ABSENT)
+			       : refuse(s, "a state of a size that is absent");
 	return refuse(s, "a frame of an unknown kind");
 }
 

@@ -5,17 +5,20 @@
  * may be killed, the file may change, the pipe may be cut.  So the bytes
  * travel in frames, between a head and an end that carries size and hash.
  *
- *   stream  = head frame* (end | fail)
+ *   stream  = head (frame* (end | fail) | absent)
  *   head    = "skepstat" (8 bytes), u32 version = 1, u64 size
  *   frame   = u8 kind = 1 (data), u32 size (1 .. 65536), that many bytes
  *   end     = u8 kind = 2, u64 size of all data, u64 XXH64 of it, seed 0
  *   fail    = u8 kind = 3, u32 size (0 .. 400), the reason as UTF-8
+ *   absent  = u8 kind = 4
  *
  * Integers are little-endian.  'size' in the head is what the sender expects
  * to send, and is binding: an end with another size, or more data than it, is
  * a broken stream.  A sender that fails before it knows the size says 0 and
- * then fails.  XXH64 finds accidents, not forgers: both ends of the pipe are
- * ours, and the receiver computes its own digest of what it stores.
+ * then fails.  A service that left no state at all is no failure: the head
+ * says 0, and 'absent' follows at once; an empty state ends with 'end'.  XXH64
+ * finds accidents, not forgers: both ends of the pipe are ours, and the
+ * receiver computes its own digest of what it stores.
  *
  * The reason of a failure is text from outside: show it, never parse it.
  *
@@ -62,12 +65,16 @@ void statestream_put_end(
  * STATESTREAM_FAIL_MAX bytes. */
 void statestream_put_fail(const char *why, struct writer *out);
 
+/* Writes into 'out', right behind a head of size 0, that there is no state. */
+void statestream_put_absent(struct writer *out);
+
 /* What the reader found next. */
 enum statestream_event {
 	STATESTREAM_MORE,   /* all input is used up, the stream goes on */
 	STATESTREAM_HEAD,   /* 'size' is known now */
 	STATESTREAM_DATA,   /* bytes, borrowed from the input */
 	STATESTREAM_DONE,   /* complete, size and hash agree */
+	STATESTREAM_ABSENT, /* complete: the sender has no state */
 	STATESTREAM_FAILED, /* the sender gave up; its reason is in 'text' */
 	STATESTREAM_BAD,    /* not such a stream; the reason is in 'text' */
 };
@@ -78,7 +85,7 @@ enum statestream_place {
 	STATESTREAM_AT_FRAME, /* at the kind of a frame */
 	STATESTREAM_IN_DATA,
 	STATESTREAM_IN_FAIL,
-	STATESTREAM_AT_CLOSE, /* after DONE, FAILED or BAD */
+	STATESTREAM_AT_CLOSE, /* after DONE, ABSENT, FAILED or BAD */
 };
 
 /* The receiver's side.  Members are for reading only. */
@@ -102,13 +109,13 @@ void statestream_init(struct statestream_reader *s, uint64_t size_max);
 
 /* Takes bytes from the front of 'in' (which is moved on) up to the next
  * event.  'data_out' is set with DATA, and empty otherwise.  Call it again
- * until it says MORE.  After DONE and FAILED nothing is taken; bytes that
- * are left in 'in' then are the caller's to complain about. */
+ * until it says MORE.  After DONE, ABSENT and FAILED nothing is taken; bytes
+ * that are left in 'in' then are the caller's to complain about. */
 enum statestream_event statestream_next(
 	struct statestream_reader *s, struct bytes *in, struct bytes *data_out);
 
-/* The input has ended.  DONE, FAILED and BAD stay what they are, anything
- * else becomes BAD: the stream was cut. */
+/* The input has ended.  DONE, ABSENT, FAILED and BAD stay what they are,
+ * anything else becomes BAD: the stream was cut. */
 enum statestream_event statestream_finish(struct statestream_reader *s);
 
 #endif

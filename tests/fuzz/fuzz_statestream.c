@@ -44,6 +44,7 @@ read_in_pieces(const uint8_t *data, size_t size, size_t piece)
 	}
 	enum statestream_event last = statestream_finish(&s);
 	CHECK(last != STATESTREAM_DONE || s.got == s.size);
+	CHECK(last != STATESTREAM_ABSENT || s.size == 0);
 	CHECK(last == STATESTREAM_BAD || s.size <= SIZE_MAX_ALLOWED);
 	CHECK(memchr(s.text, 0, sizeof s.text));
 	return (struct ending){last, s.got, hash_stream_value(&hash)};

@@ -282,6 +282,35 @@ START_TEST(test_seal_refuses)
 }
 END_TEST
 
+/* Writes the stream of a mover that found no state. */
+static int
+make_absent_stream(void)
+{
+	unsigned char bytes[STATESTREAM_HEAD_SIZE + 1];
+	struct statestream_writer s;
+	struct writer w;
+	struct err err = {""};
+	int ends[2];
+	writer_init(&w, bytes, sizeof bytes);
+	statestream_put_head(&s, 0, &w);
+	statestream_put_absent(&w);
+	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+	ck_assert_int_eq(files_write_all(ends[1], writer_done(&w), &err), 0);
+	close(ends[1]);
+	return ends[0];
+}
+
+START_TEST(test_seal_of_nothing)
+{
+	bulk_seal(
+		from, "web@1", 5, 1000, make_absent_stream(), on_sealed, NULL);
+	ck_assert(world_wait_count(loop, &sealed.count, 1));
+	ck_assert(!sealed.is_ok && sealed.is_absent);
+	ck_assert_str_eq(sealed.text, "there is no state");
+	ck_assert_uint_eq(count_files(dir_a), 0);
+}
+END_TEST
+
 /* --- A connection that breaks on the way --- */
 
 /* Passes bytes between two sockets; false when one has ended. */
@@ -537,6 +566,7 @@ main(void)
 	tcase_add_loop_test(t, test_seal_and_fetch, 0, COUNT(sizes));
 	tcase_add_test(t, test_root_is_as_documented);
 	tcase_add_loop_test(t, test_seal_refuses, 0, 3);
+	tcase_add_test(t, test_seal_of_nothing);
 	tcase_add_test(t, test_break_and_resume);
 	tcase_add_test(t, test_restart_and_resume);
 	tcase_add_test(t, test_damaged_at_source);

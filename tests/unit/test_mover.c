@@ -224,8 +224,37 @@ END_TEST
 
 START_TEST(test_get_nothing_there)
 {
+	static char data[OUTPUT_MAX];
+	char text[500];
+	size_t size;
 	run_get(NULL);
-	expect_refused("state: cannot be opened: No such file or directory");
+	ck_assert_msg(run.status == 0, "got: %s", run.errors);
+	ck_assert_str_eq(run.errors, "");
+	ck_assert_int_eq(decode(data, &size, text), STATESTREAM_ABSENT);
+	ck_assert_uint_eq(size, 0);
+}
+END_TEST
+
+START_TEST(test_get_no_directory)
+{
+	ck_assert_int_eq(rmdir(scratch_path("d")), 0);
+	run_get(NULL);
+	expect_refused("d: cannot be opened: No such file or directory");
+}
+END_TEST
+
+START_TEST(test_put_nothing_there)
+{
+	const char *put[] = {
+		"skep-mover", "put", "--framed", scratch_path("d"), NULL};
+	static char stream[OUTPUT_MAX];
+	run_get(NULL);
+	size_t size = run.output_size;
+	memcpy(stream, run.output, size);
+	run_mover(put, stream, size);
+	ck_assert_int_eq(run.status, 1);
+	ck_assert_ptr_nonnull(strstr(run.errors, "the sender has no state"));
+	ck_assert_int_eq(scratch_size("d/state-in"), -1);
 }
 END_TEST
 
@@ -466,6 +495,8 @@ main(void)
 	tcase_add_test(tc, test_get_fifo);
 	tcase_add_test(tc, test_get_directory);
 	tcase_add_test(tc, test_get_nothing_there);
+	tcase_add_test(tc, test_get_no_directory);
+	tcase_add_test(tc, test_put_nothing_there);
 	tcase_add_test(tc, test_get_linked_directory);
 	tcase_add_test(tc, test_get_foreign_owner);
 	tcase_add_test(tc, test_get_growing);

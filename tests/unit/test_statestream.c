@@ -191,6 +191,39 @@ START_TEST(test_long_and_empty_reasons)
 }
 END_TEST
 
+/* Writes a stream that says that there is no state of 'size' bytes. */
+static size_t
+build_absent(uint64_t size)
+{
+	struct statestream_writer s;
+	struct writer w;
+	writer_init(&w, stream, sizeof stream);
+	statestream_put_head(&s, size, &w);
+	statestream_put_absent(&w);
+	return w.size;
+}
+
+START_TEST(test_absent_is_not_empty)
+{
+	size_t size = build_absent(0);
+	struct outcome o = read_stream(stream, size, pieces[_i], 1000);
+	ck_assert_int_eq(o.event, STATESTREAM_ABSENT);
+	ck_assert_uint_eq(o.got, 0);
+	ck_assert_str_eq(o.text, "");
+	o = read_stream(stream, size - 1, pieces[_i], 1000);
+	ck_assert_int_eq(o.event, STATESTREAM_BAD);
+}
+END_TEST
+
+START_TEST(test_absent_belongs_behind_size_zero)
+{
+	size_t size = build_absent(7);
+	struct outcome o = read_stream(stream, size, 64, 1000);
+	ck_assert_int_eq(o.event, STATESTREAM_BAD);
+	ck_assert_str_eq(o.text, "a state of a size that is absent");
+}
+END_TEST
+
 START_TEST(test_nothing_is_taken_after_the_end)
 {
 	size_t size = build(10, 10);
@@ -244,6 +277,8 @@ main(void)
 	tcase_add_loop_test(
 		tc, test_failure_carries_its_reason, 0, pieces_count);
 	tcase_add_test(tc, test_long_and_empty_reasons);
+	tcase_add_loop_test(tc, test_absent_is_not_empty, 0, pieces_count);
+	tcase_add_test(tc, test_absent_belongs_behind_size_zero);
 	tcase_add_test(tc, test_nothing_is_taken_after_the_end);
 	tcase_add_test(tc, test_hash_in_pieces_is_the_hash_of_all);
 	tcase_add_test(tc, test_any_bytes_keep_the_fuzzer_quiet);
