@@ -7,5 +7,6 @@ include tests/links.mk
 include tests/logger.mk
 include tests/member.mk
 include tests/node.mk
+include tests/remote.mk
 include tests/repl.mk
 include tests/spec.mk
