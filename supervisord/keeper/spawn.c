@@ -103,11 +103,12 @@ spawn_fork(int cgroup_fd, struct spawned *out, struct err *err)
 void
 spawn_reset(void)
 {
-	struct sigaction dfl;
-	memset(&dfl, 0, sizeof dfl);
-	dfl.sa_handler = SIG_DFL;
+	/* The kernel's own call and struct, of which zeroes are the default:
+	 * libc keeps two signals to itself, and its posix_spawn, which make
+	 * uses, leaves these ignored. */
+	static const unsigned char dfl[128];
 	for (int s = 1; s < NSIG; s++)
-		sigaction(s, &dfl, NULL);
+		syscall(SYS_rt_sigaction, s, dfl, NULL, (NSIG - 1) / 8);
 	sigset_t none;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
