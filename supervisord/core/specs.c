@@ -20,8 +20,8 @@ static const char meta_horizon[] = "specs.horizon";
 size_t
 specs_need(const struct core_limits *l)
 {
-	return 2 * arena_need(
-		       map_bucket_count(l->entries_max), sizeof(struct map_link *)) +
+	size_t buckets = map_bucket_count(l->entries_max);
+	return 2 * arena_need(buckets, sizeof(struct map_link *)) +
 	       arena_need(l->entries_max, sizeof(struct entry)) +
 	       arena_need(buddy_need(l->bodies_size), 1) +
 	       arena_need(TREE_NODES, sizeof(uint64_t)) +

@@ -146,8 +146,9 @@ step "a host that takes states loses power in the middle of a drain"
 ctl alpha node drain gamma -y --detach
 power_off beta
 wait_for 90 "gamma is drained" is_drained alpha gamma
-wait_for 30 "all counters are ready" bash -c "
-	[ \"\$('$SKEPCTL' -s '$T/alpha/run/skepd.sock' -o json status |
-	jq '[.instances[] | select(.service == \"counter\" and
-	.state == \"ready\")] | length')\" = 60 ]"
+counters_without_beta() {
+	[ "$(json alpha '[.instances[] | select(.service == "counter" and
+		.state == "ready" and .node != "beta")] | length' status)" = 60 ]
+}
+wait_for 30 "all sixty are ready, none on beta" counters_without_beta
 finish
