@@ -1,5 +1,6 @@
 # tests: one file per part, each level of the house style inside.
 include tests/contrib.mk
+include tests/coretest.mk
 include tests/ctl.mk
 include tests/keeper.mk
 include tests/links.mk

@@ -1,18 +1,15 @@
 # Members, in a small world of cores on fake time.
-EXTRA_DIST += tests/sim/story.h tests/sim/world.h tests/sim/world_private.h
 if HAVE_CHECK
-check_LIBRARIES += tests/libworld.a
-tests_libworld_a_SOURCES = \
-	tests/sim/story.c tests/sim/world.c tests/sim/world_check.c \
-	tests/sim/world_net.c
-tests_libworld_a_CPPFLAGS = $(AM_CPPFLAGS) $(NANOPB_CFLAGS)
-tests_libworld_a_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+check_LIBRARIES += tests/libstory.a
+tests_libstory_a_SOURCES = tests/sim/story.c tests/sim/story.h
+tests_libstory_a_CPPFLAGS = $(AM_CPPFLAGS) $(NANOPB_CFLAGS)
+tests_libstory_a_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 
 member_tests = tests/unit/test_member tests/unit/test_member_detect \
 	tests/unit/test_member_hold
 member_test_cppflags = $(AM_CPPFLAGS) $(NANOPB_CFLAGS)
 member_test_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS)
-member_test_ldadd = tests/libworld.a libcore.a libbase.a \
+member_test_ldadd = tests/libstory.a tests/libworld.a libcore.a libbase.a \
 	$(CHECK_LIBS) $(NANOPB_LIBS) $(XXHASH_LIBS)
 check_PROGRAMS += $(member_tests)
 TESTS += $(member_tests)

@@ -16,8 +16,9 @@ core_limits_for(uint32_t names_max)
 		.rows_max = names_max + names_max / 4 + 4096,
 		.entries_max = services + services / 2 + 2048,
 		.bodies_size = (uint64_t)64 * 1024 * 1024,
-		.effects_max = 8192,
-		.effects_size = (size_t)8 * FRAME_MAX,
+		/* Far above any step; pages that no step needs stay free. */
+		.effects_max = 65536,
+		.effects_size = (size_t)64 * FRAME_MAX,
 	};
 }
 
@@ -248,14 +249,16 @@ dispatch(struct core *c, const struct input *in)
 		instance_on_empty(c, &in->proc);
 		break;
 	case INPUT_ANSWERED:
-		handoff_on_answered(c, &in->proc);
+		if (!handoff_on_answered(c, &in->proc))
+			instance_on_put_aside(c, &in->proc);
 		break;
 	case INPUT_STORED:
 		CHECK(in->stored.seq <= c->store_seq);
 		c->stored_seq = in->stored.seq;
 		break;
 	case INPUT_DUMPED:
-		handoff_on_dumped(c, &in->dumped);
+		if (!handoff_on_dumped(c, &in->dumped))
+			instance_on_dumped(c, &in->dumped);
 		break;
 	case INPUT_FETCHED:
 		handoff_on_fetched(c, &in->fetched);

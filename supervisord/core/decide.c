@@ -23,6 +23,7 @@ static void
 unwanted(struct core *c, struct instance *i, const struct service_value *s)
 {
 	if (!instance_is_held(i)) {
+		i->is_draining_out = false;
 		if (!i->is_declared)
 			forget(c, i);
 		return;
@@ -57,8 +58,8 @@ move_to(struct core *c, struct instance *i, const struct service_value *s,
 		handoff_begin(c, i, target, until, why);
 		return;
 	}
-	if (s->policy.handoff.is_present && instance_is_live(i) &&
-		i->state != INSTANCE_STOPPING)
+	bool will_run = instance_is_live(i) && i->state != INSTANCE_STOPPING;
+	if (s->policy.handoff.is_present && (will_run || i->has_staged))
 		return; /* not ready yet: it will be, then it moves */
 	instance_stop(c, i, &s->policy, STOP_LEAVE, why);
 }
@@ -69,6 +70,8 @@ drain_one(struct core *c, struct instance *i, const struct service_value *s)
 {
 	if (i->state == INSTANCE_EXITED)
 		return; /* it has done its work; nothing to move */
+	if (mono_reached(c->duty.drain_until, c->now))
+		return; /* the deadline bounds everything */
 	member_id target = duty_host(c, i, s);
 	if (target == MEMBER_NONE || target == MEMBER_SELF)
 		return; /* counted as stuck by drain_run */
@@ -84,7 +87,7 @@ leave_if_told(struct core *c, struct instance *i,
 	bool is_moved = o->move_generation > i->seen_move && o->move_to[0];
 	const char *pin = s->policy.placement.pin;
 	bool is_pinned_away = pin[0] && strcmp(pin, c->config.node) != 0;
-	if (!is_moved && !is_pinned_away)
+	if ((!is_moved && !is_pinned_away) || member_hold_now(c) != HOLD_NONE)
 		return false;
 	member_id target = duty_host(c, i, s);
 	if (target == MEMBER_SELF || target == MEMBER_NONE) {
@@ -144,6 +147,10 @@ keep(struct core *c, struct instance *i, const struct service_value *s)
 				"another copy wins by its epoch");
 		instance_stop(c, i, &s->policy, STOP_LEAVE,
 			"another host holds it with a higher epoch");
+		return;
+	}
+	if (instance_is_waiting(i)) {
+		duty_wait(c, i);
 		return;
 	}
 	if (drain_is_on(c)) {

@@ -208,7 +208,14 @@ start_waiting(struct core *c)
 			continue;
 		struct service_value s;
 		list_remove(&i->in_dirty);
-		if (instance_service(c, i, &s) && !instance_is_held(i))
+		bool can = !instance_is_held(i) || instance_is_waiting(i);
+		if (!can || !instance_service(c, i, &s))
+			continue;
+		/* What started before it in this round may have filled us. */
+		if (s.policy.placement.max_per_host &&
+			!instance_is_held(i) && duty_host(c, i, &s) != MEMBER_SELF)
+			mark(c, i);
+		else
 			instance_start(c, i, &s);
 	}
 }

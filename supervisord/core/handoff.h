@@ -125,7 +125,7 @@ void handoff_cancel(struct core *c, const char *name, const char *why);
 bool handoff_on_answered(struct core *c, const struct input_proc *in);
 bool handoff_on_exited(struct core *c, struct instance *inst);
 bool handoff_on_empty(struct core *c, struct instance *inst);
-void handoff_on_dumped(struct core *c, const struct input_dumped *in);
+bool handoff_on_dumped(struct core *c, const struct input_dumped *in);
 void handoff_on_fetched(struct core *c, const struct input_fetched *in);
 void handoff_on_recv(struct core *c, member_id from, uint16_t type,
 	struct bytes body);

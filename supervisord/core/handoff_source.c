@@ -67,8 +67,9 @@ abort_move(struct core *c, struct handoff *h, const char *why)
 	core_note(c, NOTE_HANDOFF, h->name, h->epoch,
 		effects_format(&c->fx, "called off, starts here again: %s",
 			effects_text(&c->fx, why)));
-	handoff_end(c, h);
-	i->epoch_after = owner;
+	/* It starts when no crash can bring the record back. */
+	uint64_t ended = handoff_end(c, h);
+	i->epoch_after = ended ? ended : owner;
 	instance_enter(c, i, INSTANCE_BACKOFF, c->now);
 }
 
@@ -263,14 +264,14 @@ handoff_on_empty(struct core *c, struct instance *inst)
 	return true;
 }
 
-void
+bool
 handoff_on_dumped(struct core *c, const struct input_dumped *in)
 {
 	struct handoff *h =
 		(struct handoff *)(uintptr_t)handoff_find(c, in->name);
 	struct service_value s;
 	if (!h || h->state != HANDOFF_DUMPING || h->epoch != in->epoch)
-		return;
+		return false;
 	bool is_required = h->is_required ||
 		(policy_of(c, instance_find(c, h->name), &s) &&
 			s.policy.handoff.is_required);
@@ -288,6 +289,7 @@ handoff_on_dumped(struct core *c, const struct input_dumped *in)
 					"required"
 				      : in->text);
 	}
+	return true;
 }
 
 static void
@@ -367,9 +369,9 @@ take_back(struct core *c, struct handoff *h)
 		epoch = known + 1;
 	i->epoch_reserved = epoch + EPOCH_BLOCK;
 	i->is_remembered = true;
-	uint64_t owner = instance_store_owner(c, i);
-	handoff_end(c, h);
-	instance_start_at(c, i, &s, epoch, owner);
+	instance_store_owner(c, i);
+	uint64_t ended = handoff_end(c, h);
+	instance_start_at(c, i, &s, epoch, ended);
 }
 
 /* --- News and time --- */
@@ -383,13 +385,16 @@ on_query(struct core *c, member_id from, struct handoff *h,
 		return;
 	}
 	/* We know nothing of that attempt (any more): it is void if we, or
-	 * somebody, went on without it. */
+	 * somebody, went on without it, or if there is nothing to lose.  Else
+	 * the asker has the only copy of the state that there is. */
 	const struct instance *i = instance_find(c, m->name);
-	bool is_void = (i && instance_is_held(i)) ||
+	bool is_void = (i && instance_is_held(i)) || m->root.size == 0 ||
 		registry_epoch_max(c, m->name) > m->epoch;
 	if (is_void)
 		handoff_echo(c, from, m, WIRE_HANDOFF_ABORT,
 			"its source went on without it");
+	else if (member_hold_now(c) == HOLD_NONE)
+		handoff_echo(c, from, m, WIRE_HANDOFF_COMMIT, "");
 }
 
 void
@@ -483,7 +488,11 @@ on_deadline(struct core *c, struct handoff *h)
 		abort_move(c, h, "its state could not be sealed in time");
 		break;
 	case HANDOFF_FROZEN:
-		abort_move(c, h, "the target did not get the state in time");
+		if (member_hold_now(c) == HOLD_NONE)
+			abort_move(c, h,
+				"the target did not get the state in time");
+		else
+			h->deadline = mono_add(c->now, HANDOFF_AGAIN_MS);
 		break;
 	case HANDOFF_FREE:
 	case HANDOFF_STOPPING:
@@ -499,7 +508,9 @@ on_deadline(struct core *c, struct handoff *h)
 void
 source_on_tick(struct core *c, struct handoff *h)
 {
-	if (h->state == HANDOFF_COMMITTED && is_taken(c, h)) {
+	const struct instance *i = instance_find(c, h->name);
+	bool is_deleted = !i || !i->is_declared;
+	if (h->state == HANDOFF_COMMITTED && (is_deleted || is_taken(c, h))) {
 		done(c, h);
 		return;
 	}
@@ -544,8 +555,9 @@ source_on_topology(struct core *c, struct handoff *h)
 	case HANDOFF_DUMPING:
 		handoff_cancel(c, h->name, "the target is dead");
 		break;
-	case HANDOFF_FROZEN:
-		abort_move(c, h, "the target is dead");
+	case HANDOFF_FROZEN: /* in a hold, perhaps it is we who are dead */
+		if (member_hold_now(c) == HOLD_NONE)
+			abort_move(c, h, "the target is dead");
 		break;
 	case HANDOFF_COMMITTED:
 		if (member_hold_now(c) == HOLD_NONE)
@@ -564,11 +576,15 @@ void
 source_on_boot(struct core *c, struct handoff *h)
 {
 	struct instance *i = instance_find(c, h->name);
-	/* It was stopped and empty before the record was written. */
-	if (!i || instance_is_live(i)) {
+	/* It was stopped and empty before the record was written; what is
+	 * newer was started after its end. */
+	bool is_that_run = i && i->epoch == h->epoch &&
+		i->state == INSTANCE_CLEANING;
+	if (!i || (instance_is_live(i) && !is_that_run)) {
 		handoff_end(c, h);
 		return;
 	}
+	i->is_over = i->is_found = false;
 	i->epoch = h->epoch;
 	i->run_digest = h->run_digest;
 	i->is_remembered = true;

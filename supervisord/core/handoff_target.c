@@ -24,7 +24,9 @@ static void
 discard(struct core *c, struct handoff *h)
 {
 	struct instance *i = instance_find(c, h->name);
-	if (h->has_root) {
+	bool is_in_use = i && i->has_staged &&
+		memcmp(i->staged_root, h->root, DIGEST_SIZE) == 0;
+	if (h->has_root && !is_in_use) {
 		struct effect *d = effects_add(&c->fx, EFFECT_DROP);
 		d->drop.name = effects_text(&c->fx, h->name);
 		memcpy(d->drop.root, h->root, DIGEST_SIZE);
@@ -63,6 +65,7 @@ on_offer(struct core *c, member_id from, struct handoff *h,
 	h->run_digest = m->run_digest;
 	handoff_enter(c, h, HANDOFF_ACCEPTED,
 		mono_add(c->now, HANDOFF_ACCEPTED_MS));
+	h->resend_at = mono_add(c->now, HANDOFF_RESEND_MS);
 	handoff_send(c, h, WIRE_HANDOFF_ACCEPT, "", 0);
 }
 
@@ -107,7 +110,8 @@ static bool
 is_taken_over(const struct core *c, const skep_Handoff *m)
 {
 	const struct instance *i = instance_find(c, m->name);
-	return i && i->epoch > m->epoch && instance_is_held(i);
+	return i && i->epoch > m->epoch &&
+		(instance_is_held(i) || i->is_remembered || i->is_refused);
 }
 
 static void
@@ -181,9 +185,9 @@ take_over(struct core *c, struct handoff *h)
 	i->epoch_reserved = h->epoch + EPOCH_BLOCK;
 	i->is_remembered = true;
 	uint64_t epoch = h->epoch + 1;
-	uint64_t owner = instance_store_owner(c, i);
-	handoff_end(c, h);
-	instance_start_at(c, i, &s, epoch, owner);
+	instance_store_owner(c, i);
+	uint64_t ended = handoff_end(c, h);
+	instance_start_at(c, i, &s, epoch, ended);
 }
 
 static void
@@ -237,9 +241,9 @@ target_on_tick(struct core *c, struct handoff *h)
 	if (!mono_reached(h->resend_at, c->now))
 		return;
 	h->resend_at = mono_add(c->now, HANDOFF_RESEND_MS);
-	if (h->state != HANDOFF_STAGED)
-		return;
-	handoff_send(c, h, WIRE_HANDOFF_STAGED, "", h->stored);
+	/* A source that restarted may know nothing of it any more. */
+	if (h->state == HANDOFF_STAGED)
+		handoff_send(c, h, WIRE_HANDOFF_STAGED, "", h->stored);
 	handoff_send(c, h, WIRE_HANDOFF_QUERY, "", h->stored);
 }
 

@@ -143,6 +143,13 @@ instance_is_held(const struct instance *inst)
 }
 
 bool
+instance_is_waiting(const struct instance *inst)
+{
+	return inst->state == INSTANCE_BACKOFF &&
+		inst->heap_index == HEAP_NONE;
+}
+
+bool
 instance_is_live(const struct instance *inst)
 {
 	switch (inst->state) {
@@ -477,10 +484,13 @@ instance_on_found(struct core *c, const struct input_found *in)
 	if (!i)
 		return;
 	i->epoch = in->epoch;
+	if (i->epoch_reserved < in->epoch)
+		i->epoch_reserved = in->epoch;
 	i->run_digest = in->run_digest;
 	i->pid = in->pid;
 	i->status = in->status;
 	i->is_remembered = true;
+	i->is_found = true;
 	i->state = in->pid ? INSTANCE_READY : INSTANCE_CLEANING;
 	i->since_wall_ms = in->started_wall_ms;
 	int64_t age_ms = c->wall_ms - in->started_wall_ms;
@@ -496,7 +506,9 @@ instance_on_boot(struct core *c)
 {
 	list_each_safe(l, &c->instances.all) {
 		struct instance *i = container_of(l, struct instance, in_all);
-		if (i->state == INSTANCE_CLEANING)
+		if (i->state == INSTANCE_IDLE && i->has_staged)
+			instance_enter(c, i, INSTANCE_BACKOFF, MONO_NEVER);
+		else if (i->state == INSTANCE_CLEANING)
 			instance_on_boot_cleaning(c, i);
 		else
 			instance_publish(c, i);

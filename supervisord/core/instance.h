@@ -102,7 +102,10 @@ struct instance {
 	bool is_remembered;	   /* IDLE, but it was ours: row STOPPED */
 	bool is_refused;	   /* IDLE; this host cannot run that digest */
 	bool has_start_failed;	   /* in CLEANING: it never ran */
-	bool is_over_at_boot;	   /* in CLEANING: EMPTY came before BOOT */
+	bool is_over;		   /* in CLEANING: no EMPTY is awaited */
+	bool is_found;		   /* its run began under another node, or put
+				      its state aside: there may be a dump */
+	bool is_salvaging;	   /* in CLEANING: that is being sealed */
 	uint32_t pid;
 	int32_t status;		   /* last wait status */
 	bool has_status;
@@ -167,6 +170,9 @@ void instance_reap(struct core *c, struct instance *inst);
 
 /* Whether this host holds it: any state but IDLE. */
 bool instance_is_held(const struct instance *inst);
+/* Whether it came back from the disk with a state that no run has consumed
+ * yet: this host holds it, and starts it when the gate opens. */
+bool instance_is_waiting(const struct instance *inst);
 /* The instances of a service, declared or not: first, next; NULL ends. */
 struct instance *instance_of_service(const struct core *c,
 	const char *service);
@@ -216,6 +222,11 @@ void instance_on_start_failed(struct core *c,
 	const struct input_start_failed *in);
 void instance_on_exited(struct core *c, const struct input_proc *in);
 void instance_on_empty(struct core *c, const struct input_proc *in);
+/* A state was sealed that no move asked for. */
+void instance_on_dumped(struct core *c, const struct input_dumped *in);
+/* It answered a handoff signal that no move waits for (its node crashed in
+ * between).  There is no thaw: it starts again from what it put aside. */
+void instance_on_put_aside(struct core *c, const struct input_proc *in);
 void instance_on_tick(struct core *c);
 mono instance_deadline(const struct core *c);
 /* (Re)arms the timer for inst->deadline. */

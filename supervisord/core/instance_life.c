@@ -13,6 +13,8 @@
 #define KILL_AGAIN_MS 5000
 /* A host that could not run a spec tries again after this. */
 #define REFUSED_MS 60000
+/* Sealing what another node's run left behind. */
+#define SALVAGE_MS 3600000
 /* The keeper still has the last epoch. */
 #define BUSY_MS 1000
 
@@ -61,9 +63,15 @@ instance_start_at(struct core *c, struct instance *inst,
 	inst->is_killed = false;
 	inst->is_remembered = true;
 	inst->is_draining_out = false;
+	inst->is_found = inst->is_salvaging = false;
+	bool is_news = inst->seen_restart != o.restart_generation ||
+		inst->seen_move != o.move_generation;
 	inst->last_owner[0] = '\0';
 	inst->seen_restart = o.restart_generation;
 	inst->seen_move = o.move_generation;
+	/* A new node that finds it running must not obey those words again. */
+	if (is_news)
+		instance_store_owner(c, inst);
 	instance_enter(c, inst, INSTANCE_STARTING, MONO_NEVER);
 	emit_start(c, inst, service, after);
 	core_note(c, NOTE_STARTING, inst->name, epoch, "");
@@ -136,10 +144,30 @@ emit_proc(struct core *c, const struct instance *i, enum effect_kind kind)
 	e->proc.epoch = i->epoch;
 }
 
+/* Asks for the state that a run may have put aside while it was another
+ * node's: without it, a start would begin with nothing.  Returns whether it
+ * asked. */
+static bool
+salvage(struct core *c, struct instance *i, const struct service_value *s)
+{
+	if (!i->is_found || !s->policy.handoff.is_present)
+		return false;
+	i->is_found = false;
+	i->is_salvaging = true;
+	struct effect *e = effects_add(&c->fx, EFFECT_DUMP);
+	e->dump.name = effects_text(&c->fx, i->name);
+	e->dump.epoch = i->epoch;
+	e->dump.size_max = s->policy.handoff.max_size;
+	instance_enter(c, i, INSTANCE_CLEANING,
+		mono_add(c->now, SALVAGE_MS));
+	return true;
+}
+
 /* Nothing is left of it: what the stop was for. */
 static void
 finish_stop(struct core *c, struct instance *i)
 {
+	struct service_value s;
 	enum stop_purpose purpose = i->purpose;
 	i->purpose = STOP_NONE;
 	switch (purpose) {
@@ -158,6 +186,8 @@ finish_stop(struct core *c, struct instance *i)
 		break;
 	case STOP_RESTART:
 		instance_reset(c, i);
+		if (instance_service(c, i, &s) && salvage(c, i, &s))
+			return;
 		start_again(c, i, 0);
 		return;
 	case STOP_HANDOFF:
@@ -187,8 +217,8 @@ instance_stop(struct core *c, struct instance *inst,
 	const char *why)
 {
 	CHECK(purpose != STOP_NONE);
-	if (inst->state == INSTANCE_IDLE)
-		return;
+	if (inst->state == INSTANCE_IDLE || inst->is_salvaging)
+		return; /* nothing runs; what is next, 'after_run' decides */
 	if (inst->state == INSTANCE_STOPPING) {
 		inst->purpose = purpose;
 		return;
@@ -250,6 +280,10 @@ give_up(struct core *c, struct instance *i, const struct policy_restart *r)
 				c->now));
 		break;
 	case MODE_RESCHEDULE:
+		if (i->has_staged) { /* its state must not stay behind */
+			start_again(c, i, r->max_delay_ms);
+			break;
+		}
 		instance_refuse(c, i, "attempts are used up on this host");
 		break;
 	}
@@ -280,14 +314,35 @@ restart_by_policy(struct core *c, struct instance *i,
 	start_again(c, i, delay_ms);
 }
 
+/* Whether its end is final whatever the restart policy says: then 'purpose'
+ * is what a stop would have been for. */
+static bool
+is_unwanted(struct core *c, const struct instance *i,
+	const struct service_value *s, bool has_service,
+	enum stop_purpose *purpose)
+{
+	struct override_value o;
+	instance_override(c, i, &o);
+	*purpose = has_service ? STOP_HALT : STOP_GONE;
+	if (!has_service || !s->policy.is_enabled || o.is_stopped)
+		return true;
+	*purpose = STOP_LEAVE;
+	member_id holder = duty_holder(c, i->name, NULL);
+	return holder != MEMBER_SELF && holder != MEMBER_NONE;
+}
+
 /* Nothing is left of a run that ended by itself: the restart policy. */
 static void
 after_run(struct core *c, struct instance *i)
 {
 	struct service_value s;
-	if (!instance_service(c, i, &s)) {
+	enum stop_purpose purpose;
+	bool has = instance_service(c, i, &s);
+	if (has && salvage(c, i, &s))
+		return;
+	if (is_unwanted(c, i, &s, has, &purpose)) {
 		i->state = INSTANCE_STOPPING;
-		i->purpose = STOP_GONE;
+		i->purpose = purpose;
 		finish_stop(c, i);
 		return;
 	}
@@ -387,13 +442,15 @@ instance_on_start_failed(struct core *c, const struct input_start_failed *in)
 		finish_stop(c, i);
 		return;
 	}
-	/* A state that came here by a move must not be left behind: try on. */
-	enum start_blame blame = i->has_staged && in->blame == BLAME_HOST
-		? BLAME_SERVICE
-		: in->blame;
-	switch (blame) {
+	switch (in->blame) {
 	case BLAME_HOST:
-		instance_refuse(c, i, in->text);
+		/* A state must not be left behind: it tries on. */
+		if (!i->has_staged) {
+			instance_refuse(c, i, in->text);
+			break;
+		}
+		i->is_over = true;
+		instance_enter(c, i, INSTANCE_CLEANING, c->now);
 		break;
 	case BLAME_BUSY:
 		instance_enter(c, i, INSTANCE_BACKOFF,
@@ -433,7 +490,7 @@ instance_on_empty(struct core *c, const struct input_proc *in)
 		return;
 	if (i->state == INSTANCE_STOPPING)
 		finish_stop(c, i);
-	else if (i->state == INSTANCE_CLEANING)
+	else if (i->state == INSTANCE_CLEANING && !i->is_salvaging)
 		after_run(c, i);
 }
 
@@ -444,9 +501,41 @@ instance_on_boot_cleaning(struct core *c, struct instance *inst)
 	bool is_empty = inst->stop_until.ms != MONO_NEVER.ms;
 	inst->stop_until = MONO_NEVER;
 	if (is_empty)
-		inst->is_over_at_boot = true;
+		inst->is_over = true;
 	instance_enter(c, inst, INSTANCE_CLEANING,
 		is_empty ? c->now : mono_add(c->now, LINGER_MS));
+}
+
+void
+instance_on_dumped(struct core *c, const struct input_dumped *in)
+{
+	struct instance *i = find_current(c, in->name, in->epoch);
+	if (!i || i->state != INSTANCE_CLEANING || !i->is_salvaging)
+		return;
+	i->is_salvaging = false;
+	if (in->is_ok) {
+		instance_drop_staged(c, i);
+		i->has_staged = true;
+		memcpy(i->staged_root, in->root, DIGEST_SIZE);
+		i->staged_wall_ms = c->wall_ms;
+		strcpy(i->staged_kind, "dump");
+		i->staged_from[0] = '\0';
+		i->epoch_after = instance_store_owner(c, i);
+	}
+	after_run(c, i);
+}
+
+void
+instance_on_put_aside(struct core *c, const struct input_proc *in)
+{
+	struct instance *i = find_current(c, in->name, in->epoch);
+	struct service_value s;
+	if (!c->is_booted || !i || i->state != INSTANCE_READY ||
+		in->answer != ANSWER_RESUME || !instance_service(c, i, &s))
+		return;
+	i->is_found = true;
+	instance_stop(c, i, &s.policy, STOP_RESTART,
+		"it put its state aside for a move that is over");
 }
 
 /* The leader is gone and something is still there: the soft signal first,
@@ -466,6 +555,11 @@ on_lingering(struct core *c, struct instance *i)
 		instance_arm(c, i, i->stop_until);
 		return;
 	}
+	/* What never ran has nothing left: its EMPTY was lost. */
+	if (i->has_start_failed) {
+		after_run(c, i);
+		return;
+	}
 	emit_proc(c, i, EFFECT_KILL);
 	instance_arm(c, i, mono_add(c->now, KILL_AGAIN_MS));
 }
@@ -479,8 +573,8 @@ on_deadline(struct core *c, struct instance *i)
 		on_stop_timeout(c, i);
 		return;
 	case INSTANCE_CLEANING:
-		if (i->is_over_at_boot) {
-			i->is_over_at_boot = false;
+		if (i->is_over || i->is_salvaging) {
+			i->is_over = i->is_salvaging = false;
 			after_run(c, i);
 		} else {
 			on_lingering(c, i);

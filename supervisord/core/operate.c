@@ -214,8 +214,8 @@ on_stop(struct core *c, const struct input_request *r)
 	uint64_t after = 0;
 	override_of(c, r->name, &o);
 	o.is_stopped = true;
-	answer(c, r->id, specs_set_override(c, r->name, &o, &after), after,
-		"");
+	enum reply_code code = specs_set_override(c, r->name, &o, &after);
+	answer(c, r->id, code, after, "");
 }
 
 static void
@@ -226,8 +226,8 @@ on_restart(struct core *c, const struct input_request *r)
 	override_of(c, r->name, &o);
 	o.is_stopped = false;
 	o.restart_generation++;
-	answer(c, r->id, specs_set_override(c, r->name, &o, &after), after,
-		"");
+	enum reply_code code = specs_set_override(c, r->name, &o, &after);
+	answer(c, r->id, code, after, "");
 }
 
 /* The sentence why an instance cannot go to a host, or NULL. */
@@ -268,8 +268,8 @@ on_move(struct core *c, const struct input_request *r)
 	override_of(c, r->name, &o);
 	memcpy(o.move_to, r->arg, strlen(r->arg) + 1);
 	o.move_generation++;
-	answer(c, r->id, specs_set_override(c, r->name, &o, &after), after,
-		"");
+	enum reply_code code = specs_set_override(c, r->name, &o, &after);
+	answer(c, r->id, code, after, "");
 }
 
 /* --- Signals: the one word that travels --- */

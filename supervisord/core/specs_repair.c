@@ -43,6 +43,10 @@ void
 specs_flood(struct core *c, const struct entry *e, uint64_t after)
 {
 	struct wire_out w;
+	/* A storm of writes in one step: the trees tell the others. */
+	size_t sends = c->members.count + 1024;
+	if (!effects_has_room(&c->fx, sends, ENTRIES_SIZE + FRAME_MAX))
+		return;
 	wire_begin(&w, &c->fx, ENTRIES_SIZE);
 	bool is_done = specs_put_entry(&w, e);
 	CHECK(is_done);

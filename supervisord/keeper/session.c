@@ -121,6 +121,18 @@ send_instance(struct instance *i)
 	send_body(i->keeper, KMSG_INSTANCE, &w);
 }
 
+/* Says again what services answered to a handoff signal: the node that asked
+ * may have crashed before it heard. */
+static void
+send_answers(struct keeper *k)
+{
+	list_each (it, &k->instances.all) {
+		struct instance *i = container_of(it, struct instance, in_all);
+		if (i->answer && instance_is_alive(i))
+			session_send_event(i, KMSG_ANSWER, i->answer);
+	}
+}
+
 static void
 on_up(struct keeper *k)
 {
@@ -138,6 +150,7 @@ on_up(struct keeper *k)
 			send_instance(i);
 	}
 	helper_send(&k->node, KMSG_SYNCED, (struct bytes){NULL, 0}, NULL, 0);
+	send_answers(k);
 }
 
 static void

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
+#include "node/effect_copy.h"
 #include "tests/sim/world_private.h"
 
 static const struct world *current; /* for panic */
@@ -18,88 +20,30 @@ panic(const char *file, int line, const char *what)
 	abort();
 }
 
-/* --- Disks --- */
-
-static void
-record_free(struct record *r)
+uint32_t
+world_host_at(const struct world *w, const char *address)
 {
-	free(r->value);
-}
-
-static void
-disk_apply(struct host *h, struct record *r)
-{
-	size_t i = 0;
-	for (; i < h->record_count; i++)
-		if (h->records[i].table == r->table &&
-			h->records[i].key_size == r->key_size &&
-			!memcmp(h->records[i].key, r->key, r->key_size))
-			break;
-	if (i < h->record_count) {
-		record_free(&h->records[i]);
-		h->records[i] = h->records[--h->record_count];
-	}
-	if (!r->value)
-		return;
-	h->records =
-		realloc(h->records, (h->record_count + 1) * sizeof *h->records);
-	CHECK(h->records);
-	h->records[h->record_count++] = *r;
-	r->value = NULL;
-}
-
-static void
-disk_drop_dirty(struct host *h)
-{
-	for (size_t i = 0; i < h->dirty_count; i++)
-		record_free(&h->dirty[i]);
-	h->dirty_count = 0;
-}
-
-static void
-disk_write(struct world *w, uint32_t host, const struct effect_store *s)
-{
-	struct host *h = &w->hosts[host];
-	struct record r = {.table = s->table, .key_size = s->key.size};
-	CHECK(s->key.size <= sizeof r.key);
-	memcpy(r.key, s->key.data, s->key.size);
-	if (s->value.data) {
-		r.value = malloc(s->value.size + 1);
-		CHECK(r.value);
-		memcpy(r.value, s->value.data, s->value.size);
-		r.value_size = s->value.size;
-	}
-	h->dirty = realloc(h->dirty, (h->dirty_count + 1) * sizeof *h->dirty);
-	CHECK(h->dirty);
-	h->dirty[h->dirty_count++] = r;
-	struct event *e = event_new(w, EVENT_STORED, host,
-		1 + (int64_t)prng_below(&w->prng, 10), (struct bytes){NULL, 0});
-	e->seq = s->seq;
-	heap_push(w, e);
+	for (uint32_t i = 0; i < w->count; i++)
+		if (!strcmp(w->hosts[i].address, address) ||
+			!strcmp(w->hosts[i].alias, address))
+			return i;
+	return WORLD_HOSTS;
 }
 
 /* --- Effects --- */
 
-static void step(struct world *w, uint32_t host, struct input *in);
-
 static void
-do_note(struct host *h, const struct effect_note *n)
+do_note(struct world *w, uint32_t host, const struct effect_note *n)
 {
+	struct host *h = &w->hosts[host];
 	h->notes[n->kind]++;
 	snprintf(h->note_text[n->kind], sizeof h->note_text[0], "%s: %s",
 		n->name, n->text);
-	if (current->is_loud)
-		printf("%8lld %s: %s %s\n", (long long)current->now.ms, h->name,
+	if (w->is_loud)
+		printf("%8lld %s: %s %s\n", (long long)w->now.ms, h->name,
 			note_kind_name(n->kind), h->note_text[n->kind]);
-}
-
-static void
-do_dial(struct world *w, uint32_t host, const struct effect_link_open *o)
-{
-	struct event *e = event_new(w, EVENT_DIAL, host, world_latency(w) * 2,
-		(struct bytes){o->address, strlen(o->address) + 1});
-	e->dial = o->dial;
-	heap_push(w, e);
+	if (w->on_note)
+		w->on_note(w, host, n, w->context);
 }
 
 static void
@@ -114,21 +58,23 @@ perform(struct world *w, uint32_t host, const struct effect *e)
 		CHECK(e->send.body.size <= FRAME_MAX);
 		h->sent++;
 		if (w->conns[n].is_open[side])
-			stream_send(w, n, side, EVENT_FRAME, e->send.type,
+			net_send(w, n, side, EVENT_FRAME, e->send.type,
 				e->send.body);
 	} else if (e->kind == EFFECT_LINK_OPEN) {
-		do_dial(w, host, &e->link_open);
+		net_dial(w, host, &e->link_open);
 	} else if (e->kind == EFFECT_LINK_CLOSE) {
 		uint32_t n = (e->link_close.link - 2) / 2;
 		if (n < w->conn_count)
-			stream_close(w, n, (int)(e->link_close.link & 1));
+			net_close(w, n, (int)(e->link_close.link & 1));
 	} else if (e->kind == EFFECT_REPLY) {
 		h->replied = e->reply.request;
 		h->reply = e->reply.code;
 		snprintf(h->reply_text, sizeof h->reply_text, "%s",
 			e->reply.text);
 	} else if (e->kind == EFFECT_NOTE) {
-		do_note(h, &e->note);
+		do_note(w, host, &e->note);
+	} else {
+		proc_perform(w, host, e);
 	}
 }
 
@@ -136,53 +82,46 @@ perform(struct world *w, uint32_t host, const struct effect *e)
 static void
 hold_back(struct host *h, const struct effect *e)
 {
-	struct waiting **at = &h->waiting;
-	struct waiting *n = calloc(1, sizeof *n);
-	CHECK(n);
-	n->effect = *e;
-	if (e->kind == EFFECT_SEND && e->send.body.size) {
-		n->body = malloc(e->send.body.size);
-		CHECK(n->body);
-		memcpy(n->body, e->send.body.data, e->send.body.size);
-		n->effect.send.body.data = n->body;
-	} else if (e->kind == EFFECT_LINK_CLOSE) {
-		n->effect.link_close.why = "";
-	} else if (e->kind == EFFECT_REPLY) {
-		n->body = (unsigned char *)strdup(e->reply.text);
-		n->effect.reply.text = (char *)n->body;
-	}
-	while (*at)
-		at = &(*at)->next;
-	*at = n;
+	struct effect_copy *copy = effect_copy_new(e);
+	list_append(&h->waiting, &copy->link);
 }
 
 static void
 drop_waiting(struct host *h)
 {
-	while (h->waiting) {
-		struct waiting *n = h->waiting;
-		h->waiting = n->next;
-		free(n->body);
-		free(n);
+	list_each_safe (l, &h->waiting) {
+		list_remove(l);
+		free(container_of(l, struct effect_copy, link));
 	}
 }
 
-static void
-release_waiting(struct world *w, uint32_t host)
+void
+world_release_waiting(struct world *w, uint32_t host)
 {
 	struct host *h = &w->hosts[host];
-	struct waiting **at = &h->waiting;
-	while (*at) {
-		struct waiting *n = *at;
-		if (n->effect.after > h->stored) {
-			at = &n->next;
+	list_each_safe (l, &h->waiting) {
+		struct effect_copy *copy =
+			container_of(l, struct effect_copy, link);
+		if (copy->effect.after > h->stored)
 			continue;
-		}
-		*at = n->next;
-		perform(w, host, &n->effect);
-		free(n->body);
-		free(n);
+		list_remove(l);
+		perform(w, host, &copy->effect);
+		free(copy);
 	}
+}
+
+/* Adds to the hash by which two runs of a seed are compared. */
+static void
+add_to_hash(struct world *w, uint32_t host, const struct effect *e)
+{
+	uint64_t h = hash_mix(host, (uint64_t)e->kind);
+	h = hash_mix(h, (uint64_t)w->now.ms);
+	if (e->kind == EFFECT_NOTE)
+		h = hash_mix(h, hash_text(e->note.name, e->note.kind));
+	if (e->kind == EFFECT_SEND)
+		h = hash_mix(h, hash_bytes(e->send.body.data, e->send.body.size,
+					e->send.type));
+	w->hash = hash_mix(w->hash, h);
 }
 
 static void
@@ -191,6 +130,7 @@ carry_out(struct world *w, uint32_t host, const struct effects *fx)
 	struct host *h = &w->hosts[host];
 	for (size_t i = 0; i < fx->count; i++) {
 		const struct effect *e = &fx->items[i];
+		add_to_hash(w, host, e);
 		if (e->kind == EFFECT_STORE)
 			disk_write(w, host, &e->store);
 		else if (e->after > h->stored)
@@ -202,8 +142,8 @@ carry_out(struct world *w, uint32_t host, const struct effects *fx)
 
 /* --- Steps --- */
 
-static void
-step(struct world *w, uint32_t host, struct input *in)
+void
+world_step(struct world *w, uint32_t host, struct input *in)
 {
 	struct host *h = &w->hosts[host];
 	struct effects fx;
@@ -216,153 +156,27 @@ step(struct world *w, uint32_t host, struct input *in)
 }
 
 static void
-tell_down(struct world *w, uint32_t number, int side,
-	enum link_down_reason reason)
-{
-	struct conn *k = &w->conns[number];
-	if (!k->is_open[side])
-		return;
-	k->is_open[side] = false;
-	struct input in = {.kind = INPUT_LINK_DOWN};
-	in.link_down.link = link_of(number, side);
-	in.link_down.dial = side == 0 ? k->dial : 0;
-	in.link_down.reason = reason;
-	step(w, k->host[side], &in);
-}
-
-static void
-on_dial(struct world *w, struct event *e)
-{
-	uint32_t to = host_at(w, (const char *)e->body);
-	struct input in = {.kind = INPUT_LINK_DOWN};
-	struct host *h = &w->hosts[e->host];
-	bool is_silent = to == WORLD_HOSTS || !w->hosts[to].is_powered ||
-			 w->is_cut[e->host][to] || w->is_cut[to][e->host];
-	in.link_down.dial = e->dial;
-	in.link_down.reason = is_silent ? LINK_TIMEOUT : LINK_REFUSED;
-	if (is_silent && e->seq == 0) {
-		e->seq = 1; /* the answer that does not come */
-		e->at = mono_add(w->now, DIAL_TIMEOUT_MS);
-		heap_push(w, e);
-		return;
-	}
-	if (e->seq == 0 && w->hosts[to].is_running) {
-		uint32_t n = conn_new(w, e->host, to, e->dial);
-		in = (struct input){.kind = INPUT_LINK_UP};
-		in.link_up =
-			(struct input_link_up){link_of(n, 1), 0, h->address};
-		step(w, to, &in);
-		in.link_up = (struct input_link_up){
-			link_of(n, 0), e->dial, w->hosts[to].address};
-	} else if (e->seq == 1) {
-		in.link_down.reason = LINK_TIMEOUT;
-	}
-	step(w, e->host, &in);
-	free(e);
-}
-
-/* Keeps a frame that cannot arrive, and all behind it.  Too long, and the
- * sender's kernel gives the stream up. */
-static void
-hold_frame(struct world *w, struct event *e)
-{
-	struct conn *k = &w->conns[e->conn];
-	uint32_t from = k->host[!e->side];
-	if (e->held_since.ms == MONO_NEVER.ms) {
-		e->held_since = w->now;
-		k->held[e->side]++;
-	}
-	if (mono_diff(w->now, e->held_since) < STREAM_TIMEOUT_MS) {
-		/* All on one grid, so that they keep their order. */
-		e->at.ms = (w->now.ms / 100 + 1) * 100;
-		heap_push(w, e);
-		return;
-	}
-	k->held[e->side]--;
-	if (w->hosts[from].starts == k->start[!e->side] &&
-		w->hosts[from].is_running)
-		tell_down(w, e->conn, !e->side, LINK_TIMEOUT);
-	free(e);
-}
-
-static void
-arrive(struct world *w, struct event *e)
-{
-	struct conn *k = &w->conns[e->conn];
-	int side = e->side;
-	bool is_there = w->hosts[e->host].starts == k->start[side] &&
-			w->hosts[e->host].is_running && k->is_open[side];
-	if (is_there && e->kind == EVENT_RESET) {
-		tell_down(w, e->conn, side, LINK_RESET);
-	} else if (is_there) {
-		struct input in = {.kind = INPUT_RECV};
-		in.recv = (struct input_recv){
-			link_of(e->conn, side), e->type, {e->body, e->size}};
-		step(w, e->host, &in);
-	} else if (e->kind == EVENT_FRAME && k->is_open[!side]) {
-		stream_send(w, e->conn, side, EVENT_RESET, 0,
-			(struct bytes){NULL, 0});
-	}
-}
-
-/* A frame or an end of stream arrives, unless the way is cut. */
-static void
-on_frame(struct world *w, struct event *e)
-{
-	struct conn *k = &w->conns[e->conn];
-	uint32_t from = k->host[!e->side];
-	bool is_held = e->held_since.ms != MONO_NEVER.ms;
-	if (w->is_cut[from][e->host] || !w->hosts[e->host].is_powered ||
-		(!is_held && k->held[e->side] > 0)) {
-		hold_frame(w, e);
-		return;
-	}
-	if (is_held)
-		k->held[e->side]--;
-	arrive(w, e);
-	free(e);
-}
-
-static void
-on_stored(struct world *w, struct event *e)
-{
-	struct host *h = &w->hosts[e->host];
-	CHECK(h->dirty_count > 0);
-	if (e->seq != h->stored + 1) { /* the disk keeps order */
-		e->at = mono_add(w->now, 1);
-		heap_push(w, e);
-		return;
-	}
-	disk_apply(h, &h->dirty[0]);
-	record_free(&h->dirty[0]);
-	memmove(h->dirty, h->dirty + 1, --h->dirty_count * sizeof *h->dirty);
-	h->stored = e->seq;
-	struct input in = {.kind = INPUT_STORED};
-	in.stored.seq = e->seq;
-	step(w, e->host, &in);
-	release_waiting(w, e->host);
-	free(e);
-}
-
-static void
 happen(struct world *w, struct event *e)
 {
 	struct host *h = &w->hosts[e->host];
 	bool is_stale = e->start != h->starts || !h->is_running;
+	bool is_keepers = e->kind >= EVENT_STARTED;
 	bool is_stream = e->kind == EVENT_FRAME || e->kind == EVENT_RESET;
 	if (h->is_running && !mono_reached(h->paused_until, w->now)) {
 		e->at = h->paused_until;
-		heap_push(w, e);
+		event_push(w, e);
 		return;
 	}
 	if (is_stream)
-		on_frame(w, e);
+		net_on_frame(w, e);
+	else if (is_keepers)
+		proc_on_event(w, e);
 	else if (is_stale)
 		free(e);
 	else if (e->kind == EVENT_DIAL)
-		on_dial(w, e);
+		net_on_dial(w, e);
 	else
-		on_stored(w, e);
+		disk_on_stored(w, e);
 }
 
 /* The host whose core wants to be called next, and when. */
@@ -399,11 +213,15 @@ advance(struct world *w, mono end)
 	if (at.ms > w->now.ms)
 		w->now = at;
 	if (is_event) {
-		happen(w, heap_pop(w));
+		happen(w, event_pop(w));
 	} else {
 		struct input in = {.kind = INPUT_TICK};
-		step(w, host, &in);
-		CHECK(core_deadline(w->hosts[host].core).ms > w->now.ms);
+		world_step(w, host, &in);
+		/* A step may ask for the next at once, but not for ever. */
+		bool is_due =
+			core_deadline(w->hosts[host].core).ms <= w->now.ms;
+		w->ticks_at_once = is_due ? w->ticks_at_once + 1 : 0;
+		CHECK(w->ticks_at_once < 64);
 	}
 	return true;
 }
@@ -439,10 +257,13 @@ world_free(struct world *w)
 		drop_waiting(h);
 		free(h->records);
 		free(h->dirty);
+		proc_end_all(h);
+		free(h->processes);
+		free(h->states);
 		free(h->memory);
 	}
 	while (w->heap_count)
-		free(heap_pop(w));
+		free(event_pop(w));
 	free(w->heap);
 	free(w->conns);
 	free(w);
@@ -463,6 +284,7 @@ world_add(struct world *w, const char *name, const char *join)
 	h->config.boot = 1;
 	h->config.weight = 100;
 	h->paused_until = w->now;
+	list_init(&h->waiting);
 	if (join) {
 		snprintf(h->config.join[0], ADDRESS_MAX + 1, "%s", join);
 		h->config.join_count = 1;
@@ -470,30 +292,14 @@ world_add(struct world *w, const char *name, const char *join)
 	return w->count++;
 }
 
-static void
-load(struct world *w, uint32_t host)
-{
-	struct host *h = &w->hosts[host];
-	for (size_t i = 0; i < h->record_count; i++) {
-		const struct record *r = &h->records[i];
-		struct input in = {.kind = INPUT_LOAD};
-		in.load = (struct input_load){r->table, {r->key, r->key_size},
-			{r->value, r->value_size}};
-		step(w, host, &in);
-	}
-}
-
 void
 world_start(struct world *w, uint32_t host)
 {
 	struct host *h = &w->hosts[host];
-	struct core_limits limits = core_limits_for(64);
+	struct core_limits limits = core_limits_for(2048);
 	limits.members_max = 16;
-	limits.entries_max = 256;
-	limits.rows_max = 1024;
-	limits.bodies_size = (uint64_t)1 << 20;
-	limits.effects_max = 2048;
-	limits.effects_size = FRAME_MAX;
+	limits.entries_max = 512;
+	limits.bodies_size = (uint64_t)4 * 1024 * 1024;
 	CHECK(!h->is_running);
 	h->starts++;
 	h->is_powered = h->is_running = true;
@@ -509,10 +315,14 @@ world_start(struct world *w, uint32_t host)
 	CHECK(h->memory);
 	memset(h->memory, 0, size);
 	h->core = core_new(h->memory, size, &limits, &h->config);
-	load(w, host);
+	h->is_keeper_up = true;
+	disk_load(w, host);
+	proc_found(w, host);
 	struct input in = {.kind = INPUT_BOOT};
-	step(w, host, &in);
-	h->core->settings.on_minority = w->on_minority;
+	world_step(w, host, &in);
+	if (w->on_minority)
+		h->core->settings.on_minority = w->on_minority;
+	proc_answer_again(w, host);
 }
 
 static void
@@ -528,15 +338,30 @@ end_process(struct world *w, uint32_t host)
 		w->faulted_at[i][host] = w->faulted_at[host][i] = w->now;
 }
 
-void
-world_kill(struct world *w, uint32_t host)
+/* The kernel ends the streams of a process that is gone. */
+static void
+reset_streams(struct world *w, uint32_t host)
 {
-	CHECK(w->hosts[host].is_running);
-	end_process(w, host);
 	for (uint32_t n = 0; n < w->conn_count; n++)
 		for (int side = 0; side < 2; side++)
 			if (w->conns[n].host[side] == host)
-				stream_close(w, n, side);
+				net_close(w, n, side);
+}
+
+void
+world_crash(struct world *w, uint32_t host)
+{
+	CHECK(w->hosts[host].is_running);
+	end_process(w, host);
+	reset_streams(w, host);
+}
+
+void
+world_kill(struct world *w, uint32_t host)
+{
+	world_crash(w, host);
+	w->hosts[host].is_keeper_up = false;
+	proc_end_all(&w->hosts[host]);
 }
 
 void
@@ -545,6 +370,8 @@ world_power_off(struct world *w, uint32_t host)
 	if (w->hosts[host].is_running)
 		end_process(w, host);
 	w->hosts[host].is_powered = false;
+	w->hosts[host].is_keeper_up = false;
+	proc_end_all(&w->hosts[host]);
 	for (uint32_t n = 0; n < w->conn_count; n++)
 		for (int side = 0; side < 2; side++)
 			if (w->conns[n].host[side] == host)
@@ -610,7 +437,7 @@ world_disk_restore(struct world *w, uint32_t host, struct disk *disk)
 void
 world_input(struct world *w, uint32_t host, struct input *in)
 {
-	step(w, host, in);
+	world_step(w, host, in);
 }
 
 void
@@ -661,12 +488,20 @@ uint64_t
 world_request(
 	struct world *w, uint32_t host, enum request_op op, const char *name)
 {
+	return world_request_with(w, host, op, name, "", 0);
+}
+
+uint64_t
+world_request_with(struct world *w, uint32_t host, enum request_op op,
+	const char *name, const char *arg, int64_t number)
+{
 	struct input in = {.kind = INPUT_REQUEST};
 	in.request.id = w->next_request++;
 	in.request.op = op;
 	in.request.name = name;
-	in.request.arg = "";
-	step(w, host, &in);
+	in.request.arg = arg;
+	in.request.number = number;
+	world_step(w, host, &in);
 	return in.request.id;
 }
 

@@ -11,6 +11,10 @@
  * says nothing.  A disk makes STOREs durable in order, after a while; a host
  * that loses power loses what was not durable.
  *
+ * Every host has a keeper, which outlives its node: it runs processes that
+ * behave as their service's 'behaviour' says, and keeps what they hand over
+ * in a store of sealed states.
+ *
  * After every step the checkers of the safety invariants run (check_*); a
  * broken one panics with the seed.
  */
@@ -43,11 +47,52 @@ struct opinion {
 	uint64_t incarnation;
 };
 
-/* An effect that waits for a STORE; payloads are copies, owned. */
-struct waiting {
-	struct effect effect;
-	unsigned char *body;
-	struct waiting *next;
+/* What a service hands over.  'lives' counts the starts that this state has
+ * seen, so that a lost state shows as a number that is too small. */
+struct state {
+	char name[INSTANCE_NAME_MAX + 1];
+	uint64_t birth; /* of the first start, unique in the world */
+	uint64_t lives;
+};
+
+enum process_phase {
+	PROCESS_STARTING,
+	PROCESS_RUNNING,
+	PROCESS_EXITED, /* its leader; something is left */
+	PROCESS_EMPTY,
+};
+
+/* What a host's keeper knows of one instance. */
+struct process {
+	char name[INSTANCE_NAME_MAX + 1];
+	uint64_t epoch;
+	uint64_t run_digest;
+	enum process_phase phase;
+	int32_t status;
+	int64_t started_wall_ms;
+	struct state state; /* in its memory */
+	uint8_t answer;	    /* to the handoff signal; 0: none yet */
+	bool has_out;	    /* its state stands at $SKEP_STATE_OUT */
+	bool is_ending;	    /* an end is on its way */
+};
+
+/* How the processes of a service behave. */
+struct behaviour {
+	char service[SERVICE_NAME_MAX + 1];
+	char host[NODE_NAME_MAX + 1]; /* "": everywhere */
+	int64_t start_ms;	      /* until STARTED */
+	int64_t run_ms;		      /* then it ends by itself; 0: never */
+	int32_t status;		      /* of that end, a wait status */
+	int64_t stop_ms;	      /* from the soft signal to the end */
+	bool is_deaf;		      /* only KILL ends it */
+	bool is_lingering;    /* its leader's end leaves a process until KILL */
+	bool is_writing_late; /* its SIGTERM handler writes the state */
+	enum start_blame blame;	    /* its starts fail so; 0: they do not */
+	enum handoff_answer answer; /* 0: none */
+	int64_t answer_ms;
+	bool is_dying;	       /* of the handoff signal */
+	bool is_dump_failing;  /* its state cannot be sealed */
+	bool is_fetch_failing; /* ... not arrive here */
 };
 
 struct host {
@@ -66,8 +111,14 @@ struct host {
 	size_t record_count;
 	struct record *dirty; /* written, not yet durable; owned */
 	size_t dirty_count;
-	uint64_t stored; /* last durable STORE of this start */
-	struct waiting *waiting;
+	uint64_t stored;     /* last durable STORE of this start */
+	struct list waiting; /* struct effect_copy, owned */
+	bool is_keeper_up;   /* it outlives a crash of the node */
+	uint32_t keeper_starts;
+	struct process *processes; /* owned */
+	size_t process_count;
+	struct state *states; /* sealed, durable; owned */
+	size_t state_count;
 	struct opinion opinions[64];
 	size_t opinion_count;
 	/* What it said: */
@@ -87,6 +138,13 @@ struct disk {
 };
 
 struct event;
+struct world;
+
+/* Hears of every NOTE. */
+typedef void world_note_fn(struct world *w, uint32_t host,
+	const struct effect_note *note, void *context);
+
+#define WORLD_BEHAVIOURS 64
 
 struct world {
 	uint64_t seed;
@@ -106,6 +164,13 @@ struct world {
 	uint64_t next_event;
 	uint64_t next_request;
 	enum on_minority on_minority; /* of hosts that start from now on */
+	struct behaviour behaviours[WORLD_BEHAVIOURS];
+	uint32_t behaviour_count;
+	uint64_t next_birth;
+	uint64_t hash; /* over all effects; two runs of a seed compare it */
+	uint32_t ticks_at_once;
+	world_note_fn *on_note; /* may be NULL */
+	void *context;		/* for it */
 	bool is_loud; /* prints every note and fault, to look at one seed */
 	uint64_t deaths_checked; /* declarations that a checker looked at */
 };
@@ -119,7 +184,9 @@ void world_free(struct world *w);
 uint32_t world_add(struct world *w, const char *name, const char *join);
 /* Starts (again) a host's process from its disk, with power. */
 void world_start(struct world *w, uint32_t host);
-/* Ends its process, node and keeper: the kernel resets its streams. */
+/* Ends its node; keeper and services live on.  'world_start' brings it back. */
+void world_crash(struct world *w, uint32_t host);
+/* Ends node, keeper and services: the kernel resets its streams. */
 void world_kill(struct world *w, uint32_t host);
 /* Takes its power: silence. */
 void world_power_off(struct world *w, uint32_t host);
@@ -149,6 +216,22 @@ int64_t world_run_until(struct world *w, int64_t limit_ms,
 /* An operator's request; the answer stands in the host when it came. */
 uint64_t world_request(
 	struct world *w, uint32_t host, enum request_op op, const char *name);
+
+/* The same with the rest of a request. */
+uint64_t world_request_with(struct world *w, uint32_t host, enum request_op op,
+	const char *name, const char *arg, int64_t number);
+
+/* The behaviour of a service on one host ("": on all that have none of their
+ * own), to be changed; made if there is none. */
+struct behaviour *world_behave(
+	struct world *w, const char *service, const char *host);
+/* The process of an instance on a host, or NULL.  One that is EMPTY is only
+ * remembered. */
+struct process *world_process(
+	const struct world *w, uint32_t host, const char *name);
+/* Sends a signal to it that kills; gives its end another status. */
+void world_process_end(
+	struct world *w, uint32_t host, const char *name, int32_t status);
 
 /* What 'host' thinks of 'about'; UNKNOWN if it never heard the name. */
 enum member_state world_opinion(

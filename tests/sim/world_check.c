@@ -1,8 +1,7 @@
+/* Safety of the members, looked at after every step. */
 #include <string.h>
 
 #include "tests/sim/world_private.h"
-
-/* --- Checkers: safety, after every step --- */
 
 static bool
 is_gone(enum member_state s)

@@ -1,96 +1,31 @@
+/* The network: streams that behave like TCP. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/sim/world_private.h"
 
-/* --- The heap of events --- */
-
-static bool
-is_before(const struct event *a, const struct event *b)
-{
-	if (a->at.ms != b->at.ms)
-		return a->at.ms < b->at.ms;
-	return a->number < b->number;
-}
-
-void
-heap_push(struct world *w, struct event *e)
-{
-	if (w->heap_count == w->heap_size) {
-		w->heap_size = w->heap_size ? w->heap_size * 2 : 256;
-		w->heap = realloc(w->heap, w->heap_size * sizeof *w->heap);
-		CHECK(w->heap);
-	}
-	size_t i = w->heap_count++;
-	for (; i > 0 && is_before(e, w->heap[(i - 1) / 2]); i = (i - 1) / 2)
-		w->heap[i] = w->heap[(i - 1) / 2];
-	w->heap[i] = e;
-}
-
-struct event *
-heap_pop(struct world *w)
-{
-	struct event *top = w->heap[0];
-	struct event *last = w->heap[--w->heap_count];
-	size_t i = 0;
-	for (;;) {
-		size_t child = 2 * i + 1;
-		if (child >= w->heap_count)
-			break;
-		if (child + 1 < w->heap_count &&
-			is_before(w->heap[child + 1], w->heap[child]))
-			child++;
-		if (!is_before(w->heap[child], last))
-			break;
-		w->heap[i] = w->heap[child];
-		i = child;
-	}
-	if (w->heap_count)
-		w->heap[i] = last;
-	return top;
-}
-
-struct event *
-event_new(struct world *w, enum event_kind kind, uint32_t host, int64_t in_ms,
-	struct bytes body)
-{
-	struct event *e = calloc(1, sizeof *e + body.size);
-	CHECK(e);
-	e->kind = kind;
-	e->host = host;
-	e->start = w->hosts[host].starts;
-	e->at = mono_add(w->now, in_ms);
-	e->number = w->next_event++;
-	e->held_since = MONO_NEVER;
-	e->size = body.size;
-	if (body.size)
-		memcpy(e->body, body.data, body.size);
-	return e;
-}
-
-/* --- The network --- */
-
-int64_t
-world_latency(struct world *w)
+static int64_t
+net_latency(struct world *w)
 {
 	uint64_t spread = (uint64_t)(w->latency_max_ms - w->latency_min_ms) + 1;
 	return w->latency_min_ms + (int64_t)prng_below(&w->prng, spread);
 }
 
-uint32_t
+static uint32_t
 link_of(uint32_t conn, int side)
 {
 	return conn * 2 + (uint32_t)side + 2;
 }
 
+/* Sends a frame (or the end, EVENT_RESET) towards the other side. */
 void
-stream_send(struct world *w, uint32_t number, int from_side,
-	enum event_kind kind, uint16_t type, struct bytes body)
+net_send(struct world *w, uint32_t number, int from_side, enum event_kind kind,
+	uint16_t type, struct bytes body)
 {
 	struct conn *k = &w->conns[number];
 	int side = !from_side;
 	struct event *e =
-		event_new(w, kind, k->host[side], world_latency(w), body);
+		event_new(w, kind, k->host[side], net_latency(w), body);
 	if (e->at.ms < k->last_at[side].ms)
 		e->at = k->last_at[side];
 	k->last_at[side] = e->at;
@@ -98,20 +33,20 @@ stream_send(struct world *w, uint32_t number, int from_side,
 	e->side = side;
 	e->start = k->start[side];
 	e->type = type;
-	heap_push(w, e);
+	event_push(w, e);
 }
 
 void
-stream_close(struct world *w, uint32_t number, int side)
+net_close(struct world *w, uint32_t number, int side)
 {
 	struct conn *k = &w->conns[number];
 	if (!k->is_open[side])
 		return;
 	k->is_open[side] = false;
-	stream_send(w, number, side, EVENT_RESET, 0, (struct bytes){NULL, 0});
+	net_send(w, number, side, EVENT_RESET, 0, (struct bytes){NULL, 0});
 }
 
-uint32_t
+static uint32_t
 conn_new(struct world *w, uint32_t from, uint32_t to, uint32_t dial)
 {
 	if ((w->conn_count & (w->conn_count - 1)) == 0) {
@@ -128,12 +63,122 @@ conn_new(struct world *w, uint32_t from, uint32_t to, uint32_t dial)
 	return w->conn_count++;
 }
 
-uint32_t
-host_at(const struct world *w, const char *address)
+void
+net_dial(struct world *w, uint32_t host, const struct effect_link_open *o)
 {
-	for (uint32_t i = 0; i < w->count; i++)
-		if (!strcmp(w->hosts[i].address, address) ||
-			!strcmp(w->hosts[i].alias, address))
-			return i;
-	return WORLD_HOSTS;
+	struct event *e = event_new(w, EVENT_DIAL, host, net_latency(w) * 2,
+		(struct bytes){o->address, strlen(o->address) + 1});
+	e->dial = o->dial;
+	event_push(w, e);
+}
+
+static void
+tell_down(struct world *w, uint32_t number, int side,
+	enum link_down_reason reason)
+{
+	struct conn *k = &w->conns[number];
+	if (!k->is_open[side])
+		return;
+	k->is_open[side] = false;
+	struct input in = {.kind = INPUT_LINK_DOWN};
+	in.link_down.link = link_of(number, side);
+	in.link_down.dial = side == 0 ? k->dial : 0;
+	in.link_down.reason = reason;
+	world_step(w, k->host[side], &in);
+}
+
+void
+net_on_dial(struct world *w, struct event *e)
+{
+	uint32_t to = world_host_at(w, (const char *)e->body);
+	struct input in = {.kind = INPUT_LINK_DOWN};
+	struct host *h = &w->hosts[e->host];
+	/* A keeper without a node accepts, and nobody answers. */
+	bool is_silent =
+		to == WORLD_HOSTS || !w->hosts[to].is_powered ||
+		(w->hosts[to].is_keeper_up && !w->hosts[to].is_running) ||
+		w->is_cut[e->host][to] || w->is_cut[to][e->host];
+	in.link_down.dial = e->dial;
+	in.link_down.reason = is_silent ? LINK_TIMEOUT : LINK_REFUSED;
+	if (is_silent && e->seq == 0) {
+		e->seq = 1; /* the answer that does not come */
+		e->at = mono_add(w->now, DIAL_TIMEOUT_MS);
+		event_push(w, e);
+		return;
+	}
+	if (e->seq == 0 && w->hosts[to].is_running) {
+		uint32_t n = conn_new(w, e->host, to, e->dial);
+		in = (struct input){.kind = INPUT_LINK_UP};
+		in.link_up =
+			(struct input_link_up){link_of(n, 1), 0, h->address};
+		world_step(w, to, &in);
+		in.link_up = (struct input_link_up){
+			link_of(n, 0), e->dial, w->hosts[to].address};
+	} else if (e->seq == 1) {
+		in.link_down.reason = LINK_TIMEOUT;
+	}
+	world_step(w, e->host, &in);
+	free(e);
+}
+
+/* Keeps a frame that cannot arrive, and all behind it.  Too long, and the
+ * sender's kernel gives the stream up. */
+static void
+hold_frame(struct world *w, struct event *e)
+{
+	struct conn *k = &w->conns[e->conn];
+	uint32_t from = k->host[!e->side];
+	if (e->held_since.ms == MONO_NEVER.ms) {
+		e->held_since = w->now;
+		k->held[e->side]++;
+	}
+	if (mono_diff(w->now, e->held_since) < STREAM_TIMEOUT_MS) {
+		/* All on one grid, so that they keep their order. */
+		e->at.ms = (w->now.ms / 100 + 1) * 100;
+		event_push(w, e);
+		return;
+	}
+	k->held[e->side]--;
+	if (w->hosts[from].starts == k->start[!e->side] &&
+		w->hosts[from].is_running)
+		tell_down(w, e->conn, !e->side, LINK_TIMEOUT);
+	free(e);
+}
+
+static void
+arrive(struct world *w, struct event *e)
+{
+	struct conn *k = &w->conns[e->conn];
+	int side = e->side;
+	bool is_there = w->hosts[e->host].starts == k->start[side] &&
+			w->hosts[e->host].is_running && k->is_open[side];
+	if (is_there && e->kind == EVENT_RESET) {
+		tell_down(w, e->conn, side, LINK_RESET);
+	} else if (is_there) {
+		struct input in = {.kind = INPUT_RECV};
+		in.recv = (struct input_recv){
+			link_of(e->conn, side), e->type, {e->body, e->size}};
+		world_step(w, e->host, &in);
+	} else if (e->kind == EVENT_FRAME && k->is_open[!side]) {
+		net_send(w, e->conn, side, EVENT_RESET, 0,
+			(struct bytes){NULL, 0});
+	}
+}
+
+/* A frame or an end of stream arrives, unless the way is cut. */
+void
+net_on_frame(struct world *w, struct event *e)
+{
+	struct conn *k = &w->conns[e->conn];
+	uint32_t from = k->host[!e->side];
+	bool is_held = e->held_since.ms != MONO_NEVER.ms;
+	if (w->is_cut[from][e->host] || !w->hosts[e->host].is_powered ||
+		(!is_held && k->held[e->side] > 0)) {
+		hold_frame(w, e);
+		return;
+	}
+	if (is_held)
+		k->held[e->side]--;
+	arrive(w, e);
+	free(e);
 }

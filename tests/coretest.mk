@@ -1,0 +1,72 @@
+# The core in a world: units, dialogues, places, exploration, simulation.
+check_LIBRARIES += tests/libworld.a
+tests_libworld_a_SOURCES = \
+	tests/sim/world.c tests/sim/world.h tests/sim/world_private.h \
+	tests/sim/world_check.c \
+	tests/sim/world_disk.c \
+	tests/sim/world_event.c \
+	tests/sim/world_net.c \
+	tests/sim/world_proc.c \
+	tests/sim/world_view.c tests/sim/world_view.h \
+	supervisord/node/effect_copy.c supervisord/node/effect_copy.h
+tests_libworld_a_CPPFLAGS = $(AM_CPPFLAGS) $(NANOPB_CFLAGS)
+CORE_TEST_CPPFLAGS = $(AM_CPPFLAGS) $(NANOPB_CFLAGS)
+CORE_TEST_LIBS = tests/libworld.a libcore.a libbase.a $(NANOPB_LIBS) $(XXHASH_LIBS)
+
+check_PROGRAMS += tests/dialogue/dialogue
+tests_dialogue_dialogue_SOURCES = tests/dialogue/dialogue.c \
+	tests/dialogue/script.c tests/dialogue/script.h \
+	tests/dialogue/words.c
+tests_dialogue_dialogue_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
+tests_dialogue_dialogue_LDADD = $(CORE_TEST_LIBS)
+
+DIALOGUES = $(srcdir)/tests/dialogue/*.txt
+EXTRA_DIST += tests/dialogue/run $(DIALOGUES)
+TESTS += tests/dialogue/run
+
+check_PROGRAMS += tests/sim/sim
+tests_sim_sim_SOURCES = tests/sim/sim.c tests/dialogue/script.h \
+	tests/dialogue/words.c
+tests_sim_sim_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
+tests_sim_sim_LDADD = $(CORE_TEST_LIBS)
+
+EXTRA_DIST += tests/unit/hrw_golden.inc
+if HAVE_CHECK
+core_tests = tests/unit/test_restart tests/unit/test_pattern \
+	tests/unit/test_text tests/unit/test_place_hrw
+core_test_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS)
+core_test_ldadd = libcore.a libbase.a $(CHECK_LIBS) \
+	$(NANOPB_LIBS) $(XXHASH_LIBS)
+check_PROGRAMS += $(core_tests)
+TESTS += $(core_tests)
+tests_unit_test_restart_SOURCES = tests/unit/test_restart.c tests/unit/panic.c
+tests_unit_test_restart_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
+tests_unit_test_restart_CFLAGS = $(core_test_cflags)
+tests_unit_test_restart_LDADD = $(core_test_ldadd)
+tests_unit_test_pattern_SOURCES = tests/unit/test_pattern.c tests/unit/panic.c
+tests_unit_test_pattern_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
+tests_unit_test_pattern_CFLAGS = $(core_test_cflags)
+tests_unit_test_pattern_LDADD = $(core_test_ldadd)
+tests_unit_test_text_SOURCES = tests/unit/test_text.c tests/unit/panic.c
+tests_unit_test_text_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
+tests_unit_test_text_CFLAGS = $(core_test_cflags)
+tests_unit_test_text_LDADD = $(core_test_ldadd)
+tests_unit_test_place_hrw_SOURCES = tests/unit/test_place_hrw.c tests/unit/panic.c
+tests_unit_test_place_hrw_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
+tests_unit_test_place_hrw_CFLAGS = $(core_test_cflags)
+tests_unit_test_place_hrw_LDADD = $(core_test_ldadd)
+endif
+
+# All recorded transcripts and plans anew; the diff is for review.
+.PHONY: golden sim
+golden: tests/dialogue/dialogue
+	tests/dialogue/dialogue --golden $(DIALOGUES)
+
+# make sim SEED=7 NODES=5 COUNT=10 SIMFLAGS=-v
+SEED = 1
+COUNT = 1
+sim: tests/sim/sim
+	tests/sim/sim -s $(SEED) -c $(COUNT) $(NODES:%=-n %) $(SIMFLAGS)
+
+EXTRA_DIST += tests/sim/run
+TESTS += tests/sim/run

@@ -1,0 +1,458 @@
+#include "tests/dialogue/script.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/view.h"
+
+static const char *const host_names[] = {"alpha", "beta", "gamma", "delta",
+	"epsilon", "zeta", "eta", "theta", "iota"};
+
+static void
+on_note(struct world *w, uint32_t host, const struct effect_note *n,
+	void *context)
+{
+	struct script *s = context;
+	if (s->is_muted)
+		return;
+	fprintf(s->out, "  %s: %s %s%s%s\n", w->hosts[host].name, n->name,
+		note_kind_name(n->kind), n->text[0] ? ": " : "", n->text);
+}
+
+static uint32_t
+host_of(const struct script *s, const char *name)
+{
+	for (uint32_t i = 0; i < s->w->count; i++)
+		if (!strcmp(s->w->hosts[i].name, name))
+			return i;
+	fprintf(stderr, "no host %s\n", name);
+	UNREACHABLE();
+}
+
+static uint32_t
+asked(const struct script *s)
+{
+	return s->at == WORLD_HOSTS ? world_first_running(s->w) : s->at;
+}
+
+/* --- Hosts --- */
+
+static void
+do_hosts(struct script *s, char **words, int count)
+{
+	int n = atoi(words[1]);
+	s->is_muted = true;
+	for (int i = 0; i < n; i++) {
+		uint32_t id =
+			world_add(s->w, host_names[i], i ? "alpha:7400" : NULL);
+		const char *weight = script_value(words, count, host_names[i]);
+		if (weight)
+			s->w->hosts[id].config.weight =
+				(uint32_t)strtoul(weight, NULL, 10);
+		if (!script_has(words, count, "off"))
+			world_start(s->w, id);
+	}
+	if (!script_has(words, count, "off")) {
+		world_run_until(s->w, 60000, world_is_whole, NULL);
+		world_run(s->w, 12000); /* the view is the stable one */
+	}
+	s->is_muted = false;
+}
+
+static void
+do_crash(struct script *s, char **words, int count)
+{
+	for (int i = 1; i < count; i++)
+		world_crash(s->w, host_of(s, words[i]));
+}
+
+static void
+do_kill_host(struct script *s, char **words, int count)
+{
+	for (int i = 1; i < count; i++)
+		world_kill(s->w, host_of(s, words[i]));
+}
+
+static void
+do_power_off(struct script *s, char **words, int count)
+{
+	for (int i = 1; i < count; i++)
+		world_power_off(s->w, host_of(s, words[i]));
+}
+
+static void
+do_power_on(struct script *s, char **words, int count)
+{
+	for (int i = 1; i < count; i++)
+		world_start(s->w, host_of(s, words[i]));
+}
+
+static void
+do_cut(struct script *s, char **words, int count)
+{
+	for (int i = 2; i < count; i++)
+		world_cut_both(
+			s->w, host_of(s, words[1]), host_of(s, words[i]), true);
+}
+
+static void
+do_cut_one(struct script *s, char **words, int count)
+{
+	(void)count;
+	world_cut(s->w, host_of(s, words[1]), host_of(s, words[2]), true);
+}
+
+static void
+do_heal(struct script *s, char **words, int count)
+{
+	(void)words;
+	(void)count;
+	world_heal(s->w);
+}
+
+/* --- Time --- */
+
+static void
+do_run(struct script *s, char **words, int count)
+{
+	(void)count;
+	world_run(s->w, script_ms(words[1]));
+}
+
+static void
+do_settle(struct script *s, char **words, int count)
+{
+	char trouble[WORLD_TROUBLE_MAX];
+	int64_t limit_ms = count > 1 ? script_ms(words[1]) : 60000;
+	world_run(s->w, 200); /* what was said is heard everywhere */
+	if (world_settle(s->w, limit_ms, trouble) < 0)
+		fprintf(s->out, "not settled: %s\n", trouble);
+}
+
+/* What "until" waits for: a note of a kind about a name. */
+struct awaited {
+	struct script *s;
+	const char *name;
+	const char *kind;
+	const char *text;
+	bool is_done;
+};
+
+static void
+await_note(struct world *w, uint32_t host, const struct effect_note *n,
+	void *context)
+{
+	struct awaited *a = context;
+	on_note(w, host, n, a->s);
+	a->is_done |= !strcmp(n->name, a->name) &&
+		      !strcmp(note_kind_name(n->kind), a->kind) &&
+		      (!a->text || strstr(n->text, a->text));
+}
+
+static bool
+has_come(const struct world *w, void *arg)
+{
+	const struct awaited *a = arg;
+	(void)w;
+	return a->is_done;
+}
+
+/* Whether the last note of that kind, somewhere, was the awaited one. */
+static bool
+has_just_come(const struct script *s, const struct awaited *a)
+{
+	for (uint32_t i = 0; a->text && i < s->w->count; i++)
+		for (int k = 0; k < NOTE_KIND_COUNT; k++)
+			if (!strcmp(note_kind_name((enum note_kind)k),
+				    a->kind) &&
+				strstr(s->w->hosts[i].note_text[k], a->text))
+				return true;
+	return false;
+}
+
+static void
+do_until(struct script *s, char **words, int count)
+{
+	struct awaited a = {
+		s, words[1], words[2], count > 3 ? words[3] : NULL, false};
+	a.is_done = has_just_come(s, &a);
+	s->w->on_note = await_note;
+	s->w->context = &a;
+	if (world_run_until(s->w, 120000, has_come, &a) < 0)
+		fprintf(s->out, "it did not happen\n");
+	s->w->on_note = on_note;
+	s->w->context = s;
+}
+
+/* --- Desired state --- */
+
+static void
+print_reply(struct script *s, uint32_t host, uint64_t request)
+{
+	struct host *h = &s->w->hosts[host];
+	for (int i = 0; i < 200 && h->replied != request; i++)
+		world_run(s->w, 10);
+	if (h->replied != request) {
+		fprintf(s->out, "no reply yet\n");
+		return;
+	}
+	fprintf(s->out, "%s%s%s\n", reply_code_name(h->reply),
+		h->reply_text[0] ? ": " : "", h->reply_text);
+}
+
+static void
+do_apply(struct script *s, char **words, int count)
+{
+	struct script_service service;
+	struct input in = {.kind = INPUT_SPEC_SET};
+	uint32_t host = asked(s);
+	script_service(words + 2, count - 2, &service);
+	in.spec_set = (struct input_spec_set){
+		.request = s->w->next_request++,
+		.name = words[1],
+		.digest = service.digest,
+		.run_digest = service.run_digest,
+		.policy = &service.policy,
+		.body = {service.body, strlen(service.body)},
+		.source.file = "",
+	};
+	world_input(s->w, host, &in);
+	print_reply(s, host, in.spec_set.request);
+}
+
+static void
+do_delete(struct script *s, char **words, int count)
+{
+	struct input in = {.kind = INPUT_SPEC_DEL};
+	uint32_t host = asked(s);
+	(void)count;
+	in.spec_del.request = s->w->next_request++;
+	in.spec_del.name = words[1];
+	world_input(s->w, host, &in);
+	print_reply(s, host, in.spec_del.request);
+}
+
+/* Any word of REQUEST_OPS: "drain beta 30s", "move web beta". */
+static bool
+do_request(struct script *s, char **words, int count)
+{
+	int op = 0;
+	while (op < REQUEST_OP_COUNT &&
+		strcmp(request_op_name((enum request_op)op), words[0]))
+		op++;
+	if (op == REQUEST_OP_COUNT)
+		return false;
+	uint32_t host = asked(s);
+	const char *arg = count > 2 ? words[2] : "";
+	int64_t value = 0;
+	if (op == REQUEST_DRAIN && count > 2) {
+		value = script_ms(arg);
+		arg = "";
+	}
+	struct input in = {.kind = INPUT_REQUEST};
+	in.request = (struct input_request){
+		.id = s->w->next_request++,
+		.op = (enum request_op)op,
+		.name = words[1],
+		.arg = arg,
+		.number = op == REQUEST_SIGNAL ? atoi(arg) : value,
+		.is_forced = script_has(words, count, "force"),
+	};
+	world_input(s->w, host, &in);
+	print_reply(s, host, in.request.id);
+	return true;
+}
+
+/* --- Processes --- */
+
+/* Ends the running process of an instance, wherever it is. */
+static void
+end_process(struct script *s, const char *name, int32_t status)
+{
+	for (uint32_t i = 0; i < s->w->count; i++) {
+		struct process *p = world_process(s->w, i, name);
+		if (p && p->phase == PROCESS_RUNNING)
+			world_process_end(s->w, i, name, status);
+	}
+}
+
+static void
+do_kill(struct script *s, char **words, int count)
+{
+	end_process(s, words[1], count > 2 ? atoi(words[2]) : SIGKILL);
+}
+
+static void
+do_exit(struct script *s, char **words, int count)
+{
+	end_process(s, words[1], count > 2 ? atoi(words[2]) << 8 : 0);
+}
+
+static void
+do_behave(struct script *s, char **words, int count)
+{
+	char *host = strchr(words[1], ':');
+	if (host)
+		*host++ = '\0';
+	script_behaviour(words + 2, count - 2,
+		world_behave(s->w, words[1], host ? host : ""));
+}
+
+/* --- Showing --- */
+
+static void
+show_instances(struct script *s)
+{
+	struct instance_view v;
+	struct core *c = s->w->hosts[asked(s)].core;
+	uint32_t cursor = 0;
+	while (view_instance_next(c, &cursor, &v)) {
+		fprintf(s->out, "%-10s %-8s %-6s epoch %llu restarts %u",
+			v.name, v.state, v.node[0] ? v.node : "-",
+			(unsigned long long)v.epoch, v.restarts);
+		for (uint32_t i = 0; i < s->w->count; i++) {
+			const struct process *p =
+				world_process(s->w, i, v.name);
+			if (p && p->phase == PROCESS_RUNNING)
+				fprintf(s->out, "; %s lives %llu",
+					s->w->hosts[i].name,
+					(unsigned long long)p->state.lives);
+		}
+		fprintf(s->out, "%s%s\n", v.why[0] ? "; " : "", v.why);
+	}
+}
+
+static void
+show_nodes(struct script *s)
+{
+	static const char *const intents[] = {"active", "cordoned", "draining"};
+	struct node_view v;
+	struct core *c = s->w->hosts[asked(s)].core;
+	for (uint32_t i = 0; i < s->w->count; i++) {
+		member_id id = member_find(c, s->w->hosts[i].name);
+		if (id == MEMBER_NONE || !view_node(c, id, &v))
+			continue;
+		fprintf(s->out, "%-6s %-8s %s, %u instances", v.name, v.state,
+			intents[v.intent], v.instances);
+		if (v.progress[0])
+			fprintf(s->out, ", %s %u of %u left, %u stuck",
+				v.progress, v.drain_left, v.drain_total,
+				v.drain_stuck);
+		fprintf(s->out, "%s%s\n", v.hold[0] ? ", " : "", v.hold);
+	}
+}
+
+static void
+do_show(struct script *s, char **words, int count)
+{
+	(void)count;
+	if (!strcmp(words[1], "instances"))
+		show_instances(s);
+	else if (!strcmp(words[1], "nodes"))
+		show_nodes(s);
+	else
+		UNREACHABLE();
+}
+
+/* How many copies run, host by host: where things are, when that matters and
+ * the rest does not. */
+static void
+do_count(struct script *s, char **words, int count)
+{
+	(void)words;
+	(void)count;
+	for (uint32_t i = 0; i < s->w->count; i++) {
+		const struct host *h = &s->w->hosts[i];
+		unsigned n = 0;
+		for (size_t k = 0; k < h->process_count; k++)
+			n += h->processes[k].phase < PROCESS_EXITED;
+		fprintf(s->out, "%s%s %u", i ? ", " : "", h->name, n);
+	}
+	fprintf(s->out, "\n");
+}
+
+static void
+do_why(struct script *s, char **words, int count)
+{
+	char text[2048];
+	(void)count;
+	bool is_known = view_why(
+		s->w->hosts[asked(s)].core, words[1], text, sizeof text);
+	fprintf(s->out, "%s\n", is_known ? text : "unknown");
+}
+
+/* --- Commands --- */
+
+static void run_command(struct script *s, char **words, int count);
+
+static void
+do_on(struct script *s, char **words, int count)
+{
+	s->at = host_of(s, words[1]);
+	run_command(s, words + 2, count - 2);
+	s->at = WORLD_HOSTS;
+}
+
+static const struct {
+	const char *word;
+	void (*run)(struct script *s, char **words, int count);
+} commands[] = {
+	{"hosts", do_hosts},
+	{"crash", do_crash},
+	{"kill-host", do_kill_host},
+	{"power-off", do_power_off},
+	{"power-on", do_power_on},
+	{"cut", do_cut},
+	{"cut-one", do_cut_one},
+	{"heal", do_heal},
+	{"run", do_run},
+	{"settle", do_settle},
+	{"until", do_until},
+	{"apply", do_apply},
+	{"delete", do_delete},
+	{"kill", do_kill},
+	{"exit", do_exit},
+	{"behave", do_behave},
+	{"show", do_show},
+	{"count", do_count},
+	{"why", do_why},
+	{"on", do_on},
+};
+
+static void
+run_command(struct script *s, char **words, int count)
+{
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+		if (strcmp(commands[i].word, words[0]))
+			continue;
+		commands[i].run(s, words, count);
+		return;
+	}
+	if (!do_request(s, words, count))
+		fprintf(s->out, "what is '%s'?\n", words[0]);
+}
+
+void
+script_run(char *text, FILE *out)
+{
+	struct script s = {world_new(1), out, WORLD_HOSTS, false};
+	char *rest = text, *line;
+	/* Time is what the script says, not what chance says. */
+	s.w->latency_min_ms = s.w->latency_max_ms = 1;
+	s.w->on_note = on_note;
+	s.w->context = &s;
+	while ((line = strsep(&rest, "\n")) != NULL) {
+		char *words[WORDS_MAX];
+		bool is_command = !strncmp(line, "> ", 2);
+		bool is_kept = line[0] == '#' || (!line[0] && rest);
+		if (is_command || is_kept)
+			fprintf(out, "%s\n", line);
+		int count = is_command ? script_words(line + 2, words) : 0;
+		s.is_muted = count > 1 && !strcmp(words[count - 1], "quietly");
+		if (count)
+			run_command(&s, words, count - s.is_muted);
+		s.is_muted = false;
+	}
+	world_free(s.w);
+}

@@ -1,0 +1,196 @@
+/* Words of a command: numbers, services, behaviours. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "tests/dialogue/script.h"
+
+int
+script_words(char *line, char *words[WORDS_MAX])
+{
+	int n = 0;
+	for (char *at = strtok(line, " \t\n"); at; at = strtok(NULL, " \t\n")) {
+		CHECK(n < WORDS_MAX - 1);
+		words[n++] = at;
+	}
+	words[n] = NULL;
+	return n;
+}
+
+const char *
+script_value(char *const *words, int count, const char *key)
+{
+	size_t length = strlen(key);
+	for (int i = 0; i < count; i++)
+		if (!strncmp(words[i], key, length) && words[i][length] == '=')
+			return words[i] + length + 1;
+	return NULL;
+}
+
+bool
+script_has(char *const *words, int count, const char *word)
+{
+	for (int i = 0; i < count; i++)
+		if (!strcmp(words[i], word))
+			return true;
+	return false;
+}
+
+int64_t
+script_ms(const char *text)
+{
+	static const struct {
+		const char *unit;
+		int64_t ms;
+	} units[] = {
+		{"ms", 1},
+		{"s", 1000},
+		{"m", 60000},
+		{"h", 3600000},
+		{"d", 86400000},
+	};
+	char *end;
+	int64_t n = strtol(text, &end, 10);
+	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+		if (!strcmp(end, units[i].unit))
+			return n * units[i].ms;
+	UNREACHABLE();
+}
+
+/* Index of a word among 'names', which a NULL ends. */
+static int
+choice(const char *word, const char *const *names)
+{
+	for (int i = 0; names[i]; i++)
+		if (!strcmp(names[i], word))
+			return i;
+	UNREACHABLE();
+}
+
+static int
+pick(char *const *words, int count, const char *key, int fallback,
+	const char *const *names)
+{
+	const char *value = script_value(words, count, key);
+	return value ? choice(value, names) : fallback;
+}
+
+static int64_t
+duration(char *const *words, int count, const char *key, int64_t fallback)
+{
+	const char *value = script_value(words, count, key);
+	return value ? script_ms(value) : fallback;
+}
+
+static uint32_t
+number(char *const *words, int count, const char *key, uint32_t fallback)
+{
+	const char *value = script_value(words, count, key);
+	return value ? (uint32_t)strtoul(value, NULL, 10) : fallback;
+}
+
+static void
+fill_restart(char *const *words, int count, struct policy_restart *r)
+{
+	static const char *const policies[] = {
+		"always", "on-failure", "never", NULL};
+	static const char *const functions[] = {
+		"constant", "linear", "exponential", "fibonacci", NULL};
+	static const char *const modes[] = {
+		"fail", "delay", "reschedule", NULL};
+	r->policy = (enum restart_policy)pick(
+		words, count, "policy", RESTART_ALWAYS, policies);
+	r->function = (enum restart_function)pick(
+		words, count, "function", DELAY_EXPONENTIAL, functions);
+	r->mode = (enum restart_mode)pick(
+		words, count, "mode", MODE_DELAY, modes);
+	r->delay_ms = duration(words, count, "delay", 200);
+	r->max_delay_ms = duration(words, count, "max", 30000);
+	r->jitter_percent = number(words, count, "jitter", 0);
+	r->reset_after_ms = duration(words, count, "reset", 60000);
+	r->attempts = number(words, count, "attempts", 0);
+	r->interval_ms = duration(words, count, "interval", 600000);
+}
+
+static void
+fill_handoff(char *const *words, int count, struct policy_handoff *h)
+{
+	static const char *const modes[] = {
+		"resume", "restart", "ignore", NULL};
+	if (!script_has(words, count, "handoff"))
+		return;
+	h->is_present = true;
+	h->mode = (enum handoff_mode)pick(
+		words, count, "hmode", HANDOFF_RESUME, modes);
+	h->signal = 10;
+	h->timeout_ms = duration(words, count, "htimeout", 5000);
+	h->max_size = 1 << 20;
+	h->is_required = script_has(words, count, "required");
+}
+
+/* What a change of only labels does not touch. */
+static uint64_t
+run_digest_of(char *const *words, int count)
+{
+	uint64_t digest = 1;
+	for (int i = 0; i < count; i++)
+		if (strncmp(words[i], "labels=", 7) &&
+			strncmp(words[i], "replicas=", 9))
+			digest = hash_mix(digest, hash_text(words[i], 0));
+	return digest;
+}
+
+void
+script_service(char *const *words, int count, struct script_service *out)
+{
+	struct spec_policy *p = &out->policy;
+	memset(out, 0, sizeof *out);
+	p->instance_count = number(words, count, "replicas", 1);
+	p->naming = script_value(words, count, "replicas") ? NAMING_REPLICAS
+							   : NAMING_ONE;
+	p->is_enabled = !script_has(words, count, "disabled");
+	p->type = script_has(words, count, "oneshot") ? TYPE_ONESHOT
+						      : TYPE_SIMPLE;
+	fill_restart(words, count, &p->restart);
+	p->stop_signal = 15;
+	p->stop_timeout_ms = duration(words, count, "stop", 10000);
+	p->start_timeout_ms = 30000;
+	fill_handoff(words, count, &p->handoff);
+	const char *strategy = script_value(words, count, "strategy");
+	strcpy(p->placement.strategy, strategy ? strategy : "hrw");
+	const char *pin = script_value(words, count, "pin");
+	strcpy(p->placement.pin, pin ? pin : "");
+	p->placement.max_per_host = number(words, count, "per-host", 0);
+	p->exit_code_count = 1; /* 0 */
+	strcpy(out->body, "a body");
+	out->digest = 2;
+	for (int i = 0; i < count; i++)
+		out->digest = hash_mix(out->digest, hash_text(words[i], 0));
+	out->run_digest = run_digest_of(words, count);
+}
+
+void
+script_behaviour(char *const *words, int count, struct behaviour *b)
+{
+	static const char *const answers[] = {
+		"none", "resume", "restart", "ignore", "unsupported", NULL};
+	static const char *const blames[] = {
+		"none", "service", "host", "busy", NULL};
+	b->start_ms = duration(words, count, "start", b->start_ms);
+	b->run_ms = duration(words, count, "run", b->run_ms);
+	b->stop_ms = duration(words, count, "stop", b->stop_ms);
+	b->answer_ms = duration(words, count, "after", b->answer_ms);
+	b->status =
+		(int32_t)(number(words, count, "exit", (uint32_t)b->status >> 8)
+			  << 8);
+	b->answer = (enum handoff_answer)pick(
+		words, count, "answer", (int)b->answer, answers);
+	b->blame = (enum start_blame)pick(
+		words, count, "blame", (int)b->blame, blames);
+	b->is_deaf = script_has(words, count, "deaf");
+	b->is_lingering = script_has(words, count, "lingering");
+	b->is_writing_late = script_has(words, count, "writes-late");
+	b->is_dying = script_has(words, count, "dies");
+	b->is_dump_failing = script_has(words, count, "dump-fails");
+	b->is_fetch_failing = script_has(words, count, "fetch-fails");
+}

@@ -1,0 +1,502 @@
+/* The keeper of every host, its processes, and the states they hand over. */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "tests/sim/world_private.h"
+
+#define EMPTY_MS      1
+#define DUMP_MS	      5
+#define FETCH_MS      10
+#define FETCH_FAIL_MS 3000
+#define STATE_SIZE    1000 /* bytes that every state is said to have */
+
+/* --- Behaviours --- */
+
+static struct behaviour *
+find_behaviour(struct world *w, const char *service, const char *host)
+{
+	for (uint32_t i = 0; i < w->behaviour_count; i++) {
+		struct behaviour *b = &w->behaviours[i];
+		if (!strcmp(b->service, service) && !strcmp(b->host, host))
+			return b;
+	}
+	return NULL;
+}
+
+struct behaviour *
+world_behave(struct world *w, const char *service, const char *host)
+{
+	struct behaviour *b = find_behaviour(w, service, host);
+	if (b)
+		return b;
+	CHECK(w->behaviour_count < WORLD_BEHAVIOURS);
+	b = &w->behaviours[w->behaviour_count++];
+	const struct behaviour *all = find_behaviour(w, service, "");
+	*b = all ? *all
+		 : (struct behaviour){
+			   .start_ms = 10,
+			   .stop_ms = 5,
+			   .answer = ANSWER_RESUME,
+			   .answer_ms = 10,
+		   };
+	strcpy(b->service, service);
+	strcpy(b->host, host);
+	return b;
+}
+
+static const struct behaviour *
+behaviour_of(struct world *w, uint32_t host, const char *name)
+{
+	char service[SERVICE_NAME_MAX + 1] = "";
+	memcpy(service, name, strcspn(name, "@"));
+	struct behaviour *own = find_behaviour(w, service, w->hosts[host].name);
+	return own ? own : world_behave(w, service, "");
+}
+
+/* --- Processes --- */
+
+struct process *
+world_process(const struct world *w, uint32_t host, const char *name)
+{
+	const struct host *h = &w->hosts[host];
+	for (size_t i = 0; i < h->process_count; i++)
+		if (!strcmp(h->processes[i].name, name))
+			return &h->processes[i];
+	return NULL;
+}
+
+static struct process *
+process_add(struct world *w, uint32_t host, const char *name)
+{
+	struct host *h = &w->hosts[host];
+	struct process *p = world_process(w, host, name);
+	if (!p) {
+		h->processes = realloc(h->processes,
+			(h->process_count + 1) * sizeof *h->processes);
+		CHECK(h->processes);
+		p = &h->processes[h->process_count++];
+	}
+	memset(p, 0, sizeof *p);
+	strcpy(p->name, name);
+	return p;
+}
+
+void
+proc_end_all(struct host *h)
+{
+	h->process_count = 0;
+	h->keeper_starts++;
+}
+
+static void
+later(struct world *w, uint32_t host, enum event_kind kind, int64_t in_ms,
+	const char *name, uint64_t epoch, int32_t status)
+{
+	struct event *e = event_new(
+		w, kind, host, in_ms, (struct bytes){name, strlen(name) + 1});
+	e->start = w->hosts[host].keeper_starts;
+	e->seq = epoch;
+	e->status = status;
+	event_push(w, e);
+}
+
+/* The end of its leader is on its way. */
+static void
+end_process(struct world *w, uint32_t host, struct process *p, int64_t in_ms,
+	int32_t status)
+{
+	if (p->is_ending)
+		return;
+	p->is_ending = true;
+	later(w, host, EVENT_EXITED, in_ms, p->name, p->epoch, status);
+}
+
+void
+world_process_end(
+	struct world *w, uint32_t host, const char *name, int32_t status)
+{
+	struct process *p = world_process(w, host, name);
+	if (p && p->phase < PROCESS_EXITED)
+		end_process(w, host, p, 0, status);
+}
+
+/* --- States --- */
+
+/* The digest of a state stands for its content. */
+static void
+root_of(const struct state *s, uint8_t root[DIGEST_SIZE])
+{
+	uint64_t words[4] = {
+		hash_text(s->name, 0), s->birth, s->lives, 0x736b6570};
+	memcpy(root, words, DIGEST_SIZE);
+}
+
+static struct state *
+find_state(const struct host *h, const uint8_t root[DIGEST_SIZE])
+{
+	for (size_t i = 0; i < h->state_count; i++) {
+		uint8_t there[DIGEST_SIZE];
+		root_of(&h->states[i], there);
+		if (!memcmp(there, root, DIGEST_SIZE))
+			return &h->states[i];
+	}
+	return NULL;
+}
+
+static void
+keep_state(struct host *h, const struct state *s)
+{
+	uint8_t root[DIGEST_SIZE];
+	root_of(s, root);
+	if (find_state(h, root))
+		return;
+	h->states = realloc(h->states, (h->state_count + 1) * sizeof *s);
+	CHECK(h->states);
+	h->states[h->state_count++] = *s;
+}
+
+/* --- What the core wants --- */
+
+static void
+fail_start(struct world *w, uint32_t host, const struct effect_start *s,
+	enum start_blame blame)
+{
+	later(w, host, EVENT_START_FAILED, 0, s->name, s->epoch,
+		(int32_t)blame);
+}
+
+/* What it starts with: the state it was given, or nothing. */
+static void
+fill_memory(struct world *w, uint32_t host, struct process *p,
+	const struct effect_start *s)
+{
+	if (s->has_state) {
+		const struct state *from = find_state(&w->hosts[host], s->root);
+		/* A start from a state that is not here: it was lost. */
+		CHECK(from);
+		p->state = *from;
+	} else {
+		strcpy(p->state.name, s->name);
+		p->state.birth = ++w->next_birth;
+	}
+	p->state.lives++;
+}
+
+static void
+do_start(struct world *w, uint32_t host, const struct effect_start *s)
+{
+	const struct behaviour *b = behaviour_of(w, host, s->name);
+	struct process *p = world_process(w, host, s->name);
+	if (p && p->phase != PROCESS_EMPTY) {
+		fail_start(w, host, s, BLAME_BUSY);
+		return;
+	}
+	/* No epoch is ever used twice on a host. */
+	CHECK(!p || s->epoch > p->epoch);
+	p = process_add(w, host, s->name);
+	p->epoch = s->epoch;
+	p->run_digest = s->run_digest;
+	p->started_wall_ms = 1700000000000 + w->now.ms;
+	if (b->blame) {
+		p->phase = PROCESS_EMPTY;
+		fail_start(w, host, s, b->blame);
+		return;
+	}
+	fill_memory(w, host, p, s);
+	later(w, host, EVENT_STARTED, b->start_ms, s->name, s->epoch, 0);
+}
+
+static void
+do_handoff_signal(struct world *w, uint32_t host, struct process *p,
+	const struct behaviour *b)
+{
+	if (b->is_dying)
+		end_process(w, host, p, b->answer_ms, SIGUSR1);
+	else if (b->answer)
+		later(w, host, EVENT_ANSWERED,
+			b->answer == ANSWER_UNSUPPORTED ? 0 : b->answer_ms,
+			p->name, p->epoch, (int32_t)b->answer);
+}
+
+static void
+do_signal(struct world *w, uint32_t host, const struct effect_signal *s)
+{
+	struct process *p = world_process(w, host, s->name);
+	const struct behaviour *b = behaviour_of(w, host, s->name);
+	if (!p || p->epoch != s->epoch || p->phase >= PROCESS_EXITED)
+		return;
+	if (s->is_handoff)
+		do_handoff_signal(w, host, p, b);
+	else if (s->signal == SIGKILL)
+		end_process(w, host, p, 0, SIGKILL);
+	else if (!b->is_deaf && s->signal != SIGUSR1 && s->signal != SIGHUP)
+		end_process(w, host, p, b->stop_ms, 0);
+}
+
+static void
+do_kill(struct world *w, uint32_t host, const struct effect_proc *k)
+{
+	struct process *p = world_process(w, host, k->name);
+	if (!p || p->epoch != k->epoch || p->phase == PROCESS_EMPTY)
+		return;
+	if (p->phase != PROCESS_EXITED) {
+		p->is_ending = false;
+		end_process(w, host, p, 0, SIGKILL);
+	}
+	later(w, host, EVENT_EMPTY, EMPTY_MS, p->name, p->epoch, 0);
+}
+
+static void
+do_release(struct world *w, uint32_t host, const struct effect_proc *r)
+{
+	struct host *h = &w->hosts[host];
+	struct process *p = world_process(w, host, r->name);
+	if (!p || p->epoch != r->epoch)
+		return;
+	CHECK(p->phase == PROCESS_EMPTY);
+	*p = h->processes[--h->process_count];
+}
+
+static void
+do_fetch(struct world *w, uint32_t host, const struct effect_fetch *f)
+{
+	const struct behaviour *b = behaviour_of(w, host, f->name);
+	uint32_t from = world_host_at(w, f->address);
+	struct event *e = event_new(w, EVENT_FETCHED, host, FETCH_MS,
+		(struct bytes){f->name, strlen(f->name) + 1});
+	const struct state *s = from == WORLD_HOSTS || b->is_fetch_failing
+					? NULL
+					: find_state(&w->hosts[from], f->root);
+	bool can = s && w->hosts[from].is_running && !w->is_cut[from][host] &&
+		   !w->is_cut[host][from];
+	if (!can)
+		e->at = mono_add(w->now, FETCH_FAIL_MS);
+	else
+		e->state = *s;
+	e->status = can;
+	e->seq = w->hosts[host].starts;
+	e->start = w->hosts[host].keeper_starts;
+	memcpy(e->root, f->root, DIGEST_SIZE);
+	event_push(w, e);
+}
+
+static void
+do_drop(struct world *w, uint32_t host, const struct effect_drop *d)
+{
+	struct host *h = &w->hosts[host];
+	struct state *s = find_state(h, d->root);
+	if (s)
+		*s = h->states[--h->state_count];
+}
+
+void
+proc_perform(struct world *w, uint32_t host, const struct effect *e)
+{
+	const struct behaviour *b;
+	if (e->kind == EFFECT_START) {
+		do_start(w, host, &e->start);
+	} else if (e->kind == EFFECT_SIGNAL) {
+		do_signal(w, host, &e->signal);
+	} else if (e->kind == EFFECT_KILL) {
+		do_kill(w, host, &e->proc);
+	} else if (e->kind == EFFECT_RELEASE) {
+		do_release(w, host, &e->proc);
+	} else if (e->kind == EFFECT_DUMP) {
+		b = behaviour_of(w, host, e->dump.name);
+		later(w, host, EVENT_DUMPED, DUMP_MS, e->dump.name,
+			e->dump.epoch, b->is_dump_failing);
+	} else if (e->kind == EFFECT_FETCH) {
+		do_fetch(w, host, &e->fetch);
+	} else if (e->kind == EFFECT_DROP) {
+		do_drop(w, host, &e->drop);
+	}
+}
+
+/* --- What happens --- */
+
+/* Tells the node, if there is one, about a process. */
+static void
+tell(struct world *w, uint32_t host, enum input_kind kind,
+	const struct process *p, uint8_t answer)
+{
+	struct input in = {.kind = kind};
+	char name[INSTANCE_NAME_MAX + 1];
+	if (!w->hosts[host].is_running)
+		return;
+	strcpy(name, p->name);
+	in.proc = (struct input_proc){
+		.name = name,
+		.epoch = p->epoch,
+		.pid = (uint32_t)(1000 + p->epoch),
+		.status = p->status,
+		.answer = answer,
+	};
+	world_step(w, host, &in);
+}
+
+static void
+on_started(struct world *w, struct event *e, struct process *p)
+{
+	const struct behaviour *b = behaviour_of(w, e->host, p->name);
+	if (p->phase != PROCESS_STARTING)
+		return;
+	p->phase = PROCESS_RUNNING;
+	if (b->run_ms)
+		later(w, e->host, EVENT_EXITED, b->run_ms, p->name, p->epoch,
+			b->status);
+	tell(w, e->host, INPUT_STARTED, p, 0);
+}
+
+static void
+on_start_failed(struct world *w, struct event *e)
+{
+	struct input in = {.kind = INPUT_START_FAILED};
+	enum start_blame blame = (enum start_blame)e->status;
+	if (!w->hosts[e->host].is_running)
+		return;
+	in.start_failed = (struct input_start_failed){
+		.name = (const char *)e->body,
+		.epoch = e->seq,
+		.blame = blame,
+		.text = blame == BLAME_BUSY ? "the last start is not over yet"
+					    : "exec: no such file",
+	};
+	if (blame == BLAME_SERVICE)
+		later(w, e->host, EVENT_EMPTY, EMPTY_MS, (const char *)e->body,
+			e->seq, 0);
+	world_step(w, e->host, &in);
+}
+
+static void
+on_exited(struct world *w, struct event *e, struct process *p)
+{
+	const struct behaviour *b = behaviour_of(w, e->host, p->name);
+	if (p->phase >= PROCESS_EXITED)
+		return;
+	p->phase = PROCESS_EXITED;
+	p->status = e->status;
+	p->has_out |= b->is_writing_late && e->status == 0;
+	if (!b->is_lingering)
+		later(w, e->host, EVENT_EMPTY, EMPTY_MS, p->name, p->epoch, 0);
+	tell(w, e->host, INPUT_EXITED, p, 0);
+}
+
+static void
+on_empty(struct world *w, struct event *e, struct process *p)
+{
+	if (p->phase < PROCESS_EXITED)
+		return;
+	p->phase = PROCESS_EMPTY;
+	tell(w, e->host, INPUT_EMPTY, p, 0);
+}
+
+static void
+on_answered(struct world *w, struct event *e, struct process *p)
+{
+	if (p->phase != PROCESS_RUNNING)
+		return;
+	p->has_out |= e->status == ANSWER_RESUME;
+	p->answer = (uint8_t)e->status;
+	tell(w, e->host, INPUT_ANSWERED, p, (uint8_t)e->status);
+}
+
+static void
+on_dumped(struct world *w, struct event *e, struct process *p)
+{
+	struct input in = {.kind = INPUT_DUMPED};
+	char name[INSTANCE_NAME_MAX + 1];
+	bool can = p->has_out && !e->status;
+	if (!w->hosts[e->host].is_running)
+		return;
+	strcpy(name, p->name);
+	in.dumped = (struct input_dumped){
+		.name = name,
+		.epoch = p->epoch,
+		.is_ok = can,
+		.is_absent = !p->has_out,
+		.size = STATE_SIZE,
+		.text = can ? "" : "no state could be read",
+	};
+	root_of(&p->state, in.dumped.root);
+	if (can)
+		keep_state(&w->hosts[e->host], &p->state);
+	world_step(w, e->host, &in);
+}
+
+static void
+on_fetched(struct world *w, struct event *e)
+{
+	struct host *h = &w->hosts[e->host];
+	struct input in = {.kind = INPUT_FETCHED};
+	if (!h->is_running || h->starts != e->seq)
+		return;
+	in.fetched = (struct input_fetched){
+		.name = (const char *)e->body,
+		.is_ok = e->status != 0,
+		.is_final = true,
+		.bytes = e->status ? STATE_SIZE : 0,
+		.text = e->status ? "" : "the state could not be fetched",
+	};
+	memcpy(in.fetched.root, e->root, DIGEST_SIZE);
+	if (e->status)
+		keep_state(h, &e->state);
+	world_step(w, e->host, &in);
+}
+
+void
+proc_on_event(struct world *w, struct event *e)
+{
+	struct process *p = world_process(w, e->host, (const char *)e->body);
+	bool is_current = e->start == w->hosts[e->host].keeper_starts;
+	bool is_its = is_current && p && p->epoch == e->seq;
+	if (is_current && e->kind == EVENT_FETCHED)
+		on_fetched(w, e);
+	else if (is_current && e->kind == EVENT_START_FAILED)
+		on_start_failed(w, e);
+	else if (is_its && e->kind == EVENT_STARTED)
+		on_started(w, e, p);
+	else if (is_its && e->kind == EVENT_EXITED)
+		on_exited(w, e, p);
+	else if (is_its && e->kind == EVENT_EMPTY)
+		on_empty(w, e, p);
+	else if (is_its && e->kind == EVENT_ANSWERED)
+		on_answered(w, e, p);
+	else if (is_its && e->kind == EVENT_DUMPED)
+		on_dumped(w, e, p);
+	free(e);
+}
+
+void
+proc_found(struct world *w, uint32_t host)
+{
+	struct host *h = &w->hosts[host];
+	for (size_t i = 0; i < h->process_count; i++) {
+		const struct process *p = &h->processes[i];
+		struct input in = {.kind = INPUT_FOUND};
+		bool is_alive = p->phase < PROCESS_EXITED;
+		in.found = (struct input_found){
+			.name = p->name,
+			.epoch = p->epoch,
+			.run_digest = p->run_digest,
+			.pid = is_alive ? (uint32_t)(1000 + p->epoch) : 0,
+			.status = is_alive ? 0 : p->status,
+			.is_empty = p->phase == PROCESS_EMPTY,
+			.started_wall_ms = p->started_wall_ms,
+		};
+		world_step(w, host, &in);
+	}
+}
+
+void
+proc_answer_again(struct world *w, uint32_t host)
+{
+	struct host *h = &w->hosts[host];
+	for (size_t i = 0; i < h->process_count; i++) {
+		const struct process *p = &h->processes[i];
+		if (p->phase == PROCESS_RUNNING && p->answer)
+			later(w, host, EVENT_ANSWERED, 0, p->name, p->epoch,
+				(int32_t)p->answer);
+	}
+}
