@@ -70,3 +70,10 @@ sim: tests/sim/sim
 
 EXTRA_DIST += tests/sim/run
 TESTS += tests/sim/run
+
+check_PROGRAMS += tests/sim/explore
+TESTS += tests/sim/explore
+tests_sim_explore_SOURCES = tests/sim/explore.c tests/dialogue/script.h \
+	tests/dialogue/words.c
+tests_sim_explore_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
+tests_sim_explore_LDADD = $(CORE_TEST_LIBS)
