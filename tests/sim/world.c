@@ -314,6 +314,8 @@ world_start(struct world *w, uint32_t host)
 		h->memory = aligned_alloc(16, (size + 15) & ~(size_t)15);
 	CHECK(h->memory);
 	h->core = core_new(h->memory, size, &limits, &h->config);
+	if (w->strategy)
+		place_register(h->core, w->strategy);
 	h->is_keeper_up = true;
 	disk_load(w, host);
 	proc_found(w, host);
