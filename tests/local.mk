@@ -8,5 +8,6 @@ include tests/logger.mk
 include tests/member.mk
 include tests/memory.mk
 include tests/node.mk
+include tests/remote.mk
 include tests/repl.mk
 include tests/spec.mk

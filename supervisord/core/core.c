@@ -194,6 +194,9 @@ on_recv(struct core *c, const struct input_recv *in)
 	case WIRE_BULK_GET:
 	case WIRE_BULK_DATA:
 	case WIRE_BULK_MANIFEST:
+	case WIRE_QUERY:
+	case WIRE_QUERY_DATA:
+	case WIRE_QUERY_MORE:
 	default: /* bytes from outside: any number may stand here */
 		c->unknown_frames++;
 		break;

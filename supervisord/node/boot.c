@@ -16,6 +16,7 @@
 #include "core/place.h"
 #include "node/api.h"
 #include "node/apply.h"
+#include "node/feeds.h"
 #include "node/identity.h"
 #include "node/node_private.h"
 #include "node/plugin_host.h"
@@ -308,6 +309,19 @@ open_files(struct node *n, struct err *err)
 
 /* --- Links --- */
 
+static void
+open_queries(struct node *n)
+{
+	struct queries_config config = {
+		.cluster = n->conf.cluster.name,
+		.node = n->conf.node.name,
+		.open = feeds_open,
+		.context = n,
+	};
+	n->queries =
+		queries_new(n->loop, links_get_dialler(n->links), &config);
+}
+
 static int
 open_links(struct node *n, struct err *err)
 {
@@ -325,6 +339,8 @@ open_links(struct node *n, struct err *err)
 			n->loop, n->tls, &node_links_calls, n, &n->links, err);
 	if (!code)
 		code = states_open_bulk(n, err);
+	if (!code)
+		open_queries(n);
 	return code;
 }
 
@@ -420,6 +436,7 @@ node_close(struct node *n)
 	ev_timer_stop(n->loop, &n->files);
 	specdir_free(n->specdir);
 	api_free(n->api);
+	queries_free(n->queries);
 	states_close(n);
 	links_free(n->links);
 	tls_free(n->tls);

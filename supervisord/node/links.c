@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "node/links_private.h"
+#include "node/message.h"
 
 #define LOOK_UP_THREADS 4
 
@@ -104,6 +105,14 @@ static const struct conn_owner orphan_calls = {
 	.on_frame = on_orphan_frame,
 	.on_close = on_orphan_close,
 };
+
+void
+links_dismiss(struct conn *c, const char *why)
+{
+	conn_set_owner(c, &orphan_calls, NULL);
+	message_send_refuse(c, why);
+	conn_close(c);
+}
 
 uint32_t
 links_adopt(

@@ -41,6 +41,9 @@ struct links {
 uint32_t links_adopt(struct links *links, struct conn *c, uint32_t dial,
 	const char *address);
 
+/* Tells a connection that nobody wants why, and ends it. */
+void links_dismiss(struct conn *c, const char *why);
+
 /* Closes the doors and shows the guests out. */
 void guests_fini(struct links *links);
 
