@@ -150,27 +150,6 @@ count(struct counter *c)
 	}
 }
 
-/* Never runs: the signals are blocked.  But a process in sigtimedwait looks
- * as if it did not block them, and skep sends the handoff signal only to who
- * does not die of it. */
-static void
-on_signal(int number)
-{
-	(void)number;
-}
-
-static void
-take_signals(struct counter *c)
-{
-	static const int numbers[] = {SIGUSR1, SIGTERM, SIGINT};
-	struct sigaction action = {.sa_handler = on_signal};
-	sigemptyset(&c->signals);
-	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-		sigaddset(&c->signals, numbers[i]);
-	sigprocmask(SIG_BLOCK, &c->signals, NULL);
-	sigaction(SIGUSR1, &action, NULL);
-}
-
 static int
 usage(void)
 {
@@ -194,7 +173,11 @@ main(int argc, char **argv)
 	}
 	if (optind + 1 != argc)
 		return usage();
-	take_signals(&c);
+	sigemptyset(&c.signals);
+	sigaddset(&c.signals, SIGUSR1);
+	sigaddset(&c.signals, SIGTERM);
+	sigaddset(&c.signals, SIGINT);
+	sigprocmask(SIG_BLOCK, &c.signals, NULL);
 	c.node = getenv("SKEP_NODE");
 	if (!c.node)
 		c.node = "-";

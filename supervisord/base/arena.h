@@ -3,6 +3,9 @@
  * The core makes one arena at its birth and cuts all its tables from it;
  * nothing is ever given back.  Running out is a bug of the sizing, not an
  * event: 'arena_take' panics, because the caller computed the size itself.
+ *
+ * The memory is zeroed by its giver, and the arena does not touch it: of a
+ * table cut from fresh pages of the kernel only the part in use costs memory.
  */
 #ifndef SKEP_BASE_ARENA_H
 #define SKEP_BASE_ARENA_H
@@ -16,7 +19,8 @@ struct arena {
 	size_t used;	     /* bytes handed out, padding included */
 };
 
-/* Starts an arena over 'size' bytes at 'base' (borrowed, 16-byte aligned). */
+/* Starts an arena over 'size' bytes at 'base' (borrowed, 16-byte aligned,
+ * zeroed). */
 void arena_init(struct arena *a, void *base, size_t size);
 
 /* Cuts 'count' zeroed objects of 'size' bytes, 16-byte aligned.  Panics when

@@ -61,12 +61,24 @@ buddy_init(void *memory, size_t capacity)
 	b->used = 0;
 	b->base = at + round_up(sizeof *b, ALIGNMENT);
 	b->tags = b->base + b->capacity;
-	memset(b->tags, TAG_NONE, tag_count(b->capacity));
+	b->fresh = 0;
 	for (unsigned i = 0; i < BUDDY_ORDERS; i++)
 		list_init(&b->free[i]);
-	for (size_t i = 0; i < b->capacity; i += BUDDY_BLOCK_MAX)
-		set_free(b, b->base + i, BUDDY_ORDERS - 1);
 	return b;
+}
+
+/* Frees the next of the largest blocks, of those never used; false when there
+ * is none left. */
+static bool
+grow(struct buddy *b)
+{
+	if (b->fresh == b->capacity)
+		return false;
+	unsigned char *block = b->base + b->fresh;
+	memset(tag_of(b, block), TAG_NONE, tag_count(BUDDY_BLOCK_MAX));
+	set_free(b, block, BUDDY_ORDERS - 1);
+	b->fresh += BUDDY_BLOCK_MAX;
+	return true;
 }
 
 void *
@@ -75,11 +87,16 @@ buddy_take(struct buddy *b, size_t size)
 	unsigned wanted = 0;
 	while (wanted < BUDDY_ORDERS && order_size(wanted) < size)
 		wanted++;
+	if (wanted == BUDDY_ORDERS)
+		return NULL;
 	unsigned order = wanted;
 	while (order < BUDDY_ORDERS && list_is_empty(&b->free[order]))
 		order++;
-	if (order >= BUDDY_ORDERS)
-		return NULL;
+	if (order == BUDDY_ORDERS) {
+		if (!grow(b))
+			return NULL;
+		order = BUDDY_ORDERS - 1;
+	}
 
 	unsigned char *block = (unsigned char *)b->free[order].next;
 	CHECK(*tag_of(b, block) == order);
@@ -106,7 +123,7 @@ buddy_give(struct buddy *b, void *given)
 	if (!given)
 		return;
 	unsigned char *block = given;
-	CHECK(block >= b->base && block < b->base + b->capacity);
+	CHECK(block >= b->base && block < b->base + b->fresh);
 	uint8_t *tag = tag_of(b, block);
 	CHECK(!(*tag & TAG_NONE) && (*tag & TAG_TAKEN));
 	unsigned order = *tag & ~TAG_TAKEN;

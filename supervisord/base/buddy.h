@@ -3,8 +3,8 @@
  * For values that come and go and differ in size (entries of the desired
  * state), where an arena would only grow.  Blocks are powers of two from 64
  * bytes to 128 KiB; neighbours that are both free become one again at once,
- * so the space lost is bounded by rounding up.  After Knowlton, "A fast
- * storage allocator" (1965).
+ * so the space lost is bounded by rounding up.  Memory that was never needed
+ * is never touched.  After Knowlton, "A fast storage allocator" (1965).
  *
  * Full is a result: 'buddy_take' returns NULL.  Giving back what was not
  * taken is a bug and panics.
@@ -27,6 +27,7 @@ struct buddy {
 	unsigned char *base;		/* first block */
 	uint8_t *tags;			/* per 64 bytes: what begins there */
 	size_t capacity;		/* bytes in blocks */
+	size_t fresh;			/* bytes before which all was touched */
 	size_t used;			/* bytes in taken blocks */
 };
 
@@ -35,7 +36,7 @@ struct buddy {
 size_t buddy_need(size_t capacity);
 
 /* Makes an allocator in 'memory' (borrowed, 16-byte aligned, buddy_need()
- * bytes) and returns it. */
+ * bytes, of any content) and returns it. */
 struct buddy *buddy_init(void *memory, size_t capacity);
 
 /* Takes a block of at least 'size' bytes, 16-byte aligned, not zeroed.  NULL

@@ -11,4 +11,5 @@ libbase_a_SOURCES = \
 	supervisord/base/list.h \
 	supervisord/base/map.c supervisord/base/map.h \
 	supervisord/base/mono.h \
-	supervisord/base/prng.c supervisord/base/prng.h
+	supervisord/base/prng.c supervisord/base/prng.h \
+	supervisord/base/slots.c supervisord/base/slots.h

@@ -16,8 +16,9 @@ core_limits_for(uint32_t names_max)
 		.rows_max = names_max + names_max / 4 + 4096,
 		.entries_max = services + services / 2 + 2048,
 		.bodies_size = (uint64_t)64 * 1024 * 1024,
-		.effects_max = 8192,
-		.effects_size = (size_t)8 * FRAME_MAX,
+		/* Far above any step; pages that no step needs stay free. */
+		.effects_max = 65536,
+		.effects_size = (size_t)64 * FRAME_MAX,
 	};
 }
 
@@ -193,6 +194,9 @@ on_recv(struct core *c, const struct input_recv *in)
 	case WIRE_BULK_GET:
 	case WIRE_BULK_DATA:
 	case WIRE_BULK_MANIFEST:
+	case WIRE_QUERY:
+	case WIRE_QUERY_DATA:
+	case WIRE_QUERY_MORE:
 	default: /* bytes from outside: any number may stand here */
 		c->unknown_frames++;
 		break;

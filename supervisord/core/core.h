@@ -71,7 +71,9 @@ struct core_config {
 size_t core_size(const struct core_limits *limits);
 
 /* Makes a core in 'memory' (borrowed for its life, 16-byte aligned, at least
- * core_size() bytes).  Returns it; it lies inside 'memory'. */
+ * core_size() bytes, zeroed).  Returns it; it lies inside 'memory'.  Of large
+ * tables only the part in use is ever touched, so fresh pages of the kernel
+ * cost as much as the core holds, not as much as it could hold. */
 struct core *core_new(void *memory, size_t size,
 	const struct core_limits *limits, const struct core_config *config);
 

@@ -17,11 +17,10 @@ void
 handoff_init(struct core *c)
 {
 	struct handoffs *t = &c->handoffs;
-	t->items = arena_take(&c->arena, HANDOFFS_MAX, sizeof *t->items);
+	slots_init(&t->slots,
+		arena_take(&c->arena, HANDOFFS_MAX, sizeof(struct handoff)),
+		HANDOFFS_MAX, sizeof(struct handoff));
 	list_init(&t->active);
-	list_init(&t->free);
-	for (uint32_t i = 0; i < HANDOFFS_MAX; i++)
-		list_append(&t->free, &t->items[i].link);
 	t->retry_at = MONO_NEVER;
 }
 
@@ -80,10 +79,9 @@ handoff_new(struct core *c, const char *name, enum handoff_state state)
 {
 	struct handoffs *t = &c->handoffs;
 	CHECK(!find(c, name));
-	if (list_is_empty(&t->free))
+	struct handoff *h = slots_take(&t->slots);
+	if (!h)
 		return NULL;
-	struct handoff *h = container_of(t->free.next, struct handoff, link);
-	list_remove(&h->link);
 	memset(h, 0, sizeof *h);
 	list_append(&t->active, &h->link);
 	strcpy(h->name, name);
@@ -155,7 +153,7 @@ handoff_on_load(struct core *c, struct bytes key, struct bytes value)
 		find(c, name) ? NULL : handoff_new(c, name, HANDOFF_FREE);
 	if (h && !read_record(h, value)) {
 		list_remove(&h->link);
-		list_append(&c->handoffs.free, &h->link);
+		slots_give(&c->handoffs.slots, h);
 	}
 }
 
@@ -201,7 +199,7 @@ handoff_end(struct core *c, struct handoff *h)
 			(struct bytes){NULL, 0});
 	h->state = HANDOFF_FREE;
 	list_remove(&h->link);
-	list_append(&c->handoffs.free, &h->link);
+	slots_give(&c->handoffs.slots, h);
 	duty_mark(c, h->name);
 	return seq;
 }

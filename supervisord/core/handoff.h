@@ -38,6 +38,7 @@
 #include "base/limits.h"
 #include "base/list.h"
 #include "base/mono.h"
+#include "base/slots.h"
 #include "core/core.h"
 #include "core/member.h"
 
@@ -62,7 +63,7 @@ enum handoff_state {
 
 /* One move, seen from this host. */
 struct handoff {
-	struct list link;	/* in handoffs.active or .free */
+	struct list link;	/* in handoffs.active */
 	char name[INSTANCE_NAME_MAX + 1];
 	enum handoff_state state;
 	uint64_t epoch;		/* of the instance at the source */
@@ -92,9 +93,8 @@ struct handoff {
 #define HANDOFF_PARALLEL 16
 
 struct handoffs {
-	struct handoff *items;
+	struct slots slots;	/* of struct handoff */
 	struct list active;
-	struct list free;
 	mono retry_at;		/* when duty is to look again */
 };
 

@@ -14,7 +14,7 @@ instance_need(const struct core_limits *l)
 	return arena_need(l->instances_max, sizeof(struct instance)) +
 		arena_need(l->instances_max, sizeof(struct instance *)) +
 		2 * arena_need(map_bucket_count(l->instances_max),
-			    sizeof(struct list));
+			    sizeof(struct map_link *));
 }
 
 void
@@ -23,16 +23,17 @@ instance_init(struct core *c)
 	struct instances *t = &c->instances;
 	uint32_t max = c->limits.instances_max;
 	size_t buckets = map_bucket_count(max);
-	t->items = arena_take(&c->arena, max, sizeof *t->items);
+	slots_init(&t->slots,
+		arena_take(&c->arena, max, sizeof(struct instance)), max,
+		sizeof(struct instance));
 	t->timers = arena_take(&c->arena, max, sizeof *t->timers);
 	map_init(&t->by_name,
-		arena_take(&c->arena, buckets, sizeof(struct list)), buckets);
+		arena_take(&c->arena, buckets, sizeof(struct map_link *)),
+		buckets);
 	map_init(&t->by_service,
-		arena_take(&c->arena, buckets, sizeof(struct list)), buckets);
+		arena_take(&c->arena, buckets, sizeof(struct map_link *)),
+		buckets);
 	list_init(&t->all);
-	list_init(&t->free);
-	for (uint32_t i = 0; i < max; i++)
-		list_append(&t->free, &t->items[i].in_all);
 }
 
 /* --- The table --- */
@@ -59,11 +60,9 @@ instance_add(struct core *c, const char *name, const char *service,
 	CHECK(!instance_find(c, name));
 	CHECK(strlen(name) <= INSTANCE_NAME_MAX);
 	CHECK(strlen(service) <= SERVICE_NAME_MAX);
-	if (list_is_empty(&t->free))
+	struct instance *i = slots_take(&t->slots);
+	if (!i)
 		return NULL;
-	struct instance *i =
-		container_of(t->free.next, struct instance, in_all);
-	list_remove(&i->in_all);
 	memset(i, 0, sizeof *i);
 	strcpy(i->name, name);
 	strcpy(i->service, service);
@@ -79,6 +78,13 @@ instance_add(struct core *c, const char *name, const char *service,
 	map_insert(&t->by_service, &i->by_service, hash_text(service, 0));
 	t->count++;
 	return i;
+}
+
+struct instance *
+instance_by_slot(const struct core *c, uint32_t slot)
+{
+	struct instance *i = slots_get(&c->instances.slots, slot);
+	return i && i->name[0] ? i : NULL;
 }
 
 /* The first instance from 'l' on that belongs to 'service'. */
@@ -124,7 +130,8 @@ instance_reap(struct core *c, struct instance *inst)
 	map_remove(&t->by_service, &inst->by_service);
 	list_remove(&inst->in_dirty);
 	list_remove(&inst->in_all);
-	list_append(&t->free, &inst->in_all);
+	inst->name[0] = '\0';
+	slots_give(&t->slots, inst);
 	CHECK(t->count > 0);
 	t->count--;
 }

@@ -36,6 +36,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/mono.h"
+#include "base/slots.h"
 #include "core/core.h"
 #include "core/registry.h"
 #include "core/specs.h"
@@ -77,7 +78,7 @@ struct instance {
 	struct list in_all;	 /* instances.all, in order of birth */
 	struct map_link by_service;
 	struct list in_dirty;	 /* duty.dirty */
-	char name[INSTANCE_NAME_MAX + 1];
+	char name[INSTANCE_NAME_MAX + 1]; /* "": the slot is free */
 	char service[SERVICE_NAME_MAX + 1];
 	uint32_t ordinal;	 /* 0 for the first of its service */
 	bool is_declared;	 /* the desired state has it */
@@ -86,6 +87,7 @@ struct instance {
 	/* Life on this host. */
 	enum instance_state state;
 	enum stop_purpose purpose; /* in STOPPING */
+	bool was_ready;		   /* when that stop began */
 	mono since;		   /* when 'state' began */
 	int64_t since_wall_ms;
 	mono deadline;		   /* of this state; NEVER: none */
@@ -135,10 +137,9 @@ struct instance {
 
 struct instances {
 	struct map by_name;
-	struct instance *items;
+	struct slots slots;	 /* of struct instance */
 	struct map by_service;	 /* hash of the service's name */
 	struct list all;
-	struct list free;	 /* unused slots, linked by in_all */
 	struct instance **timers; /* binary heap by (deadline, slot) */
 	uint32_t timer_count;
 	uint32_t count;
@@ -160,6 +161,9 @@ void instance_on_boot(struct core *c);
 struct instance *instance_find(const struct core *c, const char *name);
 struct instance *instance_add(struct core *c, const char *name,
 	const char *service, uint32_t ordinal);
+/* The instance in a slot, or NULL.  No slot from instances.slots.mark on was
+ * ever used. */
+struct instance *instance_by_slot(const struct core *c, uint32_t slot);
 /* Gives a slot back, if nothing is known of it any more: IDLE, undeclared,
  * not remembered, not part of a drain. */
 void instance_reap(struct core *c, struct instance *inst);

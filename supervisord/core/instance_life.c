@@ -176,8 +176,8 @@ finish_stop(struct core *c, struct instance *i)
 		break;
 	case STOP_GONE:
 	case STOP_LEAVE:
-		i->is_draining_out =
-			purpose == STOP_LEAVE && c->duty.is_draining;
+		i->is_draining_out = purpose == STOP_LEAVE &&
+			c->duty.is_draining && i->was_ready;
 		i->draining_epoch = i->epoch;
 		instance_enter(c, i, INSTANCE_IDLE, MONO_NEVER);
 		emit_proc(c, i, EFFECT_RELEASE);
@@ -232,6 +232,7 @@ instance_stop(struct core *c, struct instance *inst,
 	bool was_live = instance_is_live(inst);
 	bool was_cleaning = inst->state == INSTANCE_CLEANING;
 	inst->purpose = purpose;
+	inst->was_ready = inst->state == INSTANCE_READY;
 	inst->is_killed = false;
 	instance_enter(c, inst, INSTANCE_STOPPING,
 		mono_add(c->now, timeout_ms));
@@ -304,11 +305,12 @@ restart_by_policy(struct core *c, struct instance *i,
 	i->window_starts++;
 	uint32_t failures = i->failures++;
 	int64_t delay_ms = restart_delay_ms(r, failures, &c->prng);
-	if (delay_ms > 0)
-		core_note(c, NOTE_BACKOFF, i->name, i->epoch,
-			effects_format(&c->fx,
-				"next start in %d ms after %u failures in a row",
-				delay_ms, (uint64_t)failures + 1));
+	if (delay_ms > 0) {
+		const char *text = effects_format(&c->fx,
+			"next start in %d ms after %u failures in a row",
+			delay_ms, (uint64_t)failures + 1);
+		core_note(c, NOTE_BACKOFF, i->name, i->epoch, text);
+	}
 	start_again(c, i, delay_ms);
 }
 

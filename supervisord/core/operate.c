@@ -33,6 +33,25 @@ answer(struct core *c, uint64_t request, enum reply_code code, uint64_t after,
 				: "the desired state was not written");
 }
 
+static void
+note_operator(struct core *c, const struct input_request *r)
+{
+	core_note_by(c, NOTE_OPERATOR, r->name, 0,
+		effects_format(&c->fx, "%s%s%s", request_op_name(r->op),
+			r->arg[0] ? " " : "", effects_text(&c->fx, r->arg)),
+		&r->actor);
+}
+
+/* The same for an operator's word, which is history once it is accepted. */
+static void
+answer_operator(struct core *c, const struct input_request *r,
+	enum reply_code code, uint64_t after)
+{
+	if (code == REPLY_OK)
+		note_operator(c, r);
+	answer(c, r->id, code, after, "");
+}
+
 /* --- Services --- */
 
 /* What stands in the way of a declaration by a file, or NULL. */
@@ -140,15 +159,6 @@ is_known(struct core *c, const struct input_request *r)
 	return false;
 }
 
-static void
-note_operator(struct core *c, const struct input_request *r)
-{
-	core_note_by(c, NOTE_OPERATOR, r->name, 0,
-		effects_format(&c->fx, "%s%s%s", request_op_name(r->op),
-			r->arg[0] ? " " : "", effects_text(&c->fx, r->arg)),
-		&r->actor);
-}
-
 /* Reads the override of 'name', or an empty one. */
 static void
 override_of(const struct core *c, const char *name, struct override_value *o)
@@ -204,7 +214,7 @@ on_start(struct core *c, const struct input_request *r)
 	enum reply_code code = specs_set_override(c, r->name, &o, &after);
 	if (code == REPLY_OK)
 		code = push(c, r->name, &after);
-	answer(c, r->id, code, after, "");
+	answer_operator(c, r, code, after);
 }
 
 static void
@@ -215,7 +225,7 @@ on_stop(struct core *c, const struct input_request *r)
 	override_of(c, r->name, &o);
 	o.is_stopped = true;
 	enum reply_code code = specs_set_override(c, r->name, &o, &after);
-	answer(c, r->id, code, after, "");
+	answer_operator(c, r, code, after);
 }
 
 static void
@@ -227,7 +237,7 @@ on_restart(struct core *c, const struct input_request *r)
 	o.is_stopped = false;
 	o.restart_generation++;
 	enum reply_code code = specs_set_override(c, r->name, &o, &after);
-	answer(c, r->id, code, after, "");
+	answer_operator(c, r, code, after);
 }
 
 /* The sentence why an instance cannot go to a host, or NULL. */
@@ -269,7 +279,7 @@ on_move(struct core *c, const struct input_request *r)
 	memcpy(o.move_to, r->arg, strlen(r->arg) + 1);
 	o.move_generation++;
 	enum reply_code code = specs_set_override(c, r->name, &o, &after);
-	answer(c, r->id, code, after, "");
+	answer_operator(c, r, code, after);
 }
 
 /* --- Signals: the one word that travels --- */
@@ -340,6 +350,7 @@ on_signal(struct core *c, const struct input_request *r)
 		return;
 	}
 	signal_here(c, i, r->number);
+	note_operator(c, r);
 	core_reply(c, r->id, 0, REPLY_OK, "");
 }
 
@@ -437,7 +448,7 @@ set_intent(struct core *c, const struct input_request *r,
 	if (intent == INTENT_DRAINING && r->number > 0)
 		v.deadline_wall_ms = c->wall_ms + r->number;
 	enum reply_code code = specs_set_node(c, r->name, &v, &after);
-	answer(c, r->id, code, after, "");
+	answer_operator(c, r, code, after);
 }
 
 /* Signals and moves are for services; does this word need a known one? */
@@ -454,7 +465,6 @@ operate_on_request(struct core *c, const struct input_request *r)
 {
 	if (is_about_service(r->op) && !is_known(c, r))
 		return;
-	note_operator(c, r);
 	switch (r->op) {
 	case REQUEST_START:
 		on_start(c, r);

@@ -6,17 +6,17 @@
 #include "core/registry_private.h"
 
 /* Facts of hosts, of two incarnations, and some to spare. */
-static size_t
+static uint32_t
 meta_count(const struct core_limits *limits)
 {
-	return 4 * (size_t)limits->members_max + 64;
+	return 4 * limits->members_max + 64;
 }
 
 size_t
 registry_need(const struct core_limits *limits)
 {
 	return arena_need(map_bucket_count(limits->rows_max),
-		       sizeof(struct list)) +
+		       sizeof(struct map_link *)) +
 	       arena_need(limits->rows_max, sizeof(struct row)) +
 	       2 * arena_need(limits->members_max, sizeof(struct origin)) +
 	       arena_need(meta_count(limits), ROW_META_MAX) +
@@ -43,11 +43,11 @@ registry_init(struct core *c)
 	const struct core_limits *l = &c->limits;
 	size_t buckets = map_bucket_count(l->rows_max);
 	map_init(&r->by_name,
-		arena_take(&c->arena, buckets, sizeof(struct list)), buckets);
-	r->rows = arena_take(&c->arena, l->rows_max, sizeof(struct row));
-	list_init(&r->free_rows);
-	for (uint32_t i = 0; i < l->rows_max; i++)
-		list_append(&r->free_rows, &r->rows[i].in_log);
+		arena_take(&c->arena, buckets, sizeof(struct map_link *)),
+		buckets);
+	slots_init(&r->rows,
+		arena_take(&c->arena, l->rows_max, sizeof(struct row)),
+		l->rows_max, sizeof(struct row));
 
 	r->origins = arena_take(&c->arena, l->members_max, sizeof *r->origins);
 	r->spares = arena_take(&c->arena, l->members_max, sizeof *r->spares);
@@ -57,11 +57,9 @@ registry_init(struct core *c)
 		r->origins[i].is_shown = true;
 		r->origins[i].behind_at = MONO_NEVER;
 	}
-	r->metas = arena_take(&c->arena, meta_count(l), ROW_META_MAX);
-	list_init(&r->free_metas);
-	for (size_t i = 0; i < meta_count(l); i++)
-		list_append(&r->free_metas,
-			(struct list *)(r->metas + i * ROW_META_MAX));
+	slots_init(&r->metas,
+		arena_take(&c->arena, meta_count(l), ROW_META_MAX),
+		meta_count(l), ROW_META_MAX);
 	r->wants = arena_take(&c->arena, l->members_max, sizeof *r->wants);
 	r->push_at = r->ack_at = MONO_NEVER;
 }
@@ -149,7 +147,7 @@ static void
 give_meta(struct registry *r, struct row *row)
 {
 	if (row->meta)
-		list_append(&r->free_metas, (struct list *)row->meta);
+		slots_give(&r->metas, row->meta);
 	row->meta = NULL;
 	row->value.meta = (struct bytes){NULL, 0};
 }
@@ -158,24 +156,18 @@ give_meta(struct registry *r, struct row *row)
 static bool
 take_meta(struct registry *r, struct row *row)
 {
-	if (row->meta)
-		return true;
-	if (list_is_empty(&r->free_metas))
-		return false;
-	struct list *block = r->free_metas.next;
-	list_remove(block);
-	row->meta = (unsigned char *)block;
-	return true;
+	if (!row->meta)
+		row->meta = slots_take(&r->metas);
+	return row->meta != NULL;
 }
 
 static struct row *
 take_row(struct core *c, enum row_kind kind, const char *name)
 {
 	struct registry *r = &c->registry;
-	if (list_is_empty(&r->free_rows))
+	struct row *row = slots_take(&r->rows);
+	if (!row)
 		return NULL;
-	struct row *row = container_of(r->free_rows.next, struct row, in_log);
-	list_remove(&row->in_log);
 	memset(row, 0, sizeof *row);
 	list_init(&row->in_log);
 	memcpy(row->name, name, strlen(name) + 1);
@@ -193,7 +185,7 @@ give_row(struct core *c, struct row *row)
 	give_meta(r, row);
 	map_remove(&r->by_name, &row->by_name);
 	list_remove(&row->in_log);
-	list_append(&r->free_rows, &row->in_log);
+	slots_give(&r->rows, row);
 	r->row_count--;
 }
 

@@ -38,6 +38,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/mono.h"
+#include "base/slots.h"
 #include "core/core.h"
 #include "core/member.h"
 
@@ -138,8 +139,7 @@ struct registry_want {
 
 struct registry {
 	struct map by_name;
-	struct row *rows; /* rows_max of them */
-	struct list free_rows;
+	struct slots rows; /* of struct row, rows_max of them */
 	struct origin *origins; /* members_max of them, index = member_id */
 	struct origin *spares;	/* members_max: incarnations being received */
 	uint32_t row_count;	/* rows in use */
@@ -155,8 +155,7 @@ struct registry {
 	uint64_t mismatches;	/* checksum audits that failed */
 	uint64_t refused;	/* messages that made no sense */
 	uint64_t full;		/* rows that found no room */
-	unsigned char *metas;	/* ROW_META blocks */
-	struct list free_metas;
+	struct slots metas;	/* of ROW_META_MAX bytes */
 	struct registry_want *wants; /* members_max; scratch */
 };
 

@@ -24,7 +24,7 @@ enum rebalance { REBALANCE_OFF }; /* moves by themselves: a later step */
 #define PATTERNS_SIZE 1024
 
 struct settings {
-	uint32_t expect;	/* hosts that make a whole cluster; 0: unknown */
+	uint32_t expect;	/* hosts of a whole cluster; 0: unknown */
 	int64_t settle_timeout_ms;
 	int64_t failure_timeout_ms;
 	int64_t restart_grace_ms;

@@ -20,12 +20,11 @@ static const char meta_horizon[] = "specs.horizon";
 size_t
 specs_need(const struct core_limits *l)
 {
-	return arena_need(
-		       map_bucket_count(l->entries_max), sizeof(struct list)) +
+	size_t buckets = map_bucket_count(l->entries_max);
+	return 2 * arena_need(buckets, sizeof(struct map_link *)) +
 	       arena_need(l->entries_max, sizeof(struct entry)) +
 	       arena_need(buddy_need(l->bodies_size), 1) +
 	       arena_need(TREE_NODES, sizeof(uint64_t)) +
-	       arena_need(TREE_LEAVES, sizeof(struct list)) +
 	       arena_need(l->members_max, sizeof(struct specs_peer));
 }
 
@@ -36,23 +35,20 @@ specs_init(struct core *c)
 	const struct core_limits *l = &c->limits;
 	size_t buckets = map_bucket_count(l->entries_max);
 	map_init(&s->by_key,
-		arena_take(&c->arena, buckets, sizeof(struct list)), buckets);
-	s->entries =
-		arena_take(&c->arena, l->entries_max, sizeof(struct entry));
-	list_init(&s->free_entries);
-	for (uint32_t i = 0; i < l->entries_max; i++) {
-		s->entries[i].slot = i;
-		list_append(&s->free_entries, &s->entries[i].in_order);
-	}
+		arena_take(&c->arena, buckets, sizeof(struct map_link *)),
+		buckets);
+	map_init(&s->by_leaf,
+		arena_take(&c->arena, buckets, sizeof(struct map_link *)),
+		buckets);
+	slots_init(&s->entries,
+		arena_take(&c->arena, l->entries_max, sizeof(struct entry)),
+		l->entries_max, sizeof(struct entry));
 	for (unsigned i = 0; i < ENTRY_KIND_COUNT; i++)
 		list_init(&s->order[i]);
 	s->values =
 		buddy_init(arena_take(&c->arena, buddy_need(l->bodies_size), 1),
 			l->bodies_size);
 	s->tree = arena_take(&c->arena, TREE_NODES, sizeof(uint64_t));
-	s->leaves = arena_take(&c->arena, TREE_LEAVES, sizeof(struct list));
-	for (uint32_t i = 0; i < TREE_LEAVES; i++)
-		list_init(&s->leaves[i]);
 	s->peers = arena_take(&c->arena, l->members_max, sizeof *s->peers);
 	for (uint32_t i = 0; i < l->members_max; i++)
 		s->peers[i].repair_at = MONO_NEVER;
@@ -100,20 +96,17 @@ static struct entry *
 take_entry(struct core *c, enum entry_kind kind, const char *name)
 {
 	struct specs *s = &c->specs;
-	if (list_is_empty(&s->free_entries))
+	struct entry *e = slots_take(&s->entries);
+	if (!e)
 		return NULL;
-	struct entry *e =
-		container_of(s->free_entries.next, struct entry, in_order);
 	uint64_t hash = specs_key_hash(kind, name);
-	list_remove(&e->in_order);
+	memset(e, 0, sizeof *e);
 	e->kind = kind;
+	e->slot = slots_index(&s->entries, e);
 	memcpy(e->name, name, strlen(name) + 1);
-	e->value = (struct bytes){NULL, 0};
-	e->sum = e->store_seq = 0;
 	map_insert(&s->by_key, &e->by_key, hash);
+	map_insert(&s->by_leaf, &e->by_leaf, specs_tree_leaf(hash));
 	list_append(&s->order[kind], &e->in_order);
-	list_init(&e->in_leaf);
-	list_append(&s->leaves[specs_tree_leaf(hash)], &e->in_leaf);
 	s->count++;
 	return e;
 }
@@ -144,7 +137,7 @@ put(struct core *c, const struct entry_change *change)
 	memcpy(e->writer, change->writer, strlen(change->writer) + 1);
 	e->is_deleted = change->is_deleted;
 	uint64_t sum = entry_sum(e);
-	specs_tree_add(c, specs_tree_leaf(e->by_key.hash), sum - e->sum);
+	specs_tree_add(c, (uint32_t)e->by_leaf.hash, sum - e->sum);
 	e->sum = sum;
 	if (e->stamp > s->clock)
 		s->clock = e->stamp;
@@ -156,14 +149,14 @@ static void
 forget(struct core *c, struct entry *e)
 {
 	struct specs *s = &c->specs;
-	specs_tree_add(c, specs_tree_leaf(e->by_key.hash), -e->sum);
+	specs_tree_add(c, (uint32_t)e->by_leaf.hash, -e->sum);
 	buddy_give(s->values, (void *)e->value.data);
 	e->value = (struct bytes){NULL, 0};
 	map_remove(&s->by_key, &e->by_key);
-	list_remove(&e->in_leaf);
+	map_remove(&s->by_leaf, &e->by_leaf);
 	list_remove(&e->in_order);
-	list_append(&s->free_entries, &e->in_order);
 	e->kind = (enum entry_kind)0;
+	slots_give(&s->entries, e);
 	CHECK(s->count > 0);
 	s->count--;
 }
@@ -425,9 +418,8 @@ specs_walk(
 const struct entry *
 specs_by_slot(const struct core *c, uint32_t slot)
 {
-	CHECK(slot < c->limits.entries_max);
-	const struct entry *e = &c->specs.entries[slot];
-	return e->kind ? e : NULL;
+	const struct entry *e = slots_get(&c->specs.entries, slot);
+	return e && e->kind ? e : NULL;
 }
 
 /* --- Old tombstones --- */
@@ -496,8 +488,8 @@ specs_check(const struct core *c)
 	const struct specs *s = &c->specs;
 	uint64_t root = 0;
 	uint32_t count = 0;
-	for (uint32_t i = 0; i < c->limits.entries_max; i++) {
-		const struct entry *e = &s->entries[i];
+	for (uint32_t i = 0; i < s->entries.mark; i++) {
+		const struct entry *e = slots_get(&s->entries, i);
 		CHECK(e->slot == i);
 		if (!e->kind)
 			continue;

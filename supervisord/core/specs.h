@@ -29,6 +29,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/mono.h"
+#include "base/slots.h"
 #include "core/core.h"
 #include "core/member.h"
 
@@ -44,7 +45,7 @@ enum entry_kind {
 struct entry {
 	struct map_link by_key; /* in specs.by_key */
 	struct list in_order;	/* in specs.order, in order of arrival */
-	struct list in_leaf;	/* in its leaf of the tree */
+	struct map_link by_leaf; /* in specs.by_leaf */
 	enum entry_kind kind;	/* 0: this slot is free */
 	char name[INSTANCE_NAME_MAX + 1];
 	uint64_t stamp; /* hybrid logical clock */
@@ -60,7 +61,7 @@ struct entry {
 #define SEED_STAMP 1
 
 #define TREE_LEAVES 65536
-#define TREE_NODES  (1 + 16 + 256 + 4096 + TREE_LEAVES)
+#define TREE_NODES  (1 + 16 + 256 + 4096) /* without the leaves */
 
 struct buddy; /* base/buddy.h: allocator for the values */
 
@@ -75,12 +76,12 @@ struct specs_peer {
 
 struct specs {
 	struct map by_key;
-	struct entry *entries;
-	struct list free_entries;
+	struct map by_leaf;   /* the hash is the leaf's number */
+	struct slots entries; /* of struct entry */
 	struct list order[ENTRY_KIND_COUNT]; /* live and deleted, by kind */
 	struct buddy *values;
-	uint64_t *tree;	      /* TREE_NODES sums, level by level */
-	struct list *leaves;  /* TREE_LEAVES heads */
+	uint64_t *tree;	      /* TREE_NODES sums, level by level;
+				 a leaf's is that of its few entries */
 	uint64_t clock;	      /* last stamp given or seen */
 	uint64_t clock_bound; /* stored upper bound of 'clock' */
 	bool is_seeding;	/* writes get SEED_STAMP, see settings_seed */

@@ -43,7 +43,8 @@ void specs_raise(struct core *c, uint64_t horizon, uint64_t trusted);
 
 /* The sum of a node of the tree. */
 uint64_t specs_tree_sum(const struct core *c, uint32_t depth, uint32_t index);
-/* Adds to (or, with the complement, takes from) a leaf and all above it. */
+/* Adds to (or, with the complement, takes from) all nodes above a leaf, whose
+ * own sum is that of its entries. */
 void specs_tree_add(struct core *c, uint32_t leaf, uint64_t sum);
 /* The leaf of a key. */
 uint32_t specs_tree_leaf(uint64_t key_hash);

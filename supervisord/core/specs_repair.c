@@ -43,6 +43,10 @@ void
 specs_flood(struct core *c, const struct entry *e, uint64_t after)
 {
 	struct wire_out w;
+	/* A storm of writes in one step: the trees tell the others. */
+	if (!effects_has_room(&c->fx, c->members.count + c->fx.capacity / 4,
+		    ENTRIES_SIZE + c->fx.pool_size / 4))
+		return;
 	wire_begin(&w, &c->fx, ENTRIES_SIZE);
 	bool is_done = specs_put_entry(&w, e);
 	CHECK(is_done);
@@ -86,13 +90,15 @@ send_leaves(struct core *c, member_id to, const uint32_t *leaves, size_t count)
 {
 	struct wire_out w;
 	uint64_t after = 0;
+	const struct map *leafs = &c->specs.by_leaf;
 	if (!has_room(c, ENTRIES_SIZE))
 		return;
 	wire_begin(&w, &c->fx, ENTRIES_SIZE);
 	for (size_t i = 0; i < count; i++)
-		list_each (it, &c->specs.leaves[leaves[i]]) {
+		for (struct map_link *l = map_first(leafs, leaves[i]); l;
+			l = map_next(leafs, l)) {
 			const struct entry *e =
-				container_of(it, struct entry, in_leaf);
+				container_of(l, struct entry, by_leaf);
 			if (!specs_put_entry(&w, e)) {
 				member_send(c, to, WIRE_ENTRIES,
 					end_entries(c, &w, true), after);

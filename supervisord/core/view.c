@@ -118,14 +118,12 @@ bool
 view_instance_next(struct core *c, uint32_t *cursor,
 	struct instance_view *out)
 {
-	while (*cursor < c->limits.instances_max) {
-		struct instance *i = &c->instances.items[(*cursor)++];
-		if (i->name[0] == '\0' || i != instance_find(c, i->name))
-			continue;
+	struct instance *i = NULL;
+	while (!i && *cursor < c->instances.slots.mark)
+		i = instance_by_slot(c, (*cursor)++);
+	if (i)
 		fill_instance(c, i, out);
-		return true;
-	}
-	return false;
+	return i != NULL;
 }
 
 bool

@@ -20,7 +20,7 @@ struct instance_view {
 	const char *name;	 /* full instance name */
 	char service[SERVICE_NAME_MAX + 1];
 	bool is_declared;	 /* its service is in the desired state */
-	bool is_wanted;		 /* should run: declared, enabled, not stopped */
+	bool is_wanted;		 /* should run: declared, on, not stopped */
 	const char *state;	 /* row_state_name, "pending" or "unplaced" */
 	const char *node;	 /* holder, or "" */
 	const char *duty;	 /* where it belongs by rank, or "" */

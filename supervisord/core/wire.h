@@ -53,13 +53,19 @@
 	X(WIRE_HANDOFF_ACTIVE, 48, Handoff)                                    \
 	X(WIRE_BULK_GET, 60, BulkGet)                                          \
 	X(WIRE_BULK_DATA, 61, BulkData)                                        \
-	X(WIRE_BULK_MANIFEST, 62, BulkManifest)
+	X(WIRE_BULK_MANIFEST, 62, BulkManifest)                                \
+	X(WIRE_QUERY, 70, Query)                                               \
+	X(WIRE_QUERY_DATA, 71, QueryData)                                      \
+	X(WIRE_QUERY_MORE, 72, QueryMore)
 
 enum wire_type {
 #define X(type, number, message) type = number,
 	WIRE_TYPES(X)
 #undef X
 };
+
+/* Hello.purpose of a connection with 'is_bulk'. */
+enum wire_purpose { PURPOSE_STATES, PURPOSE_QUERY };
 
 /* Name of a type for traces; "unknown" for others. */
 const char *wire_type_name(uint16_t type);

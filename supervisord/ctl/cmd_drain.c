@@ -37,11 +37,10 @@ drain_node(struct ctl *ctl, int argc, char **argv, char *out, size_t size)
 static int
 get_instances(struct ctl *ctl, const char *node, json_t **out)
 {
-	char path[512] = "/v1/instances";
-	if (node) {
-		strcat(path, "?node=");
+	char path[512];
+	snprintf(path, sizeof(path), "/v1/instances%s", node ? "?node=" : "");
+	if (node)
 		(void)http_escape(path, sizeof(path), node);
-	}
 	return ctl_get(ctl, path, out);
 }
 

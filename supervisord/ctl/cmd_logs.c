@@ -41,21 +41,23 @@ cmd_logs(struct ctl *ctl, int argc, char **argv)
 		add_number(path, sizeof(path), "n", ctl->opt.lines);
 	if (ctl->opt.is_follow)
 		add_number(path, sizeof(path), "follow", 1);
+	if (ctl->opt.node)
+		add_text(path, sizeof(path), "node", ctl->opt.node);
 	int code = ctl_stream(ctl, path, print_bytes, NULL);
 	return code == EXIT_DONE ? code : ctl_fail(ctl, code);
 }
 
 /* --- events --- */
 
-/* "2026-01-31 10:00:00.123 ready  web@1  TEXT (uid 0)" */
+/* "2026-01-31 10:00:00.123  alpha  ready  web@1  TEXT (uid 0)" */
 static void
 print_event(const json_t *o)
 {
 	const char *time = get_text(o, "time");
 	const json_t *actor = json_object_get(o, "actor");
-	printf("%.10s %.12s  %-12s %-20s %s", time,
-		strlen(time) > 11 ? time + 11 : "", get_text(o, "kind"),
-		get_text(o, "name"), get_text(o, "text"));
+	printf("%.10s %.12s  %-8s %-12s %-20s %s", time,
+		strlen(time) > 11 ? time + 11 : "", get_text(o, "host"),
+		get_text(o, "kind"), get_text(o, "name"), get_text(o, "text"));
 	if (json_is_object(actor))
 		printf(" (uid %lld, pid %lld%s%s)",
 			(long long)get_int(actor, "uid"),
@@ -119,6 +121,18 @@ follow_events(struct ctl *ctl, char *path, size_t size)
 	return code == EXIT_DONE ? code : ctl_fail(ctl, code);
 }
 
+/* Hosts that could not tell theirs. */
+static void
+print_missing(const json_t *document)
+{
+	size_t i;
+	json_t *o;
+	fflush(stdout);
+	json_array_foreach(json_object_get(document, "missing"), i, o)
+		fprintf(stderr, "skepctl: events of %s are missing: %s\n",
+			get_text(o, "host"), get_text(o, "error"));
+}
+
 static int
 show_events(struct ctl *ctl, char *path, size_t size)
 {
@@ -126,6 +140,8 @@ show_events(struct ctl *ctl, char *path, size_t size)
 		add_number(path, size, "n", ctl->opt.lines);
 	if (ctl->opt.since)
 		add_text(path, size, "since", ctl->opt.since);
+	if (ctl->opt.node)
+		add_text(path, size, "node", ctl->opt.node);
 	if (ctl->opt.is_follow)
 		return follow_events(ctl, path, size);
 	json_t *document;
@@ -141,6 +157,7 @@ show_events(struct ctl *ctl, char *path, size_t size)
 		show_names(list, "name");
 	else
 		json_array_foreach(list, i, o) print_event(o);
+	print_missing(document);
 	json_decref(document);
 	return EXIT_DONE;
 }

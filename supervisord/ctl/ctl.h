@@ -56,6 +56,7 @@ struct options {
 	const char *file;
 	const char *check_index;
 	const char *since;
+	const char *node;
 	const char *reason;
 };
 

@@ -20,7 +20,7 @@
 #define KILL_AGAIN_MS 100
 
 static void
-init_map(struct map *m, struct list heads[INSTANCE_BUCKETS])
+init_map(struct map *m, struct map_link *heads[INSTANCE_BUCKETS])
 {
 	map_init(m, heads, INSTANCE_BUCKETS);
 }
@@ -129,6 +129,7 @@ instance_free(struct instance *i)
 		close(i->fifo_fd);
 	map_remove(&t->by_iid, &i->by_iid);
 	list_remove(&i->in_all);
+	free(i->ids);
 	free(i->name);
 	free(i);
 }

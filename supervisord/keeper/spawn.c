@@ -100,14 +100,19 @@ spawn_fork(int cgroup_fd, struct spawned *out, struct err *err)
 	return rc < 0 ? err_sys(err, rc, "a process cannot be forked") : 0;
 }
 
+/* The kernel's struct sigaction, all zero: SIG_DFL.  The C library's refuses
+ * the two signals that it keeps for itself, and an ignored one of those would
+ * be inherited too. */
+struct kernel_action {
+	uint64_t words[4];
+};
+
 void
 spawn_reset(void)
 {
-	struct sigaction dfl;
-	memset(&dfl, 0, sizeof dfl);
-	dfl.sa_handler = SIG_DFL;
+	const struct kernel_action dfl = {{0}};
 	for (int s = 1; s < NSIG; s++)
-		sigaction(s, &dfl, NULL);
+		syscall(SYS_rt_sigaction, s, &dfl, NULL, sizeof(uint64_t));
 	sigset_t none;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);

@@ -9,8 +9,10 @@ libnodeapi_a_SOURCES = \
 	supervisord/node/api_events.c \
 	supervisord/node/api_get.c \
 	supervisord/node/api_json.c \
-	supervisord/node/api_logs.c supervisord/node/api_logs.h \
+	supervisord/node/api_logs.c \
+	supervisord/node/api_merge.c supervisord/node/api_merge.h \
 	supervisord/node/api_metrics.c \
+	supervisord/node/api_peer_feed.c \
 	supervisord/node/api_private.h \
 	supervisord/node/api_role.c supervisord/node/api_role.h \
 	supervisord/node/api_route.c \
@@ -18,4 +20,7 @@ libnodeapi_a_SOURCES = \
 	supervisord/node/api_stream.c \
 	supervisord/node/api_text.c \
 	supervisord/node/api_verb.c \
+	supervisord/node/feed_events.c \
+	supervisord/node/feed_logs.c \
+	supervisord/node/feeds.c supervisord/node/feeds.h \
 	supervisord/node/status_sources.h

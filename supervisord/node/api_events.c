@@ -1,37 +1,25 @@
-/* Events and history, at once or followed.
- *
- * A follower listens from the moment it asks; what happens before the store
- * has answered is held back and sent behind the kept events, without those
- * that the answer contained already.
- */
+/* Events and history, of one host or of all, at once or followed. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
-#include "node/api_private.h"
+#include "node/api_merge.h"
+#include "node/feeds.h"
 
 #define EVENTS_DEFAULT 100
-#define EVENTS_MAX     100000
+#define STREAM_CHUNK   65536 /* bytes of kept events put out at a time */
 
-/* What was asked for. */
-struct events_query {
-	char name[INSTANCE_NAME_MAX + 1]; /* "" for all */
-	uint64_t since_id;
-	int64_t since_wall_ms;
-	uint32_t count;
-	bool is_sse; /* server-sent events instead of NDJSON */
-};
-
-/* One follower, owned by its stream. */
-struct follow {
-	struct event_follower follower; /* first: events.c hands it back */
-	struct stream *stream;
-	struct events_query query;
-	struct api_text held; /* events since the question, until the answer */
-	bool is_answered;     /* the store answered */
-	uint64_t held_from;   /* id of the first event in 'held', 0: none */
-	uint64_t sent;	      /* last id that the answer contained */
+/* One answer in the making; belongs to its call. */
+struct events_reply {
+	struct call *call;
+	struct merge *merge;
+	char self[NODE_NAME_MAX + 1]; /* this host's name */
+	bool is_follow;
+	bool is_sse;	       /* server-sent events instead of NDJSON */
+	struct stream *stream; /* NULL before the answer and after it */
+	json_t *kept;	       /* followed: what was there at the beginning */
+	size_t kept_next;      /* the first of them that is not put out */
 };
 
 static bool
@@ -54,16 +42,16 @@ parse_number(struct call *c, const char *key, uint64_t max, uint64_t *out)
 }
 
 static bool
-parse_query(struct call *c, struct events_query *q, const char *name)
+parse_query(struct call *c, struct query *q, const char *name)
 {
 	uint64_t count = EVENTS_DEFAULT;
-	*q = (struct events_query){0};
+	*q = (struct query){.kind = QUERY_EVENTS};
 	if (name && strlen(name) > INSTANCE_NAME_MAX) {
 		call_reply_error(
 			c, MHD_HTTP_BAD_REQUEST, "invalid", "name: too long");
 		return false;
 	}
-	strcpy(q->name, name ? name : "");
+	snprintf(q->name, sizeof(q->name), "%s", name ? name : "");
 	const char *since = call_query(c, "since");
 	if (since && !api_parse_since(since, &q->since_wall_ms)) {
 		call_reply_error(c, MHD_HTTP_BAD_REQUEST, "invalid",
@@ -73,164 +61,166 @@ parse_query(struct call *c, struct events_query *q, const char *name)
 		return false;
 	}
 	if (since)
-		count = EVENTS_MAX;
-	const char *accept = MHD_lookup_connection_value(
-		c->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
-	q->is_sse = accept && strstr(accept, "text/event-stream");
+		count = FEED_EVENTS_MAX;
 	if (!parse_number(c, "since_id", INT64_MAX, &q->since_id) ||
-		!parse_number(c, "n", EVENTS_MAX, &count))
+		!parse_number(c, "n", FEED_EVENTS_MAX, &count))
 		return false;
 	q->count = (uint32_t)count;
+	q->is_follow = call_query_flag(c, "follow");
 	return true;
 }
 
-/* Whether an event is about 'name' or an instance of the service 'name'. */
-static bool
-is_about(const struct event *e, const char *name)
+/* Whose events: a host's name, or "" for all.  Ids are those of one host, so
+ * that who counts by them means this one. */
+static const char *
+parse_node(struct call *c, const char *self)
 {
-	size_t length = strlen(name);
-	return !length ||
-	       (strncmp(e->name, name, length) == 0 &&
-		       (e->name[length] == '\0' || e->name[length] == '@'));
+	const char *node = call_query(c, "node");
+	if (node)
+		return node;
+	return call_query(c, "since_id") ? self : "";
+}
+
+static bool
+wants_sse(struct call *c)
+{
+	const char *accept = MHD_lookup_connection_value(
+		c->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
+	return accept && strstr(accept, "text/event-stream");
 }
 
 static void
-add_line(struct api_text *out, const struct event *e, bool is_sse)
+reply_free(void *data)
 {
-	json_t *o = api_json_event(e);
-	char *line = json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS);
-	json_decref(o);
-	CHECK(line);
-	if (is_sse)
-		api_text_printf(out, "id: %llu\nevent: %s\ndata: %s\n\n",
-			(unsigned long long)e->id, e->kind, line);
-	else
-		api_text_printf(out, "%s\n", line);
-	free(line);
+	struct events_reply *r = data;
+	if (r->merge)
+		merge_free(r->merge);
+	json_decref(r->kept);
+	free(r);
 }
 
 /* --- followed --- */
 
 static void
-on_event(struct event_follower *follower, const struct event *e)
+put_event(void *context, json_t *event)
 {
-	struct follow *f = container_of(follower, struct follow, follower);
-	if (!is_about(e, f->query.name))
+	struct events_reply *r = context;
+	struct api_text out = {0};
+	char *line = json_dumps(event, JSON_COMPACT | JSON_SORT_KEYS);
+	CHECK(line);
+	const char *host = json_string_value(json_object_get(event, "host"));
+	const char *kind = json_string_value(json_object_get(event, "kind"));
+	json_int_t id = json_integer_value(json_object_get(event, "id"));
+	/* 'since_id' counts this host's events: only they have an id here. */
+	if (r->is_sse && id > 0 && host && strcmp(host, r->self) == 0)
+		api_text_printf(&out, "id: %lld\n", (long long)id);
+	if (r->is_sse)
+		api_text_printf(&out, "event: %s\ndata: %s\n\n",
+			kind ? kind : "", line);
+	else
+		api_text_printf(&out, "%s\n", line);
+	stream_add(r->stream, out.data, out.size);
+	api_text_fini(&out);
+	free(line);
+}
+
+static bool
+put_kept(struct events_reply *r)
+{
+	size_t count = json_array_size(r->kept);
+	if (r->kept_next == count)
+		return false;
+	while (r->kept_next < count && r->stream->out.size < STREAM_CHUNK)
+		put_event(r, json_array_get(r->kept, r->kept_next++));
+	return true;
+}
+
+static void
+events_refill(struct stream *s)
+{
+	struct events_reply *r = s->owner;
+	if (put_kept(r) || merge_take_live(r->merge, put_event, r))
 		return;
-	struct api_text line = {0};
-	if (f->is_answered) {
-		if (e->id > f->sent) {
-			add_line(&line, e, f->query.is_sse);
-			stream_add(f->stream, line.data, line.size);
-		}
-	} else if (f->held.size < API_STREAM_MAX) {
-		/* The id in front decides later whether it is news. */
-		api_text_add(&f->held, &e->id, sizeof(e->id));
-		add_line(&line, e, f->query.is_sse);
-		api_text_add(&f->held, &line.size, sizeof(line.size));
-		api_text_add(&f->held, line.data, line.size);
-	}
-	api_text_fini(&line);
+	if (merge_is_cut(r->merge))
+		stream_end(s);
 }
 
 static void
-release_held(struct follow *f)
+events_close(struct stream *s)
 {
-	if (f->held.size == 0)
-		return;
-	const char *at = f->held.data;
-	const char *end = at + f->held.size;
-	while (at < end) {
-		uint64_t id;
-		size_t size;
-		memcpy(&id, at, sizeof(id));
-		memcpy(&size, at + sizeof(id), sizeof(size));
-		at += sizeof(id) + sizeof(size);
-		if (id > f->sent)
-			stream_add(f->stream, at, size);
-		at += size;
-	}
-	api_text_fini(&f->held);
+	struct events_reply *r = s->owner;
+	r->stream = NULL;
+	merge_free(r->merge);
+	r->merge = NULL;
 }
 
 static void
-follow_close(struct stream *s)
+start_stream(struct events_reply *r)
 {
-	struct follow *f = s->owner;
-	events_unfollow(s->call->api->node, &f->follower);
-	api_text_fini(&f->held);
-	free(f);
-}
-
-static void
-on_kept_for_follow(void *context, const struct event *events, int count)
-{
-	struct call *c = context;
-	if (!call_release(c) || !c->stream)
-		return;
-	struct follow *f = c->stream->owner;
-	f->is_answered = true;
-	for (int i = 0; i < count; i++) {
-		struct api_text line = {0};
-		add_line(&line, &events[i], f->query.is_sse);
-		stream_add(f->stream, line.data, line.size);
-		api_text_fini(&line);
-		f->sent = events[i].id;
-	}
-	release_held(f);
-}
-
-static void
-follow(struct call *c, const struct events_query *q)
-{
-	struct follow *f = calloc(1, sizeof(*f));
-	CHECK(f);
-	f->query = *q;
-	f->follower.on_event = on_event;
-	f->stream = call_stream(c,
-		q->is_sse ? "text/event-stream" : "application/x-ndjson", f,
-		NULL, follow_close);
-	f->stream->beat = q->is_sse ? ":\n\n" : "\n";
-	events_follow(c->api->node, &f->follower);
-	call_hold(c);
-	events_query(c->api->node, *q->name ? f->query.name : NULL, q->since_id,
-		q->since_wall_ms, q->count, on_kept_for_follow, c);
+	r->kept = merge_take_kept(r->merge);
+	r->stream = call_stream(r->call,
+		r->is_sse ? "text/event-stream" : "application/x-ndjson", r,
+		events_refill, events_close);
+	r->stream->beat = r->is_sse ? ":\n\n" : "\n";
 }
 
 /* --- at once --- */
 
 static void
-on_kept(void *context, const struct event *events, int count)
+reply_at_once(struct events_reply *r)
 {
-	struct call *c = context;
-	if (!call_release(c))
-		return;
-	if (count < 0) {
-		call_reply_error(c, MHD_HTTP_INTERNAL_SERVER_ERROR, "failed",
-			"the store did not answer: %s", strerror(-count));
+	enum reply_code code = REPLY_OK;
+	const char *error = merge_own_error(r->merge, &code);
+	if (error) {
+		call_reply_error(r->call, (unsigned)reply_code_http(code),
+			reply_code_name(code), "%s", error);
 		return;
 	}
-	json_t *list = json_array();
-	for (int i = 0; i < count; i++)
-		json_array_append_new(list, api_json_event(&events[i]));
 	json_t *o = json_object();
-	json_object_set_new(o, "events", list);
-	call_reply_json(c, MHD_HTTP_OK, o);
+	json_object_set_new(o, "events", merge_take_kept(r->merge));
+	json_object_set_new(o, "missing", merge_missing(r->merge));
+	call_reply_json(r->call, MHD_HTTP_OK, o);
+}
+
+static void
+on_change(struct call *c)
+{
+	struct events_reply *r = c->data;
+	if (r->stream)
+		stream_wake(r->stream);
+	else if (c->response || !merge_is_ready(r->merge))
+		return; /* answered, or not yet */
+	else if (r->is_follow)
+		start_stream(r);
+	else
+		reply_at_once(r);
 }
 
 static void
 answer(struct call *c, const char *name)
 {
-	struct events_query q;
+	struct query q;
+	struct cluster_view cluster;
+	struct node_view v;
 	if (!parse_query(c, &q, name))
 		return;
-	if (call_query_flag(c, "follow")) {
-		follow(c, &q);
+	view_cluster(c->api->node->core, &cluster);
+	const char *node = parse_node(c, cluster.node);
+	if (*node && !api_find_node(c->api, node, &v)) {
+		call_reply_error(c, MHD_HTTP_NOT_FOUND, "not_found",
+			"there is no host %.64s", node);
 		return;
 	}
-	call_hold(c);
-	events_query(c->api->node, *q.name ? q.name : NULL, q.since_id,
-		q.since_wall_ms, q.count, on_kept, c);
+	struct events_reply *r = calloc(1, sizeof(*r));
+	CHECK(r);
+	r->call = c;
+	snprintf(r->self, sizeof(r->self), "%s", cluster.node);
+	r->is_follow = q.is_follow;
+	r->is_sse = wants_sse(c);
+	c->data = r;
+	c->data_free = reply_free;
+	r->merge = merge_new(c, node, &q, on_change);
+	on_change(c);
 }
 
 void

@@ -187,9 +187,10 @@ api_json_cluster(const struct cluster_view *v)
 }
 
 json_t *
-api_json_event(const struct event *e)
+api_json_event(const struct event *e, const char *host)
 {
 	json_t *o = json_object();
+	api_json_put(o, "host", host);
 	api_json_put_int(o, "id", (int64_t)e->id);
 	api_json_put_time(o, "time", e->wall_ms);
 	api_json_put(o, "kind", e->kind);

@@ -1,223 +1,166 @@
-/* The output of an instance, from the files that skep-logger writes:
- * log_dir/NAME.log is the newest, NAME.log.1 the one before, and so on.
+/* The output of an instance, wherever it runs.
  *
- * Reading happens on the loop, a piece of READ_SIZE at a time from local
- * files that were just written; the search for the last lines looks at no
- * more than TAIL_MAX bytes.
+ * This host reads the files of its own logger, for others it asks the host
+ * that holds the instance; to the reader it is the same stream.  What skep
+ * itself has to say in it stands on lines that begin with "-- skep: ".
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/check.h"
-#include "node/api_logs.h"
 #include "node/api_private.h"
+#include "node/feeds.h"
 
 #define READ_SIZE     16384
-#define TAIL_MAX      (16u << 20)
 #define LINES_DEFAULT 100
-#define LINES_MAX     10000
-#define FILES_MAX     64
-#define POLL_S	      0.2
+#define WATCH_S	      0.5 /* seconds between looks at who holds it */
+#define MOVED_LOOKS   3	  /* of those, before its last lines are here */
 
-/* One reader of one instance's files, owned by its stream. */
-struct log_reader {
-	char path[4096]; /* of the newest file */
-	int fd;		 /* file being read, -1 for none */
-	off_t at;	 /* next byte in it */
-	unsigned older;	 /* number of the file being read; 0: newest */
-	ino_t inode;	 /* of 'fd' */
-	bool is_follow;
-	struct stream *stream;
-	struct ev_timer poll; /* while following, at the end of the file */
+/* One reader; belongs to its call. */
+struct log_reply {
+	struct call *call;
+	struct feed *feed;
+	struct query query;
+	char host[NODE_NAME_MAX + 1]; /* who is read from */
+	char next[NODE_NAME_MAX + 1]; /* who holds it now, if another */
+	unsigned looks;		      /* that found 'next' */
+	bool is_mid_line;
+	struct stream *stream; /* NULL before the answer and after it */
+	struct ev_timer watch; /* while following */
 };
 
 static void
-file_path(const struct log_reader *r, unsigned older, char *out, size_t size)
+reply_free(void *data)
 {
-	if (older)
-		snprintf(out, size, "%s.%u", r->path, older);
-	else
-		snprintf(out, size, "%s", r->path);
+	struct log_reply *r = data;
+	ev_timer_stop(r->call->api->node->loop, &r->watch);
+	feed_close(r->feed);
+	free(r);
 }
 
-static int
-open_file(struct log_reader *r, unsigned older)
+/* Adds a line of our own. */
+static void
+add_remark(struct log_reply *r, const char *text)
 {
-	char path[sizeof(r->path) + 16];
-	struct stat st;
-	file_path(r, older, path, sizeof(path));
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-		close(fd);
-		return -EINVAL;
-	}
-	if (r->fd >= 0)
-		close(r->fd);
-	r->fd = fd;
-	r->at = 0;
-	r->older = older;
-	r->inode = st.st_ino;
-	return 0;
+	char line[sizeof(r->feed->text) + QUERY_NAME_MAX];
+	int size = snprintf(line, sizeof(line), "%s-- skep: %s\n",
+		r->is_mid_line ? "\n" : "", text);
+	stream_add(r->stream, line, (size_t)size);
 }
 
-/* Searches one open file backwards for the start of its last 'lines' lines.
- * Returns how many of them it did not have; '*at' is where to begin. */
-static uint64_t
-find_tail(int fd, uint64_t lines, size_t *budget, off_t *at)
+static void
+end_moved(struct log_reply *r)
 {
-	char block[READ_SIZE];
-	struct stat st;
-	off_t end = fstat(fd, &st) == 0 ? st.st_size : 0;
-	bool is_last = true;
-	*at = end;
-	while (end > 0 && *budget > 0) {
-		off_t from = end > READ_SIZE ? end - READ_SIZE : 0;
-		ssize_t got = pread(fd, block, (size_t)(end - from), from);
-		if (got != end - from)
-			break;
-		*budget -= (size_t)got < *budget ? (size_t)got : *budget;
-		for (ssize_t i = got - 1; i >= 0; i--) {
-			/* The newline that ends the file ends no other. */
-			bool ends_file = is_last && i == got - 1;
-			if (block[i] != '\n' || ends_file)
-				continue;
-			if (--lines == 0) {
-				*at = from + i + 1;
-				return 0;
-			}
-		}
-		is_last = false;
-		end = from;
-		*at = end;
-	}
-	return *budget == 0 || lines == 0 ? 0
-	       : st.st_size > 0		  ? lines - 1
-					  : lines;
-}
-
-/* Opens the file in which the last 'lines' lines begin. */
-static int
-seek_tail(struct log_reader *r, uint64_t lines)
-{
-	size_t budget = TAIL_MAX;
-	int rc = open_file(r, 0);
-	if (rc < 0)
-		return rc;
-	if (lines == 0) {
-		r->at = lseek(r->fd, 0, SEEK_END);
-		return 0;
-	}
-	for (unsigned older = 0; older < FILES_MAX; older++) {
-		if (older && open_file(r, older) < 0)
-			return 0;
-		off_t at;
-		lines = find_tail(r->fd, lines, &budget, &at);
-		r->at = at;
-		if (lines == 0)
-			return 0;
-	}
-	return 0;
-}
-
-/* At the end of the newest file: whether it was rotated away, and then on to
- * the file that took its place. */
-static bool
-go_on_after_rotation(struct log_reader *r)
-{
-	struct stat st;
-	if (stat(r->path, &st) < 0 || st.st_ino == r->inode)
-		return false;
-	return open_file(r, 0) == 0;
-}
-
-static bool
-go_on(struct log_reader *r)
-{
-	if (r->older)
-		return open_file(r, r->older - 1) == 0;
-	return r->is_follow && go_on_after_rotation(r);
+	char text[QUERY_NAME_MAX + 2 * NODE_NAME_MAX + 64];
+	snprintf(text, sizeof(text),
+		"%s runs on %s now; what it wrote on %s ends here",
+		r->query.name, r->next, r->host);
+	add_remark(r, text);
+	stream_end(r->stream);
 }
 
 static void
 log_refill(struct stream *s)
 {
-	struct log_reader *r = s->owner;
+	struct log_reply *r = s->owner;
 	char block[READ_SIZE];
-	do {
-		ssize_t got = pread(r->fd, block, sizeof(block), r->at);
-		if (got > 0) {
-			r->at += got;
-			stream_add(s, block, (size_t)got);
-			return;
-		}
-	} while (go_on(r));
-	if (!r->is_follow)
+	size_t size = feed_read(r->feed, block, sizeof(block));
+	if (size) {
+		r->is_mid_line = block[size - 1] != '\n';
+		stream_add(s, block, size);
+	} else if (r->looks >= MOVED_LOOKS) {
+		end_moved(r);
+	} else if (r->feed->is_ended && r->feed->code != REPLY_OK) {
+		add_remark(r, r->feed->text);
+		stream_break(s);
+	} else if (r->feed->is_ended) {
 		stream_end(s);
-	else
-		ev_timer_again(s->call->api->node->loop, &r->poll);
+	}
 }
 
 static void
-on_poll(struct ev_loop *loop, struct ev_timer *w, int revents)
+log_close(struct stream *s)
+{
+	struct log_reply *r = s->owner;
+	r->stream = NULL;
+	ev_timer_stop(s->call->api->node->loop, &r->watch);
+}
+
+/* Looks whether the instance has gone to another host.  A few looks pass, so
+ * that its last lines here come first. */
+static void
+on_watch(struct ev_loop *loop, struct ev_timer *w, int revents)
 {
 	(void)revents;
-	struct log_reader *r = container_of(w, struct log_reader, poll);
-	struct stat st;
-	bool has_more = fstat(r->fd, &st) == 0 && st.st_size > r->at;
-	if (!has_more && (stat(r->path, &st) < 0 || st.st_ino == r->inode))
+	struct log_reply *r = container_of(w, struct log_reply, watch);
+	struct instance_view v;
+	bool has_moved =
+		view_instance(r->call->api->node->core, r->query.name, &v) &&
+		*v.node && strcmp(v.node, r->host) != 0;
+	if (!has_moved) {
+		r->looks = 0;
+		return;
+	}
+	snprintf(r->next, sizeof(r->next), "%s", v.node);
+	if (++r->looks < MOVED_LOOKS)
 		return;
 	ev_timer_stop(loop, w);
 	stream_wake(r->stream);
 }
 
 static void
-log_close(struct stream *s)
+start_stream(struct log_reply *r)
 {
-	struct log_reader *r = s->owner;
-	ev_timer_stop(s->call->api->node->loop, &r->poll);
-	if (r->fd >= 0)
-		close(r->fd);
-	free(r);
+	struct ev_loop *loop = r->call->api->node->loop;
+	r->stream = call_stream(
+		r->call, "text/plain; charset=utf-8", r, log_refill, log_close);
+	if (r->query.is_follow)
+		ev_timer_start(loop, &r->watch);
 }
 
-void
-api_logs_local(
-	struct call *c, const char *instance, uint64_t lines, bool is_follow)
+static void
+on_more(struct feed *f)
 {
-	struct log_reader *r = calloc(1, sizeof(*r));
+	struct log_reply *r = f->owner;
+	if (r->call->is_gone)
+		return;
+	if (r->stream)
+		stream_wake(r->stream);
+	else if (r->call->response)
+		return; /* refused, or over */
+	else if (f->is_begun || (f->is_ended && f->code == REPLY_OK))
+		start_stream(r);
+	else if (f->is_ended)
+		call_reply_error(r->call, (unsigned)reply_code_http(f->code),
+			reply_code_name(f->code), "%s", f->text);
+}
+
+/* Answers with the output that 'host' has. */
+static void
+answer(struct call *c, const char *host, const struct query *query)
+{
+	struct log_reply *r = calloc(1, sizeof(*r));
 	CHECK(r);
-	r->fd = -1;
-	r->is_follow = is_follow;
-	snprintf(r->path, sizeof(r->path), "%s/%s.log",
-		c->api->node->conf.node.log_dir, instance);
-	int rc = seek_tail(r, lines);
-	if (rc < 0) {
+	char text[NOTE_TEXT_MAX + 1] = "";
+	r->call = c;
+	r->query = *query;
+	snprintf(r->host, sizeof(r->host), "%s", host);
+	ev_timer_init(&r->watch, on_watch, WATCH_S, WATCH_S);
+	enum reply_code code =
+		api_feed_open(c->api, host, query, &r->feed, text);
+	if (code != REPLY_OK) {
 		free(r);
-		call_reply_error(c,
-			rc == -ENOENT ? MHD_HTTP_NOT_FOUND
-				      : MHD_HTTP_INTERNAL_SERVER_ERROR,
-			rc == -ENOENT ? "not_found" : "failed",
-			"there is no output of '%s' on this host: %s", instance,
-			strerror(-rc));
+		call_reply_error(c, (unsigned)reply_code_http(code),
+			reply_code_name(code), "%s", text);
 		return;
 	}
-	ev_timer_init(&r->poll, on_poll, POLL_S, POLL_S);
-	r->stream = call_stream(
-		c, "text/plain; charset=utf-8", r, log_refill, log_close);
-}
-
-void
-api_logs_remote(struct call *c, const struct instance_view *v)
-{
-	call_reply_error(c, MHD_HTTP_CONFLICT, "on_other_node",
-		"'%s' runs on %s: ask there", v->name, v->node);
+	c->data = r;
+	c->data_free = reply_free;
+	r->feed->owner = r;
+	r->feed->on_more = on_more;
+	on_more(r->feed);
 }
 
 /* Names of a service's instances, for the refusal of its own name. */
@@ -241,39 +184,58 @@ refuse_service(struct call *c, const char *service)
 	api_text_fini(&names);
 }
 
-/* Whether a file name made of 'name' stays in its directory. */
 static bool
-is_plain(const char *name)
+parse_query(struct call *c, struct query *q)
 {
-	return *name && *name != '.' && !strchr(name, '/');
-}
-
-void
-api_get_logs(struct call *c)
-{
-	const char *name = c->captures[0];
-	struct node *n = c->api->node;
 	uint64_t lines = LINES_DEFAULT;
 	const char *text = call_query(c, "n");
 	char *end = "";
 	if (text)
 		lines = strtoull(text, &end, 10);
-	if (text && (*text < '0' || *text > '9' || *end || lines > LINES_MAX)) {
+	if (text && (*text < '0' || *text > '9' || *end ||
+			    lines > FEED_LINES_MAX)) {
 		call_reply_error(c, MHD_HTTP_BAD_REQUEST, "invalid",
 			"n: '%s' is not a number from 0 to %d", text,
-			LINES_MAX);
-		return;
+			FEED_LINES_MAX);
+		return false;
 	}
+	*q = (struct query){
+		.kind = QUERY_LOGS,
+		.count = (uint32_t)lines,
+		.is_follow = call_query_flag(c, "follow"),
+	};
+	snprintf(q->name, sizeof(q->name), "%.*s", QUERY_NAME_MAX,
+		c->captures[0]);
+	return true;
+}
+
+/* Whether files of that name are here, though no instance has it. */
+static bool
+has_files(const struct node *n, const char *name)
+{
+	char path[4096];
+	snprintf(path, sizeof(path), "%s/%s.log", n->conf.node.log_dir, name);
+	return feed_is_plain(name) && access(path, F_OK) == 0;
+}
+
+void
+api_get_logs(struct call *c)
+{
+	struct node *n = c->api->node;
+	const char *host = call_query(c, "node");
+	struct query q;
+	if (!parse_query(c, &q))
+		return;
 	struct instance_view v;
 	struct cluster_view cluster;
 	view_cluster(n->core, &cluster);
-	bool is_known = view_instance(n->core, name, &v);
-	char path[4096];
-	snprintf(path, sizeof(path), "%s/%s.log", n->conf.node.log_dir, name);
-	if (is_known && *v.node && strcmp(v.node, cluster.node) != 0)
-		api_logs_remote(c, &v);
-	else if (is_plain(name) && (is_known || access(path, F_OK) == 0))
-		api_logs_local(c, name, lines, call_query_flag(c, "follow"));
+	bool is_known = view_instance(n->core, q.name, &v);
+	if (host)
+		answer(c, host, &q);
+	else if (is_known && *v.node)
+		answer(c, v.node, &q);
+	else if (is_known || has_files(n, q.name))
+		answer(c, cluster.node, &q);
 	else
-		refuse_service(c, name);
+		refuse_service(c, q.name);
 }

@@ -22,6 +22,7 @@
 #include "node/api_role.h"
 #include "node/events.h"
 #include "node/node.h"
+#include "node/query.h"
 
 struct call;
 struct stream;
@@ -135,6 +136,7 @@ struct stream {
 	struct call *call;
 	struct api_text out; /* not yet sent */
 	bool is_ended;	     /* 'out' is the rest */
+	bool is_broken;	     /* and more is missing: the connection breaks */
 	const char *beat;    /* sent when silent, NULL for none */
 	void *owner;	     /* the handler's own */
 	/* 'out' ran empty: add more, end, or return and wait (NULL: wait). */
@@ -149,6 +151,9 @@ struct stream *call_stream(struct call *c, const char *type, void *owner,
 void stream_add(struct stream *s, const void *data, size_t size);
 /* No more will come. */
 void stream_end(struct stream *s);
+/* No more will come, though there should: behind what was added the reader
+ * finds a connection that broke off. */
+void stream_break(struct stream *s);
 /* Asks for a 'refill' as soon as the connection can take it. */
 void stream_wake(struct stream *s);
 
@@ -171,7 +176,8 @@ void api_json_put_time(json_t *o, const char *key, int64_t wall_ms);
 json_t *api_json_instance(const struct instance_view *v);
 json_t *api_json_node(const struct node_view *v);
 json_t *api_json_cluster(const struct cluster_view *v);
-json_t *api_json_event(const struct event *e);
+/* An event that happened on 'host'. */
+json_t *api_json_event(const struct event *e, const char *host);
 /* Reads "10m" (ago) or RFC 3339 into wall milliseconds; false if neither. */
 bool api_parse_since(const char *text, int64_t *wall_ms_out);
 
@@ -205,6 +211,17 @@ void api_put_cluster(struct call *c);
 void api_get_events(struct call *c);
 void api_get_history(struct call *c);
 void api_get_logs(struct call *c);
+
+/* --- api_peer_feed.c: other hosts --- */
+
+/* Asks the host 'node' by this view of it, or this host itself.  REPLY_OK and
+ * '*out', or a refusal and 'text' (at least NOTE_TEXT_MAX + 1 bytes). */
+enum reply_code api_feed_open(struct api *api, const char *node,
+	const struct query *query, struct feed **out, char *text);
+/* Finds a host by name; false: there is none. */
+bool api_find_node(struct api *api, const char *name, struct node_view *out);
+/* Whether a host can be asked, as far as this one knows. */
+bool api_is_reachable(const struct node_view *v);
 
 /* Whether 'instance' is 'name' itself or an instance of the service 'name'. */
 bool api_name_matches(const char *name, const struct instance_view *v);

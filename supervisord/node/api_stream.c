@@ -15,7 +15,8 @@ stream_read(void *context, uint64_t position, char *buffer, size_t max)
 	if (s->out.size == 0 && !s->is_ended && s->refill)
 		s->refill(s);
 	if (s->out.size == 0 && s->is_ended)
-		return MHD_CONTENT_READER_END_OF_STREAM;
+		return s->is_broken ? MHD_CONTENT_READER_END_WITH_ERROR
+				    : MHD_CONTENT_READER_END_OF_STREAM;
 	if (s->out.size == 0) {
 		call_suspend(s->call);
 		return 0;
@@ -76,6 +77,13 @@ stream_end(struct stream *s)
 {
 	s->is_ended = true;
 	call_resume(s->call);
+}
+
+void
+stream_break(struct stream *s)
+{
+	s->is_broken = true;
+	stream_end(s);
 }
 
 void

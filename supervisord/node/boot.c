@@ -16,6 +16,7 @@
 #include "core/place.h"
 #include "node/api.h"
 #include "node/apply.h"
+#include "node/feeds.h"
 #include "node/identity.h"
 #include "node/node_private.h"
 #include "node/plugin_host.h"
@@ -60,17 +61,24 @@ open_conf(struct node *n, const struct node_options *o,
 	return open_folder(n->conf.node.state_dir, err);
 }
 
+/* The addresses to join, our own apart: one list may serve all hosts. */
 static void
 set_joins(struct core_config *c, const struct conf_cluster *cluster)
 {
-	c->join_count =
-		cluster->join_count < JOIN_MAX ? cluster->join_count : JOIN_MAX;
-	if (cluster->join_count > JOIN_MAX)
-		say(SAY_WARNING,
-			"cluster.join: the first %d of %u addresses are used",
-			JOIN_MAX, cluster->join_count);
-	for (uint32_t i = 0; i < c->join_count; i++)
-		snprintf(c->join[i], sizeof c->join[i], "%s", cluster->join[i]);
+	c->join_count = 0;
+	for (uint32_t i = 0; i < cluster->join_count; i++) {
+		if (strcmp(cluster->join[i], c->address) == 0)
+			continue;
+		if (c->join_count == JOIN_MAX) {
+			say(SAY_WARNING,
+				"cluster.join: only the first %d addresses "
+				"are used",
+				JOIN_MAX);
+			return;
+		}
+		snprintf(c->join[c->join_count++], sizeof c->join[0], "%s",
+			cluster->join[i]);
+	}
 }
 
 static void
@@ -124,6 +132,7 @@ fill_config(struct node *n, const char *boot_id, struct core_config *c,
 	c->weight = node->weight;
 	c->settings = given_settings(&n->conf);
 	set_joins(c, &n->conf.cluster);
+	n->has_joins = c->join_count > 0;
 	set_labels(c, node);
 	return 0;
 }
@@ -263,7 +272,7 @@ files_may_apply(struct node *n)
 	view_cluster(n->core, &view);
 	if (view.hold && strcmp(view.hold, "forming") == 0)
 		return false;
-	if (n->conf.cluster.join_count == 0)
+	if (!n->has_joins)
 		return true;
 	if (view.alive > 1) {
 		if (n->peers_since.ms == MONO_NEVER.ms)
@@ -300,6 +309,19 @@ open_files(struct node *n, struct err *err)
 
 /* --- Links --- */
 
+static void
+open_queries(struct node *n)
+{
+	struct queries_config config = {
+		.cluster = n->conf.cluster.name,
+		.node = n->conf.node.name,
+		.open = feeds_open,
+		.context = n,
+	};
+	n->queries =
+		queries_new(n->loop, links_get_dialler(n->links), &config);
+}
+
 static int
 open_links(struct node *n, struct err *err)
 {
@@ -317,6 +339,8 @@ open_links(struct node *n, struct err *err)
 			n->loop, n->tls, &node_links_calls, n, &n->links, err);
 	if (!code)
 		code = states_open_bulk(n, err);
+	if (!code)
+		open_queries(n);
 	return code;
 }
 
@@ -412,6 +436,7 @@ node_close(struct node *n)
 	ev_timer_stop(n->loop, &n->files);
 	specdir_free(n->specdir);
 	api_free(n->api);
+	queries_free(n->queries);
 	states_close(n);
 	links_free(n->links);
 	tls_free(n->tls);

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pb_encode.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,21 +12,6 @@
 
 #define FILE_THREADS 2
 #define SEAL_THREADS 2
-#define HEAD_MAX     768 /* bytes of a message besides its data */
-
-void
-bulk_send(struct conn *c, uint16_t type, const pb_msgdesc_t *fields,
-	const void *msg, uint32_t tag, struct bytes data)
-{
-	uint8_t head[HEAD_MAX];
-	pb_ostream_t out = pb_ostream_from_buffer(head, sizeof head);
-	bool is_ok = pb_encode(&out, fields, msg);
-	if (is_ok && data.size > 0)
-		is_ok = pb_encode_tag(&out, PB_WT_STRING, tag) &&
-			pb_encode_varint(&out, data.size);
-	CHECK(is_ok);
-	conn_send(c, type, (struct bytes){head, out.bytes_written}, data);
-}
 
 void
 bulk_say_hello(struct bulk *bulk, struct conn *c)
@@ -38,7 +22,7 @@ bulk_say_hello(struct bulk *bulk, struct conn *c)
 	hello.is_bulk = true;
 	snprintf(hello.cluster, sizeof hello.cluster, "%s", bulk->cluster);
 	snprintf(hello.node, sizeof hello.node, "%s", bulk->node);
-	bulk_send(
+	message_send(
 		c, WIRE_HELLO, skep_Hello_fields, &hello, 0, (struct bytes){0});
 }
 

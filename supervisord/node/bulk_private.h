@@ -4,6 +4,7 @@
 
 #include "core/wire.h"
 #include "node/bulk.h"
+#include "node/message.h"
 #include "node/pool.h"
 #include "sys/say.h"
 
@@ -35,11 +36,6 @@ struct bulk {
 	struct say_limit fetch_says;
 	struct say_limit drop_says;
 };
-
-/* Sends a message; 'data' goes behind it as the bytes of field 'tag' (empty:
- * without). */
-void bulk_send(struct conn *c, uint16_t type, const pb_msgdesc_t *fields,
-	const void *msg, uint32_t tag, struct bytes data);
 
 /* Sends this host's Hello on a bulk connection. */
 void bulk_say_hello(struct bulk *bulk, struct conn *c);

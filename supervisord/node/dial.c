@@ -35,9 +35,10 @@ static bool
 is_port(const char *text)
 {
 	size_t length = strlen(text);
-	return length >= 1 && length <= 5 &&
-	       strspn(text, "0123456789") == length && atoi(text) >= 1 &&
-	       atoi(text) <= 65535;
+	if (length < 1 || length > 5 || strspn(text, "0123456789") != length)
+		return false;
+	long port = strtol(text, NULL, 10);
+	return port >= 1 && port <= 65535;
 }
 
 bool

@@ -37,6 +37,24 @@ on_guest_open(void *owner, struct conn *c)
 	(void)c;
 }
 
+/* A connection without the core's messages goes to who knows its purpose. */
+static void
+hand_on(struct links *links, struct conn *c, const skep_Hello *hello,
+	struct bytes body)
+{
+	switch (hello->purpose) {
+	case PURPOSE_STATES:
+		links->calls->on_bulk(links->context, c, body);
+		break;
+	case PURPOSE_QUERY:
+		links->calls->on_query(links->context, c, body);
+		break;
+	default: /* of a version to come */
+		links_dismiss(c, "connections of this kind are unknown here");
+		break;
+	}
+}
+
 /* The first frame; only its kind is looked at here. */
 static void
 on_guest_frame(void *owner, struct conn *c, uint16_t type, struct bytes body)
@@ -50,7 +68,7 @@ on_guest_frame(void *owner, struct conn *c, uint16_t type, struct bytes body)
 	}
 	guest_free(g);
 	if (hello.is_bulk) {
-		links->calls->on_bulk(links->context, c, body);
+		hand_on(links, c, &hello, body);
 		return;
 	}
 	uint32_t link = links_adopt(links, c, 0, conn_peer(c));

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/list.h"
 #include "base/map.h"
 #include "node/launch.h"
 #include "sys/clock.h"
@@ -50,7 +51,7 @@ struct keeper {
 	ev_io readable;
 	ev_io writable;
 	struct list outbox;
-	struct list buckets[BUCKETS];
+	struct map_link *buckets[BUCKETS];
 	struct map known;
 	struct list all;
 	char boot_id[64];
@@ -366,6 +367,11 @@ on_start_failed(struct keeper *k, struct bytes body)
 	struct known *known = known_find(k, f.iid);
 	if (!known)
 		return true;
+	/* A refusal by policy names its key itself. */
+	char text[NOTE_TEXT_MAX];
+	bool is_policy = strcmp(f.step, "policy") == 0;
+	snprintf(text, sizeof text, "%s%s%s", is_policy ? "" : f.step,
+		is_policy ? "" : ": ", f.text);
 	struct input in = {
 		.kind = INPUT_START_FAILED,
 		.start_failed =
@@ -373,7 +379,7 @@ on_start_failed(struct keeper *k, struct bytes body)
 				.name = known->name,
 				.epoch = f.epoch,
 				.blame = blame_from(f.blame),
-				.text = f.text,
+				.text = text,
 			},
 	};
 	k->hooks.on_input(k->hooks.context, &in);

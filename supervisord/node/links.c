@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "node/links_private.h"
+#include "node/message.h"
 
 #define LOOK_UP_THREADS 4
 
@@ -105,6 +106,14 @@ static const struct conn_owner orphan_calls = {
 	.on_close = on_orphan_close,
 };
 
+void
+links_dismiss(struct conn *c, const char *why)
+{
+	conn_set_owner(c, &orphan_calls, NULL);
+	message_send_refuse(c, why);
+	conn_close(c);
+}
+
 uint32_t
 links_adopt(
 	struct links *links, struct conn *c, uint32_t dial, const char *address)
@@ -159,8 +168,6 @@ links_new(struct ev_loop *loop, struct tls *tls,
 	links->calls = calls;
 	links->context = context;
 	links->dialler = (struct dialler){.loop = loop, .tls = tls};
-	for (size_t i = 0; i < LINK_BUCKETS; i++)
-		list_init(&links->buckets[i]);
 	map_init(&links->by_handle, links->buckets, LINK_BUCKETS);
 	list_init(&links->dials);
 	list_init(&links->guests);
@@ -174,14 +181,12 @@ links_new(struct ev_loop *loop, struct tls *tls,
 }
 
 static void
-free_links_of(struct list *bucket)
+free_all(struct map *by_handle)
 {
-	list_each_safe (it, bucket) {
-		struct map_link *m =
-			container_of(it, struct map_link, in_bucket);
+	struct map_link *m;
+	while ((m = map_take_any(by_handle))) {
 		struct link *l = container_of(m, struct link, in_map);
 		conn_free(l->conn);
-		list_remove(it);
 		free(l);
 	}
 }
@@ -198,8 +203,7 @@ links_free(struct links *links)
 		list_remove(it);
 		free(ld);
 	}
-	for (size_t i = 0; i < LINK_BUCKETS; i++)
-		free_links_of(&links->buckets[i]);
+	free_all(&links->by_handle);
 	pool_free(links->dialler.pool);
 	free(links);
 }

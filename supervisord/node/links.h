@@ -1,10 +1,10 @@
 /* Control links to the other hosts, and the door that all hosts knock at.
  *
- * A host's listening sockets take both kinds of connections; the first frame
+ * A host's listening sockets take all kinds of connections; the first frame
  * of an accepted one, always a Hello, says which it is.  A control connection
- * then is a link, known by a handle that is never used twice; a bulk
- * connection is handed on.  Links that this host dialled are up as soon as
- * the key is proven, and both sides then send their Hello.
+ * then is a link, known by a handle that is never used twice; what brings
+ * states or a query is handed on.  Links that this host dialled are up as soon
+ * as the key is proven, and both sides then send their Hello.
  *
  * Who has not said Hello is a guest.  Guests are few (LINKS_GUESTS_MAX, and
  * LINKS_GUESTS_SOURCE_MAX from one address) and have CONN_HANDSHAKE_MS; what
@@ -46,6 +46,8 @@ struct links_calls {
 	/* A bulk connection that said 'hello' (the frame's body).  The owner
 	 * takes 'c' with 'conn_set_owner', or ends it. */
 	void (*on_bulk)(void *context, struct conn *c, struct bytes hello);
+	/* The same for a connection that brings a query. */
+	void (*on_query)(void *context, struct conn *c, struct bytes hello);
 };
 
 /* Starts without a listening socket; 'tls' and 'calls' are borrowed. */

@@ -9,12 +9,17 @@ libnodenet_a_SOURCES = \
 	supervisord/node/conn.c supervisord/node/conn.h \
 	supervisord/node/dial.c supervisord/node/dial.h \
 	supervisord/node/dumps.c supervisord/node/dumps.h \
+	supervisord/node/feed.c supervisord/node/feed.h \
 	supervisord/node/fetch.c \
 	supervisord/node/frame.c supervisord/node/frame.h \
 	supervisord/node/guests.c \
 	supervisord/node/links.c supervisord/node/links.h \
 	supervisord/node/links_private.h \
+	supervisord/node/message.c supervisord/node/message.h \
 	supervisord/node/pool.c supervisord/node/pool.h \
+	supervisord/node/query.c supervisord/node/query.h \
+	supervisord/node/query_ask.c supervisord/node/query_private.h \
+	supervisord/node/query_serve.c \
 	supervisord/node/queue.c supervisord/node/queue.h \
 	supervisord/node/serve.c \
 	supervisord/node/tls.c supervisord/node/tls.h

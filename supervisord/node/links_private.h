@@ -2,6 +2,7 @@
 #ifndef SKEP_NODE_LINKS_PRIVATE_H
 #define SKEP_NODE_LINKS_PRIVATE_H
 
+#include "base/list.h"
 #include "base/map.h"
 #include "node/links.h"
 #include "node/pool.h"
@@ -21,7 +22,7 @@ struct links {
 	const struct links_calls *calls; /* borrowed */
 	void *context;
 	struct dialler dialler;
-	struct list buckets[LINK_BUCKETS];
+	struct map_link *buckets[LINK_BUCKETS];
 	struct map by_handle; /* of struct link */
 	uint32_t next_handle;
 	struct list dials;  /* of struct link_dial */
@@ -39,6 +40,9 @@ struct links {
  * accepted ones.  Returns its handle, or 0 without memory; then 'c' ends. */
 uint32_t links_adopt(struct links *links, struct conn *c, uint32_t dial,
 	const char *address);
+
+/* Tells a connection that nobody wants why, and ends it. */
+void links_dismiss(struct conn *c, const char *why);
 
 /* Closes the doors and shows the guests out. */
 void guests_fini(struct links *links);

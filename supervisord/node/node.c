@@ -9,6 +9,7 @@
 #include "node/bulk.h"
 #include "node/node_private.h"
 #include "node/quarantine.h"
+#include "node/query.h"
 #include "node/requests.h"
 #include "sys/clock.h"
 #include "sys/say.h"
@@ -249,9 +250,17 @@ on_link_bulk(void *context, struct conn *c, struct bytes hello)
 	bulk_on_conn(n->bulk, c, hello);
 }
 
+static void
+on_link_query(void *context, struct conn *c, struct bytes hello)
+{
+	struct node *n = context;
+	queries_on_conn(n->queries, c, hello);
+}
+
 const struct links_calls node_links_calls = {
 	.on_up = on_link_up,
 	.on_down = on_link_down,
 	.on_frame = on_link_frame,
 	.on_bulk = on_link_bulk,
+	.on_query = on_link_query,
 };

@@ -26,6 +26,7 @@ struct keeper;	   /* keeper_link.h: the session with skepd */
 struct links;	   /* links.h: TLS connections to the other hosts */
 struct tls;	   /* tls.h: how links are protected */
 struct bulk;	   /* bulk.h: states of services in motion */
+struct queries;	   /* query.h: what hosts ask each other for readers */
 struct states;	   /* states.c: DUMPs and FETCHes under way */
 struct apply;	   /* apply.h: effects that wait, and their order */
 struct quarantine; /* quarantine.h: items that made the node crash */
@@ -42,6 +43,7 @@ struct node {
 	struct tls *tls;
 	struct links *links;
 	struct bulk *bulk;
+	struct queries *queries;
 	struct states *states;
 	struct api *api;
 	struct apply *apply;
@@ -53,6 +55,7 @@ struct node {
 	const char *weaker_why; /* from WELCOME: why "stopped" is weaker */
 	char socket_path[300];	/* the control socket, for services */
 	mono started;		/* when this node started */
+	bool has_joins;		/* skep.conf names other hosts to join */
 	mono peers_since;	/* when a peer was first seen alive */
 	bool is_booted;		/* the core took BOOT */
 	bool is_ending;		/* no more effects are carried out */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/list.h"
 #include "base/map.h"
 
 #define BUCKETS 1024
@@ -14,7 +15,7 @@ struct asker {
 };
 
 struct requests {
-	struct list buckets[BUCKETS];
+	struct map_link *buckets[BUCKETS];
 	struct map by_id;
 };
 
@@ -27,20 +28,14 @@ requests_new(void)
 	return r;
 }
 
-static struct asker *
-asker_from(struct list *in_bucket)
-{
-	return container_of(in_bucket, struct asker, by_id.in_bucket);
-}
-
 void
 requests_free(struct requests *r)
 {
 	if (!r)
 		return;
-	for (size_t i = 0; i < BUCKETS; i++)
-		list_each_safe (it, &r->buckets[i])
-			free(asker_from(it));
+	struct map_link *l;
+	while ((l = map_take_any(&r->by_id)))
+		free(container_of(l, struct asker, by_id));
 	free(r);
 }
 

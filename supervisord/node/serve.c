@@ -85,7 +85,7 @@ send_error(struct served *s, const char *text)
 	snprintf(msg.error, sizeof msg.error, "%s", text);
 	say_limited(&s->bulk->serve_says, 1, SAY_WARNING,
 		"a state cannot be given to %s: %s", conn_peer(s->conn), text);
-	bulk_send(s->conn, WIRE_BULK_DATA, skep_BulkData_fields, &msg, 0,
+	message_send(s->conn, WIRE_BULK_DATA, skep_BulkData_fields, &msg, 0,
 		(struct bytes){0});
 }
 
@@ -102,8 +102,9 @@ send_manifest(struct served *s)
 		set_root(&msg.root.size, msg.root.bytes, s->root);
 		msg.size = m->size;
 		msg.first = first;
-		bulk_send(s->conn, WIRE_BULK_MANIFEST, skep_BulkManifest_fields,
-			&msg, skep_BulkManifest_digests_tag,
+		message_send(s->conn, WIRE_BULK_MANIFEST,
+			skep_BulkManifest_fields, &msg,
+			skep_BulkManifest_digests_tag,
 			(struct bytes){m->digests + first * DIGEST_SIZE,
 				count * DIGEST_SIZE});
 		first += count;
@@ -121,8 +122,8 @@ send_chunk(struct served *s)
 		set_root(&msg.root.size, msg.root.bytes, s->root);
 		msg.offset = s->chunk * STATE_CHUNK_SIZE + at;
 		msg.size = s->size;
-		bulk_send(s->conn, WIRE_BULK_DATA, skep_BulkData_fields, &msg,
-			skep_BulkData_data_tag,
+		message_send(s->conn, WIRE_BULK_DATA, skep_BulkData_fields,
+			&msg, skep_BulkData_data_tag,
 			(struct bytes){s->data + at, size});
 	}
 }
@@ -314,13 +315,10 @@ bulk_on_conn(struct bulk *b, struct conn *c, struct bytes body)
 	const char *why = refusal(b, &hello);
 	if (!why)
 		return;
-	skep_Refuse refuse = skep_Refuse_init_zero;
-	snprintf(refuse.reason, sizeof refuse.reason, "%s", why);
 	say_limited(&b->refuse_says, 1, SAY_WARNING,
 		"bulk connection from %s (%s) refused: %s", hello.node,
 		conn_peer(c), why);
-	bulk_send(c, WIRE_REFUSE, skep_Refuse_fields, &refuse, 0,
-		(struct bytes){0});
+	message_send_refuse(c, why);
 	conn_close(c);
 }
 

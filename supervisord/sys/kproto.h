@@ -56,7 +56,7 @@
 				   node was doing when it died */              \
 	X(KMSG_START, 32)	/* node -> keeper: kproto_start (+ state fd) */\
 	X(KMSG_SIGNAL, 33)	/* node -> keeper: kproto_signal */            \
-	X(KMSG_KILL, 34)	/* node -> keeper: kproto_event; whole cgroup */\
+	X(KMSG_KILL, 34)	/* node -> keeper: kproto_event; all of it */  \
 	X(KMSG_FORGET, 35)	/* node -> keeper: kproto_event; remove the    \
 				   empty instance's directories */             \
 	X(KMSG_COLLECT, 36)	/* node -> keeper: kproto_event; start a mover \
@@ -102,7 +102,7 @@ struct kproto_instance {
 	const char *name;	/* full instance name */
 	uint32_t pid;		/* leader, 0 when it is gone */
 	uint64_t start_time;	/* field 22 of /proc/PID/stat, 0 if unknown */
-	bool is_empty;		/* nothing left: EXITED and EMPTY came already */
+	bool is_empty;		/* nothing left: EXITED and EMPTY came */
 	int32_t status;		/* wait status of the leader, if pid is 0 */
 	uint64_t run_digest;	/* as given with START */
 	int64_t started_wall_ms; /* when it was started */

@@ -89,7 +89,7 @@ say_limited(struct say_limit *limit, uint32_t burst, enum say_level level,
 	int64_t now_ms = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 	if (now_ms - limit->window_ms >= WINDOW_MS) {
 		if (limit->hidden)
-			say(level, "(%u more lines like the next were left out)",
+			say(level, "(%u more lines like the next left out)",
 				limit->hidden);
 		*limit = (struct say_limit){.window_ms = now_ms};
 	}

@@ -179,7 +179,7 @@ host_conf() {
 		[defaults]
 		${DEFAULTS:-}
 		[policy]
-		allow_root = yes
+		${POLICY:-allow_root = yes}
 		[debug]
 		faults = no
 	END

@@ -1,6 +1,8 @@
 #!/bin/bash
 # Drain of a host running 20 counters: no number missing, none twice.
 BUDGET=150
+POLICY="allow_root = yes
+allowed_users = nobody"
 . "$(dirname "$0")/lib.sh"
 cluster_begin alpha beta gamma
 COUNTER=$SKEP_BUILD/examples/counter
@@ -82,11 +84,71 @@ check "nothing runs there" test \
 wait_for 10 "no number is missing, none twice" no_number_lost
 check "undrain" ctl gamma node undrain alpha
 
-step "drain gamma; a target loses power in the middle"
+step "drain gamma; the nodes it goes to are killed in the middle"
+ctl gamma node drain gamma -y --detach
+kill -9 "$(processes skep-node | awk '$1 == "alpha" { print $2 }')"
+kill -9 "$(processes skep-node | awk '$1 == "beta" { print $2 }')"
+wait_for 90 "gamma is drained" is_drained gamma gamma
+wait_for 30 "all sixty are ready" ready_count_is gamma 60
+check "nothing runs there" test \
+	"$(processes counter | grep -c '^gamma')" = 0
+wait_for 10 "no number is missing, none twice" no_number_lost
+check "undrain" ctl gamma node undrain gamma
+
+step "a counter that never answers moves without its state"
+cat >"$T/mute.yaml" <<END
+services:
+  mute:
+    command: ["$COUNTER", -m, "$T/out-mute"]
+    user: root
+    handoff: {timeout: 1s}
+    placement: {pin: alpha}
+END
+check "apply" ctl alpha apply -f "$T/mute.yaml"
+is_mute_on() {
+	[ "$(field beta mute node)" = "$1" ] &&
+		[ "$(field beta mute state)" = ready ]
+}
+wait_for 20 "it runs on alpha" is_mute_on alpha
+sed -i 's/pin: alpha/pin: beta/' "$T/mute.yaml"
+check "apply, pinned to beta" ctl alpha apply -f "$T/mute.yaml"
+wait_for 30 "it runs on beta" is_mute_on beta
+check "history says why it came without" bash -c "
+	'$SKEPCTL' -s '$T/alpha/run/skepd.sock' history mute |
+	grep -q 'no answer to the handoff signal'"
+
+step "a symlink in place of the state gives nothing away"
+cat >"$T/thief.yaml" <<END
+services:
+  thief:
+    command: [/bin/sh, -c, "trap 'ln -s /etc/shadow \$SKEP_STATE_OUT' USR1; while :; do sleep 0.1; done"]
+    user: nobody
+    handoff: {timeout: 5s}
+    placement: {pin: alpha}
+END
+check "apply" ctl alpha apply -f "$T/thief.yaml"
+is_thief_on() {
+	[ "$(field beta thief node)" = "$1" ] &&
+		[ "$(field beta thief state)" = ready ]
+}
+wait_for 20 "it runs on alpha" is_thief_on alpha
+sed -i 's/pin: alpha/pin: beta/' "$T/thief.yaml"
+check "apply, pinned to beta" ctl alpha apply -f "$T/thief.yaml"
+is_called_off() {
+	ctl alpha history thief | grep -q 'called off'
+}
+wait_for 30 "the move is called off, with its reason" is_called_off
+ctl alpha history thief | grep 'called off' | tail -n 1
+check "no sealed state holds a password" bash -c \
+	"! grep -rqs 'root:' '$T'/*/state/dumps '$T'/*/state/work"
+
+step "a host that takes states loses power in the middle of a drain"
 ctl alpha node drain gamma -y --detach
 power_off beta
 wait_for 90 "gamma is drained" is_drained alpha gamma
-wait_for 30 "all sixty are ready" ready_count_is alpha 60
-host_start beta
-check "undrain" ctl alpha node undrain gamma
+counters_without_beta() {
+	[ "$(json alpha '[.instances[] | select(.service == "counter" and
+		.state == "ready" and .node != "beta")] | length' status)" = 60 ]
+}
+wait_for 30 "all sixty are ready, none on beta" counters_without_beta
 finish

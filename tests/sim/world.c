@@ -313,6 +313,7 @@ world_start(struct world *w, uint32_t host)
 	if (!h->memory)
 		h->memory = aligned_alloc(16, (size + 15) & ~(size_t)15);
 	CHECK(h->memory);
+	memset(h->memory, 0, size);
 	h->core = core_new(h->memory, size, &limits, &h->config);
 	if (w->strategy)
 		place_register(h->core, w->strategy);

@@ -31,7 +31,7 @@ may supervisord/node 'base/|sys/|core/|spec/|node/|skep/plugin\.h'
 may supervisord/ctl 'base/|sys/|core/|spec/|ctl/'
 may plugins 'skep/plugin\.h|base/'
 pure='std(bool|def|int|arg|noreturn)\.h|limits\.h|inttypes\.h|string\.h'
-may_system supervisord/base "$pure"
-may_system supervisord/core "$pure|pb(_(en|de)code|_common)?\.h"
+may_system supervisord/base "$pure|xxhash\.h"
+may_system supervisord/core "$pure|signal\.h|pb(_(en|de)code|_common)?\.h"
 may_system plugins/include 'std(int|def|bool)\.h'
 exit $status

@@ -1,5 +1,6 @@
 #include "api_stub.h"
 
+#include <check.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -415,4 +416,61 @@ specdir_errors_walk(struct node *n, specdir_error_fn *fn, void *context)
 	struct specdir_error e = {
 		.file = "a.yaml", .text = "a.yaml:1:2: bad \xff"};
 	fn(context, &e);
+}
+
+/* --- the other host --- */
+
+static size_t
+peer_read(struct feed *f, void *buffer, size_t max)
+{
+	struct stub_peer *p = f->owner ? &stub.peer : NULL;
+	size_t size = p && p->text ? strlen(p->text) : 0;
+	if (size > max)
+		size = max;
+	if (size) {
+		memcpy(buffer, p->text, size);
+		p->text += size;
+	}
+	return size;
+}
+
+static void
+peer_close(struct feed *f)
+{
+	(void)f;
+	stub.peer.is_open = false;
+}
+
+static const struct feed_ops peer_ops = {peer_read, peer_close};
+
+struct feed *
+queries_ask(struct queries *q, const char *name, const char *where,
+	const struct query *query)
+{
+	(void)q;
+	(void)where;
+	struct stub_peer *p = &stub.peer;
+	ck_assert(!p->is_open);
+	p->feed = (struct feed){.ops = &peer_ops};
+	p->is_open = true;
+	p->asked++;
+	p->query = *query;
+	p->text = NULL;
+	snprintf(p->node, sizeof(p->node), "%s", name);
+	if (!stub.has_peer)
+		feed_end(&p->feed, REPLY_NO_NODE, "%s: no way to it", name);
+	return &p->feed;
+}
+
+void
+stub_peer_gives(const char *text, bool is_end, enum reply_code code)
+{
+	struct stub_peer *p = &stub.peer;
+	ck_assert(p->is_open);
+	p->text = text;
+	p->feed.is_begun = p->feed.is_begun || code == REPLY_OK || *text;
+	if (is_end)
+		feed_end(&p->feed, code, "beta: %s",
+			code == REPLY_OK ? "" : "it fell silent");
+	feed_tell(&p->feed);
 }

@@ -5,6 +5,7 @@
 
 #include "node/events.h"
 #include "node/node.h"
+#include "node/query.h"
 
 #define STUB_ASKED_MAX 64
 
@@ -22,6 +23,16 @@ struct stub_asked {
 	bool is_cancelled;
 };
 
+/* The other host, as far as 'queries_ask' reaches it. */
+struct stub_peer {
+	struct feed feed; /* valid while 'is_open' */
+	bool is_open;
+	unsigned asked;	    /* queries so far */
+	struct query query; /* the last one */
+	char node[NODE_NAME_MAX + 1];
+	const char *text; /* what it gives, not yet read */
+};
+
 struct stub {
 	struct instance_view instances[8];
 	uint32_t instance_count;
@@ -37,6 +48,8 @@ struct stub {
 	events_done_fn *query_done; /* NULL: no question is open */
 	void *query_context;
 	uint32_t followers_now;
+	struct stub_peer peer;
+	bool has_peer; /* queries are answered by the test, not refused */
 };
 
 extern struct stub stub;
@@ -47,5 +60,9 @@ void stub_reset(void);
 void stub_answer(uint32_t number, enum reply_code code, const char *text);
 /* Something happens. */
 void stub_event(uint64_t id, const char *name, const char *text);
+
+/* The other host gives 'text' (borrowed); then, if 'is_end', it ends with
+ * 'code'. */
+void stub_peer_gives(const char *text, bool is_end, enum reply_code code);
 
 #endif

@@ -212,6 +212,7 @@ make_core(struct world *w, unsigned i)
 	const struct core_limits *l = &w->limits;
 	struct stub_node *n = &w->nodes[i];
 	struct arena a;
+	memset(n->memory, 0, memory_size(l));
 	arena_init(&a, n->memory, memory_size(l));
 	struct core *c = arena_take(&a, 1, sizeof *c);
 	c->arena = a;

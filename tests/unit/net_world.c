@@ -137,11 +137,24 @@ log_bulk(void *context, struct conn *c, struct bytes hello)
 	conn_close(c);
 }
 
+static void
+log_query(void *context, struct conn *c, struct bytes hello)
+{
+	struct end *e = context;
+	if (e->on_query) {
+		e->on_query(e->query_context, c, hello);
+		return;
+	}
+	conn_set_owner(c, &ignore_calls, NULL);
+	conn_close(c);
+}
+
 static const struct links_calls log_calls = {
 	.on_up = log_up,
 	.on_down = log_down,
 	.on_frame = log_frame,
 	.on_bulk = log_bulk,
+	.on_query = log_query,
 };
 
 void

@@ -36,6 +36,9 @@ struct end {
 	/* Set to handle bulk connections; NULL: they are ended. */
 	void (*on_bulk)(void *context, struct conn *c, struct bytes hello);
 	void *bulk_context;
+	/* The same for queries. */
+	void (*on_query)(void *context, struct conn *c, struct bytes hello);
+	void *query_context;
 };
 
 /* A key made from one byte, so that two of the same are equal. */

@@ -295,9 +295,9 @@ START_TEST(test_failures)
 	say_failure(KMSG_START_FAILED, "web", 5, KBLAME_POLICY, "policy");
 	ck_assert_str_eq(took(), "1:web:5:2:why ");
 	say_failure(KMSG_START_FAILED, "web", 5, KBLAME_SERVICE, "exec");
-	ck_assert_str_eq(took(), "1:web:5:1:why ");
+	ck_assert_str_eq(took(), "1:web:5:1:exec: why ");
 	say_failure(KMSG_START_FAILED, "web", 5, KBLAME_BUSY, "epoch");
-	ck_assert_str_eq(took(), "1:web:5:3:why ");
+	ck_assert_str_eq(took(), "1:web:5:3:epoch: why ");
 	say_failure(KMSG_REFUSED, "web", 5, KBLAME_SERVICE, "handoff");
 	ck_assert_str_eq(took(), "4:web:5:0:0:4 ");
 	say_failure(KMSG_REFUSED, "web", 5, KBLAME_SERVICE, "signal");

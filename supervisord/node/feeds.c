@@ -1,0 +1,24 @@
+#include "node/feeds.h"
+
+#include <stdio.h>
+#include <string.h>
+
+bool
+feed_is_plain(const char *name)
+{
+	return *name && *name != '.' && !strchr(name, '/');
+}
+
+enum reply_code
+feeds_open(
+	void *context, const struct query *query, struct feed **out, char *text)
+{
+	switch (query->kind) {
+	case QUERY_LOGS:
+		return feed_logs_open(context, query, out, text);
+	case QUERY_EVENTS:
+		return feed_events_open(context, query, out, text);
+	}
+	snprintf(text, NOTE_TEXT_MAX, "queries of this kind are unknown here");
+	return REPLY_INVALID;
+}

@@ -1,0 +1,232 @@
+/* Output and events that another host has, asked for here. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "api_client.h"
+
+#define PEER_LINE                                                              \
+	"{\"id\":9,\"time_ms\":2,\"kind\":\"ready\",\"name\":\"web@2\","       \
+	"\"epoch\":3,\"text\":\"on beta\",\"actor\":null,"                     \
+	"\"host\":\"liar\",\"later\":true}\n"
+
+static const struct event kept[] = {
+	{.id = 1,
+		.wall_ms = 1,
+		.kind = "a",
+		.name = "x",
+		.text = "",
+		.host = ""},
+	{.id = 2,
+		.wall_ms = 3,
+		.kind = "b",
+		.name = "x",
+		.text = "",
+		.host = ""},
+};
+
+static struct client *
+ask_for(const char *path)
+{
+	struct client *c = client_new();
+	stub.has_peer = true;
+	client_ask(c, "GET", path, NULL);
+	return c;
+}
+
+static bool
+is_quiet_for(struct client *c, unsigned turns)
+{
+	while (turns--)
+		turn();
+	client_read(c);
+	return !c->is_closed && !c->parser.status;
+}
+
+/* --- logs --- */
+
+START_TEST(output_of_another_host_is_the_same_stream)
+{
+	struct client *c = ask_for("/v1/logs/web@2?n=3");
+	UNTIL(stub.peer.is_open);
+	ck_assert_str_eq(stub.peer.node, "beta");
+	ck_assert_int_eq(stub.peer.query.kind, QUERY_LOGS);
+	ck_assert_str_eq(stub.peer.query.name, "web@2");
+	ck_assert_uint_eq(stub.peer.query.count, 3);
+	ck_assert(!stub.peer.query.is_follow);
+	ck_assert(is_quiet_for(c, 20));
+	stub_peer_gives("one\ntwo\n", true, REPLY_OK);
+	UNTIL(is_answered(c));
+	ck_assert_uint_eq(c->parser.status, 200);
+	ck_assert_str_eq(c->body, "one\ntwo\n");
+	client_free(c);
+	UNTIL(!stub.peer.is_open);
+}
+END_TEST
+
+START_TEST(the_other_hosts_refusal_is_ours)
+{
+	struct client *c = ask_for("/v1/logs/web@2");
+	UNTIL(stub.peer.is_open);
+	stub_peer_gives("", true, REPLY_NOT_FOUND);
+	UNTIL(is_answered(c));
+	ck_assert_uint_eq(c->parser.status, 404);
+	ck_assert_ptr_nonnull(strstr(c->body, "beta: it fell silent"));
+	client_free(c);
+	UNTIL(!stub.peer.is_open);
+}
+END_TEST
+
+START_TEST(an_end_in_the_middle_has_a_sentence)
+{
+	struct client *c = ask_for("/v1/logs/web@2?follow=1");
+	UNTIL(stub.peer.is_open);
+	ck_assert(stub.peer.query.is_follow);
+	stub_peer_gives("half a li", false, REPLY_OK);
+	UNTIL((client_read(c), c->size == 9));
+	stub_peer_gives("", true, REPLY_TIMEOUT);
+	UNTIL((client_read(c), c->is_closed));
+	ck_assert_str_eq(c->body, "half a li\n-- skep: beta: it fell silent\n");
+	ck_assert(!is_answered(c) || c->is_closed);
+	client_free(c);
+	UNTIL(!stub.peer.is_open);
+}
+END_TEST
+
+START_TEST(a_move_ends_the_stream)
+{
+	struct client *c = ask_for("/v1/logs/web@2?follow=1");
+	UNTIL(stub.peer.is_open);
+	stub_peer_gives("old\n", false, REPLY_OK);
+	UNTIL((client_read(c), c->size == 4));
+	stub.instances[2].node = "";
+	for (int i = 0; i < 50; i++)
+		turn();
+	stub.instances[2].node = "alpha";
+	stub_peer_gives("last\n", false, REPLY_OK);
+	UNTIL(is_answered(c));
+	ck_assert_str_eq(c->body,
+		"old\nlast\n-- skep: web@2 runs on alpha now; "
+		"what it wrote on beta ends here\n");
+	client_free(c);
+	UNTIL(!stub.peer.is_open);
+}
+END_TEST
+
+START_TEST(an_asker_that_leaves_takes_the_query_back)
+{
+	static const char *const paths[] = {"/v1/logs/web@2?follow=1",
+		"/v1/logs/web@2", "/v1/events?node=beta",
+		"/v1/events?node=beta&follow=1"};
+	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+		struct client *c = ask_for(paths[i]);
+		UNTIL(stub.peer.is_open);
+		client_free(c);
+		UNTIL(!stub.peer.is_open);
+	}
+}
+END_TEST
+
+/* --- events --- */
+
+START_TEST(events_of_all_hosts_come_in_order)
+{
+	struct client *c = ask_for("/v1/events?n=2");
+	UNTIL(stub.query_done && stub.peer.is_open);
+	ck_assert_int_eq(stub.peer.query.kind, QUERY_EVENTS);
+	ck_assert_uint_eq(stub.peer.query.count, 2);
+	stub.query_done(stub.query_context, kept, 2);
+	ck_assert(is_quiet_for(c, 20));
+	stub_peer_gives(PEER_LINE "\n", true, REPLY_OK);
+	UNTIL(is_answered(c));
+	ck_assert_uint_eq(c->parser.status, 200);
+	json_t *o = json_loads(c->body, 0, NULL);
+	json_t *events = json_object_get(o, "events");
+	ck_assert_uint_eq(json_array_size(events), 2); /* the last two */
+	json_t *first = json_array_get(events, 0);
+	ck_assert_str_eq(
+		json_string_value(json_object_get(first, "host")), "beta");
+	ck_assert(json_is_true(json_object_get(first, "later")));
+	ck_assert_str_eq(json_string_value(json_object_get(
+				 json_array_get(events, 1), "host")),
+		"alpha");
+	ck_assert_uint_eq(json_array_size(json_object_get(o, "missing")), 0);
+	json_decref(o);
+	client_free(c);
+}
+END_TEST
+
+START_TEST(a_host_without_an_answer_is_named)
+{
+	struct client *c = ask_for("/v1/events");
+	UNTIL(stub.query_done && stub.peer.is_open);
+	stub.query_done(stub.query_context, kept, 2);
+	stub_peer_gives("", true, REPLY_TIMEOUT);
+	UNTIL(is_answered(c));
+	ck_assert_uint_eq(c->parser.status, 200);
+	ck_assert_ptr_nonnull(strstr(c->body,
+		"\"missing\":[{\"error\":\"beta: it fell silent\","
+		"\"host\":\"beta\"}]"));
+	client_free(c);
+}
+END_TEST
+
+START_TEST(ids_are_of_this_host)
+{
+	struct client *c = ask_for("/v1/events?since_id=1");
+	UNTIL(stub.query_done);
+	stub.query_done(stub.query_context, kept + 1, 1);
+	UNTIL(is_answered(c));
+	ck_assert_uint_eq(c->parser.status, 200);
+	ck_assert_uint_eq(stub.peer.asked, 0);
+	client_free(c);
+}
+END_TEST
+
+START_TEST(a_follower_hears_all_hosts)
+{
+	struct client *c = ask_for("/v1/events?follow=1");
+	UNTIL(stub.query_done && stub.peer.is_open);
+	stub_peer_gives("\n" PEER_LINE, false, REPLY_OK);
+	ck_assert(is_quiet_for(c, 20));
+	stub.query_done(stub.query_context, kept, 2);
+	UNTIL((client_read(c), c->body && strstr(c->body, "on beta")));
+	stub_event(3, "web", "live here");
+	UNTIL((client_read(c), strstr(c->body, "live here")));
+	ck_assert_ptr_null(strstr(c->body, "liar"));
+	stub_peer_gives("not JSON\n[]\n7\n" PEER_LINE, true, REPLY_TIMEOUT);
+	UNTIL((client_read(c), strstr(c->body, "events_lost")));
+	ck_assert_ptr_null(strstr(c->body, "not JSON"));
+	ck_assert_ptr_nonnull(strstr(c->body, "beta: it fell silent"));
+	/* It is asked again from where it stopped, and told of no more. */
+	UNTIL(stub.peer.is_open && stub.peer.asked == 2);
+	ck_assert_uint_eq(stub.peer.query.since_id, 9);
+	stub_peer_gives("{\"id\":10,\"text\":\"back\"}\n\n", false, REPLY_OK);
+	UNTIL((client_read(c), strstr(c->body, "back")));
+	client_free(c);
+	UNTIL(!stub.peer.is_open && stub.followers_now == 0);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("api_remote");
+	TCase *tc = tcase_create("api_remote");
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, output_of_another_host_is_the_same_stream);
+	tcase_add_test(tc, the_other_hosts_refusal_is_ours);
+	tcase_add_test(tc, an_end_in_the_middle_has_a_sentence);
+	tcase_add_test(tc, a_move_ends_the_stream);
+	tcase_add_test(tc, an_asker_that_leaves_takes_the_query_back);
+	tcase_add_test(tc, events_of_all_hosts_come_in_order);
+	tcase_add_test(tc, a_host_without_an_answer_is_named);
+	tcase_add_test(tc, ids_are_of_this_host);
+	tcase_add_test(tc, a_follower_hears_all_hosts);
+	suite_add_tcase(s, tc);
+	SRunner *runner = srunner_create(s);
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
