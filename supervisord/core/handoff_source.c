@@ -38,7 +38,8 @@ abort_move(struct core *c, struct handoff *h, const char *why)
 	struct instance *i = instance_find(c, h->name);
 	CHECK(i && i->state == INSTANCE_HANDOFF);
 	CHECK(h->state != HANDOFF_COMMITTED);
-	if (h->has_root)
+	if (h->has_root &&
+		memcmp(i->staged_root, h->root, DIGEST_SIZE) != 0)
 		instance_drop_staged(c, i);
 	i->has_staged |= h->has_root;
 	if (h->has_root) {
@@ -304,11 +305,6 @@ static void
 done(struct core *c, struct handoff *h)
 {
 	struct instance *i = instance_find(c, h->name);
-	if (h->has_root) {
-		struct effect *d = effects_add(&c->fx, EFFECT_DROP);
-		d->drop.name = effects_text(&c->fx, h->name);
-		memcpy(d->drop.root, h->root, DIGEST_SIZE);
-	}
 	core_note(c, NOTE_MOVED, h->name, h->epoch + 1,
 		effects_format(&c->fx, "%s -> %s, %u bytes of state",
 			c->config.node, effects_text(&c->fx, h->peer_name),
@@ -322,7 +318,7 @@ done(struct core *c, struct handoff *h)
 		instance_enter(c, i, INSTANCE_IDLE, MONO_NEVER);
 		instance_disown(c, i);
 	}
-	handoff_end(c, h);
+	handoff_end_and_drop(c, h);
 }
 
 /* Whether somebody else runs it under a higher epoch, and has it ready. */

@@ -546,10 +546,13 @@ instance_drop_staged(struct core *c, struct instance *inst)
 {
 	if (!inst->has_staged)
 		return;
+	inst->has_staged = false;
+	/* First no record names it any more, then it goes. */
+	uint64_t after = instance_store_owner(c, inst);
 	struct effect *e = effects_add(&c->fx, EFFECT_DROP);
+	e->after = after;
 	e->drop.name = effects_text(&c->fx, inst->name);
 	memcpy(e->drop.root, inst->staged_root, DIGEST_SIZE);
-	inst->has_staged = false;
 }
 
 void

@@ -510,7 +510,8 @@ instance_on_dumped(struct core *c, const struct input_dumped *in)
 		return;
 	i->is_salvaging = false;
 	if (in->is_ok) {
-		instance_drop_staged(c, i);
+		if (memcmp(i->staged_root, in->root, DIGEST_SIZE) != 0)
+			instance_drop_staged(c, i);
 		i->has_staged = true;
 		memcpy(i->staged_root, in->root, DIGEST_SIZE);
 		i->staged_wall_ms = c->wall_ms;
