@@ -364,10 +364,11 @@ older_frame(void *owner, struct conn *c, uint16_t type, struct bytes body)
 static void
 older_close(void *owner, struct conn *c, enum conn_end end, const char *text)
 {
-	(void)owner;
+	unsigned *closed = owner;
 	(void)c;
 	(void)end;
 	(void)text;
+	++*closed;
 }
 
 static const struct conn_owner older_calls = {
@@ -376,11 +377,10 @@ static const struct conn_owner older_calls = {
 static void
 be_older(void *context, struct conn *c, struct bytes body)
 {
-	(void)context;
 	skep_Hello hello = skep_Hello_init_zero;
 	ck_assert(wire_decode(WIRE_HELLO, body, &hello));
 	ck_assert(hello.is_bulk); /* what it looks at */
-	conn_set_owner(c, &older_calls, NULL);
+	conn_set_owner(c, &older_calls, context);
 	skep_Hello mine = skep_Hello_init_zero;
 	mine.version = WIRE_VERSION;
 	mine.is_bulk = true;
@@ -393,9 +393,12 @@ be_older(void *context, struct conn *c, struct bytes body)
 START_TEST(an_older_host_is_left_in_peace)
 {
 	struct asker r = {0};
+	unsigned closed = 0;
 	b.on_query = be_older;
+	b.query_context = &closed;
 	ask(&r, "beta", b.address);
 	check_end(&r, REPLY_NO_NODE, "too old");
+	ck_assert(world_wait_count(loop, &closed, 1));
 }
 END_TEST
 
