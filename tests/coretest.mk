@@ -15,6 +15,7 @@ CORE_TEST_LIBS = tests/libworld.a libcore.a libbase.a $(NANOPB_LIBS) $(XXHASH_LI
 
 check_PROGRAMS += tests/dialogue/dialogue
 tests_dialogue_dialogue_SOURCES = tests/dialogue/dialogue.c \
+	tests/dialogue/golden.c tests/dialogue/golden.h \
 	tests/dialogue/script.c tests/dialogue/script.h \
 	tests/dialogue/words.c
 tests_dialogue_dialogue_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
@@ -23,6 +24,18 @@ tests_dialogue_dialogue_LDADD = $(CORE_TEST_LIBS)
 DIALOGUES = $(srcdir)/tests/dialogue/*.txt
 EXTRA_DIST += tests/dialogue/run $(DIALOGUES)
 TESTS += tests/dialogue/run
+
+PLACES = $(srcdir)/tests/place/*.in
+EXTRA_DIST += tests/place/run $(PLACES) \
+	$(srcdir)/tests/place/*.plan $(srcdir)/tests/place/*.why
+TESTS += tests/place/run
+check_PROGRAMS += tests/place/place
+tests_place_place_SOURCES = tests/place/place.c plugins/ring.c \
+	tests/dialogue/golden.c tests/dialogue/golden.h \
+	tests/dialogue/script.c tests/dialogue/script.h \
+	tests/dialogue/words.c
+tests_place_place_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
+tests_place_place_LDADD = $(CORE_TEST_LIBS)
 
 check_PROGRAMS += tests/sim/sim
 tests_sim_sim_SOURCES = tests/sim/sim.c tests/dialogue/script.h \
@@ -59,8 +72,9 @@ endif
 
 # All recorded transcripts and plans anew; the diff is for review.
 .PHONY: golden sim
-golden: tests/dialogue/dialogue
+golden: tests/dialogue/dialogue tests/place/place
 	tests/dialogue/dialogue --golden $(DIALOGUES)
+	tests/place/place --golden $(PLACES)
 
 # make sim SEED=7 NODES=5 COUNT=10 SIMFLAGS=-v
 SEED = 1
@@ -70,3 +84,10 @@ sim: tests/sim/sim
 
 EXTRA_DIST += tests/sim/run
 TESTS += tests/sim/run
+
+check_PROGRAMS += tests/sim/explore
+TESTS += tests/sim/explore
+tests_sim_explore_SOURCES = tests/sim/explore.c tests/dialogue/script.h \
+	tests/dialogue/words.c
+tests_sim_explore_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
+tests_sim_explore_LDADD = $(CORE_TEST_LIBS)

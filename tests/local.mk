@@ -6,6 +6,7 @@ include tests/keeper.mk
 include tests/links.mk
 include tests/logger.mk
 include tests/member.mk
+include tests/memory.mk
 include tests/node.mk
 include tests/remote.mk
 include tests/repl.mk

@@ -44,8 +44,8 @@ specs_flood(struct core *c, const struct entry *e, uint64_t after)
 {
 	struct wire_out w;
 	/* A storm of writes in one step: the trees tell the others. */
-	size_t sends = c->members.count + 1024;
-	if (!effects_has_room(&c->fx, sends, ENTRIES_SIZE + FRAME_MAX))
+	if (!effects_has_room(&c->fx, c->members.count + c->fx.capacity / 4,
+		    ENTRIES_SIZE + c->fx.pool_size / 4))
 		return;
 	wire_begin(&w, &c->fx, ENTRIES_SIZE);
 	bool is_done = specs_put_entry(&w, e);

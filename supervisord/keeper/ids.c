@@ -47,6 +47,33 @@ set_passwd(struct ids *ids, const struct passwd *p)
 	}
 }
 
+struct ids_kept *
+ids_keep(uid_t uid, gid_t gid, const gid_t *groups, size_t count)
+{
+	size_t size = count * sizeof *groups;
+	struct ids_kept *kept = count <= IDS_GROUPS_MAX
+		? malloc(sizeof *kept + size)
+		: NULL;
+	if (!kept)
+		return NULL;
+	kept->uid = uid;
+	kept->gid = gid;
+	kept->group_count = count;
+	memcpy(kept->groups, groups, size);
+	return kept;
+}
+
+void
+ids_recall(const struct ids_kept *kept, struct ids *out)
+{
+	ids_init_self(out);
+	out->uid = kept->uid;
+	out->gid = kept->gid;
+	out->group_count = kept->group_count;
+	memcpy(out->groups, kept->groups,
+		kept->group_count * sizeof *kept->groups);
+}
+
 /* Adds a group once. */
 static int
 add_group(gid_t *groups, size_t *count, gid_t gid)

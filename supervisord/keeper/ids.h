@@ -29,6 +29,14 @@ struct ids {
 	char shell[PATH_MAX]; /* "/bin/sh" when it has no name */
 };
 
+/* What of it is remembered while it runs: no more than a switch needs. */
+struct ids_kept {
+	uid_t uid;
+	gid_t gid;
+	size_t group_count;
+	gid_t groups[];
+};
+
 /* What the host's databases give to a user anyway. */
 struct ids_own {
 	gid_t groups[IDS_GROUPS_MAX]; /* the primary group among them */
@@ -37,6 +45,14 @@ struct ids_own {
 
 /* The ids of this process. */
 void ids_init_self(struct ids *ids);
+
+/* Remembers ids with 'count' groups (copied).  NULL without memory or with
+ * more than IDS_GROUPS_MAX groups; freed with free(). */
+struct ids_kept *ids_keep(
+	uid_t uid, gid_t gid, const gid_t *groups, size_t count);
+
+/* Ids to switch to, from what was remembered. */
+void ids_recall(const struct ids_kept *kept, struct ids *out);
 
 /* Looks up 'user' ("" = this process's own), 'group' ("" = the user's) and
  * the supplementary 'extra' groups.  The user's own memberships are in

@@ -129,6 +129,7 @@ instance_free(struct instance *i)
 		close(i->fifo_fd);
 	map_remove(&t->by_iid, &i->by_iid);
 	list_remove(&i->in_all);
+	free(i->ids);
 	free(i->name);
 	free(i);
 }

@@ -65,8 +65,7 @@ struct instance {
 	struct watch report;	/* what the launching child says */
 	enum child_step step;	/* where that child is */
 	struct timer deadline;	/* bound of the start */
-	struct ids ids;		/* as whom it runs, once 'has_ids' */
-	bool has_ids;
+	struct ids_kept *ids;	/* as whom it runs, ours; NULL: not known */
 	struct kproto_log log; /* output settings; 'name' is ours above */
 	int fifo_fd;	       /* KLOG_FILE: our end, -1 otherwise */
 	bool is_log_open;      /* the logger has its end */

@@ -114,7 +114,9 @@ take_instance(struct keeper *k, const struct kproto_start *s)
 	i->status = 0;
 	i->start_time = 0;
 	i->started_wall_ms = clock_wall_ms();
-	i->is_killed = i->has_ids = false;
+	i->is_killed = false;
+	free(i->ids);
+	i->ids = NULL;
 	i->answer = 0;
 	i->step = CHILD_FORK;
 	i->state = INSTANCE_LAUNCHING;
@@ -218,12 +220,9 @@ take_report(struct instance *i, struct child_report *r)
 	case CHILD_AT_STEP:
 		return true;
 	case CHILD_IS:
-		ids_init_self(&i->ids);
-		i->ids.uid = r->uid;
-		i->ids.gid = r->gid;
-		i->ids.group_count = r->group_count;
-		memcpy(i->ids.groups, r->groups, sizeof r->groups);
-		i->has_ids = true;
+		free(i->ids);
+		i->ids = ids_keep(
+			r->uid, r->gid, r->groups, r->group_count);
 		return true;
 	case CHILD_FAILED:
 		r->text[sizeof r->text - 1] = 0;

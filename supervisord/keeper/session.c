@@ -263,11 +263,13 @@ start_mover(struct instance *i, struct err *err)
 	unsigned char body[64];
 	struct writer w;
 	int ends[2];
+	struct ids ids;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		return err_sys(err, -errno, "socketpair");
 	workdir_path(&k->dirs, i->iid, work);
+	ids_recall(i->ids, &ids);
 	pid_t pid = mover_start_get(
-		k->options.libexec_dir, work, &i->ids, ends[1], err);
+		k->options.libexec_dir, work, &ids, ends[1], err);
 	if (pid > 0) {
 		struct kproto_event e = {i->iid, i->epoch, 0};
 		*free_mover(k) = pid;
@@ -290,7 +292,7 @@ on_collect(struct keeper *k, const struct kproto_event *e)
 		return;
 	if (instance_is_alive(i)) {
 		refuse(k, e, EBUSY, "collect", "something of it still runs");
-	} else if (!i->has_ids) {
+	} else if (!i->ids) {
 		refuse(k, e, ENOENT, "collect", "it never ran");
 	} else if (!free_mover(k)) {
 		refuse(k, e, EAGAIN, "collect", "too many movers run");

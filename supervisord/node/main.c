@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "node/heap.h"
 #include "node/node_private.h"
 #include "node/specdir.h"
 #include "sys/kproto.h"
@@ -126,6 +127,7 @@ main(int argc, char **argv)
 		say(SAY_ERROR, "libev has no way to wait for events here");
 		return EXIT_START;
 	}
+	heap_init(n.loop);
 	watch_signals(&n);
 	if (node_open(&n, &o, &err)) {
 		say(SAY_ERROR, "%s", err.text);

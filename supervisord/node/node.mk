@@ -31,6 +31,7 @@ skep_node_SOURCES = \
 	supervisord/node/boot.c \
 	supervisord/node/carry.c \
 	supervisord/node/events.c \
+	supervisord/node/heap.c supervisord/node/heap.h \
 	supervisord/node/main.c \
 	supervisord/node/node.c supervisord/node/node_private.h \
 	supervisord/node/states.c \

@@ -10,6 +10,9 @@
 
 #define SCHEMA_VERSION	1
 #define BUSY_TIMEOUT_MS 5000
+/* Negative: KiB.  Records are read once, at start; what is left are writes of
+ * single keys, for which the upper pages of the trees are enough. */
+#define CACHE_SIZE "-256"
 
 static const char *const table_names[STORE_TABLE_COUNT] = {
 	[TABLE_META] = "meta",
@@ -233,7 +236,10 @@ store_db_open(const char *path, struct store_db **out, struct err *err)
 		goto out;
 	}
 	sqlite3_busy_timeout(db->sql, BUSY_TIMEOUT_MS);
-	code = db_exec(db, "PRAGMA journal_mode = WAL", err);
+	sqlite3_db_config(db->sql, SQLITE_DBCONFIG_LOOKASIDE, NULL, 0, 0);
+	code = db_exec(db, "PRAGMA cache_size = " CACHE_SIZE, err);
+	if (!code)
+		code = db_exec(db, "PRAGMA journal_mode = WAL", err);
 	if (!code)
 		code = db_exec(db, "PRAGMA synchronous = FULL", err);
 	if (!code)

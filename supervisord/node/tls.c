@@ -102,6 +102,8 @@ tls_new(enum tls_mode mode, const struct keyring *keys, struct tls **out,
 	signal(SIGPIPE, SIG_IGN);
 	if (mode == TLS_MODE_PSK) {
 		CHECK(keys && keys->count > 0);
+		/* All that openssl.cnf could say is set by 'configure'. */
+		OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
 		tls->keys = *keys;
 		tls->ctx = SSL_CTX_new(TLS_method());
 		if (!tls->ctx || !configure(tls->ctx)) {

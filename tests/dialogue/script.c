@@ -434,25 +434,35 @@ run_command(struct script *s, char **words, int count)
 }
 
 void
-script_run(char *text, FILE *out)
+script_init(struct script *s, FILE *out)
 {
-	struct script s = {world_new(1), out, WORLD_HOSTS, false};
-	char *rest = text, *line;
+	*s = (struct script){world_new(1), out, WORLD_HOSTS, false};
 	/* Time is what the script says, not what chance says. */
-	s.w->latency_min_ms = s.w->latency_max_ms = 1;
-	s.w->on_note = on_note;
-	s.w->context = &s;
+	s->w->latency_min_ms = s->w->latency_max_ms = 1;
+	s->w->on_note = on_note;
+	s->w->context = s;
+}
+
+void
+script_fini(struct script *s)
+{
+	world_free(s->w);
+}
+
+void
+script_run(struct script *s, char *text)
+{
+	char *rest = text, *line;
 	while ((line = strsep(&rest, "\n")) != NULL) {
 		char *words[WORDS_MAX];
 		bool is_command = !strncmp(line, "> ", 2);
 		bool is_kept = line[0] == '#' || (!line[0] && rest);
 		if (is_command || is_kept)
-			fprintf(out, "%s\n", line);
+			fprintf(s->out, "%s\n", line);
 		int count = is_command ? script_words(line + 2, words) : 0;
-		s.is_muted = count > 1 && !strcmp(words[count - 1], "quietly");
+		s->is_muted = count > 1 && !strcmp(words[count - 1], "quietly");
 		if (count)
-			run_command(&s, words, count - s.is_muted);
-		s.is_muted = false;
+			run_command(s, words, count - s->is_muted);
+		s->is_muted = false;
 	}
-	world_free(s.w);
 }

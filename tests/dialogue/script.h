@@ -24,9 +24,12 @@ struct script {
 	bool is_muted; /* notes are not printed */
 };
 
+/* Makes an empty world for a script that writes to 'out'; ends it. */
+void script_init(struct script *s, FILE *out);
+void script_fini(struct script *s);
 /* Runs the commands of 'text' (its lines are cut in place) and writes the
  * transcript. */
-void script_run(char *text, FILE *out);
+void script_run(struct script *s, char *text);
 
 /* Cuts a line at its blanks; returns how many words. */
 int script_words(char *line, char *words[WORDS_MAX]);

@@ -315,6 +315,8 @@ world_start(struct world *w, uint32_t host)
 	CHECK(h->memory);
 	memset(h->memory, 0, size);
 	h->core = core_new(h->memory, size, &limits, &h->config);
+	if (w->strategy)
+		place_register(h->core, w->strategy);
 	h->is_keeper_up = true;
 	disk_load(w, host);
 	proc_found(w, host);

@@ -169,8 +169,9 @@ struct world {
 	uint64_t next_birth;
 	uint64_t hash; /* over all effects; two runs of a seed compare it */
 	uint32_t ticks_at_once;
-	world_note_fn *on_note; /* may be NULL */
-	void *context;		/* for it */
+	const struct skep_place_ops *strategy; /* for all; may be NULL */
+	world_note_fn *on_note;		       /* may be NULL */
+	void *context;			       /* for it */
 	bool is_loud; /* prints every note and fault, to look at one seed */
 	uint64_t deaths_checked; /* declarations that a checker looked at */
 };
