@@ -143,6 +143,7 @@ is_over() {
 	[ -s "$T/of-gamma.code" ]
 }
 wait_for 15 "the stream ends" is_over
+check "it failed" not test "$(cat "$T/of-gamma.code")" = 0
 check "with a sentence" grep -q '^-- skep: .*gamma' "$T/of-gamma"
 check "none was missing before" in_order "$T/of-gamma"
 check "beta's stream goes on" not test -e "$T/of-beta.code"
