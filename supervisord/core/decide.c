@@ -59,7 +59,8 @@ move_to(struct core *c, struct instance *i, const struct service_value *s,
 		return;
 	}
 	bool will_run = instance_is_live(i) && i->state != INSTANCE_STOPPING;
-	if (s->policy.handoff.is_present && (will_run || i->has_staged))
+	bool has_state = i->has_staged || (instance_is_live(i) && i->is_found);
+	if (s->policy.handoff.is_present && (will_run || has_state))
 		return; /* not ready yet: it will be, then it moves */
 	instance_stop(c, i, &s->policy, STOP_LEAVE, why);
 }

@@ -204,6 +204,19 @@ handoff_end(struct core *c, struct handoff *h)
 	return seq;
 }
 
+void
+handoff_end_and_drop(struct core *c, struct handoff *h)
+{
+	const struct handoff was = *h;
+	uint64_t after = handoff_end(c, h);
+	if (!was.has_root)
+		return;
+	struct effect *e = effects_add(&c->fx, EFFECT_DROP);
+	e->after = after;
+	e->drop.name = effects_text(&c->fx, was.name);
+	memcpy(e->drop.root, was.root, DIGEST_SIZE);
+}
+
 /* --- Messages --- */
 
 member_id

@@ -38,6 +38,8 @@ void handoff_enter(struct core *c, struct handoff *h,
 /* Ends it: deletes the record, if there is one, and frees the slot.  Returns
  * the STORE's number, or 0. */
 uint64_t handoff_end(struct core *c, struct handoff *h);
+/* The same, and drops its state as soon as no record names it. */
+void handoff_end_and_drop(struct core *c, struct handoff *h);
 /* The other side, if it is known and linked, else MEMBER_NONE. */
 member_id handoff_peer(const struct core *c, const struct handoff *h);
 /* Sends a message about H to the other side, if it is linked. */

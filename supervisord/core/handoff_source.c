@@ -14,16 +14,6 @@ retry_later(struct core *c, struct instance *i, int64_t ms)
 	t->retry_at = mono_min(t->retry_at, i->move_again_at);
 }
 
-static void
-remember_reason(struct instance *i, const char *why)
-{
-	size_t length = strlen(why);
-	if (length > sizeof i->note - 1)
-		length = sizeof i->note - 1;
-	memcpy(i->note, why, length);
-	i->note[length] = '\0';
-}
-
 /* Gives up a move while the instance still runs untouched. */
 static void
 give_up(struct core *c, struct handoff *h, const char *why, int64_t again_ms)
@@ -34,7 +24,7 @@ give_up(struct core *c, struct handoff *h, const char *why, int64_t again_ms)
 			effects_text(&c->fx, why)));
 	handoff_send(c, h, WIRE_HANDOFF_ABORT, why, 0);
 	if (i) {
-		remember_reason(i, why);
+		instance_set_note(c, i, why);
 		retry_later(c, i, again_ms);
 	}
 	handoff_end(c, h);
@@ -48,7 +38,8 @@ abort_move(struct core *c, struct handoff *h, const char *why)
 	struct instance *i = instance_find(c, h->name);
 	CHECK(i && i->state == INSTANCE_HANDOFF);
 	CHECK(h->state != HANDOFF_COMMITTED);
-	if (h->has_root)
+	if (h->has_root &&
+		memcmp(i->staged_root, h->root, DIGEST_SIZE) != 0)
 		instance_drop_staged(c, i);
 	i->has_staged |= h->has_root;
 	if (h->has_root) {
@@ -57,7 +48,7 @@ abort_move(struct core *c, struct handoff *h, const char *why)
 		strcpy(i->staged_kind, "dump");
 		i->staged_from[0] = '\0';
 	}
-	remember_reason(i, why);
+	instance_set_note(c, i, why);
 	retry_later(c, i, HANDOFF_AGAIN_MS);
 	/* One transaction or an earlier one: the staged root is on disk
 	 * before the record that named it goes. */
@@ -314,11 +305,6 @@ static void
 done(struct core *c, struct handoff *h)
 {
 	struct instance *i = instance_find(c, h->name);
-	if (h->has_root) {
-		struct effect *d = effects_add(&c->fx, EFFECT_DROP);
-		d->drop.name = effects_text(&c->fx, h->name);
-		memcpy(d->drop.root, h->root, DIGEST_SIZE);
-	}
 	core_note(c, NOTE_MOVED, h->name, h->epoch + 1,
 		effects_format(&c->fx, "%s -> %s, %u bytes of state",
 			c->config.node, effects_text(&c->fx, h->peer_name),
@@ -332,7 +318,7 @@ done(struct core *c, struct handoff *h)
 		instance_enter(c, i, INSTANCE_IDLE, MONO_NEVER);
 		instance_disown(c, i);
 	}
-	handoff_end(c, h);
+	handoff_end_and_drop(c, h);
 }
 
 /* Whether somebody else runs it under a higher epoch, and has it ready. */

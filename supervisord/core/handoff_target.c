@@ -26,17 +26,15 @@ discard(struct core *c, struct handoff *h)
 	struct instance *i = instance_find(c, h->name);
 	bool is_in_use = i && i->has_staged &&
 		memcmp(i->staged_root, h->root, DIGEST_SIZE) == 0;
-	if (h->has_root && !is_in_use) {
-		struct effect *d = effects_add(&c->fx, EFFECT_DROP);
-		d->drop.name = effects_text(&c->fx, h->name);
-		memcpy(d->drop.root, h->root, DIGEST_SIZE);
-	}
 	if (h->state == HANDOFF_STAGED && i &&
 		i->state == INSTANCE_HANDOFF) {
 		instance_enter(c, i, INSTANCE_IDLE, MONO_NEVER);
 		instance_disown(c, i);
 	}
-	handoff_end(c, h);
+	if (is_in_use)
+		handoff_end(c, h);
+	else
+		handoff_end_and_drop(c, h);
 }
 
 static void

@@ -12,6 +12,7 @@ size_t
 instance_need(const struct core_limits *l)
 {
 	return arena_need(l->instances_max, sizeof(struct instance)) +
+		arena_need(l->instances_max, NOTE_TEXT_MAX) +
 		arena_need(l->instances_max, sizeof(struct instance *)) +
 		2 * arena_need(map_bucket_count(l->instances_max),
 			    sizeof(struct map_link *));
@@ -26,6 +27,8 @@ instance_init(struct core *c)
 	slots_init(&t->slots,
 		arena_take(&c->arena, max, sizeof(struct instance)), max,
 		sizeof(struct instance));
+	slots_init(&t->notes, arena_take(&c->arena, max, NOTE_TEXT_MAX), max,
+		NOTE_TEXT_MAX);
 	t->timers = arena_take(&c->arena, max, sizeof *t->timers);
 	map_init(&t->by_name,
 		arena_take(&c->arena, buckets, sizeof(struct map_link *)),
@@ -87,6 +90,26 @@ instance_by_slot(const struct core *c, uint32_t slot)
 	return i && i->name[0] ? i : NULL;
 }
 
+void
+instance_set_note(struct core *c, struct instance *inst, const char *text)
+{
+	struct slots *notes = &c->instances.notes;
+	size_t length = strlen(text);
+	if (length == 0) {
+		if (inst->note)
+			slots_give(notes, inst->note);
+		inst->note = NULL;
+		return;
+	}
+	if (!inst->note)
+		inst->note = slots_take(notes);
+	CHECK(inst->note); /* there are as many as instances */
+	if (length > NOTE_TEXT_MAX - 1)
+		length = NOTE_TEXT_MAX - 1;
+	memcpy(inst->note, text, length);
+	inst->note[length] = '\0';
+}
+
 /* The first instance from 'l' on that belongs to 'service'. */
 static struct instance *
 scan_service(const struct map *m, struct map_link *l, const char *service)
@@ -130,6 +153,7 @@ instance_reap(struct core *c, struct instance *inst)
 	map_remove(&t->by_service, &inst->by_service);
 	list_remove(&inst->in_dirty);
 	list_remove(&inst->in_all);
+	instance_set_note(c, inst, "");
 	inst->name[0] = '\0';
 	slots_give(&t->slots, inst);
 	CHECK(t->count > 0);
@@ -522,10 +546,13 @@ instance_drop_staged(struct core *c, struct instance *inst)
 {
 	if (!inst->has_staged)
 		return;
+	inst->has_staged = false;
+	/* First no record names it any more, then it goes. */
+	uint64_t after = instance_store_owner(c, inst);
 	struct effect *e = effects_add(&c->fx, EFFECT_DROP);
+	e->after = after;
 	e->drop.name = effects_text(&c->fx, inst->name);
 	memcpy(e->drop.root, inst->staged_root, DIGEST_SIZE);
-	inst->has_staged = false;
 }
 
 void

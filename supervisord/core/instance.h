@@ -122,7 +122,7 @@ struct instance {
 	uint64_t draining_epoch;   /* epoch with which it left */
 	uint32_t attempts;	   /* at moving it, in this life of the node */
 	mono move_again_at;	   /* no attempt before */
-	char note[NOTE_TEXT_MAX];  /* last trouble, for people */
+	char *note;		   /* last trouble, for people, or NULL */
 
 	/* State to start from, staged by handoff.c; consumed when the new
 	 * instance is ready. */
@@ -138,6 +138,7 @@ struct instance {
 struct instances {
 	struct map by_name;
 	struct slots slots;	 /* of struct instance */
+	struct slots notes;	 /* texts of NOTE_TEXT_MAX bytes */
 	struct map by_service;	 /* hash of the service's name */
 	struct list all;
 	struct instance **timers; /* binary heap by (deadline, slot) */
@@ -164,6 +165,10 @@ struct instance *instance_add(struct core *c, const char *name,
 /* The instance in a slot, or NULL.  No slot from instances.slots.mark on was
  * ever used. */
 struct instance *instance_by_slot(const struct core *c, uint32_t slot);
+/* Keeps its last trouble, for people; "" forgets it.  The text is copied, and
+ * cut where it is too long. */
+void instance_set_note(
+	struct core *c, struct instance *inst, const char *text);
 /* Gives a slot back, if nothing is known of it any more: IDLE, undeclared,
  * not remembered, not part of a drain. */
 void instance_reap(struct core *c, struct instance *inst);

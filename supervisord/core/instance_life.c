@@ -101,7 +101,7 @@ instance_reset(struct core *c, struct instance *inst)
 {
 	inst->failures = 0;
 	inst->window_starts = 0;
-	inst->note[0] = '\0';
+	instance_set_note(c, inst, "");
 	if (!inst->is_refused)
 		return;
 	inst->is_refused = false;
@@ -431,11 +431,7 @@ instance_on_start_failed(struct core *c, const struct input_start_failed *in)
 		return;
 	core_note(c, NOTE_START_FAILED, i->name, i->epoch,
 		effects_text(&c->fx, in->text));
-	size_t length = strlen(in->text);
-	if (length > sizeof i->note - 1)
-		length = sizeof i->note - 1;
-	memcpy(i->note, in->text, length);
-	i->note[length] = '\0';
+	instance_set_note(c, i, in->text);
 	i->has_start_failed = true;
 	i->pid = 0;
 	if (i->state == INSTANCE_STOPPING) {
@@ -514,7 +510,8 @@ instance_on_dumped(struct core *c, const struct input_dumped *in)
 		return;
 	i->is_salvaging = false;
 	if (in->is_ok) {
-		instance_drop_staged(c, i);
+		if (memcmp(i->staged_root, in->root, DIGEST_SIZE) != 0)
+			instance_drop_staged(c, i);
 		i->has_staged = true;
 		memcpy(i->staged_root, in->root, DIGEST_SIZE);
 		i->staged_wall_ms = c->wall_ms;

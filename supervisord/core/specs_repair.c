@@ -90,13 +90,13 @@ send_leaves(struct core *c, member_id to, const uint32_t *leaves, size_t count)
 {
 	struct wire_out w;
 	uint64_t after = 0;
-	const struct map *leafs = &c->specs.by_leaf;
+	const struct map *by_leaf = &c->specs.by_leaf;
 	if (!has_room(c, ENTRIES_SIZE))
 		return;
 	wire_begin(&w, &c->fx, ENTRIES_SIZE);
 	for (size_t i = 0; i < count; i++)
-		for (struct map_link *l = map_first(leafs, leaves[i]); l;
-			l = map_next(leafs, l)) {
+		for (struct map_link *l = map_first(by_leaf, leaves[i]); l;
+			l = map_next(by_leaf, l)) {
 			const struct entry *e =
 				container_of(l, struct entry, by_leaf);
 			if (!specs_put_entry(&w, e)) {

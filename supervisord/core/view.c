@@ -77,11 +77,11 @@ fill_why(struct core *c, struct instance *i, struct instance_view *out)
 		return;
 	}
 	const char *gate;
-	bool is_held_back = !i->has_start_failed && i->note[0] == '\0' &&
+	bool is_held_back = !i->has_start_failed && !i->note &&
 		strcmp(out->state, "pending") == 0 && duty_is_gated(c, &gate);
 	if (is_held_back)
 		text_add(&t, gate);
-	if (i->note[0]) {
+	if (i->note) {
 		text_add(&t, t.used ? ": " : "");
 		text_add(&t, i->note);
 	}

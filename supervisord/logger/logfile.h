@@ -40,14 +40,14 @@ struct logdir {
 
 /* One NAME.log. */
 struct logfile {
-	struct logdir *dir;	 /* where it lies, borrowed */
-	char name[NAME_MAX + 1]; /* "NAME.log" */
-	uint64_t size_max;	 /* rotate before this; 0: never */
-	uint32_t files_max;	 /* rotated files kept */
-	int fd;			 /* -1 while it is closed */
-	uint64_t size;		 /* where the next byte goes */
-	dev_t device;		 /* which file 'fd' is: ... */
-	ino_t inode;		 /* ... to notice when its name is taken away */
+	struct logdir *dir; /* where it lies, borrowed */
+	char name[INSTANCE_NAME_MAX + sizeof ".log"]; /* "NAME.log" */
+	uint64_t size_max;  /* rotate before this; 0: never */
+	uint32_t files_max; /* rotated files kept */
+	int fd;		    /* -1 while it is closed */
+	uint64_t size;	    /* where the next byte goes */
+	dev_t device;	    /* which file 'fd' is: ... */
+	ino_t inode;	    /* ... to notice when its name is taken away */
 };
 
 /* What is to be done about the bytes that come next. */

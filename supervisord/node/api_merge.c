@@ -54,12 +54,12 @@ loop_of(const struct merge *m)
 static void
 source_drop(struct source *s, enum reply_code code, const char *why)
 {
+	s->code = code;
+	snprintf(s->error, sizeof(s->error), "%s", why); /* the feed's, maybe */
 	feed_close(s->feed);
 	s->feed = NULL;
 	s->has_given = true;
 	api_text_fini(&s->part);
-	s->code = code;
-	snprintf(s->error, sizeof(s->error), "%s", why);
 }
 
 /* Tells a follower, once, that a host's events are missing from here on. */

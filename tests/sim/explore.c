@@ -1,6 +1,6 @@
 /* One handoff, and a fault at every point of it, over the real cores.
  *
- *	explore [-p STRIDE] [-v]
+ *	explore [-p STRIDE] [-n NUMBER] [-v]
  *
  * Two hosts, one service with state, one move from alpha to beta.  The run
  * is the same each time until the fault: so every millisecond of the move
@@ -87,6 +87,10 @@ lose_power(struct run *r, uint32_t host)
 	bool is_elsewhere =
 		has_record(&w->hosts[other]) ||
 		(p && p->phase < PROCESS_EXITED && p->state.birth == r->birth);
+	/* A copy that runs, or its word that it does, is on the way. */
+	const struct process *own = world_process(w, host, "db");
+	if (host == BETA && own && own->phase == PROCESS_RUNNING)
+		r->may_be_lost = true;
 	bool stays_on_disk = has_record(&w->hosts[host]);
 	if (!is_elsewhere && !stays_on_disk)
 		r->may_be_lost = true;
@@ -207,7 +211,7 @@ finish(struct run *r, char trouble[WORLD_TROUBLE_MAX])
 }
 
 static bool
-run_plan(const struct plan *plan, bool is_loud)
+run_plan(unsigned number, const struct plan *plan, bool is_loud)
 {
 	char trouble[WORLD_TROUBLE_MAX];
 	struct run r = {
@@ -231,7 +235,7 @@ run_plan(const struct plan *plan, bool is_loud)
 	}
 	finish(&r, trouble);
 	if (r.wrong)
-		printf("%s at %d ms, %s at %d ms: %s\n",
+		printf("%u: %s at %d ms, %s at %d ms: %s\n", number,
 			fault_names[plan->fault[0]], plan->at[0],
 			fault_names[plan->fault[1]], plan->at[1], r.wrong);
 	world_free(r.w);
@@ -265,10 +269,13 @@ main(int argc, char **argv)
 {
 	unsigned stride = 997, runs = 0, wrong = 0, single;
 	bool is_loud = false;
+	long only = -1;
 	int option;
-	while ((option = getopt(argc, argv, "p:v")) != -1) {
+	while ((option = getopt(argc, argv, "n:p:v")) != -1) {
 		if (option == 'p')
 			stride = (unsigned)strtoul(optarg, NULL, 10);
+		else if (option == 'n')
+			only = strtol(optarg, NULL, 10);
 		else if (option == 'v')
 			is_loud = true;
 		else
@@ -276,11 +283,13 @@ main(int argc, char **argv)
 	}
 	single = (FAULT_COUNT - 1) * STEPS;
 	struct plan p;
+	if (only >= 0 && plan_of((unsigned)only, &p))
+		return !run_plan((unsigned)only, &p, is_loud);
 	for (unsigned n = 0; plan_of(n, &p) && wrong < 10;
 		n += n < single ? 1 : stride) {
 		if (is_too_much(&p))
 			continue;
-		wrong += !run_plan(&p, is_loud);
+		wrong += !run_plan(n, &p, is_loud);
 		runs++;
 	}
 	printf("%u runs: %u kinds of faults at each of %d ms, and every "

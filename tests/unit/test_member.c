@@ -105,6 +105,35 @@ START_TEST(join_by_operator)
 }
 END_TEST
 
+/* History has what operators did, not what they were refused. */
+START_TEST(only_accepted_words_are_events)
+{
+	static const struct {
+		enum request_op op;
+		const char *name;
+		enum reply_code code;
+	} rows[] = {
+		{REQUEST_CLUSTER_SET, "bogus", REPLY_INVALID},
+		{REQUEST_CORDON, "nobody", REPLY_NOT_FOUND},
+		{REQUEST_STOP, "nothing", REPLY_NOT_FOUND},
+		{REQUEST_LEAVE, "beta", REPLY_INVALID},
+		{REQUEST_JOIN, "a b", REPLY_INVALID},
+		{REQUEST_FORGET, "beta", REPLY_CONFLICT},
+		{REQUEST_CORDON, "beta", REPLY_OK},
+		{REQUEST_UNCORDON, "beta", REPLY_OK},
+	};
+	struct world *w = whole_world(9, 3);
+	const uint64_t *noted = &w->hosts[0].notes[NOTE_OPERATOR];
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		uint64_t before = *noted;
+		ck_assert_int_eq(
+			ask(w, 0, rows[i].op, rows[i].name), rows[i].code);
+		ck_assert_uint_eq(*noted - before, rows[i].code == REPLY_OK);
+	}
+	world_free(w);
+}
+END_TEST
+
 /* The address reaches ourselves, but is not the one we are known by. */
 START_TEST(self_is_recognised)
 {
@@ -351,6 +380,7 @@ suite(void)
 	tcase_add_test(join, founder_gives_up_waiting);
 	tcase_add_test(join, expect_is_waited_for);
 	tcase_add_test(join, join_by_operator);
+	tcase_add_test(join, only_accepted_words_are_events);
 	tcase_add_test(join, self_is_recognised);
 	tcase_add_test(join, other_cluster_is_refused);
 	tcase_add_test(join, taken_name_is_refused_and_told);

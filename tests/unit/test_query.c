@@ -143,9 +143,12 @@ drain(struct asker *r)
 {
 	unsigned char block[5000]; /* fits neither pieces nor the window */
 	size_t size;
-	while ((size = feed_read(r->feed, block, sizeof block)) > 0)
+	while ((size = feed_read(r->feed, block, sizeof block)) > 0) {
+		bool is_right = true;
 		for (size_t i = 0; i < size; i++)
-			ck_assert_uint_eq(block[i], byte_at(r->size++));
+			is_right &= block[i] == byte_at(r->size++);
+		ck_assert(is_right);
+	}
 }
 
 static void
@@ -364,10 +367,11 @@ older_frame(void *owner, struct conn *c, uint16_t type, struct bytes body)
 static void
 older_close(void *owner, struct conn *c, enum conn_end end, const char *text)
 {
-	(void)owner;
+	unsigned *closed = owner;
 	(void)c;
 	(void)end;
 	(void)text;
+	++*closed;
 }
 
 static const struct conn_owner older_calls = {
@@ -376,11 +380,10 @@ static const struct conn_owner older_calls = {
 static void
 be_older(void *context, struct conn *c, struct bytes body)
 {
-	(void)context;
 	skep_Hello hello = skep_Hello_init_zero;
 	ck_assert(wire_decode(WIRE_HELLO, body, &hello));
 	ck_assert(hello.is_bulk); /* what it looks at */
-	conn_set_owner(c, &older_calls, NULL);
+	conn_set_owner(c, &older_calls, context);
 	skep_Hello mine = skep_Hello_init_zero;
 	mine.version = WIRE_VERSION;
 	mine.is_bulk = true;
@@ -393,9 +396,12 @@ be_older(void *context, struct conn *c, struct bytes body)
 START_TEST(an_older_host_is_left_in_peace)
 {
 	struct asker r = {0};
+	unsigned closed = 0;
 	b.on_query = be_older;
+	b.query_context = &closed;
 	ask(&r, "beta", b.address);
 	check_end(&r, REPLY_NO_NODE, "too old");
+	ck_assert(world_wait_count(loop, &closed, 1));
 }
 END_TEST
 
