@@ -213,7 +213,8 @@ start_waiting(struct core *c)
 			continue;
 		/* What started before it in this round may have filled us. */
 		if (s.policy.placement.max_per_host &&
-			!instance_is_held(i) && duty_host(c, i, &s) != MEMBER_SELF)
+			!instance_is_held(i) &&
+			duty_host(c, i, &s) != MEMBER_SELF)
 			mark(c, i);
 		else
 			instance_start(c, i, &s);

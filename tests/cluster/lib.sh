@@ -124,6 +124,7 @@ cluster_begin() {
 	mkdir "$CG" || skip "cannot make a cgroup in $mount"
 	ip netns add "$NS" || skip "cannot make a network namespace"
 	trap cluster_cleanup EXIT
+	ip netns exec "$NS" true || skip "cannot enter a network namespace"
 	trap 'exit 143' TERM INT
 	ip -n "$NS" link add br0 type bridge forward_delay 0
 	ip -n "$NS" link set br0 up

@@ -9,7 +9,8 @@ int
 script_words(char *line, char *words[WORDS_MAX])
 {
 	int n = 0;
-	for (char *at = strtok(line, " \t\n"); at; at = strtok(NULL, " \t\n")) {
+	char *rest = line;
+	for (char *at; (at = strtok_r(NULL, " \t\n", &rest));) {
 		CHECK(n < WORDS_MAX - 1);
 		words[n++] = at;
 	}
