@@ -97,30 +97,59 @@ rotate(uint32_t *order, uint32_t count, uint32_t by)
 	}
 }
 
+/* Whether host 'a' comes after 'b': equal scores go by name. */
+static bool
+is_after(const uint64_t *scores, uint32_t a, uint32_t b)
+{
+	return scores[a] != scores[b] ? scores[a] > scores[b] : a > b;
+}
+
+static void
+sift_down(const uint64_t *scores, uint32_t *order, uint32_t at, uint32_t count)
+{
+	uint32_t moving = order[at];
+	for (uint32_t child; (child = 2 * at + 1) < count; at = child) {
+		if (child + 1 < count &&
+			is_after(scores, order[child + 1], order[child]))
+			child++;
+		if (!is_after(scores, order[child], moving))
+			break;
+		order[at] = order[child];
+	}
+	order[at] = moving;
+}
+
+/* Heapsort: no memory of its own, and no worst case among many hosts. */
+static void
+sort(const uint64_t *scores, uint32_t *order, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		order[i] = i;
+	for (uint32_t i = count / 2; i-- > 0;)
+		sift_down(scores, order, i, count);
+	for (uint32_t last = count; last-- > 1;) {
+		uint32_t worst = order[0];
+		order[0] = order[last];
+		order[last] = worst;
+		sift_down(scores, order, 0, last);
+	}
+}
+
 static uint32_t
 hrw_rank(const struct skep_place_item *item,
 	const struct skep_place_node *nodes, uint32_t node_count,
 	uint64_t *scratch, uint32_t *order, uint32_t order_max)
 {
 	uint64_t h = deciding_hash(item, node_count);
-	uint32_t count = 0;
 	if (order_max < node_count)
 		return 0;
 	for (uint32_t i = 0; i < node_count; i++)
 		scratch[i] = place_hrw_score(h, nodes[i].name_hash,
 			nodes[i].weight);
-	/* Insertion keeps equal scores in the order of the names. */
-	for (uint32_t i = 0; i < node_count; i++) {
-		uint32_t at = count++;
-		while (at > 0 && scratch[order[at - 1]] > scratch[i]) {
-			order[at] = order[at - 1];
-			at--;
-		}
-		order[at] = i;
-	}
+	sort(scratch, order, node_count);
 	if (item->ordinal < node_count)
-		rotate(order, count, item->ordinal);
-	return count;
+		rotate(order, node_count, item->ordinal);
+	return node_count;
 }
 
 const struct skep_place_ops place_hrw = {
