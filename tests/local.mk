@@ -1,4 +1,5 @@
 # tests: one file per part, each level of the house style inside.
+include tests/bench.mk
 include tests/contrib.mk
 include tests/coretest.mk
 include tests/ctl.mk
