@@ -300,6 +300,8 @@ world_start(struct world *w, uint32_t host)
 	limits.members_max = 16;
 	limits.entries_max = 512;
 	limits.bodies_size = (uint64_t)4 * 1024 * 1024;
+	limits.effects_max = 4096;
+	limits.effects_size = (size_t)4 * FRAME_MAX;
 	CHECK(!h->is_running);
 	h->starts++;
 	h->is_powered = h->is_running = true;
