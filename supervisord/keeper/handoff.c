@@ -17,7 +17,8 @@
 #include "sys/units.h"
 
 #define STATUS_MAX    65536
-#define LOOKS_MAX     32 /* about a millisecond in all */
+#define AGAIN_MS      5	  /* between two looks at a busy service */
+#define LOOKS_MAX     400 /* two seconds in all */
 #define ANSWER_EVENTS (IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE | IN_ONLYDIR)
 
 /* The mask behind 'key' ("SigCgt:") in a status text. */
@@ -62,32 +63,42 @@ is_thread_waiting(pid_t pid, const char *tid, int signal)
 	       (set >> (signal - 1)) & 1;
 }
 
-/* Whether one thread handles the signal; one that is gone does no harm. */
-static bool
-looks_safe(pid_t pid, const char *tid, int signal)
+/* What a look at a thread shows. */
+enum look { LOOK_HANDLED, LOOK_DEADLY, LOOK_UNCLEAR };
+
+/* Looks at one thread; one that is gone does no harm.  A thread that is about
+ * to run may be on its way out of sigwait(), which then shows neither in its
+ * mask nor in its system call. */
+static enum look
+look_at(pid_t pid, const char *tid, int signal)
 {
 	char path[PATH_MAX];
 	char *text;
 	snprintf(
 		path, sizeof path, "/proc/%d/task/%.32s/status", (int)pid, tid);
 	if (file_read_all(path, STATUS_MAX, &text, NULL) < 0)
-		return true;
+		return LOOK_HANDLED;
 	bool is_handled = handoff_is_handled(text, signal);
+	bool is_asleep = strstr(text, "\nState:\tS") != NULL;
 	free(text);
-	return is_handled || is_thread_waiting(pid, tid, signal);
+	if (is_handled || is_thread_waiting(pid, tid, signal))
+		return LOOK_HANDLED;
+	return is_asleep ? LOOK_DEADLY : LOOK_UNCLEAR;
 }
 
-/* As above.  Mask and system call are read one after the other: a thread that
- * goes in and out of sigwait() may show neither, but not time after time. */
-static bool
-is_thread_safe(pid_t pid, const char *tid, int signal)
+/* As above; what is deadly twice in a row did not move in between. */
+static enum look
+look_twice(pid_t pid, const char *tid, int signal)
 {
-	for (unsigned n = 0; n < LOOKS_MAX; n++)
-		if (looks_safe(pid, tid, signal))
-			return true;
-	return false;
+	enum look first = look_at(pid, tid, signal);
+	if (first != LOOK_DEADLY)
+		return first;
+	enum look second = look_at(pid, tid, signal);
+	return second == LOOK_DEADLY ? LOOK_DEADLY : LOOK_UNCLEAR;
 }
 
+/* Whether every thread of 'pid' handles the signal: 0, -EPERM when one does
+ * not, -EAGAIN when that cannot be told at this moment. */
 static int
 check_threads(pid_t pid, int signal, struct err *err)
 {
@@ -98,13 +109,17 @@ check_threads(pid_t pid, int signal, struct err *err)
 	if (!dir)
 		return err_sys(err, -ESRCH, "its leader");
 	struct dirent *e;
-	while (rc == 0 && (e = readdir(dir)))
-		if (e->d_name[0] != '.' &&
-			!is_thread_safe(pid, e->d_name, signal))
-			rc = err_set(err, -EPERM,
-				"%s would kill it: a thread neither catches, "
-				"ignores nor blocks it",
-				units_signal_name(signal, name, sizeof name));
+	while (rc != -EPERM && (e = readdir(dir))) {
+		if (e->d_name[0] == '.')
+			continue;
+		enum look look = look_twice(pid, e->d_name, signal);
+		if (look == LOOK_HANDLED)
+			continue;
+		rc = err_set(err, look == LOOK_DEADLY ? -EPERM : -EAGAIN,
+			"%s would kill it: a thread neither catches, ignores "
+			"nor blocks it",
+			units_signal_name(signal, name, sizeof name));
+	}
 	closedir(dir);
 	return rc;
 }
@@ -141,8 +156,10 @@ handoff_init(struct keeper *k, struct err *err)
 	return 0;
 }
 
-int
-handoff_prepare(struct instance *i, int signal, struct err *err)
+/* Checks that the signal will not kill the leader, and watches for the
+ * answer. */
+static int
+prepare(struct instance *i, int signal, struct err *err)
 {
 	char path[PATH_MAX];
 	if (i->pid == 0 || i->state != INSTANCE_RUNNING)
@@ -159,6 +176,54 @@ handoff_prepare(struct instance *i, int signal, struct err *err)
 	return i->answer_wd < 0 ? err_sys(err, -errno, "%s", path) : 0;
 }
 
+static void
+refuse(struct instance *i, int code, const char *text)
+{
+	session_send_failure(i->keeper, KMSG_REFUSED,
+		&(struct kproto_failure){
+			.iid = i->iid,
+			.epoch = i->epoch,
+			.blame = KBLAME_SERVICE,
+			.code = code,
+			.step = "handoff",
+			.text = text,
+		});
+}
+
+/* Looks once, and signals, refuses, or comes back. */
+static void
+try(struct instance *i)
+{
+	struct err err = {""};
+	int rc = prepare(i, i->handoff_signal, &err);
+	if (rc == -EAGAIN && ++i->handoff_looks < LOOKS_MAX) {
+		loop_arm(&i->keeper->loop, &i->handoff, AGAIN_MS);
+		return;
+	}
+	if (rc == 0)
+		rc = instance_signal(i, i->handoff_signal,
+			(enum kproto_target)i->handoff_target);
+	if (rc < 0)
+		refuse(i, -rc, err.text[0] ? err.text : strerror(-rc));
+	else
+		handoff_look(i);
+}
+
+void
+handoff_on_timer(struct timer *t)
+{
+	try(container_of(t, struct instance, handoff));
+}
+
+void
+handoff_start(struct instance *i, int signal, uint8_t target)
+{
+	i->handoff_signal = signal;
+	i->handoff_target = target;
+	i->handoff_looks = 0;
+	try(i);
+}
+
 void
 handoff_look(struct instance *i)
 {
@@ -172,6 +237,7 @@ handoff_look(struct instance *i)
 void
 handoff_unwatch(struct instance *i)
 {
+	loop_disarm(&i->handoff);
 	if (i->answer_wd >= 0)
 		inotify_rm_watch(i->keeper->answers.fd, i->answer_wd);
 	i->answer_wd = -1;

@@ -21,9 +21,13 @@ bool handoff_is_handled(const char *status, int signal);
 /* Makes the loop hear of answers. */
 int handoff_init(struct keeper *k, struct err *err);
 
-/* Checks that 'signal' will not kill the leader, and watches for the answer.
- * -ESRCH when it is gone, -EPERM when it would kill it. */
-int handoff_prepare(struct instance *i, int signal, struct err *err);
+/* Sends the handoff signal to 'target' (kproto_target) once it is certain
+ * that it will not kill the leader, and watches for the answer.  A service
+ * that is busy is looked at again and again, for two seconds; then, or when
+ * it is certain that it would die, the node is told REFUSED. */
+void handoff_start(struct instance *i, int signal, uint8_t target);
+/* The timer of that. */
+void handoff_on_timer(struct timer *t);
 
 /* Says ANSWER if one stands there. */
 void handoff_look(struct instance *i);

@@ -95,6 +95,7 @@ instance_new(struct keeper *k, uint64_t iid)
 	watch_init(&i->populated, on_populated);
 	watch_init(&i->report, launch_on_report);
 	timer_init(&i->again, on_again);
+	timer_init(&i->handoff, handoff_on_timer);
 	timer_init(&i->deadline, launch_on_deadline);
 	list_append(&k->instances.all, &i->in_all);
 	map_insert(&k->instances.by_iid, &i->by_iid, hash_mix(iid, 1));

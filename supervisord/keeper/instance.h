@@ -71,6 +71,10 @@ struct instance {
 	bool is_log_open;      /* the logger has its end */
 	int answer_wd;	       /* inotify watch, -1 */
 	int answer;	       /* last ANSWER said, 0 for none */
+	struct timer handoff;  /* look again whether the signal is safe */
+	int handoff_signal;
+	uint8_t handoff_target; /* kproto_target */
+	unsigned handoff_looks; /* how often */
 };
 
 #define INSTANCE_BUCKETS 4096

@@ -194,7 +194,6 @@ on_signal(struct keeper *k, const struct ipc_message *m)
 		return false;
 	struct kproto_event e = {v.iid, v.epoch, v.signal};
 	struct instance *i = find(k, &e, "signal");
-	struct err err = {""};
 	if (!i)
 		return true;
 	if (v.signal < 1 || v.signal >= NSIG) {
@@ -202,19 +201,14 @@ on_signal(struct keeper *k, const struct ipc_message *m)
 		return true;
 	}
 	if (v.is_handoff) {
-		int rc = handoff_prepare(i, v.signal, &err);
-		if (rc < 0) {
-			refuse(k, &e, -rc, "handoff", err.text);
-			return true;
-		}
+		handoff_start(i, v.signal, v.target);
+		return true;
 	}
 	int rc = instance_signal(i, v.signal, (enum kproto_target)v.target);
 	if (rc < 0)
 		refuse(k, &e, -rc, "signal", strerror(-rc));
 	else if (v.then_continue)
 		instance_signal(i, SIGCONT, (enum kproto_target)v.target);
-	if (rc == 0 && v.is_handoff)
-		handoff_look(i);
 	return true;
 }
 

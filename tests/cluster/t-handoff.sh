@@ -4,49 +4,13 @@ BUDGET=150
 POLICY="allow_root = yes
 allowed_users = nobody"
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/counters.sh"
 cluster_begin alpha beta gamma
-COUNTER=$SKEP_BUILD/examples/counter
-[ -x "$COUNTER" ] || COUNTER=$SKEP_BUILD/etc/examples/counter
-[ -x "$COUNTER" ] || fail "the counter example is not built"
-mkdir -m 777 "$T/out"
-cat >"$T/counters.yaml" <<END
-services:
-  counter:
-    command: ["$COUNTER", "$T/out/%i"]
-    user: root
-    replicas: 60
-    handoff: {timeout: 10s}
-END
 host_start alpha beta gamma
 for h in alpha beta gamma; do
 	wait_for 30 "$h sees three alive" alive_count_is $h 3
 done
-check "apply" ctl alpha apply -f "$T/counters.yaml"
-wait_for 20 "sixty counters are ready" ready_count_is alpha 60
-
-# Every file holds 1, 2, 3, ... without a gap and without a double.
-no_number_lost() {
-	local f
-	for f in "$T"/out/*; do
-		head -n -1 "$f" | awk -v f="$f" '$1 != NR {
-			print f ": line " NR " is " $1; exit 1 }' || return 1
-	done
-}
-all_count_on() {
-	local f
-	for f in "$T"/out/*; do
-		[ "$(wc -l <"$f")" -gt "$1" ] || return 1
-	done
-}
-is_drained() {
-	json "$1" ".nodes[] | select(.name == \"$2\") | .progress" node list |
-		grep -qx drained
-}
-count_on() {
-	json "$1" "[.instances[] | select(.node == \"$2\")] | length" status
-}
-
-wait_for 20 "every counter has counted to 100" all_count_on 100
+counters 60
 
 step "drain beta"
 say "    counters on beta: $(count_on alpha beta)"
