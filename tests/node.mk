@@ -48,7 +48,7 @@ tests_unit_test_plugin_host_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DPLUGIN_BUILD_DIR='"$(abs_builddir)"'
 tests_unit_test_plugin_host_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_plugin_host_LDADD = $(NODE_TEST_LIBS)
-EXTRA_tests_unit_test_plugin_host_DEPENDENCIES = $(sample_plugins)
+EXTRA_tests_unit_test_plugin_host_DEPENDENCIES = $(sample_plugins) ring.la
 
 sample_plugins = \
 	tests/plugins/bad_name.la \

@@ -44,15 +44,22 @@ setup(void)
 	report = (struct plugin_report){.on_refused = on_refused};
 }
 
-/* Copies the built plugin 'name' to 'as', writable by its owner only. */
+/* Copies the built plugin 'name' from 'folder' to 'as', writable by its owner
+ * only. */
 static void
-install(const char *name, const char *as)
+install_from(const char *folder, const char *name, const char *as)
 {
 	char command[1024];
 	snprintf(command, sizeof command,
-		"cp %s/tests/plugins/.libs/%s.so %s && chmod 0644 %s",
-		PLUGIN_BUILD_DIR, name, scratch_path(as), scratch_path(as));
+		"cp %s/%s/.libs/%s.so %s && chmod 0644 %s", PLUGIN_BUILD_DIR,
+		folder, name, scratch_path(as), scratch_path(as));
 	ck_assert_int_eq(system(command), 0);
+}
+
+static void
+install(const char *name, const char *as)
+{
+	install_from("tests/plugins", name, as);
 }
 
 static void
@@ -69,6 +76,16 @@ START_TEST(test_good)
 	ck_assert_str_eq(taken, "noop ");
 	ck_assert_str_eq(refused, "");
 	ck_assert_uint_eq(report.loaded, 1);
+}
+END_TEST
+
+/* The strategy that is installed with skep comes in by the same door. */
+START_TEST(test_ring)
+{
+	install_from(".", "ring", "ring.so");
+	load();
+	ck_assert_str_eq(taken, "ring ");
+	ck_assert_str_eq(refused, "");
 }
 END_TEST
 
@@ -157,6 +174,7 @@ main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, scratch_end);
 	tcase_add_test(tc, test_good);
+	tcase_add_test(tc, test_ring);
 	tcase_add_loop_test(tc, test_bad, 0, sizeof bad / sizeof bad[0]);
 	tcase_add_test(tc, test_not_loadable);
 	tcase_add_test(tc, test_taken_name);
