@@ -167,6 +167,20 @@ read_fully(int fd, char *buffer, size_t size)
 	return (ssize_t)got;
 }
 
+/* Says why it cannot be opened, and what helps. */
+static int
+no_keyfile(const char *path, int code, struct err *err)
+{
+	const char *remedy = "";
+	if (code == -ENOENT)
+		remedy = ": make it with skepctl keygen, once for the "
+			 "cluster, and copy it to every host";
+	else if (code == -EACCES)
+		remedy = ": it must belong to the user that skep-node runs as "
+			 "(chown skep)";
+	return err_set(err, code, "%s: %s%s", path, strerror(-code), remedy);
+}
+
 int
 keyfile_read(const char *path, struct keyring *out, struct err *err)
 {
@@ -175,7 +189,7 @@ keyfile_read(const char *path, struct keyring *out, struct err *err)
 	/* Non-blocking, so that a FIFO in its place cannot hold us up. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0)
-		return err_sys(err, -errno, "%s", path);
+		return no_keyfile(path, -errno, err);
 	int r = check_file(fd, path, err);
 	if (r == 0) {
 		ssize_t n = read_fully(fd, text, sizeof text);
