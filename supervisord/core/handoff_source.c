@@ -311,10 +311,14 @@ static void
 done(struct core *c, struct handoff *h)
 {
 	struct instance *i = instance_find(c, h->name);
-	core_note(c, NOTE_MOVED, h->name, h->epoch + 1,
-		effects_format(&c->fx, "%s -> %s, %u bytes of state",
-			c->config.node, effects_text(&c->fx, h->peer_name),
-			h->size));
+	if (h->state == HANDOFF_FROZEN)
+		core_note(c, NOTE_HANDOFF, h->name, h->epoch,
+			"over: another host runs it under a higher epoch");
+	else
+		core_note(c, NOTE_MOVED, h->name, h->epoch + 1,
+			effects_format(&c->fx, "%s -> %s, %u bytes of state",
+				c->config.node,
+				effects_text(&c->fx, h->peer_name), h->size));
 	if (i && i->state == INSTANCE_HANDOFF) {
 		struct effect *e = effects_add(&c->fx, EFFECT_RELEASE);
 		e->proc.name = effects_text(&c->fx, h->name);
@@ -327,15 +331,25 @@ done(struct core *c, struct handoff *h)
 	handoff_end_and_drop(c, h);
 }
 
-/* Whether somebody else runs it under a higher epoch, and has it ready. */
+/* Whether a row of a higher epoch says that the move is history: it is ready
+ * elsewhere, or, once committed, was there and came to rest since. */
+static bool
+is_later(const struct handoff *h, enum row_state state)
+{
+	if (state == ROW_READY || state == ROW_EXITED)
+		return true;
+	return h->state == HANDOFF_COMMITTED &&
+		(state == ROW_STOPPED || state == ROW_FAILED);
+}
+
+/* Whether somebody else had it under a higher epoch since. */
 static bool
 is_taken(const struct core *c, const struct handoff *h)
 {
 	const struct row *r = registry_first(c, ROW_INSTANCE, h->name);
 	for (; r; r = registry_next(c, r))
 		if (r->origin != MEMBER_SELF && r->value.epoch > h->epoch &&
-			(r->value.state == ROW_READY ||
-				r->value.state == ROW_EXITED))
+			is_later(h, r->value.state))
 			return true;
 	return false;
 }
