@@ -7,6 +7,8 @@
 #ifndef SKEP_BASE_LIMITS_H
 #define SKEP_BASE_LIMITS_H
 
+#include <stdint.h>
+
 /* Characters in names, without the NUL. */
 #define NODE_NAME_MAX	  64  /* as the kernel's host names */
 #define SERVICE_NAME_MAX  63  /* see INTERFACE "Names" in skep.yaml(5) */
@@ -22,8 +24,9 @@
 #define FRAME_MAX	 1048576 /* one message between hosts */
 #define IPC_BODY_MAX	 65536	 /* one message between our processes */
 #define STATE_CHUNK_SIZE 1048576 /* one chunk of a service's state */
-#define DIGEST_SIZE	 32	 /* SHA-256 */
-#define NOTE_TEXT_MAX	 400	 /* one event's text */
+#define EPOCH_MAX	 (UINT64_MAX / 2) /* of others: room to go on */
+#define DIGEST_SIZE	 32		  /* SHA-256 */
+#define NOTE_TEXT_MAX	 400		  /* one event's text */
 
 /* Items. */
 #define REPLICAS_MAX 1024 /* instances of one service */

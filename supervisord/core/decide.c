@@ -138,6 +138,8 @@ keep(struct core *c, struct instance *i, const struct service_value *s)
 	if (hold == HOLD_FREEZE || hold == HOLD_LONELY)
 		return;
 	if (hold == HOLD_STOP) {
+		if (i->state == INSTANCE_EXITED || i->state == INSTANCE_FAILED)
+			return; /* nothing runs; its end stays known */
 		instance_stop(c, i, &s->policy, STOP_HALT,
 			"this host is in a minority (on_minority = stop)");
 		return;

@@ -91,6 +91,19 @@ drain_refresh(struct core *c)
 	}
 }
 
+/* --force: what cannot move stops when the time is up. */
+static void
+force_out(struct core *c, struct instance *i, const struct spec_policy *policy)
+{
+	if (!effects_has_room(&c->fx, 64, FRAME_MAX)) {
+		c->duty.is_drain_dirty = true;
+		return;
+	}
+	if (i->state != INSTANCE_STOPPING || i->purpose == STOP_RESTART)
+		instance_stop(c, i, policy, STOP_HALT,
+			"the drain's deadline has passed (--force)");
+}
+
 /* Counts one instance that has not arrived elsewhere. */
 static void
 count_one(struct core *c, struct instance *i)
@@ -101,15 +114,13 @@ count_one(struct core *c, struct instance *i)
 		return;
 	d->drain_left++;
 	struct service_value s;
-	bool is_stuck = instance_service(c, i, &s) &&
-		!handoff_is_busy(c, i->name) &&
-		duty_host(c, i, &s) == MEMBER_NONE;
-	d->drain_stuck += is_stuck;
-	/* --force: what cannot move stops when the time is up. */
+	bool has = instance_service(c, i, &s);
+	bool is_busy = handoff_is_busy(c, i->name);
+	d->drain_stuck += has && !is_busy && duty_host(c, i, &s) == MEMBER_NONE;
 	bool is_overdue = mono_reached(d->drain_until, c->now);
-	if (is_overdue && d->is_forced && is_here)
-		instance_stop(c, i, &s.policy, STOP_HALT,
-			"the drain's deadline has passed (--force)");
+	/* A move under way has bounds of its own, and holds the state. */
+	if (is_overdue && d->is_forced && is_here && !is_busy)
+		force_out(c, i, has ? &s.policy : NULL);
 }
 
 void
@@ -144,5 +155,7 @@ drain_deadline(const struct core *c)
 {
 	const struct duty *d = &c->duty;
 	bool is_over = mono_reached(d->drain_until, c->now);
+	if (d->is_draining && d->is_drain_dirty)
+		return c->now; /* a step had no room for all of it */
 	return d->is_draining && !is_over ? d->drain_until : MONO_NEVER;
 }

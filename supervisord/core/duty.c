@@ -157,6 +157,8 @@ may_start(struct core *c)
 	struct duty *d = &c->duty;
 	const char *why = gate_reason(c);
 	if (!why) {
+		/* What is still waiting then waits for the budget. */
+		d->gate_since = c->now;
 		d->is_gate_overrun = false;
 		return true;
 	}

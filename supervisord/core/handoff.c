@@ -274,6 +274,7 @@ handoff_on_recv(struct core *c, member_id from, uint16_t type,
 {
 	skep_Handoff m = skep_Handoff_init_zero;
 	if (!wire_decode(type, body, &m) || m.name[0] == '\0' ||
+		m.epoch > EPOCH_MAX ||
 		(m.root.size != 0 && m.root.size != DIGEST_SIZE)) {
 		c->unknown_frames++;
 		return;
@@ -309,6 +310,10 @@ handoff_on_topology(struct core *c)
 {
 	list_each_safe(l, &c->handoffs.active) {
 		struct handoff *h = container_of(l, struct handoff, link);
+		if (!effects_has_room(&c->fx, 64, 2 * SPEC_BODY_MAX)) {
+			c->handoffs.retry_at = c->now; /* the rest, next */
+			return;
+		}
 		if (handoff_is_source(h->state))
 			source_on_topology(c, h);
 		else

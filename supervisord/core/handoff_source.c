@@ -87,8 +87,10 @@ handoff_begin(struct core *c, struct instance *inst, member_id target,
 		return false;
 	}
 	struct handoff *h = handoff_new(c, inst->name, HANDOFF_OFFERED);
-	if (!h)
+	if (!h) {
+		retry_later(c, inst, HANDOFF_AGAIN_MS);
 		return false;
+	}
 	strcpy(h->peer_name, member_get(c, target)->name);
 	h->epoch = inst->epoch;
 	/* Rises within a start of the node and from one start to the next. */
@@ -135,6 +137,10 @@ static void
 stop_for_move(struct core *c, struct handoff *h, struct instance *i,
 	const struct service_value *s)
 {
+	if (!instance_is_live(i) || i->epoch != h->epoch) {
+		give_up(c, h, "it changed meanwhile", HANDOFF_AGAIN_MS);
+		return;
+	}
 	handoff_enter(c, h, HANDOFF_STOPPING, MONO_NEVER);
 	instance_stop(c, i, &s->policy, STOP_HANDOFF, h->reason);
 }
@@ -305,10 +311,14 @@ static void
 done(struct core *c, struct handoff *h)
 {
 	struct instance *i = instance_find(c, h->name);
-	core_note(c, NOTE_MOVED, h->name, h->epoch + 1,
-		effects_format(&c->fx, "%s -> %s, %u bytes of state",
-			c->config.node, effects_text(&c->fx, h->peer_name),
-			h->size));
+	if (h->state == HANDOFF_FROZEN)
+		core_note(c, NOTE_HANDOFF, h->name, h->epoch,
+			"over: another host runs it under a higher epoch");
+	else
+		core_note(c, NOTE_MOVED, h->name, h->epoch + 1,
+			effects_format(&c->fx, "%s -> %s, %u bytes of state",
+				c->config.node,
+				effects_text(&c->fx, h->peer_name), h->size));
 	if (i && i->state == INSTANCE_HANDOFF) {
 		struct effect *e = effects_add(&c->fx, EFFECT_RELEASE);
 		e->proc.name = effects_text(&c->fx, h->name);
@@ -321,15 +331,25 @@ done(struct core *c, struct handoff *h)
 	handoff_end_and_drop(c, h);
 }
 
-/* Whether somebody else runs it under a higher epoch, and has it ready. */
+/* Whether a row of a higher epoch says that the move is history: it is ready
+ * elsewhere, or, once committed, was there and came to rest since. */
+static bool
+is_later(const struct handoff *h, enum row_state state)
+{
+	if (state == ROW_READY || state == ROW_EXITED)
+		return true;
+	return h->state == HANDOFF_COMMITTED &&
+		(state == ROW_STOPPED || state == ROW_FAILED);
+}
+
+/* Whether somebody else had it under a higher epoch since. */
 static bool
 is_taken(const struct core *c, const struct handoff *h)
 {
 	const struct row *r = registry_first(c, ROW_INSTANCE, h->name);
 	for (; r; r = registry_next(c, r))
 		if (r->origin != MEMBER_SELF && r->value.epoch > h->epoch &&
-			(r->value.state == ROW_READY ||
-				r->value.state == ROW_EXITED))
+			is_later(h, r->value.state))
 			return true;
 	return false;
 }
@@ -353,7 +373,7 @@ take_back(struct core *c, struct handoff *h)
 	uint64_t known = registry_epoch_max(c, h->name);
 	if (epoch <= known)
 		epoch = known + 1;
-	i->epoch_reserved = epoch + EPOCH_BLOCK;
+	i->epoch_reserved = epoch + EPOCH_BLOCK - 1;
 	i->is_remembered = true;
 	instance_store_owner(c, i);
 	uint64_t ended = handoff_end(c, h);
@@ -496,13 +516,19 @@ source_on_tick(struct core *c, struct handoff *h)
 {
 	const struct instance *i = instance_find(c, h->name);
 	bool is_deleted = !i || !i->is_declared;
-	if (h->state == HANDOFF_COMMITTED && (is_deleted || is_taken(c, h))) {
+	bool is_given = h->state == HANDOFF_COMMITTED && is_deleted;
+	/* FROZEN too: while we were dead, the target took what it had. */
+	if (is_given || (handoff_is_durable(h->state) && is_taken(c, h))) {
 		done(c, h);
 		return;
 	}
 	if (mono_reached(h->until, c->now)) {
 		h->until = MONO_NEVER;
-		handoff_cancel(c, h->name, "the drain's deadline has passed");
+		/* --force would stop what starts here again, and its state
+		 * would stay behind: what is on its way goes on. */
+		if (!c->duty.is_forced || h->state == HANDOFF_OFFERED)
+			handoff_cancel(
+				c, h->name, "the drain's deadline has passed");
 		return;
 	}
 	if (mono_reached(h->deadline, c->now)) {
@@ -524,7 +550,9 @@ static bool
 is_target_dead(const struct core *c, const struct handoff *h)
 {
 	member_id id = member_find(c, h->peer_name);
-	return id == MEMBER_NONE || !member_is_present(c, id);
+	/* Right after our own start it may only not be linked yet. */
+	return id == MEMBER_NONE ||
+	       (!member_is_present(c, id) && !member_is_expected(c, id));
 }
 
 void

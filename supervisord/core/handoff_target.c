@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "core/handoff_private.h"
+#include "core/specs_private.h"
 
 /* The sentence why this host cannot take it, or NULL. */
 static const char *
@@ -227,9 +228,23 @@ target_on_recv(struct core *c, member_id from, uint16_t type,
 	}
 }
 
+/* Whether its service was deleted: nobody will ever want that state. */
+static bool
+is_deleted(const struct core *c, const struct handoff *h)
+{
+	const struct instance *i = instance_find(c, h->name);
+	const struct entry *e =
+		i ? specs_lookup(c, ENTRY_SERVICE, i->service) : NULL;
+	return e && e->is_deleted;
+}
+
 void
 target_on_tick(struct core *c, struct handoff *h)
 {
+	if (h->state == HANDOFF_STAGED && is_deleted(c, h)) {
+		discard(c, h);
+		return;
+	}
 	if (mono_reached(h->deadline, c->now)) {
 		handoff_send(c, h, WIRE_HANDOFF_REFUSE,
 			"the source was silent for too long", 0);

@@ -490,8 +490,12 @@ instance_on_load(struct core *c, struct bytes key, struct bytes value)
 		instance_reap(c, i);
 		return;
 	}
+	/* It began with this one at the earliest: every start elsewhere since
+	 * then lies above it, and every start here above the whole block. */
 	if (i->is_remembered)
-		i->epoch = i->epoch_reserved;
+		i->epoch = i->epoch_reserved >= EPOCH_BLOCK
+				   ? i->epoch_reserved - EPOCH_BLOCK + 1
+				   : 1;
 	if (i->is_remembered && has_exited)
 		i->state = INSTANCE_EXITED;
 }

@@ -446,7 +446,7 @@ set_intent(struct core *c, const struct input_request *r,
 		length = sizeof v.reason - 1;
 	memcpy(v.reason, r->arg, length);
 	if (intent == INTENT_DRAINING && r->number > 0)
-		v.deadline_wall_ms = c->wall_ms + r->number;
+		v.deadline_wall_ms = mono_add((mono){c->wall_ms}, r->number).ms;
 	enum reply_code code = specs_set_node(c, r->name, &v, &after);
 	answer_operator(c, r, code, after);
 }

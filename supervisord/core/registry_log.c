@@ -23,7 +23,7 @@ is_row_sound(const skep_Batch *b, const skep_Row *row, uint64_t last)
 {
 	bool has_kind = row->kind == ROW_INSTANCE || row->kind == ROW_NODE;
 	return has_kind && row->name[0] && row->state < ROW_STATE_COUNT &&
-	       row->seq > last && row->seq <= b->to;
+	       row->epoch <= EPOCH_MAX && row->seq > last && row->seq <= b->to;
 }
 
 /* Reads all rows without applying them: a batch is taken whole or not. */
