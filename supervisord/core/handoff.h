@@ -80,7 +80,6 @@ struct handoff {
 	mono resend_at;
 	mono until;		/* operator's bound of all (drain deadline) */
 	uint64_t stored;	/* STORE of the last durable record */
-	bool is_answered;	/* the service said what it wants */
 	bool wants_dump;	/* its state is to be sealed when it is empty */
 	bool is_required;	/* without a state it stays here */
 	bool is_signalled;	/* it must be stopped: it may be half way */

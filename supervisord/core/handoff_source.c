@@ -174,7 +174,6 @@ handoff_on_answered(struct core *c, const struct input_proc *in)
 	if (!h || h->state != HANDOFF_SIGNALLED || h->epoch != in->epoch ||
 		!policy_of(c, i, &s))
 		return false;
-	h->is_answered = true;
 	switch ((enum handoff_answer)in->answer) {
 	case ANSWER_RESUME:
 		h->wants_dump = true;

@@ -149,7 +149,6 @@ place_verdict_text(enum place_verdict verdict)
 		[PLACE_REFUSED] = "cannot run this spec",
 		[PLACE_NOT_PINNED] = "is not the host it is pinned to",
 		[PLACE_NO_STRATEGY] = "does not know its placement strategy",
-		[PLACE_NO_FEATURE] = "is too old for its spec",
 		[PLACE_FULL] = "has max_per_host instances already",
 	};
 	CHECK(verdict < PLACE_VERDICT_COUNT);

@@ -12,7 +12,7 @@
  *
  * Eligible is a host that is usable, not cordoned or draining, of a weight
  * above 0, passes allow/deny, has not refused this very spec, knows the
- * spec's strategy and features, and is the pin if there is one.
+ * spec's strategy, and is the pin if there is one.
  */
 #ifndef SKEP_CORE_PLACE_H
 #define SKEP_CORE_PLACE_H
@@ -56,7 +56,6 @@ enum place_verdict {
 	PLACE_REFUSED,	   /* the host refused this spec; its row says why */
 	PLACE_NOT_PINNED,
 	PLACE_NO_STRATEGY,
-	PLACE_NO_FEATURE,
 	PLACE_FULL,	   /* max_per_host */
 	PLACE_VERDICT_COUNT,
 };
