@@ -396,7 +396,8 @@ execute(struct child *c)
 	unpack_argv(c);
 	c->step = CHILD_EXEC;
 	need(c, find_program(c, path, &err), &err);
-	if (!policy_check_program(&c->policy, path, &err)) {
+	if (!policy_check_program(&c->policy, path, &err) ||
+		!policy_check_environment(&c->policy, c->env.vars, &err)) {
 		c->step = CHILD_POLICY;
 		fail(c, KBLAME_POLICY, -EPERM, err.text);
 	}

@@ -17,7 +17,10 @@ crash_init(struct crash *c, const struct dirs *d)
 {
 	char *text;
 	memset(c, 0, sizeof *c);
-	int fd = openat(d->run, FILE_NAME, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	/* The helpers may write into this directory: a FIFO of that name must
+	 * not hold us up. */
+	int fd = openat(d->run, FILE_NAME,
+		O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return;
 	if (file_read_fd(fd, 4096, &text) == 0) {

@@ -58,9 +58,17 @@ open_one(const struct want *w, struct err *err)
 	if (mkdirat(w->parent, w->path, 0700) < 0 && errno != EEXIST)
 		return err_sys(err, -errno, "%s cannot be made", w->path);
 	int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
-	if (w->parent != AT_FDCWD)
+	/* What is given away was another's before: where its parent is
+	 * theirs too, a link could make it any directory of the host. */
+	bool is_given = geteuid() == 0 && w->uid != 0;
+	if (w->parent != AT_FDCWD || is_given)
 		flags |= O_NOFOLLOW;
 	int fd = openat(w->parent, w->path, flags);
+	if (fd < 0 && errno == ENOTDIR && is_given)
+		return err_set(err, -ENOTDIR,
+			"%s is not a directory: name the directory itself in "
+			"skep.conf, not a link to it",
+			w->path);
 	if (fd < 0)
 		return err_sys(err, -errno, "%s", w->path);
 	int rc = check_owner(fd, w, err);

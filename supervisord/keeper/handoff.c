@@ -14,11 +14,12 @@
 #include "keeper/keeper.h"
 #include "keeper/session.h"
 #include "keeper/workdir.h"
+#include "sys/clock.h"
 #include "sys/units.h"
 
 #define STATUS_MAX    65536
-#define AGAIN_MS      5	  /* between two looks at a busy service */
-#define LOOKS_MAX     400 /* two seconds in all */
+#define AGAIN_MS      5	   /* between two looks at a busy service */
+#define LOOKS_MS      2000 /* in all: many threads make a look long */
 #define ANSWER_EVENTS (IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE | IN_ONLYDIR)
 
 /* The mask behind 'key' ("SigCgt:") in a status text. */
@@ -196,7 +197,7 @@ try(struct instance *i)
 {
 	struct err err = {""};
 	int rc = prepare(i, i->handoff_signal, &err);
-	if (rc == -EAGAIN && ++i->handoff_looks < LOOKS_MAX) {
+	if (rc == -EAGAIN && !mono_reached(i->handoff_until, clock_mono())) {
 		loop_arm(&i->keeper->loop, &i->handoff, AGAIN_MS);
 		return;
 	}
@@ -220,7 +221,7 @@ handoff_start(struct instance *i, int signal, uint8_t target)
 {
 	i->handoff_signal = signal;
 	i->handoff_target = target;
-	i->handoff_looks = 0;
+	i->handoff_until = mono_add(clock_mono(), LOOKS_MS);
 	try(i);
 }
 

@@ -66,18 +66,19 @@ struct instance {
 	enum child_step step;	/* where that child is */
 	struct timer deadline;	/* bound of the start */
 	struct ids_kept *ids;	/* as whom it runs, ours; NULL: not known */
-	struct kproto_log log; /* output settings; 'name' is ours above */
-	int fifo_fd;	       /* KLOG_FILE: our end, -1 otherwise */
-	bool is_log_open;      /* the logger has its end */
-	int answer_wd;	       /* inotify watch, -1 */
-	int answer;	       /* last ANSWER said, 0 for none */
-	struct timer handoff;  /* look again whether the signal is safe */
+	struct kproto_log log;	/* output settings; 'name' is ours above */
+	int fifo_fd;		/* KLOG_FILE: our end, -1 otherwise */
+	bool is_log_open;	/* the logger has its end */
+	int answer_wd;		/* inotify watch, -1 */
+	int answer;		/* last ANSWER said, 0 for none */
+	struct timer handoff;	/* look again whether the signal is safe */
 	int handoff_signal;
 	uint8_t handoff_target; /* kproto_target */
-	unsigned handoff_looks; /* how often */
+	mono handoff_until;	/* how long */
 };
 
 #define INSTANCE_BUCKETS 4096
+#define INSTANCES_MAX	 65536 /* that a node may have us remember */
 
 /* All instances. */
 struct instances {

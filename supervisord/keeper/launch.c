@@ -59,13 +59,18 @@ refuse(struct keeper *k, const struct kproto_start *s, enum kproto_blame blame,
 	answer(k, KMSG_START_FAILED, s, blame, step, text);
 }
 
-/* Whether the name may become a file's name in log_dir. */
+/* Whether the name may become a file's name in log_dir, and a line of a
+ * record.  It comes from the node, so it is not taken on trust. */
 static bool
 is_name_good(const char *name)
 {
 	size_t length = strlen(name);
-	return length > 0 && length <= INSTANCE_NAME_MAX && name[0] != '.' &&
-	       !strchr(name, '/');
+	if (length == 0 || length > INSTANCE_NAME_MAX || name[0] == '.')
+		return false;
+	for (const char *at = name; *at; at++)
+		if (*at == '/' || (unsigned char)*at <= ' ' || *at == 0x7f)
+			return false;
+	return true;
 }
 
 /* Whether the start may be tried at all; says why not. */
@@ -84,6 +89,9 @@ is_startable(struct keeper *k, const struct kproto_start *s, int state_fd)
 			"a start of this or a later epoch came before");
 	else if (!i && record_is_alive(k, s->iid, &err))
 		refuse(k, s, KBLAME_BUSY, "cgroup", err.text);
+	else if (!i && k->instances.by_iid.count >= INSTANCES_MAX)
+		refuse(k, s, KBLAME_HOST, "instances",
+			"too many instances are known here");
 	else if (!is_name_good(s->name))
 		refuse(k, s, KBLAME_SERVICE, "name",
 			"the name cannot be the name of a log file");
@@ -109,6 +117,7 @@ take_instance(struct keeper *k, const struct kproto_start *s)
 	}
 	free(i->name);
 	i->name = name;
+	i->log.name = name; /* the old one is gone, whatever comes */
 	i->epoch = s->epoch;
 	i->run_digest = s->run_digest;
 	i->status = 0;
@@ -221,8 +230,7 @@ take_report(struct instance *i, struct child_report *r)
 		return true;
 	case CHILD_IS:
 		free(i->ids);
-		i->ids = ids_keep(
-			r->uid, r->gid, r->groups, r->group_count);
+		i->ids = ids_keep(r->uid, r->gid, r->groups, r->group_count);
 		return true;
 	case CHILD_FAILED:
 		r->text[sizeof r->text - 1] = 0;

@@ -147,3 +147,16 @@ policy_check_program(const struct policy *p, const char *path, struct err *why)
 	return REFUSE(why,
 		"%s is not in allowed_paths in [policy] of skep.conf", path);
 }
+
+bool
+policy_check_environment(
+	const struct policy *p, char *const *vars, struct err *why)
+{
+	for (size_t i = 0; p->path_count > 0 && vars[i]; i++)
+		if (strncmp(vars[i], "LD_", 3) == 0)
+			return REFUSE(why,
+				"the variable %.*s would get around "
+				"allowed_paths in [policy] of skep.conf",
+				(int)strcspn(vars[i], "="), vars[i]);
+	return true;
+}

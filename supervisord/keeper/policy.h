@@ -43,4 +43,10 @@ bool policy_check_start(const struct policy *p,
 bool policy_check_program(
 	const struct policy *p, const char *path, struct err *why);
 
+/* Whether the program may have the variables 'vars' (NULL at the end).  Where
+ * allowed_paths is set, the loader's LD_* are refused: they would have an
+ * allowed program run any file, a state from another host for one. */
+bool policy_check_environment(
+	const struct policy *p, char *const *vars, struct err *why);
+
 #endif

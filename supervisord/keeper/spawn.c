@@ -75,8 +75,11 @@ fork_into(int cgroup_fd, struct spawned *out)
 	out->pidfd = -1;
 	if (pid > 0) {
 		out->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-		if (out->pidfd < 0)
-			return -errno;
+		if (out->pidfd < 0) {
+			int rc = -errno;
+			kill(pid, SIGKILL); /* nobody would know of it */
+			return rc;
+		}
 	}
 	return 0;
 }

@@ -127,6 +127,14 @@ keeper_send_later(struct keeper *k, uint16_t type, struct bytes body, int fd)
 	ev_io_start(k->loop, &k->writable);
 }
 
+/* Whether the socket will take it later.  ETOOMANYREFS: too many descriptors
+ * are on their way. */
+static bool
+is_full(int code)
+{
+	return code == -EAGAIN || code == -ENOBUFS || code == -ETOOMANYREFS;
+}
+
 /* Sends a command behind those that wait. A keeper that is gone is noticed
  * by the reading side. */
 static void
@@ -135,7 +143,7 @@ keeper_send(struct keeper *k, uint16_t type, struct bytes body, int fd)
 	int code = -EAGAIN;
 	if (list_is_empty(&k->outbox))
 		code = keeper_send_now(k, type, body, fd);
-	if (code == -EAGAIN)
+	if (is_full(code))
 		keeper_send_later(k, type, body, fd);
 	else if (code && code != -EPIPE)
 		say_limited(&k->strange, 5, SAY_WARNING,
@@ -152,7 +160,7 @@ on_writable(struct ev_loop *loop, ev_io *w, int revents)
 		struct unsent *u =
 			container_of(k->outbox.next, struct unsent, link);
 		struct bytes body = {u->body, u->size};
-		if (keeper_send_now(k, u->type, body, u->fd) == -EAGAIN)
+		if (is_full(keeper_send_now(k, u->type, body, u->fd)))
 			return;
 		if (u->fd >= 0)
 			close(u->fd);

@@ -210,7 +210,8 @@ db_prepare_all(struct store_db *db, struct err *err)
 	}
 	if (!code)
 		code = db_prepare(db,
-			"INSERT INTO events VALUES(?,?,?,?,?,?,?,?,?)",
+			"INSERT OR REPLACE INTO events "
+			"VALUES(?,?,?,?,?,?,?,?,?)",
 			&db->add_event, err);
 	if (!code)
 		code = db_prepare(db, "DELETE FROM events WHERE id <= ?1",

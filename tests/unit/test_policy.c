@@ -220,6 +220,22 @@ START_TEST(test_env_file)
 }
 END_TEST
 
+START_TEST(test_environment)
+{
+	static const char *const paths[] = {"/opt"};
+	char plain[] = "LDX=1", path[] = "PATH=LD_", loader[] = "LD_PRELOAD=/x";
+	char *good[] = {plain, path, NULL};
+	char *bad[] = {plain, loader, NULL};
+	struct policy p = {.paths = paths, .path_count = 1};
+	struct err err = {""};
+	ck_assert(policy_check_environment(&p, good, &err));
+	ck_assert(!policy_check_environment(&p, bad, &err));
+	ck_assert_ptr_nonnull(strstr(err.text, "variable LD_PRELOAD would"));
+	p.path_count = 0;
+	ck_assert(policy_check_environment(&p, bad, &err));
+}
+END_TEST
+
 START_TEST(test_env_grows)
 {
 	struct env e;
@@ -246,6 +262,7 @@ main(void)
 	tcase_add_loop_test(
 		t, test_program, 0, (int)(sizeof programs / sizeof *programs));
 	tcase_add_test(t, test_env_file);
+	tcase_add_test(t, test_environment);
 	tcase_add_test(t, test_env_grows);
 	suite_add_tcase(s, t);
 	SRunner *r = srunner_create(s);
