@@ -19,6 +19,7 @@
 #include "keeper/session.h"
 #include "keeper/spawn.h"
 #include "keeper/stop.h"
+#include "keeper/workdir.h"
 #include "sys/clock.h"
 #include "sys/say.h"
 
@@ -183,6 +184,7 @@ run(struct keeper *k, struct err *err)
 			k->cgroups.why);
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	crash_init(&k->crash, &k->dirs);
+	workdir_sweep(&k->dirs);
 	say(SAY_NOTICE, "skepd " PACKAGE_VERSION " started");
 	helper_start(&k->logger);
 	helper_start(&k->node);

@@ -9,6 +9,10 @@
 
 #include "keeper/spawn.h"
 
+/* The mover's own bound, out of the way: handoff.max_size is the node's to
+ * hold, which reads what is collected and has read what is put. */
+#define SIZE_MAX_TEXT "16TiB"
+
 /* Executes the mover in this process; the descriptors 0 to 2 are set. */
 static _Noreturn void
 execute(const char *libexec_dir, const char *verb, const char *work_dir)
@@ -17,6 +21,7 @@ execute(const char *libexec_dir, const char *verb, const char *work_dir)
 	char path[PATH_MAX];
 	snprintf(path, sizeof path, "%s/skep-mover", libexec_dir);
 	char *argv[] = {(char *)"skep-mover", (char *)(uintptr_t)verb,
+		(char *)"--max-size", (char *)SIZE_MAX_TEXT,
 		(char *)(uintptr_t)work_dir, NULL};
 	char *env[] = {locale, NULL};
 	spawn_cloexec_from(3);

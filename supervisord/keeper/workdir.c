@@ -125,3 +125,29 @@ workdir_remove(const struct dirs *d, uint64_t iid)
 	}
 	close(child.pidfd);
 }
+
+/* Removes what was taken aside: names that begin with a dot. */
+static void
+remove_asides(const struct dirs *d)
+{
+	int fd = openat(d->work, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+	while (dir && (e = readdir(dir)))
+		if (e->d_name[0] == '.' && strcmp(e->d_name, ".") != 0 &&
+			strcmp(e->d_name, "..") != 0)
+			remove_tree(d->work, e->d_name, REMOVE_DEPTH);
+}
+
+void
+workdir_sweep(const struct dirs *d)
+{
+	struct spawned child;
+	if (spawn_fork(-1, &child, NULL) < 0)
+		return;
+	if (child.pid == 0) {
+		remove_asides(d);
+		_exit(0);
+	}
+	close(child.pidfd);
+}

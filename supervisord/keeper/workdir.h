@@ -31,4 +31,7 @@ int workdir_read_answer(const struct dirs *d, uint64_t iid);
  * that is in it in a process of its own: a tree may be large. */
 void workdir_remove(const struct dirs *d, uint64_t iid);
 
+/* Removes, in a process of its own, what a crash left taken aside. */
+void workdir_sweep(const struct dirs *d);
+
 #endif

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "node/heap.h"
 #include "node/node_private.h"
@@ -116,6 +117,9 @@ main(int argc, char **argv)
 	int code = parse_options(argc, argv, &o);
 	if (code >= 0)
 		return code;
+	/* The store has the services' environments in it, and everybody may
+	 * enter state_dir on the way to its work directory. */
+	umask(0077);
 	say_init("skep-node", o.is_verbose ? SAY_DEBUG : SAY_INFO);
 	if (!has_keeper()) {
 		say(SAY_ERROR, "descriptor 3 is no session with the keeper: "

@@ -112,7 +112,8 @@ static const struct conf_key keys[] = {
 		.fallback = "",
 		.help = "Programs, or directories of programs, that services "
 			"may run; empty is any.  An interpreter listed here "
-			"allows any program."},
+			"allows any program.  Where this is set, a service "
+			"with LD_* variables is refused."},
 	{"policy", "allow_raise", CONF_BOOL, AT(policy.allow_raise),
 		.fallback = "no",
 		.help = "Whether services may have a negative nice or "

@@ -69,7 +69,7 @@ main(int argc, char **argv)
 	const char *name = strrchr(argv[0], '/');
 	name = name ? name + 1 : argv[0];
 	if (strcmp(name, "skep-mover") == 0)
-		return argc == 3 ? move(argv[1], argv[2]) : 2;
+		return argc >= 3 ? move(argv[1], argv[argc - 1]) : 2;
 	if (hand_over(strcmp(name, "skep-logger") == 0) != 0)
 		return 1;
 	struct pollfd p = {.fd = KPROTO_FD};

@@ -630,6 +630,64 @@ START_TEST(test_keeper_death_leaves_services)
 }
 END_TEST
 
+START_TEST(test_name_is_no_trick)
+{
+	static const char *const names[] = {
+		"", "../web", "web\nboot_id=", "web one", ".web"};
+	struct kproto_start s = {.name = names[_i]};
+	world_start(&w, POLICY);
+	world_send_start(&w, &s, 1, SH("exit 0"), -1);
+	struct kproto_failure f = world_expect_failure(&w, KMSG_START_FAILED);
+	ck_assert_str_eq(f.step, "name");
+	world_end(&w);
+}
+END_TEST
+
+/* The helpers may write into run_dir, and they may have been taken over. */
+START_TEST(test_planted_fifo)
+{
+	char path[128];
+	world_start(&w, POLICY);
+	kill(w.keeper, SIGKILL);
+	waitpid(w.keeper, NULL, 0);
+	close(w.node);
+	close(w.logger);
+	w.node = w.logger = -1;
+	snprintf(path, sizeof path, "%s/run/node.crash", w.dir);
+	ck_assert_int_eq(mkfifo(path, 0600), 0);
+	world_run_keeper(&w);
+	world_greet(&w, NULL, NULL, NULL);
+	start_script(1, "exit 0");
+	expect_end(1, 0);
+	world_end(&w);
+}
+END_TEST
+
+/* What is left of a removal that a crash cut short. */
+START_TEST(test_leftovers_go)
+{
+	char path[128], file[160];
+	struct stat st;
+	world_start(&w, POLICY);
+	kill(w.keeper, SIGKILL);
+	waitpid(w.keeper, NULL, 0);
+	close(w.node);
+	close(w.logger);
+	w.node = w.logger = -1;
+	snprintf(path, sizeof path, "%s/state/work/.0000000000000001.0", w.dir);
+	snprintf(file, sizeof file, "%s/state", path);
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	ck_assert_int_eq(mkdir(file, 0700), 0);
+	world_run_keeper(&w);
+	world_greet(&w, NULL, NULL, NULL);
+	int64_t until = clock_mono().ms + WORLD_WAIT_MS;
+	while (stat(path, &st) == 0 && clock_mono().ms < until)
+		world_serve(&w);
+	ck_assert_int_lt(stat(path, &st), 0);
+	world_end(&w);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -660,6 +718,9 @@ main(void)
 	tcase_add_test(t, test_end_stops_services);
 	tcase_add_test(t, test_two_keepers);
 	tcase_add_test(t, test_keeper_death_leaves_services);
+	tcase_add_loop_test(t, test_name_is_no_trick, 0, 5);
+	tcase_add_test(t, test_planted_fifo);
+	tcase_add_test(t, test_leftovers_go);
 	suite_add_tcase(s, t);
 	SRunner *r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);

@@ -312,7 +312,7 @@ world_send_start(struct world *w, struct kproto_start *s, uint64_t iid,
 	s->env = (struct kproto_texts){1, writer_done(&e)};
 	s->iid = s->log.iid = iid;
 	s->epoch = s->epoch ? s->epoch : 1;
-	s->name = s->log.name = "web@1";
+	s->name = s->log.name = s->name ? s->name : "web@1";
 	s->service = "web";
 	s->user = s->user ? s->user : world_user();
 	s->log.target = s->log.target ? s->log.target : KLOG_FILE;
