@@ -283,12 +283,7 @@ target_on_boot(struct core *c, struct handoff *h)
 {
 	struct instance *i = instance_find(c, h->name);
 	char service[SERVICE_NAME_MAX + 1];
-	const char *at = strchr(h->name, '@');
-	size_t length = at ? (size_t)(at - h->name) : strlen(h->name);
-	if (length > SERVICE_NAME_MAX)
-		length = SERVICE_NAME_MAX;
-	memcpy(service, h->name, length);
-	service[length] = '\0';
+	instance_service_name(h->name, service);
 	if (!i)
 		i = instance_add(c, h->name, service, 0);
 	if (!i || instance_is_live(i) || i->epoch > h->epoch) {

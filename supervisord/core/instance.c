@@ -455,9 +455,8 @@ read_owner(struct instance *i, struct bytes value, bool *has_exited)
 	return true;
 }
 
-/* The part of an instance name before '@'. */
-static void
-service_of(const char *name, char out[SERVICE_NAME_MAX + 1])
+void
+instance_service_name(const char *name, char out[static SERVICE_NAME_MAX + 1])
 {
 	const char *at = strchr(name, '@');
 	size_t length = at ? (size_t)(at - name) : strlen(name);
@@ -479,7 +478,7 @@ instance_on_load(struct core *c, struct bytes key, struct bytes value)
 	name[key.size] = '\0';
 	if (instance_find(c, name))
 		return;
-	service_of(name, service);
+	instance_service_name(name, service);
 	struct instance *i = instance_add(c, name, service, 0);
 	if (!i)
 		return;
@@ -506,7 +505,7 @@ instance_on_found(struct core *c, const struct input_found *in)
 	char service[SERVICE_NAME_MAX + 1];
 	CHECK(!c->is_booted);
 	struct instance *i = instance_find(c, in->name);
-	service_of(in->name, service);
+	instance_service_name(in->name, service);
 	if (!i && strlen(in->name) <= INSTANCE_NAME_MAX)
 		i = instance_add(c, in->name, service, 0);
 	if (!i)

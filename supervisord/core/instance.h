@@ -246,6 +246,10 @@ void instance_drop_staged(struct core *c, struct instance *inst);
 /* Formats a wait status: "exited 1", "killed by SIGKILL"; into the pool. */
 const char *instance_status_text(struct core *c, int32_t status);
 
+/* The part of an instance's name before '@', cut to what a service's name may
+ * be: the name may come from outside. */
+void instance_service_name(
+	const char *name, char out[static SERVICE_NAME_MAX + 1]);
 /* Decodes the service of an instance into '*out'; false if it is not
  * declared or its entry is unreadable. */
 bool instance_service(struct core *c, const struct instance *inst,

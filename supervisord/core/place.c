@@ -193,11 +193,8 @@ fill_item(const struct core *c, const char *instance,
 	char service_name[static SERVICE_NAME_MAX + 1])
 {
 	const struct instance *i = instance_find(c, instance);
-	const char *at = strchr(instance, '@');
-	size_t length = at ? (size_t)(at - instance) : strlen(instance);
-	CHECK(length <= SERVICE_NAME_MAX);
-	memcpy(service_name, instance, length);
-	service_name[length] = '\0';
+	CHECK(strcspn(instance, "@") <= SERVICE_NAME_MAX);
+	instance_service_name(instance, service_name);
 	*item = (struct skep_place_item){
 		.instance = instance,
 		.service = service_name,
