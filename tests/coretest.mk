@@ -6,6 +6,7 @@ tests_libworld_a_SOURCES = \
 	tests/sim/world_disk.c \
 	tests/sim/world_event.c \
 	tests/sim/world_net.c \
+	tests/sim/world_observe.c tests/sim/world_observe.h \
 	tests/sim/world_proc.c \
 	tests/sim/world_view.c tests/sim/world_view.h \
 	supervisord/node/effect_copy.c supervisord/node/effect_copy.h

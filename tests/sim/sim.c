@@ -237,6 +237,7 @@ storm(struct sim *s, int64_t storm_ms)
 static void
 heal(struct sim *s)
 {
+	world_enter(s->w, WORLD_PHASE_HEALED);
 	world_heal(s->w);
 	for (uint32_t i = 0; i < s->w->behaviour_count; i++) {
 		struct behaviour *b = &s->w->behaviours[i];
@@ -264,9 +265,12 @@ run_seed(uint64_t seed, uint32_t nodes, int64_t storm_ms, bool is_loud)
 	prng_init(&s.prng, seed + 1000000);
 	s.w->is_loud = is_loud;
 	begin(&s);
+	world_enter(s.w, WORLD_PHASE_STORM);
 	storm(&s, storm_ms);
 	heal(&s);
 	int64_t took_ms = world_settle(s.w, SETTLE_LIMIT_MS, trouble);
+	if (took_ms >= 0)
+		world_enter(s.w, WORLD_PHASE_SETTLED);
 	unsigned long long hash = (unsigned long long)s.w->hash;
 	if (took_ms < 0)
 		printf("seed %llu, %u hosts: NOT settled: %s\n",

@@ -50,6 +50,7 @@ static void
 perform(struct world *w, uint32_t host, const struct effect *e)
 {
 	struct host *h = &w->hosts[host];
+	observe_effect(w, host, e);
 	if (e->kind == EFFECT_SEND) {
 		uint32_t n = (e->send.link - 2) / 2;
 		if (n >= w->conn_count)
@@ -132,7 +133,7 @@ carry_out(struct world *w, uint32_t host, const struct effects *fx)
 		const struct effect *e = &fx->items[i];
 		add_to_hash(w, host, e);
 		if (e->kind == EFFECT_STORE)
-			disk_write(w, host, &e->store);
+			disk_write(w, host, e);
 		else if (e->after > h->stored)
 			hold_back(h, e);
 		else
@@ -152,6 +153,7 @@ world_step(struct world *w, uint32_t host, struct input *in)
 	h->steps++;
 	core_step(h->core, in, &fx);
 	world_check(w, host, &fx);
+	observe_step(w, host, in, &fx);
 	carry_out(w, host, &fx);
 }
 
@@ -249,6 +251,7 @@ world_new(uint64_t seed)
 void
 world_free(struct world *w)
 {
+	observe_end(w);
 	for (uint32_t i = 0; i < w->count; i++) {
 		struct host *h = &w->hosts[i];
 		for (size_t r = 0; r < h->record_count; r++)
@@ -257,7 +260,6 @@ world_free(struct world *w)
 		drop_waiting(h);
 		free(h->records);
 		free(h->dirty);
-		proc_end_all(h);
 		free(h->processes);
 		free(h->states);
 		free(h->memory);
@@ -320,6 +322,7 @@ world_start(struct world *w, uint32_t host)
 	if (w->strategy)
 		place_register(h->core, w->strategy);
 	h->is_keeper_up = true;
+	observe_fault(w, WORLD_FAULT_START, host, WORLD_NO_HOST, 0);
 	disk_load(w, host);
 	proc_found(w, host);
 	struct input in = {.kind = INPUT_BOOT};
@@ -358,6 +361,7 @@ world_crash(struct world *w, uint32_t host)
 	CHECK(w->hosts[host].is_running);
 	end_process(w, host);
 	reset_streams(w, host);
+	observe_fault(w, WORLD_FAULT_CRASH, host, WORLD_NO_HOST, 0);
 }
 
 void
@@ -365,7 +369,8 @@ world_kill(struct world *w, uint32_t host)
 {
 	world_crash(w, host);
 	w->hosts[host].is_keeper_up = false;
-	proc_end_all(&w->hosts[host]);
+	proc_end_all(w, host);
+	observe_fault(w, WORLD_FAULT_KILL, host, WORLD_NO_HOST, 0);
 }
 
 void
@@ -375,11 +380,12 @@ world_power_off(struct world *w, uint32_t host)
 		end_process(w, host);
 	w->hosts[host].is_powered = false;
 	w->hosts[host].is_keeper_up = false;
-	proc_end_all(&w->hosts[host]);
+	proc_end_all(w, host);
 	for (uint32_t n = 0; n < w->conn_count; n++)
 		for (int side = 0; side < 2; side++)
 			if (w->conns[n].host[side] == host)
 				w->conns[n].is_open[side] = false;
+	observe_fault(w, WORLD_FAULT_POWER, host, WORLD_NO_HOST, 0);
 }
 
 void
@@ -388,6 +394,7 @@ world_pause(struct world *w, uint32_t host, int64_t ms)
 	struct host *h = &w->hosts[host];
 	h->paused_until = mono_add(w->now, ms);
 	h->since = h->paused_until;
+	observe_fault(w, WORLD_FAULT_PAUSE, host, WORLD_NO_HOST, ms);
 }
 
 void
@@ -398,6 +405,7 @@ world_reinstall(struct world *w, uint32_t host)
 	while (h->record_count)
 		record_free(&h->records[--h->record_count]);
 	h->config.node_id = prng_next(&w->prng);
+	observe_fault(w, WORLD_FAULT_REINSTALL, host, WORLD_NO_HOST, 0);
 }
 
 static struct record *
@@ -436,6 +444,7 @@ world_disk_restore(struct world *w, uint32_t host, struct disk *disk)
 	h->records = disk->records;
 	h->record_count = disk->count;
 	free(disk);
+	observe_fault(w, WORLD_FAULT_RESTORE, host, WORLD_NO_HOST, 0);
 }
 
 void
@@ -449,6 +458,8 @@ world_cut(struct world *w, uint32_t from, uint32_t to, bool is_cut)
 {
 	w->is_cut[from][to] = is_cut;
 	w->faulted_at[from][to] = w->faulted_at[to][from] = w->now;
+	observe_fault(
+		w, is_cut ? WORLD_FAULT_CUT : WORLD_FAULT_HEAL, from, to, 0);
 }
 
 void

@@ -26,6 +26,7 @@
 
 #include "base/prng.h"
 #include "core/core_private.h"
+#include "tests/sim/world_observe.h"
 
 #define WORLD_HOSTS	  12
 #define STREAM_TIMEOUT_MS 15000
@@ -174,6 +175,9 @@ struct world {
 	void *context;			       /* for it */
 	bool is_loud; /* prints every note and fault, to look at one seed */
 	uint64_t deaths_checked; /* declarations that a checker looked at */
+	struct world_observer observers[WORLD_OBSERVERS];
+	uint32_t observer_count;
+	uint32_t observed; /* the host that they were told of last */
 };
 
 /* Makes an empty world. */

@@ -77,7 +77,7 @@ void net_on_dial(struct world *w, struct event *e);
 void net_on_frame(struct world *w, struct event *e);
 
 /* Writes; makes durable; forgets what is not; gives all back to the core. */
-void disk_write(struct world *w, uint32_t host, const struct effect_store *s);
+void disk_write(struct world *w, uint32_t host, const struct effect *e);
 void disk_on_stored(struct world *w, struct event *e);
 void disk_drop_dirty(struct host *h);
 void disk_load(struct world *w, uint32_t host);
@@ -91,7 +91,7 @@ void world_check(struct world *w, uint32_t host, const struct effects *fx);
 void proc_perform(struct world *w, uint32_t host, const struct effect *e);
 void proc_on_event(struct world *w, struct event *e);
 void proc_found(struct world *w, uint32_t host);
-void proc_end_all(struct host *h);
+void proc_end_all(struct world *w, uint32_t host);
 /* Says again what services answered, for a node that did not hear it. */
 void proc_answer_again(struct world *w, uint32_t host);
 

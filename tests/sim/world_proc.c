@@ -83,9 +83,55 @@ process_add(struct world *w, uint32_t host, const char *name)
 	return p;
 }
 
-void
-proc_end_all(struct host *h)
+/* The digest of a state stands for its content. */
+static void
+root_of(const struct state *s, uint8_t root[DIGEST_SIZE])
 {
+	uint64_t words[4] = {
+		hash_text(s->name, 0), s->birth, s->lives, 0x736b6570};
+	memcpy(root, words, DIGEST_SIZE);
+}
+
+/* Tells the observers. */
+static void
+observe(struct world *w, uint32_t host, enum world_process_what what,
+	const struct process *p)
+{
+	struct world_process_event event = {
+		.what = what,
+		.name = p->name,
+		.epoch = p->epoch,
+		.status = what == PROCESS_HAS_ANSWERED ? p->answer : p->status,
+		.birth = p->state.birth,
+		.lives = p->state.lives,
+	};
+	observe_process(w, host, &event);
+}
+
+static void
+observe_state(struct world *w, uint32_t host, enum world_process_what what,
+	const struct state *s, uint64_t epoch)
+{
+	uint8_t root[DIGEST_SIZE];
+	root_of(s, root);
+	struct world_process_event event = {
+		.what = what,
+		.name = s->name,
+		.epoch = epoch,
+		.birth = s->birth,
+		.lives = s->lives,
+		.root = root,
+	};
+	observe_process(w, host, &event);
+}
+
+void
+proc_end_all(struct world *w, uint32_t host)
+{
+	struct host *h = &w->hosts[host];
+	for (size_t i = 0; i < h->process_count; i++)
+		if (h->processes[i].phase != PROCESS_EMPTY)
+			observe(w, host, PROCESS_IS_LOST, &h->processes[i]);
 	h->process_count = 0;
 	h->keeper_starts++;
 }
@@ -123,15 +169,6 @@ world_process_end(
 }
 
 /* --- States --- */
-
-/* The digest of a state stands for its content. */
-static void
-root_of(const struct state *s, uint8_t root[DIGEST_SIZE])
-{
-	uint64_t words[4] = {
-		hash_text(s->name, 0), s->birth, s->lives, 0x736b6570};
-	memcpy(root, words, DIGEST_SIZE);
-}
 
 static struct state *
 find_state(const struct host *h, const uint8_t root[DIGEST_SIZE])
@@ -202,9 +239,19 @@ do_start(struct world *w, uint32_t host, const struct effect_start *s)
 	if (b->blame) {
 		p->phase = PROCESS_EMPTY;
 		fail_start(w, host, s, b->blame);
+		observe(w, host, PROCESS_IS_REFUSED, p);
 		return;
 	}
 	fill_memory(w, host, p, s);
+	observe_process(w, host,
+		&(struct world_process_event){
+			.what = PROCESS_IS_FORKED,
+			.name = p->name,
+			.epoch = p->epoch,
+			.birth = p->state.birth,
+			.lives = p->state.lives,
+			.root = s->has_state ? s->root : NULL,
+		});
 	later(w, host, EVENT_STARTED, b->start_ms, s->name, s->epoch, 0);
 }
 
@@ -256,6 +303,7 @@ do_release(struct world *w, uint32_t host, const struct effect_proc *r)
 	if (!p || p->epoch != r->epoch)
 		return;
 	CHECK(p->phase == PROCESS_EMPTY);
+	observe(w, host, PROCESS_IS_RELEASED, p);
 	*p = h->processes[--h->process_count];
 }
 
@@ -287,8 +335,10 @@ do_drop(struct world *w, uint32_t host, const struct effect_drop *d)
 {
 	struct host *h = &w->hosts[host];
 	struct state *s = find_state(h, d->root);
-	if (s)
-		*s = h->states[--h->state_count];
+	if (!s)
+		return;
+	observe_state(w, host, STATE_IS_DROPPED, s, 0);
+	*s = h->states[--h->state_count];
 }
 
 void
@@ -343,6 +393,7 @@ on_started(struct world *w, struct event *e, struct process *p)
 	if (p->phase != PROCESS_STARTING)
 		return;
 	p->phase = PROCESS_RUNNING;
+	observe(w, e->host, PROCESS_IS_RUNNING, p);
 	if (b->run_ms)
 		later(w, e->host, EVENT_EXITED, b->run_ms, p->name, p->epoch,
 			b->status);
@@ -377,6 +428,7 @@ on_exited(struct world *w, struct event *e, struct process *p)
 		return;
 	p->phase = PROCESS_EXITED;
 	p->status = e->status;
+	observe(w, e->host, PROCESS_IS_EXITED, p);
 	p->has_out |= b->is_writing_late && e->status == 0;
 	if (!b->is_lingering)
 		later(w, e->host, EVENT_EMPTY, EMPTY_MS, p->name, p->epoch, 0);
@@ -389,6 +441,7 @@ on_empty(struct world *w, struct event *e, struct process *p)
 	if (p->phase < PROCESS_EXITED)
 		return;
 	p->phase = PROCESS_EMPTY;
+	observe(w, e->host, PROCESS_IS_EMPTY, p);
 	tell(w, e->host, INPUT_EMPTY, p, 0);
 }
 
@@ -399,6 +452,7 @@ on_answered(struct world *w, struct event *e, struct process *p)
 		return;
 	p->has_out |= e->status == ANSWER_RESUME;
 	p->answer = (uint8_t)e->status;
+	observe(w, e->host, PROCESS_HAS_ANSWERED, p);
 	tell(w, e->host, INPUT_ANSWERED, p, (uint8_t)e->status);
 }
 
@@ -420,8 +474,10 @@ on_dumped(struct world *w, struct event *e, struct process *p)
 		.text = can ? "" : "no state could be read",
 	};
 	root_of(&p->state, in.dumped.root);
-	if (can)
+	if (can) {
 		keep_state(&w->hosts[e->host], &p->state);
+		observe_state(w, e->host, STATE_IS_SEALED, &p->state, p->epoch);
+	}
 	world_step(w, e->host, &in);
 }
 
@@ -440,8 +496,10 @@ on_fetched(struct world *w, struct event *e)
 		.text = e->status ? "" : "the state could not be fetched",
 	};
 	memcpy(in.fetched.root, e->root, DIGEST_SIZE);
-	if (e->status)
+	if (e->status) {
 		keep_state(h, &e->state);
+		observe_state(w, e->host, STATE_IS_FETCHED, &e->state, 0);
+	}
 	world_step(w, e->host, &in);
 }
 
