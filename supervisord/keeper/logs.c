@@ -104,7 +104,7 @@ on_logger_ready(struct keeper *k)
 		if (i->log.target == KLOG_FILE && i->fifo_fd >= 0)
 			send_open(i);
 		if (i->state == INSTANCE_FORGOTTEN && logs_release(i))
-			instance_free(i);
+			instance_drop(i);
 	}
 }
 

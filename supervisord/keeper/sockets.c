@@ -6,7 +6,6 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -26,11 +25,13 @@ take_lock(const struct dirs *d, struct err *err)
 	if (fd < 0)
 		return err_sys(err, -errno, "%s/" LOCK_NAME,
 			d->options->conf.node.run_dir);
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+	/* Not flock: a child that is not yet its program would hold that on. */
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	if (fcntl(fd, F_SETLK, &lock) == 0)
 		return fd;
 	int rc = -errno;
 	close(fd);
-	if (rc == -EWOULDBLOCK)
+	if (rc == -EAGAIN || rc == -EACCES)
 		return err_set(err, -EBUSY,
 			"another skepd runs in %s: stop it, or give this one "
 			"a run_dir of its own in skep.conf",
