@@ -17,3 +17,11 @@ tests_fuzz_replay_trace_SOURCES = tests/fuzz/fuzz_trace.c tests/fuzz/replay.c \
 tests_fuzz_replay_trace_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
 tests_fuzz_replay_trace_LDADD = libcore.a libbase.a $(NANOPB_LIBS) \
 	$(XXHASH_LIBS)
+
+# Simulated hosts are recorded, and replayed.
+check_PROGRAMS += tests/sim/replay
+tests_sim_replay_SOURCES = tests/sim/replay.c plugins/ring.c
+tests_sim_replay_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
+tests_sim_replay_LDADD = libcore.a libbase.a $(NANOPB_LIBS) $(XXHASH_LIBS)
+TESTS += tests/sim/record.sh
+dist_check_SCRIPTS += tests/sim/record.sh
