@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "keeper/fifo.h"
 #include "keeper/keeper.h"
 #include "keeper/lock.h"
+#include "keeper/logs.h"
 #include "keeper/proc.h"
 #include "keeper/record.h"
 #include "keeper/workdir.h"
@@ -79,10 +79,7 @@ static void
 open_output(struct instance *i)
 {
 	struct err err = {""};
-	if (i->log.target != KLOG_FILE)
-		return;
-	i->fifo_fd = fifo_open(&i->keeper->dirs, i->iid, &err);
-	if (i->fifo_fd < 0)
+	if (logs_adopt(i, &err) < 0)
 		say(SAY_WARNING, "%s: its output is lost: %s", i->name,
 			err.text);
 }

@@ -65,7 +65,7 @@ struct child_plan {
 	const struct options *options;
 	const struct dirs *dirs;
 	int report_fd; /* our end of the socket, CLOEXEC */
-	int fifo_fd;   /* KLOG_FILE: the instance's FIFO, else -1 */
+	int fifo_fd;   /* the instance's FIFO, else -1 */
 	int lock_fd;   /* what the service is to hold open, CLOEXEC */
 	int state_fd;  /* has_state: what SKEP_STATE_IN gets, else -1 */
 };

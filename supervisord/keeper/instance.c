@@ -14,6 +14,7 @@
 #include "keeper/keeper.h"
 #include "keeper/launch.h"
 #include "keeper/lock.h"
+#include "keeper/logs.h"
 #include "keeper/record.h"
 #include "keeper/session.h"
 #include "keeper/stop.h"
@@ -218,6 +219,7 @@ become_empty(struct instance *i)
 	release_epoch(i);
 	i->group = 0;
 	i->state = INSTANCE_EMPTY;
+	logs_end_epoch(i);
 	record_update(i);
 	session_send_event(i, KMSG_EMPTY, 0);
 	stop_check(k);

@@ -43,6 +43,8 @@ static const struct field fields[] = {
 	FIELD("log_max_size", log.max_size),
 	FIELD("log_max_files", log.max_files),
 	FIELD("log_when_full", log.when_full),
+	FIELD("log_max_age_ms", log.max_age_ms),
+	FIELD("log_is_compressed", log.is_compressed),
 };
 
 #define FIELD_COUNT (sizeof fields / sizeof *fields)
@@ -225,7 +227,7 @@ is_sensible(const struct instance *i)
 {
 	return (unsigned)i->state <= INSTANCE_FORGOTTEN && i->pid >= 0 &&
 	       i->group >= 0 && i->epoch > 0 && i->log.target >= KLOG_FILE &&
-	       i->log.target <= KLOG_INHERIT;
+	       i->log.target <= KLOG_JOURNAL;
 }
 
 /* Fills 'i' from the text of a record. */
@@ -247,6 +249,7 @@ read_all(struct instance *i, const char *text, char cgroup[PATH_MAX])
 			return false;
 		field_set(i, &fields[n], strtoull(value, NULL, 10));
 	}
+	i->log.epoch = i->epoch;
 	return i->name && is_sensible(i);
 }
 
