@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,9 +12,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "keeper/spawn.h"
+#include "sys/clock.h"
 #include "sys/say.h"
 
 #define BACKLOG	     512
+#define PATIENCE_MS  2000
+#define AGAIN_MS     20
 #define CONTROL_NAME "skepd.sock"
 #define LOCK_NAME    "skepd.lock"
 
@@ -90,9 +95,9 @@ open_control(const struct options *o, const struct dirs *d, struct err *err)
 	return fd;
 }
 
-/* Binds and listens on one address. */
+/* Binds and listens on one address, once. */
 static int
-listen_on(const struct addrinfo *ai)
+try_listen(const struct addrinfo *ai)
 {
 	int on = 1, off = 0;
 	int fd = socket(
@@ -107,6 +112,19 @@ listen_on(const struct addrinfo *ai)
 		return fd;
 	int rc = -errno;
 	close(fd);
+	return rc;
+}
+
+/* The same with patience: a child of a killed skepd holds its socket until it
+ * gets to run. */
+static int
+listen_on(const struct addrinfo *ai)
+{
+	mono end = mono_add(clock_mono(), PATIENCE_MS);
+	int rc;
+	while ((rc = try_listen(ai)) == -EADDRINUSE &&
+		!mono_reached(end, clock_mono()))
+		poll(NULL, 0, AGAIN_MS);
 	return rc;
 }
 
@@ -160,6 +178,8 @@ sockets_open(struct sockets *s, const struct options *o, const struct dirs *d,
 		sockets_close(s, d);
 		return rc;
 	}
+	spawn_keep_back(s->fds[KSOCKET_CONTROL]);
+	spawn_keep_back(s->fds[KSOCKET_CLUSTER]);
 	return 0;
 }
 
