@@ -6,8 +6,10 @@ tests_libworld_a_SOURCES = \
 	tests/sim/world_disk.c \
 	tests/sim/world_event.c \
 	tests/sim/world_net.c \
+	tests/sim/world_observe.c tests/sim/world_observe.h \
 	tests/sim/world_proc.c \
 	tests/sim/world_view.c tests/sim/world_view.h \
+	tests/sim/world_way.c \
 	supervisord/node/effect_copy.c supervisord/node/effect_copy.h
 tests_libworld_a_CPPFLAGS = $(AM_CPPFLAGS) $(NANOPB_CFLAGS)
 CORE_TEST_CPPFLAGS = $(AM_CPPFLAGS) $(NANOPB_CFLAGS)
