@@ -47,6 +47,7 @@ tests_sim_sim_SOURCES = tests/sim/sim.c \
 	tests/sim/soak.c tests/sim/soak.h \
 	tests/sim/storm.c tests/sim/storm.h \
 	tests/sim/swarm.c tests/sim/swarm.h \
+	tests/sim/trace.c tests/sim/trace.h \
 	tests/sim/work_node.c tests/sim/work_service.c tests/sim/work_spec.c \
 	tests/dialogue/script.h tests/dialogue/words.c
 tests_sim_sim_CPPFLAGS = $(CORE_TEST_CPPFLAGS)

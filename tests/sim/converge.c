@@ -1,6 +1,6 @@
 #include "tests/sim/converge.h"
 
-#include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,7 +23,7 @@ is_awake(const struct storm *s, uint32_t host)
 static bool
 is_way_open(const struct storm *s, uint32_t a, uint32_t b)
 {
-	return !s->w->is_cut[a][b] && !s->w->is_cut[b][a];
+	return world_is_open(s->w, a, b) && world_is_open(s->w, b, a);
 }
 
 /* Hosts of the core that 'host', outside, can talk with. */
@@ -169,10 +169,16 @@ tend(struct storm *s)
 
 /* --- At rest --- */
 
+static const char *say(char *out, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
 static const char *
-say(char *out, const char *who, const char *what, const char *about)
+say(char *out, const char *format, ...)
 {
-	snprintf(out, TROUBLE_MAX, "%s: %s %s", who, about, what);
+	va_list args;
+	va_start(args, format);
+	vsnprintf(out, TROUBLE_MAX, format, args);
+	va_end(args);
 	return out;
 }
 
@@ -187,9 +193,10 @@ opinion_trouble(struct storm *s, uint32_t a, uint32_t b, char *out)
 	if (s->hosts[b].is_core &&
 		(!is_known || member_get(c, id)->state != MEMBER_ALIVE ||
 			!member_get(c, id)->link))
-		return say(out, who, "is well and not linked", about);
+		return say(out, "%s: %s is well, and not linked", who, about);
 	if (is_severed(s, b) && is_known && member_is_present(c, id))
-		return say(out, who, "is gone and said to be there", about);
+		return say(out, "%s: %s is gone, and called present", who,
+			about);
 	return NULL;
 }
 
@@ -199,10 +206,9 @@ member_trouble(struct storm *s, uint32_t a, char *out)
 	const struct core *c = s->w->hosts[a].core;
 	const char *name = s->w->hosts[a].name, *why = NULL;
 	if (member_hold_now(c) != HOLD_NONE)
-		return say(out, name, member_hold_name(member_hold_now(c)),
-			"holds:");
+		return say(out, "%s holds: %s", name, c->members.hold_text);
 	if (!has_hanging(s) && !member_is_view_agreed(c))
-		return say(out, name, "the view", "others do not agree on");
+		return say(out, "%s: others see other members", name);
 	for (uint32_t b = 0; b < s->w->count && !why; b++)
 		if (b != a)
 			why = opinion_trouble(s, a, b, out);
@@ -227,11 +233,10 @@ agreement(struct storm *s, uint32_t a, const struct instance_view *v, char *out)
 		if (b == a || !s->hosts[b].is_core ||
 			is_same_there(s->w->hosts[b].core, v))
 			continue;
-		snprintf(out, TROUBLE_MAX,
+		return say(out,
 			"%s says that %s is %s on '%s' epoch %llu, %s does not",
 			s->w->hosts[a].name, v->name, v->state, v->node,
 			(unsigned long long)v->epoch, s->w->hosts[b].name);
-		return out;
 	}
 	return NULL;
 }
@@ -308,9 +313,8 @@ instance_trouble(
 		why = "is being moved";
 	if (!why)
 		return agreement(s, a, v, out);
-	snprintf(out, TROUBLE_MAX, "%s says: %s (%s on '%s', %s) %s",
+	return say(out, "%s says: %s (%s on '%s', %s) %s",
 		s->w->hosts[a].name, v->name, v->state, v->node, v->why, why);
-	return out;
 }
 
 /* One process against what its host says about its instance. */
@@ -325,9 +329,8 @@ process_trouble(
 			v.epoch == p->epoch && !strcmp(v.state, "ready");
 	if (p->phase >= PROCESS_EXITED || is_right)
 		return NULL;
-	snprintf(out, TROUBLE_MAX, "%s epoch %llu runs on %s, and should not",
-		p->name, (unsigned long long)p->epoch, s->w->hosts[host].name);
-	return out;
+	return say(out, "%s epoch %llu runs on %s, and should not", p->name,
+		(unsigned long long)p->epoch, s->w->hosts[host].name);
 }
 
 static const char *

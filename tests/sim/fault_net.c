@@ -10,7 +10,7 @@ cut_ms(struct prng *p)
 static void
 heal_way(struct storm *s, uint32_t a, uint32_t b)
 {
-	if (s->w->is_cut[a][b])
+	if (!world_is_open(s->w, a, b))
 		world_cut(s->w, a, b, false);
 }
 

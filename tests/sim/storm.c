@@ -6,8 +6,10 @@
 
 #include "base/hash.h"
 #include "tests/sim/converge.h"
+#include "tests/sim/trace.h"
 
-#define FORM_LIMIT_MS 120000
+#define FORM_LIMIT_MS	120000
+#define STORM_NAMES_MAX 512
 
 /* --- Chance --- */
 
@@ -225,8 +227,11 @@ storm_run(const struct storm_config *config, bool is_loud,
 	struct storm *s = calloc(1, sizeof *s);
 	CHECK(s);
 	s->config = *config;
-	s->w = world_new(config->seed);
-	s->w->is_loud = is_loud;
+	struct world_options options =
+		world_options_for(config->nodes, STORM_NAMES_MAX);
+	s->w = world_new_with(config->seed, &options);
+	if (is_loud)
+		trace_attach(s->w);
 	mono start = s->w->now;
 	begin(s);
 	world_enter(s->w, WORLD_PHASE_STORM);
