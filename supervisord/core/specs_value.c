@@ -209,6 +209,7 @@ specs_get_override(const struct entry *e, struct override_value *out)
 	if (!wire_decode_message(skep_OverrideValue_fields, e->value, &msg))
 		return false;
 	out->is_stopped = msg.is_stopped;
+	out->word_generation = msg.word_generation;
 	out->restart_generation = msg.restart_generation;
 	out->move_generation = msg.move_generation;
 	memcpy(out->move_to, msg.move_to, sizeof out->move_to);
@@ -306,6 +307,7 @@ specs_set_override(struct core *c, const char *name,
 {
 	skep_OverrideValue msg = {
 		.is_stopped = v->is_stopped,
+		.word_generation = v->word_generation,
 		.restart_generation = v->restart_generation,
 		.move_generation = v->move_generation,
 	};
