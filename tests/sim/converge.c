@@ -8,7 +8,7 @@
 
 #define TROUBLE_MAX 512
 #define FOR_EVER_MS 100000000
-#define LOOK_MS	    200   /* between two looks at the core */
+#define LOOK_MS	    200	  /* between two looks at the core */
 #define PEOPLE_MS   15000 /* ... of the people who run it */
 
 /* --- Who is in the core --- */
@@ -195,8 +195,8 @@ opinion_trouble(struct storm *s, uint32_t a, uint32_t b, char *out)
 			!member_get(c, id)->link))
 		return say(out, "%s: %s is well, and not linked", who, about);
 	if (is_severed(s, b) && is_known && member_is_present(c, id))
-		return say(out, "%s: %s is gone, and called present", who,
-			about);
+		return say(
+			out, "%s: %s is gone, and called present", who, about);
 	return NULL;
 }
 
@@ -304,8 +304,7 @@ instance_trouble(
 		why = "is wanted and not at rest";
 	else if (!v->is_wanted && v->node[0] && strcmp(v->state, "stopped"))
 		why = "is not wanted and still held";
-	else if (is_ready && v->is_wanted &&
-		 v->run_digest != v->wanted_digest)
+	else if (is_ready && v->is_wanted && v->run_digest != v->wanted_digest)
 		why = "runs an old spec";
 	else if (is_ready && !is_really_ready(s, v))
 		why = "is called ready and has no process";
@@ -313,8 +312,8 @@ instance_trouble(
 		why = "is being moved";
 	if (!why)
 		return agreement(s, a, v, out);
-	return say(out, "%s says: %s (%s on '%s', %s) %s",
-		s->w->hosts[a].name, v->name, v->state, v->node, v->why, why);
+	return say(out, "%s says: %s (%s on '%s', %s) %s", s->w->hosts[a].name,
+		v->name, v->state, v->node, v->why, why);
 }
 
 /* One process against what its host says about its instance. */
@@ -361,8 +360,8 @@ int64_t
 converge_wait(struct storm *s, char out[static 512])
 {
 	mono start = s->w->now;
-	int64_t limit_ms = CONVERGE_BASE_MS +
-			   CONVERGE_HOST_MS * (int64_t)s->w->count;
+	int64_t limit_ms =
+		CONVERGE_BASE_MS + CONVERGE_HOST_MS * (int64_t)s->w->count;
 	mono people_at = mono_add(start, PEOPLE_MS);
 	out[0] = '\0';
 	world_run(s->w, 500); /* what was said is heard everywhere */

@@ -79,6 +79,16 @@ launch(struct soak_state *s, const struct storm_config *config)
 	slot->pid = pid;
 }
 
+/* "/a/b/c.c:1: what" without its folders. */
+static const char *
+base_name(const char *line)
+{
+	size_t i = strcspn(line, ": ");
+	while (i > 0 && line[i - 1] != '/')
+		i--;
+	return line + i;
+}
+
 /* The last line that its process said, or how it ended. */
 static void
 read_why(const struct slot *slot, int status, char why[static WHY_MAX])
@@ -88,7 +98,7 @@ read_why(const struct slot *slot, int status, char why[static WHY_MAX])
 	rewind(slot->said);
 	while (fgets(line, sizeof line, slot->said)) {
 		line[strcspn(line, "\n")] = '\0';
-		memcpy(why, line, sizeof line);
+		snprintf(why, WHY_MAX, "%s", base_name(line));
 	}
 }
 
@@ -235,6 +245,7 @@ read_line(char *line, struct storm_config *out)
 	if (rest == at || nodes < 1 || nodes > STORM_NODES_MAX)
 		return false;
 	swarm_draw(out, seed, nodes);
+	out->version = 0; /* unless it says so */
 	return !swarm_parse(out, rest);
 }
 
@@ -243,7 +254,7 @@ soak_replay(const char *path, uint32_t workers)
 {
 	struct soak_state s;
 	char line[2 * SWARM_LINE_MAX];
-	uint64_t wrong = 0;
+	uint64_t wrong = 0, older = 0;
 	FILE *f = fopen(path, "r");
 	if (!f) {
 		fprintf(stderr, "%s: %s\n", path, strerror(errno));
@@ -256,12 +267,17 @@ soak_replay(const char *path, uint32_t workers)
 		if (!line[strspn(line, " \t")])
 			continue;
 		if (read_line(line, &config)) {
+			older += config.version != SWARM_VERSION;
 			run_one(&s, &config);
 		} else {
 			wrong++;
-			fprintf(stderr, "%s: not a seed line: %s\n", path, line);
+			fprintf(stderr, "%s: not a seed line: %s\n", path,
+				line);
 		}
 	}
 	fclose(f);
+	if (older)
+		printf("%llu of them were recorded under older draws\n",
+			(unsigned long long)older);
 	return finish(&s) + wrong;
 }

@@ -17,7 +17,7 @@ struct soak {
 	uint32_t nodes;	   /* 0: as drawn */
 	const char *words; /* after the draw; may be NULL */
 	uint32_t workers;
-	int64_t seconds;     /* 0: no end */
+	int64_t seconds;      /* 0: no end */
 	const char *failures; /* file that gets a line for each, or NULL */
 	bool is_quiet;	      /* no line for a storm that ended well */
 };

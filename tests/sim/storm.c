@@ -48,8 +48,8 @@ storm_any_running(struct storm *s, struct prng *p)
 /* --- Things to come --- */
 
 void
-storm_later(struct storm *s, int64_t in_ms, storm_fn *fn, uint32_t a,
-	uint32_t b)
+storm_later(
+	struct storm *s, int64_t in_ms, storm_fn *fn, uint32_t a, uint32_t b)
 {
 	CHECK(s->pending_count < STORM_PENDING_MAX);
 	s->pending[s->pending_count++] = (struct storm_pending){
@@ -95,8 +95,8 @@ add_hosts(struct storm *s)
 	for (uint32_t i = 0; i < s->config.nodes; i++) {
 		char name[16];
 		snprintf(name, sizeof name, "h%02u", i);
-		world_add(s->w, i < 9 ? names[i] : name,
-			i ? "alpha:7400" : NULL);
+		world_add(
+			s->w, i < 9 ? names[i] : name, i ? "alpha:7400" : NULL);
 		world_start(s->w, i);
 	}
 }
@@ -180,8 +180,7 @@ advance(struct storm *s, mono end)
 {
 	uint32_t maker = first_maker(s), i = first_pending(s);
 	mono at = s->runs[maker].next_at;
-	bool is_pending =
-		i < s->pending_count && s->pending[i].at.ms <= at.ms;
+	bool is_pending = i < s->pending_count && s->pending[i].at.ms <= at.ms;
 	if (is_pending)
 		at = s->pending[i].at;
 	if (at.ms >= end.ms)

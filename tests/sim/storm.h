@@ -89,8 +89,8 @@ void storm_run(const struct storm_config *config, bool is_loud,
 	struct storm_result *out);
 
 /* Lets 'fn' happen in 'in_ms', unless phase 1 ends before. */
-void storm_later(struct storm *s, int64_t in_ms, storm_fn *fn, uint32_t a,
-	uint32_t b);
+void storm_later(
+	struct storm *s, int64_t in_ms, storm_fn *fn, uint32_t a, uint32_t b);
 
 /* A host that runs, or MAKER_NO_HOST when chance names one that does not. */
 #define MAKER_NO_HOST UINT32_MAX
@@ -117,7 +117,7 @@ extern const struct maker work_node_makers[];
 extern const struct maker work_service_makers[];
 
 /* Writes a service of the storm with everything drawn anew. */
-void work_apply(struct storm *s, struct prng *p, uint32_t host,
-	uint32_t number);
+void work_apply(
+	struct storm *s, struct prng *p, uint32_t host, uint32_t number);
 
 #endif

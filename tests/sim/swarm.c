@@ -49,6 +49,7 @@ swarm_draw(struct storm_config *c, uint64_t seed, uint32_t nodes)
 	prng_init(&p, hash_mix(seed, hash_text("swarm", 1)));
 	memset(c, 0, sizeof *c);
 	c->seed = seed;
+	c->version = SWARM_VERSION;
 	c->nodes = 1 + any(&p, 9);
 	if (nodes)
 		c->nodes = nodes;
@@ -133,6 +134,8 @@ parse_option(struct storm_config *c, const char *key, const char *value)
 {
 	if (!strcmp(key, "storm"))
 		return (c->storm_ms = parse_ms(value)) > 0;
+	if (!strcmp(key, "v"))
+		return parse_count(value, 1, SWARM_VERSION, &c->version);
 	if (!strcmp(key, "services"))
 		return parse_count(value, 1, 32, &c->services);
 	if (!strcmp(key, "core"))
@@ -186,11 +189,12 @@ swarm_print(const struct storm_config *c, char out[SWARM_LINE_MAX])
 {
 	const struct maker *m;
 	int n = snprintf(out, SWARM_LINE_MAX,
-		"%llu %u none idle storm=%lldms services=%u core=%u "
+		"%llu %u v=%u none idle storm=%lldms services=%u core=%u "
 		"minority=%s latency=%lld-%lld",
-		(unsigned long long)c->seed, c->nodes, (long long)c->storm_ms,
-		c->services, c->core, minorities[c->minority],
-		(long long)c->latency_min_ms, (long long)c->latency_max_ms);
+		(unsigned long long)c->seed, c->nodes, c->version,
+		(long long)c->storm_ms, c->services, c->core,
+		minorities[c->minority], (long long)c->latency_min_ms,
+		(long long)c->latency_max_ms);
 	for (uint32_t i = 0; (m = maker_at(i)); i++) {
 		CHECK(n > 0 && n < SWARM_LINE_MAX);
 		if (c->mean_ms[i])

@@ -15,8 +15,13 @@
  *
  * Words apply from left to right.  'swarm_print' writes a configuration such
  * that 'swarm_parse' gives it back whatever the draws have become meanwhile:
- * a line of seeds.txt therefore goes on meaning the same storm when makers
- * are added or their ranges change.
+ * a line of seeds.txt goes on meaning the same makers at the same rates when
+ * makers are added or their ranges change.  What a maker draws each time it
+ * acts is not written down: "v=" is the SWARM_VERSION that it was recorded
+ * under, to be raised whenever those draws change.  A line of an older version
+ * is still a storm of the same kind, but no longer the very one that failed;
+ * the replay says how many those are.  A mend is held for ever by a dialogue
+ * or a unit test, not by a seed alone.
  */
 #ifndef SKEP_TESTS_SIM_SWARM_H
 #define SKEP_TESTS_SIM_SWARM_H
@@ -30,10 +35,12 @@
 #define MAKERS_MAX	64
 #define STORM_NODES_MAX 64
 #define SWARM_LINE_MAX	1024
+#define SWARM_VERSION	1
 
 struct storm_config {
 	uint64_t seed;
 	uint32_t nodes;
+	uint32_t version; /* that it was recorded under */
 	int64_t storm_ms;
 	uint32_t services;
 	uint32_t minority;	/* enum on_minority */

@@ -37,14 +37,15 @@ del_service(struct storm *s, uint32_t host, const char *name)
 static int
 restart_words(struct prng *p, char *out, size_t size)
 {
-	static const char *const policies[] = {
-		"always", "on-failure", "never"};
+	static const char *const policies[] = {"always", "on-failure", "never"};
 	static const char *const modes[] = {"delay", "fail", "reschedule"};
 	return snprintf(out, size,
-		" policy=%s mode=%s attempts=%u delay=%ums max=%us jitter=%u",
+		" policy=%s mode=%s attempts=%u delay=%ums max=%us jitter=%u"
+		" interval=%us",
 		policies[any(p, 4) ? 0 : any(p, 3)],
 		modes[any(p, 4) ? 0 : any(p, 3)], any(p, 3) ? 0 : 1 + any(p, 9),
-		1 + any(p, 1000), 1 + any(p, 20), any(p, 2) * 20);
+		1 + any(p, 1000), 1 + any(p, 20), any(p, 2) * 20,
+		5 + any(p, 60));
 }
 
 void
