@@ -7,6 +7,7 @@ tests_libworld_a_SOURCES = \
 	tests/sim/world_event.c \
 	tests/sim/world_net.c \
 	tests/sim/world_observe.c tests/sim/world_observe.h \
+	tests/sim/record.c tests/sim/record.h \
 	tests/sim/world_proc.c \
 	tests/sim/world_view.c tests/sim/world_view.h \
 	tests/sim/world_way.c \
@@ -86,7 +87,8 @@ golden: tests/dialogue/dialogue tests/place/place
 	tests/dialogue/dialogue --golden $(DIALOGUES)
 	tests/place/place --golden $(PLACES)
 
-# make sim SEED=7 NODES=5 HOURS=1 FAULTS='crash cut=10s' SIMFLAGS=-v
+# make sim SEED=7 NODES=5 HOURS=1 FAULTS='crash cut=10s' SIMFLAGS=-v \
+#	RECORD=FOLDER
 SEED = 1
 sim: tests/sim/sim
 	tests/sim/sim -s $(SEED) $(NODES:%=-n %) $(HOURS:%=-H %) \

@@ -1,6 +1,6 @@
 /* Storms over a small cluster on fake time.
  *
- *	sim [-v] [-s SEED] [-n NODES] [-H HOURS] [-f WORDS] [-p]
+ *	sim [-v] [-s SEED] [-n NODES] [-H HOURS | -t SECONDS] [-f WORDS] [-p]
  *	sim -c COUNT [-j WORKERS] ...	that many seeds, from SEED on
  *	sim -S SECONDS [-o FILE] ...	as many as fit; 0: until told to stop
  *	sim -r FILE			the seeds of a file
@@ -8,7 +8,8 @@
  * A seed is all of a storm: storm.h says what one is, swarm.h what WORDS
  * are.  Prints one line for each seed and its event hash; the same seed gives
  * the same hash.  -v prints every transition (trace.h), -p only the seed's
- * line for seeds.txt.  Exits 1 when a storm failed.
+ * line for seeds.txt.  With RECORD=FOLDER in the environment every host of a
+ * single storm is recorded there.  Exits 1 when a storm failed.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -24,7 +25,7 @@ struct options {
 	bool is_loud;
 	bool is_soak;
 	bool is_printed;
-	double hours;
+	int64_t storm_ms; /* 0: as drawn */
 	const char *file;
 };
 
@@ -53,8 +54,8 @@ run_words(const struct options *o)
 	char *words = strdup(o->soak.words ? o->soak.words : "");
 	CHECK(words);
 	swarm_draw(&config, o->soak.first, o->soak.nodes);
-	if (o->hours > 0)
-		config.storm_ms = (int64_t)(o->hours * 3600000);
+	if (o->storm_ms > 0)
+		config.storm_ms = o->storm_ms;
 	const char *wrong = swarm_parse(&config, words);
 	int status = 2;
 	if (wrong) {
@@ -75,7 +76,7 @@ static bool
 read_options(int argc, char **argv, struct options *o)
 {
 	int option;
-	while ((option = getopt(argc, argv, "vpn:s:c:f:H:j:S:o:r:q")) != -1) {
+	while ((option = getopt(argc, argv, "vpn:s:c:f:H:t:j:S:o:r:q")) != -1) {
 		if (option == 'v')
 			o->is_loud = true;
 		else if (option == 'p')
@@ -91,7 +92,9 @@ read_options(int argc, char **argv, struct options *o)
 		else if (option == 'f')
 			o->soak.words = optarg;
 		else if (option == 'H')
-			o->hours = strtod(optarg, NULL);
+			o->storm_ms = (int64_t)(strtod(optarg, NULL) * 3600000);
+		else if (option == 't')
+			o->storm_ms = strtoll(optarg, NULL, 10) * 1000;
 		else if (option == 'j')
 			o->soak.workers = (uint32_t)strtoul(optarg, NULL, 10);
 		else if (option == 'S')

@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "tests/sim/converge.h"
+#include "tests/sim/record.h"
 #include "tests/sim/trace.h"
 
 #define FORM_LIMIT_MS	120000
@@ -229,6 +230,7 @@ storm_run(const struct storm_config *config, bool is_loud,
 	struct world_options options =
 		world_options_for(config->nodes, STORM_NAMES_MAX);
 	s->w = world_new_with(config->seed, &options);
+	world_record(s->w, getenv("RECORD"));
 	if (is_loud)
 		trace_attach(s->w);
 	mono start = s->w->now;
