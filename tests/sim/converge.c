@@ -20,6 +20,15 @@ is_awake(const struct storm *s, uint32_t host)
 	return h->is_running && h->paused_until.ms <= s->w->now.ms;
 }
 
+/* Whether it is on its way out of the cluster, or out. */
+static bool
+is_leaving(const struct storm *s, uint32_t host)
+{
+	const struct core *c = s->w->hosts[host].core;
+	return s->hosts[host].has_left ||
+	       (c && (c->members.is_leaving || c->members.has_left));
+}
+
 static bool
 is_way_open(const struct storm *s, uint32_t a, uint32_t b)
 {
@@ -87,7 +96,7 @@ choose_core(struct storm *s, struct prng *p)
 	}
 	/* Whom all of them can talk with is one of them. */
 	for (uint32_t i = 0; i < s->w->count; i++)
-		if (is_awake(s, i) && !s->hosts[i].has_left &&
+		if (is_awake(s, i) && !is_leaving(s, i) &&
 			count_ways(s, i) == core_count(s))
 			s->hosts[i].is_core = true;
 }
@@ -116,7 +125,7 @@ heal_host(struct storm *s, uint32_t host)
 			world_cut(s->w, i, host, false);
 			world_cut(s->w, host, i, false);
 		}
-	if (s->hosts[host].has_left) {
+	if (is_leaving(s, host)) {
 		if (h->is_powered)
 			world_power_off(s->w, host);
 		world_reinstall(s->w, host);
@@ -132,7 +141,7 @@ static void
 freeze_host(struct storm *s, uint32_t host)
 {
 	struct host *h = &s->w->hosts[host];
-	if (s->hosts[host].has_left && h->is_powered)
+	if (is_leaving(s, host) && h->is_powered)
 		world_power_off(s->w, host);
 	else if (h->is_running && !is_awake(s, host))
 		world_pause(s->w, host, FOR_EVER_MS);
