@@ -306,6 +306,7 @@ member_on_query(
 	if (id != MEMBER_NONE) {
 		const struct member *m = member_get(c, id);
 		answer.incarnation = m->incarnation;
+		answer.node_id = m->node_id;
 		if (id == MEMBER_SELF)
 			answer.age_ms = 0;
 		else if (m->has_rx)
@@ -324,11 +325,16 @@ member_on_answer(struct core *c, const skep_LastHeardAnswer *answer)
 	if (id == MEMBER_NONE)
 		return;
 	struct member *m = member_at(c, id);
-	if (m->state != MEMBER_SUSPECT || !m->is_confirming ||
-		answer->incarnation < m->incarnation)
+	if (m->state != MEMBER_SUSPECT || !m->is_confirming)
+		return;
+	/* A host installed anew is heard under the name of the one we mean,
+	 * which nobody will ever hear again. */
+	bool is_other = answer->node_id && m->node_id &&
+			answer->node_id != m->node_id;
+	if (!is_other && answer->incarnation < m->incarnation)
 		return;
 	int64_t left_ms = member_patience_ms(c) - answer->age_ms;
-	if (answer->age_ms >= 0 && left_ms > 0) {
+	if (!is_other && answer->age_ms >= 0 && left_ms > 0) {
 		/* Somebody hears it: our link is at fault, not its host. */
 		if (left_ms < ASK_AGAIN_MIN_MS)
 			left_ms = ASK_AGAIN_MIN_MS;
