@@ -21,7 +21,8 @@
  * its instance again, from the dump if there is one.  After a crash the
  * records are loaded back: FROZEN asks again or aborts, COMMITTED never
  * starts it again but repeats COMMIT, STAGED asks QUERY.  R1: the target is
- * DEAD while COMMITTED: the source takes it back with epoch + 2.  R2: the
+ * DEAD while COMMITTED, or answers COMMIT with REFUSE because it knows nothing
+ * of it: the source takes it back with epoch + 2.  R2: the
  * source is DEAD while STAGED: the target takes it with epoch + 1.
  *
  * Lifetime of state: what was staged is consumed when the new instance is

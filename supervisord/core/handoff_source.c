@@ -346,16 +346,17 @@ is_taken(const struct core *c, const struct handoff *h)
 	return false;
 }
 
-/* R1: the target died after the commit; the state is still here. */
+/* R1: the target died after the commit, or lost its disk; the state is still
+ * here. */
 static void
-take_back(struct core *c, struct handoff *h)
+take_back(struct core *c, struct handoff *h, const char *why)
 {
 	struct instance *i = instance_find(c, h->name);
 	struct service_value s;
 	if (!policy_of(c, i, &s) || i->state != INSTANCE_HANDOFF)
 		return;
 	core_note(c, NOTE_HANDOFF, h->name, h->epoch,
-		"taken back: the host it went to is dead");
+		effects_format(&c->fx, "taken back: %s", why));
 	i->has_staged = h->has_root;
 	memcpy(i->staged_root, h->root, DIGEST_SIZE);
 	i->staged_wall_ms = h->sealed_wall_ms;
@@ -370,6 +371,16 @@ take_back(struct core *c, struct handoff *h)
 	instance_store_owner(c, i);
 	uint64_t ended = handoff_end(c, h);
 	instance_start_at(c, i, &s, epoch, ended);
+}
+
+/* The target answered COMMIT: it knows nothing of that attempt, nor of a
+ * later run.  COMMIT is said again, so a closed gate is no harm. */
+static void
+on_forgotten(struct core *c, struct handoff *h)
+{
+	const char *why;
+	if (!is_taken(c, h) && !duty_is_gated(c, &why))
+		take_back(c, h, "the host it went to lost its disk");
 }
 
 /* --- News and time --- */
@@ -425,6 +436,8 @@ source_on_recv(struct core *c, member_id from, uint16_t type,
 			give_up(c, h, m->reason, HANDOFF_AGAIN_MS);
 		else if (h->state == HANDOFF_FROZEN)
 			abort_move(c, h, m->reason);
+		else if (h->state == HANDOFF_COMMITTED)
+			on_forgotten(c, h);
 		break;
 	default:
 		break;
@@ -562,7 +575,7 @@ source_on_topology(struct core *c, struct handoff *h)
 		break;
 	case HANDOFF_COMMITTED:
 		if (member_hold_now(c) == HOLD_NONE)
-			take_back(c, h);
+			take_back(c, h, "the host it went to is dead");
 		break;
 	case HANDOFF_FREE:
 	case HANDOFF_ACCEPTED:
