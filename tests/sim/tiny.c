@@ -81,13 +81,16 @@ fill_proc(struct tiny_held *out, const struct effect *e)
 
 /* One effect as this world keeps it. */
 static void
-fill_held(struct tiny *t, struct tiny_held *out, const struct effect *e)
+fill_held(struct tiny *t, uint32_t host, struct tiny_held *out,
+	const struct effect *e)
 {
 	memset(out, 0, sizeof *out);
 	out->after = e->after;
 	out->kind = e->kind;
 	fill_proc(out, e);
-	if (e->kind == EFFECT_FETCH)
+	if (e->kind == EFFECT_START)
+		out->is_at_hand = tiny_is_at_hand(t, host);
+	else if (e->kind == EFFECT_FETCH)
 		out->link = tiny_host_of(t, e->fetch.node);
 	else if (e->kind == EFFECT_LINK_CLOSE)
 		out->link = e->link_close.link;
@@ -134,7 +137,7 @@ carry_out(struct tiny *t, uint32_t host, const struct effect *e)
 	} else if (e->kind == EFFECT_SEND && e->after <= h->stored) {
 		tiny_send(t, host, e->send.link, e->send.type, e->send.body);
 	} else if (e->kind != EFFECT_REPLY) {
-		fill_held(t, &held, e);
+		fill_held(t, host, &held, e);
 		if (e->after > h->stored)
 			hold(h, &held);
 		else
@@ -265,6 +268,7 @@ store_one(struct tiny *t, uint32_t host)
 	memmove(&h->dirty[0], &h->dirty[1], h->dirty_count * sizeof r);
 	memset(&h->dirty[h->dirty_count], 0, sizeof r);
 	apply(h, &r);
+	tiny_on_record(t, &r);
 	h->stored = r.seq;
 	in.stored.seq = r.seq;
 	tiny_step(t, host, &in);
@@ -334,8 +338,8 @@ load(struct tiny *t, uint32_t host)
 	for (uint32_t i = 0; i < h->record_count; i++) {
 		struct tiny_record r = h->records[i];
 		struct input in = {.kind = INPUT_LOAD};
-		in.load = (struct input_load){r.table, {r.key, r.key_size},
-			{r.value, r.size}};
+		in.load = (struct input_load){
+			r.table, {r.key, r.key_size}, {r.value, r.size}};
 		tiny_step(t, host, &in);
 	}
 }
@@ -370,11 +374,12 @@ tiny_start(struct tiny *t, uint32_t host)
 	h->stored = 0;
 	configure(&config, h, host);
 	pages_zero(host, t->memory[host], t->memory_size);
-	h->core = core_new(
-		t->memory[host], t->memory_size, &t->limits, &config);
+	h->core =
+		core_new(t->memory[host], t->memory_size, &t->limits, &config);
 	load(t, host);
 	tiny_found(t, host);
 	tiny_step(t, host, &in);
+	tiny_drop_unused(t, host);
 	tiny_answer_again(t, host);
 	tiny_settle(t);
 }

@@ -15,8 +15,8 @@
  *   comparisons of times that no timer shows are not varied.
  *   A timer fires when nothing else can happen but what does not wait for it
  *   (links, starts of nodes), or earlier, as often as a bound says.
- *   Chatter.  Hellos, pulls, news of members, questions about them, heartbeats and
- *   the desired state arrive at once and ahead of what is on the way; they
+ *   Chatter.  Hellos, pulls, news of members, questions about them, heartbeats
+ * and the desired state arrive at once and ahead of what is on the way; they
  *   are exchanged only when they say something new.  Acks are lost.
  *   Coalescing.  The 5 ms after which rows are pushed and the 300 ms after
  *   which a death counts pass at once.
@@ -35,16 +35,19 @@
 
 #include "core/core_private.h"
 
-#define TINY_HOSTS    3
-#define TINY_NAME     "db" /* the one service, and its one instance */
-#define TINY_BODY     640  /* bytes of a frame on the way, at most */
-#define TINY_QUEUE    12   /* frames on one way, at most */
-#define TINY_HELD     24   /* effects that wait for the disk, at most */
-#define TINY_RECORDS  24   /* on a disk, at most */
-#define TINY_STATES   6	   /* sealed states of a host, at most */
-#define TINY_WALL_MS  1700000000000
-#define TINY_NOT_LONG 3000 /* how far a clock jumps while hosts are about to
-			      be linked */
+#define TINY_HOSTS   3
+#define TINY_EPOCHS  12	  /* starts of a host, at most */
+#define TINY_NAME    "db" /* the one service, and its one instance */
+#define TINY_BODY    640  /* bytes of a frame on the way, at most */
+#define TINY_QUEUE   12	  /* frames on one way, at most */
+#define TINY_HELD    24	  /* effects that wait for the disk, at most */
+#define TINY_RECORDS 24	  /* on a disk, at most */
+#define TINY_STATES  6	  /* sealed states of a host, at most */
+#define TINY_WALL_MS 1700000000000
+#define TINY_NOT_LONG                                                          \
+	3000 /* how far a clock jumps while hosts are about to                 \
+		be linked */
+#define TINY_SEALING_MS 600000 /* longer no state is sealed */
 
 /* What a service holds: who began it, and how many starts it has seen. */
 struct tiny_state {
@@ -69,12 +72,14 @@ struct tiny_queue {
 struct tiny_held {
 	uint64_t after;
 	enum effect_kind kind;
-	uint32_t link;	       /* SEND, LINK_CLOSE */
-	uint64_t epoch;	       /* START, SIGNAL, KILL, RELEASE */
-	uint64_t run_digest;   /* START */
-	int signal;	       /* SIGNAL */
-	bool is_handoff;       /* SIGNAL */
-	bool has_state;	       /* START */
+	uint32_t link;		 /* SEND, LINK_CLOSE */
+	uint64_t epoch;		 /* START, SIGNAL, KILL, RELEASE */
+	uint64_t run_digest;	 /* START */
+	int signal;		 /* SIGNAL */
+	bool is_handoff;	 /* SIGNAL */
+	bool has_state;		 /* START */
+	bool is_at_hand;	 /* START: the newest state was, when it was
+				    decided */
 	struct tiny_state state; /* START, DROP, FETCH */
 	struct tiny_frame frame; /* SEND */
 };
@@ -127,7 +132,7 @@ struct tiny_host {
 	struct tiny_proc proc;
 	struct tiny_state sealed[TINY_STATES];
 	uint32_t sealed_count;
-	bool is_dumping;	      /* DUMP was asked for */
+	bool is_dumping;	       /* DUMP was asked for */
 	struct tiny_state is_fetching; /* what FETCH asked for */
 	uint32_t fetch_from;
 	uint64_t busy_epoch; /* START that the keeper refuses; 0: none */
@@ -136,23 +141,23 @@ struct tiny_host {
 
 /* What happened so far, of what has a bound. */
 #define TINY_BUDGETS(X)                                                        \
-	X(BUDGET_CRASH, "crash")   /* of a node, its services live on */      \
-	X(BUDGET_POWER, "power")   /* of a host, with all that runs there */  \
-	X(BUDGET_RESET, "reset")   /* of a stream, with what is in it */      \
-	X(BUDGET_CUT, "cut")	   /* of a pair, until it is healed */        \
-	X(BUDGET_GONE, "gone")	   /* hosts that end for ever */              \
-	X(BUDGET_WIPE, "wipe")	   /* hosts that come back without a disk */  \
-	X(BUDGET_LOSS, "loss")	   /* single messages, in a bag */            \
-	X(BUDGET_TWICE, "twice")   /* the same, delivered twice */            \
-	X(BUDGET_EARLY, "early")   /* timers that do not wait for the rest */ \
-	X(BUDGET_TRY, "try")	   /* moves that were begun */                \
-	X(BUDGET_START, "start")   /* starts of the service */
+	X(BUDGET_CRASH, "crash") /* of a node, its services live on */         \
+	X(BUDGET_POWER, "power") /* of a host, with all that runs there */     \
+	X(BUDGET_RESET, "reset") /* of a stream, with what is in it */         \
+	X(BUDGET_CUT, "cut")	 /* of a pair, until it is healed */           \
+	X(BUDGET_GONE, "gone")	 /* hosts that end for ever */                 \
+	X(BUDGET_WIPE, "wipe")	 /* hosts that come back without a disk */     \
+	X(BUDGET_LOSS, "loss")	 /* single messages, in a bag */               \
+	X(BUDGET_TWICE, "twice") /* the same, delivered twice */               \
+	X(BUDGET_EARLY, "early") /* timers that do not wait for the rest */    \
+	X(BUDGET_TRY, "try")	 /* moves that were begun */                   \
+	X(BUDGET_START, "start") /* starts of the service */
 
 enum tiny_budget {
 #define X(budget, name) budget,
 	TINY_BUDGETS(X)
 #undef X
-	BUDGET_COUNT,
+		BUDGET_COUNT,
 };
 
 /* The rest of the world, and what its checkers remember. */
@@ -171,7 +176,12 @@ struct tiny_net {
 	 * copies may live until they hear of each other (availability). */
 	bool is_split;
 	bool is_buried[TINY_HOSTS][TINY_HOSTS]; /* host, about */
-	uint64_t epochs_used; /* bit per epoch that a start had */
+	/* A record that names the newest state was durable: from then on it
+	 * must not get lost. */
+	bool is_frozen;
+	/* The epochs of all starts; a new disk remembers nothing. */
+	uint64_t epochs_used[TINY_HOSTS][TINY_EPOCHS];
+	uint32_t used_count[TINY_HOSTS];
 	uint32_t births;
 };
 
@@ -183,8 +193,8 @@ struct tiny {
 	void *memory[TINY_HOSTS]; /* of the cores */
 	size_t memory_size;
 	struct core_limits limits;
-	bool is_bag;	/* handoff messages may be lost, doubled, reordered */
-	bool is_loud;	/* prints what hosts say */
+	bool is_bag;  /* handoff messages may be lost, doubled, reordered */
+	bool is_loud; /* prints what hosts say */
 	bool is_talkative; /* heartbeats are actions, not eager */
 	uint32_t limit[BUDGET_COUNT];
 	const char *wrong; /* the invariant that just broke, or NULL */
@@ -220,8 +230,8 @@ void tiny_deliver(struct tiny *t, uint32_t from, uint32_t to, uint32_t index,
 	bool is_kept);
 void tiny_lose(struct tiny *t, uint32_t from, uint32_t to, uint32_t index);
 /* Whether a frame may be the next to arrive. */
-bool tiny_is_next(const struct tiny *t, uint32_t from, uint32_t to,
-	uint32_t index);
+bool tiny_is_next(
+	const struct tiny *t, uint32_t from, uint32_t to, uint32_t index);
 void tiny_unlink(struct tiny *t, uint32_t a, uint32_t b,
 	enum link_down_reason reason, bool is_told[TINY_HOSTS]);
 void tiny_close(struct tiny *t, uint32_t from, uint32_t link);
@@ -238,8 +248,8 @@ void tiny_heartbeat(struct tiny *t, uint32_t from, uint32_t to);
 /* --- tiny_proc.c: keepers, states --- */
 
 struct tiny_state tiny_state_of(const uint8_t root[DIGEST_SIZE]);
-void tiny_perform_proc(struct tiny *t, uint32_t host,
-	const struct tiny_held *e);
+void tiny_perform_proc(
+	struct tiny *t, uint32_t host, const struct tiny_held *e);
 /* The next step of its process, dump or fetch; see the enum below. */
 enum tiny_deed {
 	DEED_STARTED,
@@ -254,6 +264,15 @@ bool tiny_can_do(const struct tiny *t, uint32_t host, enum tiny_deed deed);
 void tiny_do(struct tiny *t, uint32_t host, enum tiny_deed deed);
 /* A refused START is answered at once; true if there was one. */
 bool tiny_deliver_busy(struct tiny *t, uint32_t host);
+/* Whether somebody who could be asked holds the newest state: not one that
+ * was rightly taken for dead and may be coming back. */
+bool tiny_is_at_hand(const struct tiny *t, uint32_t host);
+/* A host ended with its disk: what only it held went with it. */
+void tiny_on_loss(struct tiny *t);
+/* A record became durable. */
+void tiny_on_record(struct tiny *t, const struct tiny_record *r);
+/* What the store of states holds and no record names goes at a start. */
+void tiny_drop_unused(struct tiny *t, uint32_t host);
 /* All that ran there ended. */
 void tiny_end_proc(struct tiny *t, uint32_t host);
 /* FOUND, for a node that starts; what it answered before, said again. */
@@ -266,6 +285,9 @@ bool tiny_has_home(const struct tiny *t, struct tiny_state s);
 
 /* The canonical hash of all that decides what can happen. */
 uint64_t tiny_hash(const struct tiny *t);
+/* Who is taken for dead and is not may run a second copy: from then on two
+ * copies are nobody's fault. */
+void tiny_notice_split(struct tiny *t);
 /* The invariants that hold in every state; the sentence, or NULL. */
 const char *tiny_trouble(struct tiny *t);
 /* Whether all is at rest as it should be: the goal of every state. */

@@ -40,9 +40,8 @@ add_instance(struct sum *s, const struct core *c)
 	add(s, i->epoch);
 	add(s, i->epoch_reserved);
 	add(s, i->epoch_floor);
-	add(s, i->epoch_after > c->stored_seq
-			? i->epoch_after - c->stored_seq
-			: 0);
+	add(s, i->epoch_after > c->stored_seq ? i->epoch_after - c->stored_seq
+					      : 0);
 	add(s, (uint64_t)(i->is_remembered | i->is_refused << 1 |
 			  i->has_start_failed << 2 | i->is_over << 3 |
 			  i->is_found << 4 | i->is_salvaging << 5 |
@@ -103,8 +102,7 @@ add_members(struct sum *s, const struct core *c)
 		const struct member *m = &t->items[id];
 		add(s, (uint64_t)m->state);
 		add(s, (uint64_t)((m->link != 0) | (m->dial != 0) << 1 |
-				  m->has_heartbeat << 2 |
-				  m->is_in_stable << 3 |
+				  m->has_heartbeat << 2 | m->is_in_stable << 3 |
 				  m->hb_is_ready << 4 | m->hb_is_lonely << 5 |
 				  (m->hb_view_digest == t->view_digest) << 6 |
 				  member_is_expected(c, id) << 7));
@@ -160,7 +158,7 @@ add_host(struct sum *s, const struct tiny_host *h)
 	for (uint32_t i = 0; i < h->held_count; i++) {
 		const struct tiny_held *e = &h->held[i];
 		add(s, e->after - h->stored);
-		add(s, e->kind);
+		add(s, (uint64_t)e->kind << 1 | e->is_at_hand);
 		add(s, e->epoch);
 		add_bytes(s, &e->state, sizeof e->state);
 		add(s, e->frame.type);
@@ -201,8 +199,8 @@ tiny_hash(const struct tiny *t)
 		}
 	add_bytes(&s, n->spent, sizeof n->spent);
 	add_bytes(&s, &n->newest, sizeof n->newest);
-	add(&s, (uint64_t)(n->is_lost | n->is_split << 1));
-	add(&s, n->epochs_used);
+	add(&s, (uint64_t)(n->is_lost | n->is_split << 1 | n->is_frozen << 2));
+	add_bytes(&s, n->epochs_used, sizeof n->epochs_used);
 	return s.value;
 }
 
@@ -217,10 +215,8 @@ tiny_is_buried(const struct tiny *t, uint32_t host, uint32_t about)
 	       !member_is_expected(c, id);
 }
 
-/* Who is taken for dead and is not may run a second copy: from here on two
- * copies are nobody's fault. */
-static void
-notice_split(struct tiny *t)
+void
+tiny_notice_split(struct tiny *t)
 {
 	for (uint32_t a = 0; a < t->count; a++)
 		for (uint32_t b = 0; b < t->count; b++) {
@@ -248,7 +244,7 @@ tiny_trouble(struct tiny *t)
 {
 	const struct tiny_net *n = t->net;
 	uint32_t live = 0;
-	notice_split(t);
+	tiny_notice_split(t);
 	for (uint32_t i = 0; i < t->count; i++) {
 		const struct tiny_host *h = t->hosts[i];
 		live += h->proc.phase != TINY_NOTHING &&

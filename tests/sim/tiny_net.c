@@ -120,8 +120,7 @@ tiny_deliver_eager(struct tiny *t)
 }
 
 bool
-tiny_is_next(
-	const struct tiny *t, uint32_t from, uint32_t to, uint32_t index)
+tiny_is_next(const struct tiny *t, uint32_t from, uint32_t to, uint32_t index)
 {
 	const struct tiny_queue *q = &t->net->way[from][to];
 	if (!t->net->link[to][from] || index >= q->count)
