@@ -101,6 +101,7 @@ struct instance {
 	uint64_t run_digest;	   /* of what runs, or was refused */
 	bool is_remembered;	   /* IDLE, but it was ours: row STOPPED */
 	bool is_refused;	   /* IDLE; this host cannot run that digest */
+	bool is_kept;		   /* the keeper has something of 'epoch' */
 	bool has_start_failed;	   /* in CLEANING: it never ran */
 	bool is_over;		   /* in CLEANING: no EMPTY is awaited */
 	bool is_found;		   /* its run began under another node, or put
@@ -183,6 +184,9 @@ struct instance *instance_of_service(const struct core *c,
 	const char *service);
 struct instance *instance_next_of_service(const struct core *c,
 	const struct instance *inst);
+/* Whether it is held here and has come to its end: nothing of it runs, and
+ * nothing will unless somebody says so. */
+bool instance_is_over(const struct instance *inst);
 /* Whether a process of it may exist: it was started and is not yet EMPTY. */
 bool instance_is_live(const struct instance *inst);
 
@@ -212,6 +216,8 @@ void instance_saw_holder(struct core *c, struct instance *inst,
 	const char *node, uint64_t epoch);
 /* Forgets that it was ours; allowed in IDLE. */
 void instance_disown(struct core *c, struct instance *inst);
+/* Lets the keeper remove what is left of its last start, if that is so. */
+void instance_release(struct core *c, struct instance *inst);
 /* Enters a state, publishes the row, arms the deadline. */
 void instance_enter(struct core *c, struct instance *inst,
 	enum instance_state state, mono deadline);

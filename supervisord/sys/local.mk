@@ -8,6 +8,7 @@ libsys_a_SOURCES = \
 	supervisord/sys/ipc.c supervisord/sys/ipc.h \
 	supervisord/sys/keyfile.c supervisord/sys/keyfile.h \
 	supervisord/sys/kproto.c supervisord/sys/kproto.h \
+	supervisord/sys/logmarks.c supervisord/sys/logmarks.h \
 	supervisord/sys/nearest.c supervisord/sys/nearest.h \
 	supervisord/sys/say.c supervisord/sys/say.h \
 	supervisord/sys/statestream.c supervisord/sys/statestream.h \
@@ -23,3 +24,9 @@ libconf_a_SOURCES = \
 	supervisord/sys/conf_read.c supervisord/sys/conf_read.h \
 	supervisord/sys/conf_value.c supervisord/sys/conf_value.h
 CONF_LIBS = libconf.a libsys.a libbase.a $(INIH_LIBS)
+
+# plugin: the loader of placement strategies.  Apart, since the keeper loads
+# nothing.
+noinst_LIBRARIES += libplugin.a
+libplugin_a_SOURCES = \
+	supervisord/sys/plugin_host.c supervisord/sys/plugin_host.h
