@@ -171,10 +171,14 @@ happen(struct world *w, struct event *e)
 	bool is_stale = e->start != h->starts || !h->is_running;
 	bool is_keepers = e->kind >= EVENT_STARTED;
 	mono at = clock_runs_at(w, e->host, w->now);
-	if (h->is_running && at.ms > w->now.ms) {
+	if (h->is_running && at.ms > w->now.ms && !net_is_kernels(w, e)) {
 		e->at = at;
+		e->is_parked = true;
 		event_push(w, e);
-	} else if (e->kind <= EVENT_RESET) {
+		return;
+	}
+	e->is_parked = false;
+	if (e->kind <= EVENT_RESET) {
 		net_on_frame(w, e);
 	} else if (e->kind <= EVENT_CLOSED) {
 		net_on_word(w, e);

@@ -93,8 +93,13 @@ void
 world_pause(struct world *w, uint32_t host, int64_t ms)
 {
 	struct host *h = &w->hosts[host];
-	h->paused_until = mono_add(w->now, ms);
-	h->since = h->paused_until;
+	mono until = mono_add(w->now, ms);
+	bool is_shorter = until.ms < h->paused_until.ms;
+	h->paused_until = h->since = until;
+	if (is_shorter) {
+		event_unpark(w, host);
+		clock_arm(w, host);
+	}
 	observe_fault(w, WORLD_FAULT_PAUSE, host, WORLD_NO_HOST, ms);
 }
 

@@ -405,6 +405,15 @@ on_give_up(struct world *w, struct event *e)
 	give_up(w, e->conn, e->side, 0);
 }
 
+bool
+net_is_kernels(const struct world *w, const struct event *e)
+{
+	if (e->kind > EVENT_RESET)
+		return false;
+	const struct conn_end *end = &e->conn->ends[e->side];
+	return !end->is_open || end->start != w->hosts[e->host].starts;
+}
+
 void
 net_on_word(struct world *w, struct event *e)
 {

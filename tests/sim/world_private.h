@@ -48,6 +48,7 @@ struct event {
 	bool is_waiting; /* FRAME: in the sender's process */
 	bool is_lost;	 /* FRAME: not all of its bytes arrive */
 	bool is_read;	 /* FRAME: the reader has got to it */
+	bool is_parked;	 /* until its host's process goes on */
 	int32_t status;	 /* EXITED, CLOSED */
 	struct fetched *fetched; /* FETCHED; owned */
 	struct event *next;	 /* in its pipe, or in the spare ones */
@@ -124,6 +125,8 @@ void event_free(struct world *w, struct event *e);
 /* Asks for a tick of 'host' at 'at', after the events of that time and in the
  * order of the hosts. */
 void event_push_tick(struct world *w, uint32_t host, mono at);
+/* What waits for a host's process to go on happens now. */
+void event_unpark(struct world *w, uint32_t host);
 /* Takes the earliest entry from the heap, which must have one. */
 struct world_due event_pop(struct world *w);
 /* Whether an entry is a tick, and of which host. */
@@ -153,6 +156,8 @@ void net_silence_all(struct world *w, uint32_t host);
 /* The first frame of a pipe (or the stream's end) arrives; what one end
  * hears about itself. */
 void net_on_frame(struct world *w, struct event *e);
+/* Whether an event is a matter of a host's kernel, not of its process. */
+bool net_is_kernels(const struct world *w, const struct event *e);
 void net_on_word(struct world *w, struct event *e);
 void net_free_all(struct world *w);
 /* Begins to dial; the event's end. */

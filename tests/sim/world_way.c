@@ -193,6 +193,8 @@ touch(struct world *w, uint32_t a, uint32_t b)
 void
 world_cut(struct world *w, uint32_t from, uint32_t to, bool is_cut)
 {
+	if (from == to)
+		return; /* a host always reaches itself */
 	touch(w, from, to)->is_cut[from > to] = is_cut;
 	observe_fault(
 		w, is_cut ? WORLD_FAULT_CUT : WORLD_FAULT_HEAL, from, to, 0);
