@@ -20,6 +20,7 @@
 #include "node/identity.h"
 #include "node/node_private.h"
 #include "node/plugin_host.h"
+#include "node/pool.h"
 #include "node/quarantine.h"
 #include "node/requests.h"
 #include "node/specdir.h"
@@ -318,8 +319,7 @@ open_queries(struct node *n)
 		.open = feeds_open,
 		.context = n,
 	};
-	n->queries =
-		queries_new(n->loop, links_get_dialler(n->links), &config);
+	n->queries = queries_new(n->loop, links_get_dialler(n->links), &config);
 }
 
 static int
@@ -437,6 +437,7 @@ node_close(struct node *n)
 	specdir_free(n->specdir);
 	api_free(n->api);
 	queries_free(n->queries);
+	pool_free(n->readers);
 	states_close(n);
 	links_free(n->links);
 	tls_free(n->tls);
