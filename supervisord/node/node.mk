@@ -12,6 +12,7 @@ libnode_a_SOURCES = \
 	supervisord/node/launch.c supervisord/node/launch.h \
 	supervisord/node/node.h \
 	supervisord/node/quarantine.c supervisord/node/quarantine.h \
+	supervisord/node/recorder.c supervisord/node/recorder.h \
 	supervisord/node/requests.c supervisord/node/requests.h \
 	supervisord/node/specdir.c supervisord/node/specdir.h \
 	supervisord/node/store.c supervisord/node/store.h \
@@ -33,6 +34,7 @@ skep_node_SOURCES = \
 	supervisord/node/heap.c supervisord/node/heap.h \
 	supervisord/node/main.c \
 	supervisord/node/node.c supervisord/node/node_private.h \
+	supervisord/node/recording.c supervisord/node/recording.h \
 	supervisord/node/states.c \
 	supervisord/node/status_sources.c
 skep_node_LDADD = libnodeapi.a libnodenet.a libnode.a libcore.a libplugin.a libspec.a \
