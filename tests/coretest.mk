@@ -20,7 +20,7 @@ check_PROGRAMS += tests/dialogue/dialogue
 tests_dialogue_dialogue_SOURCES = tests/dialogue/dialogue.c \
 	tests/dialogue/golden.c tests/dialogue/golden.h \
 	tests/dialogue/script.c tests/dialogue/script.h \
-	tests/dialogue/words.c
+	tests/dialogue/show.c tests/dialogue/words.c
 tests_dialogue_dialogue_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
 tests_dialogue_dialogue_LDADD = $(CORE_TEST_LIBS)
 
@@ -36,7 +36,7 @@ check_PROGRAMS += tests/place/place
 tests_place_place_SOURCES = tests/place/place.c plugins/ring.c \
 	tests/dialogue/golden.c tests/dialogue/golden.h \
 	tests/dialogue/script.c tests/dialogue/script.h \
-	tests/dialogue/words.c
+	tests/dialogue/show.c tests/dialogue/words.c
 tests_place_place_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
 tests_place_place_LDADD = $(CORE_TEST_LIBS)
 

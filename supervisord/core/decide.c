@@ -259,7 +259,10 @@ place_or_wait(struct core *c, struct instance *i, const struct service_value *s)
 		i->is_draining_out = false;
 		return;
 	}
-	if (duty_host(c, i, s) == MEMBER_SELF && !duty_waits_for_owner(c, i))
+	member_id host = duty_host(c, i, s);
+	/* It was let go for a host that cannot take it any more. */
+	bool is_back = host == MEMBER_NONE && i->is_draining_out;
+	if ((host == MEMBER_SELF || is_back) && !duty_waits_for_owner(c, i))
 		duty_wait(c, i);
 }
 

@@ -625,6 +625,8 @@ instance_status_text(struct core *c, int32_t status)
 		[SIGALRM] = "SIGALRM",
 		[SIGTERM] = "SIGTERM",
 	};
+	if (status == STATUS_UNKNOWN)
+		return "ended unseen, while no skepd ran";
 	uint32_t signal = (uint32_t)status & 0x7f;
 	const char *core_text = (status & 0x80) ? " (core dumped)" : "";
 	if (signal == 0)

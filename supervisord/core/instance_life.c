@@ -259,9 +259,17 @@ on_stop_timeout(struct core *c, struct instance *i)
 static bool
 has_succeeded(const struct instance *i, const struct spec_policy *p)
 {
-	bool has_exited = (i->status & 0x7f) == 0;
+	bool has_exited = i->status != STATUS_UNKNOWN &&
+		(i->status & 0x7f) == 0;
 	return !i->has_start_failed && has_exited &&
 		policy_is_success(p, (i->status >> 8) & 0xff);
+}
+
+/* Whether nobody saw how it ended. */
+static bool
+is_unseen(const struct instance *i)
+{
+	return !i->has_start_failed && i->status == STATUS_UNKNOWN;
 }
 
 /* Attempts are used up: by the restart mode. */
@@ -351,10 +359,11 @@ after_run(struct core *c, struct instance *i)
 	if (mono_diff(c->now, i->ready_since) >= r->reset_after_ms &&
 		!i->has_start_failed)
 		i->failures = 0;
+	bool is_oneshot = s.policy.type == TYPE_ONESHOT;
 	bool is_over = r->policy == RESTART_NEVER ||
+		(is_oneshot && is_unseen(i)) ||
 		(is_success &&
-			(s.policy.type == TYPE_ONESHOT ||
-				r->policy == RESTART_ON_FAILURE));
+			(is_oneshot || r->policy == RESTART_ON_FAILURE));
 	if (!is_over) {
 		restart_by_policy(c, i, r);
 		return;
@@ -498,6 +507,8 @@ instance_on_boot_cleaning(struct core *c, struct instance *inst)
 	inst->stop_until = MONO_NEVER;
 	if (is_empty)
 		inst->is_over = true;
+	core_note(c, NOTE_EXITED, inst->name, inst->epoch,
+		instance_status_text(c, inst->status));
 	instance_enter(c, inst, INSTANCE_CLEANING,
 		is_empty ? c->now : mono_add(c->now, LINGER_MS));
 }
