@@ -79,6 +79,10 @@ static const struct command commands[] = {
 		cmd_cluster_set},
 	{"debug dump", "", "everything that nodes replicate, comparable", "", 0,
 		0, cmd_debug_dump},
+	{"debug record", "FILE", "what the node's core is told, for replay",
+		"for max-size stop", 1, 1, cmd_debug_record},
+	{"replay", "FILE", "step a fresh core through a recording",
+		"verbose until check plugin-dir", 1, 1, cmd_replay},
 	{"reload", "NAME", NULL, "", 0, MANY, cmd_unsupported},
 	{"enable", "NAME", NULL, "", 0, MANY, cmd_unsupported},
 	{"disable", "NAME", NULL, "", 0, MANY, cmd_unsupported},
@@ -96,10 +100,8 @@ static const struct command commands[] = {
 	{"doctor", "", NULL, "", 0, MANY, cmd_unsupported},
 	{"shutdown", "", NULL, "", 0, MANY, cmd_unsupported},
 	{"daemon-reexec", "", NULL, "", 0, MANY, cmd_unsupported},
-	{"replay", "FILE", NULL, "", 0, MANY, cmd_unsupported},
 	{"debug bundle", "", NULL, "", 0, MANY, cmd_unsupported},
 	{"debug partition", "", NULL, "", 0, MANY, cmd_unsupported},
-	{"debug record", "", NULL, "", 0, MANY, cmd_unsupported},
 };
 
 const struct command *

@@ -32,6 +32,7 @@ struct states;	   /* states.c: DUMPs and FETCHes under way */
 struct apply;	   /* apply.h: effects that wait, and their order */
 struct quarantine; /* quarantine.h: items that made the node crash */
 struct specdir;	   /* specdir.h: services.d */
+struct recording;  /* recording.h: inputs to a file, if asked for */
 struct requests;   /* requests.h: who waits for which REPLY */
 
 /* The whole program. */
@@ -52,6 +53,7 @@ struct node {
 	struct quarantine *quarantine;
 	struct specdir *specdir;
 	struct requests *requests;
+	struct recording *recording;
 	struct list followers;	/* of events; events.c's */
 	uint64_t next_request;	/* for node_request */
 	const char *weaker_why; /* from WELCOME: why "stopped" is weaker */
