@@ -254,6 +254,7 @@ start_waiting(struct core *c)
 			instance_reset(c, i);
 		/* What started before it in this round may have filled us. */
 		if (s.policy.placement.max_per_host && !instance_is_held(i) &&
+			!i->is_draining_out &&
 			duty_host(c, i, &s) != MEMBER_SELF)
 			mark(c, i);
 		else

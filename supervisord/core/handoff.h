@@ -124,6 +124,9 @@ const struct handoff *handoff_find(const struct core *c, const char *name);
  * state and the record that names it is nobody's, and goes. */
 bool handoff_needs_state(const struct core *c, const char *name,
 	const uint8_t root[DIGEST_SIZE]);
+/* Moves to this host whose state is not here yet, so that no instance counts
+ * as held. */
+uint32_t handoff_count_accepted(const struct core *c);
 /* Calls off a move that is not yet COMMITTED (undrain, stop, delete). */
 void handoff_cancel(struct core *c, const char *name, const char *why);
 
