@@ -19,6 +19,7 @@
 #include "node/feeds.h"
 #include "node/identity.h"
 #include "node/node_private.h"
+#include "node/pool.h"
 #include "node/quarantine.h"
 #include "node/recording.h"
 #include "node/requests.h"
@@ -438,6 +439,7 @@ node_close(struct node *n)
 	specdir_free(n->specdir);
 	api_free(n->api);
 	queries_free(n->queries);
+	pool_free(n->readers);
 	states_close(n);
 	links_free(n->links);
 	tls_free(n->tls);

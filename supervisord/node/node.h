@@ -26,6 +26,7 @@ struct keeper;	   /* keeper_link.h: the session with skepd */
 struct links;	   /* links.h: TLS connections to the other hosts */
 struct tls;	   /* tls.h: how links are protected */
 struct bulk;	   /* bulk.h: states of services in motion */
+struct pool;	   /* pool.h: threads that may block */
 struct queries;	   /* query.h: what hosts ask each other for readers */
 struct states;	   /* states.c: DUMPs and FETCHes under way */
 struct apply;	   /* apply.h: effects that wait, and their order */
@@ -45,6 +46,7 @@ struct node {
 	struct links *links;
 	struct bulk *bulk;
 	struct queries *queries;
+	struct pool *readers; /* feed_logs.c's, NULL before the first */
 	struct states *states;
 	struct api *api;
 	struct apply *apply;

@@ -40,5 +40,6 @@ skep_node_SOURCES = \
 skep_node_LDADD = libnodeapi.a libnodenet.a libnode.a libcore.a libplugin.a libspec.a \
 	libconf.a libsys.a libbase.a $(SQLITE_LIBS) $(YAML_LIBS) \
 	$(INIH_LIBS) $(MHD_LIBS) $(JANSSON_LIBS) $(OPENSSL_LIBS) \
-	$(NANOPB_LIBS) $(XXHASH_LIBS) $(EV_LIBS) $(AX_PTHREAD_LIBS) -ldl
+	$(NANOPB_LIBS) $(XXHASH_LIBS) $(ZLIB_LIBS) $(EV_LIBS) \
+	$(AX_PTHREAD_LIBS) -ldl
 EXTRA_DIST += supervisord/node/node.mk
