@@ -520,7 +520,7 @@ instance_on_found(struct core *c, const struct input_found *in)
 	i->pid = in->pid;
 	i->status = in->status;
 	i->is_remembered = true;
-	i->is_found = true;
+	i->is_found = i->is_kept = true;
 	i->state = in->pid ? INSTANCE_READY : INSTANCE_CLEANING;
 	i->since_wall_ms = in->started_wall_ms;
 	int64_t age_ms = c->wall_ms - in->started_wall_ms;

@@ -38,6 +38,7 @@ emit_start(struct core *c, struct instance *i,
 {
 	struct effect *e = effects_add(&c->fx, EFFECT_START);
 	e->after = after > c->stored_seq ? after : 0;
+	i->is_kept = true;
 	e->start.name = effects_text(&c->fx, i->name);
 	e->start.service = effects_text(&c->fx, i->service);
 	e->start.epoch = i->epoch;
@@ -144,6 +145,15 @@ emit_proc(struct core *c, const struct instance *i, enum effect_kind kind)
 	e->proc.epoch = i->epoch;
 }
 
+void
+instance_release(struct core *c, struct instance *inst)
+{
+	if (!inst->is_kept)
+		return;
+	inst->is_kept = false;
+	emit_proc(c, inst, EFFECT_RELEASE);
+}
+
 /* Asks for the state that a run may have put aside while it was another
  * node's: without it, a start would begin with nothing.  Returns whether it
  * asked. */
@@ -180,7 +190,7 @@ finish_stop(struct core *c, struct instance *i)
 			c->duty.is_draining && i->was_ready;
 		i->draining_epoch = i->epoch;
 		instance_enter(c, i, INSTANCE_IDLE, MONO_NEVER);
-		emit_proc(c, i, EFFECT_RELEASE);
+		instance_release(c, i);
 		i->restarts = 0;
 		instance_disown(c, i);
 		break;
