@@ -19,7 +19,7 @@
 #include "node/feeds.h"
 #include "node/identity.h"
 #include "node/node_private.h"
-#include "sys/plugin_host.h"
+#include "node/orders.h"
 #include "node/quarantine.h"
 #include "node/requests.h"
 #include "node/specdir.h"
@@ -28,6 +28,7 @@
 #include "sys/clock.h"
 #include "sys/keyfile.h"
 #include "sys/kproto.h"
+#include "sys/plugin_host.h"
 #include "sys/say.h"
 #include "sys/units.h"
 
@@ -58,6 +59,9 @@ open_conf(struct node *n, const struct node_options *o,
 	snprintf(n->socket_path, sizeof n->socket_path, "%s/skepd.sock",
 		n->conf.node.run_dir);
 	n->weaker_why = welcome->weaker_why;
+	n->keeper_version = welcome->keeper_version;
+	n->keeper_crashes = welcome->keeper_crashes;
+	n->keeper_start_ms = welcome->keeper_start_ms;
 	return open_folder(n->conf.node.state_dir, err);
 }
 
@@ -295,6 +299,7 @@ on_files(struct ev_loop *loop, ev_timer *w, int revents)
 		return;
 	ev_timer_stop(loop, w);
 	specdir_start(n->specdir);
+	node_undrain_if_due(n);
 }
 
 static int
@@ -318,8 +323,7 @@ open_queries(struct node *n)
 		.open = feeds_open,
 		.context = n,
 	};
-	n->queries =
-		queries_new(n->loop, links_get_dialler(n->links), &config);
+	n->queries = queries_new(n->loop, links_get_dialler(n->links), &config);
 }
 
 static int
