@@ -30,6 +30,11 @@ static const struct api_route routes[] = {
 	{"POST", "/v1/reexec", ROLE_ADMIN, api_post_reexec},
 	{"POST", "/v1/shutdown", ROLE_ADMIN, api_post_shutdown},
 	{"GET", "/v1/debug/dump", ROLE_READ, api_get_dump},
+	{"GET", "/v1/debug/record", ROLE_ADMIN, api_get_record},
+	{"POST", "/v1/debug/record", ROLE_ADMIN, api_post_record},
+	{"DELETE", "/v1/debug/record", ROLE_ADMIN, api_delete_record},
+	{"GET", "/v1/debug/recording", ROLE_ADMIN, api_get_recording},
+	{"DELETE", "/v1/debug/recording", ROLE_ADMIN, api_delete_recording},
 };
 
 #define ROUTE_COUNT (sizeof(routes) / sizeof(routes[0]))

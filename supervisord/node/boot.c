@@ -20,7 +20,9 @@
 #include "node/identity.h"
 #include "node/node_private.h"
 #include "node/orders.h"
+#include "node/pool.h"
 #include "node/quarantine.h"
+#include "node/recording.h"
 #include "node/requests.h"
 #include "node/specdir.h"
 #include "node/store.h"
@@ -171,6 +173,7 @@ open_core(struct node *n, const struct node_options *o, const char *boot_id,
 	keeper_breathe(n->keeper);
 	struct plugin_report report = {0};
 	plugin_host_load(o->plugin_folder, take_strategy, n->core, &report);
+	recording_begin(n);
 	return 0;
 }
 
@@ -441,12 +444,14 @@ node_close(struct node *n)
 	specdir_free(n->specdir);
 	api_free(n->api);
 	queries_free(n->queries);
+	pool_free(n->readers);
 	states_close(n);
 	links_free(n->links);
 	tls_free(n->tls);
 	store_free(n->store);
 	apply_free(n->apply);
 	requests_free(n->requests);
+	recording_close(n);
 	quarantine_free(n->quarantine);
 	keeper_free(n->keeper);
 }
