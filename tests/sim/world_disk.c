@@ -86,7 +86,7 @@ disk_on_stored(struct world *w, struct event *e)
 	in.stored.seq = e->seq;
 	world_step(w, e->host, &in);
 	world_release_waiting(w, e->host);
-	free(e);
+	event_free(w, e);
 }
 
 void

@@ -14,6 +14,14 @@
 
 /* --- Behaviours --- */
 
+/* Of services that nobody gave one. */
+static const struct behaviour usual = {
+	.start_ms = 10,
+	.stop_ms = 5,
+	.answer = ANSWER_RESUME,
+	.answer_ms = 10,
+};
+
 static struct behaviour *
 find_behaviour(struct world *w, const char *service, const char *host)
 {
@@ -34,13 +42,7 @@ world_behave(struct world *w, const char *service, const char *host)
 	CHECK(w->behaviour_count < WORLD_BEHAVIOURS);
 	b = &w->behaviours[w->behaviour_count++];
 	const struct behaviour *all = find_behaviour(w, service, "");
-	*b = all ? *all
-		 : (struct behaviour){
-			   .start_ms = 10,
-			   .stop_ms = 5,
-			   .answer = ANSWER_RESUME,
-			   .answer_ms = 10,
-		   };
+	*b = all ? *all : usual;
 	strcpy(b->service, service);
 	strcpy(b->host, host);
 	return b;
@@ -51,8 +53,11 @@ behaviour_of(struct world *w, uint32_t host, const char *name)
 {
 	char service[SERVICE_NAME_MAX + 1] = "";
 	memcpy(service, name, strcspn(name, "@"));
-	struct behaviour *own = find_behaviour(w, service, w->hosts[host].name);
-	return own ? own : world_behave(w, service, "");
+	const struct behaviour *b =
+		find_behaviour(w, service, w->hosts[host].name);
+	if (!b)
+		b = find_behaviour(w, service, "");
+	return b ? b : &usual;
 }
 
 /* --- Processes --- */
@@ -314,19 +319,21 @@ do_fetch(struct world *w, uint32_t host, const struct effect_fetch *f)
 	uint32_t from = world_host_at(w, f->address);
 	struct event *e = event_new(w, EVENT_FETCHED, host, FETCH_MS,
 		(struct bytes){f->name, strlen(f->name) + 1});
+	e->fetched = calloc(1, sizeof *e->fetched);
+	CHECK(e->fetched);
 	const struct state *s = from == WORLD_HOSTS || b->is_fetch_failing
 					? NULL
 					: find_state(&w->hosts[from], f->root);
-	bool can = s && w->hosts[from].is_running && !w->is_cut[from][host] &&
-		   !w->is_cut[host][from];
+	bool can = s && w->hosts[from].is_running &&
+		   world_is_open(w, from, host) && world_is_open(w, host, from);
 	if (!can)
 		e->at = mono_add(w->now, FETCH_FAIL_MS);
 	else
-		e->state = *s;
+		e->fetched->state = *s;
 	e->status = can;
 	e->seq = w->hosts[host].starts;
 	e->start = w->hosts[host].keeper_starts;
-	memcpy(e->root, f->root, DIGEST_SIZE);
+	memcpy(e->fetched->root, f->root, DIGEST_SIZE);
 	event_push(w, e);
 }
 
@@ -495,10 +502,11 @@ on_fetched(struct world *w, struct event *e)
 		.bytes = e->status ? STATE_SIZE : 0,
 		.text = e->status ? "" : "the state could not be fetched",
 	};
-	memcpy(in.fetched.root, e->root, DIGEST_SIZE);
+	memcpy(in.fetched.root, e->fetched->root, DIGEST_SIZE);
 	if (e->status) {
-		keep_state(h, &e->state);
-		observe_state(w, e->host, STATE_IS_FETCHED, &e->state, 0);
+		keep_state(h, &e->fetched->state);
+		observe_state(
+			w, e->host, STATE_IS_FETCHED, &e->fetched->state, 0);
 	}
 	world_step(w, e->host, &in);
 }
@@ -523,7 +531,7 @@ proc_on_event(struct world *w, struct event *e)
 		on_answered(w, e, p);
 	else if (is_its && e->kind == EVENT_DUMPED)
 		on_dumped(w, e, p);
-	free(e);
+	event_free(w, e);
 }
 
 void
