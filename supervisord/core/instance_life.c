@@ -65,7 +65,7 @@ instance_start_at(struct core *c, struct instance *inst,
 	inst->is_draining_out = false;
 	inst->is_found = inst->is_salvaging = false;
 	bool is_news = inst->seen_restart != o.restart_generation ||
-		inst->seen_move != o.move_generation;
+		       inst->seen_move != o.move_generation;
 	inst->last_owner[0] = '\0';
 	inst->seen_restart = o.restart_generation;
 	inst->seen_move = o.move_generation;
@@ -158,8 +158,7 @@ salvage(struct core *c, struct instance *i, const struct service_value *s)
 	e->dump.name = effects_text(&c->fx, i->name);
 	e->dump.epoch = i->epoch;
 	e->dump.size_max = s->policy.handoff.max_size;
-	instance_enter(c, i, INSTANCE_CLEANING,
-		mono_add(c->now, SALVAGE_MS));
+	instance_enter(c, i, INSTANCE_CLEANING, mono_add(c->now, SALVAGE_MS));
 	return true;
 }
 
@@ -177,7 +176,7 @@ finish_stop(struct core *c, struct instance *i)
 	case STOP_GONE:
 	case STOP_LEAVE:
 		i->is_draining_out = purpose == STOP_LEAVE &&
-			c->duty.is_draining && i->was_ready;
+				     c->duty.is_draining && i->was_ready;
 		i->draining_epoch = i->epoch;
 		instance_enter(c, i, INSTANCE_IDLE, MONO_NEVER);
 		emit_proc(c, i, EFFECT_RELEASE);
@@ -234,8 +233,8 @@ instance_stop(struct core *c, struct instance *inst,
 	inst->purpose = purpose;
 	inst->was_ready = inst->state == INSTANCE_READY;
 	inst->is_killed = false;
-	instance_enter(c, inst, INSTANCE_STOPPING,
-		mono_add(c->now, timeout_ms));
+	instance_enter(
+		c, inst, INSTANCE_STOPPING, mono_add(c->now, timeout_ms));
 	if (!was_live)
 		finish_stop(c, inst);
 	else
@@ -261,7 +260,7 @@ has_succeeded(const struct instance *i, const struct spec_policy *p)
 {
 	bool has_exited = (i->status & 0x7f) == 0;
 	return !i->has_start_failed && has_exited &&
-		policy_is_success(p, (i->status >> 8) & 0xff);
+	       policy_is_success(p, (i->status >> 8) & 0xff);
 }
 
 /* Attempts are used up: by the restart mode. */
@@ -290,8 +289,8 @@ give_up(struct core *c, struct instance *i, const struct policy_restart *r)
 }
 
 static void
-restart_by_policy(struct core *c, struct instance *i,
-	const struct policy_restart *r)
+restart_by_policy(
+	struct core *c, struct instance *i, const struct policy_restart *r)
 {
 	if (mono_diff(c->now, i->window_since) >= r->interval_ms) {
 		i->window_since = c->now;
@@ -352,9 +351,8 @@ after_run(struct core *c, struct instance *i)
 		!i->has_start_failed)
 		i->failures = 0;
 	bool is_over = r->policy == RESTART_NEVER ||
-		(is_success &&
-			(s.policy.type == TYPE_ONESHOT ||
-				r->policy == RESTART_ON_FAILURE));
+		       (is_success && (s.policy.type == TYPE_ONESHOT ||
+					      r->policy == RESTART_ON_FAILURE));
 	if (!is_over) {
 		restart_by_policy(c, i, r);
 		return;
@@ -371,6 +369,7 @@ instance_refuse(struct core *c, struct instance *inst, const char *why)
 	/* 'run_digest' stays: it is this very spec that was refused. */
 	inst->is_refused = true;
 	inst->is_remembered = false;
+	instance_raise_floor(inst);
 	inst->restarts = 0;
 	instance_enter(c, inst, INSTANCE_IDLE, mono_add(c->now, REFUSED_MS));
 	instance_store_owner(c, inst);
@@ -449,12 +448,12 @@ instance_on_start_failed(struct core *c, const struct input_start_failed *in)
 		instance_enter(c, i, INSTANCE_CLEANING, c->now);
 		break;
 	case BLAME_BUSY:
-		instance_enter(c, i, INSTANCE_BACKOFF,
-			mono_add(c->now, BUSY_MS));
+		instance_enter(
+			c, i, INSTANCE_BACKOFF, mono_add(c->now, BUSY_MS));
 		break;
 	case BLAME_SERVICE:
-		instance_enter(c, i, INSTANCE_CLEANING,
-			mono_add(c->now, LINGER_MS));
+		instance_enter(
+			c, i, INSTANCE_CLEANING, mono_add(c->now, LINGER_MS));
 		break;
 	}
 }
