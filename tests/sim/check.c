@@ -58,7 +58,7 @@ int64_t
 check_pair_ms(const struct check *k, uint32_t a, uint32_t b)
 {
 	int64_t ms = min_ms(check_calm_ms(k, a), check_calm_ms(k, b));
-	if (ms == 0 || k->w->is_cut[a][b] || k->w->is_cut[b][a])
+	if (ms == 0 || !world_is_open(k->w, a, b) || !world_is_open(k->w, b, a))
 		return 0;
 	ms = min_ms(ms, mono_diff(k->w->now, k->hosts[a].moved_at));
 	ms = min_ms(ms, mono_diff(k->w->now, k->hosts[b].moved_at));
@@ -69,10 +69,7 @@ check_pair_ms(const struct check *k, uint32_t a, uint32_t b)
 uint32_t
 check_host_of(const struct check *k, const char *name)
 {
-	for (uint32_t i = 0; i < k->w->count; i++)
-		if (!strcmp(k->w->hosts[i].name, name))
-			return i;
-	return WORLD_NO_HOST;
+	return world_find(k->w, name);
 }
 
 enum row_state

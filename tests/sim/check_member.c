@@ -16,7 +16,7 @@
 #define SCAN_EVERY 64
 
 /* What one host said of another. */
-struct opinion {
+struct belief {
 	uint64_t name; /* hash; an entry of a member that left is used again */
 	enum member_state state;
 	uint64_t incarnation;
@@ -24,7 +24,7 @@ struct opinion {
 
 /* What is remembered of one host. */
 struct mind {
-	struct opinion *opinions; /* owned, by member_id */
+	struct belief *beliefs; /* owned, by member_id */
 	uint32_t count;
 	uint64_t digest;  /* of its view, at the last scan */
 	uint32_t scan_in; /* steps */
@@ -61,16 +61,16 @@ check_opinion(struct world *w, struct mind *mind, member_id id,
 {
 	uint64_t name = hash_text(m->name, 0);
 	while (mind->count <= id)
-		mind->opinions = array_add(
-			mind->opinions, &mind->count, sizeof *mind->opinions);
-	struct opinion *o = &mind->opinions[id];
+		mind->beliefs = array_add(
+			mind->beliefs, &mind->count, sizeof *mind->beliefs);
+	struct belief *o = &mind->beliefs[id];
 	if (o->name == name && m->incarnation < o->incarnation)
 		world_violated(w, "M1", "the incarnation of %s fell", m->name);
 	if (o->name == name && is_gone(o->state) && !is_gone(m->state) &&
 		m->incarnation == o->incarnation)
 		world_violated(w, "M2", "%s is back under incarnation %llx",
 			m->name, (unsigned long long)m->incarnation);
-	*o = (struct opinion){name, m->state, m->incarnation};
+	*o = (struct belief){name, m->state, m->incarnation};
 }
 
 /* M4: who is gone is DEAD at all well hosts after a while. */
@@ -303,7 +303,7 @@ on_end(struct world *w, void *context)
 	struct members *m = context;
 	(void)w;
 	for (uint32_t i = 0; i < m->count; i++)
-		free(m->minds[i].opinions);
+		free(m->minds[i].beliefs);
 	free(m->minds);
 	free(m);
 }

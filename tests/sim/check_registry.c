@@ -61,7 +61,7 @@ struct replicas {
 	struct replica *items; /* owned, by member_id */
 	uint32_t count;
 	uint32_t audit_in; /* steps */
-	uint64_t blurred;  /* logs up to this incarnation lived twice */
+	bool is_new;	   /* it has just started, and has no log yet */
 };
 
 struct registries {
@@ -151,6 +151,15 @@ ghost_point(struct ghost *g, uint64_t position, uint64_t gc, uint64_t checksum)
 		(struct ghost_point){position, gc, checksum};
 }
 
+static void
+ghost_clear(struct ghost *g)
+{
+	free(g->rows);
+	free(g->points);
+	keys_fini(&g->latest);
+	*g = (struct ghost){.is_blurred = g->is_blurred};
+}
+
 /* Takes the rows of one list above what is seen, oldest first. */
 static void
 take_list(struct ghost *g, const struct list *head)
@@ -173,6 +182,11 @@ take_own(struct registries *r, uint32_t host)
 	if (own->incarnation == 0)
 		return;
 	struct ghost *g = ghost_at(r, c->config.node, own->incarnation);
+	/* An incarnation that was not durable is taken again; nobody else can
+	 * have heard of it. */
+	if (replicas_at(r, host)->is_new)
+		ghost_clear(g);
+	replicas_at(r, host)->is_new = false;
 	if (own->position > g->seen) {
 		take_list(g, &own->log);
 		take_list(g, &own->tombs);
@@ -403,8 +417,10 @@ on_fault(struct world *w, const struct world_fault_event *e, void *context)
 	if (e->a == WORLD_NO_HOST)
 		return;
 	struct replicas *h = replicas_at(r, e->a);
-	if (e->what == WORLD_FAULT_START)
+	if (e->what == WORLD_FAULT_START) {
 		h->count = 0;
+		h->is_new = true;
+	}
 	bool is_reborn = e->what == WORLD_FAULT_REINSTALL ||
 			 e->what == WORLD_FAULT_RESTORE;
 	/* Its next incarnation may be one that it had already. */
@@ -512,11 +528,8 @@ on_end(struct world *w, void *context)
 {
 	struct registries *r = context;
 	(void)w;
-	for (uint32_t i = 0; i < r->ghost_count; i++) {
-		free(r->ghosts[i].rows);
-		free(r->ghosts[i].points);
-		keys_fini(&r->ghosts[i].latest);
-	}
+	for (uint32_t i = 0; i < r->ghost_count; i++)
+		ghost_clear(&r->ghosts[i]);
 	for (uint32_t i = 0; i < r->host_count; i++)
 		free(r->hosts[i].items);
 	free(r->ghosts);

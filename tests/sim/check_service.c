@@ -40,6 +40,7 @@ struct life {
 	mono doubled_at; /* NEVER, or since when there are two */
 	uint32_t starts; /* in this window */
 	mono window_at;
+	bool is_deleted; /* begins anew when nothing of it is left */
 };
 
 struct services {
@@ -177,6 +178,38 @@ on_forked(
 	}
 }
 
+/* A host that knows that nobody wants a name any more forgets its epochs,
+ * although the name may have begun anew elsewhere. */
+static void
+forget_on(struct services *s, struct life *l, uint32_t host)
+{
+	const struct core *c = s->k->w->hosts[host].core;
+	const struct instance *i = c ? instance_find(c, l->name) : NULL;
+	uint32_t at =
+		keys_get(&s->epochs, hash_mix(host, hash_text(l->name, 0)));
+	if (!c || (i && i->is_declared))
+		return;
+	if (at)
+		s->last[at - 1] = 0;
+	if (l->host == host)
+		l->epoch = 0;
+}
+
+/* A name begins anew, also with its epochs. */
+static void
+begin_anew(struct services *s, struct life *l)
+{
+	l->epoch = 0;
+	l->is_deleted = false;
+	l->lost_at = MONO_NEVER;
+	for (uint32_t h = 0; h < s->k->w->count; h++) {
+		uint32_t at = keys_get(
+			&s->epochs, hash_mix(h, hash_text(l->name, 0)));
+		if (at)
+			s->last[at - 1] = 0;
+	}
+}
+
 static void
 on_gone(struct services *s, uint32_t host, const struct world_process_event *e)
 {
@@ -188,6 +221,8 @@ on_gone(struct services *s, uint32_t host, const struct world_process_event *e)
 	l->ended_at = s->k->w->now;
 	if (l->count == 0 && e->what == PROCESS_IS_LOST)
 		l->lost_at = s->k->w->now;
+	if (l->count == 0 && l->is_deleted)
+		begin_anew(s, l);
 	if (l->count != 1)
 		return;
 	check_times_add(&s->k->stats->duplicate,
@@ -286,6 +321,16 @@ on_note(struct services *s, uint32_t host, const struct effect_note *note)
 		check_drained(s, host);
 }
 
+/* A host deletes what it wrote down of an instance. */
+static void
+on_disowned(struct services *s, uint32_t host, struct bytes key)
+{
+	char name[INSTANCE_NAME_MAX + 1] = "";
+	CHECK(key.size <= INSTANCE_NAME_MAX);
+	memcpy(name, key.data, key.size);
+	forget_on(s, life_of(s, name), host);
+}
+
 static void
 on_step(struct world *w, uint32_t host, const struct input *in,
 	const struct effects *fx, void *context)
@@ -293,9 +338,14 @@ on_step(struct world *w, uint32_t host, const struct input *in,
 	struct services *s = context;
 	(void)w;
 	(void)in;
-	for (size_t i = 0; i < fx->count; i++)
-		if (fx->items[i].kind == EFFECT_NOTE)
-			on_note(s, host, &fx->items[i].note);
+	for (size_t i = 0; i < fx->count; i++) {
+		const struct effect *e = &fx->items[i];
+		if (e->kind == EFFECT_NOTE)
+			on_note(s, host, &e->note);
+		if (e->kind == EFFECT_STORE && e->store.table == TABLE_OWNER &&
+			!e->store.value.data)
+			on_disowned(s, host, e->store.key);
+	}
 	if (!s->doubled || s->k->stats->steps % 256)
 		return;
 	for (uint32_t i = 0; i < s->count; i++)
@@ -303,25 +353,23 @@ on_step(struct world *w, uint32_t host, const struct input *in,
 			check_resolved(s, s->lives[i]);
 }
 
-/* A service is edited or deleted: a name that nobody runs begins anew, also
- * with its epochs, and what moved away before is history. */
+/* A service is edited or deleted: a name that nobody wants any more is
+ * forgotten when its last process is. */
 static void
-forget_service(struct services *s, const char *service)
+on_edit(struct services *s, uint32_t host, const char *service)
 {
+	const struct core *c = s->k->w->hosts[host].core;
 	size_t length = strlen(service);
 	for (uint32_t i = 0; i < s->count; i++) {
 		struct life *l = s->lives[i];
 		if (strncmp(l->name, service, length) != 0 ||
-			(l->name[length] && l->name[length] != '@') || l->count)
+			(l->name[length] && l->name[length] != '@'))
 			continue;
-		l->epoch = 0;
-		l->lost_at = MONO_NEVER;
-		for (uint32_t h = 0; h < s->k->w->count; h++) {
-			uint32_t at = keys_get(
-				&s->epochs, hash_mix(h, hash_text(l->name, 0)));
-			if (at)
-				s->last[at - 1] = 0;
-		}
+		const struct instance *inst =
+			c ? instance_find(c, l->name) : NULL;
+		l->is_deleted |= !inst || !inst->is_declared;
+		if (l->count == 0)
+			begin_anew(s, l);
 	}
 }
 
@@ -329,10 +377,9 @@ static void
 on_effect(struct world *w, uint32_t host, const struct effect *e, void *context)
 {
 	(void)w;
-	(void)host;
 	if (e->kind == EFFECT_NOTE &&
 		(e->note.kind == NOTE_DELETED || e->note.kind == NOTE_APPLIED))
-		forget_service(context, e->note.name);
+		on_edit(context, host, e->note.name);
 }
 
 /* A disk that is empty or old knows no epochs: its host may use them again,

@@ -1,13 +1,14 @@
 /* Random storms over a small cluster, then healing, then proof.
  *
- *	sim [-v] [-n NODES] [-s SEED] [-c COUNT] [-t SECONDS]
+ *	sim [-pv] [-n NODES] [-s SEED] [-c COUNT] [-t SECONDS]
  *
  * Each seed is a world of its own: services with and without handoff, hosts
  * that lose power, node crashes, cuts, kills, edits, deletions, drains and
  * moves for a while.  The invariants of world.h and core_check hold all the
  * time; afterwards everything is healed, and the world must settle.  Prints
  * one line for each seed and its event hash; the same seed gives the same
- * hash.  With RECORD=FOLDER in the environment every host is recorded there.
+ * hash.  -p prints what the checkers counted.  With RECORD=FOLDER in the
+ *environment every host is recorded there.
  */
 #include <getopt.h>
 #include <signal.h>
@@ -16,6 +17,7 @@
 #include <string.h>
 
 #include "tests/dialogue/script.h"
+#include "tests/sim/check.h"
 #include "tests/sim/record.h"
 #include "tests/sim/world_view.h"
 
@@ -24,6 +26,10 @@
 
 static const char *const host_names[] = {"alpha", "beta", "gamma", "delta",
 	"epsilon", "zeta", "eta", "theta", "iota"};
+
+/* Moves that are over leave a state to be dropped; then nothing happens. */
+#define REST_MS	 1000
+#define QUIET_MS 10000
 
 /* One run. */
 struct sim {
@@ -259,20 +265,26 @@ heal(struct sim *s)
 
 /* Whether one seed holds. */
 static bool
-run_seed(uint64_t seed, uint32_t nodes, int64_t storm_ms, bool is_loud)
+run_seed(uint64_t seed, uint32_t nodes, int64_t storm_ms, bool is_loud,
+	struct check_stats *stats)
 {
 	char trouble[WORLD_TROUBLE_MAX];
 	struct sim s = {.w = world_new(seed), .nodes = nodes};
 	prng_init(&s.prng, seed + 1000000);
 	s.w->is_loud = is_loud;
 	world_record(s.w, getenv("RECORD"));
+	check_attach(s.w, stats);
 	begin(&s);
 	world_enter(s.w, WORLD_PHASE_STORM);
 	storm(&s, storm_ms);
 	heal(&s);
 	int64_t took_ms = world_settle(s.w, SETTLE_LIMIT_MS, trouble);
-	if (took_ms >= 0)
+	if (took_ms >= 0) {
+		world_run(s.w, REST_MS);
 		world_enter(s.w, WORLD_PHASE_SETTLED);
+		world_enter(s.w, WORLD_PHASE_QUIET);
+		world_run(s.w, QUIET_MS);
+	}
 	unsigned long long hash = (unsigned long long)s.w->hash;
 	if (took_ms < 0)
 		printf("seed %llu, %u hosts: NOT settled: %s\n",
@@ -293,10 +305,14 @@ main(int argc, char **argv)
 	uint32_t nodes = 0;
 	int64_t storm_ms = 60000;
 	bool is_loud = false;
+	bool has_table = false;
+	struct check_stats stats = {0};
 	int failures = 0, option;
-	while ((option = getopt(argc, argv, "vn:s:c:t:")) != -1) {
+	while ((option = getopt(argc, argv, "pvn:s:c:t:")) != -1) {
 		if (option == 'v')
 			is_loud = true;
+		else if (option == 'p')
+			has_table = true;
 		else if (option == 'n')
 			nodes = (uint32_t)strtoul(optarg, NULL, 10);
 		else if (option == 's')
@@ -310,6 +326,8 @@ main(int argc, char **argv)
 	}
 	for (uint64_t i = seed; i < seed + count; i++)
 		failures += !run_seed(i, nodes ? nodes : (uint32_t)(1 + i % 5),
-			storm_ms, is_loud);
+			storm_ms, is_loud, &stats);
+	if (has_table)
+		check_stats_print(&stats, stdout);
 	return failures != 0;
 }
