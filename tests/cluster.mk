@@ -1,9 +1,12 @@
 # Tests with real daemons, run by `make check-cluster' (contrib/targets.mk).
 EXTRA_DIST += \
+	tests/cluster/adopt.sh \
 	tests/cluster/counters.sh \
 	tests/cluster/lib.sh \
 	tests/cluster/run \
 	tests/cluster/services.sh \
+	tests/cluster/t-adopt.sh \
+	tests/cluster/t-long-adopt.sh \
 	tests/cluster/t-handoff-kill.sh \
 	tests/cluster/t-handoff.sh \
 	tests/cluster/t-hostile.sh \

@@ -190,7 +190,41 @@ has_room(struct core *c)
 	return effects_has_room(&c->fx, 256, SPEC_BODY_MAX + FRAME_MAX / 4);
 }
 
-/* Starts what waits, as far as gate and budget allow. */
+/* Whether starting it takes it over from a host that is gone. */
+static bool
+is_takeover(const struct core *c, const struct instance *i)
+{
+	if (i->is_remembered || !i->last_owner[0])
+		return false;
+	member_id owner = member_find(c, i->last_owner);
+	return owner == MEMBER_NONE || !member_is_present(c, owner);
+}
+
+/* When the next take-over may be: each one is paid for with its share of
+ * time, up to a burst in advance (the generic cell rate algorithm). */
+static mono
+takeover_at(const struct core *c)
+{
+	return mono_add(c->duty.takeover_paid,
+		-(int64_t)(TAKEOVER_BURST - 1) * TAKEOVER_EVERY_MS);
+}
+
+/* Pays for a take-over; false when its turn has not come. */
+static bool
+pay_takeover(struct core *c)
+{
+	struct duty *d = &c->duty;
+	if (!mono_reached(takeover_at(c), c->now)) {
+		d->is_takeover_due = true;
+		return false;
+	}
+	if (d->takeover_paid.ms < c->now.ms)
+		d->takeover_paid = c->now;
+	d->takeover_paid = mono_add(d->takeover_paid, TAKEOVER_EVERY_MS);
+	return true;
+}
+
+/* Starts what waits, as far as gate, budget and rate allow. */
 static void
 start_waiting(struct core *c)
 {
@@ -200,11 +234,14 @@ start_waiting(struct core *c)
 		return;
 	}
 	bool is_open = may_start(c);
+	d->is_takeover_due = false;
 	list_each_safe (l, &d->waiting) {
 		struct instance *i = container_of(l, struct instance, in_dirty);
 		if (d->starting >= START_BUDGET || !has_room(c))
 			return;
 		if (!is_open && !is_own_under_keep(c, i))
+			continue;
+		if (is_takeover(c, i) && !pay_takeover(c))
 			continue;
 		struct service_value s;
 		list_remove(&i->in_dirty);
@@ -216,6 +253,7 @@ start_waiting(struct core *c)
 			instance_reset(c, i);
 		/* What started before it in this round may have filled us. */
 		if (s.policy.placement.max_per_host && !instance_is_held(i) &&
+			!i->is_draining_out &&
 			duty_host(c, i, &s) != MEMBER_SELF)
 			mark(c, i);
 		else
@@ -266,6 +304,8 @@ duty_deadline(const struct core *c)
 		return at;
 	if (!has_room((struct core *)(uintptr_t)c))
 		return c->now;
+	if (d->is_takeover_due)
+		at = mono_min(at, takeover_at(c));
 	/* News open the gate; only its bound needs a timer. */
 	mono bound = mono_add(d->gate_since, GATE_MAX_MS);
 	if (mono_reached(bound, c->now))

@@ -80,6 +80,9 @@ struct handoff {
 	mono resend_at;
 	mono until;		/* operator's bound of all (drain deadline) */
 	uint64_t stored;	/* STORE of the last durable record */
+	struct policy_handoff terms; /* as they were when it was signalled: what
+				   becomes of its spec since, be it one that
+				   only newer hosts can read, has no say */
 	bool wants_dump;	/* its state is to be sealed when it is empty */
 	bool is_required;	/* without a state it stays here */
 	bool is_signalled;	/* it must be stopped: it may be half way */
@@ -116,6 +119,9 @@ bool handoff_begin(struct core *c, struct instance *inst, member_id target,
 bool handoff_is_busy(const struct core *c, const char *name);
 /* Borrows the move of this name, or NULL; for status. */
 const struct handoff *handoff_find(const struct core *c, const char *name);
+/* Moves to this host whose state is not here yet, so that no instance counts
+ * as held. */
+uint32_t handoff_count_accepted(const struct core *c);
 /* Calls off a move that is not yet COMMITTED (undrain, stop, delete). */
 void handoff_cancel(struct core *c, const char *name, const char *why);
 

@@ -38,6 +38,7 @@ emit_start(struct core *c, struct instance *i,
 {
 	struct effect *e = effects_add(&c->fx, EFFECT_START);
 	e->after = after > c->stored_seq ? after : 0;
+	i->is_kept = true;
 	e->start.name = effects_text(&c->fx, i->name);
 	e->start.service = effects_text(&c->fx, i->service);
 	e->start.epoch = i->epoch;
@@ -65,7 +66,7 @@ instance_start_at(struct core *c, struct instance *inst,
 	inst->is_draining_out = false;
 	inst->is_found = inst->is_salvaging = false;
 	bool is_news = inst->seen_restart != o.restart_generation ||
-		       inst->seen_move != o.move_generation;
+		inst->seen_move != o.move_generation;
 	inst->last_owner[0] = '\0';
 	inst->seen_restart = o.restart_generation;
 	inst->seen_move = o.move_generation;
@@ -144,6 +145,15 @@ emit_proc(struct core *c, const struct instance *i, enum effect_kind kind)
 	e->proc.epoch = i->epoch;
 }
 
+void
+instance_release(struct core *c, struct instance *inst)
+{
+	if (!inst->is_kept)
+		return;
+	inst->is_kept = false;
+	emit_proc(c, inst, EFFECT_RELEASE);
+}
+
 /* Asks for the state that a run may have put aside while it was another
  * node's: without it, a start would begin with nothing.  Returns whether it
  * asked. */
@@ -158,7 +168,8 @@ salvage(struct core *c, struct instance *i, const struct service_value *s)
 	e->dump.name = effects_text(&c->fx, i->name);
 	e->dump.epoch = i->epoch;
 	e->dump.size_max = s->policy.handoff.max_size;
-	instance_enter(c, i, INSTANCE_CLEANING, mono_add(c->now, SALVAGE_MS));
+	instance_enter(c, i, INSTANCE_CLEANING,
+		mono_add(c->now, SALVAGE_MS));
 	return true;
 }
 
@@ -176,10 +187,10 @@ finish_stop(struct core *c, struct instance *i)
 	case STOP_GONE:
 	case STOP_LEAVE:
 		i->is_draining_out = purpose == STOP_LEAVE &&
-				     c->duty.is_draining && i->was_ready;
+			c->duty.is_draining && i->was_ready;
 		i->draining_epoch = i->epoch;
 		instance_enter(c, i, INSTANCE_IDLE, MONO_NEVER);
-		emit_proc(c, i, EFFECT_RELEASE);
+		instance_release(c, i);
 		i->restarts = 0;
 		instance_disown(c, i);
 		break;
@@ -233,8 +244,8 @@ instance_stop(struct core *c, struct instance *inst,
 	inst->purpose = purpose;
 	inst->was_ready = inst->state == INSTANCE_READY;
 	inst->is_killed = false;
-	instance_enter(
-		c, inst, INSTANCE_STOPPING, mono_add(c->now, timeout_ms));
+	instance_enter(c, inst, INSTANCE_STOPPING,
+		mono_add(c->now, timeout_ms));
 	if (!was_live)
 		finish_stop(c, inst);
 	else
@@ -258,9 +269,17 @@ on_stop_timeout(struct core *c, struct instance *i)
 static bool
 has_succeeded(const struct instance *i, const struct spec_policy *p)
 {
-	bool has_exited = (i->status & 0x7f) == 0;
+	bool has_exited = i->status != STATUS_UNKNOWN &&
+		(i->status & 0x7f) == 0;
 	return !i->has_start_failed && has_exited &&
-	       policy_is_success(p, (i->status >> 8) & 0xff);
+		policy_is_success(p, (i->status >> 8) & 0xff);
+}
+
+/* Whether nobody saw how it ended. */
+static bool
+is_unseen(const struct instance *i)
+{
+	return !i->has_start_failed && i->status == STATUS_UNKNOWN;
 }
 
 /* Attempts are used up: by the restart mode. */
@@ -289,8 +308,8 @@ give_up(struct core *c, struct instance *i, const struct policy_restart *r)
 }
 
 static void
-restart_by_policy(
-	struct core *c, struct instance *i, const struct policy_restart *r)
+restart_by_policy(struct core *c, struct instance *i,
+	const struct policy_restart *r)
 {
 	if (mono_diff(c->now, i->window_since) >= r->interval_ms) {
 		i->window_since = c->now;
@@ -350,9 +369,11 @@ after_run(struct core *c, struct instance *i)
 	if (mono_diff(c->now, i->ready_since) >= r->reset_after_ms &&
 		!i->has_start_failed)
 		i->failures = 0;
+	bool is_oneshot = s.policy.type == TYPE_ONESHOT;
 	bool is_over = r->policy == RESTART_NEVER ||
-		       (is_success && (s.policy.type == TYPE_ONESHOT ||
-					      r->policy == RESTART_ON_FAILURE));
+		(is_oneshot && is_unseen(i)) ||
+		(is_success &&
+			(is_oneshot || r->policy == RESTART_ON_FAILURE));
 	if (!is_over) {
 		restart_by_policy(c, i, r);
 		return;
@@ -448,12 +469,12 @@ instance_on_start_failed(struct core *c, const struct input_start_failed *in)
 		instance_enter(c, i, INSTANCE_CLEANING, c->now);
 		break;
 	case BLAME_BUSY:
-		instance_enter(
-			c, i, INSTANCE_BACKOFF, mono_add(c->now, BUSY_MS));
+		instance_enter(c, i, INSTANCE_BACKOFF,
+			mono_add(c->now, BUSY_MS));
 		break;
 	case BLAME_SERVICE:
-		instance_enter(
-			c, i, INSTANCE_CLEANING, mono_add(c->now, LINGER_MS));
+		instance_enter(c, i, INSTANCE_CLEANING,
+			mono_add(c->now, LINGER_MS));
 		break;
 	}
 }
@@ -497,6 +518,8 @@ instance_on_boot_cleaning(struct core *c, struct instance *inst)
 	inst->stop_until = MONO_NEVER;
 	if (is_empty)
 		inst->is_over = true;
+	core_note(c, NOTE_EXITED, inst->name, inst->epoch,
+		instance_status_text(c, inst->status));
 	instance_enter(c, inst, INSTANCE_CLEANING,
 		is_empty ? c->now : mono_add(c->now, LINGER_MS));
 }

@@ -116,8 +116,9 @@ fill_restart(char *const *words, int count, struct policy_restart *r)
 static void
 fill_handoff(char *const *words, int count, struct policy_handoff *h)
 {
+	/* "newer" is a mode that this version does not know. */
 	static const char *const modes[] = {
-		"resume", "restart", "ignore", NULL};
+		"resume", "restart", "ignore", "newer", NULL};
 	if (!script_has(words, count, "handoff"))
 		return;
 	h->is_present = true;
