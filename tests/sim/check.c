@@ -66,6 +66,14 @@ check_pair_ms(const struct check *k, uint32_t a, uint32_t b)
 	return at ? min_ms(ms, mono_diff(k->w->now, k->pair_at[at - 1])) : ms;
 }
 
+struct core *
+check_core(const struct check *k, uint32_t host)
+{
+	const struct host *h = &k->w->hosts[host];
+	return h->core && !h->is_aside && !h->core->members.has_left ? h->core
+								     : NULL;
+}
+
 uint32_t
 check_host_of(const struct check *k, const char *name)
 {

@@ -101,6 +101,9 @@ void check_engine(struct check *k);
 int64_t check_calm_ms(const struct check *k, uint32_t host);
 /* For how long two hosts were calm and could speak in both directions. */
 int64_t check_pair_ms(const struct check *k, uint32_t a, uint32_t b);
+/* The core of a host of which something is demanded at the end: it runs, has
+ * not left, and was not left broken; else NULL. */
+struct core *check_core(const struct check *k, uint32_t host);
 /* The host of that name, or WORLD_NO_HOST. */
 uint32_t check_host_of(const struct check *k, const char *name);
 /* The state of a host's own row of an instance before this step. */

@@ -394,6 +394,10 @@ on_fault(struct world *w, const struct world_fault_event *e, void *context)
 {
 	struct moves *m = context;
 	(void)w;
+	for (uint32_t i = 0; i < m->state_count; i++)
+		if (e->what == WORLD_FAULT_REINSTALL &&
+			m->states[i].host == e->a)
+			m->states[i].is_here = false;
 	for (uint32_t i = 0; i < m->count; i++) {
 		struct page *p = m->items[i];
 		if (p->host != e->a)
@@ -429,15 +433,15 @@ on_phase(struct world *w, enum world_phase phase, void *context)
 		return;
 	for (uint32_t i = 0; i < m->state_count; i++) {
 		const struct sealed *s = &m->states[i];
-		const struct core *c = w->hosts[s->host].core;
-		if (s->is_here && c && !is_named(c, s))
+		const struct core *c = check_core(m->k, s->host);
+		if (s->is_here && c && !is_named(c, s) && !m->k->has_lost_disk)
 			world_violated(w, "H7",
 				"%s keeps a state of %s that nobody names",
 				c->config.node, s->name);
 	}
 	/* H5: every move comes to an end. */
 	for (uint32_t a = 0; a < w->count; a++) {
-		const struct core *c = w->hosts[a].core;
+		const struct core *c = check_core(m->k, a);
 		if (!c || list_is_empty(&c->handoffs.active))
 			continue;
 		const struct handoff *h = container_of(

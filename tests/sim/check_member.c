@@ -110,6 +110,15 @@ scan(struct members *m, uint32_t host)
 	mind->scan_in = SCAN_EVERY;
 }
 
+/* Whether an accuser asks 'p': it has not left, and is linked. */
+static bool
+is_asked(const struct members *m, uint32_t accuser, uint32_t p)
+{
+	const struct core *c = m->k->w->hosts[accuser].core;
+	member_id id = member_find(c, m->k->w->hosts[p].name);
+	return id != MEMBER_NONE && member_get(c, id)->link;
+}
+
 /* M3: nobody declares a host dead that is well, while a third one that could
  * be asked stands well between them. */
 static void
@@ -119,11 +128,13 @@ check_death(struct members *m, uint32_t accuser, uint32_t x)
 	if (check_calm_ms(k, x) < WELL_MS ||
 		check_calm_ms(k, accuser) < WELL_MS)
 		return;
+	if (k->w->hosts[x].core->members.has_left)
+		return;
 	if (check_pair_ms(k, accuser, x) >= WELL_MS)
 		world_violated(k->w, "M3", "%s declared %s dead, which is well",
 			k->w->hosts[accuser].name, k->w->hosts[x].name);
 	for (uint32_t p = 0; p < k->w->count; p++)
-		if (p != x && p != accuser &&
+		if (p != x && p != accuser && is_asked(m, accuser, p) &&
 			check_pair_ms(k, accuser, p) >= WELL_MS &&
 			check_pair_ms(k, p, x) >= WELL_MS)
 			world_violated(k->w, "M3",
@@ -267,8 +278,8 @@ check_settled(struct members *m)
 	const struct world *w = m->k->w;
 	const struct core *first = NULL;
 	for (uint32_t a = 0; a < w->count; a++) {
-		const struct core *c = w->hosts[a].core;
-		if (!c || member_hold_now(c) == HOLD_LEAVING)
+		const struct core *c = check_core(m->k, a);
+		if (!c)
 			continue;
 		scan(m, a);
 		member_check(c);
@@ -281,7 +292,8 @@ check_settled(struct members *m)
 			member_id id = member_find(c, w->hosts[b].name);
 			bool is_in =
 				id != MEMBER_NONE && member_is_present(c, id);
-			if (is_in && !w->hosts[b].is_running)
+			if (is_in && !w->hosts[b].is_running &&
+				!w->hosts[b].is_aside)
 				world_violated(m->k->w, "M4",
 					"%s still counts %s in, which is down",
 					c->config.node, w->hosts[b].name);

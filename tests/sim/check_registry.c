@@ -509,16 +509,15 @@ on_phase(struct world *w, enum world_phase phase, void *context)
 	if (phase != WORLD_PHASE_SETTLED)
 		return;
 	for (uint32_t a = 0; a < w->count; a++) {
-		struct core *c = w->hosts[a].core;
-		if (!c || c->members.has_left)
+		struct core *c = check_core(r->k, a);
+		if (!c)
 			continue;
 		registry_check(c);
 		check_forgotten(r, c);
 		first = first ? first : c;
 		check_holders(r, first, c);
 		for (uint32_t b = 0; b < w->count; b++)
-			if (b != a && w->hosts[b].core &&
-				!w->hosts[b].core->members.has_left)
+			if (b != a && check_core(r->k, b))
 				check_pair(r, a, b);
 	}
 }

@@ -52,6 +52,8 @@ struct services {
 	struct keys epochs; /* host and name -> number, from 1 */
 	uint64_t *last;	    /* owned: the last epoch there */
 	uint32_t last_count;
+	bool is_forgetful; /* a host or a disk was forgotten: epochs of it may
+			      come again */
 };
 
 static struct life *
@@ -93,23 +95,28 @@ check_epoch(
 		s->last = array_add(s->last, &s->last_count, sizeof *s->last);
 		*at = s->last_count;
 	}
-	if (epoch <= s->last[*at - 1])
+	if (epoch <= s->last[*at - 1] && !s->is_forgetful)
 		world_violated(s->k->w, "V5",
 			"%s starts %s under epoch %llu, after %llu",
 			s->k->w->hosts[host].name, l->name,
 			(unsigned long long)epoch,
 			(unsigned long long)s->last[*at - 1]);
 	s->last[*at - 1] = epoch;
-	/* ... and from host to host, where the one knows the other. */
-	bool is_known = l->host != host && l->epoch >= epoch &&
-			check_pair_ms(s->k, host, l->host) >= KNOWN_MS &&
-			mono_diff(s->k->w->now, l->started_at) >= KNOWN_MS;
-	if (is_known)
-		world_violated(s->k->w, "V5",
-			"%s starts %s under epoch %llu, after %llu on %s",
-			s->k->w->hosts[host].name, l->name,
-			(unsigned long long)epoch, (unsigned long long)l->epoch,
-			s->k->w->hosts[l->host].name);
+}
+
+/* ... and from host to host, where the one knows the other. */
+static void
+check_known_epoch(
+	struct services *s, uint32_t host, const struct life *l, uint64_t epoch)
+{
+	if (l->host == host || l->epoch < epoch || s->is_forgetful ||
+		check_pair_ms(s->k, host, l->host) < KNOWN_MS ||
+		mono_diff(s->k->w->now, l->started_at) < KNOWN_MS)
+		return;
+	world_violated(s->k->w, "V5",
+		"%s starts %s under epoch %llu, after %llu on %s",
+		s->k->w->hosts[host].name, l->name, (unsigned long long)epoch,
+		(unsigned long long)l->epoch, s->k->w->hosts[l->host].name);
 }
 
 /* V2: nobody starts what it must know to run elsewhere. */
@@ -156,7 +163,6 @@ on_forked(
 {
 	struct life *l = life_of(s, e->name);
 	check_epoch(s, host, l, e->epoch);
-	check_double(s, host, l);
 	check_rate(s, host, l);
 	if (l->count == l->room) {
 		l->room = l->room ? l->room * 2 : 2;
@@ -321,6 +327,15 @@ on_note(struct services *s, uint32_t host, const struct effect_note *note)
 		check_drained(s, host);
 }
 
+/* A start is decided; the disk may hold the fork back for long. */
+static void
+on_start(struct services *s, uint32_t host, const struct effect_start *start)
+{
+	const struct life *l = life_of(s, start->name);
+	check_known_epoch(s, host, l, start->epoch);
+	check_double(s, host, l);
+}
+
 /* A host deletes what it wrote down of an instance. */
 static void
 on_disowned(struct services *s, uint32_t host, struct bytes key)
@@ -342,6 +357,8 @@ on_step(struct world *w, uint32_t host, const struct input *in,
 		const struct effect *e = &fx->items[i];
 		if (e->kind == EFFECT_NOTE)
 			on_note(s, host, &e->note);
+		if (e->kind == EFFECT_START)
+			on_start(s, host, &e->start);
 		if (e->kind == EFFECT_STORE && e->store.table == TABLE_OWNER &&
 			!e->store.value.data)
 			on_disowned(s, host, e->store.key);
@@ -377,27 +394,21 @@ static void
 on_effect(struct world *w, uint32_t host, const struct effect *e, void *context)
 {
 	(void)w;
+	struct services *s = context;
+	if (e->kind == EFFECT_NOTE && e->note.kind == NOTE_NODE_LEFT)
+		s->is_forgetful = true;
 	if (e->kind == EFFECT_NOTE &&
 		(e->note.kind == NOTE_DELETED || e->note.kind == NOTE_APPLIED))
 		on_edit(context, host, e->note.name);
 }
 
-/* A disk that is empty or old knows no epochs: its host may use them again,
- * until it hears of the others. */
 static void
 on_fault(struct world *w, const struct world_fault_event *e, void *context)
 {
 	struct services *s = context;
 	(void)w;
-	if (e->what != WORLD_FAULT_REINSTALL && e->what != WORLD_FAULT_RESTORE)
-		return;
-	for (uint32_t i = 0; i < s->count; i++) {
-		uint32_t at = keys_get(&s->epochs,
-			hash_mix(e->a, hash_text(s->lives[i]->name, 0)));
-		if (at)
-			s->last[at - 1] = 0;
-		s->lives[i]->epoch = 0;
-	}
+	if (e->what == WORLD_FAULT_REINSTALL || e->what == WORLD_FAULT_RESTORE)
+		s->is_forgetful = true;
 }
 
 /* --- Ends of phases --- */
@@ -408,11 +419,11 @@ static void
 check_copy(struct services *s, const struct life *l, const struct copy *copy)
 {
 	const struct host *h = &s->k->w->hosts[copy->host];
-	struct core *c = h->core;
+	struct core *c = check_core(s->k, copy->host);
 	struct service_value v;
 	struct override_value o;
 	if (!c)
-		return; /* its node is down: nobody could tell it */
+		return; /* nobody could tell it */
 	struct instance *i = instance_find(c, l->name);
 	const struct row *row =
 		registry_find(c, ROW_INSTANCE, l->name, MEMBER_SELF);
@@ -495,18 +506,18 @@ on_phase(struct world *w, enum world_phase phase, void *context)
 		uint32_t reachable = 0;
 		for (uint32_t n = 0; n < l->count; n++) {
 			check_copy(s, l, &l->copies[n]);
-			reachable += w->hosts[l->copies[n].host].is_running;
+			reachable += check_core(s->k, l->copies[n].host) != 0;
 		}
 		if (reachable > 1)
 			world_violated(w, "V2", "%s runs %u times", l->name,
 				reachable);
 	}
 	for (uint32_t a = 0; a < w->count; a++) {
-		if (!w->hosts[a].core || w->hosts[a].core->members.has_left)
+		if (!check_core(s->k, a))
 			continue;
 		check_rows(s, a);
 		if (!is_one_checked)
-			check_lost(s, w->hosts[a].core);
+			check_lost(s, check_core(s->k, a));
 		is_one_checked = true;
 	}
 }

@@ -151,8 +151,11 @@ on_entries(struct specifics *s, uint32_t host, struct bytes body)
 				mine->stamp, mine->writer, e.stamp, e.writer) &&
 			!specs_is_future(c, e.stamp) && !c->specs.refused)
 			world_violated(s->k->w, "S1",
-				"%s kept an older %s than it was sent",
-				c->config.node, e.name);
+				"%s kept an older %s (kind %d, %llx by %s) "
+				"than it was sent (%llx by %s)",
+				c->config.node, e.name, (int)kind,
+				(unsigned long long)mine->stamp, mine->writer,
+				(unsigned long long)e.stamp, e.writer);
 		check_entry(s, host, kind, e.name);
 		e.value = wire_borrow(&value);
 	}
@@ -287,7 +290,7 @@ check_promise(
 	struct specifics *s, const struct core *c, const struct promise *p)
 {
 	const struct entry *e = specs_lookup(c, p->kind, p->name);
-	if (!p->is_durable || !s->k->w->hosts[p->host].is_running)
+	if (!p->is_durable || !check_core(s->k, p->host))
 		return; /* nobody was told, or only that host has it */
 	/* A tombstone may be old enough to have gone. */
 	bool is_missing = !e && c->specs.horizon < p->stamp;
@@ -308,8 +311,8 @@ on_phase(struct world *w, enum world_phase phase, void *context)
 	if (phase != WORLD_PHASE_SETTLED)
 		return;
 	for (uint32_t a = 0; a < w->count; a++) {
-		const struct core *c = w->hosts[a].core;
-		if (!c || c->members.has_left)
+		const struct core *c = check_core(s->k, a);
+		if (!c)
 			continue;
 		specs_check(c);
 		first = first ? first : c;

@@ -120,6 +120,7 @@ struct host {
 	mono tick_at;	     /* when the heap has a tick for it */
 	mono faulted_at;     /* when something last happened to all its ways */
 	struct map_link by_name, by_address, by_alias; /* in the world's maps */
+	bool is_aside;	   /* the driver's: it stays broken in phase 2 */
 	bool is_keeper_up; /* it outlives a crash of the node */
 	uint32_t keeper_starts;
 	struct process *processes; /* owned */
