@@ -12,6 +12,8 @@ tests_libworld_a_SOURCES = \
 	tests/sim/check_specs.c \
 	tests/sim/keys.c tests/sim/keys.h \
 	tests/sim/world_check.c \
+	tests/sim/world_clock.c \
+	tests/sim/world_dial.c \
 	tests/sim/world_disk.c \
 	tests/sim/world_event.c \
 	tests/sim/world_net.c \
