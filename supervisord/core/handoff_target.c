@@ -146,14 +146,34 @@ on_frozen(struct core *c, member_id from, struct handoff *h,
 	fetch(c, h);
 }
 
+/* A state came for a move that is over: nobody would ever drop it. */
+static void
+drop_unnamed(struct core *c, const struct handoff *h,
+	const struct input_fetched *in)
+{
+	const struct instance *i = instance_find(c, in->name);
+	bool is_staged = i && i->has_staged &&
+		memcmp(i->staged_root, in->root, DIGEST_SIZE) == 0;
+	bool is_moved = h && h->has_root &&
+		memcmp(h->root, in->root, DIGEST_SIZE) == 0;
+	if (is_staged || is_moved)
+		return;
+	struct effect *e = effects_add(&c->fx, EFFECT_DROP);
+	e->drop.name = effects_text(&c->fx, in->name);
+	memcpy(e->drop.root, in->root, DIGEST_SIZE);
+}
+
 void
 handoff_on_fetched(struct core *c, const struct input_fetched *in)
 {
 	struct handoff *h =
 		(struct handoff *)(uintptr_t)handoff_find(c, in->name);
 	if (!h || h->state != HANDOFF_FETCHING ||
-		memcmp(h->root, in->root, DIGEST_SIZE) != 0)
+		memcmp(h->root, in->root, DIGEST_SIZE) != 0) {
+		if (in->is_final && in->is_ok)
+			drop_unnamed(c, h, in);
 		return;
+	}
 	h->bytes = in->bytes;
 	if (!in->is_final)
 		return;
