@@ -146,17 +146,13 @@ on_frozen(struct core *c, member_id from, struct handoff *h,
 	fetch(c, h);
 }
 
-/* A state came for a move that is over: nobody would ever drop it. */
+/* A state came that nobody waits for any more: its move was called off while
+ * it was under way. */
 static void
-drop_unnamed(struct core *c, const struct handoff *h,
-	const struct input_fetched *in)
+drop_late(struct core *c, const struct input_fetched *in)
 {
-	const struct instance *i = instance_find(c, in->name);
-	bool is_staged = i && i->has_staged &&
-		memcmp(i->staged_root, in->root, DIGEST_SIZE) == 0;
-	bool is_moved = h && h->has_root &&
-		memcmp(h->root, in->root, DIGEST_SIZE) == 0;
-	if (is_staged || is_moved)
+	if (!in->is_final || !in->is_ok ||
+		handoff_needs_state(c, in->name, in->root))
 		return;
 	struct effect *e = effects_add(&c->fx, EFFECT_DROP);
 	e->drop.name = effects_text(&c->fx, in->name);
@@ -170,8 +166,7 @@ handoff_on_fetched(struct core *c, const struct input_fetched *in)
 		(struct handoff *)(uintptr_t)handoff_find(c, in->name);
 	if (!h || h->state != HANDOFF_FETCHING ||
 		memcmp(h->root, in->root, DIGEST_SIZE) != 0) {
-		if (in->is_final && in->is_ok)
-			drop_unnamed(c, h, in);
+		drop_late(c, in);
 		return;
 	}
 	h->bytes = in->bytes;
