@@ -107,6 +107,7 @@ struct host {
 	bool is_powered;   /* false: says nothing at all */
 	bool is_running;   /* false: its kernel refuses */
 	mono paused_until; /* the process stands still until then */
+	mono disk_stalled_until;
 	mono since;	   /* when it started, was paused, or stopped */
 	uint32_t starts;
 	void *memory;		/* owned pages */
@@ -245,6 +246,8 @@ void world_kill(struct world *w, uint32_t host);
 void world_power_off(struct world *w, uint32_t host);
 /* The process stands still for a while; its kernel and its clock do not. */
 void world_pause(struct world *w, uint32_t host, int64_t ms);
+/* Its disk writes nothing for a while, then all that waited. */
+void world_stall_disk(struct world *w, uint32_t host, int64_t ms);
 /* The whole machine stands still, its clock too. */
 void world_freeze(struct world *w, uint32_t host, int64_t ms);
 /* Its clocks go faster (slower) than the true time by so many of a million. */
