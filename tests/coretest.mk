@@ -2,6 +2,15 @@
 check_LIBRARIES += tests/libworld.a
 tests_libworld_a_SOURCES = \
 	tests/sim/world.c tests/sim/world.h tests/sim/world_private.h \
+	tests/sim/check.c tests/sim/check.h \
+	tests/sim/check_engine.c \
+	tests/sim/check_handoff.c \
+	tests/sim/check_member.c \
+	tests/sim/check_place.c \
+	tests/sim/check_registry.c \
+	tests/sim/check_service.c \
+	tests/sim/check_specs.c \
+	tests/sim/keys.c tests/sim/keys.h \
 	tests/sim/world_check.c \
 	tests/sim/world_clock.c \
 	tests/sim/world_dial.c \
@@ -126,3 +135,20 @@ tests_sim_scale_LDADD = $(CORE_TEST_LIBS)
 .PHONY: sim-scale
 sim-scale: tests/sim/scale
 	tests/sim/scale $(NODES:%=-n %) -N $(NAMES)
+
+# Every state of small worlds, over the real cores: a few seconds' worth of
+# them in 'make check', as much as there is time for in 'make explore'.
+check_PROGRAMS += tests/sim/states
+EXTRA_DIST += tests/sim/states.sh
+TESTS += tests/sim/states.sh
+.PHONY: explore
+explore: tests/sim/states
+	$(srcdir)/tests/sim/states.sh long
+tests_sim_states_SOURCES = tests/sim/states.c \
+	tests/sim/acts.c tests/sim/acts.h \
+	tests/sim/pages.c tests/sim/pages.h \
+	tests/sim/tiny.c tests/sim/tiny.h \
+	tests/sim/tiny_look.c tests/sim/tiny_net.c tests/sim/tiny_proc.c \
+	tests/dialogue/script.h tests/dialogue/words.c
+tests_sim_states_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
+tests_sim_states_LDADD = libcore.a libbase.a $(NANOPB_LIBS) $(XXHASH_LIBS)

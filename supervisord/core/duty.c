@@ -78,6 +78,7 @@ declare(struct core *c, const char *name, const struct spec_policy *p)
 		i->ordinal = n;
 		i->is_declared = true;
 		i->seen_round = c->duty.round;
+		instance_on_declared(c, i);
 		mark(c, i);
 	}
 }
@@ -105,7 +106,7 @@ duty_mark_service(struct core *c, const char *name)
 	struct service_value s;
 	const struct entry *e = specs_find(c, ENTRY_SERVICE, name);
 	c->duty.round++;
-	if (e && !specs_get_service(e, &s))
+	if (e && !specs_service(c, e, &s))
 		return; /* of a newer version: what runs goes on */
 	if (e)
 		declare(c, name, &s.policy);

@@ -143,7 +143,7 @@ instance_reap(struct core *c, struct instance *inst)
 	if (inst->state != INSTANCE_IDLE || inst->is_declared ||
 		inst->is_remembered || inst->is_draining_out)
 		return;
-	if (inst->last_owner[0]) {
+	if (inst->last_owner[0] || inst->epoch_floor) {
 		inst->last_owner[0] = '\0';
 		instance_store_owner(c, inst);
 	}
@@ -202,7 +202,7 @@ instance_service(
 	struct core *c, const struct instance *inst, struct service_value *out)
 {
 	const struct entry *e = specs_find(c, ENTRY_SERVICE, inst->service);
-	return e && inst->is_declared && specs_get_service(e, out);
+	return e && inst->is_declared && specs_service(c, e, out);
 }
 
 /* Reads one override; its stamp, or 0 when there is none. */
@@ -390,7 +390,9 @@ instance_store_owner(struct core *c, struct instance *inst)
 {
 	struct bytes key = {inst->name, strlen(inst->name)};
 	bool is_ours = instance_is_held(inst) || inst->is_remembered;
-	if (!is_ours && !inst->last_owner[0])
+	/* While it is wanted, the epochs that were used here count. */
+	bool has_floor = inst->is_declared && inst->epoch_floor;
+	if (!is_ours && !inst->last_owner[0] && !has_floor)
 		return core_store(c, TABLE_OWNER, key, (struct bytes){NULL, 0});
 	unsigned char buffer[512];
 	struct writer w;
@@ -541,8 +543,6 @@ instance_on_boot(struct core *c)
 			instance_on_boot_cleaning(c, i);
 		else
 			instance_publish(c, i);
-		if (i->state == INSTANCE_READY)
-			instance_arm(c, i, instance_consume_at(c, i));
 	}
 }
 
@@ -560,17 +560,40 @@ instance_drop_staged(struct core *c, struct instance *inst)
 	memcpy(e->drop.root, inst->staged_root, DIGEST_SIZE);
 }
 
-void
-instance_saw_holder(
-	struct core *c, struct instance *inst, const char *node, uint64_t epoch)
+/* Whether that was news. */
+static bool
+learn_holder(struct instance *inst, const char *node, uint64_t epoch)
 {
-	CHECK(inst->state == INSTANCE_IDLE);
 	if (epoch <= inst->epoch_floor && strcmp(inst->last_owner, node) == 0)
-		return;
+		return false;
 	strcpy(inst->last_owner, node);
 	if (epoch > inst->epoch_floor)
 		inst->epoch_floor = epoch + EPOCH_BLOCK - 1;
-	instance_store_owner(c, inst);
+	return true;
+}
+
+void
+instance_saw_holder(struct core *c, struct instance *inst, const char *node,
+	uint64_t epoch)
+{
+	CHECK(inst->state == INSTANCE_IDLE);
+	if (learn_holder(inst, node, epoch))
+		instance_store_owner(c, inst);
+}
+
+void
+instance_give(struct core *c, struct instance *inst, const char *node,
+	uint64_t epoch)
+{
+	learn_holder(inst, node, epoch);
+	instance_disown(c, inst);
+}
+
+void
+instance_raise_floor(struct instance *inst)
+{
+	if (inst->epoch_floor < inst->epoch_reserved)
+		inst->epoch_floor = inst->epoch_reserved;
 }
 
 void
@@ -579,6 +602,7 @@ instance_disown(struct core *c, struct instance *inst)
 	CHECK(inst->state == INSTANCE_IDLE);
 	inst->is_remembered = false;
 	inst->is_refused = false;
+	instance_raise_floor(inst);
 	instance_drop_staged(c, inst);
 	instance_arm(c, inst, MONO_NEVER);
 	instance_store_owner(c, inst);
