@@ -476,8 +476,6 @@ arrive(struct world *w, struct event *e)
 		return;
 	if (is_there && e->kind == EVENT_RESET) {
 		end->is_open = false;
-		/* Nobody reads what it still sends. */
-		truncate_pipe(w, &k->ends[!side], 0);
 		say_down(w, k, side, LINK_RESET);
 	} else if (is_there) {
 		struct input in = {.kind = INPUT_RECV};
