@@ -285,6 +285,7 @@ duty_run(struct core *c)
 		list_each (l, &c->instances.all)
 			mark(c, container_of(l, struct instance, in_all));
 	}
+	place_begin_round(c);
 	while (!list_is_empty(&d->dirty) && has_room(c)) {
 		struct instance *i =
 			container_of(d->dirty.next, struct instance, in_dirty);
@@ -292,6 +293,7 @@ duty_run(struct core *c)
 		duty_decide(c, i);
 	}
 	start_waiting(c);
+	place_end_round(c);
 	drain_run(c);
 }
 

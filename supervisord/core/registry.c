@@ -61,7 +61,7 @@ registry_init(struct core *c)
 		arena_take(&c->arena, meta_count(l), ROW_META_MAX),
 		meta_count(l), ROW_META_MAX);
 	r->wants = arena_take(&c->arena, l->members_max, sizeof *r->wants);
-	r->push_at = r->ack_at = MONO_NEVER;
+	r->push_at = r->ack_at = r->chase_at = MONO_NEVER;
 }
 
 struct origin *
