@@ -14,7 +14,31 @@ size_t
 member_need(const struct core_limits *limits)
 {
 	return arena_need(limits->members_max, sizeof(struct member)) +
-	       arena_need(MEMBER_HINTS(limits->members_max), sizeof(member_id));
+	       2 * arena_need(map_bucket_count(limits->members_max),
+			   sizeof(struct map_link *));
+}
+
+static bool
+is_present(enum member_state state)
+{
+	return state == MEMBER_ALIVE || state == MEMBER_SUSPECT;
+}
+
+/* What it adds to the digest of all present members, suspects included: a
+ * suspicion is private, and must not hold up everybody else. */
+static uint64_t
+view_share(const struct member *m)
+{
+	return is_present(m->state) ? hash_text(m->name, m->incarnation) : 0;
+}
+
+static void
+make_map(struct core *c, struct map *map)
+{
+	size_t buckets = map_bucket_count(c->limits.members_max);
+	map_init(map,
+		arena_take(&c->arena, buckets, sizeof(struct map_link *)),
+		buckets);
 }
 
 void
@@ -23,11 +47,12 @@ member_init(struct core *c)
 	struct member_table *t = &c->members;
 	t->max = c->limits.members_max;
 	t->items = arena_take(&c->arena, t->max, sizeof(struct member));
-	t->by_link =
-		arena_take(&c->arena, MEMBER_HINTS(t->max), sizeof(member_id));
+	make_map(c, &t->by_name);
+	make_map(c, &t->by_link);
 	struct member *self = member_add(c, c->config.node);
 	CHECK(self == &t->items[MEMBER_SELF]);
 	self->state = MEMBER_ALIVE;
+	t->view_digest = view_share(self);
 	self->node_id = c->config.node_id;
 	self->boot = c->config.boot;
 	self->nonce = c->config.nonce;
@@ -186,9 +211,13 @@ find_room(struct core *c)
 	struct member_table *t = &c->members;
 	if (t->count < t->max)
 		return &t->items[t->count++];
-	for (member_id id = 1; id < t->count; id++)
-		if (t->items[id].state == MEMBER_LEFT && !t->items[id].link)
-			return &t->items[id];
+	for (member_id id = 1; id < t->count; id++) {
+		struct member *m = &t->items[id];
+		if (m->state != MEMBER_LEFT || m->link)
+			continue;
+		map_remove(&t->by_name, &m->by_name);
+		return m;
+	}
 	return NULL;
 }
 
@@ -215,11 +244,46 @@ member_add(struct core *c, const char *name)
 	c->members.is_quiet = false;
 	memset(m, 0, sizeof *m);
 	memcpy(m->name, name, strlen(name) + 1);
+	map_insert(&c->members.by_name, &m->by_name, hash_text(name, 0));
 	m->state = MEMBER_UNKNOWN;
 	m->since = c->now;
 	m->redial_at = c->now;
 	m->ask_at = MONO_NEVER;
 	return m;
+}
+
+void
+member_set_link(struct core *c, struct member *m, uint32_t link)
+{
+	struct map *map = &c->members.by_link;
+	c->members.is_tally_known = false;
+	if (m->link)
+		map_remove(map, &m->by_link);
+	m->link = link;
+	m->has_heartbeat = false;
+	if (link)
+		map_insert(map, &m->by_link, hash_mix(link, 0));
+}
+
+struct member *
+member_find_link(const struct core *c, uint32_t link)
+{
+	const struct map *map = &c->members.by_link;
+	if (link == 0)
+		return NULL;
+	struct map_link *l = map_first(map, hash_mix(link, 0));
+	for (; l; l = map_next(map, l)) {
+		struct member *m = container_of(l, struct member, by_link);
+		if (m->link == link)
+			return m;
+	}
+	return NULL;
+}
+
+bool
+member_is_many(const struct core *c)
+{
+	return c->members.count > NEWS_ALL_MAX;
 }
 
 bool
@@ -238,12 +302,6 @@ is_gone(enum member_state state)
 	return state == MEMBER_DEAD || state == MEMBER_LEFT;
 }
 
-static bool
-is_present(enum member_state state)
-{
-	return state == MEMBER_ALIVE || state == MEMBER_SUSPECT;
-}
-
 void
 member_enter(struct core *c, struct member *m, enum member_state state,
 	uint64_t incarnation)
@@ -251,6 +309,7 @@ member_enter(struct core *c, struct member *m, enum member_state state,
 	bool was_present = is_present(m->state);
 	bool is_newer = incarnation > m->incarnation;
 	c->members.is_quiet = false;
+	c->members.view_digest -= view_share(m);
 	CHECK(incarnation >= m->incarnation);
 	CHECK(is_newer || !is_gone(m->state) || is_gone(state));
 	if (is_gone(state)) {
@@ -268,6 +327,7 @@ member_enter(struct core *c, struct member *m, enum member_state state,
 		m->nonce = 0;
 	m->state = state;
 	m->incarnation = incarnation;
+	c->members.view_digest += view_share(m);
 	if (was_present != is_present(state) || (was_present && is_newer))
 		member_view_changed(c);
 }
@@ -293,9 +353,14 @@ member_present_count(const struct core *c)
 member_id
 member_find(const struct core *c, const char *name)
 {
-	for (member_id id = 0; id < c->members.count; id++)
-		if (!strcmp(c->members.items[id].name, name))
-			return id;
+	const struct map *map = &c->members.by_name;
+	struct map_link *l = map_first(map, hash_text(name, 0));
+	for (; l; l = map_next(map, l)) {
+		const struct member *m =
+			container_of(l, struct member, by_name);
+		if (!strcmp(m->name, name))
+			return member_id_of(c, m);
+	}
 	return MEMBER_NONE;
 }
 
@@ -416,13 +481,18 @@ member_check(const struct core *c)
 	for (uint32_t i = 0; i < PENDING_MAX; i++)
 		pending += t->pending[i].link != 0;
 	CHECK(pending == t->pending_count);
+	uint64_t digest = 0;
 	for (member_id id = 0; id < t->count; id++) {
 		const struct member *m = &t->items[id];
 		CHECK(member_is_name(m->name));
 		CHECK(member_find(c, m->name) == id);
 		CHECK(m->link == 0 || is_present(m->state));
 		CHECK(id != MEMBER_SELF || m->link == 0);
+		CHECK(!m->link || member_find_link(c, m->link) == m);
+		digest += view_share(m);
 	}
+	CHECK(digest == t->view_digest);
+	member_hold_check(c);
 }
 
 const char *

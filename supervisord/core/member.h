@@ -33,6 +33,12 @@
  *
  * What news did not reach (a table or a step was full) is repaired: hosts
  * whose view digests differ for a while send each other all they know.
+ *
+ * Among more than NEWS_ALL_MAX hosts what everybody does for everybody is
+ * spared where it would grow with their cube: what was heard from others is
+ * passed on to a few chosen at random (who saw it first tells all), a new
+ * link brings the list only when its Hello says that it would be news, lists
+ * are limited in rate, and a heartbeat is hurried less.
  */
 #ifndef SKEP_CORE_MEMBER_H
 #define SKEP_CORE_MEMBER_H
@@ -43,6 +49,7 @@
 #include "base/cursor.h"
 #include "base/limits.h"
 #include "base/list.h"
+#include "base/map.h"
 #include "base/mono.h"
 #include "core/core.h"
 
@@ -76,6 +83,8 @@ typedef uint32_t member_id;
 
 /* One host of the cluster, as others in the core may read it. */
 struct member {
+	struct map_link by_name;	/* in the table's maps */
+	struct map_link by_link;	/* ... while 'link' is not 0 */
 	char name[NODE_NAME_MAX + 1];	/* identity */
 	char address[ADDRESS_MAX + 1];	/* where to dial; "": not known */
 	uint64_t node_id;		/* 0: known from hearsay only */
@@ -171,11 +180,21 @@ struct member_stall {
 
 #define PENDING_MAX 256
 
+/* How the members stand, for holds and forming. */
+struct member_tally {
+	uint32_t total;	 /* of the stable view and those who came since */
+	uint32_t lost;	 /* of these, neither present nor confirmed down */
+	uint32_t linked; /* of these, linked and heard; this host included */
+	uint32_t down;	 /* of these, confirmed down by an operator */
+};
+
 /* The table; only member*.c write to it. */
 struct member_table {
 	struct member *items;	/* [0] is this host */
 	uint32_t count;
 	uint32_t max;
+	struct map by_name;	/* struct member */
+	struct map by_link;	/* struct member; those with a link */
 	struct member_pending pending[PENDING_MAX];
 	uint32_t pending_count; /* slots in use */
 	struct member_seed seeds[JOIN_MAX];
@@ -207,7 +226,8 @@ struct member_table {
 	mono due_at;
 	int64_t due_patience_ms;
 	int64_t due_grace_ms;
-	member_id *by_link;	/* hints from a link's hash to its member */
+	bool is_tally_known;	/* and none changed how members stand */
+	struct member_tally tally;
 	bool is_leaving;	/* an operator said so; durable until done */
 	struct member_stall stall;
 	uint64_t leave_after;	/* STORE that the good-bye waits for; 0: none */
@@ -218,6 +238,7 @@ struct member_table {
 	mono refused_note_at[REFUSE_CODE_COUNT]; /* when it is we */
 	uint64_t refutes;	/* obituaries of ours that we refuted */
 	uint64_t list_repairs;	/* full lists sent because digests differed */
+	mono list_paid;		/* among many: until when lists are paid for */
 };
 
 struct core;

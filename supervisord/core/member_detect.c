@@ -114,8 +114,11 @@ void
 member_hurry_heartbeat(struct core *c)
 {
 	struct member_table *t = &c->members;
-	t->next_heartbeat = mono_min(
-		t->next_heartbeat, mono_add(c->now, HEARTBEAT_SOON_MS));
+	int64_t soon_ms = HEARTBEAT_SOON_MS;
+	if (member_is_many(c))
+		soon_ms = soon_ms * t->count / NEWS_ALL_MAX;
+	t->next_heartbeat =
+		mono_min(t->next_heartbeat, mono_add(c->now, soon_ms));
 }
 
 void
@@ -138,7 +141,7 @@ repair_list(struct core *c, struct member *m)
 	struct member_table *t = &c->members;
 	if (m->hb_view_digest == t->view_digest ||
 		mono_diff(c->now, t->view_since) < DISAGREE_MS ||
-		!mono_reached(m->news_at, c->now))
+		!mono_reached(m->news_at, c->now) || !member_pay_list(c))
 		return;
 	t->list_repairs++;
 	member_send_list(c, m);
@@ -163,6 +166,8 @@ member_on_heartbeat(struct core *c, struct member *m, const skep_Heartbeat *hb)
 	m->hb_is_ready = hb->is_ready;
 	m->hb_is_lonely = hb->is_lonely;
 	m->hb_is_stalled = hb->is_stalled;
+	if (!m->has_heartbeat)
+		c->members.is_tally_known = false;
 	m->has_heartbeat = true;
 	m->redial_delay_ms = 0; /* it took our Hello: a good link */
 	c->members.is_name_refused = false;

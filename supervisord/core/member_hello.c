@@ -16,6 +16,7 @@ member_send_hello(struct core *c, uint32_t link)
 	hello.incarnation = self->incarnation;
 	hello.nonce = self->nonce;
 	hello.boot = self->boot;
+	hello.list_digest = member_list_digest(c);
 	member_send_link(c, link, WIRE_HELLO, &hello);
 }
 
@@ -174,12 +175,15 @@ is_outdated(const struct member *m, const skep_Hello *hello)
 
 /* --- Accepting --- */
 
-/* The member's link stands: everybody tells it what he has. */
+/* The member's link stands: everybody tells it what he has.  'list_digest'
+ * is of the list that it has itself, or 0. */
 static void
-greet(struct core *c, struct member *m)
+greet(struct core *c, struct member *m, uint64_t list_digest)
 {
 	member_id id = member_id_of(c, m);
-	member_send_list(c, m);
+	bool is_same = list_digest && list_digest == member_list_digest(c);
+	if (!is_same && member_pay_list(c))
+		member_send_list(c, m);
 	member_send_heartbeat(c, m);
 	registry_on_linked(c, id);
 	specs_on_linked(c, id);
@@ -193,9 +197,8 @@ take_link(struct core *c, struct member *m, struct member_pending *p)
 	struct member_seed *s = member_seed_of(c, p->dial);
 	if (m->link)
 		member_close(c, m->link, "a second link");
-	m->link = p->link;
+	member_set_link(c, m, p->link);
 	m->is_link_ours = p->dial != 0;
-	m->has_heartbeat = false;
 	if (s) {
 		s->member = member_id_of(c, m);
 		if (s->request)
@@ -215,7 +218,7 @@ member_take_spare(struct core *c, struct member *m)
 		if (!p->link || p->spare_of != member_id_of(c, m))
 			continue;
 		take_link(c, m, p);
-		greet(c, m);
+		greet(c, m, 0);
 		return true;
 	}
 	return false;
@@ -259,7 +262,7 @@ accept(struct core *c, struct member_pending *p, struct member *m,
 		note_up(c, m, is_reinstalled);
 	if (is_news)
 		member_spread_news(c, m, member_id_of(c, m));
-	greet(c, m);
+	greet(c, m, hello->list_digest);
 }
 
 /* A second link of one process.  Of two that were dialled from both sides

@@ -1,29 +1,13 @@
 #include <string.h>
 
-#include "base/hash.h"
 #include "core/member_private.h"
 
 /* --- The view --- */
-
-/* The sum over all present members, suspects included: a suspicion is
- * private, and must not hold up everybody else. */
-static uint64_t
-view_digest(const struct core *c)
-{
-	uint64_t sum = 0;
-	for (member_id id = 0; id < c->members.count; id++) {
-		const struct member *m = member_get(c, id);
-		if (member_is_present(c, id))
-			sum += hash_text(m->name, m->incarnation);
-	}
-	return sum;
-}
 
 void
 member_view_changed(struct core *c)
 {
 	struct member_table *t = &c->members;
-	t->view_digest = view_digest(c);
 	t->view_since = c->now;
 	t->is_stable = false;
 	if (!t->is_topology_dirty)
@@ -42,16 +26,10 @@ set_stable(struct core *c)
 	for (member_id id = 0; id < t->count; id++)
 		t->items[id].is_in_stable = member_is_present(c, id);
 	t->is_stable = true;
+	t->is_tally_known = false;
 }
 
 /* --- Counting --- */
-
-struct tally {
-	uint32_t total;	 /* of the stable view and those who came since */
-	uint32_t lost;	 /* of these, neither present nor confirmed down */
-	uint32_t linked; /* of these, linked and heard; this host included */
-	uint32_t down;	 /* of these, confirmed down by an operator */
-};
 
 /* Whether a member stands in the view that losses count from and is gone
  * without anybody having said that this is so. */
@@ -72,10 +50,10 @@ is_missed(const struct core *c, const struct member *m)
 	       !m->is_confirmed_down && !(m->link && m->has_heartbeat);
 }
 
-static struct tally
-count(const struct core *c)
+static struct member_tally
+recount(const struct core *c)
 {
-	struct tally n = {0};
+	struct member_tally n = {0};
 	for (member_id id = 0; id < c->members.count; id++) {
 		const struct member *m = member_get(c, id);
 		bool is_here = member_is_present(c, id);
@@ -89,10 +67,32 @@ count(const struct core *c)
 	return n;
 }
 
-static bool
-is_minority(const struct core *c)
+/* The same, counted once while nothing of it changes. */
+static struct member_tally
+count(struct core *c)
 {
-	struct tally n = count(c);
+	struct member_table *t = &c->members;
+	if (!t->is_quiet || !t->is_tally_known)
+		t->tally = recount(c);
+	t->is_tally_known = true;
+	return t->tally;
+}
+
+void
+member_hold_check(const struct core *c)
+{
+	const struct member_table *t = &c->members;
+	struct member_tally n = recount(c);
+	if (!t->is_quiet || !t->is_tally_known)
+		return;
+	CHECK(n.total == t->tally.total && n.lost == t->tally.lost);
+	CHECK(n.linked == t->tally.linked && n.down == t->tally.down);
+}
+
+static bool
+is_minority(struct core *c)
+{
+	struct member_tally n = count(c);
 	return n.lost * 2 > n.total;
 }
 
@@ -151,7 +151,7 @@ seconds_left(const struct core *c)
 static void
 describe_forming(struct core *c, struct text *t)
 {
-	struct tally n = count(c);
+	struct member_tally n = count(c);
 	if (c->members.is_name_refused && n.linked <= 1) {
 		add(t, "others say that the name ");
 		add(t, c->config.node);
@@ -185,7 +185,7 @@ describe_lonely(struct core *c, struct text *t)
 		[HOLD_STOP] = "; stopped its services",
 		[HOLD_LEAVING] = "",
 	};
-	struct tally n = count(c);
+	struct member_tally n = count(c);
 	add_number(c, t, "%u", n.lost);
 	add_number(c, t, " of %u hosts lost at once (", n.total);
 	add_names(c, t, is_lost);
@@ -227,7 +227,7 @@ describe(struct core *c)
 /* Forming and lonely end by themselves; the settings say when, and may have
  * come from another host meanwhile. */
 static mono
-hold_end(const struct core *c)
+hold_end(struct core *c)
 {
 	const struct member_table *t = &c->members;
 	if (t->hold == HOLD_FORMING) {
@@ -343,9 +343,9 @@ has_seeds(const struct core *c)
  * name each other in 'join' shall not found three: it first waits for one of
  * them, and for as many as are expected. */
 static bool
-is_formed(const struct core *c)
+is_formed(struct core *c)
 {
-	struct tally n = count(c);
+	struct member_tally n = count(c);
 	if (!c->members.is_founding)
 		return (n.linked + n.down) * 2 > n.total;
 	if (has_seeds(c) && n.linked < 2)
@@ -362,6 +362,7 @@ member_hold_boot(struct core *c)
 		t->items[id].is_in_stable = t->items[id].state != MEMBER_LEFT;
 		others += id != MEMBER_SELF && t->items[id].is_in_stable;
 	}
+	t->is_tally_known = false;
 	t->is_founding = others == 0;
 	t->hold = HOLD_NONE;
 	t->hold_until = MONO_NEVER;

@@ -1,6 +1,5 @@
 #include <string.h>
 
-#include "base/hash.h"
 #include "core/member_private.h"
 
 /* --- Sending --- */
@@ -111,8 +110,7 @@ member_drop_link(struct core *c, struct member *m, const char *why)
 {
 	if (m->link)
 		member_close(c, m->link, why);
-	m->link = 0;
-	m->has_heartbeat = false;
+	member_set_link(c, m, 0);
 }
 
 void
@@ -226,21 +224,6 @@ member_pending_free(struct core *c, struct member_pending *p)
 	memset(p, 0, sizeof *p);
 }
 
-static struct member *
-member_of_link(struct core *c, uint32_t link)
-{
-	uint64_t mask = MEMBER_HINTS(c->members.max) - 1;
-	member_id *hint = &c->members.by_link[hash_mix(link, 0) & mask];
-	if (link && c->members.items[*hint].link == link)
-		return &c->members.items[*hint];
-	for (member_id id = 1; link && id < c->members.count; id++)
-		if (c->members.items[id].link == link) {
-			*hint = id;
-			return &c->members.items[id];
-		}
-	return NULL;
-}
-
 void
 member_on_link_up(struct core *c, const struct input_link_up *in)
 {
@@ -270,8 +253,7 @@ static void
 lose_link(struct core *c, struct member *m)
 {
 	bool is_lower = strcmp(c->config.node, m->name) < 0;
-	m->link = 0;
-	m->has_heartbeat = false;
+	member_set_link(c, m, 0);
 	m->link_lost_at = c->now;
 	if (member_take_spare(c, m))
 		return;
@@ -294,7 +276,7 @@ fail_dial(struct core *c, uint32_t dial, enum link_down_reason reason)
 void
 member_on_link_down(struct core *c, const struct input_link_down *in)
 {
-	struct member *m = member_of_link(c, in->link);
+	struct member *m = member_find_link(c, in->link);
 	c->members.is_quiet = false;
 	if (m) {
 		lose_link(c, m);
@@ -387,9 +369,10 @@ recv_member(struct core *c, struct member *m, const struct input_recv *in)
 member_id
 member_on_recv(struct core *c, const struct input_recv *in)
 {
-	struct member *m = member_of_link(c, in->link);
-	/* A heartbeat, or what is no member's matter, moves no timer nearer. */
-	if (!m || (in->type <= WIRE_MEMBER_NEWS && in->type != WIRE_HEARTBEAT))
+	struct member *m = member_find_link(c, in->link);
+	/* A heartbeat, news that are none, or what is no member's matter
+	 * moves no timer nearer. */
+	if (!m || (in->type < WIRE_MEMBER_NEWS && in->type != WIRE_HEARTBEAT))
 		c->members.is_quiet = false;
 	if (!m) {
 		struct member_pending *p = member_pending_find(c, in->link);

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "base/hash.h"
 #include "core/member_private.h"
 
 /* --- Telling --- */
@@ -43,6 +44,58 @@ member_spread_news(struct core *c, const struct member *about, member_id except)
 		if (id != except && member_at(c, id) != about &&
 			effects_has_room(&c->fx, 1, 0))
 			member_send(c, id, WIRE_MEMBER_NEWS, body, 0);
+}
+
+/* What was heard from others: who saw it himself told all; among many a few
+ * more copies than one reach those whose link with him is broken, and the
+ * digests show who still lacks it. */
+static void
+pass_on(struct core *c, const struct member *about, member_id from)
+{
+	uint32_t count = c->members.count, sent = 0;
+	if (!member_is_many(c)) {
+		member_spread_news(c, about, from);
+		return;
+	}
+	uint32_t start = (uint32_t)prng_below(&c->prng, count);
+	for (uint32_t i = 0; i < count && sent < NEWS_FANOUT; i++) {
+		member_id id = (start + i) % count;
+		const struct member *m = member_get(c, id);
+		if (!m->link || m == about || id == from)
+			continue;
+		member_send_news(c, m->link, about);
+		sent++;
+	}
+}
+
+uint64_t
+member_list_digest(const struct core *c)
+{
+	uint64_t sum = 1;
+	if (!member_is_many(c))
+		return 0;
+	for (member_id id = 0; id < c->members.count; id++) {
+		const struct member *m = member_get(c, id);
+		uint64_t state = m->state == MEMBER_SUSPECT ? MEMBER_ALIVE
+							    : m->state;
+		sum += hash_mix(hash_mix(m->by_name.hash, m->incarnation),
+			state * 2 + m->is_confirmed_down);
+	}
+	return sum;
+}
+
+bool
+member_pay_list(struct core *c)
+{
+	mono *paid = &c->members.list_paid;
+	if (!member_is_many(c))
+		return true;
+	if (mono_diff(*paid, c->now) > (LIST_BURST - 1) * LIST_EVERY_MS)
+		return false;
+	if (paid->ms < c->now.ms)
+		*paid = c->now;
+	*paid = mono_add(*paid, LIST_EVERY_MS);
+	return true;
 }
 
 void
@@ -217,7 +270,7 @@ adopt(struct core *c, member_id from, struct member *m,
 	if (is_changed || was_left != (m->state == MEMBER_LEFT) ||
 		log != member_log_incarnation(m->incarnation))
 		member_save(c, m);
-	member_spread_news(c, m, from);
+	pass_on(c, m, from);
 	duty_mark_all(c);
 }
 

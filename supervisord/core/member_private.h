@@ -40,8 +40,10 @@
 #define STABLE_MS	 10000 /* a view unchanged that long is stable */
 #define DISAGREE_MS	 2000  /* before lists are sent again ... */
 #define LIST_REPAIR_MS	 5000  /* ... and between two times */
-/* A power of two well above the number of members. */
-#define MEMBER_HINTS(max) ((max) <= 64 ? 512u : (max) <= 1024 ? 8192u : 65536u)
+#define NEWS_ALL_MAX	 32    /* more members are many */
+#define NEWS_FANOUT	 8     /* among many: news of others go to so many */
+#define LIST_EVERY_MS	 200   /* among many: a list in so long ... */
+#define LIST_BURST	 8     /* ... but so many at once */
 /* Larger ones come from nobody's life; they are nonsense from outside. */
 #define INCARNATION_MAX ((uint64_t)1 << 62)
 
@@ -56,6 +58,12 @@ bool member_is_name(const char *name);
 /* Makes an entry in state UNKNOWN; NULL when the table is full of members
  * that nobody forgot. */
 struct member *member_add(struct core *c, const char *name);
+/* Its link, or 0, which 'member_find_link' finds it by. */
+void member_set_link(struct core *c, struct member *m, uint32_t link);
+/* The member with that link, or NULL. */
+struct member *member_find_link(const struct core *c, uint32_t link);
+/* Whether there are so many members that some things are done otherwise. */
+bool member_is_many(const struct core *c);
 /* Writes its record to the store. */
 void member_save(struct core *c, const struct member *m);
 /* Copies an address, if it fits and is not empty; whether it changed. */
@@ -133,6 +141,11 @@ void member_spread_news(
 	struct core *c, const struct member *about, member_id except);
 /* ... about everybody, this host included. */
 void member_send_list(struct core *c, struct member *to);
+/* What all news of a full list come to: two with equal digests have nothing
+ * to tell each other.  0 among few, where it is not asked. */
+uint64_t member_list_digest(const struct core *c);
+/* Pays for a full list; false when too many were sent of late. */
+bool member_pay_list(struct core *c);
 /* What 'from' says (MEMBER_NONE: the unknown end of a pending link, which may
  * only speak about ourselves). */
 void member_on_news(
@@ -172,6 +185,8 @@ mono member_heartbeat_deadline(const struct core *c);
 /* The set of present members, or an incarnation in it, changed. */
 void member_view_changed(struct core *c);
 void member_hold_boot(struct core *c);
+/* Panics where what was counted does not hold any more. */
+void member_hold_check(const struct core *c);
 void member_set_hold(struct core *c, enum member_hold hold);
 void member_hold_tick(struct core *c);
 mono member_hold_deadline(const struct core *c);

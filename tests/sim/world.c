@@ -294,6 +294,8 @@ free_host(struct world *w, struct host *h)
 	disk_drop_dirty(h);
 	drop_waiting(h);
 	free(h->records);
+	free(h->opinions);
+	disk_forget_index(h);
 	free(h->dirty);
 	free(h->processes);
 	free(h->states);
@@ -436,6 +438,7 @@ world_reinstall(struct world *w, uint32_t host)
 	CHECK(!h->is_running);
 	while (h->record_count)
 		record_free(&h->records[--h->record_count]);
+	disk_forget_index(h);
 	h->state_count = 0;
 	h->config.node_id = prng_next(&w->prng);
 	observe_fault(w, WORLD_FAULT_REINSTALL, host, WORLD_NO_HOST, 0);
@@ -473,6 +476,7 @@ world_disk_restore(struct world *w, uint32_t host, struct disk *disk)
 	CHECK(!h->is_running);
 	while (h->record_count)
 		record_free(&h->records[--h->record_count]);
+	disk_forget_index(h);
 	free(h->records);
 	h->records = disk->records;
 	h->record_count = disk->count;

@@ -126,8 +126,13 @@ struct host {
 	struct core *core;	/* inside 'memory'; NULL while not running */
 	struct record *records; /* durable, owned */
 	size_t record_count;
+	uint32_t *record_slots; /* world_disk.c's index of them, owned */
+	size_t record_slot_count;
+	size_t record_slots_used;
 	struct record *dirty; /* written, not yet durable; owned */
-	size_t dirty_count;
+	size_t dirty_first;   /* the oldest */
+	size_t dirty_count;   /* of those from there on */
+	size_t dirty_size;    /* room */
 	struct disk_faults disk_faults;
 	int64_t disk_retry_ms; /* the back-off of a write that failed */
 	bool is_newer;	       /* speaks as a later version will */
@@ -155,7 +160,7 @@ struct host {
 	size_t process_count;
 	struct state *states; /* sealed, durable; owned */
 	size_t state_count;
-	struct opinion opinions[64];
+	struct opinion *opinions; /* by member; owned */
 	size_t opinion_count;
 	/* What it said: */
 	uint64_t notes[NOTE_KIND_COUNT];

@@ -1,4 +1,5 @@
 /* Safety of the members, looked at after every step. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/sim/world_private.h"
@@ -11,15 +12,12 @@ is_gone(enum member_state s)
 
 /* M1: incarnations never fall.  M2: nobody rises without a larger one. */
 static void
-check_opinion(struct host *h, const struct member *m)
+check_opinion(struct host *h, member_id id, const struct member *m)
 {
-	struct opinion *o = NULL;
-	for (size_t i = 0; i < h->opinion_count; i++)
-		if (!strcmp(h->opinions[i].name, m->name))
-			o = &h->opinions[i];
-	if (!o) {
-		CHECK(h->opinion_count < 64);
-		o = &h->opinions[h->opinion_count++];
+	struct opinion *o = &h->opinions[id];
+	if (id >= h->opinion_count || strcmp(o->name, m->name) != 0) {
+		CHECK(id <= h->opinion_count);
+		h->opinion_count += id == h->opinion_count;
 		memcpy(o->name, m->name, sizeof o->name);
 	} else {
 		CHECK(m->incarnation >= o->incarnation);
@@ -69,8 +67,12 @@ world_check(struct world *w, uint32_t host, const struct effects *fx)
 {
 	struct host *h = &w->hosts[host];
 	member_check(h->core);
+	if (!h->opinions)
+		h->opinions = calloc(w->options.limits.members_max,
+			sizeof *h->opinions);
+	CHECK(h->opinions);
 	for (member_id id = 0; id < h->core->members.count; id++)
-		check_opinion(h, member_get(h->core, id));
+		check_opinion(h, id, member_get(h->core, id));
 	for (size_t i = 0; i < fx->count; i++) {
 		const struct effect *e = &fx->items[i];
 		if (e->kind == EFFECT_NOTE && e->note.kind == NOTE_NODE_DOWN &&

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "tests/sim/world_private.h"
 
 #define RETRY_FIRST_MS 100 /* as the store's */
@@ -20,25 +21,90 @@ record_free(struct record *r)
 	free(r->value);
 }
 
+/* --- The index: open addressing, number of a record + 1 --- */
+
+#define SLOT_GONE UINT32_MAX
+
+static bool
+is_same_key(const struct record *a, const struct record *b)
+{
+	return a->table == b->table && a->key_size == b->key_size &&
+	       !memcmp(a->key, b->key, a->key_size);
+}
+
+/* The slot of the record with that key, or the free one at the end of its
+ * chain. */
+static uint32_t *
+find_slot(const struct host *h, const struct record *r)
+{
+	size_t mask = h->record_slot_count - 1;
+	size_t at = hash_bytes(r->key, r->key_size, r->table) & mask;
+	for (;; at = (at + 1) & mask) {
+		uint32_t *slot = &h->record_slots[at];
+		if (*slot == 0 || (*slot != SLOT_GONE &&
+			is_same_key(&h->records[*slot - 1], r)))
+			return slot;
+	}
+}
+
+void
+disk_forget_index(struct host *h)
+{
+	free(h->record_slots);
+	h->record_slots = NULL;
+	h->record_slot_count = h->record_slots_used = 0;
+}
+
+/* Sees to it that one more record has a slot, and most slots are free. */
+static void
+make_slots(struct host *h)
+{
+	if (h->record_slots_used < h->record_slot_count / 2)
+		return;
+	disk_forget_index(h);
+	h->record_slot_count = 64;
+	while (h->record_slot_count < 4 * (h->record_count + 1))
+		h->record_slot_count *= 2;
+	h->record_slots =
+		calloc(h->record_slot_count, sizeof *h->record_slots);
+	CHECK(h->record_slots);
+	for (size_t i = 0; i < h->record_count; i++)
+		*find_slot(h, &h->records[i]) = (uint32_t)i + 1;
+	h->record_slots_used = h->record_count;
+}
+
+/* --- Writes --- */
+
+/* Takes a record out; the last one gets its place. */
+static void
+remove_record(struct host *h, uint32_t *slot)
+{
+	size_t i = *slot - 1, last = h->record_count - 1;
+	*slot = SLOT_GONE;
+	record_free(&h->records[i]);
+	if (i != last) {
+		*find_slot(h, &h->records[last]) = (uint32_t)i + 1;
+		h->records[i] = h->records[last];
+	}
+	h->record_count--;
+}
+
 static void
 disk_apply(struct host *h, struct record *r)
 {
-	size_t i = 0;
-	for (; i < h->record_count; i++)
-		if (h->records[i].table == r->table &&
-			h->records[i].key_size == r->key_size &&
-			!memcmp(h->records[i].key, r->key, r->key_size))
-			break;
-	if (i < h->record_count) {
-		record_free(&h->records[i]);
-		h->records[i] = h->records[--h->record_count];
-	}
+	make_slots(h);
+	uint32_t *slot = find_slot(h, r);
+	if (*slot)
+		remove_record(h, slot);
 	if (!r->value)
 		return;
 	h->records =
 		realloc(h->records, (h->record_count + 1) * sizeof *h->records);
 	CHECK(h->records);
 	h->records[h->record_count++] = *r;
+	slot = find_slot(h, r);
+	h->record_slots_used += *slot == 0;
+	*slot = (uint32_t)h->record_count;
 	r->value = NULL;
 }
 
@@ -46,8 +112,25 @@ void
 disk_drop_dirty(struct host *h)
 {
 	for (size_t i = 0; i < h->dirty_count; i++)
-		record_free(&h->dirty[i]);
-	h->dirty_count = 0;
+		record_free(&h->dirty[h->dirty_first + i]);
+	h->dirty_first = h->dirty_count = 0;
+}
+
+/* Room for one more behind what is dirty. */
+static struct record *
+add_dirty(struct host *h)
+{
+	if (h->dirty_first + h->dirty_count == h->dirty_size) {
+		memmove(h->dirty, h->dirty + h->dirty_first,
+			h->dirty_count * sizeof *h->dirty);
+		h->dirty_first = 0;
+	}
+	if (h->dirty_count > h->dirty_size / 2 || !h->dirty_size) {
+		h->dirty_size = h->dirty_size ? h->dirty_size * 2 : 16;
+		h->dirty = realloc(h->dirty, h->dirty_size * sizeof *h->dirty);
+		CHECK(h->dirty);
+	}
+	return &h->dirty[h->dirty_first + h->dirty_count++];
 }
 
 /* Nothing becomes durable for a while: a slow fsync holds up all behind. */
@@ -74,9 +157,7 @@ disk_write(struct world *w, uint32_t host, const struct effect *e)
 		memcpy(r.value, s->value.data, s->value.size);
 		r.value_size = s->value.size;
 	}
-	h->dirty = realloc(h->dirty, (h->dirty_count + 1) * sizeof *h->dirty);
-	CHECK(h->dirty);
-	h->dirty[h->dirty_count++] = r;
+	*add_dirty(h) = r;
 	const struct disk_faults *f = &h->disk_faults;
 	if (f->slow_permille && prng_chance(&w->prng, f->slow_permille, 1000))
 		stall(w, h,
@@ -110,14 +191,15 @@ static void
 write_first(struct world *w, uint32_t host)
 {
 	struct host *h = &w->hosts[host];
-	struct record *r = &h->dirty[0];
+	struct record *r = &h->dirty[h->dirty_first];
 	CHECK(h->dirty_count > 0);
 	h->stored++;
 	observe_stored(w, host, r->table, (struct bytes){r->key, r->key_size},
 		(struct bytes){r->value, r->value_size}, h->stored);
 	disk_apply(h, r);
 	record_free(r);
-	memmove(h->dirty, h->dirty + 1, --h->dirty_count * sizeof *h->dirty);
+	h->dirty_first++;
+	h->dirty_count--;
 }
 
 void

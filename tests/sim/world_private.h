@@ -181,6 +181,8 @@ void clock_arm(struct world *w, uint32_t host);
 void disk_write(struct world *w, uint32_t host, const struct effect *e);
 void disk_on_stored(struct world *w, struct event *e);
 void disk_drop_dirty(struct host *h);
+/* All its records were replaced. */
+void disk_forget_index(struct host *h);
 /* The end of a node or of its power: what becomes of its last writes. */
 void disk_end(struct world *w, uint32_t host);
 void disk_load(struct world *w, uint32_t host);
