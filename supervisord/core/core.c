@@ -320,5 +320,6 @@ core_check(const struct core *c)
 	member_check(c);
 	registry_check(c);
 	specs_check(c);
+	place_check(c);
 	instance_check(c);
 }

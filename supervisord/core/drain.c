@@ -41,6 +41,7 @@ begin(struct core *c, const struct node_value *v)
 {
 	struct duty *d = &c->duty;
 	d->is_draining = true;
+	place_forget_hosts(c);
 	d->is_drain_dirty = true;
 	d->drain_total = count_held(c);
 	d->drain_left = d->drain_total;
@@ -55,6 +56,7 @@ call_off(struct core *c)
 {
 	struct duty *d = &c->duty;
 	d->is_draining = false;
+	place_forget_hosts(c);
 	d->drain_until = MONO_NEVER;
 	d->drain_total = d->drain_left = d->drain_stuck = 0;
 	set_progress(c, DRAIN_NONE, "takes instances again");

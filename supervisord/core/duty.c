@@ -56,6 +56,7 @@ duty_mark_siblings(struct core *c, const char *instance)
 void
 duty_mark_all(struct core *c)
 {
+	place_forget_hosts(c);
 	c->duty.is_all_dirty = true;
 	c->duty.is_drain_dirty = true;
 }
@@ -248,6 +249,9 @@ start_waiting(struct core *c)
 	}
 	bool is_open = may_start(c);
 	d->is_takeover_due = false;
+	/* What changed may stand against it, and is looked at first. */
+	if (d->is_all_dirty && !mono_reached(d->all_at, c->now))
+		return;
 	list_each_safe (l, &d->waiting) {
 		struct instance *i = container_of(l, struct instance, in_dirty);
 		if (d->starting >= START_BUDGET || !has_room(c))
@@ -278,8 +282,10 @@ void
 duty_run(struct core *c)
 {
 	struct duty *d = &c->duty;
-	if (d->is_all_dirty) {
+	if (d->is_all_dirty && mono_reached(d->all_at, c->now)) {
 		d->is_all_dirty = false;
+		d->all_at = mono_add(
+			c->now, (int64_t)(c->instances.count / ALL_PER_MS));
 		handoff_on_topology(c);
 		drain_refresh(c);
 		list_each (l, &c->instances.all)
@@ -312,9 +318,12 @@ mono
 duty_deadline(const struct core *c)
 {
 	const struct duty *d = &c->duty;
-	if (!list_is_empty(&d->dirty) || d->is_all_dirty)
+	if (!list_is_empty(&d->dirty))
 		return c->now;
 	mono at = mono_min(drain_deadline(c), d->expect_until);
+	if (d->is_all_dirty)
+		return mono_min(at,
+			mono_reached(d->all_at, c->now) ? c->now : d->all_at);
 	if (list_is_empty(&d->waiting) || d->starting >= START_BUDGET)
 		return at;
 	if (!has_room((struct core *)(uintptr_t)c))
@@ -413,7 +422,7 @@ duty_host(struct core *c, struct instance *inst,
 	const struct service_value *service)
 {
 	member_id *ranks = c->duty.ranks;
-	uint32_t count = place_rank(
+	uint32_t count = place_rank_first(
 		c, inst->name, service, ranks, c->limits.members_max);
 	if (count == 0)
 		return MEMBER_NONE;

@@ -47,11 +47,17 @@
 /* How long the gate may hold a start back, once nothing else does. */
 #define GATE_MAX_MS 10000
 
+/* How many instances there may be for each millisecond that passes between
+ * two looks at all of them: with 10,000 and a rack of hosts that die one after
+ * the other a host would do nothing else. */
+#define ALL_PER_MS 50
+
 struct duty {
 	member_id *ranks;	/* members_max; scratch of duty_host */
 	struct list dirty;	/* instances to evaluate, by in_dirty */
 	struct list waiting;	/* ours to start, held back; by in_dirty */
 	bool is_all_dirty;	/* every instance is to be evaluated */
+	mono all_at;		/* not all of them are looked at before */
 	uint32_t round;		/* of the last declaration of a service */
 	mono gate_since;	/* since when starts wait; NEVER: none do */
 	bool is_gate_overrun;	/* the bound has passed; said once */

@@ -36,8 +36,7 @@ static void
 make_map(struct core *c, struct map *map)
 {
 	size_t buckets = map_bucket_count(c->limits.members_max);
-	map_init(map,
-		arena_take(&c->arena, buckets, sizeof(struct map_link *)),
+	map_init(map, arena_take(&c->arena, buckets, sizeof(struct map_link *)),
 		buckets);
 }
 
@@ -216,6 +215,7 @@ find_room(struct core *c)
 		if (m->state != MEMBER_LEFT || m->link)
 			continue;
 		map_remove(&t->by_name, &m->by_name);
+		place_on_renamed(c);
 		return m;
 	}
 	return NULL;
@@ -242,6 +242,7 @@ member_add(struct core *c, const char *name)
 		return NULL;
 	forget_entry(c, member_id_of(c, m));
 	c->members.is_quiet = false;
+	place_forget_hosts(c);
 	memset(m, 0, sizeof *m);
 	memcpy(m->name, name, strlen(name) + 1);
 	map_insert(&c->members.by_name, &m->by_name, hash_text(name, 0));
@@ -310,6 +311,7 @@ member_enter(struct core *c, struct member *m, enum member_state state,
 	bool is_newer = incarnation > m->incarnation;
 	c->members.is_quiet = false;
 	c->members.view_digest -= view_share(m);
+	place_forget_hosts(c);
 	CHECK(incarnation >= m->incarnation);
 	CHECK(is_newer || !is_gone(m->state) || is_gone(state));
 	if (is_gone(state)) {

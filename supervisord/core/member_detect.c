@@ -338,8 +338,8 @@ member_on_answer(struct core *c, const skep_LastHeardAnswer *answer)
 		return;
 	/* A host installed anew is heard under the name of the one we mean,
 	 * which nobody will ever hear again. */
-	bool is_other = answer->node_id && m->node_id &&
-			answer->node_id != m->node_id;
+	bool is_other =
+		answer->node_id && m->node_id && answer->node_id != m->node_id;
 	if (!is_other && answer->incarnation < m->incarnation)
 		return;
 	int64_t left_ms = member_patience_ms(c) - answer->age_ms;

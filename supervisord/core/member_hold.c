@@ -278,8 +278,7 @@ member_set_hold(struct core *c, enum member_hold hold)
 static void
 end_hold(struct core *c)
 {
-	member_set_hold(
-		c, c->members.is_leaving ? HOLD_LEAVING : HOLD_NONE);
+	member_set_hold(c, c->members.is_leaving ? HOLD_LEAVING : HOLD_NONE);
 }
 
 /* The loss is accepted: this host acts for the others from now on. */

@@ -76,8 +76,8 @@ member_list_digest(const struct core *c)
 		return 0;
 	for (member_id id = 0; id < c->members.count; id++) {
 		const struct member *m = member_get(c, id);
-		uint64_t state = m->state == MEMBER_SUSPECT ? MEMBER_ALIVE
-							    : m->state;
+		uint64_t state =
+			m->state == MEMBER_SUSPECT ? MEMBER_ALIVE : m->state;
 		sum += hash_mix(hash_mix(m->by_name.hash, m->incarnation),
 			state * 2 + m->is_confirmed_down);
 	}

@@ -109,7 +109,7 @@ count_siblings(const struct core *c, const char *instance, member_id id)
 
 /* Whether a present host may be given anything at all. */
 static enum place_verdict
-host_verdict(struct core *c, member_id id, uint32_t weight)
+host_verdict(const struct core *c, member_id id, uint32_t weight)
 {
 	const char *name = member_get(c, id)->name;
 	enum node_intent intent = duty_intent(c, id);
@@ -127,7 +127,7 @@ host_verdict(struct core *c, member_id id, uint32_t weight)
 }
 
 static struct place_host
-look_at_host(struct core *c, member_id id)
+look_at_host(const struct core *c, member_id id)
 {
 	struct place_host h = {.verdict = PLACE_NOT_ALIVE};
 	if (!member_is_present(c, id))
@@ -194,38 +194,87 @@ place_verdict_text(enum place_verdict verdict)
 
 /* --- Ranks --- */
 
-/* Looks at all hosts, and sorts them by name. */
+/* Where in 'by_name' a name belongs, among the first 'count'. */
+static uint32_t
+find_name(const struct core *c, const char *name, uint32_t count)
+{
+	uint32_t low = 0, high = count;
+	while (low < high) {
+		uint32_t at = low + (high - low) / 2;
+		member_id id = c->place.by_name[at];
+		if (strcmp(member_get(c, id)->name, name) < 0)
+			low = at + 1;
+		else
+			high = at;
+	}
+	return low;
+}
+
+/* Sorts the members that came since by name. */
+static void
+sort_hosts(struct core *c)
+{
+	struct place *p = &c->place;
+	for (; p->sorted < c->members.count; p->sorted++) {
+		member_id id = p->sorted;
+		uint32_t at = find_name(c, member_get(c, id)->name, p->sorted);
+		memmove(p->by_name + at + 1, p->by_name + at,
+			(p->sorted - at) * sizeof *p->by_name);
+		p->by_name[at] = id;
+	}
+}
+
+/* Looks at all hosts. */
 static void
 look_at_hosts(struct core *c)
 {
 	struct place *p = &c->place;
-	if (p->has_hosts)
+	if (p->has_hosts && p->is_round)
 		return;
-	p->has_hosts = p->is_round;
-	for (member_id id = 0; id < c->members.count; id++) {
-		const char *name = member_get(c, id)->name;
-		uint32_t at = id;
+	sort_hosts(c);
+	for (member_id id = 0; id < c->members.count; id++)
 		p->hosts[id] = look_at_host(c, id);
-		while (at > 0 && strcmp(member_get(c, p->by_name[at - 1])->name,
-					 name) > 0) {
-			p->by_name[at] = p->by_name[at - 1];
-			at--;
-		}
-		p->by_name[at] = id;
-	}
+	p->has_hosts = true;
 }
 
 void
 place_begin_round(struct core *c)
 {
 	c->place.is_round = true;
-	c->place.has_hosts = false;
 }
 
 void
 place_end_round(struct core *c)
 {
-	c->place.is_round = c->place.has_hosts = false;
+	c->place.is_round = false;
+}
+
+void
+place_forget_hosts(struct core *c)
+{
+	c->place.has_hosts = false;
+}
+
+void
+place_on_renamed(struct core *c)
+{
+	c->place.sorted = 0;
+	c->place.has_hosts = false;
+}
+
+void
+place_check(const struct core *c)
+{
+	const struct place *p = &c->place;
+	if (!p->has_hosts)
+		return;
+	CHECK(p->sorted == c->members.count);
+	for (member_id id = 0; id < c->members.count; id++) {
+		struct place_host h = look_at_host(c, id);
+		CHECK(h.verdict == p->hosts[id].verdict);
+		CHECK(h.weight == p->hosts[id].weight);
+		CHECK(h.name_hash == p->hosts[id].name_hash);
+	}
 }
 
 /* Whether some host said that it cannot run this very spec. */
@@ -288,6 +337,30 @@ fill_item(const struct core *c, const char *instance,
 		.ordinal = i ? i->ordinal : 0,
 		.replicas = service->policy.instance_count,
 	};
+}
+
+uint32_t
+place_rank_first(struct core *c, const char *instance,
+	const struct service_value *service, member_id *out, uint32_t max)
+{
+	struct place *p = &c->place;
+	const struct place_strategy *s =
+		find_strategy(c, service->policy.placement.strategy);
+	if (!s || s->ops != &place_hrw)
+		return place_rank(c, instance, service, out, max);
+	uint32_t nodes = fill_view(c, instance, service);
+	if (nodes == 0)
+		return 0;
+	CHECK(nodes <= max);
+	struct skep_place_item item;
+	char service_name[SERVICE_NAME_MAX + 1];
+	fill_item(c, instance, service, &item, service_name);
+	uint32_t first =
+		place_hrw_first(&item, p->view, nodes, p->scratch, p->order);
+	memcpy(out, p->ids, nodes * sizeof *out);
+	out[first] = out[0];
+	out[0] = p->ids[first];
+	return nodes;
 }
 
 uint32_t

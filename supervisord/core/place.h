@@ -65,10 +65,11 @@ struct place {
 	struct skep_place_node *view;	/* eligible hosts, by name */
 	member_id *ids;			/* who they are */
 	/* What does not depend on the instance, members_max each; holds while
-	 * 'has_hosts', which is never longer than a round of 'duty_run'. */
+	 * 'has_hosts', until members or the desired state change. */
 	struct place_host *hosts;	/* by member */
 	member_id *by_name;		/* members, by name */
-	bool is_round;			/* such a round is under way */
+	uint32_t sorted;		/* so many stand in 'by_name' */
+	bool is_round;			/* a round of rankings is under way */
 	bool has_hosts;
 	uint32_t *order;		/* what the strategy says */
 	uint64_t *scratch;		/* the strategy's own */
@@ -92,9 +93,22 @@ uint64_t place_strategies_digest(const struct core *c);
 void place_begin_round(struct core *c);
 void place_end_round(struct core *c);
 
+/* What was found once does not hold any more: a member, a host's facts or
+ * intent, or a setting changed, or our own drain or stall. */
+void place_forget_hosts(struct core *c);
+/* Another name stands in a member's place. */
+void place_on_renamed(struct core *c);
+/* Panics where it should have been forgotten. */
+void place_check(const struct core *c);
+
 /* Ranks the eligible hosts for an instance, best first, into 'out'; returns
  * how many.  'service' is the decoded entry. */
 uint32_t place_rank(struct core *c, const char *instance,
+	const struct service_value *service, member_id *out, uint32_t max);
+
+/* The same where only the first matters: the others may follow in any order,
+ * which spares the sort among many hosts. */
+uint32_t place_rank_first(struct core *c, const char *instance,
 	const struct service_value *service, member_id *out, uint32_t max);
 
 /* Whether and why not 'id' is eligible. */
@@ -102,6 +116,12 @@ enum place_verdict place_verdict(struct core *c, const char *instance,
 	const struct service_value *service, member_id id);
 /* The sentence for people: "is cordoned". */
 const char *place_verdict_text(enum place_verdict verdict);
+
+/* The index that 'place_hrw' ranks first among 'node_count' nodes (at least
+ * one); 'scratch' and 'order' as for its rank. */
+uint32_t place_hrw_first(const struct skep_place_item *item,
+	const struct skep_place_node *nodes, uint32_t node_count,
+	uint64_t *scratch, uint32_t *order);
 
 /* Score of one host under hrw, exposed for 'why' and the golden vectors. */
 uint64_t place_hrw_score(uint64_t name_hash, uint64_t node_hash,

@@ -85,16 +85,23 @@ deciding_hash(const struct skep_place_item *item, uint32_t node_count)
 					  : item->instance_hash;
 }
 
+static void
+reverse(uint32_t *order, uint32_t count)
+{
+	for (uint32_t i = 0; i < count / 2; i++) {
+		uint32_t other = order[count - 1 - i];
+		order[count - 1 - i] = order[i];
+		order[i] = other;
+	}
+}
+
 /* Moves the first 'by' of 'order' to its end. */
 static void
 rotate(uint32_t *order, uint32_t count, uint32_t by)
 {
-	for (uint32_t n = 0; n < by; n++) {
-		uint32_t first = order[0];
-		for (uint32_t i = 1; i < count; i++)
-			order[i - 1] = order[i];
-		order[count - 1] = first;
-	}
+	reverse(order, by);
+	reverse(order + by, count - by);
+	reverse(order, count);
 }
 
 /* Whether host 'a' comes after 'b': equal scores go by name. */
@@ -133,6 +140,30 @@ sort(const uint64_t *scores, uint32_t *order, uint32_t count)
 		order[last] = worst;
 		sift_down(scores, order, 0, last);
 	}
+}
+
+uint32_t
+place_hrw_first(const struct skep_place_item *item,
+	const struct skep_place_node *nodes, uint32_t node_count,
+	uint64_t *scratch, uint32_t *order)
+{
+	uint64_t h = deciding_hash(item, node_count);
+	/* The 'kept' best ones, the worst of them on top. */
+	uint32_t kept = item->ordinal < node_count ? item->ordinal + 1 : 1;
+	for (uint32_t i = 0; i < node_count; i++) {
+		scratch[i] = place_hrw_score(h, nodes[i].name_hash,
+			nodes[i].weight);
+		if (i < kept)
+			order[i] = i;
+		if (i + 1 == kept)
+			for (uint32_t at = kept / 2; at-- > 0;)
+				sift_down(scratch, order, at, kept);
+		if (i >= kept && is_after(scratch, order[0], i)) {
+			order[0] = i;
+			sift_down(scratch, order, 0, kept);
+		}
+	}
+	return order[0];
 }
 
 static uint32_t

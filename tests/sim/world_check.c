@@ -67,9 +67,11 @@ world_check(struct world *w, uint32_t host, const struct effects *fx)
 {
 	struct host *h = &w->hosts[host];
 	member_check(h->core);
+	if (h->steps % 16 == 0)
+		place_check(h->core);
 	if (!h->opinions)
-		h->opinions = calloc(w->options.limits.members_max,
-			sizeof *h->opinions);
+		h->opinions = calloc(
+			w->options.limits.members_max, sizeof *h->opinions);
 	CHECK(h->opinions);
 	for (member_id id = 0; id < h->core->members.count; id++)
 		check_opinion(h, id, member_get(h->core, id));

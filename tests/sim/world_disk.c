@@ -41,8 +41,9 @@ find_slot(const struct host *h, const struct record *r)
 	size_t at = hash_bytes(r->key, r->key_size, r->table) & mask;
 	for (;; at = (at + 1) & mask) {
 		uint32_t *slot = &h->record_slots[at];
-		if (*slot == 0 || (*slot != SLOT_GONE &&
-			is_same_key(&h->records[*slot - 1], r)))
+		if (*slot == 0 ||
+			(*slot != SLOT_GONE &&
+				is_same_key(&h->records[*slot - 1], r)))
 			return slot;
 	}
 }
@@ -65,8 +66,7 @@ make_slots(struct host *h)
 	h->record_slot_count = 64;
 	while (h->record_slot_count < 4 * (h->record_count + 1))
 		h->record_slot_count *= 2;
-	h->record_slots =
-		calloc(h->record_slot_count, sizeof *h->record_slots);
+	h->record_slots = calloc(h->record_slot_count, sizeof *h->record_slots);
 	CHECK(h->record_slots);
 	for (size_t i = 0; i < h->record_count; i++)
 		*find_slot(h, &h->records[i]) = (uint32_t)i + 1;
