@@ -9,6 +9,7 @@ EXTRA_DIST += \
 	tests/cluster/t-systemd.sh \
 	tests/cluster/t-adopt.sh \
 	tests/cluster/t-long-adopt.sh \
+	tests/cluster/t-long-reexec.sh \
 	tests/cluster/t-handoff-kill.sh \
 	tests/cluster/t-handoff.sh \
 	tests/cluster/t-hostile.sh \
@@ -21,6 +22,7 @@ EXTRA_DIST += \
 	tests/cluster/t-logs.sh \
 	tests/cluster/t-record.sh \
 	tests/cluster/t-remote.sh \
+	tests/cluster/t-shutdown.sh \
 	tests/cluster/t-three-hosts.sh
 
 # A second build of what daemon-reexec replaces, of another version.

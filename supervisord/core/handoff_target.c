@@ -96,6 +96,7 @@ fetch(struct core *c, struct handoff *h)
 	if (from == MEMBER_NONE)
 		return;
 	struct effect *e = effects_add(&c->fx, EFFECT_FETCH);
+	e->after = handoff_after(c);
 	e->fetch.name = effects_text(&c->fx, h->name);
 	e->fetch.node = effects_text(&c->fx, h->peer_name);
 	e->fetch.address =
@@ -180,7 +181,7 @@ handoff_on_fetched(struct core *c, const struct input_fetched *in)
 	discard(c, h);
 }
 
-/* The instance is ours now: epoch + 1, from the staged state. */
+/* The instance is ours now, from the staged state: epoch + 1. */
 static void
 take_over(struct core *c, struct handoff *h)
 {
@@ -196,12 +197,27 @@ take_over(struct core *c, struct handoff *h)
 	strcpy(i->staged_from, h->peer_name);
 	i->restarts = 0;
 	i->failures = 0;
-	i->epoch_reserved = h->epoch + EPOCH_BLOCK;
 	i->is_remembered = true;
-	uint64_t epoch = h->epoch + 1;
+	/* Above what a host that is gone had under a higher epoch. */
+	uint64_t known = registry_epoch_max(c, h->name);
+	uint64_t epoch = (known > h->epoch ? known : h->epoch) + 1;
+	i->epoch_reserved = epoch + EPOCH_BLOCK - 1;
 	instance_store_owner(c, i);
 	uint64_t ended = handoff_end(c, h);
 	instance_start_at(c, i, &s, epoch, ended);
+}
+
+/* Whether nothing here remembers the handoff that is committed: we said
+ * STAGED, and our disk was lost since. */
+static bool
+is_forgotten(const struct core *c, const skep_Handoff *m)
+{
+	const struct instance *i = instance_find(c, m->name);
+	const struct handoff *h = handoff_find(c, m->name);
+	bool is_in_move = h && h->epoch >= m->epoch;
+	return c->is_booted && !is_in_move &&
+	       registry_epoch_max(c, m->name) <= m->epoch &&
+	       (!i || (i->epoch <= m->epoch && !instance_is_held(i)));
 }
 
 static void
@@ -213,7 +229,9 @@ on_commit(struct core *c, member_id from, struct handoff *h,
 		return;
 	}
 	const struct instance *i = instance_find(c, m->name);
-	if (is_taken_over(c, m) && i->state != INSTANCE_STARTING)
+	if (is_forgotten(c, m))
+		handoff_echo(c, from, m, WIRE_HANDOFF_UNKNOWN, "");
+	else if (is_taken_over(c, m) && i->state != INSTANCE_STARTING)
 		handoff_echo(c, from, m, WIRE_HANDOFF_ACTIVE, "");
 }
 
@@ -243,14 +261,18 @@ target_on_recv(struct core *c, member_id from, uint16_t type,
 	}
 }
 
-/* Whether its service was deleted: nobody will ever want that state. */
+/* Whether its service was deleted, or has no such instance any more: nobody
+ * will want that state. */
 static bool
-is_deleted(const struct core *c, const struct handoff *h)
+is_deleted(struct core *c, const struct handoff *h)
 {
+	struct service_value s;
 	const struct instance *i = instance_find(c, h->name);
 	const struct entry *e =
 		i ? specs_lookup(c, ENTRY_SERVICE, i->service) : NULL;
-	return e && e->is_deleted;
+	if (!e || e->is_deleted)
+		return e;
+	return !i->is_declared && specs_get_service(e, &s);
 }
 
 void
@@ -281,7 +303,7 @@ target_on_topology(struct core *c, struct handoff *h)
 	member_id source = member_find(c, h->peer_name);
 	if (source != MEMBER_NONE && member_is_present(c, source))
 		return;
-	if (h->state != HANDOFF_STAGED) {
+	if (h->state != HANDOFF_STAGED || is_deleted(c, h)) {
 		discard(c, h);
 		return;
 	}

@@ -6,8 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TRIES	 8 /* rotations in a row that get in the way */
-#define GAPS_MAX 2 /* numbers missing in a row: there are no more */
+#define TRIES 8 /* rotations in a row that get in the way */
 
 static void
 file_name(char out[LOGPART_NAME_MAX], const char *name, unsigned number,
@@ -32,6 +31,12 @@ logpart_has_marks(struct logpart *p)
 	if (p->marks >= 0 && fstat(p->marks, &st) == 0)
 		p->marks_inode = st.st_ino;
 	return p->marks >= 0;
+}
+
+uint64_t
+logpart_id(struct logpart *p)
+{
+	return logpart_has_marks(p) ? p->marks_inode : p->inode;
 }
 
 static int
@@ -166,7 +171,7 @@ find_number(const struct logpart *p)
 {
 	struct stat st;
 	unsigned gaps = 0;
-	for (unsigned i = 0; i < LOGPARTS_MAX && gaps < GAPS_MAX; i++) {
+	for (unsigned i = 0; i < LOGPARTS_MAX && gaps < LOGPART_GAPS_MAX; i++) {
 		bool is_there = look(p, i, &st);
 		gaps = is_there ? 0 : gaps + 1;
 		if (is_there && is_same(p, &st))
@@ -198,7 +203,7 @@ find_after(const struct logpart *p)
 	unsigned found = 0, gaps = 0;
 	if (fstat(p->fd, &own) < 0)
 		return 0;
-	for (unsigned i = 1; i < LOGPARTS_MAX && gaps < GAPS_MAX; i++) {
+	for (unsigned i = 1; i < LOGPARTS_MAX && gaps < LOGPART_GAPS_MAX; i++) {
 		bool is_there = look(p, i, &st);
 		gaps = is_there ? 0 : gaps + 1;
 		if (is_there && is_later(st.st_mtim, own.st_mtim))

@@ -19,8 +19,11 @@
 
 #include "sys/logmarks.h"
 
-#define LOGPART_NAME_MAX 260  /* "NAME.log.1000.gz" */
-#define LOGPARTS_MAX	 1001 /* as logs.max_files allows, and the active */
+#define LOGPART_NAME_MAX 260 /* "NAME.log.1000.gz" */
+#define LOGPART_GAPS_MAX                                                       \
+	2		  /* numbers missing in a row: there are no more; one  \
+			     may be missing for a moment */
+#define LOGPARTS_MAX 1001 /* as logs.max_files allows, and the active */
 
 /* One open file. */
 struct logpart {
@@ -52,6 +55,10 @@ bool logpart_is_done(const struct logpart *p);
 
 /* Opens the file that came after this one.  -EAGAIN: not there yet. */
 int logpart_next(struct logpart *p);
+
+/* A number that stays the file's while it is kept, compressed or not, if it
+ * has marks. */
+uint64_t logpart_id(struct logpart *p);
 
 /* The marks, which may have come since; false: there are none. */
 bool logpart_has_marks(struct logpart *p);

@@ -4,8 +4,11 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -165,6 +168,290 @@ START_TEST(test_hostile_is_killed_after_adoption)
 }
 END_TEST
 
+/* Takes a process out of the cgroup of its service, as root can. */
+static void
+move_out(pid_t pid)
+{
+	char line[512], path[300] = "";
+	FILE *mounts = fopen("/proc/mounts", "r");
+	while (mounts && fgets(line, sizeof line, mounts))
+		if (sscanf(line, "%*s %255s cgroup2", path) == 1 &&
+			strstr(line, " cgroup2 "))
+			break;
+	fclose(mounts);
+	strcat(path, "/cgroup.procs");
+	FILE *procs = fopen(path, "w");
+	ck_assert_msg(procs && fprintf(procs, "%d", (int)pid) > 0, "%s", path);
+	ck_assert_int_eq(fclose(procs), 0);
+}
+
+/* What left its cgroup (or its group, where there are none) and outlived its
+ * leader is neither killed nor doubled. */
+START_TEST(test_stray_is_left_alone)
+{
+	world_start(&w, POLICY);
+	pid_t pid = world_start_script(
+		&w, 1, "setsid sleep 1000 & echo $! > child; exec sleep 1000");
+	pid_t child = world_read_pid(&w, "child");
+	if (w.welcome.tracks_cgroups)
+		move_out(child);
+	world_kill_keeper(&w);
+	kill(pid, SIGKILL);
+	world_wait_gone(pid);
+	world_run_keeper(&w);
+	world_greet(&w, NULL, NULL, NULL);
+	struct kproto_start s = {.epoch = 2};
+	world_send_start(&w, &s, 1, SH("exit 0"), -1);
+	struct kproto_failure f = world_expect_failure(&w, KMSG_START_FAILED);
+	ck_assert_uint_eq(f.blame, KBLAME_BUSY);
+	ck_assert_msg(strstr(f.text, "earlier skepd"), "%s", f.text);
+	ck_assert_int_eq(kill(child, 0), 0);
+	kill(child, SIGKILL);
+	world_wait_gone(child);
+	world_send_start(&w, &s, 1, SH("exit 0"), -1);
+	world_expect(&w, KMSG_STARTED);
+	world_expect_end(&w, 1, 0);
+	world_end(&w);
+}
+END_TEST
+
+static void
+send_reexec(void)
+{
+	struct bytes none = {NULL, 0};
+	ck_assert_int_eq(ipc_send(w.node, KMSG_REEXEC, none, NULL, 0), 0);
+}
+
+/* An adopted instance, a child, and one that has ended go through it. */
+START_TEST(test_reexec)
+{
+	static const char script[] =
+		"trap 'exit 7' TERM; echo up; while :; do sleep 0.05; done";
+	struct kproto_instance is[4];
+	unsigned count = 0;
+	world_start(&w, POLICY);
+	pid_t adopted = world_start_script(&w, 1, script);
+	world_read_log(&w, 1, "up");
+	world_kill_keeper(&w);
+	ck_assert_uint_eq(adopt_one().pid, (uint32_t)adopted);
+	pid_t child = world_start_script(&w, 2, script);
+	world_read_log(&w, 2, "up");
+	world_start_script(&w, 3, "exit 5");
+	world_expect_end(&w, 3, 5 << 8);
+	for (int round = 0; round < 2; round++) {
+		send_reexec();
+		world_expect(&w, KMSG_GOING);
+		world_greet(&w, is, &count, NULL);
+		ck_assert_uint_eq(count, 3);
+		for (unsigned i = 0; i < count; i++) {
+			ck_assert_uint_eq(
+				is[i].pid, is[i].iid == 1   ? (uint32_t)adopted
+					   : is[i].iid == 2 ? (uint32_t)child
+							    : 0);
+			ck_assert(is[i].iid != 3 || is[i].status == 5 << 8);
+		}
+		ck_assert_uint_eq(w.welcome.keeper_crashes, 0);
+	}
+	for (uint64_t iid = 1; iid <= 2; iid++) {
+		struct kproto_signal term = {
+			iid, 1, SIGTERM, KTARGET_MAIN, false, false};
+		world_send_signal(&w, &term);
+		world_expect_end(&w, iid, 7 << 8);
+	}
+	world_end(&w);
+}
+END_TEST
+
+/* A broken configuration stops it before anything has happened. */
+START_TEST(test_reexec_is_refused)
+{
+	char path[128];
+	world_start(&w, POLICY);
+	pid_t pid = world_start_script(&w, 1, "exec sleep 1000");
+	snprintf(path, sizeof path, "%s/skep.conf", w.dir);
+	FILE *f = fopen(path, "a");
+	ck_assert_int_gt(fputs("[nonsense]\n", f), 0);
+	fclose(f);
+	send_reexec();
+	struct kproto_failure no = world_expect_failure(&w, KMSG_REFUSED);
+	ck_assert_str_eq(no.step, "reexec");
+	ck_assert_msg(strstr(no.text, "--check-config"), "%s", no.text);
+	ck_assert_int_eq(kill(pid, 0), 0);
+	world_send_event(&w, KMSG_KILL, 1, 1);
+	world_expect_end(&w, 1, SIGKILL);
+	world_end(&w);
+}
+END_TEST
+
+/* Plays systemd: takes what skepd stores, and gives it back. */
+static struct {
+	int socket;
+	char path[128];
+	bool is_ready, is_stopping;
+	unsigned count;
+	char names[16][64];
+	int fds[16];
+} manager;
+
+static void
+manager_start(void)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	memset(&manager, 0, sizeof manager);
+	snprintf(manager.path, sizeof manager.path, "/tmp/skep-notify-%d",
+		(int)getpid());
+	strcpy(a.sun_path, manager.path);
+	manager.socket =
+		socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	unlink(manager.path);
+	ck_assert_int_eq(
+		bind(manager.socket, (struct sockaddr *)&a, sizeof a), 0);
+}
+
+static void
+manager_remove(const char *name)
+{
+	for (unsigned i = 0; i < manager.count; i++) {
+		if (strcmp(manager.names[i], name) != 0)
+			continue;
+		close(manager.fds[i]);
+		manager.count--;
+		strcpy(manager.names[i], manager.names[manager.count]);
+		manager.fds[i] = manager.fds[manager.count];
+		i--;
+	}
+}
+
+static void
+manager_store(const char *name, int fd)
+{
+	ck_assert_uint_lt(manager.count, 16);
+	snprintf(manager.names[manager.count], 64, "%s", name);
+	manager.fds[manager.count++] = fd;
+}
+
+/* Takes one message; false when there is none. */
+static bool
+manager_take(void)
+{
+	char text[512], control[CMSG_SPACE(sizeof(int))], name[64] = "";
+	struct iovec part = {text, sizeof text - 1};
+	struct msghdr m = {.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof control};
+	ssize_t n = recvmsg(manager.socket, &m, MSG_CMSG_CLOEXEC);
+	if (n < 0)
+		return false;
+	text[n] = 0;
+	manager.is_ready |= strcmp(text, "READY=1") == 0;
+	manager.is_stopping |= strcmp(text, "STOPPING=1") == 0;
+	const char *at = strstr(text, "FDNAME=");
+	if (at)
+		sscanf(at, "FDNAME=%63[^\n]", name);
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+	if (strncmp(text, "FDSTOREREMOVE=1", 15) == 0) {
+		manager_remove(name);
+	} else if (strncmp(text, "FDSTORE=1", 9) == 0) {
+		int fd;
+		ck_assert_ptr_nonnull(c);
+		ck_assert_ptr_nonnull(strstr(text, "FDPOLL=0"));
+		memcpy(&fd, CMSG_DATA(c), sizeof fd);
+		manager_store(name, fd);
+	}
+	return true;
+}
+
+static void
+manager_take_all(void)
+{
+	while (manager_take())
+		;
+}
+
+/* In the process that becomes skepd: what systemd does before its exec. */
+static void
+manager_give(void)
+{
+	char names[1024] = "", number[16];
+	int above[16];
+	setenv("NOTIFY_SOCKET", manager.path, 1);
+	for (unsigned i = 0; i < manager.count; i++) {
+		above[i] = fcntl(manager.fds[i], F_DUPFD, 200);
+		strcat(names, i ? ":" : "");
+		strcat(names, manager.names[i]);
+	}
+	for (unsigned i = 0; i < manager.count; i++)
+		dup2(above[i], 3 + (int)i);
+	snprintf(number, sizeof number, "%u", manager.count);
+	setenv("LISTEN_FDS", number, 1);
+	setenv("LISTEN_FDNAMES", names, 1);
+	snprintf(number, sizeof number, "%d", (int)getpid());
+	setenv("LISTEN_PID", number, 1);
+}
+
+static bool
+manager_has(const char *name)
+{
+	for (unsigned i = 0; i < manager.count; i++)
+		if (strcmp(manager.names[i], name) == 0)
+			return true;
+	return false;
+}
+
+START_TEST(test_systemd_keeps_what_would_be_lost)
+{
+	char path[128];
+	static const char pid_1[] = "pid-0000000000000001-0000000000000001";
+	static const char fifo_1[] = "fifo-0000000000000001";
+	manager_start();
+	world_prepare(&w, POLICY);
+	w.before_exec = manager_give;
+	snprintf(path, sizeof path, "%s/go", w.dir);
+	ck_assert_int_eq(mkfifo(path, 0666), 0);
+	chmod(path, 0666);
+	world_run_keeper(&w);
+	world_greet(&w, NULL, NULL, NULL);
+	pid_t pid = world_start_script(
+		&w, 1, "echo before; read x < go; echo last words; exit 9");
+	world_read_log(&w, 1, "before");
+	manager_take_all();
+	ck_assert(manager.is_ready && manager_has(pid_1));
+	ck_assert(manager_has(fifo_1));
+	close(w.log_fds[1]);
+	w.log_fds[1] = -1;
+	world_kill_keeper(&w);
+	int go = open(path, O_RDWR);
+	ck_assert_int_eq(write(go, "\n", 1), 1);
+	world_wait_gone(pid);
+	/* Nobody but the manager has anything of it now. */
+	struct kproto_instance is[4];
+	unsigned count = 0;
+	world_run_keeper(&w);
+	world_greet(&w, is, &count, NULL);
+	ck_assert_uint_eq(count, 1);
+	if (is[0].pid == 0)
+		ck_assert_int_eq(is[0].status, 9 << 8);
+	else
+		world_expect_end(&w, 1, 9 << 8);
+	const char *text = world_read_log(&w, 1, "last words\n");
+	ck_assert_ptr_null(strstr(text, "missing"));
+	manager_take_all();
+	ck_assert(!manager_has(pid_1) && manager_has(fifo_1));
+	world_send_event(&w, KMSG_FORGET, 1, 1);
+	while (manager_has(fifo_1)) {
+		world_serve_node(&w);
+		manager_take_all();
+	}
+	close(go);
+	world_end(&w);
+	manager_take_all();
+	ck_assert(manager.is_stopping);
+	close(manager.socket);
+	unlink(manager.path);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -178,6 +465,10 @@ main(void)
 	tcase_add_test(t, test_output_waits_for_the_next_logger);
 	tcase_add_loop_test(t, test_hostile_is_killed_after_adoption, 0,
 		(int)(sizeof hostile / sizeof *hostile));
+	tcase_add_test(t, test_stray_is_left_alone);
+	tcase_add_test(t, test_reexec);
+	tcase_add_test(t, test_reexec_is_refused);
+	tcase_add_test(t, test_systemd_keeps_what_would_be_lost);
 	suite_add_tcase(s, t);
 	SRunner *r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
