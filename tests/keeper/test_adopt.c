@@ -215,6 +215,22 @@ START_TEST(test_stray_is_left_alone)
 }
 END_TEST
 
+/* Two nodes must not write one store: one of before that hangs is ended. */
+START_TEST(test_hung_helper_of_before_is_killed)
+{
+	world_start(&w, POLICY);
+	pid_t old = w.node_pid;
+	kill(old, SIGSTOP);
+	world_kill_keeper(&w);
+	ck_assert_int_eq(kill(old, 0), 0);
+	world_run_keeper(&w);
+	world_greet(&w, NULL, NULL, NULL);
+	ck_assert_int_ne(w.node_pid, old);
+	world_wait_gone(old);
+	world_end(&w);
+}
+END_TEST
+
 static void
 send_reexec(void)
 {
@@ -466,6 +482,7 @@ main(void)
 	tcase_add_loop_test(t, test_hostile_is_killed_after_adoption, 0,
 		(int)(sizeof hostile / sizeof *hostile));
 	tcase_add_test(t, test_stray_is_left_alone);
+	tcase_add_test(t, test_hung_helper_of_before_is_killed);
 	tcase_add_test(t, test_reexec);
 	tcase_add_test(t, test_reexec_is_refused);
 	tcase_add_test(t, test_systemd_keeps_what_would_be_lost);
