@@ -16,6 +16,7 @@ tests_libworld_a_SOURCES = \
 	tests/sim/world_dial.c \
 	tests/sim/world_disk.c \
 	tests/sim/world_event.c \
+	tests/sim/world_hash.c \
 	tests/sim/world_net.c \
 	tests/sim/world_observe.c tests/sim/world_observe.h \
 	tests/sim/record.c tests/sim/record.h \
@@ -125,6 +126,17 @@ tests_sim_explore_SOURCES = tests/sim/explore.c tests/dialogue/script.h \
 tests_sim_explore_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
 tests_sim_explore_LDADD = $(CORE_TEST_LIBS)
 
+# make sim-scale NODES=1000 NAMES=10000: minutes and gigabytes
+NAMES = 10000
+check_PROGRAMS += tests/sim/scale
+tests_sim_scale_SOURCES = tests/sim/scale.c tests/dialogue/script.h \
+	tests/dialogue/words.c
+tests_sim_scale_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
+tests_sim_scale_LDADD = $(CORE_TEST_LIBS)
+.PHONY: sim-scale
+sim-scale: tests/sim/scale
+	tests/sim/scale $(NODES:%=-n %) -N $(NAMES)
+
 # Every state of small worlds, over the real cores: a few seconds' worth of
 # them in 'make check', as much as there is time for in 'make explore'.
 check_PROGRAMS += tests/sim/states
@@ -141,3 +153,18 @@ tests_sim_states_SOURCES = tests/sim/states.c \
 	tests/dialogue/script.h tests/dialogue/words.c
 tests_sim_states_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
 tests_sim_states_LDADD = libcore.a libbase.a $(NANOPB_LIBS) $(XXHASH_LIBS)
+
+# Seeded bugs in the core, and what finds each; make sim-mutants JOBS=2.
+JOBS = 2
+MUTANTS = $(srcdir)/tests/sim/mutants/*.patch
+EXTRA_DIST += tests/sim/mutants/run tests/sim/mutants/applies \
+	tests/sim/mutants/README $(MUTANTS)
+TESTS += tests/sim/mutants/applies
+.PHONY: sim-mutants
+sim-mutants: tests/sim/sim
+	CC="$(CC)" MUTANT_FLAGS="$(DEFS) $(DEFAULT_INCLUDES) $(INCLUDES) \
+		$(CORE_TEST_CPPFLAGS) $(CPPFLAGS) $(AM_CFLAGS) $(CFLAGS)" \
+	MUTANT_OBJECTS="$(tests_sim_sim_OBJECTS)" \
+	MUTANT_LDFLAGS="$(AM_LDFLAGS) $(LDFLAGS)" \
+	MUTANT_LIBS="$(NANOPB_LIBS) $(XXHASH_LIBS) $(LIBS)" \
+		$(srcdir)/tests/sim/mutants/run $(JOBS) $(NAMES)
