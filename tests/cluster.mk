@@ -15,5 +15,7 @@ EXTRA_DIST += \
 	tests/cluster/t-one-host.sh \
 	tests/cluster/t-order.sh \
 	tests/cluster/t-policy.sh \
+	tests/cluster/t-logs.sh \
+	tests/cluster/t-record.sh \
 	tests/cluster/t-remote.sh \
 	tests/cluster/t-three-hosts.sh

@@ -3,6 +3,8 @@ check_LIBRARIES += tests/libworld.a
 tests_libworld_a_SOURCES = \
 	tests/sim/world.c tests/sim/world.h tests/sim/world_private.h \
 	tests/sim/world_check.c \
+	tests/sim/world_clock.c \
+	tests/sim/world_dial.c \
 	tests/sim/world_disk.c \
 	tests/sim/world_event.c \
 	tests/sim/world_net.c \
