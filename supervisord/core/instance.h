@@ -215,6 +215,9 @@ void instance_reset(struct core *c, struct instance *inst);
  * twice and its host is waited for. */
 void instance_saw_holder(struct core *c, struct instance *inst,
 	const char *node, uint64_t epoch);
+/* It is given up here: all epochs that were used lie below those to come, also
+ * after the next start of the node. */
+void instance_raise_floor(struct instance *inst);
 /* Forgets that it was ours; allowed in IDLE. */
 void instance_disown(struct core *c, struct instance *inst);
 /* Lets the keeper remove what is left of its last start, if that is so. */

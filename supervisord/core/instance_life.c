@@ -390,6 +390,7 @@ instance_refuse(struct core *c, struct instance *inst, const char *why)
 	/* 'run_digest' stays: it is this very spec that was refused. */
 	inst->is_refused = true;
 	inst->is_remembered = false;
+	instance_raise_floor(inst);
 	inst->restarts = 0;
 	instance_enter(c, inst, INSTANCE_IDLE, mono_add(c->now, REFUSED_MS));
 	instance_store_owner(c, inst);
