@@ -164,8 +164,8 @@ latency_back(struct storm *s, uint32_t a, uint32_t b)
 static void
 make_latency(struct storm *s, struct prng *p)
 {
-	s->w->latency_min_ms = any_scale(p, 1, 200);
-	s->w->latency_max_ms = s->w->latency_min_ms + any_scale(p, 1, 800);
+	s->w->latency_min_ms = any_scale(p, 1, 50);
+	s->w->latency_max_ms = s->w->latency_min_ms + any_scale(p, 1, 150);
 	storm_later(s, any_scale(p, 1000, 60000), latency_back, 0, 0);
 }
 

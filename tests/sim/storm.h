@@ -113,6 +113,8 @@ const struct maker *maker_at(uint32_t i);
 /* The tables of the files; a NULL name ends each. */
 extern const struct maker fault_host_makers[];
 extern const struct maker fault_net_makers[];
+extern const struct maker fault_stream_makers[];
+extern const struct maker fault_machine_makers[];
 extern const struct maker fault_process_makers[];
 extern const struct maker work_spec_makers[];
 extern const struct maker work_node_makers[];
