@@ -90,6 +90,7 @@ declare(struct core *c, const char *name, const struct spec_policy *p)
 		i->is_declared = true;
 		i->is_limited = p->placement.max_per_host != 0;
 		i->seen_round = c->duty.round;
+		instance_on_declared(c, i);
 		mark(c, i);
 	}
 }

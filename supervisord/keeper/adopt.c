@@ -9,13 +9,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "keeper/handoff.h"
 #include "keeper/keeper.h"
 #include "keeper/lock.h"
 #include "keeper/logs.h"
 #include "keeper/proc.h"
 #include "keeper/record.h"
-#include "keeper/workdir.h"
 #include "sys/say.h"
+
+#define RESUMED_START_MS 30000 /* for what was left of a start's bound */
 
 static void
 end(struct instance *i, int status)
@@ -110,7 +112,7 @@ adopt_leader(struct instance *i, pid_t pid, int pidfd)
 	i->pidfd = pidfd;
 	i->is_child = false;
 	i->state = INSTANCE_RUNNING;
-	i->answer = workdir_read_answer(&i->keeper->dirs, i->iid);
+	handoff_resume(i);
 	say(SAY_INFO, "%s: adopted, pid %d", i->name, (int)pid);
 	if (proc_is_launching(pid)) {
 		say(SAY_WARNING, "%s: its start was cut short: killed",
@@ -201,6 +203,63 @@ visit(struct keeper *k, uint64_t iid)
 		say(SAY_ERROR, "%s", err.text);
 	record_remove(&k->dirs, iid);
 	lock_remove(&k->dirs, iid);
+}
+
+/* The leader that goes on, our child or not. */
+static void
+resume_leader(struct instance *i, pid_t pid)
+{
+	struct loop *l = &i->keeper->loop;
+	int fd = i->pidfd;
+	if (i->is_child) {
+		instance_set_leader(i, pid, fd);
+		return;
+	}
+	i->pid = pid;
+	if (loop_watch(l, &i->end, fd, EPOLLIN) < 0)
+		say(SAY_ERROR, "%s: its end will not be seen", i->name);
+}
+
+/* The child that is on its way to its program. */
+static void
+resume_launch(struct instance *i, int report)
+{
+	struct loop *l = &i->keeper->loop;
+	if (i->state != INSTANCE_LAUNCHING)
+		return;
+	loop_arm(l, &i->deadline, RESUMED_START_MS);
+	if (loop_watch(l, &i->report, report, EPOLLIN) < 0)
+		say(SAY_ERROR, "%s: its start cannot be watched", i->name);
+}
+
+void
+adopt_resume(struct keeper *k, uint64_t iid, const char *text)
+{
+	char cgroup[PATH_MAX];
+	struct instance *i = instance_new(k, iid);
+	if (!i)
+		return;
+	bool is_good = record_parse_live(i, text, cgroup);
+	pid_t pid = i->pid;
+	int report = i->report.fd;
+	i->pid = 0;
+	i->report.fd = -1;
+	if (!is_good) {
+		say(SAY_ERROR, "an instance was not understood; its record "
+			       "may be");
+		instance_free(i);
+		return;
+	}
+	if (!instance_is_alive(i)) {
+		loop_arm(&k->loop, &i->again, 0);
+		return;
+	}
+	open_cgroup(i, cgroup);
+	if (pid > 0)
+		resume_leader(i, pid);
+	resume_launch(i, report);
+	handoff_resume(i);
+	loop_arm(&k->loop, &i->again, 0);
 }
 
 void

@@ -77,6 +77,7 @@ struct instance {
 	int fifo_fd;		/* our end, -1 without one */
 	bool is_log_open;	/* the logger has its end */
 	bool is_undrained;	/* EMPTY, and its last output is not taken */
+	bool has_handoff;	/* it was given a SKEP_STATE_OUT */
 	int answer_wd;		/* inotify watch, -1 */
 	int answer;		/* last ANSWER said, 0 for none */
 	struct timer handoff;	/* look again whether the signal is safe */

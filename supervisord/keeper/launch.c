@@ -131,6 +131,7 @@ take_instance(struct keeper *k, const struct kproto_start *s)
 	free(i->ids);
 	i->ids = NULL;
 	i->answer = 0;
+	i->has_handoff = s->has_handoff;
 	loop_disarm(&i->again);
 	i->is_undrained = false;
 	i->step = CHILD_FORK;

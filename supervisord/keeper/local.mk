@@ -10,6 +10,7 @@ libkeeper_a_SOURCES = \
 	supervisord/keeper/env.c supervisord/keeper/env.h \
 	supervisord/keeper/fifo.c supervisord/keeper/fifo.h \
 	supervisord/keeper/file.c supervisord/keeper/file.h \
+	supervisord/keeper/former.c supervisord/keeper/former.h \
 	supervisord/keeper/handoff.c supervisord/keeper/handoff.h \
 	supervisord/keeper/helper.c supervisord/keeper/helper.h \
 	supervisord/keeper/ids.c supervisord/keeper/ids.h \
@@ -25,6 +26,7 @@ libkeeper_a_SOURCES = \
 	supervisord/keeper/policy.c supervisord/keeper/policy.h \
 	supervisord/keeper/proc.c supervisord/keeper/proc.h \
 	supervisord/keeper/record.c supervisord/keeper/record.h \
+	supervisord/keeper/reexec.c supervisord/keeper/reexec.h \
 	supervisord/keeper/rules.c supervisord/keeper/rules.h \
 	supervisord/keeper/session.c supervisord/keeper/session.h \
 	supervisord/keeper/sockets.c supervisord/keeper/sockets.h \

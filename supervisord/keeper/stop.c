@@ -84,6 +84,17 @@ stop_begin(struct keeper *k)
 }
 
 void
+stop_leave(struct keeper *k)
+{
+	if (k->stop_phase != STOP_NO)
+		return;
+	say(SAY_NOTICE, "leaving %u instances to the next skepd",
+		count_alive(k));
+	k->is_leaving = true;
+	end_helpers(k);
+}
+
+void
 stop_check(struct keeper *k)
 {
 	switch (k->stop_phase) {
@@ -121,10 +132,8 @@ stop_on_timer(struct timer *t)
 		end_helpers(k);
 		return;
 	case STOP_HELPERS:
-		if (k->node.pid > 0)
-			kill(k->node.pid, SIGKILL);
-		if (k->logger.pid > 0)
-			kill(k->logger.pid, SIGKILL);
+		helper_kill(&k->node);
+		helper_kill(&k->logger);
 		loop_arm(&k->loop, &k->stop_timer, HELPERS_MS);
 		return;
 	}

@@ -11,6 +11,9 @@ struct keeper;
  * that is left. */
 void stop_begin(struct keeper *k);
 
+/* We end, and services go on: the next skepd adopts them. */
+void stop_leave(struct keeper *k);
+
 /* Goes on when the current phase is over; called after every change. */
 void stop_check(struct keeper *k);
 

@@ -33,6 +33,7 @@ skep_node_SOURCES = \
 	supervisord/node/events.c \
 	supervisord/node/heap.c supervisord/node/heap.h \
 	supervisord/node/main.c \
+	supervisord/node/orders.c supervisord/node/orders.h \
 	supervisord/node/node.c supervisord/node/node_private.h \
 	supervisord/node/recording.c supervisord/node/recording.h \
 	supervisord/node/states.c \

@@ -66,6 +66,8 @@ kproto_put_welcome(struct writer *w, const struct kproto_welcome *v)
 	writer_u8(w, v->tracks_cgroups);
 	writer_text(w, v->conf_path);
 	writer_text(w, v->weaker_why);
+	writer_text(w, v->keeper_version);
+	writer_u32(w, v->keeper_crashes);
 }
 
 bool
@@ -81,6 +83,8 @@ kproto_get_welcome(struct bytes body, struct kproto_welcome *v)
 	v->tracks_cgroups = get_bool(&r);
 	v->conf_path = reader_text(&r);
 	v->weaker_why = reader_text(&r);
+	v->keeper_version = reader_text(&r);
+	v->keeper_crashes = reader_u32(&r);
 	return reader_is_done(&r);
 }
 

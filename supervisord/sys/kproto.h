@@ -36,7 +36,7 @@
 #include "base/limits.h"
 
 #define KPROTO_FD      3
-#define KPROTO_VERSION 1
+#define KPROTO_VERSION 2
 
 /* The message types; the column on the right says who sends it. */
 #define KPROTO_MESSAGES(X)                                                     \
@@ -54,6 +54,8 @@
 	X(KMSG_PING, 11)	/* keeper -> node/logger: empty */             \
 	X(KMSG_CRASHED, 12)	/* keeper -> node: kproto_crash; what the last \
 				   node was doing when it died */              \
+	X(KMSG_GOING, 20)	/* keeper -> node: empty; REEXEC is accepted,  \
+				   the helpers end in a moment */              \
 	X(KMSG_START, 32)	/* node -> keeper: kproto_start (+ state fd) */\
 	X(KMSG_SIGNAL, 33)	/* node -> keeper: kproto_signal */            \
 	X(KMSG_KILL, 34)	/* node -> keeper: kproto_event; all of it */  \
@@ -64,6 +66,10 @@
 	X(KMSG_PONG, 37)	/* node/logger -> keeper: empty */             \
 	X(KMSG_DIGESTING, 38)	/* node -> keeper: u64; digest of the stored   \
 				   or received item about to be taken in */    \
+	X(KMSG_SHUTDOWN, 50)	/* node -> keeper: empty; stop all and end */  \
+	X(KMSG_REEXEC, 51)	/* node -> keeper: empty; another program in   \
+				   its place.  Answered by GOING, or REFUSED   \
+				   with iid 0 and the step "reexec" */         \
 	X(KMSG_LOG_OPEN, 64)	/* keeper -> logger: kproto_log + FIFO */      \
 	X(KMSG_LOG_CLOSE, 65)	/* keeper -> logger: u64 iid; drain, close */  \
 	X(KMSG_LOG_READY, 66)	/* logger -> keeper: empty; send the FIFOs */  \
@@ -96,6 +102,8 @@ struct kproto_welcome {
 	bool tracks_cgroups;	  /* false: process groups, weaker "stopped" */
 	const char *conf_path;	  /* the skep.conf in force, "" for none */
 	const char *weaker_why;	  /* why not cgroups; "" otherwise */
+	const char *keeper_version; /* of skepd */
+	uint32_t keeper_crashes;  /* unasked ends of skepd, in a row */
 };
 
 /* In place of a wait status: how it ended is not known, because it ended

@@ -20,7 +20,8 @@ maker_at(uint32_t i)
 {
 	static const struct maker *const tables[] = {fault_host_makers,
 		fault_net_makers, fault_stream_makers, fault_machine_makers,
-		fault_process_makers, work_spec_makers, work_node_makers, work_service_makers};
+		fault_process_makers, work_spec_makers, work_node_makers,
+		work_service_makers};
 	for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
 		for (const struct maker *m = tables[t]; m->name; m++)
 			if (i-- == 0)
@@ -101,7 +102,7 @@ set_all(struct storm_config *c, bool is_work, bool is_on)
 }
 
 static bool
-parse_latency(struct storm_config *c, const char *value)
+parse_delay(struct storm_config *c, const char *value)
 {
 	char *end;
 	c->latency_min_ms = strtoll(value, &end, 10);
@@ -151,8 +152,8 @@ parse_option(struct storm_config *c, const char *key, const char *value)
 		return parse_count(value, 0, 100, &c->starve_percent);
 	if (!strcmp(key, "loss-like"))
 		return parse_count(value, 0, 1000, &c->stall_permille);
-	if (!strcmp(key, "latency"))
-		return parse_latency(c, value);
+	if (!strcmp(key, "delay"))
+		return parse_delay(c, value);
 	const struct maker *m;
 	for (uint32_t i = 0; (m = maker_at(i)); i++)
 		if (!strcmp(key, m->name))
@@ -206,7 +207,7 @@ swarm_print(const struct storm_config *c, char out[SWARM_LINE_MAX])
 	const struct maker *m;
 	int n = snprintf(out, SWARM_LINE_MAX,
 		"%llu %u v=%u none idle storm=%lldms services=%u core=%u "
-		"minority=%s latency=%lld-%lld starve=%u loss-like=%u",
+		"minority=%s delay=%lld-%lld starve=%u loss-like=%u",
 		(unsigned long long)c->seed, c->nodes, c->version,
 		(long long)c->storm_ms, c->services, c->core,
 		minorities[c->minority], (long long)c->latency_min_ms,
