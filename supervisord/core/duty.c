@@ -118,7 +118,7 @@ duty_mark_service(struct core *c, const char *name)
 	struct service_value s;
 	const struct entry *e = specs_find(c, ENTRY_SERVICE, name);
 	c->duty.round++;
-	if (e && !specs_get_service(e, &s))
+	if (e && !specs_service(c, e, &s))
 		return; /* of a newer version: what runs goes on */
 	if (e)
 		declare(c, name, &s.policy);

@@ -360,6 +360,9 @@ take_back(struct core *c, struct handoff *h, const char *why)
 		return;
 	core_note(c, NOTE_HANDOFF, h->name, h->epoch,
 		effects_format(&c->fx, "taken back: %s", why));
+	/* What it began with here, if that had not served yet, is older. */
+	if (!h->has_root || memcmp(i->staged_root, h->root, DIGEST_SIZE) != 0)
+		instance_drop_staged(c, i);
 	i->has_staged = h->has_root;
 	memcpy(i->staged_root, h->root, DIGEST_SIZE);
 	i->staged_wall_ms = h->sealed_wall_ms;

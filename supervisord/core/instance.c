@@ -202,7 +202,7 @@ instance_service(
 	struct core *c, const struct instance *inst, struct service_value *out)
 {
 	const struct entry *e = specs_find(c, ENTRY_SERVICE, inst->service);
-	return e && inst->is_declared && specs_get_service(e, out);
+	return e && inst->is_declared && specs_service(c, e, out);
 }
 
 /* Reads one override; its stamp, or 0 when there is none. */

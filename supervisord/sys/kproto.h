@@ -240,6 +240,11 @@ struct kproto_start {
 	struct kproto_rlimit rlimits[KLIMITS_MAX];
 	uint32_t rlimit_count;
 	int64_t start_timeout_ms;    /* bound for fork to exec, hooks apart */
+	int32_t stop_signal;	     /* how the keeper stops it by itself, when
+					all of skepd ends; 0: SIGTERM */
+	int64_t stop_timeout_ms;     /* then SIGKILL to all of it; 0: 10 s */
+	uint32_t stop_rank;	     /* those of a higher rank go first */
+	bool stop_all;		     /* the signal is for the whole cgroup */
 	struct kproto_log log;	     /* 'iid', 'epoch', 'name': as above */
 	bool has_handoff;	     /* give it a SKEP_STATE_OUT */
 	bool has_state;		     /* a state descriptor comes with it */

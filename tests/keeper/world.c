@@ -223,6 +223,12 @@ world_serve(struct world *w)
 	serve(w, false);
 }
 
+void
+world_serve_node(struct world *w)
+{
+	ck_assert(!serve(w, true));
+}
+
 static void
 receive(struct world *w)
 {
@@ -446,7 +452,7 @@ world_kill_keeper(struct world *w)
 }
 
 void
-world_end(struct world *w)
+world_stop_keeper(struct world *w)
 {
 	int status = -1;
 	mono end = mono_add(clock_mono(), WORLD_WAIT_MS);
@@ -457,5 +463,17 @@ world_end(struct world *w)
 		serve(w, w->node >= 0);
 	}
 	ck_assert_int_eq(status, 0);
+}
+
+void
+world_remove(struct world *w)
+{
 	run("rm -rf %s%s", w->dir, "");
+}
+
+void
+world_end(struct world *w)
+{
+	world_stop_keeper(w);
+	world_remove(w);
 }

@@ -44,7 +44,13 @@ void world_greet(struct world *w, struct kproto_instance *instances,
 /* SIGKILL to skepd, and the ends of its helpers are closed. */
 void world_kill_keeper(struct world *w);
 
-/* SIGTERM to skepd; it must end well.  Then removes everything. */
+/* SIGTERM to skepd; it must end well. */
+void world_stop_keeper(struct world *w);
+
+/* Removes everything. */
+void world_remove(struct world *w);
+
+/* Both. */
 void world_end(struct world *w);
 
 /* Starts 'argv' as 'iid'; fields of 's' that are set stay. */
@@ -76,6 +82,9 @@ struct kproto_failure world_expect_failure(struct world *w, uint16_t type);
 
 /* Serves sockets for one round. */
 void world_serve(struct world *w);
+
+/* The same, answering the node's PINGs; no other message may come for it. */
+void world_serve_node(struct world *w);
 
 /* Reads what is logged of 'iid' until 'until' is in it; the caller's. */
 char *world_read_log(struct world *w, uint64_t iid, const char *until);

@@ -306,22 +306,36 @@ has_home(const struct moves *m, const struct sealed *s)
 	return false;
 }
 
-/* Whether nobody wants the state any more: its service was deleted. */
+/* Whether nobody wants the state any more: its service was deleted, or does
+ * not know of handoff any more. */
 static bool
 is_unwanted(const struct moves *m, uint32_t host, const char *name)
 {
-	const struct core *c = m->k->w->hosts[host].core;
+	struct core *c = m->k->w->hosts[host].core;
 	const struct instance *i = c ? instance_find(c, name) : NULL;
-	return !i || !i->is_declared;
+	struct service_value v;
+	return !i || !instance_service(c, i, &v) ||
+	       !v.policy.handoff.is_present;
 }
 
-/* Whether another host had the instance, as far as this one knows. */
+/* Whether another host had the instance, as far as this one knows, or has it
+ * now: then the two copies are a conflict, and one of them is given up. */
 static bool
-has_others(const struct core *c, const char *name)
+has_others(const struct moves *m, uint32_t host, const char *name)
 {
-	const struct row *row = registry_first(c, ROW_INSTANCE, name);
+	const struct core *c = m->k->w->hosts[host].core;
+	const struct row *row =
+		c ? registry_first(c, ROW_INSTANCE, name) : NULL;
 	while (row && row->origin == MEMBER_SELF)
 		row = registry_next(c, row);
+	for (uint32_t i = 0; !row && i < m->k->w->count; i++) {
+		const struct process *p = world_process(m->k->w, i, name);
+		const struct core *o = m->k->w->hosts[i].core;
+		const struct instance *inst = o ? instance_find(o, name) : NULL;
+		if (i != host && ((p && p->phase != PROCESS_EMPTY) ||
+					 (inst && instance_is_held(inst))))
+			return true;
+	}
 	return row != NULL;
 }
 
@@ -331,7 +345,6 @@ has_others(const struct core *c, const char *name)
 static void
 on_dropped(struct moves *m, uint32_t host, struct sealed *s)
 {
-	const struct core *c = m->k->w->hosts[host].core;
 	const struct page *p = page_of(m, host, s->name);
 	s->is_here = false;
 	if (p->durable.state != HANDOFF_FREE && p->durable.has_root &&
@@ -344,7 +357,7 @@ on_dropped(struct moves *m, uint32_t host, struct sealed *s)
 		is_unwanted(m, host, s->name))
 		return;
 	m->k->stats->dropped++;
-	if (!c || !has_others(c, s->name))
+	if (!has_others(m, host, s->name))
 		world_violated(m->k->w, "H2",
 			"%s drops the last state of %s, and nobody has it",
 			m->k->w->hosts[host].name, s->name);

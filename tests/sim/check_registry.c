@@ -179,7 +179,7 @@ take_own(struct registries *r, uint32_t host)
 {
 	const struct core *c = r->k->w->hosts[host].core;
 	const struct origin *own = &c->registry.origins[MEMBER_SELF];
-	if (own->incarnation == 0)
+	if (own->incarnation == 0 || !c->is_booted)
 		return;
 	struct ghost *g = ghost_at(r, c->config.node, own->incarnation);
 	/* An incarnation that was not durable is taken again; nobody else can
@@ -265,11 +265,14 @@ check_content(struct registries *r, const struct core *c, const char *origin,
 {
 	if (!o->has_end || o->top > o->position)
 		return;
-	if (o->position > g->row_count)
+	uint64_t end =
+		g->point_count ? g->points[g->point_count - 1].position : 0;
+	if (o->position > end)
 		world_violated(r->k->w, "R2",
-			"%s is at %llu of %s, which wrote %u rows",
+			"%s is at %llu of %s, which is "
+			"at %llu",
 			c->config.node, (unsigned long long)o->position, origin,
-			g->row_count);
+			(unsigned long long)end);
 	const struct ghost_point *p = find_point(g, o->position, o->gc);
 	if (p && p->checksum != o->checksum)
 		world_violated(r->k->w, "R2",

@@ -129,6 +129,16 @@ check_entry(struct specifics *s, uint32_t host, enum entry_kind kind,
 	*v = (struct version){e->stamp, hash_text(e->writer, 0), false};
 }
 
+/* Whether a link is a member's, so that the core listens to it. */
+static bool
+is_heard(const struct core *c, uint32_t link)
+{
+	for (member_id id = 1; id < c->members.count; id++)
+		if (member_get(c, id)->link == link)
+			return true;
+	return false;
+}
+
 /* Entries that came in: each is here now, or something newer is. */
 static void
 on_entries(struct specifics *s, uint32_t host, struct bytes body)
@@ -188,10 +198,11 @@ on_store(struct specifics *s, uint32_t host, const struct input *in,
 	if (!store->value.data ||
 		!wire_decode_message(skep_Entry_fields, store->value, &e))
 		return;
-	bool is_heard = in->kind == INPUT_RECV && in->recv.type == WIRE_ENTRIES;
+	bool is_foreign =
+		in->kind == INPUT_RECV && in->recv.type == WIRE_ENTRIES;
 	check_content(s, &e, value.found);
 	check_entry(s, host, (enum entry_kind)e.kind, e.name);
-	if (is_heard || e.stamp == SEED_STAMP ||
+	if (is_foreign || e.stamp == SEED_STAMP ||
 		strcmp(e.writer, c->config.node) != 0)
 		return;
 	check_clock(s, host, &e);
@@ -213,12 +224,12 @@ on_step(struct world *w, uint32_t host, const struct input *in,
 	const struct effects *fx, void *context)
 {
 	struct specifics *s = context;
-	(void)w;
 	if (in->wall_ms > s->wall_ms)
 		s->wall_ms = in->wall_ms;
 	if (in->kind == INPUT_LOAD)
 		return;
-	if (in->kind == INPUT_RECV && in->recv.type == WIRE_ENTRIES)
+	if (in->kind == INPUT_RECV && in->recv.type == WIRE_ENTRIES &&
+		is_heard(w->hosts[host].core, in->recv.link))
 		on_entries(s, host, in->recv.body);
 	for (size_t i = 0; i < fx->count; i++)
 		if (fx->items[i].kind == EFFECT_STORE &&
