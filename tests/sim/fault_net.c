@@ -170,9 +170,9 @@ make_latency(struct storm *s, struct prng *p)
 }
 
 const struct maker fault_net_makers[] = {
-	{"oneway", false, 5000, 300000, make_oneway},
-	{"cut", false, 5000, 300000, make_cut},
-	{"partition", false, 15000, 300000, make_partition},
-	{"latency", false, 15000, 300000, make_latency},
+	{"oneway", false, 5000, 300000, make_oneway, false},
+	{"cut", false, 5000, 300000, make_cut, false},
+	{"partition", false, 15000, 300000, make_partition, false},
+	{"latency", false, 15000, 300000, make_latency, false},
 	{0},
 };

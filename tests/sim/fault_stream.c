@@ -131,13 +131,13 @@ make_far(struct storm *s, struct prng *p)
 }
 
 const struct maker fault_stream_makers[] = {
-	{"stall", false, 2000, 120000, make_stall},
-	{"loss", false, 15000, 300000, make_loss},
-	{"break", false, 2000, 120000, make_break},
-	{"half-open", false, 5000, 300000, make_half_open},
-	{"slow-reader", false, 10000, 300000, make_slow_reader},
-	{"dial", false, 5000, 300000, make_dial},
-	{"bulk", false, 5000, 300000, make_bulk},
-	{"far", false, 5000, 120000, make_far},
+	{"stall", false, 2000, 120000, make_stall, false},
+	{"loss", false, 15000, 300000, make_loss, true},
+	{"break", false, 2000, 120000, make_break, true},
+	{"half-open", false, 5000, 300000, make_half_open, true},
+	{"slow-reader", false, 10000, 300000, make_slow_reader, true},
+	{"dial", false, 5000, 300000, make_dial, false},
+	{"bulk", false, 5000, 300000, make_bulk, false},
+	{"far", false, 5000, 120000, make_far, false},
 	{0},
 };

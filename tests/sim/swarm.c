@@ -69,6 +69,7 @@ swarm_draw(struct storm_config *c, uint64_t seed, uint32_t nodes)
 	for (uint32_t i = 0; maker_at(i); i++) {
 		bool is_on;
 		int64_t mean_ms = draw_mean(seed, maker_at(i), &is_on);
+		is_on = is_on && !maker_at(i)->is_asked;
 		c->mean_ms[i] = is_on ? mean_ms : 0;
 	}
 }
@@ -98,7 +99,7 @@ set_all(struct storm_config *c, bool is_work, bool is_on)
 	const struct maker *m;
 	for (uint32_t i = 0; (m = maker_at(i)); i++)
 		if (m->is_work == is_work)
-			c->mean_ms[i] = is_on ? mean_of(c->seed, m) : 0;
+			c->mean_ms[i] = is_on && !m->is_asked ? mean_of(c->seed, m) : 0;
 }
 
 static bool
