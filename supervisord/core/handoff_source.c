@@ -252,6 +252,7 @@ handoff_on_empty(struct core *c, struct instance *inst)
 	handoff_enter(c, h, HANDOFF_DUMPING,
 		mono_add(c->now, HANDOFF_DUMP_MS));
 	struct effect *e = effects_add(&c->fx, EFFECT_DUMP);
+	e->after = handoff_after(c);
 	e->dump.name = effects_text(&c->fx, h->name);
 	e->dump.epoch = h->epoch;
 	e->dump.size_max = h->terms.max_size;
@@ -349,8 +350,8 @@ is_taken(const struct core *c, const struct handoff *h)
 	return false;
 }
 
-/* R1: the target died after the commit, or lost its disk; the state is still
- * here. */
+/* R1: the target died after the commit, or forgot all about it; the state is
+ * still here. */
 static void
 take_back(struct core *c, struct handoff *h, const char *why)
 {
@@ -379,17 +380,20 @@ take_back(struct core *c, struct handoff *h, const char *why)
 	instance_start_at(c, i, &s, epoch, ended);
 }
 
-/* The target answered COMMIT: it knows nothing of that attempt, nor of a
- * later run.  COMMIT is said again, so a closed gate is no harm. */
-static void
-on_forgotten(struct core *c, struct handoff *h)
-{
-	const char *why;
-	if (!is_taken(c, h) && !duty_is_gated(c, &why))
-		take_back(c, h, "the host it went to lost its disk");
-}
-
 /* --- News and time --- */
+
+/* Whether a host that is present went on under a higher epoch.  What a host
+ * that is gone once had proves nothing about a state that is there. */
+static bool
+has_gone_on(const struct core *c, const skep_Handoff *m)
+{
+	const struct row *r = registry_first(c, ROW_INSTANCE, m->name);
+	for (; r; r = registry_next(c, r))
+		if (r->value.epoch > m->epoch &&
+			member_is_present(c, r->origin))
+			return true;
+	return false;
+}
 
 static void
 on_query(struct core *c, member_id from, struct handoff *h,
@@ -403,8 +407,8 @@ on_query(struct core *c, member_id from, struct handoff *h,
 	 * somebody, went on without it, or if there is nothing to lose.  Else
 	 * the asker has the only copy of the state that there is. */
 	const struct instance *i = instance_find(c, m->name);
-	bool is_void = (i && instance_is_held(i)) || m->root.size == 0 ||
-		registry_epoch_max(c, m->name) > m->epoch;
+	bool is_void = (i && (instance_is_held(i) || i->epoch > m->epoch)) ||
+		       m->root.size == 0 || has_gone_on(c, m);
 	if (is_void)
 		handoff_echo(c, from, m, WIRE_HANDOFF_ABORT,
 			"its source went on without it");
@@ -437,13 +441,16 @@ source_on_recv(struct core *c, member_id from, uint16_t type,
 		if (h->state == HANDOFF_COMMITTED)
 			done(c, h);
 		break;
+	case WIRE_HANDOFF_UNKNOWN:
+		if (h->state == HANDOFF_COMMITTED &&
+			member_hold_now(c) == HOLD_NONE)
+			take_back(c, h, "the host it went to lost its disk");
+		break;
 	case WIRE_HANDOFF_REFUSE:
 		if (h->state == HANDOFF_OFFERED)
 			give_up(c, h, m->reason, HANDOFF_AGAIN_MS);
 		else if (h->state == HANDOFF_FROZEN)
 			abort_move(c, h, m->reason);
-		else if (h->state == HANDOFF_COMMITTED)
-			on_forgotten(c, h);
 		break;
 	default:
 		break;

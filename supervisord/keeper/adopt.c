@@ -15,6 +15,7 @@
 #include "keeper/logs.h"
 #include "keeper/proc.h"
 #include "keeper/record.h"
+#include "keeper/systemd.h"
 #include "sys/say.h"
 
 #define RESUMED_START_MS 30000 /* for what was left of a start's bound */
@@ -148,6 +149,50 @@ has_ended(int pidfd)
 	return pidfd < 0 || (poll(&p, 1, 0) == 1 && p.revents);
 }
 
+/* A pidfd of the leader on record: the one that systemd kept, or a new one
+ * while the process lives. */
+static int
+find_leader(const struct instance *i, pid_t pid)
+{
+	if (pid == 0)
+		return -1;
+	int fd = systemd_take_leader(i->iid, i->epoch);
+	return fd >= 0 ? fd : proc_open(pid, i->start_time);
+}
+
+/* Whether something of it is there that we may not touch: its leader is gone,
+ * and it is not in its cgroup. */
+static bool
+is_astray(const struct instance *i, int leader)
+{
+	bool is_empty = i->populated.fd < 0 ||
+			cgroup_read_populated(i->populated.fd) == 0;
+	return is_empty && has_ended(leader) &&
+	       lock_is_held(&i->keeper->dirs, i->iid);
+}
+
+static bool
+may_miss_output(const struct instance *i, int leader)
+{
+	if (!instance_is_alive(i))
+		return i->is_undrained;
+	return has_ended(leader) &&
+	       (i->populated.fd < 0 ||
+		       cgroup_read_populated(i->populated.fd) == 0);
+}
+
+/* Takes over the output: what was written is there if somebody held it. */
+static void
+adopt_output(struct instance *i, int leader)
+{
+	int held = systemd_take_output(i->iid);
+	open_output(i);
+	if (held < 0 && may_miss_output(i, leader))
+		note_missing_output(i);
+	if (held >= 0)
+		close(held);
+}
+
 /* Takes over what a record tells. */
 static void
 adopt(struct instance *i, const char *cgroup)
@@ -156,28 +201,24 @@ adopt(struct instance *i, const char *cgroup)
 	pid_t pid = i->pid;
 	i->pid = 0;
 	if (!instance_is_alive(i)) {
-		open_output(i);
-		if (i->is_undrained)
-			note_missing_output(i);
+		adopt_output(i, -1);
 		loop_arm(&k->loop, &i->again, 0);
 		return;
 	}
 	open_cgroup(i, cgroup);
-	int fd = pid > 0 ? proc_open(pid, i->start_time) : -ESRCH;
-	bool is_empty = i->populated.fd < 0 ||
-			cgroup_read_populated(i->populated.fd) == 0;
-	if (fd < 0 && is_empty && lock_is_held(&k->dirs, i->iid)) {
+	int fd = find_leader(i, pid);
+	if (is_astray(i, fd)) {
 		say(SAY_WARNING,
 			"%s: its leader is gone and something of it runs "
 			"outside of its cgroup: left alone, and not started "
 			"again before that ends",
 			i->name);
+		if (fd >= 0)
+			close(fd);
 		instance_free(i);
 		return;
 	}
-	open_output(i);
-	if (is_empty && has_ended(fd))
-		note_missing_output(i);
+	adopt_output(i, fd);
 	if (fd >= 0)
 		adopt_leader(i, pid, fd);
 	else

@@ -18,6 +18,7 @@
 #include "keeper/record.h"
 #include "keeper/session.h"
 #include "keeper/stop.h"
+#include "keeper/systemd.h"
 
 #define LOOK_AGAIN_MS 250 /* where the kernel does not tell us */
 #define KILL_AGAIN_MS 100
@@ -165,6 +166,7 @@ instance_free(struct instance *i)
 void
 instance_drop(struct instance *i)
 {
+	systemd_forget_output(i);
 	record_remove(&i->keeper->dirs, i->iid);
 	lock_remove(&i->keeper->dirs, i->iid);
 	instance_free(i);
@@ -183,6 +185,7 @@ instance_set_leader(struct instance *i, pid_t pid, int pidfd)
 void
 instance_on_exit(struct instance *i, int status)
 {
+	systemd_forget_leader(i);
 	/* The last words on the pipe come first: they decide what this is. */
 	if (i->state == INSTANCE_LAUNCHING)
 		launch_on_child_gone(i);

@@ -39,6 +39,7 @@ struct keeper {
 	bool is_leaving;       /* we end and services do not */
 	struct reexec reexec;  /* another program in our place */
 	uint32_t crashes;      /* unasked ends of skepd before us, in a row */
+	struct timer beat;	  /* signs of life for systemd */
 	struct timer good_run; /* then that count is over */
 	pid_t movers[MOVERS_MAX]; /* running "get" movers, 0 = free */
 	char boot_id[64];	  /* of the kernel that runs */

@@ -17,6 +17,7 @@
 #include "keeper/record.h"
 #include "keeper/session.h"
 #include "keeper/spawn.h"
+#include "keeper/systemd.h"
 #include "sys/clock.h"
 
 #define TIMEOUT_DEFAULT_MS 30000
@@ -246,6 +247,7 @@ let_go(struct instance *i)
 	struct err err = {""};
 	int rc = record_write(i, &err);
 	if (rc == 0) {
+		systemd_park(i);
 		/* A child that is gone by now has said why. */
 		send(i->report.fd, "", 1, MSG_NOSIGNAL);
 		return true;

@@ -32,6 +32,7 @@ libkeeper_a_SOURCES = \
 	supervisord/keeper/sockets.c supervisord/keeper/sockets.h \
 	supervisord/keeper/spawn.c supervisord/keeper/spawn.h \
 	supervisord/keeper/stop.c supervisord/keeper/stop.h \
+	supervisord/keeper/systemd.c supervisord/keeper/systemd.h \
 	supervisord/keeper/workdir.c supervisord/keeper/workdir.h
 libkeeper_a_CPPFLAGS = $(AM_CPPFLAGS) -DSKEP_LIBEXECDIR=\"$(skeplibexecdir)\"
 

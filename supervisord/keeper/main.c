@@ -21,6 +21,7 @@
 #include "keeper/session.h"
 #include "keeper/spawn.h"
 #include "keeper/stop.h"
+#include "keeper/systemd.h"
 #include "keeper/workdir.h"
 #include "sys/clock.h"
 #include "sys/say.h"
@@ -203,6 +204,7 @@ take_instances(struct keeper *k)
 	}
 	former_clear(k);
 	adopt_all(k);
+	systemd_drop_rest();
 }
 
 static void
@@ -237,6 +239,7 @@ run(struct keeper *k, struct err *err)
 	helper_start(&k->logger);
 	helper_start(&k->node);
 	reap(k);
+	systemd_ready(k);
 	rc = loop_run(&k->loop, err);
 	if (rc == 0)
 		former_end(k);
@@ -255,6 +258,7 @@ static void
 clean_start(void)
 {
 	umask(022);
+	systemd_init();
 	spawn_cloexec_from(3);
 	for (int fd = 0; fd < 3; fd++)
 		if (fcntl(fd, F_GETFD) < 0)

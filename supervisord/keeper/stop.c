@@ -4,6 +4,7 @@
 
 #include "keeper/keeper.h"
 #include "keeper/logs.h"
+#include "keeper/systemd.h"
 #include "sys/clock.h"
 #include "sys/say.h"
 
@@ -26,6 +27,8 @@ count_alive(struct keeper *k)
 static void
 enter(struct keeper *k, enum stop_phase phase, int64_t bound_ms)
 {
+	if (k->stop_phase == STOP_NO)
+		systemd_stopping();
 	k->stop_phase = phase;
 	k->is_stopping = true;
 	loop_arm(&k->loop, &k->stop_timer, bound_ms);

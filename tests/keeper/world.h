@@ -23,6 +23,7 @@ struct world {
 	int log_fds[16];	    /* FIFOs from LOG_OPEN, by iid below 16 */
 	unsigned log_closed;	    /* bit per iid from LOG_CLOSE */
 	bool is_logger_mute;	    /* do not say LOG_READY */
+	void (*before_exec)(void);  /* in the process that becomes skepd */
 };
 
 /* Whether we run as root, and the user that services have then. */
@@ -32,6 +33,9 @@ const char *world_user(void);
 /* Makes the directory, writes 'policy' into [policy], starts skepd, and
  * waits for node and logger. */
 void world_start(struct world *w, const char *policy);
+
+/* Makes the directory and no more, for what comes before the first start. */
+void world_prepare(struct world *w, const char *policy);
 
 /* Starts skepd (again) in the directory. */
 void world_run_keeper(struct world *w);
