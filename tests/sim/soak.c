@@ -69,7 +69,8 @@ child(struct slot *slot)
 	dup2(fileno(slot->said), 2);
 	storm_run(&slot->config, false, &slot->result);
 	slot->has_result = true;
-	fflush(NULL);
+	/* Not NULL: a file that is read has one place with our parent. */
+	fflush(stdout);
 	_exit(0);
 }
 
@@ -83,7 +84,7 @@ launch(struct soak_state *s, const struct storm_config *config)
 	slot->has_result = false;
 	slot->said = tmpfile();
 	CHECK(slot->said);
-	fflush(NULL);
+	fflush(stdout);
 	pid_t pid = fork();
 	CHECK(pid >= 0);
 	if (pid == 0)
