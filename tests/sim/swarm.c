@@ -99,7 +99,8 @@ set_all(struct storm_config *c, bool is_work, bool is_on)
 	const struct maker *m;
 	for (uint32_t i = 0; (m = maker_at(i)); i++)
 		if (m->is_work == is_work)
-			c->mean_ms[i] = is_on && !m->is_asked ? mean_of(c->seed, m) : 0;
+			c->mean_ms[i] =
+				is_on && !m->is_asked ? mean_of(c->seed, m) : 0;
 }
 
 static bool
