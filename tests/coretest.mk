@@ -57,6 +57,7 @@ tests_sim_sim_SOURCES = tests/sim/sim.c \
 	tests/sim/converge.c tests/sim/converge.h \
 	tests/sim/fault_host.c tests/sim/fault_net.c \
 	tests/sim/fault_process.c \
+	tests/sim/fault_machine.c tests/sim/fault_stream.c \
 	tests/sim/soak.c tests/sim/soak.h \
 	tests/sim/storm.c tests/sim/storm.h \
 	tests/sim/swarm.c tests/sim/swarm.h \
@@ -116,7 +117,7 @@ soak: tests/sim/sim
 		$(COUNT:%=-c %) -j $(WORKERS) $(NODES:%=-n %) \
 		$(if $(FAULTS),-f '$(FAULTS)') -o $(SOAK_FAILURES) $(SIMFLAGS)
 
-EXTRA_DIST += tests/sim/run tests/sim/seeds.txt
+EXTRA_DIST += tests/sim/run tests/sim/seeds.txt tests/sim/open.txt
 TESTS += tests/sim/run
 
 check_PROGRAMS += tests/sim/explore
