@@ -241,7 +241,7 @@ member_add(struct core *c, const char *name)
 	if (!m)
 		return NULL;
 	forget_entry(c, member_id_of(c, m));
-	c->members.is_quiet = false;
+	c->members.is_quiet = c->members.is_tally_known = false;
 	place_forget_hosts(c);
 	memset(m, 0, sizeof *m);
 	memcpy(m->name, name, strlen(name) + 1);
@@ -309,7 +309,7 @@ member_enter(struct core *c, struct member *m, enum member_state state,
 {
 	bool was_present = is_present(m->state);
 	bool is_newer = incarnation > m->incarnation;
-	c->members.is_quiet = false;
+	c->members.is_quiet = c->members.is_tally_known = false;
 	c->members.view_digest -= view_share(m);
 	place_forget_hosts(c);
 	CHECK(incarnation >= m->incarnation);

@@ -72,7 +72,7 @@ static struct member_tally
 count(struct core *c)
 {
 	struct member_table *t = &c->members;
-	if (!t->is_quiet || !t->is_tally_known)
+	if (!t->is_tally_known)
 		t->tally = recount(c);
 	t->is_tally_known = true;
 	return t->tally;
@@ -83,7 +83,7 @@ member_hold_check(const struct core *c)
 {
 	const struct member_table *t = &c->members;
 	struct member_tally n = recount(c);
-	if (!t->is_quiet || !t->is_tally_known)
+	if (!t->is_tally_known)
 		return;
 	CHECK(n.total == t->tally.total && n.lost == t->tally.lost);
 	CHECK(n.linked == t->tally.linked && n.down == t->tally.down);

@@ -220,6 +220,7 @@ member_on_confirm_down(struct core *c, const struct input_request *r)
 	}
 	member_enter(c, m, MEMBER_DEAD, m->incarnation);
 	m->is_confirmed_down = true;
+	c->members.is_tally_known = false;
 	member_drop_link(c, m, "confirmed down");
 	member_spread_news(c, m, MEMBER_NONE);
 	core_note_by(c, NOTE_NODE_DOWN, m->name, 0,
