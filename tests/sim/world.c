@@ -299,6 +299,7 @@ free_host(struct world *w, struct host *h)
 	free(h->dirty);
 	free(h->processes);
 	free(h->states);
+	free(h->fetches);
 	if (h->memory)
 		munmap(h->memory, core_size(&w->options.limits));
 }
@@ -397,6 +398,7 @@ end_process(struct world *w, uint32_t host)
 	h->since = w->now;
 	disk_end(w, host);
 	drop_waiting(h);
+	h->fetch_count = 0;
 	h->tick_at = MONO_NEVER;
 	way_hurt_all(w, host);
 }

@@ -111,6 +111,15 @@ struct behaviour {
 	bool is_fetch_failing; /* ... not arrive here */
 };
 
+/* A state that a host's node fetches, until it came or is dropped. */
+struct fetching {
+	char name[INSTANCE_NAME_MAX + 1];
+	char address[ADDRESS_MAX + 1]; /* where it was said to be last */
+	uint8_t root[DIGEST_SIZE];
+	uint32_t number; /* of the event that tries it */
+	int64_t retry_ms;
+};
+
 struct host {
 	char name[NODE_NAME_MAX + 1];
 	char address[ADDRESS_MAX + 1];
@@ -160,6 +169,8 @@ struct host {
 	size_t process_count;
 	struct state *states; /* sealed, durable; owned */
 	size_t state_count;
+	struct fetching *fetches; /* under way in its node; owned */
+	size_t fetch_count;
 	struct opinion *opinions; /* by member; owned */
 	size_t opinion_count;
 	/* What it said: */
@@ -233,6 +244,7 @@ struct world {
 	struct behaviour behaviours[WORLD_BEHAVIOURS];
 	uint32_t behaviour_count;
 	uint64_t next_birth;
+	uint32_t next_fetch;
 	uint64_t hash; /* over all effects; two runs of a seed compare it */
 	uint32_t ticks_at_once;
 	const struct skep_place_ops *strategy; /* for all; may be NULL */
@@ -329,8 +341,8 @@ void world_slow_reader(struct world *w, uint32_t host, int64_t bytes_per_s);
 /* A host's node gets so much of a CPU, in periods of 100 ms; 0 or 100: all
  * it wants. */
 void world_starve(struct world *w, uint32_t host, uint32_t cpu_percent);
-/* No state can be fetched between two hosts; one that is on its way waits and
- * is resumed. */
+/* No state can be fetched between two hosts: who fetches one tries again, with
+ * back-off, until it comes or is dropped. */
 void world_cut_bulk(struct world *w, uint32_t a, uint32_t b, bool is_cut);
 /* Heals all ways: cuts, partitions, latencies, stalls, dials, bulk; not what
  * hosts do themselves (readers, CPUs, disks, clocks). */

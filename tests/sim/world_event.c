@@ -133,7 +133,6 @@ event_new(struct world *w, enum event_kind kind, uint32_t host, int64_t in_ms,
 void
 event_free(struct world *w, struct event *e)
 {
-	free(e->fetched);
 	if (e->size_class == WORLD_EVENT_CLASSES) {
 		free(e);
 		return;

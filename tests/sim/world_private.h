@@ -22,13 +22,7 @@ enum event_kind {
 	EVENT_EMPTY,
 	EVENT_ANSWERED,
 	EVENT_DUMPED,
-	EVENT_FETCHED,
-};
-
-/* What FETCHED brings. */
-struct fetched {
-	uint8_t root[DIGEST_SIZE]; /* what was asked for */
-	struct state state;	   /* what came */
+	EVENT_FETCH, /* a fetch is tried */
 };
 
 /* Something that will happen.  Owned by the heap. */
@@ -41,7 +35,7 @@ struct event {
 			      events); a later start ignores it */
 	struct conn *conn; /* FRAME, RESET */
 	int side;	   /* of 'conn', where it arrives */
-	uint32_t dial;
+	uint32_t dial; /* DIAL; FETCH: its number */
 	uint64_t seq;	 /* STORED: its number; the keeper's: the epoch */
 	mono held_since; /* GIVE_UP: since when */
 	uint16_t type;	 /* FRAME; RESET: not 0 when said only once */
@@ -50,7 +44,6 @@ struct event {
 	bool is_read;	 /* FRAME: the reader has got to it */
 	bool is_parked;	 /* until its host's process goes on */
 	int32_t status;	 /* EXITED, CLOSED */
-	struct fetched *fetched; /* FETCHED; owned */
 	struct event *next;	 /* in its pipe, or in the spare ones */
 	uint8_t size_class;	 /* of the block that it lies in */
 	size_t size;

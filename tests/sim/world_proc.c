@@ -6,11 +6,13 @@
 #include "base/hash.h"
 #include "tests/sim/world_private.h"
 
-#define EMPTY_MS      1
-#define DUMP_MS	      5
-#define FETCH_MS      10
-#define FETCH_FAIL_MS 3000
-#define STATE_SIZE    1000 /* bytes that every state is said to have */
+#define EMPTY_MS 1
+#define DUMP_MS	 5
+#define FETCH_MS 10
+/* As BULK_RETRY_MS and BULK_RETRY_MAX_MS. */
+#define FETCH_RETRY_MS	   200
+#define FETCH_RETRY_MAX_MS 5000
+#define STATE_SIZE	   1000 /* bytes that every state is said to have */
 
 /* --- Behaviours --- */
 
@@ -328,29 +330,61 @@ do_release(struct world *w, uint32_t host, const struct effect_proc *r)
 	*p = h->processes[--h->process_count];
 }
 
-static void
-do_fetch(struct world *w, uint32_t host, const struct effect_fetch *f)
+static struct fetching *
+find_fetch(
+	const struct host *h, const char *name, const uint8_t root[DIGEST_SIZE])
 {
-	const struct behaviour *b = behaviour_of(w, host, f->name);
-	uint32_t from = world_host_at(w, f->address);
-	struct event *e = event_new(w, EVENT_FETCHED, host, FETCH_MS,
+	for (size_t i = 0; i < h->fetch_count; i++)
+		if (!strcmp(h->fetches[i].name, name) &&
+			!memcmp(h->fetches[i].root, root, DIGEST_SIZE))
+			return &h->fetches[i];
+	return NULL;
+}
+
+static struct fetching *
+add_fetch(struct host *h)
+{
+	size_t size = (h->fetch_count + 1) * sizeof *h->fetches;
+	h->fetches = realloc(h->fetches, size);
+	CHECK(h->fetches);
+	return memset(&h->fetches[h->fetch_count++], 0, sizeof *h->fetches);
+}
+
+static void
+end_fetch(struct host *h, struct fetching *f)
+{
+	*f = h->fetches[--h->fetch_count];
+}
+
+static void
+try_fetch(
+	struct world *w, uint32_t host, const struct fetching *f, int64_t in_ms)
+{
+	struct event *e = event_new(w, EVENT_FETCH, host, in_ms,
 		(struct bytes){f->name, strlen(f->name) + 1});
-	e->fetched = calloc(1, sizeof *e->fetched);
-	CHECK(e->fetched);
-	const struct state *s = from == WORLD_HOSTS || b->is_fetch_failing
-					? NULL
-					: find_state(&w->hosts[from], f->root);
-	bool can =
-		s && w->hosts[from].is_running && way_has_bulk(w, from, host);
-	if (!can)
-		e->at = mono_add(w->now, FETCH_FAIL_MS);
-	else
-		e->fetched->state = *s;
-	e->status = can;
-	e->seq = w->hosts[host].starts;
 	e->start = w->hosts[host].keeper_starts;
-	memcpy(e->fetched->root, f->root, DIGEST_SIZE);
+	e->dial = f->number;
 	event_push(w, e);
+}
+
+/* As the real one: one that is under way only hears where the state is. */
+static void
+do_fetch(struct world *w, uint32_t host, const struct effect_fetch *e)
+{
+	struct host *h = &w->hosts[host];
+	struct fetching *f = find_fetch(h, e->name, e->root);
+	bool is_new = !f;
+	if (is_new)
+		f = add_fetch(h);
+	CHECK(strlen(e->address) < sizeof f->address);
+	strcpy(f->address, e->address);
+	if (!is_new)
+		return;
+	strcpy(f->name, e->name);
+	memcpy(f->root, e->root, DIGEST_SIZE);
+	f->number = ++w->next_fetch;
+	f->retry_ms = FETCH_RETRY_MS;
+	try_fetch(w, host, f, FETCH_MS);
 }
 
 static void
@@ -358,6 +392,9 @@ do_drop(struct world *w, uint32_t host, const struct effect_drop *d)
 {
 	struct host *h = &w->hosts[host];
 	struct state *s = find_state(h, d->root);
+	struct fetching *f = find_fetch(h, d->name, d->root);
+	if (f)
+		end_fetch(h, f);
 	if (!s)
 		return;
 	observe_state(w, host, STATE_IS_DROPPED, s, 0);
@@ -508,27 +545,57 @@ on_dumped(struct world *w, struct event *e, struct process *p)
 	world_step(w, e->host, &in);
 }
 
+/* What became of a fetch: it is over either way. */
 static void
-on_fetched(struct world *w, struct event *e)
+tell_fetched(struct world *w, uint32_t host, struct fetching *f,
+	const struct state *s)
+{
+	struct host *h = &w->hosts[host];
+	struct fetching done = *f;
+	struct input in = {.kind = INPUT_FETCHED};
+	end_fetch(h, f);
+	in.fetched = (struct input_fetched){
+		.name = done.name,
+		.is_ok = s != NULL,
+		.is_final = true,
+		.bytes = s ? STATE_SIZE : 0,
+		.text = s ? "" : "the state could not be fetched",
+	};
+	memcpy(in.fetched.root, done.root, DIGEST_SIZE);
+	if (s) {
+		struct state came = *s;
+		keep_state(h, &came);
+		observe_state(w, host, STATE_IS_FETCHED, &came, 0);
+	}
+	world_step(w, host, &in);
+}
+
+/* Who cannot be reached is tried again, until the node does not want it any
+ * more; who has no such state says so, and that is final, like a disk here
+ * that does not take it. */
+static void
+on_fetch(struct world *w, struct event *e)
 {
 	struct host *h = &w->hosts[e->host];
-	struct input in = {.kind = INPUT_FETCHED};
-	if (!h->is_running || h->starts != e->seq)
+	struct fetching *f = NULL;
+	for (size_t i = 0; i < h->fetch_count; i++)
+		if (h->fetches[i].number == e->dial)
+			f = &h->fetches[i];
+	if (!f || !h->is_running)
 		return;
-	in.fetched = (struct input_fetched){
-		.name = (const char *)e->body,
-		.is_ok = e->status != 0,
-		.is_final = true,
-		.bytes = e->status ? STATE_SIZE : 0,
-		.text = e->status ? "" : "the state could not be fetched",
-	};
-	memcpy(in.fetched.root, e->fetched->root, DIGEST_SIZE);
-	if (e->status) {
-		keep_state(h, &e->fetched->state);
-		observe_state(
-			w, e->host, STATE_IS_FETCHED, &e->fetched->state, 0);
+	uint32_t from = world_host_at(w, f->address);
+	bool can_reach = from != WORLD_HOSTS && w->hosts[from].is_running &&
+			 way_has_bulk(w, from, e->host);
+	if (!can_reach) {
+		try_fetch(w, e->host, f, f->retry_ms);
+		f->retry_ms *= 2;
+		if (f->retry_ms > FETCH_RETRY_MAX_MS)
+			f->retry_ms = FETCH_RETRY_MAX_MS;
+		return;
 	}
-	world_step(w, e->host, &in);
+	bool is_failing = behaviour_of(w, e->host, f->name)->is_fetch_failing;
+	tell_fetched(w, e->host, f,
+		is_failing ? NULL : find_state(&w->hosts[from], f->root));
 }
 
 void
@@ -537,8 +604,8 @@ proc_on_event(struct world *w, struct event *e)
 	struct process *p = world_process(w, e->host, (const char *)e->body);
 	bool is_current = e->start == w->hosts[e->host].keeper_starts;
 	bool is_its = is_current && p && p->epoch == e->seq;
-	if (is_current && e->kind == EVENT_FETCHED)
-		on_fetched(w, e);
+	if (is_current && e->kind == EVENT_FETCH)
+		on_fetch(w, e);
 	else if (is_current && e->kind == EVENT_START_FAILED)
 		on_start_failed(w, e);
 	else if (is_its && e->kind == EVENT_STARTED)
