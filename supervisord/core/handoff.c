@@ -153,7 +153,8 @@ read_record(struct handoff *h, struct bytes value)
 	h->size = reader_u64(&r);
 	h->sealed_wall_ms = reader_i64(&r);
 	h->run_digest = reader_u64(&r);
-	if (!reader_is_done(&r) || version != RECORD_VERSION ||
+	/* A later version may have written more behind it. */
+	if (r.bad || version < RECORD_VERSION ||
 		state >= HANDOFF_STATE_COUNT || root.size != DIGEST_SIZE ||
 		strlen(peer) > NODE_NAME_MAX)
 		return false;

@@ -453,7 +453,8 @@ read_owner(struct instance *i, struct bytes value, bool *has_exited)
 		i->staged_kind, sizeof i->staged_kind, reader_text(&r));
 	is_ok &= take_text(
 		i->staged_from, sizeof i->staged_from, reader_text(&r));
-	if (!is_ok || !reader_is_done(&r) || version != OWNER_VERSION ||
+	/* A later version may have written more behind it. */
+	if (!is_ok || r.bad || version < OWNER_VERSION ||
 		root.size != DIGEST_SIZE)
 		return false;
 	memcpy(i->staged_root, root.data, DIGEST_SIZE);

@@ -87,7 +87,7 @@ member_on_load_meta(struct core *c, struct bytes key, struct bytes value)
 		return;
 	reader_init(&r, value.data, value.size);
 	uint64_t incarnation = reader_u64(&r);
-	if (reader_is_done(&r) && incarnation < INCARNATION_MAX >> 16)
+	if (!r.bad && incarnation < INCARNATION_MAX >> 16)
 		c->incarnation = incarnation;
 }
 
@@ -140,7 +140,8 @@ member_on_load(struct core *c, struct bytes key, struct bytes value)
 	uint64_t node_id = reader_u64(&r);
 	uint64_t incarnation = reader_u64(&r);
 	const char *address = reader_text(&r);
-	if (!reader_is_done(&r) || version != RECORD_VERSION ||
+	/* A later version may have written more behind it. */
+	if (r.bad || version < RECORD_VERSION ||
 		incarnation > INCARNATION_MAX)
 		return;
 	if (key.size > NODE_NAME_MAX)

@@ -264,7 +264,7 @@ specs_on_load_meta(struct core *c, struct bytes key, struct bytes value)
 	reader_init(&r, value.data, value.size);
 	uint64_t a = reader_u64(&r);
 	uint64_t b = reader_u64(&r);
-	if (!reader_is_done(&r))
+	if (r.bad)
 		return;
 	if (is_key(key, meta_clock)) {
 		s->clock_bound = a;

@@ -294,9 +294,9 @@ void world_reinstall(struct world *w, uint32_t host);
 void world_disk_set(
 	struct world *w, uint32_t host, const struct disk_faults *faults);
 /* Its node speaks as that of a later version will: with fields that nobody
- * knows in every message, and now and then a message that nobody knows.  So
- * it shows that what a later version adds harms no earlier one; what such a
- * version would change in meaning it cannot show. */
+ * knows in every message and record, and now and then a message that nobody
+ * knows.  So it shows that what a later version adds harms no earlier one;
+ * what such a version would change in meaning it cannot show. */
 void world_set_newer(struct world *w, uint32_t host, bool is_newer);
 
 /* Copies a host's disk; puts a copy (taken) in place of a stopped host's. */

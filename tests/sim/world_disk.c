@@ -142,6 +142,22 @@ stall(struct world *w, struct host *h, int64_t ms)
 		h->disk_stalled_until = until;
 }
 
+/* Copies a value; a later version writes more behind it: field 1000, as
+ * protobuf has it, which is as good as any bytes in the other records. */
+static void
+fill_value(struct record *r, struct bytes value, bool is_newer)
+{
+	static const unsigned char field[] = {0xc0, 0x3e, 0x01};
+	r->value = malloc(value.size + sizeof field);
+	CHECK(r->value);
+	memcpy(r->value, value.data, value.size);
+	r->value_size = value.size;
+	if (!is_newer)
+		return;
+	memcpy(r->value + value.size, field, sizeof field);
+	r->value_size += sizeof field;
+}
+
 void
 disk_write(struct world *w, uint32_t host, const struct effect *e)
 {
@@ -151,12 +167,8 @@ disk_write(struct world *w, uint32_t host, const struct effect *e)
 	CHECK(s->key.size <= sizeof r.key);
 	observe_effect(w, host, e);
 	memcpy(r.key, s->key.data, s->key.size);
-	if (s->value.data) {
-		r.value = malloc(s->value.size + 1);
-		CHECK(r.value);
-		memcpy(r.value, s->value.data, s->value.size);
-		r.value_size = s->value.size;
-	}
+	if (s->value.data)
+		fill_value(&r, s->value, h->is_newer);
 	*add_dirty(h) = r;
 	const struct disk_faults *f = &h->disk_faults;
 	if (f->slow_permille && prng_chance(&w->prng, f->slow_permille, 1000))

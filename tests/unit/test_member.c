@@ -33,6 +33,29 @@ START_TEST(join_any_order)
 }
 END_TEST
 
+/* What a later version wrote is read as far as it is known: who goes back to
+ * this one still knows everybody. */
+START_TEST(later_records_are_read)
+{
+	struct world *w = world_of(7, 3);
+	world_set_newer(w, 0, true);
+	for (uint32_t i = 0; i < 3; i++)
+		world_start(w, i);
+	wait_whole(w, 20000);
+	world_run(w, 1000);
+	uint64_t incarnation = core_of(w, 0)->incarnation;
+	world_kill(w, 0);
+	world_kill(w, 1);
+	world_kill(w, 2);
+	world_set_newer(w, 0, false);
+	world_start(w, 0);
+	ck_assert_uint_eq(core_of(w, 0)->members.count, 3);
+	ck_assert_uint_gt(core_of(w, 0)->incarnation, incarnation);
+	ck_assert_int_eq(hold_of(w, 0), HOLD_FORMING);
+	world_free(w);
+}
+END_TEST
+
 START_TEST(founder_acts_at_once)
 {
 	struct world *w = world_of(1, 1);
@@ -375,6 +398,7 @@ suite(void)
 	TCase *join = tcase_create("join");
 	tcase_set_timeout(join, 60);
 	tcase_add_loop_test(join, join_any_order, 0, 28);
+	tcase_add_test(join, later_records_are_read);
 	tcase_add_test(join, founder_acts_at_once);
 	tcase_add_test(join, founders_wait_for_each_other);
 	tcase_add_test(join, founder_gives_up_waiting);
