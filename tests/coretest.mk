@@ -138,6 +138,19 @@ tests_sim_scale_LDADD = $(CORE_TEST_LIBS)
 sim-scale: tests/sim/scale
 	tests/sim/scale $(NODES:%=-n %) -N $(NAMES)
 
+# The same seeds under other compilers: make sim-hashes COUNT=60
+EXTRA_DIST += tests/sim/hashes.sh
+.PHONY: sim-hashes
+sim-hashes: tests/sim/sim
+	HASHES_ROOT=$(srcdir) HASHES_JOBS=$(JOBS) \
+	HASHES_SOURCES="$(filter %.c,$(libbase_a_SOURCES) \
+		$(libcore_a_SOURCES) $(nodist_libcore_a_SOURCES) \
+		$(tests_libworld_a_SOURCES) $(tests_sim_sim_SOURCES))" \
+	HASHES_FLAGS="$(DEFS) $(DEFAULT_INCLUDES) $(INCLUDES) \
+		$(CORE_TEST_CPPFLAGS) $(CPPFLAGS) -std=gnu11" \
+	HASHES_LIBS="$(NANOPB_LIBS) $(XXHASH_LIBS)" \
+		$(srcdir)/tests/sim/hashes.sh $(COUNT)
+
 # Every state of small worlds, over the real cores: a few seconds' worth of
 # them in 'make check', as much as there is time for in 'make explore'.
 check_PROGRAMS += tests/sim/states
