@@ -1,13 +1,13 @@
 /* How large and how fast a world is: many hosts, many names, a rack lost.
  *
- *	scale [-n NODES] [-N NAMES] [-r REPLICAS] [-q SECONDS] [-l SECONDS]
+ *	scale [-n NODES] [-N NAMES] [-r REPLICAS] [-q SECONDS] [-l SECONDS] [-k]
  *
  * Boots a mesh, waits until it is whole, has NAMES instances applied, lets a
  * quiet while pass, takes the power of every 20th host at once and lets
  * another while pass.  For each phase it prints how fast that was against
  * real time (in CPU time of one core, so that what else runs does not count),
- * and what it was in events and bytes.  By hand: it takes minutes
- * and gigabytes.  No checkers run.
+ * and what it was in events and bytes.  By hand: it takes minutes and
+ * gigabytes.  With -k all checkers run, otherwise none.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "tests/dialogue/script.h"
+#include "tests/sim/check.h"
 
 #define RACK 20 /* every so many hosts is in the rack that is lost */
 
@@ -26,6 +27,7 @@ struct options {
 	uint32_t replicas; /* of each service */
 	int64_t quiet_ms;
 	int64_t lost_ms;
+	bool is_checked;
 };
 
 /* Where a phase began. */
@@ -212,9 +214,10 @@ run(struct world *w, const struct options *o)
 int
 main(int argc, char **argv)
 {
-	struct options o = {50, 500, 10, 60000, 60000};
+	struct options o = {50, 500, 10, 60000, 60000, false};
+	static struct check_stats stats;
 	int option;
-	while ((option = getopt(argc, argv, "n:N:r:q:l:")) != -1) {
+	while ((option = getopt(argc, argv, "n:N:r:q:l:k")) != -1) {
 		if (option == 'n')
 			o.nodes = (uint32_t)strtoul(optarg, NULL, 10);
 		else if (option == 'N')
@@ -225,13 +228,17 @@ main(int argc, char **argv)
 			o.quiet_ms = strtoll(optarg, NULL, 10) * 1000;
 		else if (option == 'l')
 			o.lost_ms = strtoll(optarg, NULL, 10) * 1000;
+		else if (option == 'k')
+			o.is_checked = true;
 		else
 			return 2;
 	}
 	CHECK(o.nodes && o.replicas);
 	struct world_options options = world_options_for(o.nodes, o.names);
-	options.is_bare = true;
+	options.is_bare = !o.is_checked;
 	struct world *w = world_new_with(1, &options);
+	if (o.is_checked)
+		check_attach(w, &stats);
 	int status = run(w, &o);
 	world_free(w);
 	return status;

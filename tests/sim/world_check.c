@@ -71,7 +71,7 @@ world_check(struct world *w, uint32_t host, const struct effects *fx)
 {
 	struct host *h = &w->hosts[host];
 	member_check(h->core);
-	if (h->steps % 16 == 0)
+	if (h->steps % 64 == 0)
 		place_check(h->core);
 	if (!h->opinions)
 		h->opinions = calloc(
