@@ -16,6 +16,7 @@ host_at(struct check *k, uint32_t host)
 			array_add(k->hosts, &k->host_count, sizeof *k->hosts);
 		struct check_host *h = &k->hosts[k->host_count - 1];
 		h->troubled_at = h->moved_at = h->down_at = k->w->now;
+		h->stands_until = k->w->now;
 	}
 	return &k->hosts[host];
 }
@@ -50,7 +51,9 @@ check_calm_ms(const struct check *k, uint32_t host)
 	if (host >= k->host_count || !k->w->hosts[host].is_running)
 		return 0;
 	const struct check_host *h = &k->hosts[host];
-	int64_t ms = h->is_ill ? 0 : mono_diff(k->w->now, h->troubled_at);
+	int64_t ms = h->is_ill ? 0
+			       : min_ms(mono_diff(k->w->now, h->troubled_at),
+					 mono_diff(k->w->now, h->stands_until));
 	return ms > 0 ? ms : 0;
 }
 
@@ -114,10 +117,11 @@ on_fault(struct world *w, const struct world_fault_event *e, void *context)
 	case WORLD_FAULT_START:
 		h->seen = h->log = 0;
 		keys_fini(&h->rows);
-		h->troubled_at = w->now;
+		h->troubled_at = h->stands_until = w->now;
 		break;
 	case WORLD_FAULT_PAUSE:
-		h->troubled_at = mono_add(w->now, e->number);
+		h->troubled_at = w->now;
+		h->stands_until = mono_add(w->now, e->number);
 		break;
 	case WORLD_FAULT_CUT:
 	case WORLD_FAULT_HEAL:
