@@ -16,7 +16,6 @@ host_at(struct check *k, uint32_t host)
 			array_add(k->hosts, &k->host_count, sizeof *k->hosts);
 		struct check_host *h = &k->hosts[k->host_count - 1];
 		h->troubled_at = h->moved_at = h->down_at = k->w->now;
-		h->stands_until = k->w->now;
 	}
 	return &k->hosts[host];
 }
@@ -51,9 +50,7 @@ check_calm_ms(const struct check *k, uint32_t host)
 	if (host >= k->host_count || !k->w->hosts[host].is_running)
 		return 0;
 	const struct check_host *h = &k->hosts[host];
-	int64_t ms = h->is_ill ? 0
-			       : min_ms(mono_diff(k->w->now, h->troubled_at),
-					 mono_diff(k->w->now, h->stands_until));
+	int64_t ms = h->is_ill ? 0 : mono_diff(k->w->now, h->troubled_at);
 	return ms > 0 ? ms : 0;
 }
 
@@ -94,13 +91,22 @@ check_row_before(const struct check *k, uint32_t host, const char *name)
 
 /* --- What happens --- */
 
+/* Something is done to a host now.  One that stands still goes on doing so:
+ * it is troubled until then. */
+static void
+trouble(struct check_host *h, mono now)
+{
+	if (h->troubled_at.ms < now.ms)
+		h->troubled_at = now;
+}
+
 static void
 on_fault(struct world *w, const struct world_fault_event *e, void *context)
 {
 	struct check *k = context;
 	if (e->a == WORLD_NO_HOST) {
 		for (uint32_t i = 0; i < w->count; i++)
-			host_at(k, i)->troubled_at = w->now;
+			trouble(host_at(k, i), w->now);
 		return;
 	}
 	struct check_host *h = host_at(k, e->a);
@@ -117,11 +123,10 @@ on_fault(struct world *w, const struct world_fault_event *e, void *context)
 	case WORLD_FAULT_START:
 		h->seen = h->log = 0;
 		keys_fini(&h->rows);
-		h->troubled_at = h->stands_until = w->now;
+		h->troubled_at = w->now;
 		break;
 	case WORLD_FAULT_PAUSE:
-		h->troubled_at = w->now;
-		h->stands_until = mono_add(w->now, e->number);
+		h->troubled_at = mono_add(w->now, e->number);
 		break;
 	case WORLD_FAULT_CUT:
 	case WORLD_FAULT_HEAL:
@@ -135,10 +140,10 @@ on_fault(struct world *w, const struct world_fault_event *e, void *context)
 	case WORLD_FAULT_DISK:
 	case WORLD_FAULT_CLOCK:
 		h->is_ill = e->number != 0;
-		h->troubled_at = w->now;
+		trouble(h, w->now);
 		break;
 	case WORLD_FAULT_OTHER:
-		h->troubled_at = w->now;
+		trouble(h, w->now);
 		break;
 	}
 }

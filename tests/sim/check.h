@@ -60,15 +60,14 @@ struct check_stats {
 
 /* A host, as the checkers' books have it. */
 struct check_host {
-	mono troubled_at;  /* when something was last done to it */
-	mono stands_until; /* it is paused, whatever else happens to it */
-	mono moved_at;	   /* when it last changed sides */
-	mono down_at;	   /* when its node ended */
-	bool is_ill;	   /* its disk or clock is wrong until further notice */
-	uint64_t log;	   /* incarnation of its own log */
-	uint64_t seen;	   /* its own rows are in 'rows' up to here */
-	struct keys rows;  /* hash of an instance's name -> enum row_state of
-			      its own row, before this step */
+	mono troubled_at; /* when something was last done to it */
+	mono moved_at;	  /* when it last changed sides */
+	mono down_at;	  /* when its node ended */
+	bool is_ill;	  /* its disk or clock is wrong until further notice */
+	uint64_t log;	  /* incarnation of its own log */
+	uint64_t seen;	  /* its own rows are in 'rows' up to here */
+	struct keys rows; /* hash of an instance's name -> enum row_state of
+			     its own row, before this step */
 };
 
 /* What all checkers of one world share. */

@@ -9,6 +9,7 @@
 #define TROUBLE_MAX 512
 #define FOR_EVER_MS 100000000
 #define LOOK_MS	    200	  /* between two looks at the core */
+#define HEARD_MS    500	  /* what was said is heard everywhere */
 #define PEOPLE_MS   15000 /* ... of the people who run it */
 /* Rest lasts so long: what waits to be tried again is tried, and the state that
  * a move left behind is dropped. */
@@ -468,7 +469,7 @@ converge_wait(struct storm *s, char out[static 512])
 		CONVERGE_BASE_MS + CONVERGE_HOST_MS * (int64_t)s->w->count;
 	mono people_at = mono_add(start, PEOPLE_MS);
 	out[0] = '\0';
-	world_run(s->w, 500); /* what was said is heard everywhere */
+	world_run(s->w, HEARD_MS);
 	mono since = s->w->now;
 	while (trouble(s, out) || mono_diff(s->w->now, since) < REST_MS) {
 		bool is_troubled = out[0];

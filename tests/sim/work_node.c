@@ -1,18 +1,10 @@
 /* People who work on hosts: drains, restarts, joins, leaves. */
 #include "tests/sim/storm.h"
 
-/* Whether it would answer: a process that stands still does not. */
-static bool
-is_awake(const struct storm *s, uint32_t host)
-{
-	const struct host *h = &s->w->hosts[host];
-	return h->is_running && h->paused_until.ms <= s->w->now.ms;
-}
-
 static void
 ask(struct storm *s, uint32_t at, enum request_op op, uint32_t about)
 {
-	if (at != MAKER_NO_HOST && is_awake(s, at))
+	if (at != MAKER_NO_HOST && s->w->hosts[at].is_running)
 		world_request(s->w, at, op, s->w->hosts[about].name);
 }
 
@@ -23,7 +15,7 @@ undrain(struct storm *s, uint32_t about, uint32_t unused)
 	(void)unused;
 	for (uint32_t i = 0; i < s->w->count; i++) {
 		uint32_t at = (about + i) % s->w->count;
-		if (is_awake(s, at)) {
+		if (s->w->hosts[at].is_running) {
 			ask(s, at, REQUEST_UNDRAIN, about);
 			return;
 		}
