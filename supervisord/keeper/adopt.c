@@ -240,8 +240,12 @@ visit(struct keeper *k, uint64_t iid)
 	}
 	i->pid = 0;
 	instance_free(i);
-	if (rc != -ESTALE)
+	/* What cannot be read may be of a service that runs: its lock stays,
+	 * and so does the file, for whoever wants to look. */
+	if (rc != -ESTALE) {
 		say(SAY_ERROR, "%s", err.text);
+		return;
+	}
 	record_remove(&k->dirs, iid);
 	lock_remove(&k->dirs, iid);
 }
@@ -286,9 +290,8 @@ adopt_resume(struct keeper *k, uint64_t iid, const char *text)
 	i->pid = 0;
 	i->report.fd = -1;
 	if (!is_good) {
-		say(SAY_ERROR, "an instance was not understood; its record "
-			       "may be");
 		instance_free(i);
+		visit(k, iid); /* as if it came from another process */
 		return;
 	}
 	if (!instance_is_alive(i)) {

@@ -9,6 +9,7 @@
 #define TROUBLE_MAX 512
 #define FOR_EVER_MS 100000000
 #define LOOK_MS	    200	  /* between two looks at the core */
+#define HEARD_MS    500	  /* what was said is heard everywhere */
 #define PEOPLE_MS   15000 /* ... of the people who run it */
 
 /* --- Who is in the core --- */
@@ -117,14 +118,29 @@ heal_services(struct storm *s)
 }
 
 static void
+heal_way(struct storm *s, uint32_t from, uint32_t to)
+{
+	world_cut(s->w, from, to, false);
+	world_stall(s->w, from, to, 0);
+	world_set_dial(s->w, from, to, (enum link_down_reason)0);
+	world_set_latency(s->w, from, to, 0, -1);
+	world_cut_bulk(s->w, from, to, false);
+}
+
+static void
 heal_host(struct storm *s, uint32_t host)
 {
 	struct host *h = &s->w->hosts[host];
 	for (uint32_t i = 0; i < s->w->count; i++)
 		if (s->hosts[i].is_core && i != host) {
-			world_cut(s->w, i, host, false);
-			world_cut(s->w, host, i, false);
+			heal_way(s, i, host);
+			heal_way(s, host, i);
 		}
+	world_partition(s->w, host, 0);
+	world_starve(s->w, host, 0);
+	world_slow_reader(s->w, host, 0);
+	world_stall_disk(s->w, host, 0);
+	world_clock_rate(s->w, host, 0);
 	if (is_leaving(s, host)) {
 		if (h->is_powered)
 			world_power_off(s->w, host);
@@ -153,6 +169,7 @@ converge_heal(struct storm *s, struct prng *p)
 	choose_core(s, p);
 	s->w->latency_min_ms = 0;
 	s->w->latency_max_ms = 3;
+	world_set_stalls(s->w, 0);
 	heal_services(s);
 	for (uint32_t i = 0; i < s->w->count; i++)
 		if (s->hosts[i].is_core)
@@ -376,6 +393,17 @@ trouble(struct storm *s, char *out)
 	return why;
 }
 
+/* Whether all is well, and stays so until what was said last is heard
+ * everywhere; else 'out' says what is not. */
+static bool
+is_well(struct storm *s, char *out)
+{
+	if (trouble(s, out))
+		return false;
+	world_run(s->w, HEARD_MS);
+	return !trouble(s, out);
+}
+
 static void
 print_members(struct storm *s, uint32_t a)
 {
@@ -437,8 +465,8 @@ converge_wait(struct storm *s, char out[static 512])
 		CONVERGE_BASE_MS + CONVERGE_HOST_MS * (int64_t)s->w->count;
 	mono people_at = mono_add(start, PEOPLE_MS);
 	out[0] = '\0';
-	world_run(s->w, 500); /* what was said is heard everywhere */
-	while (trouble(s, out)) {
+	world_run(s->w, HEARD_MS);
+	while (!is_well(s, out)) {
 		if (mono_diff(s->w->now, start) >= limit_ms)
 			return -1;
 		if (mono_reached(people_at, s->w->now)) {
