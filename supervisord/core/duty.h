@@ -111,6 +111,9 @@ void duty_decide(struct core *c, struct instance *inst);
  * that may be booting too: a cluster that was switched off comes back where
  * it was, also if one host is late (by settle_timeout at most). */
 bool duty_waits_for_owner(const struct core *c, const struct instance *inst);
+/* Whether a copy on another present host runs, as its row says.  If it loses
+ * against ours it is stopped first, and the row says when that is done. */
+bool duty_lives_elsewhere(const struct core *c, const struct instance *inst);
 /* Links an instance that is ours to start but must wait. */
 void duty_wait(struct core *c, struct instance *inst);
 /* What operators want of a host; ACTIVE unless they said so. */

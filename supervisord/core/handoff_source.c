@@ -58,10 +58,12 @@ abort_move(struct core *c, struct handoff *h, const char *why)
 	core_note(c, NOTE_HANDOFF, h->name, h->epoch,
 		effects_format(&c->fx, "called off, starts here again: %s",
 			effects_text(&c->fx, why)));
-	/* It starts when no crash can bring the record back. */
+	/* It starts when no crash can bring the record back; if another host
+	 * runs a copy, duty decides which of them lives. */
 	uint64_t ended = handoff_end(c, h);
 	i->epoch_after = ended ? ended : owner;
-	instance_enter(c, i, INSTANCE_BACKOFF, c->now);
+	instance_enter(c, i, INSTANCE_BACKOFF,
+		duty_lives_elsewhere(c, i) ? MONO_NEVER : c->now);
 }
 
 /* --- Steps --- */
@@ -415,7 +417,8 @@ on_query(struct core *c, member_id from, struct handoff *h,
 		handoff_echo(c, from, m, WIRE_HANDOFF_ABORT,
 			"its source went on without it");
 	else if (member_hold_now(c) == HOLD_NONE)
-		handoff_echo(c, from, m, WIRE_HANDOFF_COMMIT, "");
+		handoff_echo(c, from, m, WIRE_HANDOFF_COMMIT,
+			"its source forgot it");
 }
 
 void

@@ -18,9 +18,10 @@ obstacle(struct core *c, const skep_Handoff *m)
 		return "the target holds it already";
 	/* The source was cut off, and does not know yet that it lost. */
 	member_id holder = duty_holder(c, m->name, NULL);
-	const struct row *r = holder == MEMBER_NONE
-		? NULL
-		: registry_find(c, ROW_INSTANCE, m->name, holder);
+	const struct row *r =
+		holder == MEMBER_NONE
+			? NULL
+			: registry_find(c, ROW_INSTANCE, m->name, holder);
 	if (r && r->value.epoch > m->epoch)
 		return "another host holds it with a higher epoch";
 	enum place_verdict v = place_verdict(c, m->name, &s, MEMBER_SELF);
@@ -81,8 +82,9 @@ stage(struct core *c, struct handoff *h)
 {
 	struct instance *i = instance_find(c, h->name);
 	if (!i || instance_is_held(i)) {
-		handoff_send(c, h, WIRE_HANDOFF_REFUSE,
-			"the target cannot hold it any more", 0);
+		if (!i)
+			handoff_send(c, h, WIRE_HANDOFF_REFUSE,
+				"the target cannot hold it any more", 0);
 		discard(c, h);
 		return;
 	}
@@ -130,6 +132,11 @@ on_frozen(struct core *c, member_id from, struct handoff *h,
 		return;
 	}
 	if (h && h->state == HANDOFF_FETCHING && handoff_is_same(h, m))
+		return;
+	/* It began here meanwhile.  A refusal would start it there as well: our
+	 * row speaks, and one of the two copies ends by the duty rule. */
+	const struct instance *i = instance_find(c, m->name);
+	if (i && instance_is_held(i) && (!h || handoff_is_source(h->state)))
 		return;
 	if (!h || !handoff_is_same(h, m)) {
 		/* We restarted since the offer, or never had it. */
@@ -210,7 +217,7 @@ take_over(struct core *c, struct handoff *h, bool is_given)
 	if (is_given)
 		i->epoch_floor = h->epoch;
 	strcpy(i->last_owner, h->peer_name);
-	uint64_t epoch = instance_next_epoch(c, i, false);
+	uint64_t epoch = instance_next_epoch(c, i, !is_given);
 	i->last_owner[0] = '\0';
 	i->epoch_floor = floor;
 	i->epoch_reserved = epoch + EPOCH_BLOCK - 1;
@@ -237,7 +244,8 @@ on_commit(struct core *c, member_id from, struct handoff *h,
 	const skep_Handoff *m)
 {
 	if (h && h->state == HANDOFF_STAGED && handoff_is_same(h, m)) {
-		take_over(c, h, true);
+		/* A source that forgot all about it gives a reason. */
+		take_over(c, h, m->reason[0] == '\0');
 		return;
 	}
 	const struct instance *i = instance_find(c, m->name);
