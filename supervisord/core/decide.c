@@ -274,8 +274,8 @@ place_or_wait(struct core *c, struct instance *i, const struct service_value *s)
 		return;
 	}
 	member_id host = duty_host(c, i, s);
-	/* It was let go for a host that cannot take it any more; nothing but
-	 * the drain may stand against us, a new pin for instance. */
+	/* It was let go for a host that cannot take it any more, and nothing
+	 * but the drain speaks against this one: no pin that came meanwhile. */
 	bool is_back =
 		host == MEMBER_NONE && i->is_draining_out &&
 		place_verdict(c, i->name, s, MEMBER_SELF) == PLACE_DRAINING;
