@@ -1,12 +1,9 @@
 #include "spec/keys.h"
 
 #include <limits.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "spec/shapes.h"
 #include "spec/spec.h"
-#include "sys/nearest.h"
 
 #define SECOND	INT64_C(1000)
 #define MINUTE	(60 * SECOND)
@@ -472,67 +469,9 @@ static const struct spec_key keys[] = {
 			"most), or its output is dropped and counted."},
 };
 
-#define KEY_COUNT (sizeof keys / sizeof *keys)
-
 const struct spec_key *
 spec_keys(size_t *count)
 {
-	*count = KEY_COUNT;
+	*count = sizeof keys / sizeof *keys;
 	return keys;
-}
-
-const struct spec_key *
-spec_key_find(const char *path)
-{
-	for (size_t i = 0; i < KEY_COUNT; i++)
-		if (strcmp(keys[i].path, path) == 0)
-			return &keys[i];
-	return NULL;
-}
-
-const char *
-spec_key_leaf(const struct spec_key *key)
-{
-	const char *dot = strrchr(key->path, '.');
-	return dot ? dot + 1 : key->path;
-}
-
-bool
-spec_key_is_in(const struct spec_key *key, const char *block)
-{
-	const char *leaf = spec_key_leaf(key);
-	size_t length = strlen(block);
-	if (length == 0)
-		return leaf == key->path;
-	return (size_t)(leaf - key->path) == length + 1 &&
-	       strncmp(key->path, block, length) == 0;
-}
-
-/* The first row, of any block, with this last part. */
-static const char *
-path_of_leaf(const char *leaf)
-{
-	for (size_t i = 0; i < KEY_COUNT; i++)
-		if (strcmp(spec_key_leaf(&keys[i]), leaf) == 0)
-			return keys[i].path;
-	return NULL;
-}
-
-const char *
-spec_key_nearest(const char *block, const char *leaf)
-{
-	const char *elsewhere = path_of_leaf(leaf);
-	if (elsewhere)
-		return elsewhere;
-	struct nearest n;
-	nearest_init(&n, leaf);
-	const struct spec_key *best = NULL;
-	for (size_t i = 0; i < KEY_COUNT; i++) {
-		if (!spec_key_is_in(&keys[i], block))
-			continue;
-		nearest_offer(&n, spec_key_leaf(&keys[i]));
-		if (n.best == spec_key_leaf(&keys[i]))
-			best = &keys[i];
-	}
-	return best ? best->path : NULL;
 }

@@ -7,6 +7,7 @@ libspec_a_SOURCES = \
 	spec/expand.c spec/expand.h \
 	spec/json.c spec/json.h \
 	spec/keys.c spec/keys.h \
+	spec/keys_find.c \
 	spec/parse.c \
 	spec/policy.c spec/policy.h \
 	spec/pool.c spec/pool.h \
