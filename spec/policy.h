@@ -206,6 +206,13 @@ policy_instance_name(const struct spec_policy *p, const char *service,
 	return out;
 }
 
+/* Whether it runs at times, not at once. */
+static inline bool
+policy_is_scheduled(const struct spec_policy *p)
+{
+	return p->schedule.interval_ms || p->schedule.has_cron;
+}
+
 /* Whether 'code' is an exit code that counts as success. */
 static inline bool
 policy_is_success(const struct spec_policy *p, int code)

@@ -24,6 +24,7 @@
 	X(EFFECT_START, "start")                                               \
 	X(EFFECT_SIGNAL, "signal")                                             \
 	X(EFFECT_KILL, "kill")                                                 \
+	X(EFFECT_RUN, "run")                                                   \
 	X(EFFECT_RELEASE, "release")                                           \
 	X(EFFECT_LINK_OPEN, "link-open")                                       \
 	X(EFFECT_LINK_CLOSE, "link-close")                                     \
@@ -83,6 +84,16 @@ struct effect_signal {
 struct effect_proc {
 	const char *name;
 	uint64_t epoch;
+};
+
+/* RUN a command that stands around start and stop, as the service's user; its
+ * words came with START.  Answered by RAN, after 'timeout_ms' at the latest;
+ * at once, and well, if the start had no such command. */
+struct effect_run {
+	const char *name;
+	uint64_t epoch;
+	enum hook hook;
+	int64_t timeout_ms;
 };
 
 /* LINK_OPEN: dial an address; answered by LINK_UP or LINK_DOWN. */
@@ -156,6 +167,10 @@ struct effect_reply {
 	X(NOTE_START_FAILED, "start_failed")	/* S */                        \
 	X(NOTE_BACKOFF, "backoff")		/* S: text = how long, why */  \
 	X(NOTE_FAILED, "failed")		/* S: gave up */               \
+	X(NOTE_UNHEALTHY, "unhealthy")		/* S: text = what failed */    \
+	X(NOTE_HOOK_FAILED, "hook_failed")	/* S: text = which, how */     \
+	X(NOTE_WAITING, "waiting")		/* S: text = for what */       \
+	X(NOTE_SKIPPED, "skipped")		/* S: a scheduled run */       \
 	X(NOTE_STOPPING, "stopping")		/* S: text = why */            \
 	X(NOTE_KILLED, "killed")		/* S: stop_timeout passed */   \
 	X(NOTE_STOPPED, "stopped")		/* S */                        \
@@ -203,6 +218,7 @@ struct effect {
 		struct effect_start start;
 		struct effect_signal signal;
 		struct effect_proc proc;
+		struct effect_run run;
 		struct effect_link_open link_open;
 		struct effect_link_close link_close;
 		struct effect_dump dump;
@@ -230,6 +246,8 @@ const char *reply_code_name(enum reply_code code);
 int reply_code_http(enum reply_code code);
 const char *input_kind_name(enum input_kind kind);
 const char *request_op_name(enum request_op op);
+const char *hook_name(enum hook hook);
+const char *news_kind_name(enum news_kind kind);
 
 /* Whether about 'items' more effects with 'size' payload bytes fit.  Work
  * that can be cut into pieces asks before each piece and goes on in the next

@@ -39,6 +39,9 @@
 	X(INPUT_EXITED, "exited")                                              \
 	X(INPUT_EMPTY, "empty")                                                \
 	X(INPUT_ANSWERED, "answered")                                          \
+	X(INPUT_NEWS, "news")                                                  \
+	X(INPUT_RAN, "ran")                                                    \
+	X(INPUT_DUE, "due")                                                    \
 	X(INPUT_STORED, "stored")                                              \
 	X(INPUT_DUMPED, "dumped")                                              \
 	X(INPUT_FETCHED, "fetched")                                            \
@@ -78,6 +81,7 @@ struct input_found {
 	uint32_t pid;		 /* leader; 0 when it has exited */
 	int32_t status;		 /* wait status of the leader if pid is 0 */
 	bool is_empty;		 /* nothing of it is left */
+	bool is_ready;		 /* it had said so, or need not */
 	int64_t started_wall_ms; /* when it was started */
 };
 
@@ -142,6 +146,60 @@ struct input_start_failed {
 	uint64_t epoch;
 	enum start_blame blame;
 	const char *text; /* for people: step, errno, remedy */
+};
+
+/* kind, name in traces: what a running instance says of itself, or a probe of
+ * it. */
+#define NEWS_KINDS(X)                                                          \
+	X(NEWS_READY, "ready")	 /* its readiness is fulfilled */              \
+	X(NEWS_EXTEND, "extend") /* it asks for 'number' more ms */            \
+	X(NEWS_SICK, "sick")	 /* liveness or watchdog failed: 'text' */
+
+enum news_kind {
+#define X(kind, name) kind,
+	NEWS_KINDS(X)
+#undef X
+	NEWS_KIND_COUNT,
+};
+
+/* NEWS */
+struct input_news {
+	const char *name; /* full instance name */
+	uint64_t epoch;
+	enum news_kind kind;
+	int64_t number;
+	const char *text; /* one sentence, may be "" */
+};
+
+/* hook, name in events */
+#define HOOKS(X)                                                               \
+	X(HOOK_POST_START, "post_start")                                       \
+	X(HOOK_PRE_STOP, "pre_stop")                                           \
+	X(HOOK_STOP_COMMAND, "stop_command")                                   \
+	X(HOOK_POST_STOP, "post_stop")
+
+enum hook {
+#define X(hook, name) hook,
+	HOOKS(X)
+#undef X
+	HOOK_COUNT,
+};
+
+/* RAN: a RUN came to its end. */
+struct input_ran {
+	const char *name; /* full instance name */
+	uint64_t epoch;
+	enum hook hook;
+	bool is_ok;
+	const char *text; /* what went wrong, one sentence */
+};
+
+/* DUE: by this host's clock a scheduled service is to run.  Every host says
+ * so for every scheduled service; who runs it, the core decides. */
+struct input_due {
+	const char *service;
+	int64_t slot; /* the instant of the schedule, wall ms: equal on all
+			 hosts, and rising */
 };
 
 /* STORED: every STORE up to and including 'seq' is durable. */
@@ -212,6 +270,7 @@ struct input_spec_del {
 	X(REQUEST_STOP, "stop")		/* name */                            \
 	X(REQUEST_RESTART, "restart")	/* name */                            \
 	X(REQUEST_SIGNAL, "signal")	/* name, number = signal */           \
+	X(REQUEST_RELOAD, "reload")	/* name: its reload_signal */         \
 	X(REQUEST_MOVE, "move")		/* name, arg = node */                \
 	X(REQUEST_CORDON, "cordon")	/* name = node, arg = reason */       \
 	X(REQUEST_UNCORDON, "uncordon") /* name = node */                     \
@@ -255,6 +314,9 @@ struct input {
 		struct input_recv recv;
 		struct input_proc proc;
 		struct input_start_failed start_failed;
+		struct input_news news;
+		struct input_ran ran;
+		struct input_due due;
 		struct input_stored stored;
 		struct input_dumped dumped;
 		struct input_fetched fetched;

@@ -79,6 +79,8 @@ struct row_value {
 	uint32_t restarts;     /* since it came to this host */
 	int32_t status;	       /* last wait status */
 	int64_t since_wall_ms; /* when 'state' began */
+	int64_t slot;	       /* a scheduled run: when it was due, wall ms;
+				  0: none */
 	struct bytes meta;     /* at most ROW_META_MAX bytes */
 };
 

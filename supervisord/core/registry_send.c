@@ -77,6 +77,7 @@ put_row(struct wire_out *w, const struct row *row)
 		.restarts = v->restarts,
 		.status = v->status,
 		.since_wall_ms = v->since_wall_ms,
+		.slot = v->slot,
 		.meta.size = (pb_size_t)v->meta.size,
 	};
 	memcpy(msg.name, row->name, sizeof msg.name);
