@@ -6,8 +6,11 @@ tests_libworld_a_SOURCES = \
 	tests/sim/world_disk.c \
 	tests/sim/world_event.c \
 	tests/sim/world_net.c \
+	tests/sim/world_observe.c tests/sim/world_observe.h \
+	tests/sim/record.c tests/sim/record.h \
 	tests/sim/world_proc.c \
 	tests/sim/world_view.c tests/sim/world_view.h \
+	tests/sim/world_way.c \
 	supervisord/node/effect_copy.c supervisord/node/effect_copy.h
 tests_libworld_a_CPPFLAGS = $(AM_CPPFLAGS) $(NANOPB_CFLAGS)
 CORE_TEST_CPPFLAGS = $(AM_CPPFLAGS) $(NANOPB_CFLAGS)
@@ -76,7 +79,7 @@ golden: tests/dialogue/dialogue tests/place/place
 	tests/dialogue/dialogue --golden $(DIALOGUES)
 	tests/place/place --golden $(PLACES)
 
-# make sim SEED=7 NODES=5 COUNT=10 SIMFLAGS=-v
+# make sim SEED=7 NODES=5 COUNT=10 SIMFLAGS=-v RECORD=FOLDER
 SEED = 1
 COUNT = 1
 sim: tests/sim/sim

@@ -13,3 +13,4 @@ include tests/node.mk
 include tests/remote.mk
 include tests/repl.mk
 include tests/spec.mk
+include tests/trace.mk

@@ -40,6 +40,23 @@ unwanted(struct core *c, struct instance *i, const struct service_value *s)
 
 /* --- Held here --- */
 
+/* Whether it ended for good somewhere, under this very spec, and nobody asked
+ * for another run since; its host may be dead. */
+static bool
+is_finished(
+	struct core *c, const struct instance *i, const struct service_value *s)
+{
+	struct override_value o;
+	instance_override(c, i, &o);
+	const struct row *r = registry_first(c, ROW_INSTANCE, i->name);
+	for (; r; r = registry_next(c, r))
+		if (r->value.state == ROW_EXITED &&
+			r->value.run_digest == s->run_digest &&
+			r->value.seen_restart >= o.restart_generation)
+			return true;
+	return false;
+}
+
 /* Whether another present host's copy wins against ours. */
 static bool
 is_beaten(struct core *c, const struct instance *i)
@@ -79,20 +96,40 @@ drain_one(struct core *c, struct instance *i, const struct service_value *s)
 	move_to(c, i, s, target, c->duty.drain_until, "its host is drained");
 }
 
+/* Nothing is left to do about the operators' moves so far. */
+static void
+settle_move(struct core *c, struct instance *i, const struct override_value *o)
+{
+	if (i->seen_move == o->move_generation)
+		return;
+	i->seen_move = o->move_generation;
+	instance_publish(c, i);
+}
+
 /* An operator's move, a pin that names another host. Returns whether it
- * leaves. */
+ * leaves.  A move is to that host or to none: while it is not eligible the
+ * instance stays, and goes when it is. */
 static bool
-leave_if_told(struct core *c, struct instance *i,
-	const struct service_value *s, const struct override_value *o)
+leave_if_told(struct core *c, struct instance *i, const struct service_value *s,
+	const struct override_value *o)
 {
 	bool is_moved = o->move_generation > i->seen_move && o->move_to[0];
 	const char *pin = s->policy.placement.pin;
 	bool is_pinned_away = pin[0] && strcmp(pin, c->config.node) != 0;
 	if ((!is_moved && !is_pinned_away) || member_hold_now(c) != HOLD_NONE)
 		return false;
+	member_id named = is_moved ? member_find(c, o->move_to) : MEMBER_NONE;
+	bool is_void = named == MEMBER_NONE ||
+		       member_get(c, named)->state == MEMBER_LEFT;
+	if (!is_pinned_away && is_void) {
+		settle_move(c, i, o); /* that host is no member any more */
+		return false;
+	}
 	member_id target = duty_host(c, i, s);
+	if (!is_pinned_away && target != named)
+		return false;
 	if (target == MEMBER_SELF || target == MEMBER_NONE) {
-		i->seen_move = o->move_generation;
+		settle_move(c, i, o);
 		return false;
 	}
 	move_to(c, i, s, target, MONO_NEVER,
@@ -112,10 +149,15 @@ renew(struct core *c, struct instance *i, const struct service_value *s,
 		instance_stop(c, i, &s->policy, STOP_RESTART, why);
 		break;
 	case INSTANCE_BACKOFF:
-	case INSTANCE_EXITED:
-	case INSTANCE_FAILED:
 		instance_reset(c, i);
 		instance_start(c, i, s);
+		break;
+	case INSTANCE_EXITED:
+	case INSTANCE_FAILED:
+		/* Nothing runs: it is as if it were held nowhere, and another
+		 * host may have run it again while this one was away. */
+		if (!is_finished(c, i, s))
+			duty_wait(c, i);
 		break;
 	case INSTANCE_STOPPING:
 		if (i->purpose == STOP_HALT || i->purpose == STOP_GONE)
@@ -188,7 +230,8 @@ keep(struct core *c, struct instance *i, const struct service_value *s)
 	if (leave_if_told(c, i, s, &o))
 		return;
 	if (o.restart_generation > i->seen_restart) {
-		i->seen_restart = o.restart_generation;
+		if (!instance_is_over(i))
+			i->seen_restart = o.restart_generation;
 		renew(c, i, s, "an operator restarted it");
 	} else if (i->run_digest != s->run_digest) {
 		renew(c, i, s, "its spec changed");
@@ -199,27 +242,14 @@ keep(struct core *c, struct instance *i, const struct service_value *s)
 
 /* --- Held nowhere, or elsewhere --- */
 
-/* Whether it ended for good somewhere, under this very spec. */
-static bool
-is_finished(struct core *c, const struct instance *i,
-	const struct service_value *s)
-{
-	const struct row *r = registry_first(c, ROW_INSTANCE, i->name);
-	for (; r; r = registry_next(c, r))
-		if (r->value.state == ROW_EXITED &&
-			r->value.run_digest == s->run_digest)
-			return true;
-	return false;
-}
-
 /* Somebody else holds it: what we remember of it is history. */
 static void
 held_elsewhere(struct core *c, struct instance *i, member_id holder)
 {
 	const struct row *r = registry_find(c, ROW_INSTANCE, i->name, holder);
 	CHECK(r);
-	bool has_arrived = r->value.state == ROW_READY ||
-		r->value.state == ROW_EXITED;
+	bool has_arrived =
+		r->value.state == ROW_READY || r->value.state == ROW_EXITED;
 	if (i->is_draining_out && has_arrived) {
 		i->is_draining_out = false;
 		core_note(c, NOTE_MOVED, i->name, r->value.epoch,
@@ -229,28 +259,26 @@ held_elsewhere(struct core *c, struct instance *i, member_id holder)
 	if (i->is_remembered && r->value.epoch >= i->epoch)
 		instance_disown(c, i);
 	if (!i->is_remembered)
-		instance_saw_holder(c, i, member_get(c, holder)->name,
-			r->value.epoch);
+		instance_saw_holder(
+			c, i, member_get(c, holder)->name, r->value.epoch);
 }
 
 bool
 duty_waits_for_owner(const struct core *c, const struct instance *inst)
 {
 	member_id owner = inst->last_owner[0] && !inst->is_remembered
-		? member_find(c, inst->last_owner)
-		: MEMBER_NONE;
+				  ? member_find(c, inst->last_owner)
+				  : MEMBER_NONE;
 	return owner != MEMBER_NONE && member_is_expected(c, owner);
 }
 
 static void
-place_or_wait(struct core *c, struct instance *i,
-	const struct service_value *s)
+place_or_wait(struct core *c, struct instance *i, const struct service_value *s)
 {
 	struct override_value o;
 	instance_override(c, i, &o);
-	if (i->is_refused &&
-		(i->run_digest != s->run_digest ||
-			o.restart_generation > i->seen_restart))
+	if (i->is_refused && (i->run_digest != s->run_digest ||
+				     o.restart_generation > i->seen_restart))
 		instance_reset(c, i);
 	if (policy_is_scheduled(&s->policy)) {
 		i->is_draining_out = false;

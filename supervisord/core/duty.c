@@ -15,8 +15,8 @@ duty_need(const struct core_limits *l)
 void
 duty_init(struct core *c)
 {
-	c->duty.ranks = arena_take(&c->arena, c->limits.members_max,
-		sizeof(member_id));
+	c->duty.ranks =
+		arena_take(&c->arena, c->limits.members_max, sizeof(member_id));
 	list_init(&c->duty.dirty);
 	list_init(&c->duty.waiting);
 	list_init(&c->duty.held);
@@ -123,8 +123,7 @@ duty_on_boot(struct core *c)
 	while ((e = specs_walk(c, ENTRY_SERVICE, e)) != NULL)
 		duty_mark_service(c, e->name);
 	duty_mark_all(c);
-	c->duty.expect_until =
-		mono_add(c->now, c->settings.settle_timeout_ms);
+	c->duty.expect_until = mono_add(c->now, c->settings.settle_timeout_ms);
 }
 
 /* --- The gate --- */
@@ -235,22 +234,23 @@ start_waiting(struct core *c)
 		return;
 	}
 	bool is_open = may_start(c);
-	list_each_safe(l, &d->waiting) {
-		struct instance *i =
-			container_of(l, struct instance, in_dirty);
+	list_each_safe (l, &d->waiting) {
+		struct instance *i = container_of(l, struct instance, in_dirty);
 		if (d->starting >= START_BUDGET || !has_room(c))
 			return;
 		if (!is_open && !is_own_under_keep(c, i))
 			continue;
 		struct service_value s;
 		list_remove(&i->in_dirty);
-		bool can = !instance_is_held(i) || instance_is_waiting(i);
+		bool can = !instance_is_held(i) || instance_is_waiting(i) ||
+			   instance_is_over(i);
 		if (!can || !instance_service(c, i, &s) ||
 			hold_back(c, i, &s.policy))
 			continue;
+		if (instance_is_over(i))
+			instance_reset(c, i);
 		/* What started before it in this round may have filled us. */
-		if (s.policy.placement.max_per_host &&
-			!instance_is_held(i) &&
+		if (s.policy.placement.max_per_host && !instance_is_held(i) &&
 			duty_host(c, i, &s) != MEMBER_SELF)
 			mark(c, i);
 		else
@@ -266,12 +266,12 @@ duty_run(struct core *c)
 		d->is_all_dirty = false;
 		handoff_on_topology(c);
 		drain_refresh(c);
-		list_each(l, &c->instances.all)
+		list_each (l, &c->instances.all)
 			mark(c, container_of(l, struct instance, in_all));
 	}
 	while (!list_is_empty(&d->dirty) && has_room(c)) {
-		struct instance *i = container_of(d->dirty.next,
-			struct instance, in_dirty);
+		struct instance *i =
+			container_of(d->dirty.next, struct instance, in_dirty);
 		list_remove(&i->in_dirty);
 		duty_decide(c, i);
 	}
@@ -283,8 +283,7 @@ duty_run(struct core *c)
 void
 duty_on_tick(struct core *c)
 {
-	if (c->duty.is_draining &&
-		mono_reached(c->duty.drain_until, c->now))
+	if (c->duty.is_draining && mono_reached(c->duty.drain_until, c->now))
 		c->duty.is_drain_dirty = true;
 	if (mono_reached(c->duty.expect_until, c->now)) {
 		c->duty.expect_until = MONO_NEVER;
@@ -438,8 +437,8 @@ duty_host(struct core *c, struct instance *inst,
 	const struct service_value *service)
 {
 	member_id *ranks = c->duty.ranks;
-	uint32_t count = place_rank(c, inst->name, service, ranks,
-		c->limits.members_max);
+	uint32_t count = place_rank(
+		c, inst->name, service, ranks, c->limits.members_max);
 	if (count == 0)
 		return MEMBER_NONE;
 	struct override_value o;

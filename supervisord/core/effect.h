@@ -24,7 +24,6 @@
 	X(EFFECT_START, "start")                                               \
 	X(EFFECT_SIGNAL, "signal")                                             \
 	X(EFFECT_KILL, "kill")                                                 \
-	X(EFFECT_RUN, "run")                                                   \
 	X(EFFECT_RELEASE, "release")                                           \
 	X(EFFECT_LINK_OPEN, "link-open")                                       \
 	X(EFFECT_LINK_CLOSE, "link-close")                                     \
@@ -32,13 +31,14 @@
 	X(EFFECT_FETCH, "fetch")                                               \
 	X(EFFECT_DROP, "drop")                                                 \
 	X(EFFECT_REPLY, "reply")                                               \
-	X(EFFECT_NOTE, "note")
+	X(EFFECT_NOTE, "note")                                                 \
+	X(EFFECT_RUN, "run")
 
 enum effect_kind {
 #define X(kind, name) kind,
 	EFFECT_KINDS(X)
 #undef X
-	EFFECT_KIND_COUNT,
+		EFFECT_KIND_COUNT,
 };
 
 /* SEND one message on a control link. */
@@ -62,8 +62,8 @@ struct effect_start {
 	const char *service; /* the part before '@' */
 	uint64_t epoch;
 	uint64_t run_digest;
-	struct bytes body;     /* canonical spec text */
-	bool has_state;	       /* start from the staged state 'root' */
+	struct bytes body; /* canonical spec text */
+	bool has_state;	   /* start from the staged state 'root' */
 	uint8_t root[DIGEST_SIZE];
 	const char *state_kind;	  /* "handoff" or "dump" */
 	int64_t state_wall_ms;	  /* when that state was sealed */
@@ -149,7 +149,7 @@ enum reply_code {
 #define X(code, name, http) code,
 	REPLY_CODES(X)
 #undef X
-	REPLY_CODE_COUNT,
+		REPLY_CODE_COUNT,
 };
 
 /* REPLY to a REQUEST, SPEC_SET or SPEC_DEL. */
@@ -161,50 +161,50 @@ struct effect_reply {
 
 /* kind, name in the API; S = about an instance, N = about a node */
 #define NOTE_KINDS(X)                                                          \
-	X(NOTE_STARTING, "starting")		/* S */                        \
-	X(NOTE_READY, "ready")			/* S */                        \
-	X(NOTE_EXITED, "exited")		/* S: text = how */            \
-	X(NOTE_START_FAILED, "start_failed")	/* S */                        \
-	X(NOTE_BACKOFF, "backoff")		/* S: text = how long, why */  \
-	X(NOTE_FAILED, "failed")		/* S: gave up */               \
-	X(NOTE_UNHEALTHY, "unhealthy")		/* S: text = what failed */    \
-	X(NOTE_HOOK_FAILED, "hook_failed")	/* S: text = which, how */     \
-	X(NOTE_WAITING, "waiting")		/* S: text = for what */       \
-	X(NOTE_SKIPPED, "skipped")		/* S: a scheduled run */       \
-	X(NOTE_STOPPING, "stopping")		/* S: text = why */            \
-	X(NOTE_KILLED, "killed")		/* S: stop_timeout passed */   \
-	X(NOTE_STOPPED, "stopped")		/* S */                        \
-	X(NOTE_REFUSED, "refused")		/* S: this host cannot */      \
-	X(NOTE_HANDOFF, "handoff")		/* S: text = step */           \
-	X(NOTE_MOVED, "moved")			/* S: text = from, to, bytes */\
-	X(NOTE_CONFLICT, "conflict")		/* S: two copies, one lives */ \
-	X(NOTE_APPLIED, "applied")		/* service */                  \
-	X(NOTE_DELETED, "deleted")		/* service */                  \
+	X(NOTE_STARTING, "starting")	     /* S */                           \
+	X(NOTE_READY, "ready")		     /* S */                           \
+	X(NOTE_EXITED, "exited")	     /* S: text = how */               \
+	X(NOTE_START_FAILED, "start_failed") /* S */                           \
+	X(NOTE_BACKOFF, "backoff")	     /* S: text = how long, why */     \
+	X(NOTE_FAILED, "failed")	     /* S: gave up */                  \
+	X(NOTE_UNHEALTHY, "unhealthy")	     /* S: text = what failed */       \
+	X(NOTE_HOOK_FAILED, "hook_failed")   /* S: text = which, how */        \
+	X(NOTE_WAITING, "waiting")	     /* S: text = for what */          \
+	X(NOTE_SKIPPED, "skipped")	     /* S: a scheduled run */          \
+	X(NOTE_STOPPING, "stopping")	     /* S: text = why */               \
+	X(NOTE_KILLED, "killed")	     /* S: stop_timeout passed */      \
+	X(NOTE_STOPPED, "stopped")	     /* S */                           \
+	X(NOTE_REFUSED, "refused")	     /* S: this host cannot */         \
+	X(NOTE_HANDOFF, "handoff")	     /* S: text = step */              \
+	X(NOTE_MOVED, "moved")		     /* S: text = from, to, bytes */   \
+	X(NOTE_CONFLICT, "conflict")	     /* S: two copies, one lives */    \
+	X(NOTE_APPLIED, "applied")	     /* service */                     \
+	X(NOTE_DELETED, "deleted")	     /* service */                     \
 	X(NOTE_DECLARED_DIFFERENTLY, "declared_differently") /* service */     \
-	X(NOTE_OPERATOR, "operator")		/* a request was accepted */   \
-	X(NOTE_NODE_UP, "node_up")		/* N */                        \
-	X(NOTE_NODE_SUSPECT, "node_suspect")	/* N */                        \
-	X(NOTE_NODE_DOWN, "node_down")		/* N */                        \
-	X(NOTE_NODE_LEFT, "node_left")		/* N */                        \
-	X(NOTE_NODE_REFUSED, "node_refused")	/* N: text = why */            \
-	X(NOTE_NODE_STATE, "node_state")	/* N: cordon, drain, drained */\
-	X(NOTE_LONELY, "lonely")		/* N: hold began, reason */    \
-	X(NOTE_FORMING, "forming")		/* N: waiting, formed */       \
-	X(NOTE_REPAIR, "repair")		/* N: a replica was reset */
+	X(NOTE_OPERATOR, "operator")	     /* a request was accepted */      \
+	X(NOTE_NODE_UP, "node_up")	     /* N */                           \
+	X(NOTE_NODE_SUSPECT, "node_suspect") /* N */                           \
+	X(NOTE_NODE_DOWN, "node_down")	     /* N */                           \
+	X(NOTE_NODE_LEFT, "node_left")	     /* N */                           \
+	X(NOTE_NODE_REFUSED, "node_refused") /* N: text = why */               \
+	X(NOTE_NODE_STATE, "node_state")     /* N: cordon, drain, drained */   \
+	X(NOTE_LONELY, "lonely")	     /* N: hold began, reason */       \
+	X(NOTE_FORMING, "forming")	     /* N: waiting, formed */          \
+	X(NOTE_REPAIR, "repair")	     /* N: a replica was reset */
 
 enum note_kind {
 #define X(kind, name) kind,
 	NOTE_KINDS(X)
 #undef X
-	NOTE_KIND_COUNT,
+		NOTE_KIND_COUNT,
 };
 
 /* NOTE: an event for history, 'events' and the log. */
 struct effect_note {
 	enum note_kind kind;
-	const char *name; /* instance, service or node */
-	uint64_t epoch;	  /* 0 where there is none */
-	const char *text; /* one sentence, may be "" */
+	const char *name;   /* instance, service or node */
+	uint64_t epoch;	    /* 0 where there is none */
+	const char *text;   /* one sentence, may be "" */
 	struct actor actor; /* who asked; uid 0, pid 0, host NULL: skep */
 };
 
@@ -231,12 +231,12 @@ struct effect {
 
 /* The effects of one step, with their payloads. */
 struct effects {
-	struct effect *items;	/* borrowed from the core */
-	size_t count;		/* items in use */
-	size_t capacity;	/* items there are */
-	unsigned char *pool;	/* payload bytes, borrowed from the core */
-	size_t pool_used;	/* bytes in use */
-	size_t pool_size;	/* bytes there are */
+	struct effect *items; /* borrowed from the core */
+	size_t count;	      /* items in use */
+	size_t capacity;      /* items there are */
+	unsigned char *pool;  /* payload bytes, borrowed from the core */
+	size_t pool_used;     /* bytes in use */
+	size_t pool_size;     /* bytes there are */
 };
 
 /* Names for traces and the API; never NULL for a value of the enum. */

@@ -39,21 +39,21 @@
 	X(INPUT_EXITED, "exited")                                              \
 	X(INPUT_EMPTY, "empty")                                                \
 	X(INPUT_ANSWERED, "answered")                                          \
-	X(INPUT_NEWS, "news")                                                  \
-	X(INPUT_RAN, "ran")                                                    \
-	X(INPUT_DUE, "due")                                                    \
 	X(INPUT_STORED, "stored")                                              \
 	X(INPUT_DUMPED, "dumped")                                              \
 	X(INPUT_FETCHED, "fetched")                                            \
 	X(INPUT_SPEC_SET, "spec-set")                                          \
 	X(INPUT_SPEC_DEL, "spec-del")                                          \
-	X(INPUT_REQUEST, "request")
+	X(INPUT_REQUEST, "request")                                            \
+	X(INPUT_NEWS, "news")                                                  \
+	X(INPUT_RAN, "ran")                                                    \
+	X(INPUT_DUE, "due")
 
 enum input_kind {
 #define X(kind, name) kind,
 	INPUT_KINDS(X)
 #undef X
-	INPUT_KIND_COUNT,
+		INPUT_KIND_COUNT,
 };
 
 /* The tables of the store.  Keys and values are the core's own bytes. */
@@ -159,7 +159,7 @@ enum news_kind {
 #define X(kind, name) kind,
 	NEWS_KINDS(X)
 #undef X
-	NEWS_KIND_COUNT,
+		NEWS_KIND_COUNT,
 };
 
 /* NEWS */
@@ -182,7 +182,7 @@ enum hook {
 #define X(hook, name) hook,
 	HOOKS(X)
 #undef X
-	HOOK_COUNT,
+		HOOK_COUNT,
 };
 
 /* RAN: a RUN came to its end. */
@@ -247,9 +247,9 @@ struct spec_source {
 
 /* SPEC_SET: one service's desired state. */
 struct input_spec_set {
-	uint64_t request;  /* 0: nobody waits */
-	const char *name;  /* service */
-	uint64_t digest;   /* of the whole body */
+	uint64_t request;    /* 0: nobody waits */
+	const char *name;    /* service */
+	uint64_t digest;     /* of the whole body */
 	uint64_t run_digest; /* of what needs a restart */
 	const struct spec_policy *policy;
 	struct bytes body; /* canonical text, opaque here */
@@ -266,28 +266,28 @@ struct input_spec_del {
 
 /* op, name in traces */
 #define REQUEST_OPS(X)                                                         \
-	X(REQUEST_START, "start")	/* name: service or instance */       \
-	X(REQUEST_STOP, "stop")		/* name */                            \
-	X(REQUEST_RESTART, "restart")	/* name */                            \
-	X(REQUEST_SIGNAL, "signal")	/* name, number = signal */           \
-	X(REQUEST_RELOAD, "reload")	/* name: its reload_signal */         \
-	X(REQUEST_MOVE, "move")		/* name, arg = node */                \
-	X(REQUEST_CORDON, "cordon")	/* name = node, arg = reason */       \
-	X(REQUEST_UNCORDON, "uncordon") /* name = node */                     \
-	X(REQUEST_DRAIN, "drain")	/* name = node, number = deadline in  \
-					   ms (0: none), arg = reason */      \
-	X(REQUEST_UNDRAIN, "undrain")	/* name = node */                     \
-	X(REQUEST_JOIN, "join")		/* name = address */                  \
-	X(REQUEST_LEAVE, "leave")	/* name = node, "" = this one */      \
-	X(REQUEST_FORGET, "forget")	/* name = node */                     \
-	X(REQUEST_CONFIRM_DOWN, "confirm-down") /* name = node */             \
-	X(REQUEST_CLUSTER_SET, "cluster-set") /* name = key, arg = value */
+	X(REQUEST_START, "start")	/* name: service or instance */        \
+	X(REQUEST_STOP, "stop")		/* name */                             \
+	X(REQUEST_RESTART, "restart")	/* name */                             \
+	X(REQUEST_SIGNAL, "signal")	/* name, number = signal */            \
+	X(REQUEST_MOVE, "move")		/* name, arg = node */                 \
+	X(REQUEST_CORDON, "cordon")	/* name = node, arg = reason */        \
+	X(REQUEST_UNCORDON, "uncordon") /* name = node */                      \
+	X(REQUEST_DRAIN, "drain")	/* name = node, number = deadline in   \
+					   ms (0: none), arg = reason */       \
+	X(REQUEST_UNDRAIN, "undrain")	/* name = node */                      \
+	X(REQUEST_JOIN, "join")		/* name = address */                   \
+	X(REQUEST_LEAVE, "leave")	/* name = node, "" = this one */       \
+	X(REQUEST_FORGET, "forget")	/* name = node */                      \
+	X(REQUEST_CONFIRM_DOWN, "confirm-down") /* name = node */              \
+	X(REQUEST_CLUSTER_SET, "cluster-set")	/* name = key, arg = value */  \
+	X(REQUEST_RELOAD, "reload")		/* name: its reload_signal */
 
 enum request_op {
 #define X(op, name) op,
 	REQUEST_OPS(X)
 #undef X
-	REQUEST_OP_COUNT,
+		REQUEST_OP_COUNT,
 };
 
 /* REQUEST: answered by exactly one REPLY, at once or later. */
@@ -295,9 +295,9 @@ struct input_request {
 	uint64_t id; /* the shell's, unique in this run */
 	enum request_op op;
 	const char *name;
-	const char *arg;  /* "" when the op has none */
-	int64_t number;	  /* 0 when the op has none */
-	bool is_forced;	  /* --force */
+	const char *arg; /* "" when the op has none */
+	int64_t number;	 /* 0 when the op has none */
+	bool is_forced;	 /* --force */
 	struct actor actor;
 };
 

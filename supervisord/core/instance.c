@@ -12,10 +12,10 @@ size_t
 instance_need(const struct core_limits *l)
 {
 	return arena_need(l->instances_max, sizeof(struct instance)) +
-		arena_need(l->instances_max, NOTE_TEXT_MAX) +
-		arena_need(l->instances_max, sizeof(struct instance *)) +
-		2 * arena_need(map_bucket_count(l->instances_max),
-			    sizeof(struct map_link *));
+	       arena_need(l->instances_max, NOTE_TEXT_MAX) +
+	       arena_need(l->instances_max, sizeof(struct instance *)) +
+	       2 * arena_need(map_bucket_count(l->instances_max),
+			   sizeof(struct map_link *));
 }
 
 void
@@ -47,8 +47,7 @@ instance_find(const struct core *c, const char *name)
 	const struct map *m = &c->instances.by_name;
 	struct map_link *l = map_first(m, hash_text(name, 0));
 	for (; l; l = map_next(m, l)) {
-		struct instance *i =
-			container_of(l, struct instance, by_name);
+		struct instance *i = container_of(l, struct instance, by_name);
 		if (strcmp(i->name, name) == 0)
 			return i;
 	}
@@ -56,8 +55,8 @@ instance_find(const struct core *c, const char *name)
 }
 
 struct instance *
-instance_add(struct core *c, const char *name, const char *service,
-	uint32_t ordinal)
+instance_add(
+	struct core *c, const char *name, const char *service, uint32_t ordinal)
 {
 	struct instances *t = &c->instances;
 	CHECK(!instance_find(c, name));
@@ -169,8 +168,13 @@ instance_is_held(const struct instance *inst)
 bool
 instance_is_waiting(const struct instance *inst)
 {
-	return inst->state == INSTANCE_BACKOFF &&
-		inst->heap_index == HEAP_NONE;
+	return inst->state == INSTANCE_BACKOFF && inst->heap_index == HEAP_NONE;
+}
+
+bool
+instance_is_over(const struct instance *inst)
+{
+	return inst->state == INSTANCE_EXITED || inst->state == INSTANCE_FAILED;
 }
 
 bool
@@ -194,18 +198,17 @@ instance_is_live(const struct instance *inst)
 }
 
 bool
-instance_service(struct core *c, const struct instance *inst,
-	struct service_value *out)
+instance_service(
+	struct core *c, const struct instance *inst, struct service_value *out)
 {
-	const struct entry *e =
-		specs_find(c, ENTRY_SERVICE, inst->service);
+	const struct entry *e = specs_find(c, ENTRY_SERVICE, inst->service);
 	return e && inst->is_declared && specs_get_service(e, out);
 }
 
 /* Reads one override; its stamp, or 0 when there is none. */
 static uint64_t
-read_override(const struct core *c, const char *name,
-	struct override_value *out)
+read_override(
+	const struct core *c, const char *name, struct override_value *out)
 {
 	const struct entry *e = specs_find(c, ENTRY_OVERRIDE, name);
 	memset(out, 0, sizeof *out);
@@ -213,8 +216,8 @@ read_override(const struct core *c, const char *name,
 }
 
 void
-instance_override(struct core *c, const struct instance *inst,
-	struct override_value *out)
+instance_override(
+	struct core *c, const struct instance *inst, struct override_value *out)
 {
 	struct override_value own, of_service;
 	uint64_t own_stamp = read_override(c, inst->name, &own);
@@ -351,6 +354,8 @@ instance_publish(struct core *c, struct instance *inst)
 		.status = inst->status,
 		.since_wall_ms = inst->since_wall_ms,
 		.slot = inst->slot,
+		.seen_restart = inst->seen_restart,
+		.seen_move = inst->seen_move,
 	};
 	uint64_t after =
 		inst->epoch_after > c->stored_seq ? inst->epoch_after : 0;
@@ -360,8 +365,8 @@ instance_publish(struct core *c, struct instance *inst)
 }
 
 void
-instance_enter(struct core *c, struct instance *inst,
-	enum instance_state state, mono deadline)
+instance_enter(struct core *c, struct instance *inst, enum instance_state state,
+	mono deadline)
 {
 	bool was_starting = inst->state == INSTANCE_STARTING;
 	inst->state = state;
@@ -387,8 +392,7 @@ instance_store_owner(struct core *c, struct instance *inst)
 	struct bytes key = {inst->name, strlen(inst->name)};
 	bool is_ours = instance_is_held(inst) || inst->is_remembered;
 	if (!is_ours && !inst->last_owner[0])
-		return core_store(c, TABLE_OWNER, key,
-			(struct bytes){NULL, 0});
+		return core_store(c, TABLE_OWNER, key, (struct bytes){NULL, 0});
 	unsigned char buffer[512];
 	struct writer w;
 	writer_init(&w, buffer, sizeof buffer);
@@ -431,12 +435,11 @@ read_owner(struct instance *i, struct bytes value, bool *has_exited)
 	struct reader r;
 	reader_init(&r, value.data, value.size);
 	uint8_t version = reader_u8(&r);
-	bool is_ok = take_text(i->service, sizeof i->service,
-		reader_text(&r));
+	bool is_ok = take_text(i->service, sizeof i->service, reader_text(&r));
 	i->ordinal = reader_u32(&r);
 	i->is_remembered = reader_u8(&r) != 0;
-	is_ok &= take_text(i->last_owner, sizeof i->last_owner,
-		reader_text(&r));
+	is_ok &=
+		take_text(i->last_owner, sizeof i->last_owner, reader_text(&r));
 	i->epoch_reserved = i->epoch_floor = reader_u64(&r);
 	*has_exited = reader_u8(&r) != 0;
 	i->status = (int32_t)reader_i64(&r);
@@ -447,11 +450,12 @@ read_owner(struct instance *i, struct bytes value, bool *has_exited)
 	i->has_staged = reader_u8(&r) != 0;
 	struct bytes root = reader_bytes(&r);
 	i->staged_wall_ms = reader_i64(&r);
-	is_ok &= take_text(i->staged_kind, sizeof i->staged_kind,
-		reader_text(&r));
-	is_ok &= take_text(i->staged_from, sizeof i->staged_from,
-		reader_text(&r));
-	if (!is_ok || !reader_is_done(&r) || version < 1 || version > OWNER_VERSION ||
+	is_ok &= take_text(
+		i->staged_kind, sizeof i->staged_kind, reader_text(&r));
+	is_ok &= take_text(
+		i->staged_from, sizeof i->staged_from, reader_text(&r));
+	if (!is_ok || !reader_is_done(&r) || version < 1 ||
+		version > OWNER_VERSION ||
 		root.size != DIGEST_SIZE)
 		return false;
 	memcpy(i->staged_root, root.data, DIGEST_SIZE);
@@ -525,8 +529,7 @@ instance_on_found(struct core *c, const struct input_found *in)
 	i->has_readiness = in->pid && !in->is_ready;
 	i->since_wall_ms = in->started_wall_ms;
 	int64_t age_ms = c->wall_ms - in->started_wall_ms;
-	i->since = i->ready_since =
-		mono_add(c->now, age_ms > 0 ? -age_ms : 0);
+	i->since = i->ready_since = mono_add(c->now, age_ms > 0 ? -age_ms : 0);
 	/* What ended while nobody looked is judged at BOOT, when the specs
 	 * are known. */
 	i->stop_until = in->is_empty ? c->now : MONO_NEVER;
@@ -553,7 +556,7 @@ resume_run(struct core *c, struct instance *i)
 void
 instance_on_boot(struct core *c)
 {
-	list_each_safe(l, &c->instances.all) {
+	list_each_safe (l, &c->instances.all) {
 		struct instance *i = container_of(l, struct instance, in_all);
 		if (i->state == INSTANCE_IDLE && i->has_staged)
 			instance_enter(c, i, INSTANCE_BACKOFF, MONO_NEVER);
@@ -581,12 +584,11 @@ instance_drop_staged(struct core *c, struct instance *inst)
 }
 
 void
-instance_saw_holder(struct core *c, struct instance *inst, const char *node,
-	uint64_t epoch)
+instance_saw_holder(
+	struct core *c, struct instance *inst, const char *node, uint64_t epoch)
 {
 	CHECK(inst->state == INSTANCE_IDLE);
-	if (epoch <= inst->epoch_floor &&
-		strcmp(inst->last_owner, node) == 0)
+	if (epoch <= inst->epoch_floor && strcmp(inst->last_owner, node) == 0)
 		return;
 	strcpy(inst->last_owner, node);
 	if (epoch > inst->epoch_floor)
@@ -611,7 +613,7 @@ instance_check(const struct core *c)
 {
 	const struct instances *t = &c->instances;
 	uint32_t seen = 0, starting = 0;
-	list_each(l, &t->all) {
+	list_each (l, &t->all) {
 		const struct instance *i =
 			container_of(l, struct instance, in_all);
 		seen++;
@@ -652,8 +654,8 @@ instance_status_text(struct core *c, int32_t status)
 		return effects_format(&c->fx, "exited %u",
 			(uint64_t)((uint32_t)status >> 8 & 0xff));
 	if (signal < sizeof names / sizeof *names && names[signal])
-		return effects_format(&c->fx, "killed by %s%s",
-			names[signal], core_text);
-	return effects_format(&c->fx, "killed by signal %u%s",
-		(uint64_t)signal, core_text);
+		return effects_format(
+			&c->fx, "killed by %s%s", names[signal], core_text);
+	return effects_format(
+		&c->fx, "killed by signal %u%s", (uint64_t)signal, core_text);
 }

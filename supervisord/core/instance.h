@@ -202,6 +202,9 @@ struct instance *instance_of_service(const struct core *c,
 	const char *service);
 struct instance *instance_next_of_service(const struct core *c,
 	const struct instance *inst);
+/* Whether it is held here and has come to its end: nothing of it runs, and
+ * nothing will unless somebody says so. */
+bool instance_is_over(const struct instance *inst);
 /* Whether a process of it may exist: it was started and is not yet EMPTY. */
 bool instance_is_live(const struct instance *inst);
 

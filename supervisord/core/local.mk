@@ -59,17 +59,27 @@ libcore_a_SOURCES = \
 	supervisord/core/specs_value.c \
 	supervisord/core/text.c \
 	supervisord/core/text.h \
+	supervisord/core/trace.c \
+	supervisord/core/trace.h \
+	supervisord/core/trace_digest.c \
+	supervisord/core/trace_head.c \
+	supervisord/core/trace_input.c \
+	supervisord/core/trace_private.h \
 	supervisord/core/view.c \
 	supervisord/core/view.h \
 	supervisord/core/wire.c \
 	supervisord/core/wire.h
 nodist_libcore_a_SOURCES = \
-	supervisord/core/wire.pb.c supervisord/core/wire.pb.h
+	supervisord/core/wire.pb.c supervisord/core/wire.pb.h \
+	supervisord/core/trace.pb.c supervisord/core/trace.pb.h
 
-# The messages: nanopb makes structs and tables of wire.proto.
-EXTRA_DIST += supervisord/core/wire.proto supervisord/core/wire.options
-BUILT_SOURCES += supervisord/core/wire.pb.h
-CLEANFILES += supervisord/core/wire.pb.c supervisord/core/wire.pb.h
+# The messages: nanopb makes structs and tables of wire.proto and, for
+# recordings, of trace.proto.
+EXTRA_DIST += supervisord/core/wire.proto supervisord/core/wire.options \
+	supervisord/core/trace.proto supervisord/core/trace.options
+BUILT_SOURCES += supervisord/core/wire.pb.h supervisord/core/trace.pb.h
+CLEANFILES += supervisord/core/wire.pb.c supervisord/core/wire.pb.h \
+	supervisord/core/trace.pb.c supervisord/core/trace.pb.h
 
 supervisord/core/wire.pb.c: supervisord/core/wire.proto \
 		supervisord/core/wire.options
@@ -79,3 +89,13 @@ supervisord/core/wire.pb.c: supervisord/core/wire.proto \
 supervisord/core/wire.pb.h: supervisord/core/wire.pb.c
 	@test -f $@ || { rm -f supervisord/core/wire.pb.c; \
 		$(MAKE) $(AM_MAKEFLAGS) supervisord/core/wire.pb.c; }
+
+supervisord/core/trace.pb.c: supervisord/core/trace.proto \
+		supervisord/core/trace.options supervisord/core/wire.proto \
+		supervisord/core/wire.pb.h
+	$(AM_V_GEN)$(MKDIR_P) supervisord/core && \
+	$(NANOPB_GENERATOR) -q -I $(srcdir)/supervisord/core \
+		-D supervisord/core $(srcdir)/supervisord/core/trace.proto
+supervisord/core/trace.pb.h: supervisord/core/trace.pb.c
+	@test -f $@ || { rm -f supervisord/core/trace.pb.c; \
+		$(MAKE) $(AM_MAKEFLAGS) supervisord/core/trace.pb.c; }

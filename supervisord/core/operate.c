@@ -14,8 +14,7 @@ operate_init(struct core *c)
 
 /* Replies that this went wrong. */
 static void
-refuse(struct core *c, uint64_t request, enum reply_code code,
-	const char *text)
+refuse(struct core *c, uint64_t request, enum reply_code code, const char *text)
 {
 	core_reply(c, request, 0, code, text);
 }
@@ -27,6 +26,8 @@ answer(struct core *c, uint64_t request, enum reply_code code, uint64_t after,
 {
 	if (code == REPLY_OK)
 		core_reply(c, request, after, REPLY_OK, text);
+	else if (code == REPLY_UNCHANGED)
+		core_reply(c, request, after, REPLY_UNCHANGED, "unchanged");
 	else
 		core_reply(c, request, 0, code,
 			code == REPLY_FULL
@@ -62,8 +63,7 @@ file_conflict(struct core *c, const struct input_spec_set *in,
 {
 	if (!in->source.is_initial || !there)
 		return NULL;
-	if (in->source.last_digest &&
-		there->digest == in->source.last_digest)
+	if (in->source.last_digest && there->digest == in->source.last_digest)
 		return NULL;
 	return effects_format(&c->fx,
 		"%s is declared differently in the cluster: %s on %s changes "
@@ -137,8 +137,7 @@ void
 operate_on_spec_del(struct core *c, const struct input_spec_del *in)
 {
 	uint64_t after = 0;
-	enum reply_code code =
-		specs_delete(c, ENTRY_SERVICE, in->name, &after);
+	enum reply_code code = specs_delete(c, ENTRY_SERVICE, in->name, &after);
 	if (code == REPLY_NOT_FOUND) {
 		refuse(c, in->request, code,
 			effects_format(&c->fx, "there is no service %s",
@@ -189,16 +188,63 @@ is_at_rest(const struct core *c, const char *instance)
 	return false;
 }
 
-/* Makes the instances of 'name' that came to rest start once more. */
+/* The instances that a word about 'name' is for: first, next. */
+static struct instance *
+first_meant(const struct core *c, const char *name)
+{
+	struct instance *one = instance_find(c, name);
+	bool is_service = !one || strcmp(one->service, name) == 0;
+	return is_service ? instance_of_service(c, name) : one;
+}
+
+static struct instance *
+next_meant(const struct core *c, const char *name, const struct instance *i)
+{
+	bool is_service = strcmp(i->service, name) == 0;
+	return is_service ? instance_next_of_service(c, i) : NULL;
+}
+
+/* Whether 'name' and all instances that it means are stopped, or are not,
+ * already: an instance's own word may be the later one. */
+static bool
+is_told(struct core *c, const char *name, bool is_stopped)
+{
+	struct override_value o;
+	override_of(c, name, &o);
+	bool is_told = o.is_stopped == is_stopped;
+	struct instance *i = first_meant(c, name);
+	for (; i && is_told; i = next_meant(c, name, i)) {
+		instance_override(c, i, &o);
+		is_told = !i->is_declared || o.is_stopped == is_stopped;
+	}
+	return is_told;
+}
+
+/* Says that 'name' shall be stopped, or shall not. */
+static enum reply_code
+tell(struct core *c, const char *name, bool is_stopped, uint64_t *after)
+{
+	struct override_value o;
+	if (is_told(c, name, is_stopped)) {
+		const struct entry *e = specs_find(c, ENTRY_OVERRIDE, name);
+		*after = e ? e->store_seq : 0;
+		return REPLY_UNCHANGED;
+	}
+	override_of(c, name, &o);
+	o.is_stopped = is_stopped;
+	o.word_generation++;
+	return specs_set_override(c, name, &o, after);
+}
+
+/* Makes the instances of 'name' that came to rest start once more;
+ * REPLY_UNCHANGED if there are none. */
 static enum reply_code
 push(struct core *c, const char *name, uint64_t *after)
 {
-	enum reply_code code = REPLY_OK;
-	struct instance *one = instance_find(c, name);
-	bool is_service = !one || strcmp(one->service, name) == 0;
-	struct instance *i = is_service ? instance_of_service(c, name) : one;
-	for (; i && code == REPLY_OK;
-		i = is_service ? instance_next_of_service(c, i) : NULL) {
+	enum reply_code code = REPLY_UNCHANGED;
+	struct instance *i = first_meant(c, name);
+	for (; i && (code == REPLY_OK || code == REPLY_UNCHANGED);
+		i = next_meant(c, name, i)) {
 		struct override_value o;
 		if (!is_at_rest(c, i->name))
 			continue;
@@ -213,24 +259,20 @@ push(struct core *c, const char *name, uint64_t *after)
 static void
 on_start(struct core *c, const struct input_request *r)
 {
-	struct override_value o;
 	uint64_t after = 0;
-	override_of(c, r->name, &o);
-	o.is_stopped = false;
-	enum reply_code code = specs_set_override(c, r->name, &o, &after);
-	if (code == REPLY_OK)
-		code = push(c, r->name, &after);
+	enum reply_code code = tell(c, r->name, false, &after);
+	if (code == REPLY_OK || code == REPLY_UNCHANGED) {
+		enum reply_code pushed = push(c, r->name, &after);
+		code = pushed == REPLY_UNCHANGED ? code : pushed;
+	}
 	answer_operator(c, r, code, after);
 }
 
 static void
 on_stop(struct core *c, const struct input_request *r)
 {
-	struct override_value o;
 	uint64_t after = 0;
-	override_of(c, r->name, &o);
-	o.is_stopped = true;
-	enum reply_code code = specs_set_override(c, r->name, &o, &after);
+	enum reply_code code = tell(c, r->name, true, &after);
 	answer_operator(c, r, code, after);
 }
 
@@ -332,8 +374,8 @@ forward(struct core *c, const struct input_request *r, member_id to)
 	m.pid = r->actor.pid;
 	strncpy(m.name, r->name, sizeof m.name - 1);
 	strcpy(m.host, c->config.node);
-	member_send(c, to, WIRE_FORWARD,
-		wire_encode(&c->fx, WIRE_FORWARD, &m), 0);
+	member_send(
+		c, to, WIRE_FORWARD, wire_encode(&c->fx, WIRE_FORWARD, &m), 0);
 }
 
 static void
@@ -386,7 +428,7 @@ on_forward(struct core *c, member_id from, struct bytes body)
 	skep_ForwardReply a = skep_ForwardReply_init_zero;
 	struct instance *i = instance_find(c, m.name);
 	bool can = m.op == REQUEST_SIGNAL && i && instance_is_live(i) &&
-		m.number >= 1 && m.number <= 64;
+		   m.number >= 1 && m.number <= 64;
 	a.request = m.request;
 	a.code = can ? REPLY_OK : REPLY_CONFLICT;
 	strcpy(a.text, can ? "" : "it does not run there any more");
@@ -408,8 +450,7 @@ on_forward_reply(struct core *c, member_id from, struct bytes body)
 		return;
 	for (unsigned n = 0; n < FORWARDS_MAX; n++) {
 		struct forward *f = &c->operate.forwards[n];
-		if (f->request == 0 || f->number != m.request ||
-			f->to != from)
+		if (f->request == 0 || f->number != m.request || f->to != from)
 			continue;
 		core_reply(c, f->request, 0, (enum reply_code)m.code,
 			effects_text(&c->fx, m.text));
@@ -418,8 +459,8 @@ on_forward_reply(struct core *c, member_id from, struct bytes body)
 }
 
 void
-operate_on_recv(struct core *c, member_id from, uint16_t type,
-	struct bytes body)
+operate_on_recv(
+	struct core *c, member_id from, uint16_t type, struct bytes body)
 {
 	if (type == WIRE_FORWARD)
 		on_forward(c, from, body);
@@ -453,8 +494,8 @@ operate_deadline(const struct core *c)
 /* --- Hosts --- */
 
 static void
-set_intent(struct core *c, const struct input_request *r,
-	enum node_intent intent)
+set_intent(
+	struct core *c, const struct input_request *r, enum node_intent intent)
 {
 	struct node_value v = {.intent = intent, .is_forced = r->is_forced};
 	uint64_t after = 0;
@@ -479,8 +520,8 @@ static bool
 is_about_service(enum request_op op)
 {
 	return op == REQUEST_START || op == REQUEST_STOP ||
-		op == REQUEST_RESTART || op == REQUEST_SIGNAL ||
-		op == REQUEST_RELOAD || op == REQUEST_MOVE;
+	       op == REQUEST_RESTART || op == REQUEST_SIGNAL ||
+	       op == REQUEST_RELOAD || op == REQUEST_MOVE;
 }
 
 void

@@ -78,6 +78,8 @@ struct row_value {
 	uint64_t run_digest;   /* of the spec it runs */
 	uint32_t restarts;     /* since it came to this host */
 	int32_t status;	       /* last wait status */
+	uint64_t seen_restart; /* override generations that it has obeyed: an */
+	uint64_t seen_move;    /* operator's later word is still to be done */
 	int64_t since_wall_ms; /* when 'state' began */
 	int64_t slot;	       /* a scheduled run: when it was due, wall ms;
 				  0: none */

@@ -137,6 +137,8 @@ change_of(const skep_Row *row)
 				.status = row->status,
 				.since_wall_ms = row->since_wall_ms,
 				.slot = row->slot,
+				.seen_restart = row->seen_restart,
+				.seen_move = row->seen_move,
 				.meta = {row->meta.bytes, row->meta.size},
 			},
 	};

@@ -7,7 +7,7 @@
 #include "core/core_private.h"
 #include "core/pattern.h"
 
-#define EXPECT_MAX	  10000
+#define EXPECT_MAX 10000
 
 /* How a value is written. */
 enum setting_form { FORM_NUMBER, FORM_DURATION, FORM_WORD, FORM_PATTERNS };
@@ -237,6 +237,10 @@ settings_on_request(struct core *c, const struct input_request *r)
 	}
 	uint64_t after;
 	enum reply_code code = specs_set_setting(c, r->name, r->arg, &after);
+	if (code == REPLY_UNCHANGED) {
+		core_reply(c, r->id, after, REPLY_UNCHANGED, "unchanged");
+		return;
+	}
 	if (code != REPLY_OK) {
 		core_reply(c, r->id, 0, code,
 			"the table of the desired state is full");

@@ -371,7 +371,7 @@ specs_set(struct core *c, enum entry_kind kind, const char *name,
 		(!value.size ||
 			!memcmp(e->value.data, value.data, value.size))) {
 		*after_out = e->store_seq;
-		return REPLY_OK;
+		return REPLY_UNCHANGED;
 	}
 	struct entry_change change = {
 		.kind = kind, .name = name, .value = value};

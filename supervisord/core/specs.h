@@ -105,7 +105,8 @@ void specs_on_boot(struct core *c);
 
 /* Writes an entry here and now, with a new stamp: stores, floods, marks.
  * 'value' is copied.  '*after_out' becomes the STORE's number.  Writing what
- * the entry already says changes nothing.  REPLY_FULL when a table is full,
+ * the entry already says changes nothing: REPLY_UNCHANGED, and the number of
+ * the STORE that made it durable.  REPLY_FULL when a table is full,
  * REPLY_INVALID when the value is too large. */
 enum reply_code specs_set(struct core *c, enum entry_kind kind,
 	const char *name, struct bytes value, uint64_t *after_out);
@@ -149,6 +150,8 @@ struct service_value {
 
 struct override_value {
 	bool is_stopped;
+	uint64_t word_generation; /* rises with each start and stop, so that
+				     the same word said again is a later one */
 	uint64_t restart_generation;
 	char move_to[NODE_NAME_MAX + 1];
 	uint64_t move_generation;

@@ -53,6 +53,23 @@ uint32_t specs_tree_leaf(uint64_t key_hash);
 void specs_flood(struct core *c, const struct entry *e, uint64_t after);
 /* Encodes an entry as field 'tag' of the message in the making. */
 bool specs_put_entry(struct wire_out *w, const struct entry *e);
+/* --- Policies on the wire (specs_value.c) --- */
+
+/* Where the names of instances that are read go. */
+struct specs_names {
+	struct spec_policy *policy; /* zeroed, borrowed */
+	size_t used;
+};
+
+/* The wire's struct of a policy, which it borrows. */
+skep_ServicePolicy specs_policy_to_wire(const struct spec_policy *p);
+/* The callback for 'instances' before decoding a policy into 'p', zeroed. */
+pb_callback_t specs_policy_names(
+	struct specs_names *names, struct spec_policy *p);
+/* Fills all the rest; false when a value is out of its range. */
+bool specs_policy_from_wire(
+	const skep_ServicePolicy *msg, struct spec_policy *p);
+
 /* The wire's struct of an entry; 'e' and its value are borrowed. */
 skep_Entry specs_to_wire(const struct entry *e);
 

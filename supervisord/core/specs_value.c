@@ -29,17 +29,11 @@ encode_instances(pb_ostream_t *out, const pb_field_t *field, void *const *arg)
 	return true;
 }
 
-/* Where the names that are read go. */
-struct names {
-	struct spec_policy *policy;
-	size_t used;
-};
-
 static bool
 decode_instance(pb_istream_t *in, const pb_field_t *field, void **arg)
 {
 	(void)field;
-	struct names *names = *arg;
+	struct specs_names *names = *arg;
 	struct spec_policy *p = names->policy;
 	size_t length = in->bytes_left;
 	if (length == 0 || length >= POLICY_INSTANCES_SIZE - names->used ||
@@ -70,9 +64,14 @@ depends_to_wire(const struct spec_policy *p, skep_ServicePolicy *msg)
 	}
 }
 
-static skep_ServicePolicy
-policy_to_wire(const struct spec_policy *p)
+skep_ServicePolicy
+specs_policy_to_wire(const struct spec_policy *p)
 {
+	/* nanopb hands the argument back untouched. */
+	union {
+		const void *in;
+		void *out;
+	} arg = {.in = p};
 	const struct policy_restart *r = &p->restart;
 	const struct policy_handoff *h = &p->handoff;
 	skep_ServicePolicy msg = {
@@ -97,6 +96,7 @@ policy_to_wire(const struct spec_policy *p)
 		.has_partition = true,
 		.partition = {p->partition.consistency, p->partition.on_loss,
 			p->partition.stop_after_ms},
+		.instances = {.funcs.encode = encode_instances, .arg = arg.out},
 	};
 	msg.has_readiness = p->has_readiness;
 	msg.reload_signal = (uint32_t)p->reload_signal;
@@ -201,10 +201,18 @@ hooks_from_wire(const skep_HookPolicy *h)
 	};
 }
 
-/* Fills everything but the names, which the callback has put there. */
-static void
-policy_from_wire(const skep_ServicePolicy *msg, struct spec_policy *p)
+pb_callback_t
+specs_policy_names(struct specs_names *names, struct spec_policy *p)
 {
+	*names = (struct specs_names){.policy = p};
+	return (pb_callback_t){.funcs.decode = decode_instance, .arg = names};
+}
+
+bool
+specs_policy_from_wire(const skep_ServicePolicy *msg, struct spec_policy *p)
+{
+	if (!is_policy_sound(msg))
+		return false;
 	if (p->instance_count > 0) {
 		p->naming = NAMING_LIST;
 	} else {
@@ -236,6 +244,7 @@ policy_from_wire(const skep_ServicePolicy *msg, struct spec_policy *p)
 	p->exit_code_count = msg->success_exit_codes_count;
 	for (uint32_t i = 0; i < p->exit_code_count; i++)
 		p->exit_codes[i] = (uint8_t)msg->success_exit_codes[i];
+	return true;
 }
 
 /* --- The four kinds --- */
@@ -246,15 +255,14 @@ specs_get_service(const struct entry *e, struct service_value *out)
 	CHECK(e->kind == ENTRY_SERVICE);
 	memset(out, 0, sizeof *out);
 	struct wire_slice body = {.whole = e->value};
-	struct names names = {.policy = &out->policy};
+	struct specs_names names;
 	skep_ServiceValue msg = skep_ServiceValue_init_zero;
 	msg.body = wire_borrow(&body);
-	msg.policy.instances =
-		(pb_callback_t){.funcs.decode = decode_instance, .arg = &names};
+	msg.policy.instances = specs_policy_names(&names, &out->policy);
 	if (!wire_decode_message(skep_ServiceValue_fields, e->value, &msg) ||
-		!msg.has_policy || !is_policy_sound(&msg.policy))
+		!msg.has_policy ||
+		!specs_policy_from_wire(&msg.policy, &out->policy))
 		return false;
-	policy_from_wire(&msg.policy, &out->policy);
 	out->digest = msg.digest;
 	out->run_digest = msg.run_digest;
 	out->body = body.found;
@@ -273,6 +281,7 @@ specs_get_override(const struct entry *e, struct override_value *out)
 	if (!wire_decode_message(skep_OverrideValue_fields, e->value, &msg))
 		return false;
 	out->is_stopped = msg.is_stopped;
+	out->word_generation = msg.word_generation;
 	out->restart_generation = msg.restart_generation;
 	out->move_generation = msg.move_generation;
 	memcpy(out->move_to, msg.move_to, sizeof out->move_to);
@@ -348,16 +357,10 @@ specs_set_service(struct core *c, const char *name,
 		.digest = v->digest,
 		.run_digest = v->run_digest,
 		.has_policy = true,
-		.policy = policy_to_wire(&v->policy),
+		.policy = specs_policy_to_wire(&v->policy),
 		.body = wire_lend(&v->body),
 		.source_digest = v->source_digest,
 	};
-	union {
-		const void *in;
-		void *out;
-	} policy = {.in = &v->policy};
-	msg.policy.instances = (pb_callback_t){
-		.funcs.encode = encode_instances, .arg = policy.out};
 	copy_text(msg.source_file, sizeof msg.source_file, v->source_file);
 	copy_text(msg.source_node, sizeof msg.source_node, v->source_node);
 	return set(c, ENTRY_SERVICE, name, skep_ServiceValue_fields, &msg,
@@ -370,6 +373,7 @@ specs_set_override(struct core *c, const char *name,
 {
 	skep_OverrideValue msg = {
 		.is_stopped = v->is_stopped,
+		.word_generation = v->word_generation,
 		.restart_generation = v->restart_generation,
 		.move_generation = v->move_generation,
 	};

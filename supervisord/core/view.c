@@ -24,8 +24,8 @@ main_row(struct core *c, const char *name, uint32_t *copies)
 }
 
 static bool
-is_wanted(struct core *c, const struct instance *i,
-	const struct service_value *s)
+is_wanted(
+	struct core *c, const struct instance *i, const struct service_value *s)
 {
 	struct override_value o;
 	instance_override(c, i, &o);
@@ -69,8 +69,7 @@ fill_why(struct core *c, struct instance *i, struct instance_view *out)
 		text_add_number(&t, i->failures);
 		text_add(&t, " failures in a row");
 	}
-	if (strcmp(out->state, "pending") == 0 &&
-		duty_waits_for_owner(c, i)) {
+	if (strcmp(out->state, "pending") == 0 && duty_waits_for_owner(c, i)) {
 		text_add(&t, "waits for ");
 		text_add(&t, i->last_owner);
 		text_add(&t, ", which held it last and may be booting");
@@ -78,13 +77,36 @@ fill_why(struct core *c, struct instance *i, struct instance_view *out)
 	}
 	const char *gate;
 	bool is_held_back = !i->has_start_failed && !i->note &&
-		strcmp(out->state, "pending") == 0 && duty_is_gated(c, &gate);
+			    strcmp(out->state, "pending") == 0 &&
+			    duty_is_gated(c, &gate);
 	if (is_held_back)
 		text_add(&t, gate);
 	if (i->note) {
 		text_add(&t, t.used ? ": " : "");
 		text_add(&t, i->note);
 	}
+}
+
+/* An operator's move that has to wait, because the host cannot take it. */
+static void
+add_late_move(struct core *c, struct instance *i, const struct service_value *s,
+	const struct override_value *o, const struct row *r,
+	struct instance_view *out)
+{
+	struct text t;
+	member_id to = o->move_to[0] ? member_find(c, o->move_to) : MEMBER_NONE;
+	if (o->move_generation <= r->value.seen_move || to == MEMBER_NONE ||
+		to == r->origin)
+		return;
+	enum place_verdict verdict = place_verdict(c, i->name, s, to);
+	if (verdict == PLACE_ELIGIBLE)
+		return;
+	text_init(&t, out->why, sizeof out->why);
+	text_add(&t, "an operator moved it to ");
+	text_add(&t, o->move_to);
+	text_add(&t, ", which ");
+	text_add(&t, place_verdict_text(verdict));
+	text_add(&t, "; it stays until that changes");
 }
 
 static void
@@ -103,20 +125,25 @@ fill_instance(struct core *c, struct instance *i, struct instance_view *out)
 	member_id duty = has ? duty_host(c, i, &s) : MEMBER_NONE;
 	if (duty != MEMBER_NONE)
 		out->duty = member_get(c, duty)->name;
-	out->state = !out->is_wanted ? "stopped"
-		: duty == MEMBER_NONE ? "unplaced"
-				      : "pending";
+	out->state = !out->is_wanted	   ? "stopped"
+		     : duty == MEMBER_NONE ? "unplaced"
+					   : "pending";
 	const struct row *r = main_row(c, i->name, &copies);
+	struct override_value o;
+	instance_override(c, i, &o);
+	/* What ended on a host that is dead now, and is to run again. */
+	bool is_past = r && r->value.state == ROW_EXITED &&
+		       r->value.seen_restart >= o.restart_generation;
 	if (r)
-		fill_row(c, out, r, copies > 0 ||
-			r->value.state == ROW_EXITED);
+		fill_row(c, out, r, copies > 0 || is_past);
 	out->is_foreign_copy = copies > 1;
 	fill_why(c, i, out);
+	if (has && copies > 0)
+		add_late_move(c, i, &s, &o, r, out);
 }
 
 bool
-view_instance_next(struct core *c, uint32_t *cursor,
-	struct instance_view *out)
+view_instance_next(struct core *c, uint32_t *cursor, struct instance_view *out)
 {
 	struct instance *i = NULL;
 	while (!i && *cursor < c->instances.slots.mark)
@@ -145,8 +172,8 @@ add_verdicts(struct core *c, struct text *t, const struct instance *i,
 	bool is_first = true;
 	for (member_id id = 0; id < c->members.count; id++) {
 		enum place_verdict v = place_verdict(c, i->name, s, id);
-		if (v == PLACE_ELIGIBLE || member_get(c, id)->state ==
-			MEMBER_LEFT)
+		if (v == PLACE_ELIGIBLE ||
+			member_get(c, id)->state == MEMBER_LEFT)
 			continue;
 		text_add(t, is_first ? "" : "; ");
 		text_add(t, member_get(c, id)->name);
@@ -186,8 +213,8 @@ why_here(struct core *c, struct text *t, const struct instance_view *v,
 	if (strcmp(v->duty, v->node) == 0) {
 		text_add(t, ", the host it belongs to (");
 		text_add(t, s->policy.placement.pin[0]
-				? "pinned"
-				: s->policy.placement.strategy);
+				    ? "pinned"
+				    : s->policy.placement.strategy);
 		text_add(t, "). ");
 	} else {
 		text_add(t, "; by rank it belongs to ");
@@ -261,7 +288,7 @@ count_held_by(const struct core *c, member_id id)
 	const struct row *r = NULL;
 	while ((r = registry_walk(c, id, r)) != NULL)
 		n += r->value.kind == ROW_INSTANCE &&
-			row_state_is_held(r->value.state);
+		     row_state_is_held(r->value.state);
 	return n;
 }
 
@@ -313,18 +340,17 @@ view_node(struct core *c, uint32_t index, struct node_view *out)
 	out->is_self = is_self;
 	out->is_linked = m->link != 0;
 	out->incarnation = m->incarnation;
-	out->hold = is_self ? member_hold_name(member_hold_now(c))
-		: m->hb_is_lonely ? member_hold_name(HOLD_LONELY)
-				  : "";
+	out->hold = is_self	      ? member_hold_name(member_hold_now(c))
+		    : m->hb_is_lonely ? member_hold_name(HOLD_LONELY)
+				      : "";
 	out->hold_text = is_self && member_hold_now(c) != HOLD_NONE
-		? c->members.hold_text
-		: "";
+				 ? c->members.hold_text
+				 : "";
 	out->hold_left_ms = is_self ? hold_left_ms(c) : -1;
 	out->heard_ms = is_self || m->last_rx.ms == 0
-		? -1
-		: mono_diff(c->now, m->last_rx);
-	out->log_position =
-		is_self ? registry_position(c) : m->hb_log_position;
+				? -1
+				: mono_diff(c->now, m->last_rx);
+	out->log_position = is_self ? registry_position(c) : m->hb_log_position;
 	out->instances = count_held_by(c, index);
 	fill_facts(c, index, out);
 	return true;

@@ -56,12 +56,15 @@ cmd_cluster_set(struct ctl *ctl, int argc, char **argv)
 {
 	(void)argc;
 	char path[512];
+	json_t *document = NULL;
 	path_format(path, sizeof(path), "/v1/cluster", argv[0], "");
-	int code = ctl_call(
-		ctl, "PUT", path, json_pack("{s:s}", "value", argv[1]), NULL);
+	int code = ctl_call(ctl, "PUT", path,
+		json_pack("{s:s}", "value", argv[1]), &document);
 	if (code != EXIT_DONE)
 		return ctl_fail(ctl, code);
-	tell(ctl, "%s = %s", argv[0], argv[1]);
+	bool is_same = strcmp(get_text(document, "result"), "unchanged") == 0;
+	tell(ctl, "%s = %s%s", argv[0], argv[1], is_same ? " (unchanged)" : "");
+	json_decref(document);
 	return EXIT_DONE;
 }
 

@@ -58,6 +58,7 @@ struct instance {
 	uint64_t start_time; /* field 22 of its stat */
 	int status;	     /* its wait status, once it is reaped */
 	int64_t started_wall_ms;
+	bool is_ready;		/* by the node's word, or at once */
 	int cgroup_fd;		/* directory, -1 without cgroups */
 	struct watch populated; /* cgroup.events */
 	struct timer again;	/* look, or kill, once more */

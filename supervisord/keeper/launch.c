@@ -123,6 +123,7 @@ take_instance(struct keeper *k, const struct kproto_start *s)
 	i->status = 0;
 	i->start_time = 0;
 	i->started_wall_ms = clock_wall_ms();
+	i->is_ready = s->readiness == KREADY_NONE;
 	i->is_killed = false;
 	free(i->ids);
 	i->ids = NULL;

@@ -115,6 +115,7 @@ send_instance(struct instance *i)
 		.status = i->status,
 		.run_digest = i->run_digest,
 		.started_wall_ms = i->started_wall_ms,
+		.is_ready = i->is_ready,
 	};
 	writer_init(&w, body, sizeof body);
 	kproto_put_instance(&w, &v);
@@ -297,7 +298,16 @@ on_collect(struct keeper *k, const struct kproto_event *e)
 	}
 }
 
-/* KILL, FORGET and COLLECT: all about one epoch. */
+/* The node's word that it is ready, kept for the next node. */
+static void
+on_ready(struct keeper *k, const struct kproto_event *e)
+{
+	struct instance *i = find(k, e, "ready");
+	if (i)
+		i->is_ready = true;
+}
+
+/* KILL, FORGET, COLLECT and READY: all about one epoch. */
 static bool
 on_event(struct keeper *k, const struct ipc_message *m,
 	void (*act)(struct keeper *, const struct kproto_event *))
@@ -344,6 +354,8 @@ on_message(struct keeper *k, struct ipc_message *m)
 		return on_event(k, m, on_forget);
 	case KMSG_COLLECT:
 		return on_event(k, m, on_collect);
+	case KMSG_READY:
+		return on_event(k, m, on_ready);
 	case KMSG_PONG:
 		return on_pong(k, m);
 	case KMSG_DIGESTING:

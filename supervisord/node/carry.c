@@ -142,6 +142,9 @@ node_carry(void *context, const struct effect *e)
 	case EFFECT_NOTE:
 		events_on_note(n, &e->note);
 		return;
+	case EFFECT_RUN:
+		keeper_run(n->keeper, &e->run);
+		return;
 	case EFFECT_KIND_COUNT:
 		break;
 	}

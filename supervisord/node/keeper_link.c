@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -215,6 +216,50 @@ keeper_signal(struct keeper *k, const struct effect_signal *s)
 	keeper_send(k, KMSG_SIGNAL, writer_done(&w), -1);
 }
 
+static void
+keeper_send_run(struct keeper *k, const char *name, uint64_t epoch,
+	enum kproto_command command, int64_t timeout_ms)
+{
+	unsigned char buffer[64];
+	struct writer w;
+	writer_init(&w, buffer, sizeof buffer);
+	kproto_put_run(&w, &(struct kproto_run){
+				   .iid = launch_iid(name),
+				   .epoch = epoch,
+				   .command = (uint8_t)command,
+				   .timeout_ms = timeout_ms > 0 ? timeout_ms : 1,
+			   });
+	CHECK(!w.bad);
+	keeper_send(k, KMSG_RUN, writer_done(&w), -1);
+}
+
+static const uint8_t command_of_hook[HOOK_COUNT] = {
+	[HOOK_POST_START] = KCMD_POST_START,
+	[HOOK_PRE_STOP] = KCMD_PRE_STOP,
+	[HOOK_STOP_COMMAND] = KCMD_STOP,
+	[HOOK_POST_STOP] = KCMD_POST_STOP,
+};
+
+void
+keeper_run(struct keeper *k, const struct effect_run *r)
+{
+	keeper_send_run(k, r->name, r->epoch,
+		(enum kproto_command)command_of_hook[r->hook], r->timeout_ms);
+}
+
+void
+keeper_probe(struct keeper *k, const char *name, uint64_t epoch,
+	enum kproto_command command, int64_t timeout_ms)
+{
+	keeper_send_run(k, name, epoch, command, timeout_ms);
+}
+
+void
+keeper_ready(struct keeper *k, const char *name, uint64_t epoch)
+{
+	keeper_send_event(k, KMSG_READY, name, epoch);
+}
+
 void
 keeper_kill(struct keeper *k, const char *name, uint64_t epoch)
 {
@@ -394,6 +439,101 @@ on_start_failed(struct keeper *k, struct bytes body)
 	return true;
 }
 
+/* What became of a command, in one sentence. */
+static const char *
+ran_text(const struct kproto_ran *r, char *out, size_t size)
+{
+	const char *said = r->text[0] ? ": " : "";
+	if (r->is_refused)
+		snprintf(out, size, "%s", r->text);
+	else if (r->has_expired)
+		snprintf(out, size, "it took too long%s%s", said, r->text);
+	else if (WIFSIGNALED(r->status))
+		snprintf(out, size, "killed by signal %d%s%s",
+			WTERMSIG(r->status), said, r->text);
+	else
+		snprintf(out, size, "exited %d%s%s", WEXITSTATUS(r->status),
+			said, r->text);
+	return out;
+}
+
+static void
+report_ran(struct keeper *k, const char *name, const struct kproto_ran *r)
+{
+	char text[NOTE_TEXT_MAX];
+	struct input in = {
+		.kind = INPUT_RAN,
+		.ran =
+			{
+				.name = name,
+				.epoch = r->epoch,
+				.is_ok = r->status == 0 && !r->has_expired &&
+					!r->is_refused,
+				.text = ran_text(r, text, sizeof text),
+			},
+	};
+	for (unsigned i = 0; i < HOOK_COUNT; i++)
+		if (command_of_hook[i] == r->command)
+			in.ran.hook = (enum hook)i;
+	k->hooks.on_input(k->hooks.context, &in);
+}
+
+static bool
+on_ran(struct keeper *k, struct bytes body)
+{
+	struct kproto_ran r;
+	if (!kproto_get_ran(body, &r))
+		return false;
+	struct known *known = known_find(k, r.iid);
+	if (!known)
+		return true;
+	if (r.command == KCMD_READINESS || r.command == KCMD_LIVENESS)
+		k->hooks.on_probed(k->hooks.context, known->name, &r);
+	else
+		report_ran(k, known->name, &r);
+	return true;
+}
+
+static void
+report_news(struct keeper *k, const char *name, enum news_kind kind,
+	const struct kproto_news *news, const char *text)
+{
+	struct input in = {
+		.kind = INPUT_NEWS,
+		.news = {name, news->epoch, kind, news->number, text},
+	};
+	k->hooks.on_input(k->hooks.context, &in);
+}
+
+static bool
+on_news(struct keeper *k, struct bytes body)
+{
+	struct kproto_news news;
+	if (!kproto_get_news(body, &news))
+		return false;
+	struct known *known = known_find(k, news.iid);
+	if (!known)
+		return true;
+	switch ((enum kproto_news_kind)news.kind) {
+	case KNEWS_READY:
+		report_news(k, known->name, NEWS_READY, &news, "");
+		break;
+	case KNEWS_EXTEND:
+		report_news(k, known->name, NEWS_EXTEND, &news, "");
+		break;
+	case KNEWS_WATCHDOG:
+		report_news(k, known->name, NEWS_SICK, &news, news.text);
+		break;
+	case KNEWS_STATUS:
+	case KNEWS_RELOADING:
+	case KNEWS_STOPPING:
+	case KNEWS_OOM:
+		k->hooks.on_word(k->hooks.context, known->name, &news);
+		break;
+	}
+	return true;
+}
+
 static bool
 on_refused(struct keeper *k, struct bytes body)
 {
@@ -434,9 +574,15 @@ on_message(struct keeper *k)
 		return on_start_failed(k, body);
 	case KMSG_REFUSED:
 		return on_refused(k, body);
+	case KMSG_RAN:
+		return on_ran(k, body);
+	case KMSG_NEWS:
+		return on_news(k, body);
 	case KMSG_PING:
 		keeper_send(k, KMSG_PONG, (struct bytes){NULL, 0}, -1);
 		return true;
+	case KMSG_RUN:
+	case KMSG_READY:
 	case KMSG_WELCOME:
 	case KMSG_INSTANCE:
 	case KMSG_SYNCED:
@@ -610,6 +756,7 @@ keeper_each_found(struct keeper *k, keeper_found_fn *fn, void *context)
 			.pid = i->pid,
 			.status = i->status,
 			.is_empty = i->is_empty,
+			.is_ready = i->is_ready,
 			.started_wall_ms = i->started_wall_ms,
 		};
 		fn(context, &found);

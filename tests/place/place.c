@@ -15,14 +15,16 @@
 #include "tests/dialogue/golden.h"
 #include "tests/dialogue/script.h"
 
+#define RANKS_MAX 16 /* hosts that are printed */
+
 extern const struct skep_plugin skep_plugin;
 
 static void
 print_ranks(struct core *c, const struct instance *i,
 	const struct service_value *s, FILE *plan)
 {
-	member_id ranks[WORLD_HOSTS];
-	uint32_t count = place_rank(c, i->name, s, ranks, WORLD_HOSTS);
+	member_id ranks[RANKS_MAX];
+	uint32_t count = place_rank(c, i->name, s, ranks, RANKS_MAX);
 	fprintf(plan, "%s:", i->name);
 	for (uint32_t n = 0; n < count; n++)
 		fprintf(plan, " %s", member_get(c, ranks[n])->name);

@@ -7,7 +7,7 @@
  * moves for a while.  The invariants of world.h and core_check hold all the
  * time; afterwards everything is healed, and the world must settle.  Prints
  * one line for each seed and its event hash; the same seed gives the same
- * hash.
+ * hash.  With RECORD=FOLDER in the environment every host is recorded there.
  */
 #include <getopt.h>
 #include <signal.h>
@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "tests/dialogue/script.h"
+#include "tests/sim/record.h"
 #include "tests/sim/world_view.h"
 
 #define SERVICES	6
@@ -237,6 +238,7 @@ storm(struct sim *s, int64_t storm_ms)
 static void
 heal(struct sim *s)
 {
+	world_enter(s->w, WORLD_PHASE_HEALED);
 	world_heal(s->w);
 	for (uint32_t i = 0; i < s->w->behaviour_count; i++) {
 		struct behaviour *b = &s->w->behaviours[i];
@@ -263,10 +265,14 @@ run_seed(uint64_t seed, uint32_t nodes, int64_t storm_ms, bool is_loud)
 	struct sim s = {.w = world_new(seed), .nodes = nodes};
 	prng_init(&s.prng, seed + 1000000);
 	s.w->is_loud = is_loud;
+	world_record(s.w, getenv("RECORD"));
 	begin(&s);
+	world_enter(s.w, WORLD_PHASE_STORM);
 	storm(&s, storm_ms);
 	heal(&s);
 	int64_t took_ms = world_settle(s.w, SETTLE_LIMIT_MS, trouble);
+	if (took_ms >= 0)
+		world_enter(s.w, WORLD_PHASE_SETTLED);
 	unsigned long long hash = (unsigned long long)s.w->hash;
 	if (took_ms < 0)
 		printf("seed %llu, %u hosts: NOT settled: %s\n",

@@ -3,12 +3,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/hash.h"
 #include "node/effect_copy.h"
 #include "tests/sim/world_private.h"
 
-static const struct world *current; /* for panic */
+/* What panic() says; it gets no argument.  One for each thread, as worlds
+ * share nothing else. */
+static _Thread_local const struct world *current;
 
 _Noreturn void
 panic(const char *file, int line, const char *what)
@@ -18,16 +21,6 @@ panic(const char *file, int line, const char *what)
 		current ? (long long)current->now.ms : 0);
 	fflush(stdout);
 	abort();
-}
-
-uint32_t
-world_host_at(const struct world *w, const char *address)
-{
-	for (uint32_t i = 0; i < w->count; i++)
-		if (!strcmp(w->hosts[i].address, address) ||
-			!strcmp(w->hosts[i].alias, address))
-			return i;
-	return WORLD_HOSTS;
 }
 
 /* --- Effects --- */
@@ -50,22 +43,22 @@ static void
 perform(struct world *w, uint32_t host, const struct effect *e)
 {
 	struct host *h = &w->hosts[host];
+	observe_effect(w, host, e);
 	if (e->kind == EFFECT_SEND) {
-		uint32_t n = (e->send.link - 2) / 2;
-		if (n >= w->conn_count)
-			return; /* a link that a test made up */
-		int side = (int)(e->send.link & 1);
+		int side;
+		struct conn *k = net_find(w, e->send.link, &side);
 		CHECK(e->send.body.size <= FRAME_MAX);
 		h->sent++;
-		if (w->conns[n].is_open[side])
-			net_send(w, n, side, EVENT_FRAME, e->send.type,
+		if (k && k->ends[side].is_open)
+			net_send(w, k, side, EVENT_FRAME, e->send.type,
 				e->send.body);
 	} else if (e->kind == EFFECT_LINK_OPEN) {
 		net_dial(w, host, &e->link_open);
 	} else if (e->kind == EFFECT_LINK_CLOSE) {
-		uint32_t n = (e->link_close.link - 2) / 2;
-		if (n < w->conn_count)
-			net_close(w, n, (int)(e->link_close.link & 1));
+		int side;
+		struct conn *k = net_find(w, e->link_close.link, &side);
+		if (k)
+			net_close(w, k, side);
 	} else if (e->kind == EFFECT_REPLY) {
 		h->replied = e->reply.request;
 		h->reply = e->reply.code;
@@ -132,7 +125,7 @@ carry_out(struct world *w, uint32_t host, const struct effects *fx)
 		const struct effect *e = &fx->items[i];
 		add_to_hash(w, host, e);
 		if (e->kind == EFFECT_STORE)
-			disk_write(w, host, &e->store);
+			disk_write(w, host, e);
 		else if (e->after > h->stored)
 			hold_back(h, e);
 		else
@@ -141,6 +134,27 @@ carry_out(struct world *w, uint32_t host, const struct effects *fx)
 }
 
 /* --- Steps --- */
+
+/* When the core of a host wants to be called. */
+static mono
+wanted_at(const struct host *h)
+{
+	mono at = core_deadline(h->core);
+	return at.ms < h->paused_until.ms ? h->paused_until : at;
+}
+
+/* Sees to it that the heap has a tick for a host in time.  One that comes too
+ * early is looked at again then. */
+static void
+arm(struct world *w, uint32_t host)
+{
+	struct host *h = &w->hosts[host];
+	mono at = wanted_at(h);
+	if (at.ms >= h->tick_at.ms)
+		return;
+	h->tick_at = at;
+	event_push_tick(w, host, at);
+}
 
 void
 world_step(struct world *w, uint32_t host, struct input *in)
@@ -151,8 +165,11 @@ world_step(struct world *w, uint32_t host, struct input *in)
 	in->wall_ms = 1700000000000 + w->now.ms;
 	h->steps++;
 	core_step(h->core, in, &fx);
-	world_check(w, host, &fx);
+	if (!w->options.is_bare)
+		world_check(w, host, &fx);
+	observe_step(w, host, in, &fx);
 	carry_out(w, host, &fx);
+	arm(w, host);
 }
 
 static void
@@ -172,67 +189,110 @@ happen(struct world *w, struct event *e)
 	else if (is_keepers)
 		proc_on_event(w, e);
 	else if (is_stale)
-		free(e);
+		event_free(w, e);
 	else if (e->kind == EVENT_DIAL)
 		net_on_dial(w, e);
 	else
 		disk_on_stored(w, e);
 }
 
-/* The host whose core wants to be called next, and when. */
-static uint32_t
-next_deadline(const struct world *w, mono *at)
+/* Whether the tick on top of the heap is one that is still wanted; makes it
+ * anew when it is wanted later. */
+static bool
+is_due(struct world *w, uint32_t host, int64_t ms)
 {
-	uint32_t host = WORLD_HOSTS;
-	*at = MONO_NEVER;
-	for (uint32_t i = 0; i < w->count; i++) {
-		if (!w->hosts[i].core)
-			continue;
-		mono d = core_deadline(w->hosts[i].core);
-		if (d.ms < w->hosts[i].paused_until.ms)
-			d = w->hosts[i].paused_until;
-		if (d.ms < at->ms) {
-			*at = d;
-			host = i;
-		}
-	}
-	return host;
+	struct host *h = &w->hosts[host];
+	if (!h->core || h->tick_at.ms != ms)
+		return false;
+	if (wanted_at(h).ms <= ms)
+		return true;
+	h->tick_at = MONO_NEVER;
+	arm(w, host);
+	return false;
+}
+
+static void
+tick(struct world *w, uint32_t host)
+{
+	struct host *h = &w->hosts[host];
+	struct input in = {.kind = INPUT_TICK};
+	h->tick_at = MONO_NEVER;
+	world_step(w, host, &in);
+	/* A step may ask for the next at once, but not for ever. */
+	bool is_due_again = core_deadline(h->core).ms <= w->now.ms;
+	w->ticks_at_once = is_due_again ? w->ticks_at_once + 1 : 0;
+	CHECK(w->ticks_at_once < 64);
 }
 
 /* The next thing before 'end' happens; false when there is none. */
 static bool
 advance(struct world *w, mono end)
 {
-	mono at;
-	uint32_t host = next_deadline(w, &at);
-	bool is_event = w->heap_count > 0 && w->heap[0]->at.ms <= at.ms;
-	if (is_event)
-		at = w->heap[0]->at;
-	if (at.ms > end.ms)
-		return false;
-	if (at.ms > w->now.ms)
-		w->now = at;
-	if (is_event) {
-		happen(w, event_pop(w));
-	} else {
-		struct input in = {.kind = INPUT_TICK};
-		world_step(w, host, &in);
-		/* A step may ask for the next at once, but not for ever. */
-		bool is_due =
-			core_deadline(w->hosts[host].core).ms <= w->now.ms;
-		w->ticks_at_once = is_due ? w->ticks_at_once + 1 : 0;
-		CHECK(w->ticks_at_once < 64);
+	while (w->heap_count > 0 && w->heap[0].ms <= end.ms) {
+		uint32_t host;
+		bool is_tick = event_is_tick(&w->heap[0], &host);
+		struct world_due due = event_pop(w);
+		if (is_tick && !is_due(w, host, due.ms))
+			continue;
+		if (due.ms > w->now.ms)
+			w->now.ms = due.ms;
+		w->happened++;
+		if (is_tick)
+			tick(w, host);
+		else
+			happen(w, due.event);
+		return true;
 	}
-	return true;
+	return false;
 }
 
 /* --- The world --- */
 
+struct world_options
+world_options_for(uint32_t hosts_max, uint32_t names_max)
+{
+	struct world_options o = {.hosts_max = hosts_max};
+	o.limits = core_limits_for(names_max < 2048 ? 2048 : names_max);
+	o.limits.members_max = hosts_max;
+	if (names_max > 512)
+		return o;
+	/* What many small worlds one after the other can pay for. */
+	o.limits.entries_max = 512;
+	o.limits.bodies_size = (uint64_t)4 * 1024 * 1024;
+	o.limits.effects_max = 4096;
+	o.limits.effects_size = (size_t)4 * FRAME_MAX;
+	return o;
+}
+
 struct world *
 world_new(uint64_t seed)
 {
+	struct world_options options = world_options_for(16, 512);
+	return world_new_with(seed, &options);
+}
+
+/* A map with room for 'count' links; its buckets are malloc's. */
+static void
+make_map(struct map *m, size_t count)
+{
+	size_t buckets = map_bucket_count(count);
+	struct map_link **at = malloc(buckets * sizeof(struct map_link *));
+	CHECK(at);
+	map_init(m, at, buckets);
+}
+
+struct world *
+world_new_with(uint64_t seed, const struct world_options *options)
+{
 	struct world *w = calloc(1, sizeof *w);
 	CHECK(w);
+	w->options = *options;
+	w->hosts = calloc(options->hosts_max, sizeof *w->hosts);
+	CHECK(w->hosts);
+	make_map(&w->names, options->hosts_max);
+	make_map(&w->addresses, options->hosts_max);
+	make_map(&w->ways, (size_t)options->hosts_max * 64);
+	list_init(&w->way_list);
 	w->seed = seed;
 	prng_init(&w->prng, seed);
 	w->now.ms = 1000000;
@@ -240,32 +300,37 @@ world_new(uint64_t seed)
 	w->latency_max_ms = 3;
 	w->next_request = 1;
 	current = w;
-	for (int a = 0; a < WORLD_HOSTS; a++)
-		for (int b = 0; b < WORLD_HOSTS; b++)
-			w->faulted_at[a][b] = w->now;
 	return w;
+}
+
+static void
+free_host(struct world *w, struct host *h)
+{
+	for (size_t r = 0; r < h->record_count; r++)
+		record_free(&h->records[r]);
+	disk_drop_dirty(h);
+	drop_waiting(h);
+	free(h->records);
+	free(h->dirty);
+	free(h->processes);
+	free(h->states);
+	if (h->memory)
+		munmap(h->memory, core_size(&w->options.limits));
 }
 
 void
 world_free(struct world *w)
 {
-	for (uint32_t i = 0; i < w->count; i++) {
-		struct host *h = &w->hosts[i];
-		for (size_t r = 0; r < h->record_count; r++)
-			record_free(&h->records[r]);
-		disk_drop_dirty(h);
-		drop_waiting(h);
-		free(h->records);
-		free(h->dirty);
-		proc_end_all(h);
-		free(h->processes);
-		free(h->states);
-		free(h->memory);
-	}
-	while (w->heap_count)
-		free(event_pop(w));
-	free(w->heap);
-	free(w->conns);
+	observe_end(w);
+	for (uint32_t i = 0; i < w->count; i++)
+		free_host(w, &w->hosts[i]);
+	event_free_all(w);
+	net_free_all(w);
+	way_free_all(w);
+	free(w->names.buckets);
+	free(w->addresses.buckets);
+	free(w->ways.buckets);
+	free(w->hosts);
 	free(w);
 	current = NULL;
 }
@@ -273,7 +338,8 @@ world_free(struct world *w)
 uint32_t
 world_add(struct world *w, const char *name, const char *join)
 {
-	CHECK(w->count < WORLD_HOSTS);
+	CHECK(w->count < w->options.hosts_max);
+	CHECK(world_find(w, name) == WORLD_HOSTS);
 	struct host *h = &w->hosts[w->count];
 	snprintf(h->name, sizeof h->name, "%s", name);
 	snprintf(h->address, sizeof h->address, "%s:7400", name);
@@ -284,7 +350,10 @@ world_add(struct world *w, const char *name, const char *join)
 	h->config.boot = 1;
 	h->config.weight = 100;
 	h->paused_until = w->now;
+	h->tick_at = MONO_NEVER;
 	list_init(&h->waiting);
+	list_init(&h->conns);
+	way_add_host(w, h);
 	if (join) {
 		snprintf(h->config.join[0], ADDRESS_MAX + 1, "%s", join);
 		h->config.join_count = 1;
@@ -292,16 +361,23 @@ world_add(struct world *w, const char *name, const char *join)
 	return w->count++;
 }
 
+/* Zeroed pages for a core: of those that it never touches none exists. */
+static void *
+fresh_memory(struct host *h, size_t size)
+{
+	if (h->memory)
+		munmap(h->memory, size);
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	CHECK(memory != MAP_FAILED);
+	return memory;
+}
+
 void
 world_start(struct world *w, uint32_t host)
 {
 	struct host *h = &w->hosts[host];
-	struct core_limits limits = core_limits_for(2048);
-	limits.members_max = 16;
-	limits.entries_max = 512;
-	limits.bodies_size = (uint64_t)4 * 1024 * 1024;
-	limits.effects_max = 4096;
-	limits.effects_size = (size_t)4 * FRAME_MAX;
+	const struct core_limits *limits = &w->options.limits;
 	CHECK(!h->is_running);
 	h->starts++;
 	h->is_powered = h->is_running = true;
@@ -311,15 +387,13 @@ world_start(struct world *w, uint32_t host)
 	h->opinion_count = 0;
 	h->config.nonce = prng_next(&w->prng);
 	h->config.seed = prng_next(&w->prng);
-	size_t size = core_size(&limits);
-	if (!h->memory)
-		h->memory = aligned_alloc(16, (size + 15) & ~(size_t)15);
-	CHECK(h->memory);
-	memset(h->memory, 0, size);
-	h->core = core_new(h->memory, size, &limits, &h->config);
+	size_t size = core_size(limits);
+	h->memory = fresh_memory(h, size);
+	h->core = core_new(h->memory, size, limits, &h->config);
 	if (w->strategy)
 		place_register(h->core, w->strategy);
 	h->is_keeper_up = true;
+	observe_fault(w, WORLD_FAULT_START, host, WORLD_NO_HOST, 0);
 	disk_load(w, host);
 	proc_found(w, host);
 	struct input in = {.kind = INPUT_BOOT};
@@ -338,18 +412,8 @@ end_process(struct world *w, uint32_t host)
 	h->since = w->now;
 	disk_drop_dirty(h);
 	drop_waiting(h);
-	for (uint32_t i = 0; i < w->count; i++)
-		w->faulted_at[i][host] = w->faulted_at[host][i] = w->now;
-}
-
-/* The kernel ends the streams of a process that is gone. */
-static void
-reset_streams(struct world *w, uint32_t host)
-{
-	for (uint32_t n = 0; n < w->conn_count; n++)
-		for (int side = 0; side < 2; side++)
-			if (w->conns[n].host[side] == host)
-				net_close(w, n, side);
+	h->tick_at = MONO_NEVER;
+	way_hurt_all(w, host);
 }
 
 void
@@ -357,7 +421,8 @@ world_crash(struct world *w, uint32_t host)
 {
 	CHECK(w->hosts[host].is_running);
 	end_process(w, host);
-	reset_streams(w, host);
+	net_reset_all(w, host);
+	observe_fault(w, WORLD_FAULT_CRASH, host, WORLD_NO_HOST, 0);
 }
 
 void
@@ -365,7 +430,8 @@ world_kill(struct world *w, uint32_t host)
 {
 	world_crash(w, host);
 	w->hosts[host].is_keeper_up = false;
-	proc_end_all(&w->hosts[host]);
+	proc_end_all(w, host);
+	observe_fault(w, WORLD_FAULT_KILL, host, WORLD_NO_HOST, 0);
 }
 
 void
@@ -375,11 +441,9 @@ world_power_off(struct world *w, uint32_t host)
 		end_process(w, host);
 	w->hosts[host].is_powered = false;
 	w->hosts[host].is_keeper_up = false;
-	proc_end_all(&w->hosts[host]);
-	for (uint32_t n = 0; n < w->conn_count; n++)
-		for (int side = 0; side < 2; side++)
-			if (w->conns[n].host[side] == host)
-				w->conns[n].is_open[side] = false;
+	proc_end_all(w, host);
+	net_silence_all(w, host);
+	observe_fault(w, WORLD_FAULT_POWER, host, WORLD_NO_HOST, 0);
 }
 
 void
@@ -388,6 +452,7 @@ world_pause(struct world *w, uint32_t host, int64_t ms)
 	struct host *h = &w->hosts[host];
 	h->paused_until = mono_add(w->now, ms);
 	h->since = h->paused_until;
+	observe_fault(w, WORLD_FAULT_PAUSE, host, WORLD_NO_HOST, ms);
 }
 
 void
@@ -398,6 +463,7 @@ world_reinstall(struct world *w, uint32_t host)
 	while (h->record_count)
 		record_free(&h->records[--h->record_count]);
 	h->config.node_id = prng_next(&w->prng);
+	observe_fault(w, WORLD_FAULT_REINSTALL, host, WORLD_NO_HOST, 0);
 }
 
 static struct record *
@@ -436,35 +502,13 @@ world_disk_restore(struct world *w, uint32_t host, struct disk *disk)
 	h->records = disk->records;
 	h->record_count = disk->count;
 	free(disk);
+	observe_fault(w, WORLD_FAULT_RESTORE, host, WORLD_NO_HOST, 0);
 }
 
 void
 world_input(struct world *w, uint32_t host, struct input *in)
 {
 	world_step(w, host, in);
-}
-
-void
-world_cut(struct world *w, uint32_t from, uint32_t to, bool is_cut)
-{
-	w->is_cut[from][to] = is_cut;
-	w->faulted_at[from][to] = w->faulted_at[to][from] = w->now;
-}
-
-void
-world_cut_both(struct world *w, uint32_t a, uint32_t b, bool is_cut)
-{
-	world_cut(w, a, b, is_cut);
-	world_cut(w, b, a, is_cut);
-}
-
-void
-world_heal(struct world *w)
-{
-	for (uint32_t a = 0; a < w->count; a++)
-		for (uint32_t b = 0; b < w->count; b++)
-			if (w->is_cut[a][b])
-				world_cut(w, a, b, false);
 }
 
 int64_t

@@ -24,10 +24,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/map.h"
 #include "base/prng.h"
 #include "core/core_private.h"
+#include "tests/sim/world_observe.h"
 
-#define WORLD_HOSTS	  12
+/* No host; what searches give that found none. */
+#define WORLD_HOSTS	  WORLD_NO_HOST
 #define STREAM_TIMEOUT_MS 15000
 #define DIAL_TIMEOUT_MS	  3000
 
@@ -105,7 +108,7 @@ struct host {
 	mono paused_until; /* the process stands still until then */
 	mono since;	   /* when it started, was paused, or stopped */
 	uint32_t starts;
-	void *memory;		/* owned */
+	void *memory;		/* owned pages */
 	struct core *core;	/* inside 'memory'; NULL while not running */
 	struct record *records; /* durable, owned */
 	size_t record_count;
@@ -113,7 +116,11 @@ struct host {
 	size_t dirty_count;
 	uint64_t stored;     /* last durable STORE of this start */
 	struct list waiting; /* struct effect_copy, owned */
-	bool is_keeper_up;   /* it outlives a crash of the node */
+	struct list conns;   /* struct conn_end: streams that it is part of */
+	mono tick_at;	     /* when the heap has a tick for it */
+	mono faulted_at;     /* when something last happened to all its ways */
+	struct map_link by_name, by_address, by_alias; /* in the world's maps */
+	bool is_keeper_up; /* it outlives a crash of the node */
 	uint32_t keeper_starts;
 	struct process *processes; /* owned */
 	size_t process_count;
@@ -138,6 +145,8 @@ struct disk {
 };
 
 struct event;
+struct conn;
+struct way;
 struct world;
 
 /* Hears of every NOTE. */
@@ -146,22 +155,44 @@ typedef void world_note_fn(struct world *w, uint32_t host,
 
 #define WORLD_BEHAVIOURS 64
 
+/* How large a world can be. */
+struct world_options {
+	uint32_t hosts_max;
+	struct core_limits limits; /* of each core */
+	/* Without the checkers that 'world_new' brings, for measurements. */
+	bool is_bare;
+};
+
+/* An entry of the heap: what happens at 'ms', in the order of 'number'. */
+struct world_due {
+	int64_t ms;
+	uint64_t number;
+	struct event *event; /* NULL: the tick of the host in 'number' */
+};
+
+#define WORLD_EVENT_CLASSES 8 /* sizes of events that are kept for reuse */
+
 struct world {
 	uint64_t seed;
 	struct prng prng;
 	mono now;
-	struct host hosts[WORLD_HOSTS];
+	struct world_options options;
+	struct host *hosts; /* owned; they never move */
 	uint32_t count;
-	bool is_cut[WORLD_HOSTS][WORLD_HOSTS];	   /* frames from, to */
-	mono faulted_at[WORLD_HOSTS][WORLD_HOSTS]; /* last fault of the pair */
+	struct map names;     /* struct host */
+	struct map addresses; /* struct host, aliases too */
+	struct map ways;      /* struct way: exceptions only */
+	struct list way_list; /* the same, in the order of their making */
 	int64_t latency_min_ms;
 	int64_t latency_max_ms;
-	struct conn *conns; /* owned */
-	uint32_t conn_count;
-	struct event **heap; /* owned */
+	struct conn **conns;	/* owned; NULL: both ends are gone */
+	uint32_t conn_count;	/* ever made */
+	struct world_due *heap; /* owned */
 	size_t heap_count;
 	size_t heap_size;
 	uint64_t next_event;
+	uint64_t happened; /* events and ticks so far */
+	struct event *spare_events[WORLD_EVENT_CLASSES];
 	uint64_t next_request;
 	enum on_minority on_minority; /* of hosts that start from now on */
 	struct behaviour behaviours[WORLD_BEHAVIOURS];
@@ -174,10 +205,18 @@ struct world {
 	void *context;			       /* for it */
 	bool is_loud; /* prints every note and fault, to look at one seed */
 	uint64_t deaths_checked; /* declarations that a checker looked at */
+	struct world_observer observers[WORLD_OBSERVERS];
+	uint32_t observer_count;
+	uint32_t observed; /* the host that they were told of last */
 };
 
-/* Makes an empty world. */
+/* Makes an empty world for a few hosts with few names. */
 struct world *world_new(uint64_t seed);
+/* Makes one for 'hosts_max' hosts with 'names_max' names; both are its bounds,
+ * not its cost. */
+struct world_options world_options_for(uint32_t hosts_max, uint32_t names_max);
+struct world *world_new_with(
+	uint64_t seed, const struct world_options *options);
 void world_free(struct world *w);
 
 /* Adds a host, not yet started; returns its number.  'join' (may be NULL) is
@@ -202,11 +241,22 @@ void world_disk_restore(struct world *w, uint32_t host, struct disk *disk);
 /* Gives a host's core an input from nowhere in the world. */
 void world_input(struct world *w, uint32_t host, struct input *in);
 
+/* Gives a host a second address. */
+void world_set_alias(struct world *w, uint32_t host, const char *alias);
+/* The host of a name, or at an address (or alias); or WORLD_HOSTS. */
+uint32_t world_find(const struct world *w, const char *name);
+uint32_t world_host_at(const struct world *w, const char *address);
+
 /* Cuts or heals one direction; both. */
 void world_cut(struct world *w, uint32_t from, uint32_t to, bool is_cut);
 void world_cut_both(struct world *w, uint32_t a, uint32_t b, bool is_cut);
 /* Heals all ways. */
 void world_heal(struct world *w);
+/* Whether what one host sends can reach another. */
+bool world_is_open(const struct world *w, uint32_t from, uint32_t to);
+/* When the ways between two hosts, or one of the two, were last hurt or
+ * healed. */
+mono world_faulted_at(const struct world *w, uint32_t a, uint32_t b);
 
 /* Lets time pass. */
 void world_run(struct world *w, int64_t ms);

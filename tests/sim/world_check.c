@@ -41,8 +41,8 @@ is_well(const struct world *w, uint32_t host, int64_t for_ms)
 static bool
 is_pair_well(const struct world *w, uint32_t a, uint32_t b, int64_t for_ms)
 {
-	return !w->is_cut[a][b] && !w->is_cut[b][a] &&
-	       mono_diff(w->now, w->faulted_at[a][b]) >= for_ms;
+	return world_is_open(w, a, b) && world_is_open(w, b, a) &&
+	       mono_diff(w->now, world_faulted_at(w, a, b)) >= for_ms;
 }
 
 /* M3 and M8: nobody declares a host dead that is well, while a third one
@@ -51,10 +51,8 @@ static void
 check_death(struct world *w, uint32_t accuser, const char *name)
 {
 	const int64_t long_ms = 20000;
-	uint32_t x = 0;
-	while (x < w->count && strcmp(w->hosts[x].name, name) != 0)
-		x++;
-	if (x == w->count)
+	uint32_t x = world_find(w, name);
+	if (x == WORLD_HOSTS)
 		return;
 	w->deaths_checked++;
 	if (!is_well(w, x, long_ms) || !is_well(w, accuser, long_ms))

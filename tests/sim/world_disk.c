@@ -41,11 +41,13 @@ disk_drop_dirty(struct host *h)
 }
 
 void
-disk_write(struct world *w, uint32_t host, const struct effect_store *s)
+disk_write(struct world *w, uint32_t host, const struct effect *e)
 {
 	struct host *h = &w->hosts[host];
+	const struct effect_store *s = &e->store;
 	struct record r = {.table = s->table, .key_size = s->key.size};
 	CHECK(s->key.size <= sizeof r.key);
+	observe_effect(w, host, e);
 	memcpy(r.key, s->key.data, s->key.size);
 	if (s->value.data) {
 		r.value = malloc(s->value.size + 1);
@@ -56,10 +58,10 @@ disk_write(struct world *w, uint32_t host, const struct effect_store *s)
 	h->dirty = realloc(h->dirty, (h->dirty_count + 1) * sizeof *h->dirty);
 	CHECK(h->dirty);
 	h->dirty[h->dirty_count++] = r;
-	struct event *e = event_new(w, EVENT_STORED, host,
+	struct event *done = event_new(w, EVENT_STORED, host,
 		1 + (int64_t)prng_below(&w->prng, 10), (struct bytes){NULL, 0});
-	e->seq = s->seq;
-	event_push(w, e);
+	done->seq = s->seq;
+	event_push(w, done);
 }
 
 void
@@ -72,7 +74,11 @@ disk_on_stored(struct world *w, struct event *e)
 		event_push(w, e);
 		return;
 	}
-	disk_apply(h, &h->dirty[0]);
+	struct record *r = &h->dirty[0];
+	observe_stored(w, e->host, r->table,
+		(struct bytes){r->key, r->key_size},
+		(struct bytes){r->value, r->value_size}, e->seq);
+	disk_apply(h, r);
 	record_free(&h->dirty[0]);
 	memmove(h->dirty, h->dirty + 1, --h->dirty_count * sizeof *h->dirty);
 	h->stored = e->seq;
@@ -80,7 +86,7 @@ disk_on_stored(struct world *w, struct event *e)
 	in.stored.seq = e->seq;
 	world_step(w, e->host, &in);
 	world_release_waiting(w, e->host);
-	free(e);
+	event_free(w, e);
 }
 
 void

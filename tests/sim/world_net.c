@@ -12,55 +12,126 @@ net_latency(struct world *w)
 }
 
 static uint32_t
-link_of(uint32_t conn, int side)
+link_of(const struct conn *k, int side)
 {
-	return conn * 2 + (uint32_t)side + 2;
+	return k->number * 2 + (uint32_t)side + 2;
+}
+
+struct conn *
+net_find(const struct world *w, uint32_t link, int *side)
+{
+	uint32_t number = (link - 2) / 2;
+	*side = (int)(link & 1);
+	return number < w->conn_count ? w->conns[number] : NULL;
+}
+
+static void
+free_if_over(struct world *w, struct conn *k)
+{
+	if (k->flying || k->ends[0].is_open || k->ends[1].is_open)
+		return;
+	w->conns[k->number] = NULL;
+	list_remove(&k->ends[0].of_host);
+	list_remove(&k->ends[1].of_host);
+	free(k);
+}
+
+/* An event is over; maybe its stream too. */
+static void
+drop_event(struct world *w, struct event *e)
+{
+	struct conn *k = e->conn;
+	event_free(w, e);
+	k->flying--;
+	free_if_over(w, k);
 }
 
 /* Sends a frame (or the end, EVENT_RESET) towards the other side. */
 void
-net_send(struct world *w, uint32_t number, int from_side, enum event_kind kind,
+net_send(struct world *w, struct conn *k, int from_side, enum event_kind kind,
 	uint16_t type, struct bytes body)
 {
-	struct conn *k = &w->conns[number];
 	int side = !from_side;
-	struct event *e =
-		event_new(w, kind, k->host[side], net_latency(w), body);
-	if (e->at.ms < k->last_at[side].ms)
-		e->at = k->last_at[side];
-	k->last_at[side] = e->at;
-	e->conn = number;
+	struct conn_end *end = &k->ends[side];
+	struct event *e = event_new(w, kind, end->host, net_latency(w), body);
+	if (e->at.ms < end->last_at.ms)
+		e->at = end->last_at;
+	end->last_at = e->at;
+	e->conn = k;
 	e->side = side;
-	e->start = k->start[side];
+	e->start = end->start;
 	e->type = type;
+	k->flying++;
 	event_push(w, e);
 }
 
 void
-net_close(struct world *w, uint32_t number, int side)
+net_close(struct world *w, struct conn *k, int side)
 {
-	struct conn *k = &w->conns[number];
-	if (!k->is_open[side])
+	if (!k->ends[side].is_open)
 		return;
-	k->is_open[side] = false;
-	net_send(w, number, side, EVENT_RESET, 0, (struct bytes){NULL, 0});
+	k->ends[side].is_open = false;
+	net_send(w, k, side, EVENT_RESET, 0, (struct bytes){NULL, 0});
 }
 
-static uint32_t
+void
+net_reset_all(struct world *w, uint32_t host)
+{
+	list_each (l, &w->hosts[host].conns) {
+		struct conn_end *end =
+			container_of(l, struct conn_end, of_host);
+		net_close(w, end->conn, (int)(end - end->conn->ends));
+	}
+}
+
+void
+net_silence_all(struct world *w, uint32_t host)
+{
+	list_each_safe (l, &w->hosts[host].conns) {
+		struct conn_end *end =
+			container_of(l, struct conn_end, of_host);
+		end->is_open = false;
+		free_if_over(w, end->conn);
+	}
+}
+
+void
+net_free_all(struct world *w)
+{
+	for (uint32_t i = 0; i < w->conn_count; i++)
+		free(w->conns[i]);
+	free(w->conns);
+}
+
+static void
+end_init(struct world *w, struct conn *k, int side, uint32_t host)
+{
+	k->ends[side] = (struct conn_end){
+		.conn = k,
+		.host = host,
+		.start = w->hosts[host].starts,
+		.is_open = true,
+	};
+	list_init(&k->ends[side].of_host);
+	list_append(&w->hosts[host].conns, &k->ends[side].of_host);
+}
+
+static struct conn *
 conn_new(struct world *w, uint32_t from, uint32_t to, uint32_t dial)
 {
 	if ((w->conn_count & (w->conn_count - 1)) == 0) {
 		size_t size = w->conn_count ? w->conn_count * 2 : 1;
-		w->conns = realloc(w->conns, size * sizeof *w->conns);
+		w->conns = realloc(w->conns, size * sizeof(struct conn *));
 		CHECK(w->conns);
 	}
-	w->conns[w->conn_count] = (struct conn){
-		.host = {from, to},
-		.start = {w->hosts[from].starts, w->hosts[to].starts},
-		.is_open = {true, true},
-		.dial = dial,
-	};
-	return w->conn_count++;
+	struct conn *k = calloc(1, sizeof *k);
+	CHECK(k);
+	k->number = w->conn_count;
+	k->dial = dial;
+	end_init(w, k, 0, from);
+	end_init(w, k, 1, to);
+	w->conns[w->conn_count++] = k;
+	return k;
 }
 
 void
@@ -72,19 +143,21 @@ net_dial(struct world *w, uint32_t host, const struct effect_link_open *o)
 	event_push(w, e);
 }
 
+/* One end learns that it is over; the stream may be gone afterwards. */
 static void
-tell_down(struct world *w, uint32_t number, int side,
-	enum link_down_reason reason)
+tell_down(
+	struct world *w, struct conn *k, int side, enum link_down_reason reason)
 {
-	struct conn *k = &w->conns[number];
-	if (!k->is_open[side])
+	struct conn_end *end = &k->ends[side];
+	if (!end->is_open)
 		return;
-	k->is_open[side] = false;
+	uint32_t host = end->host;
+	end->is_open = false;
 	struct input in = {.kind = INPUT_LINK_DOWN};
-	in.link_down.link = link_of(number, side);
+	in.link_down.link = link_of(k, side);
 	in.link_down.dial = side == 0 ? k->dial : 0;
 	in.link_down.reason = reason;
-	world_step(w, k->host[side], &in);
+	world_step(w, host, &in);
 }
 
 void
@@ -97,7 +170,8 @@ net_on_dial(struct world *w, struct event *e)
 	bool is_silent =
 		to == WORLD_HOSTS || !w->hosts[to].is_powered ||
 		(w->hosts[to].is_keeper_up && !w->hosts[to].is_running) ||
-		w->is_cut[e->host][to] || w->is_cut[to][e->host];
+		!world_is_open(w, e->host, to) ||
+		!world_is_open(w, to, e->host);
 	in.link_down.dial = e->dial;
 	in.link_down.reason = is_silent ? LINK_TIMEOUT : LINK_REFUSED;
 	if (is_silent && e->seq == 0) {
@@ -107,18 +181,18 @@ net_on_dial(struct world *w, struct event *e)
 		return;
 	}
 	if (e->seq == 0 && w->hosts[to].is_running) {
-		uint32_t n = conn_new(w, e->host, to, e->dial);
+		struct conn *k = conn_new(w, e->host, to, e->dial);
 		in = (struct input){.kind = INPUT_LINK_UP};
 		in.link_up =
-			(struct input_link_up){link_of(n, 1), 0, h->address};
+			(struct input_link_up){link_of(k, 1), 0, h->address};
 		world_step(w, to, &in);
 		in.link_up = (struct input_link_up){
-			link_of(n, 0), e->dial, w->hosts[to].address};
+			link_of(k, 0), e->dial, w->hosts[to].address};
 	} else if (e->seq == 1) {
 		in.link_down.reason = LINK_TIMEOUT;
 	}
 	world_step(w, e->host, &in);
-	free(e);
+	event_free(w, e);
 }
 
 /* Keeps a frame that cannot arrive, and all behind it.  Too long, and the
@@ -126,11 +200,11 @@ net_on_dial(struct world *w, struct event *e)
 static void
 hold_frame(struct world *w, struct event *e)
 {
-	struct conn *k = &w->conns[e->conn];
-	uint32_t from = k->host[!e->side];
+	struct conn *k = e->conn;
+	struct conn_end *from = &k->ends[!e->side];
 	if (e->held_since.ms == MONO_NEVER.ms) {
 		e->held_since = w->now;
-		k->held[e->side]++;
+		k->ends[e->side].held++;
 	}
 	if (mono_diff(w->now, e->held_since) < STREAM_TIMEOUT_MS) {
 		/* All on one grid, so that they keep their order. */
@@ -138,30 +212,31 @@ hold_frame(struct world *w, struct event *e)
 		event_push(w, e);
 		return;
 	}
-	k->held[e->side]--;
-	if (w->hosts[from].starts == k->start[!e->side] &&
-		w->hosts[from].is_running)
-		tell_down(w, e->conn, !e->side, LINK_TIMEOUT);
-	free(e);
+	k->ends[e->side].held--;
+	if (w->hosts[from->host].starts == from->start &&
+		w->hosts[from->host].is_running)
+		tell_down(w, k, !e->side, LINK_TIMEOUT);
+	drop_event(w, e);
 }
 
 static void
 arrive(struct world *w, struct event *e)
 {
-	struct conn *k = &w->conns[e->conn];
+	struct conn *k = e->conn;
 	int side = e->side;
-	bool is_there = w->hosts[e->host].starts == k->start[side] &&
-			w->hosts[e->host].is_running && k->is_open[side];
+	struct conn_end *end = &k->ends[side];
+	const struct host *h = &w->hosts[e->host];
+	bool is_there =
+		h->starts == end->start && h->is_running && end->is_open;
 	if (is_there && e->kind == EVENT_RESET) {
-		tell_down(w, e->conn, side, LINK_RESET);
+		tell_down(w, k, side, LINK_RESET);
 	} else if (is_there) {
 		struct input in = {.kind = INPUT_RECV};
 		in.recv = (struct input_recv){
-			link_of(e->conn, side), e->type, {e->body, e->size}};
+			link_of(k, side), e->type, {e->body, e->size}};
 		world_step(w, e->host, &in);
-	} else if (e->kind == EVENT_FRAME && k->is_open[!side]) {
-		net_send(w, e->conn, side, EVENT_RESET, 0,
-			(struct bytes){NULL, 0});
+	} else if (e->kind == EVENT_FRAME && k->ends[!side].is_open) {
+		net_send(w, k, side, EVENT_RESET, 0, (struct bytes){NULL, 0});
 	}
 }
 
@@ -169,16 +244,16 @@ arrive(struct world *w, struct event *e)
 void
 net_on_frame(struct world *w, struct event *e)
 {
-	struct conn *k = &w->conns[e->conn];
-	uint32_t from = k->host[!e->side];
+	struct conn_end *end = &e->conn->ends[e->side];
+	uint32_t from = e->conn->ends[!e->side].host;
 	bool is_held = e->held_since.ms != MONO_NEVER.ms;
-	if (w->is_cut[from][e->host] || !w->hosts[e->host].is_powered ||
-		(!is_held && k->held[e->side] > 0)) {
+	if (!world_is_open(w, from, e->host) || !w->hosts[e->host].is_powered ||
+		(!is_held && end->held > 0)) {
 		hold_frame(w, e);
 		return;
 	}
 	if (is_held)
-		k->held[e->side]--;
+		end->held--;
 	arrive(w, e);
-	free(e);
+	drop_event(w, e);
 }

@@ -21,63 +21,108 @@ enum event_kind {
 	EVENT_FETCHED,
 };
 
+/* What FETCHED brings. */
+struct fetched {
+	uint8_t root[DIGEST_SIZE]; /* what was asked for */
+	struct state state;	   /* what came */
+};
+
 /* Something that will happen.  Owned by the heap. */
 struct event {
 	mono at;
 	uint64_t number; /* of two at one time the older goes first */
 	enum event_kind kind;
 	uint32_t host;
-	uint32_t start; /* of that host (of its keeper, for the keeper's
-			   events); a later start ignores it */
-	uint32_t conn;
-	int side; /* of 'conn', where it arrives */
+	uint32_t start;	   /* of that host (of its keeper, for the keeper's
+			      events); a later start ignores it */
+	struct conn *conn; /* FRAME, RESET */
+	int side;	   /* of 'conn', where it arrives */
 	uint32_t dial;
 	uint64_t seq;	 /* STORED: its number; the keeper's: the epoch */
 	mono held_since; /* FRAME, RESET: while the way is cut */
 	uint16_t type;
-	int32_t status;		   /* EXITED */
-	uint8_t root[DIGEST_SIZE]; /* FETCHED: what was asked for */
-	struct state state;	   /* FETCHED: what came */
+	int32_t status;		 /* EXITED */
+	struct fetched *fetched; /* FETCHED; owned */
+	struct event *next;	 /* in the list of spare ones */
+	uint8_t size_class;	 /* of the block that it lies in */
 	size_t size;
 	unsigned char body[]; /* the keeper's: the instance name */
 };
 
-/* A stream.  Side 0 dialled. */
-struct conn {
-	uint32_t host[2];
-	uint32_t start[2];
-	bool is_open[2];
-	uint32_t dial;	  /* side 0's number for it */
-	mono last_at[2];  /* arrival of the last frame towards that side */
-	uint32_t held[2]; /* frames towards that side that wait */
+/* One end of a stream. */
+struct conn_end {
+	struct list of_host;
+	struct conn *conn;
+	uint32_t host;
+	uint32_t start; /* of that host */
+	bool is_open;
+	mono last_at;  /* arrival of the last frame towards it */
+	uint32_t held; /* frames towards it that wait */
 };
+
+/* A stream.  Freed when both ends are closed and nothing is on its way. */
+struct conn {
+	uint32_t number;
+	struct conn_end ends[2]; /* [0] dialled */
+	uint32_t dial;		 /* its number for it */
+	uint32_t flying;	 /* events that name it */
+};
+
+/* Something about the ways between two hosts that is not as usual. */
+struct way {
+	struct map_link in_ways;
+	struct list in_list;
+	uint32_t a, b;	/* a < b */
+	bool is_cut[2]; /* from a to b, from b to a */
+	mono faulted_at;
+};
+
+/* Takes a host into the maps of names and addresses. */
+void way_add_host(struct world *w, struct host *h);
+/* Something happened to all ways of a host. */
+void way_hurt_all(struct world *w, uint32_t host);
+void way_free_all(struct world *w);
 
 /* An event of the current start of 'host' in 'in_ms'; 'body' is copied. */
 struct event *event_new(struct world *w, enum event_kind kind, uint32_t host,
 	int64_t in_ms, struct bytes body);
-/* Puts an event (taken) on the heap; takes the earliest from it. */
+/* Puts an event (taken) on the heap. */
 void event_push(struct world *w, struct event *e);
-struct event *event_pop(struct world *w);
+/* Gives an event back. */
+void event_free(struct world *w, struct event *e);
+/* Asks for a tick of 'host' at 'at', after the events of that time and in the
+ * order of the hosts. */
+void event_push_tick(struct world *w, uint32_t host, mono at);
+/* Takes the earliest entry from the heap, which must have one. */
+struct world_due event_pop(struct world *w);
+/* Whether an entry is a tick, and of which host. */
+bool event_is_tick(const struct world_due *due, uint32_t *host);
+void event_free_all(struct world *w);
 
 /* Gives a host's core an input and carries out what it wants. */
 void world_step(struct world *w, uint32_t host, struct input *in);
-/* The host at an address, or WORLD_HOSTS. */
-uint32_t world_host_at(const struct world *w, const char *address);
 /* Carries out what waited for the STORE that just became durable. */
 void world_release_waiting(struct world *w, uint32_t host);
 
+/* The stream of a core's link and which of its ends that is; NULL when it is
+ * gone or was never there. */
+struct conn *net_find(const struct world *w, uint32_t link, int *side);
 /* Sends a frame (or the end, EVENT_RESET) towards the other side. */
-void net_send(struct world *w, uint32_t number, int from_side,
+void net_send(struct world *w, struct conn *k, int from_side,
 	enum event_kind kind, uint16_t type, struct bytes body);
 /* Ends one side of a stream. */
-void net_close(struct world *w, uint32_t number, int side);
+void net_close(struct world *w, struct conn *k, int side);
+/* The kernel of a host ends its streams; or says nothing any more. */
+void net_reset_all(struct world *w, uint32_t host);
+void net_silence_all(struct world *w, uint32_t host);
 /* Begins to dial; the event's end; a frame's or a reset's arrival. */
 void net_dial(struct world *w, uint32_t host, const struct effect_link_open *o);
 void net_on_dial(struct world *w, struct event *e);
 void net_on_frame(struct world *w, struct event *e);
+void net_free_all(struct world *w);
 
 /* Writes; makes durable; forgets what is not; gives all back to the core. */
-void disk_write(struct world *w, uint32_t host, const struct effect_store *s);
+void disk_write(struct world *w, uint32_t host, const struct effect *e);
 void disk_on_stored(struct world *w, struct event *e);
 void disk_drop_dirty(struct host *h);
 void disk_load(struct world *w, uint32_t host);
@@ -91,7 +136,7 @@ void world_check(struct world *w, uint32_t host, const struct effects *fx);
 void proc_perform(struct world *w, uint32_t host, const struct effect *e);
 void proc_on_event(struct world *w, struct event *e);
 void proc_found(struct world *w, uint32_t host);
-void proc_end_all(struct host *h);
+void proc_end_all(struct world *w, uint32_t host);
 /* Says again what services answered, for a node that did not hear it. */
 void proc_answer_again(struct world *w, uint32_t host);
 

@@ -14,6 +14,14 @@
 
 /* --- Behaviours --- */
 
+/* Of services that nobody gave one. */
+static const struct behaviour usual = {
+	.start_ms = 10,
+	.stop_ms = 5,
+	.answer = ANSWER_RESUME,
+	.answer_ms = 10,
+};
+
 static struct behaviour *
 find_behaviour(struct world *w, const char *service, const char *host)
 {
@@ -34,13 +42,7 @@ world_behave(struct world *w, const char *service, const char *host)
 	CHECK(w->behaviour_count < WORLD_BEHAVIOURS);
 	b = &w->behaviours[w->behaviour_count++];
 	const struct behaviour *all = find_behaviour(w, service, "");
-	*b = all ? *all
-		 : (struct behaviour){
-			   .start_ms = 10,
-			   .stop_ms = 5,
-			   .answer = ANSWER_RESUME,
-			   .answer_ms = 10,
-		   };
+	*b = all ? *all : usual;
 	strcpy(b->service, service);
 	strcpy(b->host, host);
 	return b;
@@ -51,8 +53,11 @@ behaviour_of(struct world *w, uint32_t host, const char *name)
 {
 	char service[SERVICE_NAME_MAX + 1] = "";
 	memcpy(service, name, strcspn(name, "@"));
-	struct behaviour *own = find_behaviour(w, service, w->hosts[host].name);
-	return own ? own : world_behave(w, service, "");
+	const struct behaviour *b =
+		find_behaviour(w, service, w->hosts[host].name);
+	if (!b)
+		b = find_behaviour(w, service, "");
+	return b ? b : &usual;
 }
 
 /* --- Processes --- */
@@ -83,9 +88,55 @@ process_add(struct world *w, uint32_t host, const char *name)
 	return p;
 }
 
-void
-proc_end_all(struct host *h)
+/* The digest of a state stands for its content. */
+static void
+root_of(const struct state *s, uint8_t root[DIGEST_SIZE])
 {
+	uint64_t words[4] = {
+		hash_text(s->name, 0), s->birth, s->lives, 0x736b6570};
+	memcpy(root, words, DIGEST_SIZE);
+}
+
+/* Tells the observers. */
+static void
+observe(struct world *w, uint32_t host, enum world_process_what what,
+	const struct process *p)
+{
+	struct world_process_event event = {
+		.what = what,
+		.name = p->name,
+		.epoch = p->epoch,
+		.status = what == PROCESS_HAS_ANSWERED ? p->answer : p->status,
+		.birth = p->state.birth,
+		.lives = p->state.lives,
+	};
+	observe_process(w, host, &event);
+}
+
+static void
+observe_state(struct world *w, uint32_t host, enum world_process_what what,
+	const struct state *s, uint64_t epoch)
+{
+	uint8_t root[DIGEST_SIZE];
+	root_of(s, root);
+	struct world_process_event event = {
+		.what = what,
+		.name = s->name,
+		.epoch = epoch,
+		.birth = s->birth,
+		.lives = s->lives,
+		.root = root,
+	};
+	observe_process(w, host, &event);
+}
+
+void
+proc_end_all(struct world *w, uint32_t host)
+{
+	struct host *h = &w->hosts[host];
+	for (size_t i = 0; i < h->process_count; i++)
+		if (h->processes[i].phase != PROCESS_EMPTY)
+			observe(w, host, PROCESS_IS_LOST, &h->processes[i]);
 	h->process_count = 0;
 	h->keeper_starts++;
 }
@@ -123,15 +174,6 @@ world_process_end(
 }
 
 /* --- States --- */
-
-/* The digest of a state stands for its content. */
-static void
-root_of(const struct state *s, uint8_t root[DIGEST_SIZE])
-{
-	uint64_t words[4] = {
-		hash_text(s->name, 0), s->birth, s->lives, 0x736b6570};
-	memcpy(root, words, DIGEST_SIZE);
-}
 
 static struct state *
 find_state(const struct host *h, const uint8_t root[DIGEST_SIZE])
@@ -202,9 +244,19 @@ do_start(struct world *w, uint32_t host, const struct effect_start *s)
 	if (b->blame) {
 		p->phase = PROCESS_EMPTY;
 		fail_start(w, host, s, b->blame);
+		observe(w, host, PROCESS_IS_REFUSED, p);
 		return;
 	}
 	fill_memory(w, host, p, s);
+	observe_process(w, host,
+		&(struct world_process_event){
+			.what = PROCESS_IS_FORKED,
+			.name = p->name,
+			.epoch = p->epoch,
+			.birth = p->state.birth,
+			.lives = p->state.lives,
+			.root = s->has_state ? s->root : NULL,
+		});
 	later(w, host, EVENT_STARTED, b->start_ms, s->name, s->epoch, 0);
 }
 
@@ -256,6 +308,7 @@ do_release(struct world *w, uint32_t host, const struct effect_proc *r)
 	if (!p || p->epoch != r->epoch)
 		return;
 	CHECK(p->phase == PROCESS_EMPTY);
+	observe(w, host, PROCESS_IS_RELEASED, p);
 	*p = h->processes[--h->process_count];
 }
 
@@ -266,19 +319,21 @@ do_fetch(struct world *w, uint32_t host, const struct effect_fetch *f)
 	uint32_t from = world_host_at(w, f->address);
 	struct event *e = event_new(w, EVENT_FETCHED, host, FETCH_MS,
 		(struct bytes){f->name, strlen(f->name) + 1});
+	e->fetched = calloc(1, sizeof *e->fetched);
+	CHECK(e->fetched);
 	const struct state *s = from == WORLD_HOSTS || b->is_fetch_failing
 					? NULL
 					: find_state(&w->hosts[from], f->root);
-	bool can = s && w->hosts[from].is_running && !w->is_cut[from][host] &&
-		   !w->is_cut[host][from];
+	bool can = s && w->hosts[from].is_running &&
+		   world_is_open(w, from, host) && world_is_open(w, host, from);
 	if (!can)
 		e->at = mono_add(w->now, FETCH_FAIL_MS);
 	else
-		e->state = *s;
+		e->fetched->state = *s;
 	e->status = can;
 	e->seq = w->hosts[host].starts;
 	e->start = w->hosts[host].keeper_starts;
-	memcpy(e->root, f->root, DIGEST_SIZE);
+	memcpy(e->fetched->root, f->root, DIGEST_SIZE);
 	event_push(w, e);
 }
 
@@ -287,8 +342,10 @@ do_drop(struct world *w, uint32_t host, const struct effect_drop *d)
 {
 	struct host *h = &w->hosts[host];
 	struct state *s = find_state(h, d->root);
-	if (s)
-		*s = h->states[--h->state_count];
+	if (!s)
+		return;
+	observe_state(w, host, STATE_IS_DROPPED, s, 0);
+	*s = h->states[--h->state_count];
 }
 
 void
@@ -343,6 +400,7 @@ on_started(struct world *w, struct event *e, struct process *p)
 	if (p->phase != PROCESS_STARTING)
 		return;
 	p->phase = PROCESS_RUNNING;
+	observe(w, e->host, PROCESS_IS_RUNNING, p);
 	if (b->run_ms)
 		later(w, e->host, EVENT_EXITED, b->run_ms, p->name, p->epoch,
 			b->status);
@@ -377,6 +435,7 @@ on_exited(struct world *w, struct event *e, struct process *p)
 		return;
 	p->phase = PROCESS_EXITED;
 	p->status = e->status;
+	observe(w, e->host, PROCESS_IS_EXITED, p);
 	p->has_out |= b->is_writing_late && e->status == 0;
 	if (!b->is_lingering)
 		later(w, e->host, EVENT_EMPTY, EMPTY_MS, p->name, p->epoch, 0);
@@ -389,6 +448,7 @@ on_empty(struct world *w, struct event *e, struct process *p)
 	if (p->phase < PROCESS_EXITED)
 		return;
 	p->phase = PROCESS_EMPTY;
+	observe(w, e->host, PROCESS_IS_EMPTY, p);
 	tell(w, e->host, INPUT_EMPTY, p, 0);
 }
 
@@ -399,6 +459,7 @@ on_answered(struct world *w, struct event *e, struct process *p)
 		return;
 	p->has_out |= e->status == ANSWER_RESUME;
 	p->answer = (uint8_t)e->status;
+	observe(w, e->host, PROCESS_HAS_ANSWERED, p);
 	tell(w, e->host, INPUT_ANSWERED, p, (uint8_t)e->status);
 }
 
@@ -420,8 +481,10 @@ on_dumped(struct world *w, struct event *e, struct process *p)
 		.text = can ? "" : "no state could be read",
 	};
 	root_of(&p->state, in.dumped.root);
-	if (can)
+	if (can) {
 		keep_state(&w->hosts[e->host], &p->state);
+		observe_state(w, e->host, STATE_IS_SEALED, &p->state, p->epoch);
+	}
 	world_step(w, e->host, &in);
 }
 
@@ -439,9 +502,12 @@ on_fetched(struct world *w, struct event *e)
 		.bytes = e->status ? STATE_SIZE : 0,
 		.text = e->status ? "" : "the state could not be fetched",
 	};
-	memcpy(in.fetched.root, e->root, DIGEST_SIZE);
-	if (e->status)
-		keep_state(h, &e->state);
+	memcpy(in.fetched.root, e->fetched->root, DIGEST_SIZE);
+	if (e->status) {
+		keep_state(h, &e->fetched->state);
+		observe_state(
+			w, e->host, STATE_IS_FETCHED, &e->fetched->state, 0);
+	}
 	world_step(w, e->host, &in);
 }
 
@@ -465,7 +531,7 @@ proc_on_event(struct world *w, struct event *e)
 		on_answered(w, e, p);
 	else if (is_its && e->kind == EVENT_DUMPED)
 		on_dumped(w, e, p);
-	free(e);
+	event_free(w, e);
 }
 
 void

@@ -13,7 +13,7 @@ START_TEST(join_any_order)
 {
 	uint32_t n = 3 + (uint32_t)_i % 7;
 	struct world *w = world_of((uint64_t)_i, n);
-	uint32_t order[WORLD_HOSTS];
+	uint32_t order[16];
 	for (uint32_t i = 0; i < n; i++)
 		order[i] = i;
 	for (uint32_t i = n - 1; i > 0; i--) {
@@ -256,7 +256,7 @@ START_TEST(second_address_is_no_second_member)
 	struct core_config *config = &w->hosts[1].config;
 	strcpy(config->join[1], "other-name-of-alpha");
 	config->join_count = 2;
-	strcpy(w->hosts[0].alias, "other-name-of-alpha");
+	world_set_alias(w, 0, "other-name-of-alpha");
 	world_start(w, 0);
 	world_start(w, 1);
 	wait_whole(w, 8000);

@@ -124,7 +124,9 @@ random_event(struct world *w)
 		memset(value, 'v', sizeof value);
 		value[prng_below(&w->prng, sizeof value)] = '\0';
 		value[sizeof value - 1] = '\0';
-		ck_assert_int_eq(set(w, i, name, value), REPLY_OK);
+		enum reply_code want =
+			says(w, i, name, value) ? REPLY_UNCHANGED : REPLY_OK;
+		ck_assert_int_eq(set(w, i, name, value), want);
 		return;
 	}
 }
@@ -392,14 +394,18 @@ START_TEST(test_other_values)
 	world_init(&w, 1, ROWS, 1);
 	struct core *c = world_enter(&w, 0);
 	uint64_t after;
-	struct override_value o = {true, 7, "n1", 9};
+	struct override_value o = {true, 3, 7, "n1", 9};
 	struct override_value o2;
 	specs_set_override(c, "web@1", &o, &after);
 	ck_assert(specs_get_override(
 		specs_find(c, ENTRY_OVERRIDE, "web@1"), &o2));
-	ck_assert(o2.is_stopped && o2.restart_generation == 7 &&
-		  o2.move_generation == 9);
+	ck_assert(o2.is_stopped && o2.word_generation == 3 &&
+		  o2.restart_generation == 7 && o2.move_generation == 9);
 	ck_assert_str_eq(o2.move_to, "n1");
+	uint64_t stored = after;
+	ck_assert_int_eq(
+		specs_set_override(c, "web@1", &o, &after), REPLY_UNCHANGED);
+	ck_assert_uint_eq(after, stored);
 	struct node_value n = {INTENT_DRAINING, 12345, "disk", true};
 	struct node_value n2;
 	specs_set_node(c, "n0", &n, &after);
