@@ -84,7 +84,7 @@ static const struct key_word target_words[] = {
 	{"file", LOG_FILE, WORD_USUAL},
 	{"null", LOG_NULL, WORD_USUAL},
 	{"inherit", LOG_INHERIT, WORD_USUAL},
-	{"journal", 0, WORD_LATER},
+	{"journal", LOG_JOURNAL, WORD_USUAL},
 	{0},
 };
 
@@ -712,7 +712,9 @@ static const struct spec_key keys[] = {
 		.flags = KEY_RESTARTS,
 		.fallback = "file",
 		.words = target_words,
-		.help = "Where the output goes."},
+		.help = "Where the output goes: to log_dir/NAME.log, to "
+			"journald (to the file where there is none), nowhere, "
+			"or to the standard error of skepd."},
 	{.path = "logs.max_size",
 		.type = KEY_SIZE,
 		AT(logs.max_size),
@@ -726,8 +728,20 @@ static const struct spec_key keys[] = {
 		.min = 0,
 		.max = 1000,
 		.help = "Rotated files that are kept."},
-	LATER("logs.max_age", "The age at which a file is rotated."),
-	LATER("logs.compress", "Whether rotated files are compressed."),
+	{.path = "logs.max_age",
+		.type = KEY_DURATION,
+		AT(logs.max_age_ms),
+		.fallback = "0",
+		.min = 0,
+		.max = LONGEST,
+		.help = "The age at which a file that is not empty is "
+			"rotated; 0 is never."},
+	{.path = "logs.compress",
+		.type = KEY_BOOL,
+		AT(logs.is_compressed),
+		.fallback = "false",
+		.help = "Whether rotated files are compressed, to "
+			"NAME.log.N.gz."},
 	{.path = "logs.when_full",
 		.type = KEY_WORD,
 		AT(logs.when_full),

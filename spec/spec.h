@@ -161,7 +161,7 @@ enum spec_kill_mode {
 };
 
 /* What becomes of the output. */
-enum spec_log_target { LOG_FILE, LOG_NULL, LOG_INHERIT };
+enum spec_log_target { LOG_FILE, LOG_NULL, LOG_INHERIT, LOG_JOURNAL };
 
 /* What a full disk means for a service that writes. */
 enum spec_when_full {
@@ -212,8 +212,10 @@ struct spec_partition {
 struct spec_logs {
 	int32_t target; /* enum spec_log_target */
 	int32_t max_files;
-	int32_t when_full; /* enum spec_when_full */
-	uint64_t max_size; /* bytes; 0 = never rotate */
+	int32_t when_full;  /* enum spec_when_full */
+	uint64_t max_size;  /* bytes; 0 = never rotate */
+	int64_t max_age_ms; /* 0 = never rotate */
+	bool is_compressed; /* rotated files are */
 };
 
 /* One service.  Texts are never NULL; "" stands for "not given".  Members

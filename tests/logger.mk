@@ -11,6 +11,7 @@ logger_tests = \
 	tests/unit/test_files \
 	tests/unit/test_logfile \
 	tests/unit/test_logger \
+	tests/unit/test_logkeep \
 	tests/unit/test_mover \
 	tests/unit/test_statestream \
 	tests/unit/test_stream
@@ -25,13 +26,20 @@ tests_unit_test_files_LDADD = \
 tests_unit_test_logfile_SOURCES = tests/unit/test_logfile.c
 tests_unit_test_logfile_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_logfile_LDADD = \
-	liblogger.a libscratch.a libsys.a libbase.a $(CHECK_LIBS)
+	liblogger.a libscratch.a libsys.a libbase.a $(CHECK_LIBS) \
+	$(ZLIB_LIBS) $(AX_PTHREAD_LIBS)
 
 # Runs ./skep-logger, which `make check' has built by then.
 tests_unit_test_logger_SOURCES = tests/unit/test_logger.c
 tests_unit_test_logger_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_logger_LDADD = \
 	libscratch.a libsys.a libbase.a $(CHECK_LIBS)
+
+# So does this one.
+tests_unit_test_logkeep_SOURCES = tests/unit/test_logkeep.c
+tests_unit_test_logkeep_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(ZLIB_CFLAGS)
+tests_unit_test_logkeep_LDADD = \
+	libscratch.a libsys.a libbase.a $(CHECK_LIBS) $(ZLIB_LIBS)
 
 tests_unit_test_mover_SOURCES = tests/unit/test_mover.c
 tests_unit_test_mover_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
@@ -47,5 +55,6 @@ tests_unit_test_statestream_LDADD = libsys.a libbase.a $(CHECK_LIBS)
 tests_unit_test_stream_SOURCES = tests/unit/test_stream.c
 tests_unit_test_stream_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_stream_LDADD = \
-	liblogger.a libscratch.a libsys.a libbase.a $(CHECK_LIBS)
+	liblogger.a libscratch.a libsys.a libbase.a $(CHECK_LIBS) \
+	$(ZLIB_LIBS) $(AX_PTHREAD_LIBS)
 endif

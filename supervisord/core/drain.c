@@ -75,8 +75,11 @@ drain_refresh(struct core *c)
 	const struct entry *e = specs_find(c, ENTRY_NODE, c->config.node);
 	if (e && !specs_get_node(e, &v))
 		return;
-	bool is_wanted =
-		v.intent == INTENT_DRAINING || c->members.is_leaving;
+	const struct member_table *t = &c->members;
+	bool is_late = t->has_left || t->leave_after;
+	if (t->is_leaving && !is_late && v.intent != INTENT_DRAINING)
+		member_cancel_leave(c);
+	bool is_wanted = v.intent == INTENT_DRAINING || t->is_leaving;
 	if (is_wanted && !d->is_draining)
 		begin(c, &v);
 	else if (!is_wanted && d->is_draining)
@@ -146,7 +149,8 @@ drain_run(struct core *c)
 	else
 		set_progress(c, DRAIN_RUNNING, "draining again");
 	facts_publish(c);
-	if (d->drain_left == 0 && c->members.is_leaving)
+	/* Right after a start nobody is linked yet who could hear it. */
+	if (d->drain_left == 0 && member_hold_now(c) == HOLD_LEAVING)
 		member_finish_leave(c);
 }
 

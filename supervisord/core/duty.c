@@ -208,6 +208,7 @@ hold_back(struct core *c, struct instance *i, const struct spec_policy *p)
 	if (is_news)
 		core_note(c, NOTE_WAITING, i->name, 0, why);
 	instance_set_note(c, i, why);
+	list_remove(&i->in_dirty);
 	list_append(&c->duty.held, &i->in_dirty);
 	return true;
 }
@@ -224,7 +225,66 @@ look_at_held(struct core *c)
 		duty_wait(c, container_of(l, struct instance, in_dirty));
 }
 
-/* Starts what waits, as far as gate and budget allow. */
+/* Whether starting it takes it over from a host that is gone. */
+static bool
+is_takeover(const struct core *c, const struct instance *i)
+{
+	if (i->is_remembered || !i->last_owner[0])
+		return false;
+	member_id owner = member_find(c, i->last_owner);
+	return owner == MEMBER_NONE || !member_is_present(c, owner);
+}
+
+/* When the next take-over may be: each one is paid for with its share of
+ * time, up to a burst in advance (the generic cell rate algorithm). */
+static mono
+takeover_at(const struct core *c)
+{
+	return mono_add(c->duty.takeover_paid,
+		-(int64_t)(TAKEOVER_BURST - 1) * TAKEOVER_EVERY_MS);
+}
+
+/* Pays for a take-over; false when its turn has not come. */
+static bool
+pay_takeover(struct core *c)
+{
+	struct duty *d = &c->duty;
+	if (!mono_reached(takeover_at(c), c->now)) {
+		d->is_takeover_due = true;
+		return false;
+	}
+	if (d->takeover_paid.ms < c->now.ms)
+		d->takeover_paid = c->now;
+	d->takeover_paid = mono_add(d->takeover_paid, TAKEOVER_EVERY_MS);
+	return true;
+}
+
+/* Starts one whose turn has come, or puts it where it waits on. */
+static void
+start_one(struct core *c, struct instance *i)
+{
+	struct service_value s;
+	bool can = !instance_is_held(i) || instance_is_waiting(i) ||
+		   instance_is_over(i);
+	if (!can || !instance_service(c, i, &s)) {
+		list_remove(&i->in_dirty);
+		return;
+	}
+	if (hold_back(c, i, &s.policy) ||
+		(is_takeover(c, i) && !pay_takeover(c)))
+		return;
+	list_remove(&i->in_dirty);
+	if (instance_is_over(i))
+		instance_reset(c, i);
+	/* What started before it in this round may have filled us. */
+	if (s.policy.placement.max_per_host && !instance_is_held(i) &&
+		duty_host(c, i, &s) != MEMBER_SELF)
+		mark(c, i);
+	else
+		instance_start(c, i, &s);
+}
+
+/* Starts what waits, as far as gate, budget and rate allow. */
 static void
 start_waiting(struct core *c)
 {
@@ -234,27 +294,14 @@ start_waiting(struct core *c)
 		return;
 	}
 	bool is_open = may_start(c);
+	d->is_takeover_due = false;
 	list_each_safe (l, &d->waiting) {
 		struct instance *i = container_of(l, struct instance, in_dirty);
 		if (d->starting >= START_BUDGET || !has_room(c))
 			return;
 		if (!is_open && !is_own_under_keep(c, i))
 			continue;
-		struct service_value s;
-		list_remove(&i->in_dirty);
-		bool can = !instance_is_held(i) || instance_is_waiting(i) ||
-			   instance_is_over(i);
-		if (!can || !instance_service(c, i, &s) ||
-			hold_back(c, i, &s.policy))
-			continue;
-		if (instance_is_over(i))
-			instance_reset(c, i);
-		/* What started before it in this round may have filled us. */
-		if (s.policy.placement.max_per_host && !instance_is_held(i) &&
-			duty_host(c, i, &s) != MEMBER_SELF)
-			mark(c, i);
-		else
-			instance_start(c, i, &s);
+		start_one(c, i);
 	}
 }
 
@@ -302,6 +349,8 @@ duty_deadline(const struct core *c)
 		return at;
 	if (!has_room((struct core *)(uintptr_t)c))
 		return c->now;
+	if (d->is_takeover_due)
+		at = mono_min(at, takeover_at(c));
 	/* News open the gate; only its bound needs a timer. */
 	mono bound = mono_add(d->gate_since, GATE_MAX_MS);
 	if (mono_reached(bound, c->now))

@@ -39,6 +39,12 @@
 
 /* Instances not yet ready that this host starts at a time. */
 #define START_BUDGET 200
+/* Take-overs, that is starts of what a host held that is gone: so many at
+ * once, then one each so many milliseconds.  A lost host must not cost the
+ * others their own services; what is declared, restarted or drained is bounded
+ * by START_BUDGET alone. */
+#define TAKEOVER_BURST	  50
+#define TAKEOVER_EVERY_MS 20
 /* How long the gate may hold a start back, once nothing else does. */
 #define GATE_MAX_MS 10000
 
@@ -55,6 +61,8 @@ struct duty {
 	uint64_t gate_overruns;	/* starts after the bound */
 	mono expect_until;	/* when late hosts are no longer waited for */
 	uint32_t starting;	/* instances not yet ready here */
+	mono takeover_paid;	/* until when take-overs are accounted for */
+	bool is_takeover_due;	/* one waits for its turn */
 	/* Our own drain (drain.c): */
 	enum drain_progress progress;
 	bool is_draining;	/* by an operator, or because we leave */

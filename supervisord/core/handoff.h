@@ -80,6 +80,9 @@ struct handoff {
 	mono resend_at;
 	mono until;		/* operator's bound of all (drain deadline) */
 	uint64_t stored;	/* STORE of the last durable record */
+	struct policy_handoff terms; /* as they were when it was signalled: what
+				   becomes of its spec since, be it one that
+				   only newer hosts can read, has no say */
 	bool wants_dump;	/* its state is to be sealed when it is empty */
 	bool is_required;	/* without a state it stays here */
 	bool is_signalled;	/* it must be stopped: it may be half way */

@@ -128,29 +128,31 @@ on_accept(struct core *c, struct handoff *h)
 	e->signal.epoch = i->epoch;
 	e->signal.signal = s.policy.handoff.signal;
 	e->signal.is_handoff = true;
+	h->terms = s.policy.handoff;
 	handoff_enter(c, h, HANDOFF_SIGNALLED,
-		mono_add(c->now, s.policy.handoff.timeout_ms));
+		mono_add(c->now, h->terms.timeout_ms));
 }
 
 /* Stops it for the move; what it leaves at $SKEP_STATE_OUT is its state. */
 static void
-stop_for_move(struct core *c, struct handoff *h, struct instance *i,
-	const struct service_value *s)
+stop_for_move(struct core *c, struct handoff *h, struct instance *i)
 {
+	struct service_value s;
 	if (!instance_is_live(i) || i->epoch != h->epoch) {
 		give_up(c, h, "it changed meanwhile", HANDOFF_AGAIN_MS);
 		return;
 	}
+	bool has = policy_of(c, i, &s);
 	handoff_enter(c, h, HANDOFF_STOPPING, MONO_NEVER);
-	instance_stop(c, i, &s->policy, STOP_HANDOFF, h->reason);
+	instance_stop(c, i, has ? &s.policy : NULL, STOP_HANDOFF, h->reason);
 }
 
 /* There is no answer that carries state: mode and 'required' decide. */
 static void
 without_answer(struct core *c, struct handoff *h, struct instance *i,
-	const struct service_value *s, const char *why)
+	const char *why)
 {
-	const struct policy_handoff *p = &s->policy.handoff;
+	const struct policy_handoff *p = &h->terms;
 	bool must_stay = p->mode == HANDOFF_IGNORE || p->is_required;
 	core_note(c, NOTE_HANDOFF, h->name, h->epoch,
 		effects_text(&c->fx, why));
@@ -161,7 +163,7 @@ without_answer(struct core *c, struct handoff *h, struct instance *i,
 	/* A last rename in its SIGTERM handler still counts. */
 	h->wants_dump = p->mode == HANDOFF_RESUME;
 	h->is_required = must_stay;
-	stop_for_move(c, h, i, s);
+	stop_for_move(c, h, i);
 }
 
 bool
@@ -169,25 +171,23 @@ handoff_on_answered(struct core *c, const struct input_proc *in)
 {
 	struct handoff *h =
 		(struct handoff *)(uintptr_t)handoff_find(c, in->name);
-	struct service_value s;
 	struct instance *i = instance_find(c, in->name);
-	if (!h || h->state != HANDOFF_SIGNALLED || h->epoch != in->epoch ||
-		!policy_of(c, i, &s))
+	if (!h || h->state != HANDOFF_SIGNALLED || h->epoch != in->epoch || !i)
 		return false;
 	switch ((enum handoff_answer)in->answer) {
 	case ANSWER_RESUME:
 		h->wants_dump = true;
-		stop_for_move(c, h, i, &s);
+		stop_for_move(c, h, i);
 		break;
 	case ANSWER_RESTART:
-		stop_for_move(c, h, i, &s);
+		stop_for_move(c, h, i);
 		break;
 	case ANSWER_IGNORE:
 		give_up(c, h, "the service asked to stay where it is",
 			HANDOFF_IGNORED_MS);
 		break;
 	case ANSWER_UNSUPPORTED:
-		without_answer(c, h, i, &s,
+		without_answer(c, h, i,
 			"the handoff signal would kill it: it does not "
 			"support handoff");
 		break;
@@ -200,17 +200,16 @@ handoff_on_exited(struct core *c, struct instance *inst)
 {
 	struct handoff *h =
 		(struct handoff *)(uintptr_t)handoff_find(c, inst->name);
-	struct service_value s;
 	if (!h || !handoff_is_source(h->state))
 		return false;
 	if (h->state == HANDOFF_OFFERED) {
 		give_up(c, h, "it ended by itself", HANDOFF_AGAIN_MS);
 		return false;
 	}
-	if (h->state != HANDOFF_SIGNALLED || !policy_of(c, inst, &s))
-		return h->state != HANDOFF_SIGNALLED;
+	if (h->state != HANDOFF_SIGNALLED)
+		return true;
 	h->is_signalled = true;
-	without_answer(c, h, inst, &s,
+	without_answer(c, h, inst,
 		"it ended before it answered the handoff signal");
 	return true;
 }
@@ -241,10 +240,9 @@ handoff_on_empty(struct core *c, struct instance *inst)
 {
 	struct handoff *h =
 		(struct handoff *)(uintptr_t)handoff_find(c, inst->name);
-	struct service_value s;
 	if (!h || h->state != HANDOFF_STOPPING)
 		return false;
-	if (!h->wants_dump || !policy_of(c, inst, &s)) {
+	if (!h->wants_dump || !inst->is_declared) {
 		after_seal(c, h,
 			h->is_required ? "it left no state, and handoff is "
 					 "required"
@@ -256,7 +254,7 @@ handoff_on_empty(struct core *c, struct instance *inst)
 	struct effect *e = effects_add(&c->fx, EFFECT_DUMP);
 	e->dump.name = effects_text(&c->fx, h->name);
 	e->dump.epoch = h->epoch;
-	e->dump.size_max = s.policy.handoff.max_size;
+	e->dump.size_max = h->terms.max_size;
 	return true;
 }
 
@@ -265,12 +263,9 @@ handoff_on_dumped(struct core *c, const struct input_dumped *in)
 {
 	struct handoff *h =
 		(struct handoff *)(uintptr_t)handoff_find(c, in->name);
-	struct service_value s;
 	if (!h || h->state != HANDOFF_DUMPING || h->epoch != in->epoch)
 		return false;
-	bool is_required = h->is_required ||
-		(policy_of(c, instance_find(c, h->name), &s) &&
-			s.policy.handoff.is_required);
+	bool is_required = h->is_required || h->terms.is_required;
 	if (in->is_ok) {
 		h->has_root = true;
 		memcpy(h->root, in->root, DIGEST_SIZE);
@@ -473,20 +468,15 @@ handoff_cancel(struct core *c, const char *name, const char *why)
 static void
 on_deadline(struct core *c, struct handoff *h)
 {
-	struct service_value s;
 	struct instance *i = instance_find(c, h->name);
 	switch (h->state) {
 	case HANDOFF_OFFERED:
 		give_up(c, h, "the target did not answer", HANDOFF_AGAIN_MS);
 		break;
 	case HANDOFF_SIGNALLED:
-		if (!policy_of(c, i, &s)) {
-			give_up(c, h, "its spec is gone", HANDOFF_AGAIN_MS);
-			break;
-		}
 		/* It may be half way through: it is stopped in any case. */
 		h->is_signalled = true;
-		without_answer(c, h, i, &s,
+		without_answer(c, h, i,
 			"no answer to the handoff signal within the timeout");
 		break;
 	case HANDOFF_DUMPING:

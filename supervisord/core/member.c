@@ -8,6 +8,7 @@
 #define RECORD_VERSION 1
 #define RECORD_SIZE    (ADDRESS_MAX + 64)
 #define INCARNATION    "incarnation"
+#define LEAVING	       "leaving"
 
 size_t
 member_need(const struct core_limits *limits)
@@ -31,6 +32,7 @@ member_init(struct core *c)
 	member_set_address(self, c->config.address);
 	t->next_heartbeat = MONO_NEVER;
 	t->tick_due = MONO_NEVER;
+	t->leave_at = MONO_NEVER;
 }
 
 uint64_t
@@ -51,6 +53,8 @@ void
 member_on_load_meta(struct core *c, struct bytes key, struct bytes value)
 {
 	struct reader r;
+	if (is_key(key, LEAVING))
+		c->members.is_leaving = true;
 	if (!is_key(key, INCARNATION))
 		return;
 	reader_init(&r, value.data, value.size);
@@ -69,6 +73,15 @@ member_save_incarnation(struct core *c)
 	c->members.incarnation_seq = core_store(c, TABLE_META,
 		(struct bytes){INCARNATION, strlen(INCARNATION)},
 		writer_done(&w));
+}
+
+uint64_t
+member_save_leaving(struct core *c)
+{
+	bool is_due = c->members.is_leaving && !c->members.has_left;
+	return core_store(c, TABLE_META,
+		(struct bytes){LEAVING, strlen(LEAVING)},
+		is_due ? (struct bytes){"1", 1} : (struct bytes){NULL, 0});
 }
 
 void
@@ -342,13 +355,14 @@ member_on_tick(struct core *c)
 	member_detect_tick(c);
 	member_link_tick(c);
 	member_hold_tick(c);
+	member_leave_tick(c);
 	c->members.tick_due = member_deadline(c);
 }
 
 mono
 member_deadline(const struct core *c)
 {
-	mono at = member_detect_deadline(c);
+	mono at = mono_min(member_detect_deadline(c), c->members.leave_at);
 	at = mono_min(at, member_link_deadline(c));
 	return mono_min(at, member_hold_deadline(c));
 }

@@ -191,7 +191,9 @@ struct member_table {
 	uint32_t health;	/* local health, 0 to 8 */
 	mono health_at;		/* when it may fall again */
 	mono tick_due;		/* our last deadline, to notice our own lag */
-	bool is_leaving;
+	bool is_leaving;	/* an operator said so; durable until done */
+	uint64_t leave_after;	/* STORE that the good-bye waits for; 0: none */
+	mono leave_at;		/* when it is said; NEVER: not yet */
 	bool has_left;		/* good-bye was said; nothing is dialled */
 	uint64_t refused_hellos[REFUSE_CODE_COUNT];
 	mono refuse_note_at[REFUSE_CODE_COUNT]; /* next note of that kind */
@@ -234,6 +236,8 @@ void member_on_join(struct core *c, const struct input_request *r);
 void member_on_leave(struct core *c, const struct input_request *r);
 void member_on_forget(struct core *c, const struct input_request *r);
 void member_on_confirm_down(struct core *c, const struct input_request *r);
+/* A host that is leaving is wanted back: its drain was called off. */
+void member_cancel_leave(struct core *c);
 /* After REQUEST_LEAVE this host drains; when duty sees that nothing is left
  * here it calls this: good-bye to all, every link closed, list forgotten. */
 void member_finish_leave(struct core *c);

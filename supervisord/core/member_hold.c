@@ -245,6 +245,8 @@ hold_note(struct core *c, enum member_hold before)
 {
 	if (c->members.hold != HOLD_NONE)
 		return effects_text(&c->fx, c->members.hold_text);
+	if (before == HOLD_LEAVING)
+		return "does not leave: an operator wants it back";
 	if (before == HOLD_FORMING)
 		return effects_format(&c->fx, "formed, with %u hosts present",
 			(uint64_t)member_present_count(c));
@@ -264,7 +266,7 @@ member_set_hold(struct core *c, enum member_hold hold)
 	t->hold_until = hold_end(c);
 	describe(c);
 	core_note(c,
-		hold == HOLD_LEAVING ? NOTE_NODE_STATE
+		hold == HOLD_LEAVING || before == HOLD_LEAVING ? NOTE_NODE_STATE
 		: hold == HOLD_FORMING || before == HOLD_FORMING ? NOTE_FORMING
 								 : NOTE_LONELY,
 		c->config.node, 0, hold_note(c, before));
@@ -272,12 +274,20 @@ member_set_hold(struct core *c, enum member_hold hold)
 	duty_mark_all(c);
 }
 
+/* Nothing is to be waited for any more. */
+static void
+end_hold(struct core *c)
+{
+	member_set_hold(
+		c, c->members.is_leaving ? HOLD_LEAVING : HOLD_NONE);
+}
+
 /* The loss is accepted: this host acts for the others from now on. */
 static void
 take_over(struct core *c)
 {
 	set_stable(c);
-	member_set_hold(c, HOLD_NONE);
+	end_hold(c);
 }
 
 static void
@@ -355,26 +365,27 @@ member_hold_boot(struct core *c)
 	t->is_founding = others == 0;
 	t->hold = HOLD_NONE;
 	t->hold_until = MONO_NEVER;
-	if (!is_formed(c))
+	if (is_formed(c))
+		end_hold(c);
+	else
 		member_set_hold(c, HOLD_FORMING);
 }
 
 static void
 tick_forming(struct core *c)
 {
-	if (is_formed(c))
-		member_set_hold(c, HOLD_NONE);
-	else if (!mono_reached(c->members.hold_until, c->now))
-		return;
-	else
-		member_set_hold(c, is_minority(c) ? HOLD_LONELY : HOLD_NONE);
+	bool is_late = mono_reached(c->members.hold_until, c->now);
+	if (!is_formed(c) && is_late && is_minority(c))
+		member_set_hold(c, HOLD_LONELY);
+	else if (is_formed(c) || is_late)
+		end_hold(c);
 }
 
 static void
 tick_lonely(struct core *c)
 {
 	if (!is_minority(c))
-		member_set_hold(c, HOLD_NONE);
+		end_hold(c);
 	else if (c->members.hold != HOLD_LONELY ||
 		 mono_reached(c->members.hold_until, c->now))
 		apply_minority(c);

@@ -2,6 +2,9 @@
 
 #include "core/member_private.h"
 
+/* What waited for the disk is sent in this time, before the good-bye. */
+#define GOOD_BYE_MS 100
+
 static void
 reply(struct core *c, const struct input_request *r, enum reply_code code,
 	const char *format, const char *name)
@@ -81,10 +84,19 @@ member_on_leave(struct core *c, const struct input_request *r)
 			c->config.node);
 		return;
 	}
+	/* Said to all, or they would wait for us to start what we let go. */
+	struct node_value v = {
+		.intent = INTENT_DRAINING, .reason = "leaves the cluster"};
+	uint64_t after;
+	enum reply_code code = specs_set_node(c, c->config.node, &v, &after);
+	if (code != REPLY_OK && code != REPLY_UNCHANGED) {
+		reply(c, r, code, "the desired state is full", "");
+		return;
+	}
 	c->members.is_leaving = true;
 	note(c, r, c->config.node);
 	member_set_hold(c, HOLD_LEAVING);
-	core_reply(c, r->id, 0, REPLY_OK, "");
+	core_reply(c, r->id, member_save_leaving(c), REPLY_OK, "");
 }
 
 /* Where it was a member is forgotten, so that it starts alone next time. */
@@ -99,19 +111,67 @@ forget_list(struct core *c)
 }
 
 void
-member_finish_leave(struct core *c)
+member_cancel_leave(struct core *c)
+{
+	CHECK(c->members.is_leaving && !c->members.has_left);
+	c->members.is_leaving = false;
+	member_save_leaving(c);
+	if (c->members.hold == HOLD_LEAVING)
+		member_set_hold(c, HOLD_NONE);
+}
+
+/* Nobody is linked any more, and that is no news about anybody. */
+static void
+forget_states(struct core *c)
+{
+	for (member_id id = 1; id < c->members.count; id++)
+		if (member_is_present(c, id))
+			member_enter(c, member_at(c, id), MEMBER_UNKNOWN,
+				member_get(c, id)->incarnation);
+}
+
+static void
+say_good_bye(struct core *c)
 {
 	struct member_table *t = &c->members;
 	struct member *self = member_at(c, MEMBER_SELF);
-	CHECK(t->is_leaving);
-	if (t->has_left)
-		return;
 	t->has_left = true;
+	t->leave_at = MONO_NEVER;
 	member_enter(c, self, MEMBER_LEFT, self->incarnation);
 	member_spread_news(c, self, MEMBER_NONE);
 	member_close_all(c, "left the cluster");
+	forget_states(c);
 	forget_list(c);
+	member_save_leaving(c);
 	core_note(c, NOTE_NODE_LEFT, self->name, 0, "");
+}
+
+void
+member_finish_leave(struct core *c)
+{
+	struct member_table *t = &c->members;
+	CHECK(t->is_leaving);
+	if (t->has_left || t->leave_after)
+		return;
+	/* Whoever comes under this name later shall not be drained; others
+	 * hear that before the good-bye, and when it is on our own disk. */
+	uint64_t after;
+	if (specs_delete(c, ENTRY_NODE, c->config.node, &after) == REPLY_OK)
+		t->leave_after = after;
+	else
+		say_good_bye(c);
+}
+
+void
+member_leave_tick(struct core *c)
+{
+	struct member_table *t = &c->members;
+	if (!t->leave_after || t->has_left || c->stored_seq < t->leave_after)
+		return;
+	if (t->leave_at.ms == MONO_NEVER.ms)
+		t->leave_at = mono_add(c->now, GOOD_BYE_MS);
+	else if (mono_reached(t->leave_at, c->now))
+		say_good_bye(c);
 }
 
 void

@@ -66,6 +66,9 @@ void member_enter(struct core *c, struct member *m, enum member_state state,
 void member_set_own(struct core *c, uint64_t incarnation);
 /* Stores c->incarnation. */
 void member_save_incarnation(struct core *c);
+/* Stores whether this host is leaving, so that a restart on the way goes on
+ * with it; returns the STORE's number. */
+uint64_t member_save_leaving(struct core *c);
 /* Present members, this host included. */
 uint32_t member_present_count(const struct core *c);
 
@@ -107,6 +110,11 @@ void member_on_refused(
 /* Takes the spare link of a member that lost its first; whether there was
  * one. */
 bool member_take_spare(struct core *c, struct member *m);
+
+/* --- member_ops.c --- */
+
+/* Says good-bye when that may be said. */
+void member_leave_tick(struct core *c);
 
 /* --- member_news.c --- */
 

@@ -94,6 +94,7 @@ operate_on_spec_set(struct core *c, const struct input_spec_set *in)
 	struct service_value there, v;
 	const struct entry *e = specs_find(c, ENTRY_SERVICE, in->name);
 	bool has = e && specs_get_service(e, &there);
+	const char *done = e ? "changed" : "created";
 	if (has && there.digest == in->digest) {
 		core_reply(c, in->request, e->store_seq, REPLY_UNCHANGED,
 			"unchanged");
@@ -119,7 +120,7 @@ operate_on_spec_set(struct core *c, const struct input_spec_set *in)
 				? effects_text(&c->fx, in->source.file)
 				: "",
 			&in->actor);
-	answer(c, in->request, code, after, has ? "changed" : "created");
+	answer(c, in->request, code, after, done);
 }
 
 /* The overrides of a service and of its instances go with it. */

@@ -81,6 +81,10 @@ fill_why(struct core *c, struct instance *i, struct instance_view *out)
 			    duty_is_gated(c, &gate);
 	if (is_held_back)
 		text_add(&t, gate);
+	else if (strcmp(out->state, "pending") == 0 &&
+		 !list_is_empty(&i->in_dirty))
+		text_add(&t, "waits for its turn: starts, and take-overs more "
+			     "so, are limited");
 	if (i->note) {
 		text_add(&t, t.used ? ": " : "");
 		text_add(&t, i->note);
@@ -107,6 +111,20 @@ add_late_move(struct core *c, struct instance *i, const struct service_value *s,
 	text_add(&t, ", which ");
 	text_add(&t, place_verdict_text(verdict));
 	text_add(&t, "; it stays until that changes");
+}
+
+/* Held rows of an instance on present hosts; a move's target that only has
+ * the state, and its source, hold it together and are no two copies. */
+static uint32_t
+count_live_rows(const struct core *c, const char *name)
+{
+	uint32_t n = 0;
+	const struct row *r = registry_first(c, ROW_INSTANCE, name);
+	for (; r; r = registry_next(c, r))
+		n += row_state_is_held(r->value.state) &&
+		     r->value.state != ROW_HANDOFF &&
+		     member_is_present(c, r->origin);
+	return n;
 }
 
 static void
@@ -136,7 +154,7 @@ fill_instance(struct core *c, struct instance *i, struct instance_view *out)
 		       r->value.seen_restart >= o.restart_generation;
 	if (r)
 		fill_row(c, out, r, copies > 0 || is_past);
-	out->is_foreign_copy = copies > 1;
+	out->is_foreign_copy = copies > 1 && count_live_rows(c, i->name) > 1;
 	fill_why(c, i, out);
 	if (has && copies > 0)
 		add_late_move(c, i, &s, &o, r, out);
@@ -250,6 +268,26 @@ why_nowhere(struct core *c, struct text *t, const struct instance_view *v,
 	add_verdicts(c, t, i, s);
 }
 
+static void
+why_unreadable(struct text *t, const struct instance_view *v)
+{
+	text_add(t, "The spec of ");
+	text_add(t, v->name);
+	text_add(t, " is of a newer version than this host can read: what runs "
+		    "goes on, and nothing is decided here. ");
+	if (v->node[0]) {
+		text_add(t, "It is ");
+		text_add(t, v->state);
+		text_add(t, " on ");
+		text_add(t, v->node);
+		text_add(t, ". ");
+	}
+	if (v->why[0]) {
+		text_add(t, v->why);
+		text_add(t, ". ");
+	}
+}
+
 bool
 view_why(struct core *c, const char *name, char *buffer, size_t size)
 {
@@ -261,8 +299,10 @@ view_why(struct core *c, const char *name, char *buffer, size_t size)
 		return false;
 	text_init(&t, buffer, size);
 	fill_instance(c, i, &v);
-	instance_service(c, i, &s);
-	if (!v.is_wanted && v.node[0] == '\0')
+	bool has = instance_service(c, i, &s);
+	if (i->is_declared && !has)
+		why_unreadable(&t, &v);
+	else if (!v.is_wanted && v.node[0] == '\0')
 		why_not_wanted(c, &t, i, &s);
 	else if (v.node[0])
 		why_here(c, &t, &v, i, &s);
@@ -341,7 +381,8 @@ view_node(struct core *c, uint32_t index, struct node_view *out)
 	out->is_linked = m->link != 0;
 	out->incarnation = m->incarnation;
 	out->hold = is_self	      ? member_hold_name(member_hold_now(c))
-		    : m->hb_is_lonely ? member_hold_name(HOLD_LONELY)
+		    : m->hb_is_lonely && member_is_present(c, index)
+			    ? member_hold_name(HOLD_LONELY)
 				      : "";
 	out->hold_text = is_self && member_hold_now(c) != HOLD_NONE
 				 ? c->members.hold_text

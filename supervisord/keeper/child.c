@@ -149,7 +149,8 @@ set_output(struct child *c)
 	int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (in < 0 || spawn_move_fd(in, 0) < 0)
 		fail(c, KBLAME_HOST, -errno, "/dev/null");
-	if (c->start->log.target == KLOG_FILE)
+	if (c->start->log.target == KLOG_FILE ||
+		c->start->log.target == KLOG_JOURNAL)
 		need(c, redirect_to_fifo(c, &err), &err);
 	else if (c->start->log.target == KLOG_NULL)
 		need(c, redirect_output("/dev/null", &err), &err);

@@ -64,7 +64,7 @@ struct child_plan {
 	const struct options *options;
 	const struct dirs *dirs;
 	int report_fd; /* writing end of the pipe, CLOEXEC */
-	int fifo_fd;   /* KLOG_FILE: the instance's FIFO, else -1 */
+	int fifo_fd;   /* the instance's FIFO, else -1 */
 	int state_fd;  /* has_state: what SKEP_STATE_IN gets, else -1 */
 };
 

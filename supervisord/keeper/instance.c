@@ -12,6 +12,7 @@
 #include "keeper/handoff.h"
 #include "keeper/keeper.h"
 #include "keeper/launch.h"
+#include "keeper/logs.h"
 #include "keeper/record.h"
 #include "keeper/session.h"
 #include "keeper/stop.h"
@@ -190,6 +191,7 @@ become_empty(struct instance *i)
 	record_remove(&k->dirs, i->iid);
 	i->group = 0;
 	i->state = INSTANCE_EMPTY;
+	logs_end_epoch(i);
 	session_send_event(i, KMSG_EMPTY, 0);
 	stop_check(k);
 }

@@ -68,7 +68,7 @@ struct instance {
 	struct timer deadline;	/* bound of the start */
 	struct ids_kept *ids;	/* as whom it runs, ours; NULL: not known */
 	struct kproto_log log;	/* output settings; 'name' is ours above */
-	int fifo_fd;		/* KLOG_FILE: our end, -1 otherwise */
+	int fifo_fd;		/* our end, -1 without one */
 	bool is_log_open;	/* the logger has its end */
 	int answer_wd;		/* inotify watch, -1 */
 	int answer;		/* last ANSWER said, 0 for none */

@@ -6,6 +6,21 @@
 #include "keeper/fifo.h"
 #include "keeper/keeper.h"
 
+/* An epoch begins or has ended. */
+static void
+send_epoch(struct instance *i, bool begins)
+{
+	struct kproto_event e = {i->iid, i->epoch, begins};
+	unsigned char body[64];
+	struct writer w;
+	if (!i->is_log_open)
+		return;
+	writer_init(&w, body, sizeof body);
+	kproto_put_event(&w, &e);
+	helper_send(
+		&i->keeper->logger, KMSG_LOG_EPOCH, writer_done(&w), NULL, 0);
+}
+
 static void
 send_open(struct instance *i)
 {
@@ -24,6 +39,8 @@ send_open(struct instance *i)
 	}
 	if (fd >= 0)
 		close(fd);
+	if (!instance_is_alive(i))
+		send_epoch(i, false);
 }
 
 static void
@@ -38,11 +55,21 @@ send_close(struct instance *i)
 	i->is_log_open = false;
 }
 
+/* All but the epoch. */
 static bool
 is_same(const struct kproto_log *a, const struct kproto_log *b)
 {
 	return a->target == b->target && a->max_size == b->max_size &&
-	       a->max_files == b->max_files && a->when_full == b->when_full;
+	       a->max_files == b->max_files && a->when_full == b->when_full &&
+	       a->max_age_ms == b->max_age_ms &&
+	       a->is_compressed == b->is_compressed;
+}
+
+/* Whether the output goes through our FIFO. */
+static bool
+is_ours(const struct kproto_log *log)
+{
+	return log->target == KLOG_FILE || log->target == KLOG_JOURNAL;
 }
 
 int
@@ -53,16 +80,25 @@ logs_set(struct instance *i, const struct kproto_log *log, struct err *err)
 	i->log = *log;
 	i->log.iid = i->iid;
 	i->log.name = i->name;
-	if (log->target == KLOG_FILE && i->fifo_fd < 0) {
+	i->log.epoch = i->epoch;
+	if (is_ours(log) && i->fifo_fd < 0) {
 		i->fifo_fd = fifo_open(&k->dirs, i->iid, err);
 		if (i->fifo_fd < 0)
 			return i->fifo_fd;
 	}
 	if (i->is_log_open && is_changed)
 		send_close(i);
-	if (log->target == KLOG_FILE && k->is_logger_ready && !i->is_log_open)
+	if (i->is_log_open)
+		send_epoch(i, true);
+	else if (is_ours(log) && k->is_logger_ready)
 		send_open(i);
 	return 0;
+}
+
+void
+logs_end_epoch(struct instance *i)
+{
+	send_epoch(i, false);
 }
 
 bool
@@ -71,9 +107,9 @@ logs_release(struct instance *i)
 	struct keeper *k = i->keeper;
 	if (i->fifo_fd < 0)
 		return true;
-	if (i->log.target == KLOG_FILE && !k->is_logger_ready)
+	if (is_ours(&i->log) && !k->is_logger_ready)
 		return false;
-	if (i->log.target == KLOG_FILE && !i->is_log_open)
+	if (is_ours(&i->log) && !i->is_log_open)
 		send_open(i);
 	if (i->is_log_open)
 		send_close(i);
@@ -101,7 +137,7 @@ on_logger_ready(struct keeper *k)
 	list_each_safe (it, &k->instances.all) {
 		struct instance *i = container_of(it, struct instance, in_all);
 		i->is_log_open = false;
-		if (i->log.target == KLOG_FILE && i->fifo_fd >= 0)
+		if (is_ours(&i->log) && i->fifo_fd >= 0)
 			send_open(i);
 		if (i->state == INSTANCE_FORGOTTEN && logs_release(i))
 			instance_free(i);

@@ -1,9 +1,9 @@
 /* The conversation with skep-logger: which FIFOs it reads.
  *
  * The logger asks with LOG_READY and then has LOG_OPEN for every instance
- * whose output goes to a file.  While it is away, FIFOs fill and nothing is
- * lost; an instance that is forgotten meanwhile stays until the logger has
- * been handed its FIFO.
+ * whose output goes to a file or to the journal.  While it is away, FIFOs fill
+ * and nothing is lost; an instance that is forgotten meanwhile stays until the
+ * logger has been handed its FIFO.
  */
 #ifndef SKEP_KEEPER_LOGS_H
 #define SKEP_KEEPER_LOGS_H
@@ -18,6 +18,9 @@ extern const struct helper_ops logs_ops;
 
 /* Takes the output settings of a start: makes the FIFO, tells the logger. */
 int logs_set(struct instance *i, const struct kproto_log *log, struct err *err);
+
+/* Nothing of the epoch is left that could write. */
+void logs_end_epoch(struct instance *i);
 
 /* Lets go of an instance's FIFO, or puts that off until the logger is there:
  * whether it is done. */

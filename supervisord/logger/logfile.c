@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "logger/peek.h"
 #include "logger/rotate.h"
+#include "sys/clock.h"
 #include "sys/files.h"
 
 int
@@ -70,6 +71,19 @@ note_stat(struct logfile *f, const struct stat *st)
 	f->inode = st->st_ino;
 }
 
+/* How long ago the open file was made. */
+static int64_t
+read_age(const struct logfile *f)
+{
+	struct statx st;
+	if (statx(f->fd, "", AT_EMPTY_PATH, STATX_BTIME, &st) < 0 ||
+		!(st.stx_mask & STATX_BTIME))
+		return 0;
+	int64_t age = clock_wall_ms() - st.stx_btime.tv_sec * INT64_C(1000) -
+		      st.stx_btime.tv_nsec / 1000000;
+	return age > 0 ? age : 0;
+}
+
 /* Checks and locks the file just opened. */
 static int
 claim(struct logfile *f, struct err *err)
@@ -84,6 +98,7 @@ claim(struct logfile *f, struct err *err)
 		return err_set(
 			err, -EINVAL, "%s: is not a regular file", f->name);
 	note_stat(f, &st);
+	f->age_ms = read_age(f);
 	return 0;
 }
 
@@ -144,10 +159,8 @@ logfile_has_room(const struct logfile *f, size_t size)
 	       room_up_to(f, f->size_max) >= (uint64_t)size + PEEK_MAX;
 }
 
-/* Whether the next byte begins a line.  A last byte that cannot be read
- * counts as one inside a line: then a rotation waits, at worst. */
-static bool
-is_at_line_start(const struct logfile *f)
+bool
+logfile_is_at_line_start(const struct logfile *f)
 {
 	char last = 0;
 	if (f->size == 0)
@@ -172,7 +185,7 @@ logfile_plan(const struct logfile *f, struct bytes ahead)
 	const char *end = room ? memrchr(start, '\n', room) : NULL;
 	if (end)
 		return (struct logfile_cut){.move = (size_t)(end - start) + 1};
-	if (f->size > 0 && is_at_line_start(f))
+	if (f->size > 0 && logfile_is_at_line_start(f))
 		return (struct logfile_cut){.rotate = true};
 	/* Inside a line that does not fit: up to its end, within the bound. */
 	end = memchr(start, '\n', ahead.size);
@@ -182,6 +195,20 @@ logfile_plan(const struct logfile *f, struct bytes ahead)
 				 : f->size_max * LOGFILE_OVERSHOOT;
 	uint64_t move = least(line, room_up_to(f, bound));
 	return (struct logfile_cut){.rotate = move == 0, .move = (size_t)move};
+}
+
+struct logfile_cut
+logfile_plan_old(const struct logfile *f, struct bytes ahead)
+{
+	struct logfile_cut cut = logfile_plan(f, ahead);
+	if (cut.rotate || f->size == 0)
+		return cut;
+	if (logfile_is_at_line_start(f))
+		return (struct logfile_cut){.rotate = true};
+	const char *end = memchr(ahead.data, '\n', cut.move);
+	if (end)
+		cut.move = (size_t)(end - (const char *)ahead.data) + 1;
+	return cut;
 }
 
 ssize_t
@@ -213,7 +240,7 @@ int
 logfile_add_line(struct logfile *f, const char *text, struct err *err)
 {
 	char line[512];
-	const char *before = is_at_line_start(f) ? "" : "\n";
+	const char *before = logfile_is_at_line_start(f) ? "" : "\n";
 	int length = snprintf(line, sizeof line, "%s%s\n", before, text);
 	CHECK(length > 0 && (size_t)length < sizeof line);
 	ssize_t n = pwrite(f->fd, line, (size_t)length, (off_t)f->size);

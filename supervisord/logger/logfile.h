@@ -48,6 +48,8 @@ struct logfile {
 	uint64_t size;	    /* where the next byte goes */
 	dev_t device;	    /* which file 'fd' is: ... */
 	ino_t inode;	    /* ... to notice when its name is taken away */
+	int64_t age_ms;	    /* how old it was when it was opened; 0 where the
+			       file system does not tell */
 };
 
 /* What is to be done about the bytes that come next. */
@@ -85,6 +87,14 @@ bool logfile_has_room(const struct logfile *f, size_t size);
 /* Decides about 'ahead' (not empty), the first bytes that wait.  Pure but for
  * one byte read from the file, the last. */
 struct logfile_cut logfile_plan(const struct logfile *f, struct bytes ahead);
+
+/* As above for a file that is too old: it is rotated as soon as a line ends. */
+struct logfile_cut logfile_plan_old(
+	const struct logfile *f, struct bytes ahead);
+
+/* Whether the next byte begins a line.  A last byte that cannot be read counts
+ * as one inside a line: then a rotation waits, at worst. */
+bool logfile_is_at_line_start(const struct logfile *f);
 
 /* Moves up to 'size' bytes from 'fifo' to the end of the file; returns how
  * many, 0 at the FIFO's end, -EAGAIN when it is empty. */

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "logger/journal.h"
 #include "logger/session.h"
 #include "sys/conf.h"
 #include "sys/kproto.h"
@@ -14,7 +15,7 @@
 #define EXIT_USAGE 2
 
 static const char usage[] =
-	"usage: skep-logger [-c CONF] [--log-dir DIR]\n"
+	"usage: skep-logger [-c CONF] [--log-dir DIR] [--journal SOCKET]\n"
 	"Started by skepd, with its socket as descriptor 3.  The directory\n"
 	"given here goes before log_dir of skep.conf, which is not read "
 	"then.\n";
@@ -45,6 +46,7 @@ raise_files_limit(void)
 struct options {
 	const char *conf;    /* NULL: the usual place */
 	const char *log_dir; /* NULL: as skep.conf says */
+	const char *journal; /* journald's socket */
 };
 
 /* False when the command line is wrong. */
@@ -52,6 +54,7 @@ static bool
 read_options(int argc, char **argv, struct options *o)
 {
 	static const struct option options[] = {
+		{"journal", required_argument, NULL, 'j'},
 		{"log-dir", required_argument, NULL, 'd'},
 		{0},
 	};
@@ -59,6 +62,8 @@ read_options(int argc, char **argv, struct options *o)
 	while ((c = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
 		if (c == 'd')
 			o->log_dir = optarg;
+		else if (c == 'j')
+			o->journal = optarg;
 		else if (c == 'c')
 			o->conf = optarg;
 		else
@@ -83,7 +88,7 @@ read_conf(const char *path)
 int
 main(int argc, char **argv)
 {
-	struct options o = {NULL, NULL};
+	struct options o = {NULL, NULL, JOURNAL_PATH};
 	if (!read_options(argc, argv, &o)) {
 		fputs(usage, stderr);
 		return EXIT_USAGE;
@@ -94,5 +99,6 @@ main(int argc, char **argv)
 	umask(0027);
 	if (!o.log_dir)
 		o.log_dir = read_conf(o.conf);
-	return o.log_dir ? session_run(KPROTO_FD, o.log_dir) : EXIT_FAILURE;
+	return o.log_dir ? session_run(KPROTO_FD, o.log_dir, o.journal)
+			 : EXIT_FAILURE;
 }

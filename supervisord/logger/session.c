@@ -109,7 +109,7 @@ sweep(struct session *x, mono now)
 static bool
 is_log(const struct kproto_log *log)
 {
-	return log->target >= KLOG_FILE && log->target <= KLOG_INHERIT &&
+	return log->target >= KLOG_FILE && log->target <= KLOG_JOURNAL &&
 	       log->when_full >= KFULL_BLOCK && log->when_full <= KFULL_DROP;
 }
 
@@ -168,6 +168,26 @@ on_close(struct session *x, struct bytes body, mono now)
 }
 
 static void
+on_epoch(struct session *x, struct bytes body, mono now)
+{
+	struct kproto_event e;
+	if (!kproto_get_event(body, &e)) {
+		refuse(x, "a LOG_EPOCH");
+		return;
+	}
+	list_each (it, &x->all) {
+		struct stream *s = stream_of(it, in_all);
+		if (s->iid != e.iid || s->is_closing)
+			continue;
+		if (e.value)
+			stream_begin_epoch(s, e.epoch);
+		else
+			stream_end_epoch(s);
+		turn(x, s, now);
+	}
+}
+
+static void
 on_message(struct session *x, mono now)
 {
 	struct bytes body = {x->message.body, x->message.size};
@@ -177,6 +197,9 @@ on_message(struct session *x, mono now)
 		break;
 	case KMSG_LOG_CLOSE:
 		on_close(x, body, now);
+		break;
+	case KMSG_LOG_EPOCH:
+		on_epoch(x, body, now);
 		break;
 	case KMSG_PING:
 		/* A socket too full for an answer needs none. */
@@ -302,13 +325,15 @@ begin(struct session *x, struct err *err)
 }
 
 int
-session_run(int socket, const char *log_dir)
+session_run(int socket, const char *log_dir, const char *journal)
 {
 	static struct session x;
 	struct err err = {""};
 	x = (struct session){
 		.socket = socket,
-		.shared = {.dir = {log_dir, -1}, .console = STDERR_FILENO},
+		.shared = {.dir = {log_dir, -1},
+			.console = STDERR_FILENO,
+			.journal = {journal, -1}},
 	};
 	list_init(&x.all);
 	list_init(&x.timed);

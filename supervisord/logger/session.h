@@ -22,9 +22,9 @@
 #define SESSION_END_MS	 10000 /* the last drain takes no longer */
 #define SESSION_BROKEN	 70    /* exit status when the keeper talks nonsense */
 
-/* Runs on 'socket' (an ipc socket) with the files in 'log_dir' until the
- * keeper is gone.  Returns the exit status: 0, SESSION_BROKEN, or 1 when it
- * could not begin. */
-int session_run(int socket, const char *log_dir);
+/* Runs on 'socket' (an ipc socket) with the files in 'log_dir' and journald
+ * behind the socket 'journal' until the keeper is gone.  Returns the exit
+ * status: 0, SESSION_BROKEN, or 1 when it could not begin. */
+int session_run(int socket, const char *log_dir, const char *journal);
 
 #endif

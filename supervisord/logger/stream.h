@@ -20,6 +20,15 @@
  * they fit, taken out of the FIFO after the write: a logger killed between
  * the two repeats at most STREAM_WRITE_MAX bytes.
  *
+ * A file is rotated by its size and, with 'max_age_ms', when it has got that
+ * old and a line ends; a service that prints nothing does not hold that up.
+ *
+ * KLOG_JOURNAL goes line by line to journald, and is taken out of the FIFO
+ * after that, with the same bound on what is repeated.  The end of a line is
+ * waited for STREAM_HOLD_MS.  Where there is no journald, or none that takes
+ * anything for STREAM_BLOCK_MS, the file takes its place, until the next epoch
+ * begins.
+ *
  * A regular file cannot be written without blocking when its disk hangs (as
  * against: is full).  All files lie in one directory, so a stream that hangs
  * there would find no better company on another thread: there is one thread.
@@ -32,7 +41,9 @@
 
 #include "base/list.h"
 #include "base/mono.h"
+#include "logger/journal.h"
 #include "logger/logfile.h"
+#include "logger/marks.h"
 #include "logger/peek.h"
 #include "sys/kproto.h"
 
@@ -42,13 +53,16 @@
 #define STREAM_BLOCK_MS	 5000	/* how long a full file holds a service up */
 #define STREAM_RETRY_MS	 250	/* between two tries of a failed file */
 #define STREAM_END_MS	 1000	/* between two looks at a FIFO at its end */
+#define STREAM_HOLD_MS	 200	/* how long half a line may wait for the rest */
+#define STREAM_SOON_MS	 5	/* until journald may have room again */
 
 /* What all streams share; borrowed by each. */
 struct stream_shared {
-	struct logdir dir; /* where the files lie */
-	struct peek peek;  /* to look into FIFOs with */
-	int null;	   /* /dev/null, for writing */
-	int console;	   /* where KLOG_INHERIT goes: standard error */
+	struct logdir dir;	/* where the files lie */
+	struct peek peek;	/* to look into FIFOs with */
+	int null;		/* /dev/null, for writing */
+	int console;		/* where KLOG_INHERIT goes: standard error */
+	struct journal journal; /* where KLOG_JOURNAL goes */
 };
 
 enum stream_state {
@@ -68,20 +82,31 @@ struct stream {
 	struct stream_shared *shared; /* borrowed */
 	uint64_t iid;		      /* whose it is */
 	char name[INSTANCE_NAME_MAX + 1];
-	enum kproto_log_target target;
+	enum kproto_log_target wanted; /* what it should be */
+	enum kproto_log_target target; /* what it is */
 	enum kproto_when_full when_full;
 	int fifo;	     /* owned; read end, or both */
 	struct logfile file; /* for KLOG_FILE */
+	struct marks marks;  /* when its bytes came */
+	bool is_compressed;  /* rotated files are */
+	int64_t max_age_ms;  /* of the file; 0: any */
+	ino_t old_inode;     /* the file that 'old_at' is about */
+	mono old_at;	     /* when it is to be rotated */
+	mono old_look;	     /* when that is looked at next */
+	mono now;	     /* of the turn */
 	enum stream_state state;
-	bool is_at_end;	       /* nobody has the FIFO open for writing:
-				  polling would never rest, so it is
-				  looked at when 'due' */
-	mono due;	       /* STALLED, DROPPING, at end: next try */
-	mono give_up_at;       /* STALLED: begins to drop then */
-	uint64_t dropped;      /* bytes since the last line about them */
-	bool is_closing;       /* ends when 'closing_left' is moved */
+	bool is_at_end;	  /* nobody has the FIFO open for writing:
+			     polling would never rest, so it is
+			     looked at when 'due' */
+	bool is_holding;  /* half a line waits, until 'due' */
+	mono due;	  /* STALLED, DROPPING, at end, holding: next try */
+	mono give_up_at;  /* STALLED: begins to drop then */
+	uint64_t dropped; /* bytes since the last line about them */
+	bool is_closing;  /* ends when 'closing_left' is moved */
 	uint64_t closing_left; /* bytes that were in the FIFO */
-	char why[160];	       /* what is wrong with the file */
+	bool is_ending;	       /* so does the epoch with 'ending_left' */
+	uint64_t ending_left;
+	char why[160]; /* what is wrong with the file */
 };
 
 /* Makes a stream in state WAITING for what 'log' says; 'fifo' is taken, on
@@ -100,6 +125,13 @@ void stream_begin(struct stream *s);
 /* Ends the stream as soon as the bytes that are in the FIFO now have been
  * moved, or dropped by the usual rules: at most STREAM_BLOCK_MS and a bit. */
 void stream_close(struct stream *s);
+
+/* A new epoch writes into the FIFO from now on. */
+void stream_begin_epoch(struct stream *s, uint64_t epoch);
+
+/* The last epoch has ended: as soon as the bytes that are in the FIFO now have
+ * been moved, the marks say so. */
+void stream_end_epoch(struct stream *s);
 
 /* Does one turn of work. */
 void stream_turn(struct stream *s, mono now);

@@ -597,6 +597,7 @@ on_message(struct keeper *k)
 	case KMSG_LOG_OPEN:
 	case KMSG_LOG_CLOSE:
 	case KMSG_LOG_READY:
+	case KMSG_LOG_EPOCH:
 		break;
 	}
 	say_limited(&k->strange, 5, SAY_WARNING,

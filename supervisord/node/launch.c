@@ -13,6 +13,7 @@ static const uint8_t log_targets[] = {
 	[LOG_FILE] = KLOG_FILE,
 	[LOG_NULL] = KLOG_NULL,
 	[LOG_INHERIT] = KLOG_INHERIT,
+	[LOG_JOURNAL] = KLOG_JOURNAL,
 };
 static const uint8_t log_when_full[] = {
 	[WHEN_FULL_BLOCK] = KFULL_BLOCK,
@@ -146,11 +147,14 @@ launch_set_log(struct kproto_start *out, const struct spec_logs *logs)
 {
 	out->log = (struct kproto_log){
 		.iid = out->iid,
+		.epoch = out->epoch,
 		.name = out->name,
 		.target = log_targets[logs->target],
 		.max_size = logs->max_size,
 		.max_files = (uint32_t)logs->max_files,
 		.when_full = log_when_full[logs->when_full],
+		.max_age_ms = logs->max_age_ms,
+		.is_compressed = logs->is_compressed,
 	};
 }
 

@@ -280,22 +280,28 @@ void
 kproto_put_log(struct writer *w, const struct kproto_log *v)
 {
 	writer_u64(w, v->iid);
+	writer_u64(w, v->epoch);
 	writer_text(w, v->name);
 	writer_u8(w, v->target);
 	writer_u64(w, v->max_size);
 	writer_u32(w, v->max_files);
 	writer_u8(w, v->when_full);
+	writer_i64(w, v->max_age_ms);
+	writer_u8(w, v->is_compressed);
 }
 
 static void
 get_log(struct reader *r, struct kproto_log *v)
 {
 	v->iid = reader_u64(r);
+	v->epoch = reader_u64(r);
 	v->name = reader_text(r);
-	v->target = get_choice(r, KLOG_FILE, KLOG_INHERIT);
+	v->target = get_choice(r, KLOG_FILE, KLOG_JOURNAL);
 	v->max_size = reader_u64(r);
 	v->max_files = reader_u32(r);
 	v->when_full = get_choice(r, KFULL_BLOCK, KFULL_DROP);
+	v->max_age_ms = reader_i64(r);
+	v->is_compressed = get_bool(r);
 }
 
 bool

@@ -71,7 +71,10 @@
 				   told to the next node with INSTANCE */      \
 	X(KMSG_LOG_OPEN, 64)	/* keeper -> logger: kproto_log + FIFO */      \
 	X(KMSG_LOG_CLOSE, 65)	/* keeper -> logger: u64 iid; drain, close */  \
-	X(KMSG_LOG_READY, 66)	/* logger -> keeper: empty; send the FIFOs */
+	X(KMSG_LOG_READY, 66)	/* logger -> keeper: empty; send the FIFOs */  \
+	X(KMSG_LOG_EPOCH, 67)	/* keeper -> logger: kproto_event; 'value' 1:  \
+				   'epoch' begins, 0: it has ended and all it  \
+				   wrote is in the FIFO */
 
 enum kproto_message {
 #define X(name, number) name = number,
@@ -258,16 +261,24 @@ struct kproto_rlimit {
 };
 
 /* What becomes of the output. */
-enum kproto_log_target { KLOG_FILE = 1, KLOG_NULL, KLOG_INHERIT };
+enum kproto_log_target {
+	KLOG_FILE = 1,
+	KLOG_NULL,
+	KLOG_INHERIT,
+	KLOG_JOURNAL,
+};
 enum kproto_when_full { KFULL_BLOCK = 1, KFULL_DROP };
 
 struct kproto_log {
 	uint64_t iid;
+	uint64_t epoch;	    /* whose output comes, or came last */
 	const char *name;   /* the file is log_dir/NAME.log */
 	uint8_t target;	    /* kproto_log_target */
 	uint64_t max_size;  /* bytes per file; 0: never rotate */
 	uint32_t max_files; /* files kept beside the active one */
 	uint8_t when_full;  /* kproto_when_full */
+	int64_t max_age_ms; /* a file older than this is rotated; 0: never */
+	bool is_compressed; /* rotated files are */
 };
 
 /* A start, all of it expanded: no specifier, no default is left open.  The
@@ -301,7 +312,7 @@ struct kproto_start {
 	struct kproto_rlimit rlimits[KLIMITS_MAX];
 	uint32_t rlimit_count;
 	int64_t start_timeout_ms;    /* bound for fork to exec, hooks apart */
-	struct kproto_log log;	     /* 'iid' and 'name' repeat the above */
+	struct kproto_log log;	     /* 'iid', 'epoch', 'name': as above */
 	bool has_handoff;	     /* give it a SKEP_STATE_OUT */
 	bool has_state;		     /* a state descriptor comes with it */
 	const char *state_kind;	     /* SKEP_STATE_KIND */

@@ -8,6 +8,7 @@ libsys_a_SOURCES = \
 	supervisord/sys/ipc.c supervisord/sys/ipc.h \
 	supervisord/sys/keyfile.c supervisord/sys/keyfile.h \
 	supervisord/sys/kproto.c supervisord/sys/kproto.h \
+	supervisord/sys/logmarks.c supervisord/sys/logmarks.h \
 	supervisord/sys/nearest.c supervisord/sys/nearest.h \
 	supervisord/sys/say.c supervisord/sys/say.h \
 	supervisord/sys/statestream.c supervisord/sys/statestream.h \

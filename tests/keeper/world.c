@@ -153,6 +153,7 @@ static void
 on_logger_message(struct world *w, struct ipc_message *m)
 {
 	struct kproto_log log;
+	struct kproto_event event;
 	struct bytes body = {m->body, m->size};
 	struct reader r;
 	switch (m->type) {
@@ -168,6 +169,10 @@ on_logger_message(struct world *w, struct ipc_message *m)
 			close(w->log_fds[log.iid]);
 		w->log_fds[log.iid] = m->fds[0];
 		w->log_closed &= ~(1U << log.iid);
+		break;
+	case KMSG_LOG_EPOCH:
+		ck_assert(kproto_get_event(body, &event));
+		ck_assert_int_eq(event.value, event.value != 0);
 		break;
 	case KMSG_LOG_CLOSE:
 		reader_init(&r, m->body, m->size);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -16,6 +17,7 @@
 
 pid_t player_logger;
 int player_socket = -1;
+const char *player_preload;
 static struct ipc_message message;
 
 struct player_instance player_instances[PLAYER_INSTANCES];
@@ -43,7 +45,10 @@ player_start_with(rlim_t file_max, const char *flag, const char *path)
 			fcntl(KPROTO_FD, F_SETFD, 0);
 		else
 			dup2(pair[1], KPROTO_FD);
-		execl(PROGRAM, "skep-logger", flag, path, (char *)NULL);
+		if (player_preload)
+			setenv("LD_PRELOAD", player_preload, 1);
+		execl(PROGRAM, "skep-logger", "--journal",
+			scratch_path("journal"), flag, path, (char *)NULL);
 		_exit(127);
 	}
 	close(pair[1]);
@@ -111,6 +116,19 @@ player_send_close(uint64_t iid)
 	writer_init(&w, body, sizeof body);
 	writer_u64(&w, iid);
 	ck_assert_int_eq(ipc_send(player_socket, KMSG_LOG_CLOSE,
+				 writer_done(&w), NULL, 0),
+		0);
+}
+
+void
+player_send_epoch(uint64_t iid, uint64_t epoch, bool begins)
+{
+	struct kproto_event e = {iid, epoch, begins};
+	unsigned char body[64];
+	struct writer w;
+	writer_init(&w, body, sizeof body);
+	kproto_put_event(&w, &e);
+	ck_assert_int_eq(ipc_send(player_socket, KMSG_LOG_EPOCH,
 				 writer_done(&w), NULL, 0),
 		0);
 }

@@ -25,12 +25,15 @@ extern struct player_instance player_instances[PLAYER_INSTANCES];
 extern pid_t player_logger; /* the program, 0 while there is none */
 extern int player_socket;   /* the keeper's end */
 
+/* A library put before the program's own, or NULL. */
+extern const char *player_preload;
+
 /* Fixtures: a scratch directory; and its end, with that of the program. */
 void player_setup(void);
 void player_teardown(void);
 
-/* Starts the program with these arguments; its files may grow to 'file_max'
- * bytes. */
+/* Starts the program with these arguments, and "journal" in the scratch
+ * directory as journald's socket; its files may grow to 'file_max' bytes. */
 void player_start_with(rlim_t file_max, const char *flag, const char *path);
 
 /* Starts it with log/ in the scratch directory, and waits for LOG_READY. */
@@ -56,6 +59,9 @@ void player_ping(void);
  * borrowed. */
 struct player_instance *player_add(
 	unsigned n, const char *name, uint64_t max_size);
+
+/* Sends LOG_EPOCH. */
+void player_send_epoch(uint64_t iid, uint64_t epoch, bool begins);
 
 /* Sends LOG_OPEN with the FIFO, or LOG_CLOSE. */
 void player_send_open(const struct player_instance *i);

@@ -18,6 +18,8 @@ enum event_kind {
 	EVENT_EMPTY,
 	EVENT_ANSWERED,
 	EVENT_DUMPED,
+	EVENT_SAID, /* 'status': an enum news_kind */
+	EVENT_RAN,  /* 'status': an enum hook, and 256 if it failed */
 	EVENT_FETCHED,
 };
 

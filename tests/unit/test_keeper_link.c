@@ -71,7 +71,9 @@ on_end(void *context, int exit_code, const char *why)
 static void
 setup(void)
 {
-	struct keeper_hooks hooks = {NULL, on_input, on_mover, on_end};
+	struct keeper_hooks hooks = {.on_input = on_input,
+		.on_mover = on_mover,
+		.on_end = on_end};
 	int fds[2];
 	say_init("test_keeper_link", (enum say_level)0);
 	loop = ev_loop_new(EVFLAG_AUTO);

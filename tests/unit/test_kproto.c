@@ -102,8 +102,8 @@ SAMPLE(failure, .iid = 1, .epoch = 2, .blame = KBLAME_HOST, .code = 2,
 	.step = "exec", .text = "no such program")
 SAMPLE(crash, .status = 9, .digest = 8, .in_a_row = 2)
 SAMPLE(signal, .iid = 1, .epoch = 2, .signal = 15, .target = KTARGET_ALL)
-SAMPLE(log, .iid = 1, .name = "web", .target = KLOG_NULL,
-	.when_full = KFULL_BLOCK)
+SAMPLE(log, .iid = 1, .epoch = 2, .name = "web", .target = KLOG_NULL,
+	.when_full = KFULL_BLOCK, .max_age_ms = 5, .is_compressed = true)
 
 static const struct kind kinds[] = {
 	{"welcome", put_welcome, get_welcome},
@@ -225,7 +225,7 @@ break_env_count(struct kproto_start *v)
 static void
 break_log_target(struct kproto_start *v)
 {
-	v->log.target = KLOG_INHERIT + 1;
+	v->log.target = KLOG_JOURNAL + 1;
 }
 
 static void

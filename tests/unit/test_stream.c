@@ -24,6 +24,7 @@ setup(void)
 	now = (mono){1000};
 	scratch_begin();
 	shared.dir = (struct logdir){scratch_path("log"), -1};
+	shared.journal = (struct journal){scratch_path("journal"), -1};
 	shared.null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	shared.console = open(scratch_path("console"),
 		O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
