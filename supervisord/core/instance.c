@@ -540,7 +540,9 @@ static void
 resume_run(struct core *c, struct instance *i)
 {
 	struct service_value s;
-	bool has = instance_service(c, i, &s);
+	/* Nothing is declared yet; what is wanted is known. */
+	const struct entry *e = specs_find(c, ENTRY_SERVICE, i->service);
+	bool has = e && specs_get_service(e, &s);
 	bool is_awaited = i->has_readiness && has && s.policy.has_readiness;
 	if (has)
 		i->hooks = s.policy.hooks;

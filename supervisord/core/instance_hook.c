@@ -44,6 +44,9 @@ become_ready(struct core *c, struct instance *i)
 	}
 	i->phase = PHASE_NONE;
 	i->ready_since = c->now;
+	if (i->was_sick) /* its trouble is over */
+		instance_set_note(c, i, "");
+	i->was_sick = false;
 	instance_enter(c, i, INSTANCE_READY, instance_consume_at(c, i));
 	core_note(c, NOTE_READY, i->name, i->epoch, "");
 }
@@ -71,7 +74,7 @@ end_sick(struct core *c, struct instance *i, const char *why)
 {
 	struct service_value s;
 	bool has = instance_service(c, i, &s);
-	i->is_sick = true;
+	i->is_sick = i->was_sick = true;
 	instance_set_note(c, i, why);
 	instance_stop(c, i, has ? &s.policy : NULL, STOP_AGAIN, why);
 }

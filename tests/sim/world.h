@@ -77,7 +77,7 @@ struct process {
 	uint8_t answer;	    /* to the handoff signal; 0: none yet */
 	bool has_out;	    /* its state stands at $SKEP_STATE_OUT */
 	bool is_ending;	    /* an end is on its way */
-	bool is_ready;	    /* the node said so, or it need not */
+	bool is_ready;	    /* the node said so */
 };
 
 /* How the processes of a service behave. */

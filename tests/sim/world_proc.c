@@ -384,6 +384,15 @@ proc_perform(struct world *w, uint32_t host, const struct effect *e)
 	}
 }
 
+void
+proc_mark_ready(
+	struct world *w, uint32_t host, const char *name, uint64_t epoch)
+{
+	struct process *p = world_process(w, host, name);
+	if (p && p->epoch == epoch)
+		p->is_ready = true;
+}
+
 /* --- What happens --- */
 
 /* Tells the node, if there is one, about a process. */
@@ -417,7 +426,6 @@ on_started(struct world *w, struct event *e, struct process *p)
 	if (b->run_ms)
 		later(w, e->host, EVENT_EXITED, b->run_ms, p->name, p->epoch,
 			b->status);
-	p->is_ready = b->ready_ms == 0;
 	if (b->ready_ms)
 		later(w, e->host, EVENT_SAID, b->ready_ms, p->name, p->epoch,
 			NEWS_READY);
@@ -433,7 +441,6 @@ on_said(struct world *w, struct event *e, struct process *p)
 	struct input in = {.kind = INPUT_NEWS};
 	if (p->phase != PROCESS_RUNNING)
 		return;
-	p->is_ready |= e->status == NEWS_READY;
 	if (!w->hosts[e->host].is_running)
 		return;
 	in.news = (struct input_news){
