@@ -20,7 +20,7 @@ check_PROGRAMS += tests/dialogue/dialogue
 tests_dialogue_dialogue_SOURCES = tests/dialogue/dialogue.c \
 	tests/dialogue/golden.c tests/dialogue/golden.h \
 	tests/dialogue/script.c tests/dialogue/script.h \
-	tests/dialogue/words.c
+	tests/dialogue/show.c tests/dialogue/words.c
 tests_dialogue_dialogue_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
 tests_dialogue_dialogue_LDADD = $(CORE_TEST_LIBS)
 
@@ -36,13 +36,21 @@ check_PROGRAMS += tests/place/place
 tests_place_place_SOURCES = tests/place/place.c plugins/ring.c \
 	tests/dialogue/golden.c tests/dialogue/golden.h \
 	tests/dialogue/script.c tests/dialogue/script.h \
-	tests/dialogue/words.c
+	tests/dialogue/show.c tests/dialogue/words.c
 tests_place_place_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
 tests_place_place_LDADD = $(CORE_TEST_LIBS)
 
 check_PROGRAMS += tests/sim/sim
-tests_sim_sim_SOURCES = tests/sim/sim.c tests/dialogue/script.h \
-	tests/dialogue/words.c
+tests_sim_sim_SOURCES = tests/sim/sim.c \
+	tests/sim/converge.c tests/sim/converge.h \
+	tests/sim/fault_host.c tests/sim/fault_net.c \
+	tests/sim/fault_process.c \
+	tests/sim/soak.c tests/sim/soak.h \
+	tests/sim/storm.c tests/sim/storm.h \
+	tests/sim/swarm.c tests/sim/swarm.h \
+	tests/sim/trace.c tests/sim/trace.h \
+	tests/sim/work_node.c tests/sim/work_service.c tests/sim/work_spec.c \
+	tests/dialogue/script.h tests/dialogue/words.c
 tests_sim_sim_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
 tests_sim_sim_LDADD = $(CORE_TEST_LIBS)
 
@@ -74,18 +82,29 @@ tests_unit_test_place_hrw_LDADD = $(core_test_ldadd)
 endif
 
 # All recorded transcripts and plans anew; the diff is for review.
-.PHONY: golden sim
+.PHONY: golden sim soak
 golden: tests/dialogue/dialogue tests/place/place
 	tests/dialogue/dialogue --golden $(DIALOGUES)
 	tests/place/place --golden $(PLACES)
 
-# make sim SEED=7 NODES=5 COUNT=10 SIMFLAGS=-v RECORD=FOLDER
+# make sim SEED=7 NODES=5 HOURS=1 FAULTS='crash cut=10s' SIMFLAGS=-v \
+#	RECORD=FOLDER
 SEED = 1
-COUNT = 1
 sim: tests/sim/sim
-	tests/sim/sim -s $(SEED) -c $(COUNT) $(NODES:%=-n %) $(SIMFLAGS)
+	tests/sim/sim -s $(SEED) $(NODES:%=-n %) $(HOURS:%=-H %) \
+		$(if $(FAULTS),-f '$(FAULTS)') $(SIMFLAGS)
 
-EXTRA_DIST += tests/sim/run
+# make soak SEED=1000000 SOAK_SECONDS=3600 COUNT=20000 WORKERS=4
+SOAK_SECONDS = 0
+SOAK_SEED = 1
+SOAK_FAILURES = soak-failures.txt
+WORKERS = 2
+soak: tests/sim/sim
+	tests/sim/sim -q -s $(SOAK_SEED) -S $(SOAK_SECONDS) \
+		$(COUNT:%=-c %) -j $(WORKERS) $(NODES:%=-n %) \
+		$(if $(FAULTS),-f '$(FAULTS)') -o $(SOAK_FAILURES) $(SIMFLAGS)
+
+EXTRA_DIST += tests/sim/run tests/sim/seeds.txt
 TESTS += tests/sim/run
 
 check_PROGRAMS += tests/sim/explore

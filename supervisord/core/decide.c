@@ -9,12 +9,9 @@ static void
 forget(struct core *c, struct instance *i)
 {
 	i->is_draining_out = false;
-	if (i->is_remembered || i->is_refused) {
-		struct effect *e = effects_add(&c->fx, EFFECT_RELEASE);
-		e->proc.name = effects_text(&c->fx, i->name);
-		e->proc.epoch = i->epoch;
+	instance_release(c, i);
+	if (i->is_remembered || i->is_refused)
 		instance_disown(c, i);
-	}
 	instance_reap(c, i);
 }
 
@@ -256,6 +253,7 @@ held_elsewhere(struct core *c, struct instance *i, member_id holder)
 			effects_format(&c->fx, "%s -> %s, ready",
 				c->config.node, member_get(c, holder)->name));
 	}
+	instance_release(c, i);
 	if (i->is_remembered && r->value.epoch >= i->epoch)
 		instance_disown(c, i);
 	if (!i->is_remembered)
@@ -289,7 +287,10 @@ place_or_wait(struct core *c, struct instance *i, const struct service_value *s)
 		i->is_draining_out = false;
 		return;
 	}
-	if (duty_host(c, i, s) == MEMBER_SELF && !duty_waits_for_owner(c, i))
+	member_id host = duty_host(c, i, s);
+	/* It was let go for a host that cannot take it any more. */
+	bool is_back = host == MEMBER_NONE && i->is_draining_out;
+	if ((host == MEMBER_SELF || is_back) && !duty_waits_for_owner(c, i))
 		duty_wait(c, i);
 }
 

@@ -134,6 +134,8 @@ drain_run(struct core *c)
 		return;
 	d->is_drain_dirty = false;
 	d->drain_left = d->drain_stuck = 0;
+	/* What is on its way here comes, and must go again. */
+	d->drain_left += handoff_count_accepted(c);
 	list_each(l, &c->instances.all)
 		count_one(c, container_of(l, struct instance, in_all));
 	if (d->drain_total < d->drain_left)

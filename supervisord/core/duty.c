@@ -278,7 +278,7 @@ start_one(struct core *c, struct instance *i)
 		instance_reset(c, i);
 	/* What started before it in this round may have filled us. */
 	if (s.policy.placement.max_per_host && !instance_is_held(i) &&
-		duty_host(c, i, &s) != MEMBER_SELF)
+		!i->is_draining_out && duty_host(c, i, &s) != MEMBER_SELF)
 		mark(c, i);
 	else
 		instance_start(c, i, &s);

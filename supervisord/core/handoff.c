@@ -74,6 +74,18 @@ handoff_is_busy(const struct core *c, const char *name)
 	return find(c, name) != NULL;
 }
 
+uint32_t
+handoff_count_accepted(const struct core *c)
+{
+	uint32_t n = 0;
+	list_each (l, &c->handoffs.active) {
+		const struct handoff *h = container_of(l, struct handoff, link);
+		n += h->state == HANDOFF_ACCEPTED ||
+		     h->state == HANDOFF_FETCHING;
+	}
+	return n;
+}
+
 struct handoff *
 handoff_new(struct core *c, const char *name, enum handoff_state state)
 {

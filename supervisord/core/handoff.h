@@ -119,6 +119,9 @@ bool handoff_begin(struct core *c, struct instance *inst, member_id target,
 bool handoff_is_busy(const struct core *c, const char *name);
 /* Borrows the move of this name, or NULL; for status. */
 const struct handoff *handoff_find(const struct core *c, const char *name);
+/* Moves to this host whose state is not here yet, so that no instance counts
+ * as held. */
+uint32_t handoff_count_accepted(const struct core *c);
 /* Calls off a move that is not yet COMMITTED (undrain, stop, delete). */
 void handoff_cancel(struct core *c, const char *name, const char *why);
 

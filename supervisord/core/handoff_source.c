@@ -314,9 +314,7 @@ done(struct core *c, struct handoff *h)
 				c->config.node,
 				effects_text(&c->fx, h->peer_name), h->size));
 	if (i && i->state == INSTANCE_HANDOFF) {
-		struct effect *e = effects_add(&c->fx, EFFECT_RELEASE);
-		e->proc.name = effects_text(&c->fx, h->name);
-		e->proc.epoch = h->epoch;
+		instance_release(c, i);
 		i->is_draining_out = c->duty.is_draining;
 		i->draining_epoch = h->epoch;
 		instance_enter(c, i, INSTANCE_IDLE, MONO_NEVER);

@@ -73,13 +73,19 @@ struct input_load {
 	struct bytes value;
 };
 
+/* In place of a wait status: it ended unseen, while no keeper ran.  Not a
+ * success; and as nobody knows whether a oneshot did its work, it is not run
+ * again by itself. */
+#define STATUS_UNKNOWN (-1)
+
 /* FOUND: an instance that the keeper runs or ran and has not forgotten. */
 struct input_found {
 	const char *name;	 /* full instance name */
 	uint64_t epoch;		 /* of its start */
 	uint64_t run_digest;	 /* of the spec it was started with */
 	uint32_t pid;		 /* leader; 0 when it has exited */
-	int32_t status;		 /* wait status of the leader if pid is 0 */
+	int32_t status;		 /* wait status of the leader if pid is 0, or
+				    STATUS_UNKNOWN */
 	bool is_empty;		 /* nothing of it is left */
 	bool is_ready;		 /* it had said so, or need not */
 	int64_t started_wall_ms; /* when it was started */
@@ -121,7 +127,7 @@ struct input_proc {
 	const char *name; /* full instance name */
 	uint64_t epoch;
 	uint32_t pid;	/* STARTED */
-	int32_t status; /* EXITED: wait status */
+	int32_t status; /* EXITED: wait status, or STATUS_UNKNOWN */
 	uint8_t answer; /* ANSWERED: enum handoff_answer */
 };
 

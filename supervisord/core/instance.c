@@ -524,7 +524,7 @@ instance_on_found(struct core *c, const struct input_found *in)
 	i->pid = in->pid;
 	i->status = in->status;
 	i->is_remembered = true;
-	i->is_found = true;
+	i->is_found = i->is_kept = true;
 	i->state = in->pid ? INSTANCE_READY : INSTANCE_CLEANING;
 	i->has_readiness = in->pid && !in->is_ready;
 	i->since_wall_ms = in->started_wall_ms;
@@ -650,6 +650,8 @@ instance_status_text(struct core *c, int32_t status)
 		[SIGALRM] = "SIGALRM",
 		[SIGTERM] = "SIGTERM",
 	};
+	if (status == STATUS_UNKNOWN)
+		return "ended unseen, while no skepd ran";
 	uint32_t signal = (uint32_t)status & 0x7f;
 	const char *core_text = (status & 0x80) ? " (core dumped)" : "";
 	if (signal == 0)

@@ -121,6 +121,7 @@ struct instance {
 	uint64_t run_digest;	   /* of what runs, or was refused */
 	bool is_remembered;	   /* IDLE, but it was ours: row STOPPED */
 	bool is_refused;	   /* IDLE; this host cannot run that digest */
+	bool is_kept;		   /* the keeper has something of 'epoch' */
 	bool has_start_failed;	   /* in CLEANING: it never ran */
 	bool is_over;		   /* in CLEANING: no EMPTY is awaited */
 	bool is_found;		   /* its run began under another node, or put
@@ -235,6 +236,8 @@ void instance_saw_holder(struct core *c, struct instance *inst,
 	const char *node, uint64_t epoch);
 /* Forgets that it was ours; allowed in IDLE. */
 void instance_disown(struct core *c, struct instance *inst);
+/* Lets the keeper remove what is left of its last start, if that is so. */
+void instance_release(struct core *c, struct instance *inst);
 /* Enters a state, publishes the row, arms the deadline. */
 void instance_enter(struct core *c, struct instance *inst,
 	enum instance_state state, mono deadline);

@@ -35,6 +35,7 @@ emit_start(struct core *c, struct instance *i,
 {
 	struct effect *e = effects_add(&c->fx, EFFECT_START);
 	e->after = after > c->stored_seq ? after : 0;
+	i->is_kept = true;
 	e->start.name = effects_text(&c->fx, i->name);
 	e->start.service = effects_text(&c->fx, i->service);
 	e->start.epoch = i->epoch;
@@ -137,6 +138,15 @@ emit_proc(struct core *c, const struct instance *i, enum effect_kind kind)
 	e->proc.epoch = i->epoch;
 }
 
+void
+instance_release(struct core *c, struct instance *inst)
+{
+	if (!inst->is_kept)
+		return;
+	inst->is_kept = false;
+	emit_proc(c, inst, EFFECT_RELEASE);
+}
+
 /* Asks for the state that a run may have put aside while it was another
  * node's: without it, a start would begin with nothing.  Returns whether it
  * asked. */
@@ -175,7 +185,7 @@ finish_stop(struct core *c, struct instance *i)
 			c->duty.is_draining && i->was_ready;
 		i->draining_epoch = i->epoch;
 		instance_enter(c, i, INSTANCE_IDLE, MONO_NEVER);
-		emit_proc(c, i, EFFECT_RELEASE);
+		instance_release(c, i);
 		i->restarts = 0;
 		instance_disown(c, i);
 		break;
@@ -249,9 +259,17 @@ on_stop_timeout(struct core *c, struct instance *i)
 static bool
 has_succeeded(const struct instance *i, const struct spec_policy *p)
 {
-	bool has_exited = (i->status & 0x7f) == 0;
+	bool has_exited = i->status != STATUS_UNKNOWN &&
+		(i->status & 0x7f) == 0;
 	return !i->has_start_failed && !i->is_sick && has_exited &&
 		policy_is_success(p, (i->status >> 8) & 0xff);
+}
+
+/* Whether nobody saw how it ended. */
+static bool
+is_unseen(const struct instance *i)
+{
+	return !i->has_start_failed && i->status == STATUS_UNKNOWN;
 }
 
 /* Attempts are used up: by the restart mode. */
@@ -341,10 +359,11 @@ after_run(struct core *c, struct instance *i)
 	if (mono_diff(c->now, i->ready_since) >= r->reset_after_ms &&
 		!i->has_start_failed)
 		i->failures = 0;
+	bool is_oneshot = s.policy.type == TYPE_ONESHOT;
 	bool is_over = r->policy == RESTART_NEVER ||
+		(is_oneshot && is_unseen(i)) ||
 		(is_success &&
-			(s.policy.type == TYPE_ONESHOT ||
-				r->policy == RESTART_ON_FAILURE));
+			(is_oneshot || r->policy == RESTART_ON_FAILURE));
 	if (!is_over) {
 		restart_by_policy(c, i, r);
 		return;
@@ -515,6 +534,8 @@ instance_on_boot_cleaning(struct core *c, struct instance *inst)
 	inst->stop_until = MONO_NEVER;
 	if (is_empty)
 		inst->is_over = true;
+	core_note(c, NOTE_EXITED, inst->name, inst->epoch,
+		instance_status_text(c, inst->status));
 	instance_enter(c, inst, INSTANCE_CLEANING,
 		is_empty ? c->now : mono_add(c->now, LINGER_MS));
 }

@@ -240,8 +240,7 @@ accept(struct core *c, struct member_pending *p, struct member *m,
 	bool is_reinstalled = is_other && m->node_id != 0;
 	bool is_news = m->state != MEMBER_ALIVE || is_other ||
 		       m->incarnation != hello->incarnation;
-	bool is_up = !member_is_present(c, member_id_of(c, m)) ||
-		     m->nonce != hello->nonce;
+	bool is_up = m->state != MEMBER_ALIVE || m->nonce != hello->nonce;
 	bool is_changed = member_set_address(m, hello->address) || is_other ||
 			  m->state == MEMBER_LEFT ||
 			  member_log_incarnation(m->incarnation) !=

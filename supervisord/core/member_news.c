@@ -19,6 +19,7 @@ fill_news(
 	out->incarnation = about->incarnation;
 	out->state = state;
 	out->is_confirmed = about->is_confirmed_down;
+	out->nonce = about->nonce;
 }
 
 void
@@ -96,13 +97,16 @@ on_own_news(struct core *c, const skep_MemberNews *news)
 {
 	const struct member *self = member_get(c, MEMBER_SELF);
 	bool is_other = news->node_id != self->node_id;
+	/* An old disk: the number of our start was used before, and others
+	 * hold the log of that start under it. */
+	bool is_used = news->nonce != 0 && news->nonce != self->nonce;
 	if (c->members.has_left || news->incarnation < self->incarnation)
 		return;
 	if (is_other && news->state == MEMBER_ALIVE)
 		return; /* two claim our name; Hello decides, not hearsay */
 	/* The rows of who has left are forgotten with their log; only a new
 	 * log brings them back. */
-	if (news->state == MEMBER_DEAD && !is_other &&
+	if (news->state == MEMBER_DEAD && !is_other && !is_used &&
 		member_log_incarnation(news->incarnation) == c->incarnation)
 		refute(c, news->incarnation);
 	else
@@ -203,6 +207,8 @@ adopt(struct core *c, member_id from, struct member *m,
 		bury(c, m, news);
 	else
 		vouch(c, m, news);
+	if (m->nonce == 0)
+		m->nonce = news->nonce;
 	if (is_changed || was_left != (m->state == MEMBER_LEFT) ||
 		log != member_log_incarnation(m->incarnation))
 		member_save(c, m);

@@ -49,6 +49,8 @@ struct options {
 	bool is_monitor;
 	bool is_yes;
 	bool is_self;
+	bool is_verbose;
+	bool is_check;
 	int64_t timeout_ms;  /* -1: the command's default */
 	int64_t deadline_ms; /* 0: none */
 	int64_t lines;	     /* -1: the server's default */
@@ -58,6 +60,8 @@ struct options {
 	const char *since;
 	const char *node;
 	const char *reason;
+	const char *until;
+	const char *plugin_dir;
 };
 
 struct command;
@@ -211,6 +215,7 @@ int cmd_cluster_show(struct ctl *ctl, int argc, char **argv);
 int cmd_cluster_set(struct ctl *ctl, int argc, char **argv);
 int cmd_wait(struct ctl *ctl, int argc, char **argv);
 int cmd_keygen(struct ctl *ctl, int argc, char **argv);
+int cmd_replay(struct ctl *ctl, int argc, char **argv);
 int cmd_debug_dump(struct ctl *ctl, int argc, char **argv);
 
 #endif

@@ -63,6 +63,14 @@ static const struct option options[] = {
 		"watch a drain that is under way"},
 	{'m', "reason", "TEXT", KIND_TEXT, AT(reason), false,
 		"shown in status and events"},
+	{'v', "verbose", NULL, KIND_FLAG, AT(is_verbose), false,
+		"every input and every effect"},
+	{0, "until", "STEP", KIND_TEXT, AT(until), false,
+		"end behind this step, or this time: 12, or 90s"},
+	{0, "check", NULL, KIND_FLAG, AT(is_check), false,
+		"no lines; verify the core's invariants as well"},
+	{0, "plugin-dir", "FOLDER", KIND_TEXT, AT(plugin_dir), false,
+		"where placement strategies are loaded from"},
 	{'y', "yes", NULL, KIND_FLAG, AT(is_yes), false, "do not ask"},
 };
 

@@ -336,18 +336,30 @@ cgroup_signal(int fd, int signal)
 	return n > 0 ? 0 : -ESRCH;
 }
 
-void
-cgroup_remove(const struct cgroups *c, uint64_t iid)
+static void
+remove_at(int parent, const char *name)
 {
-	char name[NAME_SIZE];
-	if (c->fd < 0)
+	if (unlinkat(parent, name, AT_REMOVEDIR) == 0)
 		return;
-	if (unlinkat(c->fd, name_of(iid, name), AT_REMOVEDIR) == 0)
-		return;
-	int fd = openat(c->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(
+		parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return;
 	each_child(fd, REMOVE_DEPTH, visit_remove, 0);
 	close(fd);
-	unlinkat(c->fd, name, AT_REMOVEDIR);
+	unlinkat(parent, name, AT_REMOVEDIR);
+}
+
+void
+cgroup_remove(const struct cgroups *c, uint64_t iid)
+{
+	char name[NAME_SIZE];
+	if (c->fd >= 0)
+		remove_at(c->fd, name_of(iid, name));
+}
+
+void
+cgroup_remove_path(const char *path)
+{
+	remove_at(AT_FDCWD, path);
 }

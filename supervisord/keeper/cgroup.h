@@ -63,4 +63,7 @@ int cgroup_signal(int fd, int signal);
 /* Removes the empty cgroup of 'iid' with what services made beneath it. */
 void cgroup_remove(const struct cgroups *c, uint64_t iid);
 
+/* The same for the cgroup at 'path', which an earlier keeper made elsewhere. */
+void cgroup_remove_path(const char *path);
+
 #endif

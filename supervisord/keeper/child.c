@@ -13,8 +13,10 @@
 
 #include "keeper/env.h"
 #include "keeper/file.h"
+#include "keeper/lock.h"
 #include "keeper/mover.h"
 #include "keeper/policy.h"
+#include "keeper/proc.h"
 #include "keeper/rules.h"
 #include "keeper/spawn.h"
 #include "keeper/workdir.h"
@@ -121,7 +123,7 @@ check_who(struct child *c)
 static int
 redirect_output(const char *path, struct err *err)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(err, -errno, "%s", path);
 	if (spawn_move_fd(fd, 1) < 0 || spawn_move_fd(fd, 2) < 0)
@@ -129,7 +131,9 @@ redirect_output(const char *path, struct err *err)
 	return 0;
 }
 
-/* The FIFO is opened anew: blocking, and for writing only. */
+/* The FIFO is opened anew, so that it blocks; and for reading too, so that it
+ * has a reader also while neither keeper nor logger runs: what is written then
+ * waits in it, and no SIGPIPE comes. */
 static int
 redirect_to_fifo(struct child *c, struct err *err)
 {
@@ -389,6 +393,19 @@ find_program(struct child *c, char out[PATH_MAX], struct err *err)
 	return realpath(found, out) ? 0 : err_sys(err, -errno, "%s", found);
 }
 
+/* Waits until the keeper has written the record. */
+static void
+wait_for_record(const struct child *c)
+{
+	char go;
+	ssize_t n;
+	do {
+		n = read(c->plan->report_fd, &go, 1);
+	} while (n < 0 && errno == EINTR);
+	if (n != 1)
+		_exit(127);
+}
+
 static _Noreturn void
 execute(struct child *c)
 {
@@ -403,6 +420,8 @@ execute(struct child *c)
 		fail(c, KBLAME_POLICY, -EPERM, err.text);
 	}
 	spawn_cloexec_from(3);
+	lock_pass_on(c->plan->lock_fd);
+	wait_for_record(c);
 	enter(c, CHILD_EXEC);
 	execve(path, c->argv, c->env.vars);
 	int rc = err_sys(&err, -errno, "%s", path);
@@ -417,6 +436,7 @@ child_run(const struct child_plan *plan)
 	c.plan = plan;
 	c.start = plan->start;
 	spawn_reset();
+	prctl(PR_SET_NAME, PROC_LAUNCHING_NAME);
 	check_who(&c);
 	set_output(&c);
 	set_work_dir(&c);

@@ -3,9 +3,10 @@
  * Everything that can block or that only the service's user may do is done
  * here and not in the keeper: name look-ups, the policy check on what they
  * gave, the work directory, the state, the environment file.  The keeper
- * hears by 'child_report's on a CLOEXEC pipe: which step it is at, who it
+ * hears by 'child_report's on a CLOEXEC socket: which step it is at, who it
  * resolved to, what failed; end of file after STEP "exec" means that the
- * program runs.
+ * program runs.  One byte comes back: the record is written.  The program is
+ * not executed before that, nor when the keeper is gone.
  */
 #ifndef SKEP_KEEPER_CHILD_H
 #define SKEP_KEEPER_CHILD_H
@@ -44,7 +45,7 @@ const char *child_step_name(enum child_step step);
 
 enum child_report_kind { CHILD_AT_STEP, CHILD_IS, CHILD_FAILED };
 
-/* One write to the pipe; smaller than PIPE_BUF, so it comes whole. */
+/* One message on the socket. */
 struct child_report {
 	enum child_report_kind kind;
 	enum child_step step;
@@ -63,8 +64,9 @@ struct child_plan {
 	const struct kproto_start *start;
 	const struct options *options;
 	const struct dirs *dirs;
-	int report_fd; /* writing end of the pipe, CLOEXEC */
+	int report_fd; /* our end of the socket, CLOEXEC */
 	int fifo_fd;   /* the instance's FIFO, else -1 */
+	int lock_fd;   /* what the service is to hold open, CLOEXEC */
 	int state_fd;  /* has_state: what SKEP_STATE_IN gets, else -1 */
 };
 

@@ -9,9 +9,11 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "keeper/adopt.h"
 #include "keeper/handoff.h"
 #include "keeper/keeper.h"
 #include "keeper/launch.h"
+#include "keeper/lock.h"
 #include "keeper/logs.h"
 #include "keeper/record.h"
 #include "keeper/session.h"
@@ -95,6 +97,8 @@ instance_new(struct keeper *k, uint64_t iid)
 	i->pidfd = i->cgroup_fd = i->fifo_fd = i->answer_wd = -1;
 	watch_init(&i->populated, on_populated);
 	watch_init(&i->report, launch_on_report);
+	watch_init(&i->end, adopt_on_end);
+	timer_init(&i->end_wait, adopt_on_timer);
 	timer_init(&i->again, on_again);
 	timer_init(&i->handoff, handoff_on_timer);
 	timer_init(&i->deadline, launch_on_deadline);
@@ -112,12 +116,16 @@ release_epoch(struct instance *i)
 	loop_close(l, &i->report);
 	loop_disarm(&i->again);
 	loop_disarm(&i->deadline);
+	loop_disarm(&i->end_wait);
+	loop_forget(l, &i->end);
 	handoff_unwatch(i);
 	if (i->pidfd >= 0)
 		close(i->pidfd);
 	if (i->cgroup_fd >= 0)
 		close(i->cgroup_fd);
 	i->pidfd = i->cgroup_fd = -1;
+	free(i->foreign_cgroup);
+	i->foreign_cgroup = NULL;
 }
 
 void
@@ -125,7 +133,7 @@ instance_free(struct instance *i)
 {
 	struct instances *t = &i->keeper->instances;
 	release_epoch(i);
-	if (i->pid != 0)
+	if (i->pid != 0 && i->is_child)
 		map_remove(&t->by_pid, &i->by_pid);
 	if (i->fifo_fd >= 0)
 		close(i->fifo_fd);
@@ -137,11 +145,20 @@ instance_free(struct instance *i)
 }
 
 void
+instance_drop(struct instance *i)
+{
+	record_remove(&i->keeper->dirs, i->iid);
+	lock_remove(&i->keeper->dirs, i->iid);
+	instance_free(i);
+}
+
+void
 instance_set_leader(struct instance *i, pid_t pid, int pidfd)
 {
 	CHECK(i->pid == 0 && pid > 0);
 	i->pid = i->group = pid;
 	i->pidfd = pidfd;
+	i->is_child = true;
 	map_insert(&i->keeper->instances.by_pid, &i->by_pid, (uint64_t)pid);
 }
 
@@ -151,7 +168,8 @@ instance_on_exit(struct instance *i, int status)
 	/* The last words on the pipe come first: they decide what this is. */
 	if (i->state == INSTANCE_LAUNCHING)
 		launch_on_child_gone(i);
-	map_remove(&i->keeper->instances.by_pid, &i->by_pid);
+	if (i->is_child)
+		map_remove(&i->keeper->instances.by_pid, &i->by_pid);
 	i->pid = 0;
 	i->status = status;
 	if (i->pidfd >= 0)
@@ -162,6 +180,8 @@ instance_on_exit(struct instance *i, int status)
 		session_send_event(i, KMSG_EXITED, status);
 	}
 	instance_settle(i);
+	if (instance_is_alive(i))
+		record_update(i);
 }
 
 /* Whether the kernel still knows a process of it. */
@@ -182,16 +202,25 @@ instance_is_alive(const struct instance *i)
 }
 
 static void
+remove_cgroup(struct instance *i)
+{
+	struct cgroups *c = &i->keeper->cgroups;
+	if (i->foreign_cgroup)
+		cgroup_remove_path(i->foreign_cgroup);
+	else if (c->is_usable)
+		cgroup_remove(c, i->iid);
+}
+
+static void
 become_empty(struct instance *i)
 {
 	struct keeper *k = i->keeper;
+	remove_cgroup(i);
 	release_epoch(i);
-	if (k->cgroups.is_usable)
-		cgroup_remove(&k->cgroups, i->iid);
-	record_remove(&k->dirs, i->iid);
 	i->group = 0;
 	i->state = INSTANCE_EMPTY;
 	logs_end_epoch(i);
+	record_update(i);
 	session_send_event(i, KMSG_EMPTY, 0);
 	stop_check(k);
 }

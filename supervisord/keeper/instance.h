@@ -1,4 +1,5 @@
-/* The instances that this keeper started, and the end of their life.
+/* The instances that this keeper started or adopted, and the end of their
+ * life.
  *
  * One struct per iid, from its first START until it is forgotten.  The state
  * is of its running epoch:
@@ -54,12 +55,17 @@ struct instance {
 	char *name;	     /* ours */
 	pid_t pid;	     /* leader, 0 once it is reaped */
 	pid_t group;	     /* its process group, also afterwards */
+	bool is_child;	     /* we reap it; else it was adopted */
 	int pidfd;	     /* of the leader, or -1 */
-	uint64_t start_time; /* field 22 of its stat */
-	int status;	     /* its wait status, once it is reaped */
+	struct watch end; /* adopted: its pidfd, which we do not close here */
+	struct timer end_wait; /* adopted: how long its status may take */
+	uint64_t start_time;   /* field 22 of its stat */
+	int status;	       /* its wait status, once it is reaped, or
+				  KSTATUS_UNKNOWN */
 	int64_t started_wall_ms;
 	bool is_ready;		/* by the node's word, or at once */
 	int cgroup_fd;		/* directory, -1 without cgroups */
+	char *foreign_cgroup;	/* its path where it is not below our own */
 	struct watch populated; /* cgroup.events */
 	struct timer again;	/* look, or kill, once more */
 	bool is_killed;		/* KILL was asked for this epoch */
@@ -106,10 +112,13 @@ struct instance *instance_new(struct keeper *k, uint64_t iid);
 /* Takes it out of the table and frees it. */
 void instance_free(struct instance *i);
 
+/* Frees it, and nothing of it needs to be known to the next keeper. */
+void instance_drop(struct instance *i);
+
 /* The leader was just forked. */
 void instance_set_leader(struct instance *i, pid_t pid, int pidfd);
 
-/* Its leader was reaped. */
+/* Its leader was reaped, by us or by whoever inherited it. */
 void instance_on_exit(struct instance *i, int status);
 
 /* Looks whether something is left, and says EMPTY when nothing is. */

@@ -4,12 +4,16 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/check.h"
+#include "keeper/adopt.h"
 #include "keeper/fifo.h"
 #include "keeper/keeper.h"
+#include "keeper/lock.h"
 #include "keeper/logs.h"
+#include "keeper/proc.h"
 #include "keeper/record.h"
 #include "keeper/session.h"
 #include "keeper/spawn.h"
@@ -87,7 +91,7 @@ is_startable(struct keeper *k, const struct kproto_start *s, int state_fd)
 	else if (i && s->epoch <= i->epoch)
 		answer(k, KMSG_REFUSED, s, KBLAME_BUSY, "epoch",
 			"a start of this or a later epoch came before");
-	else if (!i && record_is_alive(k, s->iid, &err))
+	else if (!i && adopt_is_stray(k, s->iid, &err))
 		refuse(k, s, KBLAME_BUSY, "cgroup", err.text);
 	else if (!i && k->instances.by_iid.count >= INSTANCES_MAX)
 		refuse(k, s, KBLAME_HOST, "instances",
@@ -165,8 +169,13 @@ fork_child(struct instance *i, const struct kproto_start *s, int state_fd,
 	struct keeper *k = i->keeper;
 	struct spawned child;
 	int ends[2];
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return err_sys(err, -errno, "pipe");
+	int lock = lock_take(&k->dirs, i->iid, err);
+	if (lock < 0)
+		return lock;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
+		close(lock);
+		return err_sys(err, -errno, "socketpair");
+	}
 	fcntl(ends[0], F_SETFL, O_NONBLOCK);
 	struct child_plan plan = {
 		.start = s,
@@ -174,12 +183,14 @@ fork_child(struct instance *i, const struct kproto_start *s, int state_fd,
 		.dirs = &k->dirs,
 		.report_fd = ends[1],
 		.fifo_fd = i->fifo_fd,
+		.lock_fd = lock,
 		.state_fd = state_fd,
 	};
 	int rc = spawn_fork(i->cgroup_fd, &child, err);
 	if (rc == 0 && child.pid == 0)
 		child_run(&plan);
 	close(ends[1]);
+	close(lock);
 	if (rc == 0) {
 		instance_set_leader(i, child.pid, child.pidfd);
 		rc = loop_watch(&k->loop, &i->report, ends[0], EPOLLIN);
@@ -213,12 +224,28 @@ launch_start(struct keeper *k, const struct kproto_start *s, int state_fd)
 		instance_kill(i);
 		return;
 	}
-	i->start_time = record_read_start_time(i->pid);
-	record_write(i);
+	i->start_time = proc_start_time(i->pid);
 	int64_t ms = s->start_timeout_ms > 0 ? s->start_timeout_ms
 					     : TIMEOUT_DEFAULT_MS;
 	loop_arm(&k->loop, &i->deadline,
 		ms < TIMEOUT_MAX_MS ? ms : TIMEOUT_MAX_MS);
+}
+
+/* Writes the record, without which the next skepd would not know of it, and
+ * lets the child go on to its program. */
+static bool
+let_go(struct instance *i)
+{
+	struct err err = {""};
+	int rc = record_write(i, &err);
+	if (rc == 0) {
+		/* A child that is gone by now has said why. */
+		send(i->report.fd, "", 1, MSG_NOSIGNAL);
+		return true;
+	}
+	fail_start(i, KBLAME_HOST, -rc, "record", err.text);
+	instance_kill(i);
+	return false;
 }
 
 /* Takes in one report; false when the start is over. */
@@ -232,7 +259,7 @@ take_report(struct instance *i, struct child_report *r)
 	case CHILD_IS:
 		free(i->ids);
 		i->ids = ids_keep(r->uid, r->gid, r->groups, r->group_count);
-		return true;
+		return let_go(i);
 	case CHILD_FAILED:
 		r->text[sizeof r->text - 1] = 0;
 		fail_start(i, r->blame, r->code, child_step_name(r->step),
@@ -265,7 +292,9 @@ launch_on_report(struct watch *w, uint32_t events)
 	(void)events;
 	for (;;) {
 		ssize_t n = read(w->fd, &r, sizeof r);
-		if (n < 0 && errno == EINTR)
+		/* A child that left its byte unread is reset; what it said
+		 * stands behind that. */
+		if (n < 0 && (errno == EINTR || errno == ECONNRESET))
 			continue;
 		if (n < 0 && errno == EAGAIN)
 			return;

@@ -2,6 +2,7 @@
 # tests/unit/keeper-needed looks at the binary.
 noinst_LIBRARIES += libkeeper.a
 libkeeper_a_SOURCES = \
+	supervisord/keeper/adopt.c supervisord/keeper/adopt.h \
 	supervisord/keeper/cgroup.c supervisord/keeper/cgroup.h \
 	supervisord/keeper/child.c supervisord/keeper/child.h \
 	supervisord/keeper/crash.c supervisord/keeper/crash.h \
@@ -15,12 +16,14 @@ libkeeper_a_SOURCES = \
 	supervisord/keeper/instance.c supervisord/keeper/instance.h \
 	supervisord/keeper/keeper.h \
 	supervisord/keeper/launch.c supervisord/keeper/launch.h \
+	supervisord/keeper/lock.c supervisord/keeper/lock.h \
 	supervisord/keeper/logs.c supervisord/keeper/logs.h \
 	supervisord/keeper/loop.c supervisord/keeper/loop.h \
 	supervisord/keeper/mover.c supervisord/keeper/mover.h \
 	supervisord/keeper/options.c supervisord/keeper/options.h \
 	supervisord/keeper/outbox.c supervisord/keeper/outbox.h \
 	supervisord/keeper/policy.c supervisord/keeper/policy.h \
+	supervisord/keeper/proc.c supervisord/keeper/proc.h \
 	supervisord/keeper/record.c supervisord/keeper/record.h \
 	supervisord/keeper/rules.c supervisord/keeper/rules.h \
 	supervisord/keeper/session.c supervisord/keeper/session.h \

@@ -95,6 +95,15 @@ logs_set(struct instance *i, const struct kproto_log *log, struct err *err)
 	return 0;
 }
 
+int
+logs_adopt(struct instance *i, struct err *err)
+{
+	if (!is_ours(&i->log))
+		return 0;
+	i->fifo_fd = fifo_open(&i->keeper->dirs, i->iid, err);
+	return i->fifo_fd < 0 ? i->fifo_fd : 0;
+}
+
 void
 logs_end_epoch(struct instance *i)
 {
@@ -140,7 +149,7 @@ on_logger_ready(struct keeper *k)
 		if (is_ours(&i->log) && i->fifo_fd >= 0)
 			send_open(i);
 		if (i->state == INSTANCE_FORGOTTEN && logs_release(i))
-			instance_free(i);
+			instance_drop(i);
 	}
 }
 

@@ -22,6 +22,9 @@ int logs_set(struct instance *i, const struct kproto_log *log, struct err *err);
 /* Nothing of the epoch is left that could write. */
 void logs_end_epoch(struct instance *i);
 
+/* Takes up the FIFO of an adopted instance, whose settings are known. */
+int logs_adopt(struct instance *i, struct err *err);
+
 /* Lets go of an instance's FIFO, or puts that off until the logger is there:
  * whether it is done. */
 bool logs_release(struct instance *i);

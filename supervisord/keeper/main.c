@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/hash.h"
+#include "keeper/adopt.h"
 #include "keeper/file.h"
 #include "keeper/handoff.h"
 #include "keeper/keeper.h"
@@ -165,6 +166,18 @@ init(struct keeper *k, struct err *err)
 	return rc;
 }
 
+/* What was stopped with us is to be started again with us: the next skepd
+ * does not hear of it. */
+static void
+drop_stopped(struct keeper *k)
+{
+	list_each_safe (it, &k->instances.all) {
+		struct instance *i = container_of(it, struct instance, in_all);
+		if (!instance_is_alive(i))
+			instance_drop(i);
+	}
+}
+
 static int
 run(struct keeper *k, struct err *err)
 {
@@ -185,11 +198,14 @@ run(struct keeper *k, struct err *err)
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	crash_init(&k->crash, &k->dirs);
 	workdir_sweep(&k->dirs);
+	adopt_all(k);
 	say(SAY_NOTICE, "skepd " PACKAGE_VERSION " started");
 	helper_start(&k->logger);
 	helper_start(&k->node);
 	rc = loop_run(&k->loop, err);
 	say(SAY_NOTICE, "skepd ended");
+	if (rc == 0)
+		drop_stopped(k);
 	instances_fini(&k->instances);
 	sockets_close(&k->sockets, &k->dirs);
 	cgroups_fini(&k->cgroups);

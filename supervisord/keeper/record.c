@@ -1,7 +1,10 @@
 #include "keeper/record.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,57 +15,175 @@
 #include "sys/say.h"
 
 #define RECORD_MAX 16384
+#define NAME_SIZE  17
 
-uint64_t
-record_read_start_time(pid_t pid)
-{
-	char path[64];
-	char *text;
-	uint64_t value = 0;
-	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-	if (file_read_all(path, RECORD_MAX, &text, NULL) < 0)
-		return 0;
-	/* The second field is "(name)", and a name may hold anything. */
-	const char *at = strrchr(text, ')');
-	for (int field = 2; at && field < 22; field++) {
-		at = strchr(at, ' ');
-		at = at ? at + 1 : NULL;
+/* A number of an instance that its record holds. */
+struct field {
+	const char *key;
+	size_t offset; /* in struct instance */
+	size_t size;   /* 1, 4 or 8 bytes */
+};
+
+#define FIELD(key, member)                                                     \
+	{                                                                      \
+		key, offsetof(struct instance, member),                        \
+			sizeof((struct instance *)0)->member                   \
 	}
-	if (at)
-		value = strtoull(at, NULL, 10);
+
+static const struct field fields[] = {
+	FIELD("state", state),
+	FIELD("epoch", epoch),
+	FIELD("run_digest", run_digest),
+	FIELD("pid", pid),
+	FIELD("start_time", start_time),
+	FIELD("group", group),
+	FIELD("status", status),
+	FIELD("started_wall_ms", started_wall_ms),
+	FIELD("log_target", log.target),
+	FIELD("log_max_size", log.max_size),
+	FIELD("log_max_files", log.max_files),
+	FIELD("log_when_full", log.when_full),
+	FIELD("log_max_age_ms", log.max_age_ms),
+	FIELD("log_is_compressed", log.is_compressed),
+};
+
+#define FIELD_COUNT (sizeof fields / sizeof *fields)
+
+static uint64_t
+field_get(const struct instance *i, const struct field *f)
+{
+	const char *at = (const char *)i + f->offset;
+	uint64_t v8;
+	uint32_t v4;
+	switch (f->size) {
+	case 1:
+		return *(const unsigned char *)at;
+	case 4:
+		memcpy(&v4, at, sizeof v4);
+		return v4;
+	default:
+		memcpy(&v8, at, sizeof v8);
+		return v8;
+	}
+}
+
+static void
+field_set(struct instance *i, const struct field *f, uint64_t value)
+{
+	char *at = (char *)i + f->offset;
+	uint32_t v4 = (uint32_t)value;
+	switch (f->size) {
+	case 1:
+		*(unsigned char *)at = (unsigned char)value;
+		return;
+	case 4:
+		memcpy(at, &v4, sizeof v4);
+		return;
+	default:
+		memcpy(at, &value, sizeof value);
+	}
+}
+
+static const char *
+name_of(uint64_t iid, char out[NAME_SIZE])
+{
+	snprintf(out, NAME_SIZE, "%016" PRIx64, iid);
+	return out;
+}
+
+static void
+put_ids(FILE *out, const struct ids_kept *ids)
+{
+	if (!ids)
+		return;
+	fprintf(out, "ids=%u:%u", (unsigned)ids->uid, (unsigned)ids->gid);
+	for (size_t n = 0; n < ids->group_count; n++)
+		fprintf(out, ":%u", (unsigned)ids->groups[n]);
+	fputs("\n", out);
+}
+
+static void
+put_all(FILE *out, const struct instance *i)
+{
+	const struct keeper *k = i->keeper;
+	char name[NAME_SIZE];
+	fprintf(out, "boot_id=%s\nname=%s\n", k->boot_id, i->name);
+	if (i->foreign_cgroup)
+		fprintf(out, "cgroup=%s\n", i->foreign_cgroup);
+	else if (i->cgroup_fd >= 0)
+		fprintf(out, "cgroup=%s/%s\n", k->cgroups.path,
+			name_of(i->iid, name));
+	put_ids(out, i->ids);
+	for (size_t n = 0; n < FIELD_COUNT; n++)
+		fprintf(out, "%s=%" PRIu64 "\n", fields[n].key,
+			field_get(i, &fields[n]));
+}
+
+int
+record_write(const struct instance *i, struct err *err)
+{
+	const struct keeper *k = i->keeper;
+	char name[NAME_SIZE];
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	if (!out)
+		return err_sys(err, -errno, "a record");
+	put_all(out, i);
+	int rc = fclose(out) != 0 ? -ENOMEM : 0;
+	if (rc == 0)
+		rc = file_replace_at(
+			k->dirs.instances, name_of(i->iid, name), text);
 	free(text);
-	return value;
+	return rc < 0 ? err_sys(err, rc, "%s/instances/%s",
+				k->options.conf.node.run_dir,
+				name_of(i->iid, name))
+		      : 0;
 }
 
 void
-record_write(const struct instance *i)
+record_update(const struct instance *i)
 {
-	const struct keeper *k = i->keeper;
-	char name[17];
-	char *text;
-	snprintf(name, sizeof name, "%016" PRIx64, i->iid);
-	if (asprintf(&text,
-		    "name=%s\nepoch=%" PRIu64 "\npid=%d\nstart_time=%" PRIu64
-		    "\nboot_id=%s\ncgroup=%s%s%s\nrun_digest=%016" PRIx64
-		    "\nstarted_wall_ms=%" PRId64 "\n",
-		    i->name, i->epoch, (int)i->pid, i->start_time, k->boot_id,
-		    k->cgroups.path, i->cgroup_fd >= 0 ? "/" : "",
-		    i->cgroup_fd >= 0 ? name : "", i->run_digest,
-		    i->started_wall_ms) < 0)
-		return;
-	int rc = file_replace_at(k->dirs.instances, name, text);
-	if (rc < 0)
-		say(SAY_WARNING, "%s/instances/%s: %s",
-			k->options.conf.node.run_dir, name, strerror(-rc));
-	free(text);
+	struct err err = {""};
+	if (record_write(i, &err) < 0)
+		say(SAY_WARNING, "%s: %s", i->name, err.text);
 }
 
 void
 record_remove(const struct dirs *d, uint64_t iid)
 {
-	char name[17];
-	snprintf(name, sizeof name, "%016" PRIx64, iid);
-	unlinkat(d->instances, name, 0);
+	char name[NAME_SIZE];
+	unlinkat(d->instances, name_of(iid, name), 0);
+}
+
+/* Whether the whole name is an iid. */
+static bool
+parse_iid(const char *name, uint64_t *iid)
+{
+	if (strlen(name) != NAME_SIZE - 1 ||
+		strspn(name, "0123456789abcdef") != NAME_SIZE - 1)
+		return false;
+	*iid = strtoull(name, NULL, 16);
+	return true;
+}
+
+void
+record_each(struct keeper *k, void (*visit)(struct keeper *, uint64_t))
+{
+	int fd = openat(
+		k->dirs.instances, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+	uint64_t iid;
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	while ((e = readdir(dir)))
+		if (parse_iid(e->d_name, &iid))
+			visit(k, iid);
+	closedir(dir);
 }
 
 /* The value of 'key' in a record, into 'out'. */
@@ -73,8 +194,8 @@ read_value(const char *text, const char *key, char *out, size_t size)
 	for (const char *at = text; at && *at;) {
 		if (strncmp(at, key, length) == 0 && at[length] == '=') {
 			at += length + 1;
-			snprintf(out, size, "%.*s", (int)strcspn(at, "\n"), at);
-			return true;
+			int n = (int)strcspn(at, "\n");
+			return snprintf(out, size, "%.*s", n, at) < (int)size;
 		}
 		at = strchr(at, '\n');
 		at = at ? at + 1 : NULL;
@@ -82,67 +203,76 @@ read_value(const char *text, const char *key, char *out, size_t size)
 	return false;
 }
 
-static bool
-is_cgroup_populated(const char *path)
+static struct ids_kept *
+read_ids(const char *text)
 {
-	char events[PATH_MAX + 16];
-	snprintf(events, sizeof events, "%s/cgroup.events", path);
-	int fd = open(events, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	int populated = cgroup_read_populated(fd);
-	close(fd);
-	return populated != 0;
+	char value[RECORD_MAX];
+	gid_t numbers[IDS_GROUPS_MAX + 2];
+	size_t count = 0;
+	if (!read_value(text, "ids", value, sizeof value))
+		return NULL;
+	for (char *at = value; *at && count < IDS_GROUPS_MAX + 2;) {
+		numbers[count++] = (gid_t)strtoul(at, &at, 10);
+		if (*at && *at++ != ':')
+			return NULL;
+	}
+	if (count < 2)
+		return NULL;
+	return ids_keep(numbers[0], numbers[1], numbers + 2, count - 2);
 }
 
-/* Judges the record's text. */
+/* Whether the numbers are such as we write. */
 static bool
-is_recorded_alive(const struct keeper *k, const char *text, struct err *err)
+is_sensible(const struct instance *i)
 {
-	char boot[64], cgroup[PATH_MAX], pid[24], start[24];
+	return (unsigned)i->state <= INSTANCE_FORGOTTEN && i->pid >= 0 &&
+	       i->group >= 0 && i->epoch > 0 && i->log.target >= KLOG_FILE &&
+	       i->log.target <= KLOG_JOURNAL;
+}
+
+/* Fills 'i' from the text of a record. */
+static bool
+read_all(struct instance *i, const char *text, char cgroup[PATH_MAX])
+{
+	char value[PATH_MAX];
+	if (!read_value(text, "name", value, sizeof value) || !*value ||
+		strlen(value) > INSTANCE_NAME_MAX)
+		return false;
+	i->name = strdup(value);
+	i->log.name = i->name;
+	i->log.iid = i->iid;
+	i->ids = read_ids(text);
+	if (!read_value(text, "cgroup", cgroup, PATH_MAX))
+		*cgroup = 0;
+	for (size_t n = 0; n < FIELD_COUNT; n++) {
+		if (!read_value(text, fields[n].key, value, sizeof value))
+			return false;
+		field_set(i, &fields[n], strtoull(value, NULL, 10));
+	}
+	i->log.epoch = i->epoch;
+	return i->name && is_sensible(i);
+}
+
+int
+record_read(struct instance *i, char cgroup[PATH_MAX], struct err *err)
+{
+	const struct keeper *k = i->keeper;
+	char name[NAME_SIZE], boot[64];
+	char *text;
+	int fd = openat(k->dirs.instances, name_of(i->iid, name),
+		O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	int rc = fd < 0 ? -errno : file_read_fd(fd, RECORD_MAX, &text);
+	if (fd >= 0)
+		close(fd);
+	if (rc < 0)
+		return err_sys(err, rc, "%s/instances/%s",
+			k->options.conf.node.run_dir, name);
 	if (!read_value(text, "boot_id", boot, sizeof boot) ||
 		strcmp(boot, k->boot_id) != 0)
-		return false;
-	if (read_value(text, "cgroup", cgroup, sizeof cgroup) && *cgroup &&
-		is_cgroup_populated(cgroup)) {
-		err_set(err, 0,
-			"a process of an earlier skepd still runs in "
-			"%s",
-			cgroup);
-		return true;
-	}
-	if (!read_value(text, "pid", pid, sizeof pid) ||
-		!read_value(text, "start_time", start, sizeof start))
-		return false;
-	uint64_t now = record_read_start_time((pid_t)strtol(pid, NULL, 10));
-	if (now == 0 || now != strtoull(start, NULL, 10))
-		return false;
-	err_set(err, 0, "the process %s of an earlier skepd still runs", pid);
-	return true;
-}
-
-bool
-record_is_alive(struct keeper *k, uint64_t iid, struct err *err)
-{
-	char name[17];
-	char *text;
-	bool is_alive = false;
-	snprintf(name, sizeof name, "%016" PRIx64, iid);
-	if (k->cgroups.is_usable && cgroup_is_populated(&k->cgroups, iid)) {
-		err_set(err, 0,
-			"a process of an earlier skepd still runs in "
-			"%s/%s",
-			k->cgroups.path, name);
-		return true;
-	}
-	int fd = openat(
-		k->dirs.instances, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	if (file_read_fd(fd, RECORD_MAX, &text) == 0) {
-		is_alive = is_recorded_alive(k, text, err);
-		free(text);
-	}
-	close(fd);
-	return is_alive;
+		rc = -ESTALE;
+	else if (!read_all(i, text, cgroup))
+		rc = err_set(err, -EBADMSG, "%s/instances/%s makes no sense",
+			k->options.conf.node.run_dir, name);
+	free(text);
+	return rc;
 }

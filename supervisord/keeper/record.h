@@ -1,28 +1,42 @@
-/* What is known of a running instance, for a keeper that comes after us:
- * run_dir/instances/IID, lines of KEY=value. */
+/* What the next skepd must know of an instance: run_dir/instances/IID, lines
+ * of KEY=value.
+ *
+ * Written when the child knows as whom it will run, before it may execute
+ * its program; again when the leader has ended and something is left; and
+ * when nothing is left.  It goes when the instance is forgotten, or when
+ * skepd ends after it has stopped all.  So a program that runs always has a
+ * record with its pid, and an end that the node may not have heard of is
+ * kept.
+ *
+ * What an instance must still know after a restart of skepd is a row of the
+ * table in record.c.
+ */
 #ifndef SKEP_KEEPER_RECORD_H
 #define SKEP_KEEPER_RECORD_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "keeper/dirs.h"
 #include "keeper/instance.h"
 #include "sys/err.h"
 
-/* Field 22 of /proc/PID/stat, 0 when it cannot be read. */
-uint64_t record_read_start_time(pid_t pid);
+/* Writes down how the instance stands. */
+int record_write(const struct instance *i, struct err *err);
 
-/* Writes down a start: name, epoch, pid, start time, boot id, cgroup. */
-void record_write(const struct instance *i);
+/* As above; what goes wrong is said. */
+void record_update(const struct instance *i);
 
-/* Nothing of it is left. */
+/* Nothing of it needs to be known any more. */
 void record_remove(const struct dirs *d, uint64_t iid);
 
-/* Whether a process of an earlier skepd still runs as 'iid'; 'err' says which
- * and where.  Looks at the cgroup's "populated" first, then at the pid and
- * start time on record. */
-bool record_is_alive(struct keeper *k, uint64_t iid, struct err *err);
+/* Calls 'visit' with the iid of each record that is there. */
+void record_each(struct keeper *k, void (*visit)(struct keeper *, uint64_t));
+
+/* Reads a record into 'i', which is new: the members in the table, name, ids
+ * and log settings.  'cgroup' gets the path of its cgroup, "" for none.
+ * -ESTALE: it is of another boot; -EBADMSG: it makes no sense. */
+int record_read(struct instance *i, char cgroup[PATH_MAX], struct err *err);
 
 #endif

@@ -12,6 +12,7 @@
 #include "keeper/launch.h"
 #include "keeper/logs.h"
 #include "keeper/mover.h"
+#include "keeper/record.h"
 #include "keeper/workdir.h"
 
 static void
@@ -236,7 +237,9 @@ on_forget(struct keeper *k, const struct kproto_event *e)
 	workdir_remove(&k->dirs, i->iid);
 	i->state = INSTANCE_FORGOTTEN;
 	if (logs_release(i))
-		instance_free(i);
+		instance_drop(i);
+	else
+		record_update(i);
 }
 
 /* A place for one more mover, or NULL. */

@@ -4,17 +4,21 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "keeper/spawn.h"
+#include "sys/clock.h"
 #include "sys/say.h"
 
 #define BACKLOG	     512
+#define PATIENCE_MS  2000
+#define AGAIN_MS     20
 #define CONTROL_NAME "skepd.sock"
 #define LOCK_NAME    "skepd.lock"
 
@@ -26,11 +30,13 @@ take_lock(const struct dirs *d, struct err *err)
 	if (fd < 0)
 		return err_sys(err, -errno, "%s/" LOCK_NAME,
 			d->options->conf.node.run_dir);
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+	/* Not flock: a child that is not yet its program would hold that on. */
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	if (fcntl(fd, F_SETLK, &lock) == 0)
 		return fd;
 	int rc = -errno;
 	close(fd);
-	if (rc == -EWOULDBLOCK)
+	if (rc == -EAGAIN || rc == -EACCES)
 		return err_set(err, -EBUSY,
 			"another skepd runs in %s: stop it, or give this one "
 			"a run_dir of its own in skep.conf",
@@ -89,9 +95,9 @@ open_control(const struct options *o, const struct dirs *d, struct err *err)
 	return fd;
 }
 
-/* Binds and listens on one address. */
+/* Binds and listens on one address, once. */
 static int
-listen_on(const struct addrinfo *ai)
+try_listen(const struct addrinfo *ai)
 {
 	int on = 1, off = 0;
 	int fd = socket(
@@ -106,6 +112,19 @@ listen_on(const struct addrinfo *ai)
 		return fd;
 	int rc = -errno;
 	close(fd);
+	return rc;
+}
+
+/* The same with patience: a child of a killed skepd holds its socket until it
+ * gets to run. */
+static int
+listen_on(const struct addrinfo *ai)
+{
+	mono end = mono_add(clock_mono(), PATIENCE_MS);
+	int rc;
+	while ((rc = try_listen(ai)) == -EADDRINUSE &&
+		!mono_reached(end, clock_mono()))
+		poll(NULL, 0, AGAIN_MS);
 	return rc;
 }
 
@@ -159,6 +178,8 @@ sockets_open(struct sockets *s, const struct options *o, const struct dirs *d,
 		sockets_close(s, d);
 		return rc;
 	}
+	spawn_keep_back(s->fds[KSOCKET_CONTROL]);
+	spawn_keep_back(s->fds[KSOCKET_CLUSTER]);
 	return 0;
 }
 

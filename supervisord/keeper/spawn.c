@@ -12,6 +12,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/check.h"
+
 #ifndef CLONE_INTO_CGROUP
 #define CLONE_INTO_CGROUP 0x200000000ULL
 #endif
@@ -84,6 +86,17 @@ fork_into(int cgroup_fd, struct spawned *out)
 	return 0;
 }
 
+/* What no child gets. */
+static int kept_back[8];
+static size_t kept_back_count;
+
+void
+spawn_keep_back(int fd)
+{
+	CHECK(kept_back_count < sizeof kept_back / sizeof *kept_back);
+	kept_back[kept_back_count++] = fd;
+}
+
 /* clone3 does not put processes into other cgroups here. */
 static bool is_clone_into_broken;
 
@@ -100,7 +113,11 @@ spawn_fork(int cgroup_fd, struct spawned *out, struct err *err)
 	int rc = must_walk ? -ENOSYS : clone_into(cgroup_fd, out);
 	if (rc == -ENOSYS || rc == -E2BIG || rc == -EINVAL)
 		rc = fork_into(cgroup_fd, out);
-	return rc < 0 ? err_sys(err, rc, "a process cannot be forked") : 0;
+	if (rc < 0)
+		return err_sys(err, rc, "a process cannot be forked");
+	for (size_t i = 0; out->pid == 0 && i < kept_back_count; i++)
+		close(kept_back[i]);
+	return 0;
 }
 
 /* The kernel's struct sigaction, all zero: SIG_DFL.  The C library's refuses

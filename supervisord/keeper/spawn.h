@@ -22,6 +22,10 @@ struct spawned {
  * with 126 by itself. */
 int spawn_fork(int cgroup_fd, struct spawned *out, struct err *err);
 
+/* From now on 'fd' is closed in every child before anything else: a child that
+ * outlives us before its exec must not hold what the next skepd needs. */
+void spawn_keep_back(int fd);
+
 /* From now on children walk into their cgroups.  Needed where our own cgroup
  * was once emptied with cgroup.kill: Linux since 6.14 then kills whatever is
  * cloned from it into another one. */

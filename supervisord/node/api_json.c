@@ -79,6 +79,8 @@ exit_text(int32_t status, char *buffer, size_t size)
 	char name[32];
 	if (status == 0)
 		return "";
+	if (status == STATUS_UNKNOWN)
+		return "ended unseen";
 	if (WIFSIGNALED(status))
 		snprintf(buffer, size, "killed by %s",
 			units_signal_name(

@@ -19,7 +19,7 @@
 #include "node/feeds.h"
 #include "node/identity.h"
 #include "node/node_private.h"
-#include "node/plugin_host.h"
+#include "sys/plugin_host.h"
 #include "node/quarantine.h"
 #include "node/requests.h"
 #include "node/specdir.h"

@@ -11,7 +11,6 @@ libnode_a_SOURCES = \
 	supervisord/node/keeper_link.c supervisord/node/keeper_link.h \
 	supervisord/node/launch.c supervisord/node/launch.h \
 	supervisord/node/node.h \
-	supervisord/node/plugin_host.c supervisord/node/plugin_host.h \
 	supervisord/node/quarantine.c supervisord/node/quarantine.h \
 	supervisord/node/requests.c supervisord/node/requests.h \
 	supervisord/node/specdir.c supervisord/node/specdir.h \
@@ -19,7 +18,7 @@ libnode_a_SOURCES = \
 	supervisord/node/store_db.c supervisord/node/store_db.h
 # What a program with libnode.a needs behind it; between the two goes the
 # core, for those who need it.
-NODE_LIBS = libspec.a libconf.a libsys.a libbase.a \
+NODE_LIBS = libplugin.a libspec.a libconf.a libsys.a libbase.a \
 	$(SQLITE_LIBS) $(YAML_LIBS) $(INIH_LIBS) $(XXHASH_LIBS) \
 	$(EV_LIBS) $(AX_PTHREAD_LIBS) -ldl
 
@@ -36,7 +35,7 @@ skep_node_SOURCES = \
 	supervisord/node/node.c supervisord/node/node_private.h \
 	supervisord/node/states.c \
 	supervisord/node/status_sources.c
-skep_node_LDADD = libnodeapi.a libnodenet.a libnode.a libcore.a libspec.a \
+skep_node_LDADD = libnodeapi.a libnodenet.a libnode.a libcore.a libplugin.a libspec.a \
 	libconf.a libsys.a libbase.a $(SQLITE_LIBS) $(YAML_LIBS) \
 	$(INIH_LIBS) $(MHD_LIBS) $(JANSSON_LIBS) $(OPENSSL_LIBS) \
 	$(NANOPB_LIBS) $(XXHASH_LIBS) $(EV_LIBS) $(AX_PTHREAD_LIBS) -ldl

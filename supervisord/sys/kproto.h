@@ -103,6 +103,10 @@ struct kproto_welcome {
 	const char *weaker_why;	  /* why not cgroups; "" otherwise */
 };
 
+/* In place of a wait status: how it ended is not known, because it ended
+ * while no keeper ran, or under one that did not see it reaped. */
+#define KSTATUS_UNKNOWN (-1)
+
 /* What the keeper knows of one instance. */
 struct kproto_instance {
 	uint64_t iid;		/* short id, see above */

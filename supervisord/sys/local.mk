@@ -24,3 +24,9 @@ libconf_a_SOURCES = \
 	supervisord/sys/conf_read.c supervisord/sys/conf_read.h \
 	supervisord/sys/conf_value.c supervisord/sys/conf_value.h
 CONF_LIBS = libconf.a libsys.a libbase.a $(INIH_LIBS)
+
+# plugin: the loader of placement strategies.  Apart, since the keeper loads
+# nothing.
+noinst_LIBRARIES += libplugin.a
+libplugin_a_SOURCES = \
+	supervisord/sys/plugin_host.c supervisord/sys/plugin_host.h

@@ -15,6 +15,7 @@
 static const char *program_name = "skep";
 static enum say_level shown_level = SAY_INFO;
 static bool under_journal;
+static void (*at_panic)(void);
 
 static const char *const level_names[] = {
 	[SAY_ERROR] = "error",
@@ -45,8 +46,8 @@ prefix(char *line, size_t size, enum say_level level)
 		clock_gettime(CLOCK_REALTIME, &ts);
 		gmtime_r(&ts.tv_sec, &tm);
 		size_t d = strftime(line, size, "%Y-%m-%dT%H:%M:%S", &tm);
-		n = snprintf(line + d, size - d, ".%03ldZ %s %s: ",
-			ts.tv_nsec / 1000000, program_name,
+		n = snprintf(line + d, size - d,
+			".%03ldZ %s %s: ", ts.tv_nsec / 1000000, program_name,
 			level_names[level]);
 		n += (int)d;
 	}
@@ -107,8 +108,18 @@ say_limited(struct say_limit *limit, uint32_t burst, enum say_level level,
 }
 
 void
+say_at_panic(void (*fn)(void))
+{
+	at_panic = fn;
+}
+
+void
 panic(const char *file, int line, const char *what)
 {
+	void (*fn)(void) = at_panic;
+	at_panic = NULL;
 	say(SAY_ERROR, "bug: %s:%d: %s", file, line, what);
+	if (fn)
+		fn();
 	abort();
 }

@@ -40,4 +40,8 @@ struct say_limit {
 void say_limited(struct say_limit *limit, uint32_t burst, enum say_level level,
 	const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* Has 'fn' called, once, when a CHECK fails: after its line was written and
+ * before the program aborts. */
+void say_at_panic(void (*fn)(void));
+
 #endif

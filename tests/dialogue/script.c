@@ -30,8 +30,8 @@ host_of(const struct script *s, const char *name)
 	UNREACHABLE();
 }
 
-static uint32_t
-asked(const struct script *s)
+uint32_t
+script_asked(const struct script *s)
 {
 	return s->at == WORLD_HOSTS ? world_first_running(s->w) : s->at;
 }
@@ -86,6 +86,26 @@ do_power_on(struct script *s, char **words, int count)
 {
 	for (int i = 1; i < count; i++)
 		world_start(s->w, host_of(s, words[i]));
+}
+
+/* A copy of its disk, to be put back later: a snapshot of a machine. */
+static void
+do_keep_disk(struct script *s, char **words, int count)
+{
+	(void)count;
+	CHECK(!s->disk);
+	s->disk_of = host_of(s, words[1]);
+	s->disk = world_disk_copy(s->w, s->disk_of);
+}
+
+static void
+do_old_disk(struct script *s, char **words, int count)
+{
+	(void)words;
+	(void)count;
+	CHECK(s->disk);
+	world_disk_restore(s->w, s->disk_of, s->disk);
+	s->disk = NULL;
 }
 
 static void
@@ -206,7 +226,7 @@ do_apply(struct script *s, char **words, int count)
 {
 	struct script_service service;
 	struct input in = {.kind = INPUT_SPEC_SET};
-	uint32_t host = asked(s);
+	uint32_t host = script_asked(s);
 	script_service(words + 2, count - 2, &service);
 	in.spec_set = (struct input_spec_set){
 		.request = s->w->next_request++,
@@ -225,7 +245,7 @@ static void
 do_delete(struct script *s, char **words, int count)
 {
 	struct input in = {.kind = INPUT_SPEC_DEL};
-	uint32_t host = asked(s);
+	uint32_t host = script_asked(s);
 	(void)count;
 	in.spec_del.request = s->w->next_request++;
 	in.spec_del.name = words[1];
@@ -243,7 +263,7 @@ do_request(struct script *s, char **words, int count)
 		op++;
 	if (op == REQUEST_OP_COUNT)
 		return false;
-	uint32_t host = asked(s);
+	uint32_t host = script_asked(s);
 	const char *arg = count > 2 ? words[2] : "";
 	int64_t value = 0;
 	if (op == REQUEST_DRAIN && count > 2) {
@@ -316,60 +336,6 @@ do_due(struct script *s, char **words, int count)
 
 /* --- Showing --- */
 
-static void
-show_instances(struct script *s)
-{
-	struct instance_view v;
-	struct core *c = s->w->hosts[asked(s)].core;
-	uint32_t cursor = 0;
-	while (view_instance_next(c, &cursor, &v)) {
-		fprintf(s->out, "%-10s %-8s %-6s epoch %llu restarts %u",
-			v.name, v.state, v.node[0] ? v.node : "-",
-			(unsigned long long)v.epoch, v.restarts);
-		for (uint32_t i = 0; i < s->w->count; i++) {
-			const struct process *p =
-				world_process(s->w, i, v.name);
-			if (p && p->phase == PROCESS_RUNNING)
-				fprintf(s->out, "; %s lives %llu",
-					s->w->hosts[i].name,
-					(unsigned long long)p->state.lives);
-		}
-		fprintf(s->out, "%s%s\n", v.why[0] ? "; " : "", v.why);
-	}
-}
-
-static void
-show_nodes(struct script *s)
-{
-	static const char *const intents[] = {"active", "cordoned", "draining"};
-	struct node_view v;
-	struct core *c = s->w->hosts[asked(s)].core;
-	for (uint32_t i = 0; i < s->w->count; i++) {
-		member_id id = member_find(c, s->w->hosts[i].name);
-		if (id == MEMBER_NONE || !view_node(c, id, &v))
-			continue;
-		fprintf(s->out, "%-6s %-8s %s, %u instances", v.name, v.state,
-			intents[v.intent], v.instances);
-		if (v.progress[0])
-			fprintf(s->out, ", %s %u of %u left, %u stuck",
-				v.progress, v.drain_left, v.drain_total,
-				v.drain_stuck);
-		fprintf(s->out, "%s%s\n", v.hold[0] ? ", " : "", v.hold);
-	}
-}
-
-static void
-do_show(struct script *s, char **words, int count)
-{
-	(void)count;
-	if (!strcmp(words[1], "instances"))
-		show_instances(s);
-	else if (!strcmp(words[1], "nodes"))
-		show_nodes(s);
-	else
-		UNREACHABLE();
-}
-
 /* How many copies run, host by host: where things are, when that matters and
  * the rest does not. */
 static void
@@ -393,7 +359,7 @@ do_why(struct script *s, char **words, int count)
 	char text[2048];
 	(void)count;
 	bool is_known = view_why(
-		s->w->hosts[asked(s)].core, words[1], text, sizeof text);
+		s->w->hosts[script_asked(s)].core, words[1], text, sizeof text);
 	fprintf(s->out, "%s\n", is_known ? text : "unknown");
 }
 
@@ -418,6 +384,8 @@ static const struct {
 	{"kill-host", do_kill_host},
 	{"power-off", do_power_off},
 	{"power-on", do_power_on},
+	{"keep-disk", do_keep_disk},
+	{"old-disk", do_old_disk},
 	{"cut", do_cut},
 	{"cut-one", do_cut_one},
 	{"heal", do_heal},
@@ -430,7 +398,7 @@ static const struct {
 	{"exit", do_exit},
 	{"behave", do_behave},
 	{"due", do_due},
-	{"show", do_show},
+	{"show", script_show},
 	{"count", do_count},
 	{"why", do_why},
 	{"on", do_on},
@@ -452,9 +420,10 @@ run_command(struct script *s, char **words, int count)
 void
 script_init(struct script *s, FILE *out)
 {
-	*s = (struct script){world_new(1), out, WORLD_HOSTS, false};
+	*s = (struct script){.w = world_new(1), .out = out, .at = WORLD_HOSTS};
 	/* Time is what the script says, not what chance says. */
 	s->w->latency_min_ms = s->w->latency_max_ms = 1;
+	s->born_wall_ms = 1700000000000 + s->w->now.ms;
 	s->w->on_note = on_note;
 	s->w->context = s;
 }

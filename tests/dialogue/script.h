@@ -22,6 +22,9 @@ struct script {
 	FILE *out;
 	uint32_t at;   /* host that requests go to; WORLD_HOSTS: the first */
 	bool is_muted; /* notes are not printed */
+	struct disk *disk;    /* kept by keep-disk; owned */
+	uint32_t disk_of;     /* whose that is */
+	int64_t born_wall_ms; /* wall clock when the story began */
 };
 
 /* Makes an empty world for a script that writes to 'out'; ends it. */
@@ -30,6 +33,12 @@ void script_fini(struct script *s);
 /* Runs the commands of 'text' (its lines are cut in place) and writes the
  * transcript. */
 void script_run(struct script *s, char *text);
+
+/* The host that a command goes to. */
+uint32_t script_asked(const struct script *s);
+/* "show WHAT": instances, nodes; and, for the stories about what a host knows
+ * and not what it does: members, logs, specs. */
+void script_show(struct script *s, char **words, int count);
 
 /* Cuts a line at its blanks; returns how many words. */
 int script_words(char *line, char *words[WORDS_MAX]);

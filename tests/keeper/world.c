@@ -332,6 +332,30 @@ world_send_start(struct world *w, struct kproto_start *s, uint64_t iid,
 		0);
 }
 
+pid_t
+world_start_script(struct world *w, uint64_t iid, const char *script)
+{
+	struct kproto_start s = {.has_handoff = true, .working_dir = w->dir};
+	world_send_start(w, &s, iid, SH(script), -1);
+	return (pid_t)world_expect_event(w, KMSG_STARTED).value;
+}
+
+void
+world_expect_end(struct world *w, uint64_t iid, int status)
+{
+	struct kproto_event e = world_expect_event(w, KMSG_EXITED);
+	ck_assert_uint_eq(e.iid, iid);
+	ck_assert_int_eq(e.value, status);
+	e = world_expect_event(w, KMSG_EMPTY);
+	ck_assert_uint_eq(e.iid, iid);
+}
+
+void
+world_ck_line(const char *text, const char *line)
+{
+	ck_assert_msg(strstr(text, line), "no \"%s\" in:\n%s", line, text);
+}
+
 void
 world_send_event(struct world *w, uint16_t type, uint64_t iid, uint64_t epoch)
 {
@@ -409,6 +433,16 @@ world_wait_gone(pid_t pid)
 			"process %d is still there", (int)pid);
 		nap();
 	}
+}
+
+void
+world_kill_keeper(struct world *w)
+{
+	kill(w->keeper, SIGKILL);
+	waitpid(w->keeper, NULL, 0);
+	close(w->node);
+	close(w->logger);
+	w->node = w->logger = -1;
 }
 
 void

@@ -41,12 +41,27 @@ void world_run_keeper(struct world *w);
 void world_greet(struct world *w, struct kproto_instance *instances,
 	unsigned *count, struct kproto_crash *crash);
 
+/* SIGKILL to skepd, and the ends of its helpers are closed. */
+void world_kill_keeper(struct world *w);
+
 /* SIGTERM to skepd; it must end well.  Then removes everything. */
 void world_end(struct world *w);
 
 /* Starts 'argv' as 'iid'; fields of 's' that are set stay. */
 void world_send_start(struct world *w, struct kproto_start *s, uint64_t iid,
 	const char *const *argv, int state_fd);
+
+/* A shell's argv for 'world_send_start'. */
+#define SH(script) ((const char *const[]){"/bin/sh", "-c", (script), NULL})
+
+/* Starts a script as 'iid' and waits until it runs; its pid. */
+pid_t world_start_script(struct world *w, uint64_t iid, const char *script);
+
+/* EXITED with that wait status and EMPTY must come next. */
+void world_expect_end(struct world *w, uint64_t iid, int status);
+
+/* 'text' must have that line. */
+void world_ck_line(const char *text, const char *line);
 
 /* KILL, FORGET, COLLECT. */
 void world_send_event(

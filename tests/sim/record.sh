@@ -14,6 +14,11 @@ tail -n 3 "$work/out"
 files=$(wc -l <"$work/out")
 [ "$files" -ge 9 ] || { echo "only $files recordings" >&2; exit 1; }
 
+for file in "$work"/7-*.skeptrc; do
+	./skepctl replay --check "$file" >"$work/ctl" || exit 1
+	grep -q 'each with the recorded effects' "$work/ctl"
+done
+
 some=$(ls -S "$work"/*.skeptrc | head -n 1)
 size=$(wc -c <"$some")
 head -c $((size / 2)) "$some" >"$work/cut"

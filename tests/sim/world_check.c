@@ -34,7 +34,7 @@ static bool
 is_well(const struct world *w, uint32_t host, int64_t for_ms)
 {
 	const struct host *h = &w->hosts[host];
-	return h->is_running && h->is_powered &&
+	return h->is_running && h->is_powered && !h->core->members.has_left &&
 	       mono_diff(w->now, h->since) >= for_ms;
 }
 

@@ -22,7 +22,7 @@ may_system() {
 
 may supervisord/base 'base/'
 may supervisord/core 'base/|core/|spec/policy\.h|skep/plugin\.h'
-may supervisord/sys 'base/|sys/'
+may supervisord/sys 'base/|sys/|skep/plugin\.h'
 may spec 'base/|sys/|spec/'
 may supervisord/keeper 'base/|sys/|keeper/'
 may supervisord/logger 'base/|sys/|logger/'

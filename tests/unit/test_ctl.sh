@@ -92,11 +92,31 @@ expect 2 drain alpha --self
 expect 2 wait quorum
 expect 2 wait node alpha purple
 for command in register unregister 'group join' 'kv get' send call publish \
-	multicall recv reply rebalance doctor shutdown daemon-reexec replay \
+	multicall recv reply rebalance doctor shutdown daemon-reexec \
 	reload enable disable 'debug bundle' 'debug partition' 'debug record'; do
 	expect 2 $command x
 	has err 'not supported yet'
 done
+
+# --- replay needs no skepd ---
+RECORD=$dir tests/sim/sim -s 3 -n 3 -t 5 >"$dir/out" || failed=1
+recording=$dir/3-gamma-1.skeptrc
+head -c 3000 "$recording" >"$dir/cut"
+expect 0 replay "$recording" --until 20
+has out '20 steps, each with the recorded effects'
+has out '-> node_up'
+expect 0 replay -v "$recording" --until 1s
+has out 'effect  store'
+expect 0 replay --check "$recording"
+lacks out '->'
+expect 2 replay "$recording" --until soon
+has err 'neither a step like 812 nor a time like 90s'
+expect 1 replay "$dir/cut"
+has err 'breaks off in the middle of a record'
+expect 1 replay "$dir/good.yaml"
+has err "no recording of 'skepctl debug record'"
+expect 1 replay "$dir/none"
+has err 'No such file'
 
 # --- unreachable, no HTTP, not permitted ---
 expect 7 status

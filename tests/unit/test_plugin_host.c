@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "node/plugin_host.h"
+#include "sys/plugin_host.h"
 #include "sys/say.h"
 #include "tests/lib/scratch.h"
 

@@ -1,4 +1,4 @@
-#include "node/plugin_host.h"
+#include "sys/plugin_host.h"
 
 #include <dirent.h>
 #include <dlfcn.h>

@@ -9,8 +9,8 @@
  * one, a struct of another size, a missing name or rank, a name outside
  * [a-z0-9-]{1,31}, a name that is taken, an unknown kind.
  */
-#ifndef SKEP_NODE_PLUGIN_HOST_H
-#define SKEP_NODE_PLUGIN_HOST_H
+#ifndef SKEP_SYS_PLUGIN_HOST_H
+#define SKEP_SYS_PLUGIN_HOST_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,0 +1,214 @@
+#include "keeper/adopt.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "keeper/keeper.h"
+#include "keeper/lock.h"
+#include "keeper/logs.h"
+#include "keeper/proc.h"
+#include "keeper/record.h"
+#include "keeper/workdir.h"
+#include "sys/say.h"
+
+static void
+end(struct instance *i, int status)
+{
+	loop_disarm(&i->end_wait);
+	loop_forget(&i->keeper->loop, &i->end);
+	instance_on_exit(i, status);
+}
+
+void
+adopt_on_end(struct watch *w, uint32_t events)
+{
+	struct instance *i = container_of(w, struct instance, end);
+	struct loop *l = &i->keeper->loop;
+	int status = KSTATUS_UNKNOWN;
+	(void)events;
+	int rc = proc_read_end(i->pidfd, i->pid, i->start_time, &status);
+	if (rc == -EAGAIN) {
+		/* Whoever inherited it has not reaped it: that it is reaped
+		 * comes as EPOLLHUP, which needs no asking for. */
+		loop_change(l, &i->end, 0);
+		if (list_is_empty(&i->end_wait.link))
+			loop_arm(l, &i->end_wait, ADOPT_END_MS);
+		return;
+	}
+	end(i, rc == 0 ? status : KSTATUS_UNKNOWN);
+}
+
+void
+adopt_on_timer(struct timer *t)
+{
+	end(container_of(t, struct instance, end_wait), KSTATUS_UNKNOWN);
+}
+
+/* Opens the cgroup on record, if it is still there. */
+static void
+open_cgroup(struct instance *i, const char *path)
+{
+	struct keeper *k = i->keeper;
+	char own[PATH_MAX + NAME_MAX];
+	int fd = *path ? open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
+					    O_CLOEXEC)
+		       : -1;
+	if (fd < 0)
+		return;
+	int events = cgroup_open_events(fd);
+	if (events < 0 ||
+		loop_watch(&k->loop, &i->populated, events, EPOLLPRI) < 0) {
+		if (events >= 0)
+			close(events);
+		close(fd);
+		return;
+	}
+	i->cgroup_fd = fd;
+	/* We may have been started in another cgroup than the last one. */
+	snprintf(own, sizeof own, "%s/%016" PRIx64, k->cgroups.path, i->iid);
+	if (!k->cgroups.is_usable || strcmp(own, path) != 0)
+		i->foreign_cgroup = strdup(path);
+}
+
+static void
+open_output(struct instance *i)
+{
+	struct err err = {""};
+	if (logs_adopt(i, &err) < 0)
+		say(SAY_WARNING, "%s: its output is lost: %s", i->name,
+			err.text);
+}
+
+/* What was in a FIFO is gone when its last holder is. */
+static void
+note_missing_output(const struct instance *i)
+{
+	char line[INSTANCE_NAME_MAX + 128];
+	if (i->fifo_fd < 0)
+		return;
+	int n = snprintf(line, sizeof line,
+		"skep: %s ended while no skepd ran: output may be missing "
+		"here\n",
+		i->name);
+	if (write(i->fifo_fd, line, (size_t)n) != n)
+		say(SAY_WARNING, "%s: output may be missing", i->name);
+}
+
+static void
+adopt_leader(struct instance *i, pid_t pid, int pidfd)
+{
+	struct loop *l = &i->keeper->loop;
+	i->pid = pid;
+	i->pidfd = pidfd;
+	i->is_child = false;
+	i->state = INSTANCE_RUNNING;
+	i->answer = workdir_read_answer(&i->keeper->dirs, i->iid);
+	say(SAY_INFO, "%s: adopted, pid %d", i->name, (int)pid);
+	if (proc_is_launching(pid)) {
+		say(SAY_WARNING, "%s: its start was cut short: killed",
+			i->name);
+		instance_kill(i);
+	}
+	if (loop_watch(l, &i->end, pidfd, EPOLLIN) < 0) {
+		say(SAY_ERROR, "%s: its end will not be seen", i->name);
+		instance_kill(i);
+	}
+}
+
+/* What is left without its leader: more processes, or nothing. */
+static void
+adopt_rest(struct instance *i)
+{
+	if (i->state == INSTANCE_RUNNING || i->state == INSTANCE_LAUNCHING) {
+		i->state = INSTANCE_LEAVING;
+		i->status = KSTATUS_UNKNOWN;
+		say(SAY_WARNING, "%s: ended while no skepd ran", i->name);
+	}
+	/* Without its leader nobody says whose the group is now. */
+	if (i->cgroup_fd < 0)
+		i->group = 0;
+	instance_settle(i);
+	if (!instance_is_alive(i))
+		note_missing_output(i);
+}
+
+/* Takes over what a record tells. */
+static void
+adopt(struct instance *i, const char *cgroup)
+{
+	struct keeper *k = i->keeper;
+	pid_t pid = i->pid;
+	i->pid = 0;
+	if (!instance_is_alive(i)) {
+		open_output(i);
+		return;
+	}
+	open_cgroup(i, cgroup);
+	int fd = pid > 0 ? proc_open(pid, i->start_time) : -ESRCH;
+	bool is_empty = i->populated.fd < 0 ||
+			cgroup_read_populated(i->populated.fd) == 0;
+	if (fd < 0 && is_empty && lock_is_held(&k->dirs, i->iid)) {
+		say(SAY_WARNING,
+			"%s: its leader is gone and something of it runs "
+			"outside of its cgroup: left alone, and not started "
+			"again before that ends",
+			i->name);
+		instance_free(i);
+		return;
+	}
+	open_output(i);
+	if (fd >= 0)
+		adopt_leader(i, pid, fd);
+	else
+		adopt_rest(i);
+}
+
+static void
+visit(struct keeper *k, uint64_t iid)
+{
+	struct err err = {""};
+	char cgroup[PATH_MAX];
+	struct instance *i = instance_new(k, iid);
+	if (!i)
+		return;
+	int rc = record_read(i, cgroup, &err);
+	if (rc == 0) {
+		adopt(i, cgroup);
+		return;
+	}
+	i->pid = 0;
+	instance_free(i);
+	if (rc != -ESTALE)
+		say(SAY_ERROR, "%s", err.text);
+	record_remove(&k->dirs, iid);
+	lock_remove(&k->dirs, iid);
+}
+
+void
+adopt_all(struct keeper *k)
+{
+	record_each(k, visit);
+}
+
+bool
+adopt_is_stray(struct keeper *k, uint64_t iid, struct err *err)
+{
+	if (k->cgroups.is_usable && cgroup_is_populated(&k->cgroups, iid))
+		err_set(err, 0,
+			"a process of an earlier skepd still runs in "
+			"%s/%016" PRIx64,
+			k->cgroups.path, iid);
+	else if (lock_is_held(&k->dirs, iid))
+		err_set(err, 0,
+			"a process of an earlier skepd still holds "
+			"%s/instances/%016" PRIx64 ".lock",
+			k->options.conf.node.run_dir, iid);
+	else
+		return false;
+	return true;
+}

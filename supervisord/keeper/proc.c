@@ -1,0 +1,123 @@
+#include "keeper/proc.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "keeper/file.h"
+
+#define STAT_MAX	 16384
+#define FIELD_STATE	 3
+#define FIELD_START_TIME 22
+#define FIELD_EXIT_CODE	 52
+
+/* The kernel's struct pidfd_info of Linux 6.15, PIDFD_INFO_SIZE_VER0 and the
+ * exit code; headers are older than that nearly everywhere. */
+struct exit_info {
+	uint64_t mask;
+	uint64_t cgroup;
+	uint32_t ids[11];
+	int32_t exit_code;
+};
+
+#define INFO_EXIT (1ULL << 3)
+#define GET_INFO  _IOWR(0xFF, 11, struct exit_info)
+
+/* The stat of a process, the caller's to free; NULL when it is gone. */
+static char *
+read_stat(pid_t pid)
+{
+	char path[64];
+	char *text;
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+	return file_read_all(path, STAT_MAX, &text, NULL) < 0 ? NULL : text;
+}
+
+/* The numbered field, from 3 on, or NULL.  The second is "(name)", and a name
+ * may hold anything. */
+static const char *
+find_field(const char *stat, int number)
+{
+	const char *at = strrchr(stat, ')');
+	for (int field = 2; at && field < number; field++) {
+		at = strchr(at, ' ');
+		at = at ? at + 1 : NULL;
+	}
+	return at;
+}
+
+static uint64_t
+read_number(const char *stat, int number)
+{
+	const char *at = find_field(stat, number);
+	return at ? strtoull(at, NULL, 10) : 0;
+}
+
+uint64_t
+proc_start_time(pid_t pid)
+{
+	char *stat = read_stat(pid);
+	uint64_t value = stat ? read_number(stat, FIELD_START_TIME) : 0;
+	free(stat);
+	return value;
+}
+
+bool
+proc_is_launching(pid_t pid)
+{
+	char *stat = read_stat(pid);
+	bool is = stat && strstr(stat, "(" PROC_LAUNCHING_NAME ")");
+	free(stat);
+	return is;
+}
+
+int
+proc_open(pid_t pid, uint64_t start_time)
+{
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (fd < 0)
+		return -errno;
+	if (start_time != 0 && proc_start_time(pid) == start_time)
+		return fd;
+	close(fd);
+	return -ESRCH;
+}
+
+/* A zombie's status, which is in its stat for those who may trace it. */
+static bool
+read_zombie(pid_t pid, uint64_t start_time, int *status_out)
+{
+	char *stat = read_stat(pid);
+	const char *state = stat ? find_field(stat, FIELD_STATE) : NULL;
+	bool is_it = state && *state == 'Z' &&
+		     read_number(stat, FIELD_START_TIME) == start_time;
+	bool may_see = geteuid() == 0;
+	if (is_it && may_see)
+		*status_out = (int)read_number(stat, FIELD_EXIT_CODE);
+	free(stat);
+	return is_it && may_see;
+}
+
+int
+proc_read_end(int pidfd, pid_t pid, uint64_t start_time, int *status_out)
+{
+	struct exit_info info = {.mask = INFO_EXIT};
+	if (ioctl(pidfd, GET_INFO, &info) == 0 && (info.mask & INFO_EXIT)) {
+		*status_out = info.exit_code;
+		return 0;
+	}
+	if (read_zombie(pid, start_time, status_out))
+		return 0;
+	/* It may have been reaped between the two looks. */
+	info = (struct exit_info){.mask = INFO_EXIT};
+	if (ioctl(pidfd, GET_INFO, &info) < 0)
+		return -ENODATA;
+	if (!(info.mask & INFO_EXIT))
+		return -EAGAIN;
+	*status_out = info.exit_code;
+	return 0;
+}

@@ -1,0 +1,147 @@
+/* What "show" shows: instances, hosts, and what a host knows of the others. */
+#include <string.h>
+
+#include "core/view.h"
+#include "tests/dialogue/script.h"
+
+static void
+show_instances(struct script *s)
+{
+	struct instance_view v;
+	struct core *c = s->w->hosts[script_asked(s)].core;
+	uint32_t cursor = 0;
+	while (view_instance_next(c, &cursor, &v)) {
+		fprintf(s->out, "%-10s %-8s %-6s epoch %llu restarts %u",
+			v.name, v.state, v.node[0] ? v.node : "-",
+			(unsigned long long)v.epoch, v.restarts);
+		for (uint32_t i = 0; i < s->w->count; i++) {
+			const struct process *p =
+				world_process(s->w, i, v.name);
+			if (p && p->phase == PROCESS_RUNNING)
+				fprintf(s->out, "; %s lives %llu",
+					s->w->hosts[i].name,
+					(unsigned long long)p->state.lives);
+		}
+		fprintf(s->out, "%s%s\n", v.why[0] ? "; " : "", v.why);
+	}
+}
+
+static void
+show_nodes(struct script *s)
+{
+	static const char *const intents[] = {"active", "cordoned", "draining"};
+	struct node_view v;
+	struct core *c = s->w->hosts[script_asked(s)].core;
+	for (uint32_t i = 0; i < s->w->count; i++) {
+		member_id id = member_find(c, s->w->hosts[i].name);
+		if (id == MEMBER_NONE || !view_node(c, id, &v))
+			continue;
+		fprintf(s->out, "%-6s %-8s %s, %u instances", v.name, v.state,
+			intents[v.intent], v.instances);
+		if (v.progress[0])
+			fprintf(s->out, ", %s %u of %u left, %u stuck",
+				v.progress, v.drain_left, v.drain_total,
+				v.drain_stuck);
+		fprintf(s->out, "%s%s\n", v.hold[0] ? ", " : "", v.hold);
+	}
+}
+
+/* What it holds of everybody: the count of starts and of refutations in the
+ * incarnation, and how often it refuted its own obituary. */
+static void
+show_members(struct script *s)
+{
+	const struct core *c = s->w->hosts[script_asked(s)].core;
+	for (uint32_t i = 0; i < s->w->count; i++) {
+		member_id id = member_find(c, s->w->hosts[i].name);
+		if (id == MEMBER_NONE)
+			continue;
+		const struct member *m = member_get(c, id);
+		fprintf(s->out, "%-6s %-8s start %llu refuted %llu", m->name,
+			member_state_name(m->state),
+			(unsigned long long)member_log_incarnation(
+				m->incarnation),
+			(unsigned long long)(m->incarnation & 0xffff));
+		fprintf(s->out, "%s\n",
+			m->is_confirmed_down ? ", confirmed down" : "");
+	}
+}
+
+/* The logs that it holds, and how often it had one sent anew. */
+static void
+show_logs(struct script *s)
+{
+	const struct core *c = s->w->hosts[script_asked(s)].core;
+	for (uint32_t i = 0; i < s->w->count; i++) {
+		member_id id = member_find(c, s->w->hosts[i].name);
+		if (id == MEMBER_NONE)
+			continue;
+		const struct origin *o = &c->registry.origins[id];
+		fprintf(s->out,
+			"%-6s log %llu up to %llu: %u rows, %u tombstones, "
+			"gone up to %llu\n",
+			s->w->hosts[i].name,
+			(unsigned long long)(id == MEMBER_SELF
+						     ? c->incarnation
+						     : o->incarnation),
+			(unsigned long long)o->position, o->row_count,
+			o->tombstones, (unsigned long long)o->gc);
+	}
+}
+
+/* Days and seconds since the story began, of a stamp of the desired state. */
+static void
+print_stamp(struct script *s, uint64_t stamp)
+{
+	int64_t ms = (int64_t)(stamp >> 16) - s->born_wall_ms;
+	if (stamp == 0)
+		fprintf(s->out, "never");
+	else
+		fprintf(s->out, "day %lld %lld s", (long long)(ms / 86400000),
+			(long long)(ms % 86400000 / 1000));
+}
+
+/* Its desired state, tombstones too, and its horizon. */
+static void
+show_specs(struct script *s)
+{
+	static const char *const kinds[] = {[ENTRY_SERVICE] = "service",
+		[ENTRY_OVERRIDE] = "override",
+		[ENTRY_NODE] = "node",
+		[ENTRY_SETTING] = "setting"};
+	const struct core *c = s->w->hosts[script_asked(s)].core;
+	for (uint32_t i = 0; i < c->specs.entries.mark; i++) {
+		const struct entry *e = specs_by_slot(c, i);
+		if (!e)
+			continue;
+		fprintf(s->out, "%s %s%s, by %s, ", kinds[e->kind], e->name,
+			e->is_deleted ? " (deleted)" : "", e->writer);
+		print_stamp(s, e->stamp);
+		fprintf(s->out, "\n");
+	}
+	fprintf(s->out, "horizon ");
+	print_stamp(s, c->specs.horizon);
+	fprintf(s->out, "\n");
+}
+
+void
+script_show(struct script *s, char **words, int count)
+{
+	static const struct {
+		const char *word;
+		void (*run)(struct script *s);
+	} shows[] = {
+		{"instances", show_instances},
+		{"nodes", show_nodes},
+		{"members", show_members},
+		{"logs", show_logs},
+		{"specs", show_specs},
+	};
+	(void)count;
+	for (size_t i = 0; i < sizeof shows / sizeof *shows; i++)
+		if (!strcmp(shows[i].word, words[1])) {
+			shows[i].run(s);
+			return;
+		}
+	UNREACHABLE();
+}

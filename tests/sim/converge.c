@@ -1,0 +1,390 @@
+#include "tests/sim/converge.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/view.h"
+
+#define TROUBLE_MAX 512
+#define FOR_EVER_MS 100000000
+#define LOOK_MS	    200	  /* between two looks at the core */
+#define PEOPLE_MS   15000 /* ... of the people who run it */
+
+/* --- Who is in the core --- */
+
+static bool
+is_awake(const struct storm *s, uint32_t host)
+{
+	const struct host *h = &s->w->hosts[host];
+	return h->is_running && h->paused_until.ms <= s->w->now.ms;
+}
+
+/* Whether it is on its way out of the cluster, or out. */
+static bool
+is_leaving(const struct storm *s, uint32_t host)
+{
+	const struct core *c = s->w->hosts[host].core;
+	return s->hosts[host].has_left ||
+	       (c && (c->members.is_leaving || c->members.has_left));
+}
+
+static bool
+is_way_open(const struct storm *s, uint32_t a, uint32_t b)
+{
+	return world_is_open(s->w, a, b) && world_is_open(s->w, b, a);
+}
+
+/* Hosts of the core that 'host', outside, can talk with. */
+static uint32_t
+count_ways(const struct storm *s, uint32_t host)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < s->w->count; i++)
+		n += s->hosts[i].is_core && is_way_open(s, i, host);
+	return n;
+}
+
+static bool
+is_severed(const struct storm *s, uint32_t host)
+{
+	return !s->hosts[host].is_core &&
+	       (!is_awake(s, host) || count_ways(s, host) == 0);
+}
+
+static bool
+is_hanging(const struct storm *s, uint32_t host)
+{
+	return !s->hosts[host].is_core && !is_severed(s, host);
+}
+
+static bool
+has_hanging(const struct storm *s)
+{
+	for (uint32_t i = 0; i < s->w->count; i++)
+		if (is_hanging(s, i))
+			return true;
+	return false;
+}
+
+static uint32_t
+core_count(const struct storm *s)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < s->w->count; i++)
+		n += s->hosts[i].is_core;
+	return n;
+}
+
+static uint32_t
+first_core(const struct storm *s)
+{
+	uint32_t i = 0;
+	while (!s->hosts[i].is_core)
+		i++;
+	return i;
+}
+
+static void
+choose_core(struct storm *s, struct prng *p)
+{
+	uint32_t size = s->config.core ? s->config.core : s->w->count;
+	for (uint32_t n = core_count(s); n < size && n < s->w->count;) {
+		uint32_t i = any(p, s->w->count);
+		n += !s->hosts[i].is_core;
+		s->hosts[i].is_core = true;
+	}
+	/* Whom all of them can talk with is one of them. */
+	for (uint32_t i = 0; i < s->w->count; i++)
+		if (is_awake(s, i) && !is_leaving(s, i) &&
+			count_ways(s, i) == core_count(s))
+			s->hosts[i].is_core = true;
+}
+
+/* --- Healing --- */
+
+static void
+heal_services(struct storm *s)
+{
+	for (uint32_t i = 0; i < s->w->behaviour_count; i++) {
+		struct behaviour *b = &s->w->behaviours[i];
+		b->is_deaf = b->is_dump_failing = b->is_fetch_failing = false;
+		b->blame = (enum start_blame)0;
+		b->answer = ANSWER_RESUME;
+		b->run_ms = 0;
+		b->status = 0;
+	}
+}
+
+static void
+heal_host(struct storm *s, uint32_t host)
+{
+	struct host *h = &s->w->hosts[host];
+	for (uint32_t i = 0; i < s->w->count; i++)
+		if (s->hosts[i].is_core && i != host) {
+			world_cut(s->w, i, host, false);
+			world_cut(s->w, host, i, false);
+		}
+	if (is_leaving(s, host)) {
+		if (h->is_powered)
+			world_power_off(s->w, host);
+		world_reinstall(s->w, host);
+		s->hosts[host].has_left = false;
+	}
+	if (h->is_running)
+		world_pause(s->w, host, 0);
+	else
+		world_start(s->w, host);
+}
+
+static void
+freeze_host(struct storm *s, uint32_t host)
+{
+	struct host *h = &s->w->hosts[host];
+	if (is_leaving(s, host) && h->is_powered)
+		world_power_off(s->w, host);
+	else if (h->is_running && !is_awake(s, host))
+		world_pause(s->w, host, FOR_EVER_MS);
+}
+
+void
+converge_heal(struct storm *s, struct prng *p)
+{
+	choose_core(s, p);
+	s->w->latency_min_ms = 0;
+	s->w->latency_max_ms = 3;
+	heal_services(s);
+	for (uint32_t i = 0; i < s->w->count; i++)
+		if (s->hosts[i].is_core)
+			heal_host(s, i);
+		else
+			freeze_host(s, i);
+}
+
+/* The people who run a core: hosts that nobody reaches are said to be down,
+ * as their documentation tells them, and drains are over. */
+static void
+tend(struct storm *s)
+{
+	uint32_t at = first_core(s);
+	for (uint32_t i = 0; i < s->w->count; i++) {
+		const char *name = s->w->hosts[i].name;
+		if (is_severed(s, i))
+			world_request(s->w, at, REQUEST_CONFIRM_DOWN, name);
+		else
+			world_request(s->w, at, REQUEST_UNDRAIN, name);
+	}
+}
+
+/* --- At rest --- */
+
+static const char *say(char *out, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static const char *
+say(char *out, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	vsnprintf(out, TROUBLE_MAX, format, args);
+	va_end(args);
+	return out;
+}
+
+/* What host 'a' of the core thinks of 'b'. */
+static const char *
+opinion_trouble(struct storm *s, uint32_t a, uint32_t b, char *out)
+{
+	const char *who = s->w->hosts[a].name, *about = s->w->hosts[b].name;
+	const struct core *c = s->w->hosts[a].core;
+	member_id id = member_find(c, about);
+	bool is_known = id != MEMBER_NONE;
+	if (s->hosts[b].is_core &&
+		(!is_known || member_get(c, id)->state != MEMBER_ALIVE ||
+			!member_get(c, id)->link))
+		return say(out, "%s: %s is well, and not linked", who, about);
+	if (is_severed(s, b) && is_known && member_is_present(c, id))
+		return say(
+			out, "%s: %s is gone, and called present", who, about);
+	return NULL;
+}
+
+static const char *
+member_trouble(struct storm *s, uint32_t a, char *out)
+{
+	const struct core *c = s->w->hosts[a].core;
+	const char *name = s->w->hosts[a].name, *why = NULL;
+	if (member_hold_now(c) != HOLD_NONE)
+		return say(out, "%s holds: %s", name, c->members.hold_text);
+	if (!has_hanging(s) && !member_is_view_agreed(c))
+		return say(out, "%s: others see other members", name);
+	for (uint32_t b = 0; b < s->w->count && !why; b++)
+		if (b != a)
+			why = opinion_trouble(s, a, b, out);
+	return why;
+}
+
+/* Whether host 'b' says the same of an instance as 'v'. */
+static bool
+is_same_there(struct core *b, const struct instance_view *v)
+{
+	struct instance_view there;
+	if (!view_instance(b, v->name, &there))
+		return !v->node[0];
+	return !strcmp(there.state, v->state) && !strcmp(there.node, v->node) &&
+	       there.epoch == v->epoch;
+}
+
+static const char *
+agreement(struct storm *s, uint32_t a, const struct instance_view *v, char *out)
+{
+	for (uint32_t b = 0; b < s->w->count; b++) {
+		if (b == a || !s->hosts[b].is_core ||
+			is_same_there(s->w->hosts[b].core, v))
+			continue;
+		return say(out,
+			"%s says that %s is %s on '%s' epoch %llu, %s does not",
+			s->w->hosts[a].name, v->name, v->state, v->node,
+			(unsigned long long)v->epoch, s->w->hosts[b].name);
+	}
+	return NULL;
+}
+
+/* Whether no host of the core may run an instance of this service: it is
+ * pinned to one outside, or each host has as many as it may. */
+static bool
+may_be_unplaced(struct storm *s, uint32_t a, const struct instance_view *v)
+{
+	struct core *c = s->w->hosts[a].core;
+	struct service_value value;
+	const struct entry *e = specs_find(c, ENTRY_SERVICE, v->service);
+	if (!e || !specs_get_service(e, &value))
+		return false;
+	if (value.policy.placement.max_per_host)
+		return true;
+	for (uint32_t i = 0; i < s->w->count; i++) {
+		member_id id = member_find(c, s->w->hosts[i].name);
+		if (!strcmp(s->w->hosts[i].name, value.policy.placement.pin))
+			return is_severed(s, i) || is_hanging(s, i) ||
+			       duty_intent(c, id) != INTENT_ACTIVE;
+	}
+	for (uint32_t i = 0; i < s->w->count; i++)
+		if (s->hosts[i].is_core &&
+			duty_intent(c, member_find(c, s->w->hosts[i].name)) ==
+				INTENT_ACTIVE)
+			return false;
+	return true;
+}
+
+/* Whether a wanted instance may stay as 'v' says. */
+static bool
+is_at_rest(struct storm *s, uint32_t a, const struct instance_view *v)
+{
+	if (!strcmp(v->state, "unplaced"))
+		return may_be_unplaced(s, a, v);
+	return !strcmp(v->state, "ready") || !strcmp(v->state, "exited") ||
+	       !strcmp(v->state, "failed");
+}
+
+/* Whether 'ready' is true. */
+static bool
+is_really_ready(struct storm *s, const struct instance_view *v)
+{
+	for (uint32_t i = 0; i < s->w->count; i++) {
+		if (strcmp(s->w->hosts[i].name, v->node) != 0)
+			continue;
+		if (is_hanging(s, i))
+			return true;
+		const struct process *p = world_process(s->w, i, v->name);
+		return p && p->phase == PROCESS_RUNNING && p->epoch == v->epoch;
+	}
+	return false;
+}
+
+static const char *
+instance_trouble(
+	struct storm *s, uint32_t a, const struct instance_view *v, char *out)
+{
+	const char *why = NULL;
+	bool is_ready = !strcmp(v->state, "ready");
+	if (v->is_foreign_copy)
+		why = "is held twice";
+	else if (v->is_wanted && !is_at_rest(s, a, v))
+		why = "is wanted and not at rest";
+	else if (!v->is_wanted && v->node[0] && strcmp(v->state, "stopped"))
+		why = "is not wanted and still held";
+	else if (is_ready && v->is_wanted && v->run_digest != v->wanted_digest)
+		why = "runs an old spec";
+	else if (is_ready && !is_really_ready(s, v))
+		why = "is called ready and has no process";
+	else if (handoff_is_busy(s->w->hosts[a].core, v->name))
+		why = "is being moved";
+	if (!why)
+		return agreement(s, a, v, out);
+	return say(out, "%s says: %s (%s on '%s', %s) %s", s->w->hosts[a].name,
+		v->name, v->state, v->node, v->why, why);
+}
+
+/* One process against what its host says about its instance. */
+static const char *
+process_trouble(
+	struct storm *s, uint32_t host, const struct process *p, char *out)
+{
+	struct instance_view v;
+	struct core *c = s->w->hosts[host].core;
+	bool is_right = view_instance(c, p->name, &v) &&
+			!strcmp(v.node, s->w->hosts[host].name) &&
+			v.epoch == p->epoch && !strcmp(v.state, "ready");
+	if (p->phase >= PROCESS_EXITED || is_right)
+		return NULL;
+	return say(out, "%s epoch %llu runs on %s, and should not", p->name,
+		(unsigned long long)p->epoch, s->w->hosts[host].name);
+}
+
+static const char *
+host_trouble(struct storm *s, uint32_t a, char *out)
+{
+	struct host *h = &s->w->hosts[a];
+	struct instance_view v;
+	uint32_t cursor = 0;
+	const char *why = member_trouble(s, a, out);
+	while (!why && view_instance_next(h->core, &cursor, &v))
+		why = instance_trouble(s, a, &v, out);
+	for (size_t i = 0; i < h->process_count && !why; i++)
+		why = process_trouble(s, a, &h->processes[i], out);
+	return why;
+}
+
+static const char *
+trouble(struct storm *s, char *out)
+{
+	const char *why = NULL;
+	for (uint32_t a = 0; a < s->w->count && !why; a++)
+		if (s->hosts[a].is_core)
+			why = host_trouble(s, a, out);
+	return why;
+}
+
+int64_t
+converge_wait(struct storm *s, char out[static 512])
+{
+	mono start = s->w->now;
+	int64_t limit_ms =
+		CONVERGE_BASE_MS + CONVERGE_HOST_MS * (int64_t)s->w->count;
+	mono people_at = mono_add(start, PEOPLE_MS);
+	out[0] = '\0';
+	world_run(s->w, 500); /* what was said is heard everywhere */
+	while (trouble(s, out)) {
+		if (mono_diff(s->w->now, start) >= limit_ms)
+			return -1;
+		if (mono_reached(people_at, s->w->now)) {
+			tend(s);
+			people_at = mono_add(s->w->now, PEOPLE_MS);
+		}
+		world_run(s->w, LOOK_MS);
+	}
+	for (uint32_t i = 0; i < s->w->count; i++)
+		if (s->hosts[i].is_core)
+			core_check(s->w->hosts[i].core);
+	return mono_diff(s->w->now, start);
+}

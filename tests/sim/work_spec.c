@@ -1,0 +1,156 @@
+/* People who write desired state: applies, edits, deletions, churn. */
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/dialogue/script.h"
+#include "tests/sim/storm.h"
+
+#define CHURN_NAMES 24 /* they come back: a name that was deleted lives on */
+
+static void
+set_service(struct storm *s, uint32_t host, const char *name, char *line)
+{
+	char *words[WORDS_MAX];
+	struct script_service service;
+	struct input in = {.kind = INPUT_SPEC_SET};
+	script_service(words, script_words(line, words), &service);
+	in.spec_set = (struct input_spec_set){
+		.name = name,
+		.digest = service.digest,
+		.run_digest = service.run_digest,
+		.policy = &service.policy,
+		.body = {service.body, strlen(service.body)},
+		.source.file = "",
+	};
+	world_input(s->w, host, &in);
+}
+
+static void
+del_service(struct storm *s, uint32_t host, const char *name)
+{
+	struct input in = {.kind = INPUT_SPEC_DEL};
+	in.spec_del.name = name;
+	world_input(s->w, host, &in);
+}
+
+/* Adds the words for how it is started again. */
+static int
+restart_words(struct prng *p, char *out, size_t size)
+{
+	static const char *const policies[] = {"always", "on-failure", "never"};
+	static const char *const modes[] = {"delay", "fail", "reschedule"};
+	return snprintf(out, size,
+		" policy=%s mode=%s attempts=%u delay=%ums max=%us jitter=%u"
+		" interval=%us",
+		policies[any(p, 4) ? 0 : any(p, 3)],
+		modes[any(p, 4) ? 0 : any(p, 3)], any(p, 3) ? 0 : 1 + any(p, 9),
+		1 + any(p, 1000), 1 + any(p, 20), any(p, 2) * 20,
+		5 + any(p, 60));
+}
+
+void
+work_apply(struct storm *s, struct prng *p, uint32_t host, uint32_t number)
+{
+	char line[256], name[16];
+	snprintf(name, sizeof name, "s%u", number);
+	int n = snprintf(line, sizeof line, "arg=%u", s->edits++);
+	size_t size = sizeof line;
+	if (any(p, 4))
+		n += snprintf(line + n, size - (size_t)n, " replicas=%u",
+			1 + any(p, 4));
+	if (any(p, 2))
+		n += snprintf(line + n, size - (size_t)n, " handoff%s%s",
+			any(p, 4) ? "" : " required",
+			any(p, 4) ? "" : " hmode=restart");
+	if (any(p, 8) == 0)
+		n += snprintf(line + n, size - (size_t)n, " pin=%s",
+			s->w->hosts[any(p, s->w->count)].name);
+	if (any(p, 8) == 0)
+		n += snprintf(line + n, size - (size_t)n, " per-host=1");
+	if (any(p, 8) == 0)
+		n += snprintf(line + n, size - (size_t)n, " oneshot");
+	if (any(p, 16) == 0)
+		n += snprintf(line + n, size - (size_t)n, " disabled");
+	restart_words(p, line + n, size - (size_t)n);
+	set_service(s, host, name, line);
+}
+
+static void
+make_apply(struct storm *s, struct prng *p)
+{
+	uint32_t host = storm_any_running(s, p);
+	if (host != MAKER_NO_HOST)
+		work_apply(s, p, host, any(p, s->config.services));
+}
+
+static void
+make_delete(struct storm *s, struct prng *p)
+{
+	char name[16];
+	uint32_t host = storm_any_running(s, p);
+	snprintf(name, sizeof name, "s%u", any(p, s->config.services));
+	if (host != MAKER_NO_HOST)
+		del_service(s, host, name);
+}
+
+/* Several people at once, at several hosts, on one service. */
+static void
+make_quarrel(struct storm *s, struct prng *p)
+{
+	uint32_t number = any(p, s->config.services);
+	char name[16];
+	snprintf(name, sizeof name, "s%u", number);
+	for (uint32_t i = 0; i < 4; i++) {
+		uint32_t host = storm_any_running(s, p);
+		if (host == MAKER_NO_HOST)
+			continue;
+		if (any(p, 3))
+			work_apply(s, p, host, number);
+		else
+			del_service(s, host, name);
+	}
+}
+
+/* A name goes and another comes. */
+static void
+make_churn(struct storm *s, struct prng *p)
+{
+	char name[16], line[64];
+	uint32_t host = storm_any_running(s, p);
+	if (host == MAKER_NO_HOST)
+		return;
+	snprintf(name, sizeof name, "c%u", any(p, CHURN_NAMES));
+	del_service(s, host, name);
+	snprintf(name, sizeof name, "c%u", s->churns++ % CHURN_NAMES);
+	snprintf(line, sizeof line, "arg=%u", s->edits++);
+	set_service(s, host, name, line);
+}
+
+/* A setting that placement or detection depends on. */
+static void
+make_setting(struct storm *s, struct prng *p)
+{
+	static const struct {
+		const char *key;
+		const char *values[3];
+	} settings[] = {
+		{"on_minority", {"takeover", "keep", "stop"}},
+		{"minority_hold", {"2s", "10s", "30s"}},
+		{"failure_timeout", {"2s", "3s", "1s"}},
+		{"restart_grace", {"5s", "1s", "15s"}},
+	};
+	uint32_t which = any(p, sizeof settings / sizeof *settings);
+	uint32_t value = any(p, 3), host = storm_any_running(s, p);
+	if (host != MAKER_NO_HOST)
+		world_request_with(s->w, host, REQUEST_CLUSTER_SET,
+			settings[which].key, settings[which].values[value], 0);
+}
+
+const struct maker work_spec_makers[] = {
+	{"apply", true, 500, 60000, make_apply},
+	{"delete", true, 2000, 120000, make_delete},
+	{"quarrel", true, 5000, 120000, make_quarrel},
+	{"churn", true, 1000, 20000, make_churn},
+	{"setting", true, 10000, 300000, make_setting},
+	{0},
+};
