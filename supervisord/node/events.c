@@ -17,6 +17,7 @@ note_level(enum note_kind kind)
 	case NOTE_LONELY:
 	case NOTE_START_FAILED:
 	case NOTE_UNHEALTHY:
+	case NOTE_OOM:
 	case NOTE_HOOK_FAILED:
 	case NOTE_REFUSED:
 	case NOTE_DECLARED_DIFFERENTLY:
@@ -36,6 +37,7 @@ note_level(enum note_kind kind)
 		return SAY_NOTICE;
 	case NOTE_STARTING:
 	case NOTE_WAITING:
+	case NOTE_SAID:
 	case NOTE_READY:
 	case NOTE_EXITED:
 	case NOTE_BACKOFF:

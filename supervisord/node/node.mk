@@ -30,9 +30,12 @@ skep_node_SOURCES = \
 	supervisord/node/boot.c \
 	supervisord/node/carry.c \
 	supervisord/node/events.c \
+	supervisord/node/health.c supervisord/node/health.h \
 	supervisord/node/heap.c supervisord/node/heap.h \
 	supervisord/node/main.c \
 	supervisord/node/node.c supervisord/node/node_private.h \
+	supervisord/node/prober.c supervisord/node/prober.h \
+	supervisord/node/schedule.c supervisord/node/schedule.h \
 	supervisord/node/states.c \
 	supervisord/node/status_sources.c
 skep_node_LDADD = libnodeapi.a libnodenet.a libnode.a libcore.a libplugin.a libspec.a \

@@ -10,6 +10,7 @@ libsys_a_SOURCES = \
 	supervisord/sys/kproto.c supervisord/sys/kproto.h \
 	supervisord/sys/logmarks.c supervisord/sys/logmarks.h \
 	supervisord/sys/nearest.c supervisord/sys/nearest.h \
+	supervisord/sys/probe.c supervisord/sys/probe.h \
 	supervisord/sys/say.c supervisord/sys/say.h \
 	supervisord/sys/statestream.c supervisord/sys/statestream.h \
 	supervisord/sys/units.c supervisord/sys/units.h
