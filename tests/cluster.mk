@@ -1,9 +1,12 @@
 # Tests with real daemons, run by `make check-cluster' (contrib/targets.mk).
 EXTRA_DIST += \
+	tests/cluster/adopt.sh \
 	tests/cluster/counters.sh \
 	tests/cluster/lib.sh \
 	tests/cluster/run \
 	tests/cluster/services.sh \
+	tests/cluster/t-adopt.sh \
+	tests/cluster/t-long-adopt.sh \
 	tests/cluster/t-handoff-kill.sh \
 	tests/cluster/t-handoff.sh \
 	tests/cluster/t-hostile.sh \
@@ -12,5 +15,7 @@ EXTRA_DIST += \
 	tests/cluster/t-one-host.sh \
 	tests/cluster/t-order.sh \
 	tests/cluster/t-policy.sh \
+	tests/cluster/t-logs.sh \
+	tests/cluster/t-record.sh \
 	tests/cluster/t-remote.sh \
 	tests/cluster/t-three-hosts.sh

@@ -16,8 +16,8 @@ check_PROGRAMS += tests/unit/test_api tests/unit/test_api_clients \
 TESTS += tests/unit/test_api tests/unit/test_api_clients \
 	tests/unit/test_http tests/unit/test_table
 API_TEST_LIBS = libnodeapi.a libnodenet.a libctl.a libspec.a libsys.a libbase.a \
-	$(MHD_LIBS) $(JANSSON_LIBS) $(YAML_LIBS) $(XXHASH_LIBS) $(EV_LIBS) \
-	$(CHECK_LIBS)
+	$(MHD_LIBS) $(JANSSON_LIBS) $(YAML_LIBS) $(XXHASH_LIBS) $(ZLIB_LIBS) \
+	$(EV_LIBS) $(CHECK_LIBS)
 API_TEST_SOURCES = tests/unit/api_client.c tests/unit/api_client.h \
 	tests/unit/api_stub.c tests/unit/api_stub.h
 tests_unit_test_api_SOURCES = tests/unit/test_api.c $(API_TEST_SOURCES)

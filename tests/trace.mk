@@ -7,6 +7,13 @@ tests_unit_test_trace_SOURCES = tests/unit/test_trace.c tests/unit/panic.c
 tests_unit_test_trace_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
 tests_unit_test_trace_CFLAGS = $(core_test_cflags)
 tests_unit_test_trace_LDADD = $(core_test_ldadd)
+
+check_PROGRAMS += tests/unit/test_recorder
+TESTS += tests/unit/test_recorder
+tests_unit_test_recorder_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
+tests_unit_test_recorder_CFLAGS = $(core_test_cflags)
+tests_unit_test_recorder_LDADD = libnode.a libcore.a $(NODE_LIBS) \
+	$(CHECK_LIBS) $(NANOPB_LIBS)
 endif
 
 check_PROGRAMS += tests/fuzz/replay_trace

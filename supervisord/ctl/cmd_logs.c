@@ -41,6 +41,10 @@ cmd_logs(struct ctl *ctl, int argc, char **argv)
 		add_number(path, sizeof(path), "n", ctl->opt.lines);
 	if (ctl->opt.is_follow)
 		add_number(path, sizeof(path), "follow", 1);
+	if (ctl->opt.since)
+		add_text(path, sizeof(path), "since", ctl->opt.since);
+	if (ctl->opt.output == OUTPUT_JSON)
+		add_text(path, sizeof(path), "format", "json");
 	if (ctl->opt.node)
 		add_text(path, sizeof(path), "node", ctl->opt.node);
 	int code = ctl_stream(ctl, path, print_bytes, NULL);

@@ -40,8 +40,8 @@ static const struct command commands[] = {
 		cmd_signal},
 	{"move", "NAME NODE", "hand an instance over to another node", "wait",
 		2, 2, cmd_move},
-	{"logs", "NAME", "what an instance wrote", "follow lines node", 1, 1,
-		cmd_logs},
+	{"logs", "NAME", "what an instance wrote, or those that NAME means",
+		"follow since lines node", 1, 1, cmd_logs},
 	{"events", "[NAME]", "what happened", "follow since lines node", 0, 1,
 		cmd_events},
 	{"history", "NAME", "what happened to it", "since lines node", 1, 1,
@@ -79,6 +79,8 @@ static const struct command commands[] = {
 		cmd_cluster_set},
 	{"debug dump", "", "everything that nodes replicate, comparable", "", 0,
 		0, cmd_debug_dump},
+	{"debug record", "FILE", "what the node's core is told, for replay",
+		"for max-size stop", 1, 1, cmd_debug_record},
 	{"replay", "FILE", "step a fresh core through a recording",
 		"verbose until check plugin-dir", 1, 1, cmd_replay},
 	{"reload", "NAME", NULL, "", 0, MANY, cmd_unsupported},
@@ -100,7 +102,6 @@ static const struct command commands[] = {
 	{"daemon-reexec", "", NULL, "", 0, MANY, cmd_unsupported},
 	{"debug bundle", "", NULL, "", 0, MANY, cmd_unsupported},
 	{"debug partition", "", NULL, "", 0, MANY, cmd_unsupported},
-	{"debug record", "", NULL, "", 0, MANY, cmd_unsupported},
 };
 
 const struct command *

@@ -51,8 +51,11 @@ struct options {
 	bool is_self;
 	bool is_verbose;
 	bool is_check;
+	bool is_stop;
 	int64_t timeout_ms;  /* -1: the command's default */
 	int64_t deadline_ms; /* 0: none */
+	int64_t for_ms;	     /* 0: no limit */
+	uint64_t max_size;   /* bytes; 0: the server's default */
 	int64_t lines;	     /* -1: the server's default */
 	const char *socket;
 	const char *file;
@@ -76,6 +79,7 @@ struct ctl {
 	unsigned status; /* HTTP status of the last answer, 0: none */
 	char code[64];	 /* its error code, "" for none */
 	struct err err;	 /* what went wrong last */
+	int record_fd;	 /* debug record: the file in the making */
 };
 
 /* One command.  'args' is what usage shows; 'words_min' and 'words_max'
@@ -216,6 +220,7 @@ int cmd_cluster_set(struct ctl *ctl, int argc, char **argv);
 int cmd_wait(struct ctl *ctl, int argc, char **argv);
 int cmd_keygen(struct ctl *ctl, int argc, char **argv);
 int cmd_replay(struct ctl *ctl, int argc, char **argv);
+int cmd_debug_record(struct ctl *ctl, int argc, char **argv);
 int cmd_debug_dump(struct ctl *ctl, int argc, char **argv);
 
 #endif

@@ -8,7 +8,14 @@
 #include "sys/units.h"
 
 /* How an option's value is read. */
-enum kind { KIND_FLAG, KIND_TEXT, KIND_DURATION, KIND_COUNT, KIND_OUTPUT };
+enum kind {
+	KIND_FLAG,
+	KIND_TEXT,
+	KIND_DURATION,
+	KIND_COUNT,
+	KIND_OUTPUT,
+	KIND_SIZE
+};
 
 /* One option. */
 struct option {
@@ -71,6 +78,12 @@ static const struct option options[] = {
 		"no lines; verify the core's invariants as well"},
 	{0, "plugin-dir", "FOLDER", KIND_TEXT, AT(plugin_dir), false,
 		"where placement strategies are loaded from"},
+	{0, "for", "DURATION", KIND_DURATION, AT(for_ms), false,
+		"end by itself after this time"},
+	{0, "max-size", "SIZE", KIND_SIZE, AT(max_size), false,
+		"end by itself before it is larger than this"},
+	{0, "stop", NULL, KIND_FLAG, AT(is_stop), false,
+		"end the one that is under way, and fetch it"},
 	{'y', "yes", NULL, KIND_FLAG, AT(is_yes), false, "do not ask"},
 };
 
@@ -198,6 +211,12 @@ set_value(struct ctl *ctl, const struct option *o, const char *text)
 		return EXIT_DONE;
 	case KIND_COUNT:
 		return parse_count(ctl, o->name, text, member);
+	case KIND_SIZE:
+		if (units_parse_size(text, member) < 0)
+			return usage_error(ctl,
+				"--%s: '%s' is not a size like 64MiB", o->name,
+				text);
+		return EXIT_DONE;
 	case KIND_OUTPUT:
 		return parse_output(ctl, text, member);
 	}

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,15 +85,17 @@ open_output(struct instance *i)
 			err.text);
 }
 
-/* What was in a FIFO is gone when its last holder is. */
+/* What was in a FIFO is gone when its last holder is.  The line stands in it
+ * before the record says that the instance is at its end, so that it is not
+ * lost with us either. */
 static void
-note_missing_output(const struct instance *i)
+note_missing_output(struct instance *i)
 {
 	char line[INSTANCE_NAME_MAX + 128];
 	if (i->fifo_fd < 0)
 		return;
 	int n = snprintf(line, sizeof line,
-		"skep: %s ended while no skepd ran: output may be missing "
+		"skep: skepd was away when %s ended: output may be missing "
 		"here\n",
 		i->name);
 	if (write(i->fifo_fd, line, (size_t)n) != n)
@@ -133,8 +136,14 @@ adopt_rest(struct instance *i)
 	if (i->cgroup_fd < 0)
 		i->group = 0;
 	instance_settle(i);
-	if (!instance_is_alive(i))
-		note_missing_output(i);
+}
+
+/* Whether the leader is gone, or a zombie that nobody has reaped yet. */
+static bool
+has_ended(int pidfd)
+{
+	struct pollfd p = {.fd = pidfd, .events = POLLIN};
+	return pidfd < 0 || (poll(&p, 1, 0) == 1 && p.revents);
 }
 
 /* Takes over what a record tells. */
@@ -146,6 +155,9 @@ adopt(struct instance *i, const char *cgroup)
 	i->pid = 0;
 	if (!instance_is_alive(i)) {
 		open_output(i);
+		if (i->is_undrained)
+			note_missing_output(i);
+		loop_arm(&k->loop, &i->again, 0);
 		return;
 	}
 	open_cgroup(i, cgroup);
@@ -162,6 +174,8 @@ adopt(struct instance *i, const char *cgroup)
 		return;
 	}
 	open_output(i);
+	if (is_empty && has_ended(fd))
+		note_missing_output(i);
 	if (fd >= 0)
 		adopt_leader(i, pid, fd);
 	else

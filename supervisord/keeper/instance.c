@@ -21,6 +21,7 @@
 
 #define LOOK_AGAIN_MS 250 /* where the kernel does not tell us */
 #define KILL_AGAIN_MS 100
+#define DRAIN_LOOK_MS 200
 
 static void
 init_map(struct map *m, struct map_link *heads[INSTANCE_BUCKETS])
@@ -76,10 +77,27 @@ on_populated(struct watch *w, uint32_t events)
 	instance_settle(i);
 }
 
+/* Nothing of it is left: whether its last words are with the logger.  They
+ * would be lost with us, and the next keeper says so. */
+static void
+look_drained(struct instance *i)
+{
+	bool was = i->is_undrained;
+	i->is_undrained = logs_has_waiting(i);
+	if (i->is_undrained)
+		loop_arm(&i->keeper->loop, &i->again, DRAIN_LOOK_MS);
+	else if (was)
+		record_update(i);
+}
+
 static void
 on_again(struct timer *t)
 {
 	struct instance *i = container_of(t, struct instance, again);
+	if (!instance_is_alive(i)) {
+		look_drained(i);
+		return;
+	}
 	if (i->is_killed)
 		instance_kill(i);
 	instance_settle(i);
@@ -220,6 +238,8 @@ become_empty(struct instance *i)
 	i->group = 0;
 	i->state = INSTANCE_EMPTY;
 	logs_end_epoch(i);
+	i->is_undrained = false;
+	look_drained(i);
 	record_update(i);
 	session_send_event(i, KMSG_EMPTY, 0);
 	stop_check(k);

@@ -67,7 +67,8 @@ struct instance {
 	int cgroup_fd;		/* directory, -1 without cgroups */
 	char *foreign_cgroup;	/* its path where it is not below our own */
 	struct watch populated; /* cgroup.events */
-	struct timer again;	/* look, or kill, once more */
+	struct timer again;	/* look, or kill, once more; EMPTY: whether
+				   its output is taken */
 	bool is_killed;		/* KILL was asked for this epoch */
 	struct watch report;	/* what the launching child says */
 	enum child_step step;	/* where that child is */
@@ -76,6 +77,7 @@ struct instance {
 	struct kproto_log log;	/* output settings; 'name' is ours above */
 	int fifo_fd;		/* our end, -1 without one */
 	bool is_log_open;	/* the logger has its end */
+	bool is_undrained;	/* EMPTY, and its last output is not taken */
 	int answer_wd;		/* inotify watch, -1 */
 	int answer;		/* last ANSWER said, 0 for none */
 	struct timer handoff;	/* look again whether the signal is safe */

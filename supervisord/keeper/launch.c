@@ -132,6 +132,8 @@ take_instance(struct keeper *k, const struct kproto_start *s)
 	free(i->ids);
 	i->ids = NULL;
 	i->answer = 0;
+	loop_disarm(&i->again);
+	i->is_undrained = false;
 	i->step = CHILD_FORK;
 	i->state = INSTANCE_LAUNCHING;
 	return i;

@@ -1,6 +1,7 @@
 #include "keeper/logs.h"
 
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "keeper/fifo.h"
@@ -102,6 +103,14 @@ logs_adopt(struct instance *i, struct err *err)
 		return 0;
 	i->fifo_fd = fifo_open(&i->keeper->dirs, i->iid, err);
 	return i->fifo_fd < 0 ? i->fifo_fd : 0;
+}
+
+bool
+logs_has_waiting(const struct instance *i)
+{
+	int count = 0;
+	return i->fifo_fd >= 0 && ioctl(i->fifo_fd, FIONREAD, &count) == 0 &&
+	       count > 0;
 }
 
 void

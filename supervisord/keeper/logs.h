@@ -25,6 +25,9 @@ void logs_end_epoch(struct instance *i);
 /* Takes up the FIFO of an adopted instance, whose settings are known. */
 int logs_adopt(struct instance *i, struct err *err);
 
+/* Whether something waits in its FIFO. */
+bool logs_has_waiting(const struct instance *i);
+
 /* Lets go of an instance's FIFO, or puts that off until the logger is there:
  * whether it is done. */
 bool logs_release(struct instance *i);

@@ -39,6 +39,7 @@ static const struct field fields[] = {
 	FIELD("group", group),
 	FIELD("status", status),
 	FIELD("started_wall_ms", started_wall_ms),
+	FIELD("is_undrained", is_undrained),
 	FIELD("log_target", log.target),
 	FIELD("log_max_size", log.max_size),
 	FIELD("log_max_files", log.max_files),

@@ -1,7 +1,8 @@
 # The control API of skep-node, a library of its own so that its tests can
 # put a small core behind it.
 noinst_LIBRARIES += libnodeapi.a
-libnodeapi_a_CPPFLAGS = $(AM_CPPFLAGS) $(MHD_CFLAGS) $(JANSSON_CFLAGS)
+libnodeapi_a_CPPFLAGS = $(AM_CPPFLAGS) $(MHD_CFLAGS) $(JANSSON_CFLAGS) \
+	$(ZLIB_CFLAGS)
 libnodeapi_a_SOURCES = \
 	supervisord/node/api.c supervisord/node/api.h \
 	supervisord/node/api_call.c \
@@ -10,10 +11,12 @@ libnodeapi_a_SOURCES = \
 	supervisord/node/api_get.c \
 	supervisord/node/api_json.c \
 	supervisord/node/api_logs.c \
+	supervisord/node/api_logway.c supervisord/node/api_logway.h \
 	supervisord/node/api_merge.c supervisord/node/api_merge.h \
 	supervisord/node/api_metrics.c \
 	supervisord/node/api_peer_feed.c \
 	supervisord/node/api_private.h \
+	supervisord/node/api_record.c \
 	supervisord/node/api_role.c supervisord/node/api_role.h \
 	supervisord/node/api_route.c \
 	supervisord/node/api_spec.c \
@@ -23,4 +26,7 @@ libnodeapi_a_SOURCES = \
 	supervisord/node/feed_events.c \
 	supervisord/node/feed_logs.c \
 	supervisord/node/feeds.c supervisord/node/feeds.h \
+	supervisord/node/logpart.c supervisord/node/logpart.h \
+	supervisord/node/logtail.c supervisord/node/logtail.h \
+	supervisord/node/logtail_seek.c \
 	supervisord/node/status_sources.h

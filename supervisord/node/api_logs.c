@@ -1,83 +1,199 @@
-/* The output of an instance, wherever it runs.
+/* The output of instances, wherever they are, as one stream.
  *
- * This host reads the files of its own logger, for others it asks the host
- * that holds the instance; to the reader it is the same stream.  What skep
- * itself has to say in it stands on lines that begin with "-- skep: ".
+ * One instance's bytes go through as they come.  Of several, and as JSON,
+ * whole lines are put out, each with its instance.  What skep itself has to
+ * say stands on lines of its own: "--- on HOST since TIME ---" where an
+ * instance has come to another host, "-- skep: ..." where something is
+ * missing; as JSON their "stream" is "skep".
  */
+#include <errno.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/check.h"
-#include "node/api_private.h"
+#include "node/api_logway.h"
 #include "node/feeds.h"
+#include "sys/clock.h"
 
 #define READ_SIZE     16384
+#define FILL_SIZE     65536 /* put out at a time */
+#define LINE_MAX_SIZE 65536 /* of a line with others beside it: cut there */
 #define LINES_DEFAULT 100
-#define WATCH_S	      0.5 /* seconds between looks at who holds it */
-#define MOVED_LOOKS   3	  /* of those, before its last lines are here */
+#define SOURCES_MAX   256
+
+/* One instance. */
+struct source {
+	struct log_way way;   /* 'owner' is the reply */
+	struct api_text line; /* not yet whole */
+	bool is_mid_line;
+};
 
 /* One reader; belongs to its call. */
 struct log_reply {
 	struct call *call;
-	struct feed *feed;
-	struct query query;
-	char host[NODE_NAME_MAX + 1]; /* who is read from */
-	char next[NODE_NAME_MAX + 1]; /* who holds it now, if another */
-	unsigned looks;		      /* that found 'next' */
-	bool is_mid_line;
+	struct source *sources;
+	size_t count;
+	size_t turn; /* who is read first next time */
+	bool is_json;
 	struct stream *stream; /* NULL before the answer and after it */
-	struct ev_timer watch; /* while following */
 };
 
 static void
 reply_free(void *data)
 {
 	struct log_reply *r = data;
-	ev_timer_stop(r->call->api->node->loop, &r->watch);
-	feed_close(r->feed);
+	for (size_t i = 0; i < r->count; i++) {
+		log_way_fini(&r->sources[i].way);
+		api_text_fini(&r->sources[i].line);
+	}
+	free(r->sources);
 	free(r);
 }
 
-/* Adds a line of our own. */
+/* --- what is put out --- */
+
+/* A whole line, with its newline. */
 static void
-add_remark(struct log_reply *r, const char *text)
+put_line(struct log_reply *r, struct source *s, const char *text, size_t size)
 {
-	char line[sizeof(r->feed->text) + QUERY_NAME_MAX];
-	int size = snprintf(line, sizeof(line), "%s-- skep: %s\n",
-		r->is_mid_line ? "\n" : "", text);
-	stream_add(r->stream, line, (size_t)size);
+	if (!r->is_json && r->count > 1) {
+		const char *name = s->way.query.name;
+		stream_add(r->stream, name, strlen(name));
+		stream_add(r->stream, " | ", 3);
+	}
+	stream_add(r->stream, text, size);
+}
+
+/* The rest of a line that nobody will end. */
+static void
+end_line(struct log_reply *r, struct source *s)
+{
+	if (s->is_mid_line)
+		stream_add(r->stream, "\n", 1);
+	s->is_mid_line = false;
+	if (s->line.size == 0)
+		return;
+	if (!r->is_json) { /* half an object is of no use */
+		api_text_add(&s->line, "\n", 1);
+		put_line(r, s, s->line.data, s->line.size);
+	}
+	api_text_drop(&s->line, s->line.size);
 }
 
 static void
-end_moved(struct log_reply *r)
+put_remark(struct log_reply *r, struct source *s, const char *text)
 {
-	char text[QUERY_NAME_MAX + 2 * NODE_NAME_MAX + 64];
-	snprintf(text, sizeof(text),
-		"%s runs on %s now; what it wrote on %s ends here",
-		r->query.name, r->next, r->host);
-	add_remark(r, text);
-	stream_end(r->stream);
+	bool is_marker = strncmp(text, "---", 3) == 0;
+	struct api_text out = {0};
+	end_line(r, s);
+	if (!r->is_json) {
+		api_text_printf(
+			&out, "%s%s\n", is_marker ? "" : "-- skep: ", text);
+		put_line(r, s, out.data, out.size);
+		api_text_fini(&out);
+		return;
+	}
+	json_t *o = json_object();
+	api_json_put_time(o, "time", clock_wall_ms());
+	api_json_put(o, "host", s->way.host);
+	api_json_put(o, "instance", s->way.query.name);
+	api_json_put(o, "stream", "skep");
+	api_json_put_int(o, "epoch", (int64_t)s->way.epoch);
+	api_json_put(o, "text", text);
+	char *line = json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS);
+	json_decref(o);
+	CHECK(line);
+	api_text_printf(&out, "%s\n", line);
+	stream_add(r->stream, out.data, out.size);
+	api_text_fini(&out);
+	free(line);
+}
+
+static void
+put_lines(struct log_reply *r, struct source *s)
+{
+	size_t done = 0;
+	const char *end;
+	while (s->line.size > done && (end = memchr(s->line.data + done, '\n',
+					       s->line.size - done))) {
+		size_t size = (size_t)(end + 1 - (s->line.data + done));
+		put_line(r, s, s->line.data + done, size);
+		done += size;
+	}
+	if (done)
+		api_text_drop(&s->line, done);
+	if (s->line.size > LINE_MAX_SIZE && !r->is_json)
+		end_line(r, s);
+}
+
+static void
+put_piece(struct log_reply *r, struct source *s, const char *piece, size_t size)
+{
+	if (r->count > 1 || r->is_json) {
+		api_text_add(&s->line, piece, size);
+		put_lines(r, s);
+		return;
+	}
+	s->is_mid_line = piece[size - 1] != '\n';
+	stream_add(r->stream, piece, size);
+}
+
+/* Reads once from one of them; whether there was something. */
+static bool
+pass_on(struct log_reply *r, struct source *s)
+{
+	char block[READ_SIZE + 1];
+	bool is_remark;
+	size_t size = log_way_read(&s->way, block, READ_SIZE, &is_remark);
+	block[size] = '\0';
+	if (is_remark)
+		put_remark(r, s, block);
+	else if (size)
+		put_piece(r, s, block, size);
+	return size > 0;
+}
+
+/* Ends the stream when all have ended; one that failed is told. */
+static void
+end_if_over(struct log_reply *r)
+{
+	bool is_broken = false;
+	for (size_t i = 0; i < r->count; i++) {
+		if (!r->sources[i].way.is_ended)
+			return;
+		is_broken |= r->sources[i].way.code != REPLY_OK;
+	}
+	for (size_t i = 0; i < r->count; i++) {
+		const struct log_way *w = &r->sources[i].way;
+		if (w->code != REPLY_OK)
+			put_remark(r, &r->sources[i], w->text);
+		else if (r->count > 1)
+			end_line(r, &r->sources[i]);
+	}
+	if (is_broken)
+		stream_break(r->stream);
+	else
+		stream_end(r->stream);
 }
 
 static void
 log_refill(struct stream *s)
 {
 	struct log_reply *r = s->owner;
-	char block[READ_SIZE];
-	size_t size = feed_read(r->feed, block, sizeof(block));
-	if (size) {
-		r->is_mid_line = block[size - 1] != '\n';
-		stream_add(s, block, size);
-	} else if (r->looks >= MOVED_LOOKS) {
-		end_moved(r);
-	} else if (r->feed->is_ended && r->feed->code != REPLY_OK) {
-		add_remark(r, r->feed->text);
-		stream_break(s);
-	} else if (r->feed->is_ended) {
-		stream_end(s);
+	size_t silent = 0;
+	while (silent < r->count && s->out.size < FILL_SIZE) {
+		bool has_more = pass_on(r, &r->sources[r->turn]);
+		silent = has_more ? 0 : silent + 1;
+		if (!has_more)
+			r->turn = (r->turn + 1) % r->count;
 	}
+	if (silent == r->count && !s->is_ended)
+		end_if_over(r);
+	if (s->out.size >= FILL_SIZE)
+		r->turn = (r->turn + 1) % r->count;
 }
 
 static void
@@ -85,107 +201,146 @@ log_close(struct stream *s)
 {
 	struct log_reply *r = s->owner;
 	r->stream = NULL;
-	ev_timer_stop(s->call->api->node->loop, &r->watch);
 }
 
-/* Looks whether the instance has gone to another host.  A few looks pass, so
- * that its last lines here come first. */
-static void
-on_watch(struct ev_loop *loop, struct ev_timer *w, int revents)
-{
-	(void)revents;
-	struct log_reply *r = container_of(w, struct log_reply, watch);
-	struct instance_view v;
-	bool has_moved =
-		view_instance(r->call->api->node->core, r->query.name, &v) &&
-		*v.node && strcmp(v.node, r->host) != 0;
-	if (!has_moved) {
-		r->looks = 0;
-		return;
-	}
-	snprintf(r->next, sizeof(r->next), "%s", v.node);
-	if (++r->looks < MOVED_LOOKS)
-		return;
-	ev_timer_stop(loop, w);
-	stream_wake(r->stream);
-}
+/* --- the answer --- */
 
 static void
 start_stream(struct log_reply *r)
 {
-	struct ev_loop *loop = r->call->api->node->loop;
-	r->stream = call_stream(
-		r->call, "text/plain; charset=utf-8", r, log_refill, log_close);
-	if (r->query.is_follow)
-		ev_timer_start(loop, &r->watch);
+	const char *type = r->is_json ? "application/x-ndjson"
+				      : "text/plain; charset=utf-8";
+	r->stream = call_stream(r->call, type, r, log_refill, log_close);
 }
 
 static void
-on_more(struct feed *f)
+on_more(struct log_way *w)
 {
-	struct log_reply *r = f->owner;
+	struct log_reply *r = w->owner;
 	if (r->call->is_gone)
 		return;
 	if (r->stream)
 		stream_wake(r->stream);
 	else if (r->call->response)
 		return; /* refused, or over */
-	else if (f->is_begun || (f->is_ended && f->code == REPLY_OK))
+	else if (w->is_begun || r->count > 1 ||
+		 (w->feed && w->feed->is_ended && w->feed->code == REPLY_OK))
 		start_stream(r);
-	else if (f->is_ended)
-		call_reply_error(r->call, (unsigned)reply_code_http(f->code),
-			reply_code_name(f->code), "%s", f->text);
+	else if (w->feed && w->feed->is_ended)
+		call_reply_error(r->call,
+			(unsigned)reply_code_http(w->feed->code),
+			reply_code_name(w->feed->code), "%s", w->feed->text);
 }
 
-/* Answers with the output that 'host' has. */
+/* Adds an instance; 'host' is who holds it, or "". */
+static enum reply_code
+add_source(struct log_reply *r, const char *name, const char *host,
+	bool is_fixed, const struct query *query)
+{
+	struct source *s = &r->sources[r->count];
+	struct query q = *query;
+	q.is_json = r->is_json;
+	snprintf(q.name, sizeof(q.name), "%.*s", QUERY_NAME_MAX, name);
+	s->way.owner = r;
+	enum reply_code code =
+		log_way_init(&s->way, r->call->api, host, is_fixed, &q);
+	s->way.owner = r;
+	s->way.on_more = on_more;
+	r->count++;
+	return code;
+}
+
+/* Begins, or replies why not. */
 static void
-answer(struct call *c, const char *host, const struct query *query)
+begin(struct log_reply *r, enum reply_code code)
+{
+	struct log_way *w = &r->sources[0].way;
+	if (r->count > 1)
+		start_stream(r);
+	else if (code != REPLY_OK)
+		call_reply_error(r->call, (unsigned)reply_code_http(code),
+			reply_code_name(code), "%s", w->text);
+	else
+		on_more(w);
+}
+
+static struct log_reply *
+reply_new(struct call *c, size_t count, bool is_json)
 {
 	struct log_reply *r = calloc(1, sizeof(*r));
-	CHECK(r);
-	char text[NOTE_TEXT_MAX + 1] = "";
+	CHECK(r && count > 0);
+	r->sources = calloc(count, sizeof(*r->sources));
+	CHECK(r->sources);
 	r->call = c;
-	r->query = *query;
-	snprintf(r->host, sizeof(r->host), "%s", host);
-	ev_timer_init(&r->watch, on_watch, WATCH_S, WATCH_S);
-	enum reply_code code =
-		api_feed_open(c->api, host, query, &r->feed, text);
-	if (code != REPLY_OK) {
-		free(r);
-		call_reply_error(c, (unsigned)reply_code_http(code),
-			reply_code_name(code), "%s", text);
-		return;
-	}
+	r->is_json = is_json;
 	c->data = r;
 	c->data_free = reply_free;
-	r->feed->owner = r;
-	r->feed->on_more = on_more;
-	on_more(r->feed);
+	return r;
 }
 
-/* Names of a service's instances, for the refusal of its own name. */
+/* One instance, on 'host'. */
 static void
-refuse_service(struct call *c, const char *service)
+answer_one(struct call *c, const char *host, bool is_fixed,
+	const struct query *query)
 {
-	struct api_text names = {0};
-	uint32_t cursor = 0;
-	struct instance_view v;
-	while (view_instance_next(c->api->node->core, &cursor, &v))
-		if (strcmp(v.service, service) == 0 && names.size < 500)
-			api_text_printf(
-				&names, "%s%s", names.size ? ", " : "", v.name);
-	if (names.size)
-		call_reply_error(c, MHD_HTTP_BAD_REQUEST, "invalid",
-			"'%s' is a service; name one of %s", service,
-			names.data);
-	else
-		call_reply_error(c, MHD_HTTP_NOT_FOUND, "not_found",
-			"nothing is named '%s'", service);
-	api_text_fini(&names);
+	struct log_reply *r = reply_new(c, 1, query->is_json);
+	begin(r, add_source(r, query->name, host, is_fixed, query));
+}
+
+/* Several: those that cannot be read are told of. */
+static void
+add_several(struct log_reply *r, const struct instance_view *v,
+	const struct query *query)
+{
+	struct log_way *w = &r->sources[r->count].way;
+	const char *self = r->call->api->node->conf.node.name;
+	const char *host = *v->node ? v->node : query->is_follow ? "" : self;
+	enum reply_code code = add_source(r, v->name, host, false, query);
+	if (code == REPLY_OK)
+		return;
+	w->code = code;
+	w->is_ended = true;
 }
 
 static bool
-parse_query(struct call *c, struct query *q)
+is_meant(const char *pattern, const struct instance_view *v)
+{
+	return strcmp(v->service, pattern) == 0 ||
+	       fnmatch(pattern, v->name, 0) == 0;
+}
+
+/* All instances of a service, or whose names fit a pattern. */
+static void
+answer_several(struct call *c, const struct query *query)
+{
+	struct core *core = c->api->node->core;
+	struct instance_view v;
+	size_t count = 0;
+	for (uint32_t at = 0; view_instance_next(core, &at, &v);)
+		count += is_meant(query->name, &v);
+	if (count == 0) {
+		call_reply_error(c, MHD_HTTP_NOT_FOUND, "not_found",
+			"nothing is named '%s'", query->name);
+		return;
+	}
+	if (count > SOURCES_MAX) {
+		call_reply_error(c, MHD_HTTP_BAD_REQUEST, "invalid",
+			"'%s' means %zu instances; at most %d can be read at "
+			"once",
+			query->name, count, SOURCES_MAX);
+		return;
+	}
+	struct log_reply *r = reply_new(c, count, query->is_json);
+	for (uint32_t at = 0; view_instance_next(core, &at, &v);)
+		if (is_meant(query->name, &v) && r->count < count)
+			add_several(r, &v, query);
+	begin(r, REPLY_OK);
+}
+
+/* --- the question --- */
+
+static bool
+parse_lines(struct call *c, struct query *q)
 {
 	uint64_t lines = LINES_DEFAULT;
 	const char *text = call_query(c, "n");
@@ -199,14 +354,47 @@ parse_query(struct call *c, struct query *q)
 			FEED_LINES_MAX);
 		return false;
 	}
+	q->count = (uint32_t)lines;
+	return true;
+}
+
+static bool
+parse_since(struct call *c, struct query *q)
+{
+	const char *since = call_query(c, "since");
+	if (!since)
+		return true;
+	if (call_query(c, "n")) {
+		call_reply_error(c, MHD_HTTP_BAD_REQUEST, "invalid",
+			"n and since: give one of them");
+		return false;
+	}
+	if (api_parse_since(since, &q->since_wall_ms))
+		return true;
+	call_reply_error(c, MHD_HTTP_BAD_REQUEST, "invalid",
+		"since: '%s' is neither a duration like 10m nor a time like "
+		"2026-01-31T10:00:00Z",
+		since);
+	return false;
+}
+
+static bool
+parse_query(struct call *c, struct query *q)
+{
+	const char *format = call_query(c, "format");
 	*q = (struct query){
 		.kind = QUERY_LOGS,
-		.count = (uint32_t)lines,
 		.is_follow = call_query_flag(c, "follow"),
+		.is_json = format && strcmp(format, "json") == 0,
 	};
 	snprintf(q->name, sizeof(q->name), "%.*s", QUERY_NAME_MAX,
 		c->captures[0]);
-	return true;
+	if (format && !q->is_json && strcmp(format, "text") != 0) {
+		call_reply_error(c, MHD_HTTP_BAD_REQUEST, "invalid",
+			"format: '%s' is neither text nor json", format);
+		return false;
+	}
+	return parse_lines(c, q) && parse_since(c, q);
 }
 
 /* Whether files of that name are here, though no instance has it. */
@@ -223,19 +411,20 @@ api_get_logs(struct call *c)
 {
 	struct node *n = c->api->node;
 	const char *host = call_query(c, "node");
+	const char *self = n->conf.node.name;
 	struct query q;
 	if (!parse_query(c, &q))
 		return;
 	struct instance_view v;
-	struct cluster_view cluster;
-	view_cluster(n->core, &cluster);
 	bool is_known = view_instance(n->core, q.name, &v);
 	if (host)
-		answer(c, host, &q);
+		answer_one(c, host, true, &q);
 	else if (is_known && *v.node)
-		answer(c, v.node, &q);
-	else if (is_known || has_files(n, q.name))
-		answer(c, cluster.node, &q);
+		answer_one(c, v.node, false, &q);
+	else if (has_files(n, q.name))
+		answer_one(c, self, false, &q);
+	else if (is_known)
+		answer_one(c, q.is_follow ? "" : self, false, &q);
 	else
-		refuse_service(c, q.name);
+		answer_several(c, &q);
 }

@@ -194,6 +194,12 @@ void api_get_name(struct call *c);
 void api_get_why(struct call *c);
 void api_get_cluster(struct call *c);
 void api_get_health(struct call *c);
+/* api_record.c */
+void api_get_record(struct call *c);
+void api_post_record(struct call *c);
+void api_delete_record(struct call *c);
+void api_get_recording(struct call *c);
+void api_delete_recording(struct call *c);
 /* api_dump.c, api_metrics.c */
 void api_get_dump(struct call *c);
 void api_get_metrics(struct call *c);

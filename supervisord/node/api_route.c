@@ -28,6 +28,11 @@ static const struct api_route routes[] = {
 	{"GET", "/v1/cluster", ROLE_READ, api_get_cluster},
 	{"PUT", "/v1/cluster/*", ROLE_ADMIN, api_put_cluster},
 	{"GET", "/v1/debug/dump", ROLE_READ, api_get_dump},
+	{"GET", "/v1/debug/record", ROLE_ADMIN, api_get_record},
+	{"POST", "/v1/debug/record", ROLE_ADMIN, api_post_record},
+	{"DELETE", "/v1/debug/record", ROLE_ADMIN, api_delete_record},
+	{"GET", "/v1/debug/recording", ROLE_ADMIN, api_get_recording},
+	{"DELETE", "/v1/debug/recording", ROLE_ADMIN, api_delete_recording},
 };
 
 #define ROUTE_COUNT (sizeof(routes) / sizeof(routes[0]))

@@ -22,8 +22,9 @@
 #include "node/health.h"
 #include "node/identity.h"
 #include "node/node_private.h"
-#include "sys/plugin_host.h"
+#include "node/pool.h"
 #include "node/quarantine.h"
+#include "node/recording.h"
 #include "node/requests.h"
 #include "node/schedule.h"
 #include "node/specdir.h"
@@ -32,6 +33,7 @@
 #include "sys/clock.h"
 #include "sys/keyfile.h"
 #include "sys/kproto.h"
+#include "sys/plugin_host.h"
 #include "sys/say.h"
 #include "sys/units.h"
 
@@ -171,6 +173,7 @@ open_core(struct node *n, const struct node_options *o, const char *boot_id,
 	keeper_breathe(n->keeper);
 	struct plugin_report report = {0};
 	plugin_host_load(o->plugin_folder, take_strategy, n->core, &report);
+	recording_begin(n);
 	return 0;
 }
 
@@ -322,8 +325,7 @@ open_queries(struct node *n)
 		.open = feeds_open,
 		.context = n,
 	};
-	n->queries =
-		queries_new(n->loop, links_get_dialler(n->links), &config);
+	n->queries = queries_new(n->loop, links_get_dialler(n->links), &config);
 }
 
 static int
@@ -453,12 +455,14 @@ node_close(struct node *n)
 	schedules_free(n->schedules);
 	health_free(n->health);
 	queries_free(n->queries);
+	pool_free(n->readers);
 	states_close(n);
 	links_free(n->links);
 	tls_free(n->tls);
 	store_free(n->store);
 	apply_free(n->apply);
 	requests_free(n->requests);
+	recording_close(n);
 	quarantine_free(n->quarantine);
 	keeper_free(n->keeper);
 }

@@ -1,164 +1,134 @@
-/* The output of an instance, from the files that skep-logger writes:
- * log_dir/NAME.log is the newest, NAME.log.1 the one before, and so on.
+/* The output of an instance, from the files that skep-logger writes.
  *
- * Reading happens on the loop, a piece at a time from local files that were
- * just written; the search for the last lines looks at no more than TAIL_MAX
- * bytes.
+ * The files are read on threads of their own (logtail.h), a piece at a time
+ * and one piece ahead of the reader, so a slow or hung disk stands in the way
+ * of readers only.  A follower at the end looks again every POLL_S; it has
+ * come to its end when the last epoch here has ended and the instance is on
+ * another host.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/check.h"
+#include "node/api_private.h"
 #include "node/feeds.h"
+#include "node/logtail.h"
+#include "node/pool.h"
 
-#define READ_SIZE 16384
-#define TAIL_MAX  (16u << 20)
-#define FILES_MAX 64
-#define POLL_S	  0.2
+#define POLL_S	0.2
+#define THREADS 2
 
-/* One reader of one instance's files. */
+/* One reader of one instance's files.  Its job cannot be called off: a feed
+ * that is closed before lives until that is done. */
 struct log_reader {
 	struct feed feed;
-	struct ev_loop *loop;
-	char path[4096]; /* of the newest file */
-	int fd;		 /* file being read, -1 for none */
-	off_t at;	 /* next byte in it */
-	unsigned older;	 /* number of the file being read; 0: newest */
-	ino_t inode;	 /* of 'fd' */
-	bool is_follow;
-	struct ev_timer poll; /* while following, at the end of the file */
+	struct node *node;
+	struct pool_job job;
+	struct logtail tail;  /* the job's, while that runs */
+	struct api_text next; /* as 'tail': the piece that it read */
+	enum logtail_step step;
+	int code; /* of the step */
+	bool is_busy;
+	bool is_closed;
+	struct api_text out; /* what is read, from 'taken' on */
+	size_t taken;
+	struct ev_timer poll; /* while following, at the end */
 };
 
 static void
-file_path(const struct log_reader *r, unsigned older, char *out, size_t size)
+reader_free(struct log_reader *r)
 {
-	if (older)
-		snprintf(out, size, "%s.%u", r->path, older);
-	else
-		snprintf(out, size, "%s", r->path);
+	logtail_fini(&r->tail);
+	api_text_fini(&r->next);
+	api_text_fini(&r->out);
+	free(r);
 }
 
-static int
-open_file(struct log_reader *r, unsigned older)
+/* On a thread of the pool. */
+static void
+run_step(struct pool_job *job)
 {
-	char path[sizeof(r->path) + 16];
-	struct stat st;
-	file_path(r, older, path, sizeof(path));
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-		close(fd);
-		return -EINVAL;
-	}
-	if (r->fd >= 0)
-		close(r->fd);
-	r->fd = fd;
-	r->at = 0;
-	r->older = older;
-	r->inode = st.st_ino;
-	return 0;
+	struct log_reader *r = container_of(job, struct log_reader, job);
+	do
+		r->step = logtail_next(&r->tail, &r->next, &r->code);
+	while (r->step == LOGTAIL_MORE && r->next.size < LOGTAIL_PIECE);
 }
 
-/* Searches one open file backwards for the start of its last 'lines' lines.
- * Returns how many of them it did not have; '*at' is where to begin. */
-static uint64_t
-find_tail(int fd, uint64_t lines, size_t *budget, off_t *at)
+static void
+read_ahead(struct log_reader *r)
 {
-	char block[READ_SIZE];
-	struct stat st;
-	off_t end = fstat(fd, &st) == 0 ? st.st_size : 0;
-	bool is_last = true;
-	*at = end;
-	while (end > 0 && *budget > 0) {
-		off_t from = end > READ_SIZE ? end - READ_SIZE : 0;
-		ssize_t got = pread(fd, block, (size_t)(end - from), from);
-		if (got != end - from)
+	if (r->is_busy || r->feed.is_ended || r->out.size > 0 ||
+		ev_is_active(&r->poll))
+		return;
+	r->is_busy = true;
+	pool_submit(r->node->readers, &r->job);
+}
+
+static bool
+is_elsewhere(const struct log_reader *r)
+{
+	struct instance_view v;
+	return view_instance(r->node->core, r->tail.query.name, &v) &&
+	       *v.node && strcmp(v.node, r->node->conf.node.name) != 0;
+}
+
+static void
+fail(struct log_reader *r)
+{
+	enum reply_code code =
+		r->code == -ENOENT ? REPLY_NOT_FOUND : REPLY_FAILED;
+	feed_end(&r->feed, code,
+		"there is no output of '%.127s' in the files of this host: %s",
+		r->tail.query.name, strerror(-r->code));
+}
+
+/* What the step came to. */
+static void
+take_step(struct log_reader *r)
+{
+	switch (r->step) {
+	case LOGTAIL_MORE:
+		break;
+	case LOGTAIL_ENDED:
+		if (is_elsewhere(r)) {
+			feed_end(&r->feed, REPLY_OK, "%s", "");
 			break;
-		*budget -= (size_t)got < *budget ? (size_t)got : *budget;
-		for (ssize_t i = got - 1; i >= 0; i--) {
-			/* The newline that ends the file ends no other. */
-			bool ends_file = is_last && i == got - 1;
-			if (block[i] != '\n' || ends_file)
-				continue;
-			if (--lines == 0) {
-				*at = from + i + 1;
-				return 0;
-			}
 		}
-		is_last = false;
-		end = from;
-		*at = end;
+		ev_timer_again(r->node->loop, &r->poll);
+		break;
+	case LOGTAIL_WAITS:
+		ev_timer_again(r->node->loop, &r->poll);
+		break;
+	case LOGTAIL_OVER:
+		feed_end(&r->feed, REPLY_OK, "%s", "");
+		break;
+	case LOGTAIL_FAILED:
+		fail(r);
+		break;
 	}
-	return *budget == 0 || lines == 0 ? 0
-	       : st.st_size > 0		  ? lines - 1
-					  : lines;
 }
 
-/* Opens the file in which the last 'lines' lines begin. */
-static int
-seek_tail(struct log_reader *r, uint64_t lines)
+static void
+step_done(struct pool_job *job, bool is_dropped)
 {
-	size_t budget = TAIL_MAX;
-	int rc = open_file(r, 0);
-	if (rc < 0)
-		return rc;
-	if (lines == 0) {
-		r->at = lseek(r->fd, 0, SEEK_END);
-		return 0;
+	struct log_reader *r = container_of(job, struct log_reader, job);
+	bool was_begun = r->feed.is_begun;
+	r->is_busy = false;
+	if (is_dropped || r->is_closed) {
+		if (r->is_closed)
+			reader_free(r);
+		return;
 	}
-	for (unsigned older = 0; older < FILES_MAX; older++) {
-		if (older && open_file(r, older) < 0)
-			return 0;
-		off_t at;
-		lines = find_tail(r->fd, lines, &budget, &at);
-		r->at = at;
-		if (lines == 0)
-			return 0;
-	}
-	return 0;
-}
-
-/* At the end of the newest file: whether it was rotated away, and then on to
- * the file that took its place. */
-static bool
-go_on_after_rotation(struct log_reader *r)
-{
-	struct stat st;
-	if (stat(r->path, &st) < 0 || st.st_ino == r->inode)
-		return false;
-	return open_file(r, 0) == 0;
-}
-
-static bool
-go_on(struct log_reader *r)
-{
-	if (r->older)
-		return open_file(r, r->older - 1) == 0;
-	return r->is_follow && go_on_after_rotation(r);
-}
-
-static size_t
-log_read(struct feed *f, void *buffer, size_t max)
-{
-	struct log_reader *r = container_of(f, struct log_reader, feed);
-	do {
-		ssize_t got = pread(r->fd, buffer, max, r->at);
-		if (got > 0) {
-			r->at += got;
-			return (size_t)got;
-		}
-	} while (go_on(r));
-	if (!r->is_follow)
-		feed_end(f, REPLY_OK, "%s", "");
-	else
-		ev_timer_again(r->loop, &r->poll);
-	return 0;
+	struct api_text empty = r->out;
+	r->out = r->next;
+	r->next = empty;
+	r->taken = 0;
+	take_step(r);
+	r->feed.is_begun |= r->step != LOGTAIL_FAILED;
+	if (!was_begun || r->out.size > 0 || r->feed.is_ended)
+		feed_tell(&r->feed);
 }
 
 static void
@@ -166,51 +136,74 @@ on_poll(struct ev_loop *loop, struct ev_timer *w, int revents)
 {
 	(void)revents;
 	struct log_reader *r = container_of(w, struct log_reader, poll);
-	struct stat st;
-	bool has_more = fstat(r->fd, &st) == 0 && st.st_size > r->at;
-	if (!has_more && (stat(r->path, &st) < 0 || st.st_ino == r->inode))
-		return;
 	ev_timer_stop(loop, w);
-	feed_tell(&r->feed);
+	read_ahead(r);
+}
+
+static size_t
+log_read(struct feed *f, void *buffer, size_t max)
+{
+	struct log_reader *r = container_of(f, struct log_reader, feed);
+	size_t left = r->out.size - r->taken;
+	size_t size = left < max ? left : max;
+	if (size > 0)
+		memcpy(buffer, r->out.data + r->taken, size);
+	r->taken += size;
+	if (r->taken == r->out.size)
+		api_text_drop(&r->out, r->taken);
+	if (r->out.size == 0)
+		r->taken = 0;
+	read_ahead(r);
+	return size;
 }
 
 static void
 log_close(struct feed *f)
 {
 	struct log_reader *r = container_of(f, struct log_reader, feed);
-	ev_timer_stop(r->loop, &r->poll);
-	if (r->fd >= 0)
-		close(r->fd);
-	free(r);
+	ev_timer_stop(r->node->loop, &r->poll);
+	r->is_closed = true;
+	if (!r->is_busy)
+		reader_free(r);
 }
 
 static const struct feed_ops log_ops = {log_read, log_close};
+
+/* Threads are started for the first reader. */
+static enum reply_code
+need_threads(struct node *n, char *text)
+{
+	struct err err = {""};
+	if (n->readers || pool_new(n->loop, THREADS, &n->readers, &err) == 0)
+		return REPLY_OK;
+	snprintf(text, NOTE_TEXT_MAX, "%.300s", err.text);
+	return REPLY_FAILED;
+}
 
 enum reply_code
 feed_logs_open(struct node *n, const struct query *query, struct feed **out,
 	char *text)
 {
+	if (!feed_is_plain(query->name)) {
+		snprintf(text, NOTE_TEXT_MAX,
+			"no instance can be named '%.127s'", query->name);
+		return REPLY_NOT_FOUND;
+	}
+	enum reply_code code = need_threads(n, text);
+	if (code != REPLY_OK)
+		return code;
 	struct log_reader *r = calloc(1, sizeof(*r));
 	CHECK(r);
-	uint64_t lines = query->count;
 	r->feed.ops = &log_ops;
-	r->feed.is_begun = true;
-	r->loop = n->loop;
-	r->fd = -1;
-	r->is_follow = query->is_follow;
+	r->node = n;
+	r->job = (struct pool_job){.run = run_step, .done = step_done};
 	ev_timer_init(&r->poll, on_poll, POLL_S, POLL_S);
-	snprintf(r->path, sizeof(r->path), "%s/%s.log", n->conf.node.log_dir,
-		query->name);
-	if (lines > FEED_LINES_MAX)
-		lines = FEED_LINES_MAX;
-	int rc = feed_is_plain(query->name) ? seek_tail(r, lines) : -ENOENT;
-	if (rc == 0) {
-		*out = &r->feed;
-		return REPLY_OK;
-	}
-	snprintf(text, NOTE_TEXT_MAX,
-		"there is no output of '%.127s' on this host: %s", query->name,
-		strerror(-rc));
-	log_close(&r->feed);
-	return rc == -ENOENT ? REPLY_NOT_FOUND : REPLY_FAILED;
+	logtail_init(&r->tail, n->conf.node.log_dir, n->conf.node.name, query);
+	if (r->tail.query.count > FEED_LINES_MAX)
+		r->tail.query.count = FEED_LINES_MAX;
+	/* What has not begun yet can be waited for. */
+	r->feed.is_begun = query->epoch_min > 0;
+	*out = &r->feed;
+	read_ahead(r);
+	return REPLY_OK;
 }

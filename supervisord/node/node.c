@@ -11,6 +11,7 @@
 #include "node/node_private.h"
 #include "node/quarantine.h"
 #include "node/query.h"
+#include "node/recording.h"
 #include "node/requests.h"
 #include "sys/clock.h"
 #include "sys/say.h"
@@ -72,7 +73,9 @@ node_step_guarded(struct node *n, struct input *in, struct effects *fx)
 	struct bytes risk = input_risk(in, &kind, name);
 	if (risk.size && !quarantine_enter(n->quarantine, risk, kind, name))
 		return false;
+	recording_input(n, in);
 	core_step(n->core, in, fx);
+	recording_effects(n, fx);
 	if (risk.size)
 		quarantine_leave(n->quarantine);
 	return true;

@@ -28,11 +28,13 @@ struct schedules;  /* schedule.h: when scheduled services are due */
 struct links;	   /* links.h: TLS connections to the other hosts */
 struct tls;	   /* tls.h: how links are protected */
 struct bulk;	   /* bulk.h: states of services in motion */
+struct pool;	   /* pool.h: threads that may block */
 struct queries;	   /* query.h: what hosts ask each other for readers */
 struct states;	   /* states.c: DUMPs and FETCHes under way */
 struct apply;	   /* apply.h: effects that wait, and their order */
 struct quarantine; /* quarantine.h: items that made the node crash */
 struct specdir;	   /* specdir.h: services.d */
+struct recording;  /* recording.h: inputs to a file, if asked for */
 struct requests;   /* requests.h: who waits for which REPLY */
 
 /* The whole program. */
@@ -48,12 +50,14 @@ struct node {
 	struct links *links;
 	struct bulk *bulk;
 	struct queries *queries;
+	struct pool *readers; /* feed_logs.c's, NULL before the first */
 	struct states *states;
 	struct api *api;
 	struct apply *apply;
 	struct quarantine *quarantine;
 	struct specdir *specdir;
 	struct requests *requests;
+	struct recording *recording;
 	struct list followers;	/* of events; events.c's */
 	uint64_t next_request;	/* for node_request */
 	const char *weaker_why; /* from WELCOME: why "stopped" is weaker */

@@ -12,6 +12,7 @@ libnode_a_SOURCES = \
 	supervisord/node/launch.c supervisord/node/launch.h \
 	supervisord/node/node.h \
 	supervisord/node/quarantine.c supervisord/node/quarantine.h \
+	supervisord/node/recorder.c supervisord/node/recorder.h \
 	supervisord/node/requests.c supervisord/node/requests.h \
 	supervisord/node/specdir.c supervisord/node/specdir.h \
 	supervisord/node/store.c supervisord/node/store.h \
@@ -35,11 +36,13 @@ skep_node_SOURCES = \
 	supervisord/node/main.c \
 	supervisord/node/node.c supervisord/node/node_private.h \
 	supervisord/node/prober.c supervisord/node/prober.h \
+	supervisord/node/recording.c supervisord/node/recording.h \
 	supervisord/node/schedule.c supervisord/node/schedule.h \
 	supervisord/node/states.c \
 	supervisord/node/status_sources.c
 skep_node_LDADD = libnodeapi.a libnodenet.a libnode.a libcore.a libplugin.a libspec.a \
 	libconf.a libsys.a libbase.a $(SQLITE_LIBS) $(YAML_LIBS) \
 	$(INIH_LIBS) $(MHD_LIBS) $(JANSSON_LIBS) $(OPENSSL_LIBS) \
-	$(NANOPB_LIBS) $(XXHASH_LIBS) $(EV_LIBS) $(AX_PTHREAD_LIBS) -ldl
+	$(NANOPB_LIBS) $(XXHASH_LIBS) $(ZLIB_LIBS) $(EV_LIBS) \
+	$(AX_PTHREAD_LIBS) -ldl
 EXTRA_DIST += supervisord/node/node.mk

@@ -46,7 +46,11 @@ struct query {
 	char name[QUERY_NAME_MAX + 1]; /* events: "" for all */
 	uint32_t count;		       /* the last so many lines or events */
 	bool is_follow;
-	int64_t since_wall_ms; /* events only; 0: from the beginning */
+	int64_t since_wall_ms; /* 0: from the beginning (events), or the last
+				  'count' lines (logs) */
+	uint64_t epoch_min;    /* logs only, before the two above: what epochs
+				  from this one on have written; 0: any */
+	bool is_json;	       /* logs only: each line as an object */
 	uint64_t since_id;     /* events only; those behind it */
 };
 

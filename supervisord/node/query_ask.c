@@ -122,6 +122,8 @@ ask(struct asked *a)
 	msg.is_follow = a->query.is_follow;
 	msg.since_wall_ms = a->query.since_wall_ms;
 	msg.since_id = a->query.since_id;
+	msg.epoch_min = a->query.epoch_min;
+	msg.is_json = a->query.is_json;
 	snprintf(msg.name, sizeof msg.name, "%s", a->query.name);
 	message_send(a->conn, WIRE_QUERY, skep_Query_fields, &msg, 0,
 		(struct bytes){0});

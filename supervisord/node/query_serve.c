@@ -11,6 +11,7 @@ struct served {
 	struct list link;
 	struct conn *conn;
 	struct feed *feed; /* NULL before the question and after the end */
+	bool is_accepted;  /* and the asker knows */
 	size_t window;	   /* bytes that may still be sent */
 	ev_timer timer;	   /* for the question, then beats */
 };
@@ -67,9 +68,20 @@ pump(struct served *s)
 	}
 }
 
+/* Says that the question is accepted, once the feed knows. */
+static void
+accept_begun(struct served *s)
+{
+	static const skep_QueryData plain = skep_QueryData_init_zero;
+	if (!s->is_accepted && s->feed->is_begun)
+		send_piece(s, &plain, (struct bytes){0});
+	s->is_accepted |= s->feed->is_begun;
+}
+
 static void
 on_feed_more(struct feed *f)
 {
+	accept_begun(f->owner);
 	pump(f->owner);
 }
 
@@ -90,14 +102,13 @@ on_beat(struct ev_loop *loop, ev_timer *timer, int events)
 static void
 begin(struct served *s, struct feed *feed)
 {
-	static const skep_QueryData plain = skep_QueryData_init_zero;
 	s->feed = feed;
 	feed->owner = s;
 	feed->on_more = on_feed_more;
 	ev_timer_stop(s->queries->loop, &s->timer);
 	ev_timer_set(&s->timer, QUERY_BEAT_MS / 1000., QUERY_BEAT_MS / 1000.);
 	ev_timer_start(s->queries->loop, &s->timer);
-	send_piece(s, &plain, (struct bytes){0});
+	accept_begun(s);
 	pump(s);
 }
 
@@ -116,6 +127,8 @@ on_question(struct served *s, struct bytes body)
 		.is_follow = msg.is_follow,
 		.since_wall_ms = msg.since_wall_ms,
 		.since_id = msg.since_id,
+		.epoch_min = msg.epoch_min,
+		.is_json = msg.is_json,
 	};
 	snprintf(query.name, sizeof query.name, "%s", msg.name);
 	struct feed *feed = NULL;

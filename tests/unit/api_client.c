@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "node/pool.h"
+
 char directory[] = "/tmp/skep-api-XXXXXX";
 struct sockaddr_un address = {.sun_family = AF_UNIX};
 struct node *node;
@@ -34,6 +36,7 @@ setup(void)
 	node->is_booted = true;
 	node->weaker_why = "";
 	strcpy(node->conf.node.log_dir, directory);
+	strcpy(node->conf.node.name, "alpha");
 	api = api_new(node, fd, -1, &err);
 	ck_assert_msg(api, "%s", err.text);
 }
@@ -43,6 +46,8 @@ teardown(void)
 {
 	char command[128];
 	api_free(api);
+	pool_free(node->readers);
+	node->readers = NULL;
 	ev_loop_destroy(node->loop);
 	free(node);
 	snprintf(command, sizeof(command), "rm -rf %s", directory);

@@ -1,11 +1,14 @@
 #include "api_stub.h"
 
 #include <check.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/place.h"
 #include "core/settings.h"
+#include "node/recording.h"
 #include "node/status_sources.h"
 
 struct stub stub;
@@ -473,4 +476,44 @@ stub_peer_gives(const char *text, bool is_end, enum reply_code code)
 		feed_end(&p->feed, code, "beta: %s",
 			code == REPLY_OK ? "" : "it fell silent");
 	feed_tell(&p->feed);
+}
+
+/* --- Recordings: there are none --- */
+
+void
+recording_view(struct node *n, struct recording_view *out)
+{
+	(void)n;
+	*out = (struct recording_view){.phase = RECORDING_NONE};
+}
+
+int
+recording_ask(
+	struct node *n, uint64_t size_max, int64_t for_ms, struct err *err)
+{
+	(void)n;
+	stub.record_size = size_max;
+	stub.record_ms = for_ms;
+	return size_max < 1000 ? err_set(err, -EINVAL, "too small") : 0;
+}
+
+int
+recording_end(struct node *n, struct err *err)
+{
+	(void)n;
+	return err_set(err, -ENOENT, "there is no recording here");
+}
+
+int
+recording_remove(struct node *n, struct err *err)
+{
+	return recording_end(n, err);
+}
+
+int
+recording_open(struct node *n, struct err *err)
+{
+	(void)n;
+	int fd = stub.record_path ? open(stub.record_path, O_RDONLY) : -1;
+	return fd < 0 ? err_set(err, -EBUSY, "the recording goes on") : fd;
 }

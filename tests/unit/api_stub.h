@@ -48,6 +48,9 @@ struct stub {
 	events_done_fn *query_done; /* NULL: no question is open */
 	void *query_context;
 	uint32_t followers_now;
+	uint64_t record_size; /* what 'recording_ask' was given */
+	int64_t record_ms;
+	const char *record_path; /* what 'recording_open' opens; NULL: busy */
 	struct stub_peer peer;
 	bool has_peer; /* queries are answered by the test, not refused */
 };

@@ -111,6 +111,56 @@ START_TEST(metrics_and_dump_are_text)
 }
 END_TEST
 
+static unsigned
+status_of(const char *method, const char *path, const char *body)
+{
+	json_t *o = NULL;
+	unsigned status = ask(method, path, body, &o);
+	json_decref(o);
+	return status;
+}
+
+START_TEST(recordings_are_asked_for_and_fetched)
+{
+	json_t *o = NULL;
+	ck_assert_uint_eq(ask("GET", "/v1/debug/record", NULL, &o), 200);
+	ck_assert_str_eq(
+		json_string_value(json_object_get(o, "state")), "none");
+	json_decref(o);
+	ck_assert_uint_eq(status_of("POST", "/v1/debug/record",
+				  "{\"for_ms\": 5, \"max_size\": 7000}"),
+		200);
+	ck_assert_uint_eq(stub.record_size, 7000);
+	ck_assert_int_eq(stub.record_ms, 5);
+	ck_assert_uint_eq(status_of("POST", "/v1/debug/record", NULL), 200);
+	ck_assert_uint_eq(stub.record_size, 256u << 20);
+	ck_assert_int_eq(stub.record_ms, 0);
+	ck_assert_uint_eq(
+		status_of("POST", "/v1/debug/record", "{\"max_size\": 7}"),
+		400);
+	ck_assert_uint_eq(
+		status_of("POST", "/v1/debug/record", "{\"for_ms\": -1}"), 400);
+	ck_assert_uint_eq(status_of("DELETE", "/v1/debug/record", NULL), 404);
+	ck_assert_uint_eq(
+		status_of("DELETE", "/v1/debug/recording", NULL), 404);
+	ck_assert_uint_eq(status_of("GET", "/v1/debug/recording", NULL), 409);
+	char path[512];
+	snprintf(path, sizeof(path), "%s/recording", directory);
+	FILE *file = fopen(path, "w");
+	ck_assert_ptr_nonnull(file);
+	for (int i = 0; i < 40000; i++)
+		fputs("x", file);
+	fclose(file);
+	stub.record_path = path;
+	struct client *c = client_new();
+	client_ask(c, "GET", "/v1/debug/recording", NULL);
+	UNTIL(is_answered(c));
+	ck_assert_uint_eq(c->parser.status, 200);
+	ck_assert_uint_eq(strspn(c->body, "x"), 40000);
+	client_free(c);
+}
+END_TEST
+
 START_TEST(refusals_are_json_with_their_status)
 {
 	static const struct {
@@ -126,7 +176,9 @@ START_TEST(refusals_are_json_with_their_status)
 		{"GET", "/v1/why/nope", NULL, 404, "not_found"},
 		{"GET", "/v1/nodes/nope", NULL, 404, "not_found"},
 		{"GET", "/v1/logs/nope", NULL, 404, "not_found"},
-		{"GET", "/v1/logs/web", NULL, 400, "invalid"},
+		{"GET", "/v1/logs/web@1?format=xml", NULL, 400, "invalid"},
+		{"GET", "/v1/logs/web@1?since=never", NULL, 400, "invalid"},
+		{"GET", "/v1/logs/web@1?since=1h&n=3", NULL, 400, "invalid"},
 		{"GET", "/v1/logs/web@2", NULL, 503, "no_node_available"},
 		{"GET", "/v1/logs/web@1?node=gamma", NULL, 404, "not_found"},
 		{"GET", "/v1/events?node=gamma", NULL, 404, "not_found"},
@@ -336,6 +388,7 @@ main(void)
 	tcase_add_test(tc, instances_are_filtered);
 	tcase_add_test(tc, services_are_sorted_and_counted);
 	tcase_add_test(tc, metrics_and_dump_are_text);
+	tcase_add_test(tc, recordings_are_asked_for_and_fetched);
 	tcase_add_test(tc, refusals_are_json_with_their_status);
 	tcase_add_test(tc, before_boot_nothing_is_changed);
 	tcase_add_test(tc, verbs_reach_the_core);

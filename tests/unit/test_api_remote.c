@@ -1,8 +1,10 @@
 /* Output and events that another host has, asked for here. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "api_client.h"
+#include "sys/logmarks.h"
 
 #define PEER_LINE                                                              \
 	"{\"id\":9,\"time_ms\":2,\"kind\":\"ready\",\"name\":\"web@2\","       \
@@ -23,6 +25,14 @@ static const struct event kept[] = {
 		.text = "",
 		.host = ""},
 };
+
+/* Whether the text has come by now. */
+static bool
+has_read(struct client *c, const char *text)
+{
+	client_read(c);
+	return c->body && strstr(c->body, text);
+}
 
 static struct client *
 ask_for(const char *path)
@@ -84,16 +94,50 @@ START_TEST(an_end_in_the_middle_has_a_sentence)
 	stub_peer_gives("half a li", false, REPLY_OK);
 	UNTIL((client_read(c), c->size == 9));
 	stub_peer_gives("", true, REPLY_TIMEOUT);
-	UNTIL((client_read(c), c->is_closed));
-	ck_assert_str_eq(c->body, "half a li\n-- skep: beta: it fell silent\n");
-	ck_assert(!is_answered(c) || c->is_closed);
+	/* It asks again, for what comes from then on. */
+	UNTIL((client_read(c), !stub.peer.is_open));
+	UNTIL(stub.peer.is_open);
+	ck_assert_uint_eq(stub.peer.query.count, 0);
+	ck_assert_uint_eq(stub.peer.query.epoch_min, 0);
+	stub_peer_gives("more\n", false, REPLY_OK);
+	UNTIL(has_read(c, "more\n"));
+	ck_assert_ptr_nonnull(strstr(c->body,
+		"half a li\n-- skep: beta: it fell silent; its last output "
+		"may be missing\n--- on beta since "));
+	ck_assert(!is_answered(c));
 	client_free(c);
 	UNTIL(!stub.peer.is_open);
 }
 END_TEST
 
-START_TEST(a_move_ends_the_stream)
+/* Writes the log of web@2 on this host: "early\n" of epoch 3, "late\n" of
+ * epoch 8. */
+static void
+write_marked_log(void)
 {
+	static const struct logmark marks[] = {
+		{0, 1000, 3}, {6, 2000, 3 | LOGMARKS_END}, {6, 3000, 8}};
+	char path[5000], name[LOGMARKS_PATH_MAX];
+	struct stat st;
+	snprintf(path, sizeof path, "%s/web@2.log", directory);
+	FILE *f = fopen(path, "w");
+	ck_assert_int_gt(fputs("early\nlate\n", f), 0);
+	ck_assert_int_eq(fclose(f), 0);
+	ck_assert_int_eq(stat(path, &st), 0);
+	snprintf(path, sizeof path, "%s/.times", directory);
+	mkdir(path, 0700);
+	snprintf(path, sizeof path, "%s/.times/web@2.log", directory);
+	mkdir(path, 0700);
+	snprintf(path, sizeof path, "%s/%s", directory,
+		logmarks_path(name, "web@2.log", st.st_ino));
+	f = fopen(path, "w");
+	ck_assert_uint_eq(fwrite(marks, sizeof *marks, 3, f), 3);
+	ck_assert_int_eq(fclose(f), 0);
+}
+
+START_TEST(a_move_is_followed)
+{
+	stub.instances[2].epoch = 7;
 	struct client *c = ask_for("/v1/logs/web@2?follow=1");
 	UNTIL(stub.peer.is_open);
 	stub_peer_gives("old\n", false, REPLY_OK);
@@ -101,14 +145,52 @@ START_TEST(a_move_ends_the_stream)
 	stub.instances[2].node = "";
 	for (int i = 0; i < 50; i++)
 		turn();
+	write_marked_log();
+	stub.instances[2].epoch = 8;
 	stub.instances[2].node = "alpha";
-	stub_peer_gives("last\n", false, REPLY_OK);
-	UNTIL(is_answered(c));
-	ck_assert_str_eq(c->body,
-		"old\nlast\n-- skep: web@2 runs on alpha now; "
-		"what it wrote on beta ends here\n");
+	stub_peer_gives("last\n", true, REPLY_OK);
+	UNTIL(has_read(c, "late\n"));
+	ck_assert_ptr_nonnull(
+		strstr(c->body, "old\nlast\n--- on alpha since "));
+	ck_assert_ptr_null(strstr(c->body, "early"));
+	ck_assert(!is_answered(c));
 	client_free(c);
 	UNTIL(!stub.peer.is_open);
+}
+END_TEST
+
+START_TEST(instances_of_a_service_are_told_apart)
+{
+	struct client *c = ask_for("/v1/logs/web");
+	UNTIL(stub.peer.is_open);
+	stub_peer_gives("one\ntwo", true, REPLY_OK);
+	UNTIL(is_answered(c));
+	ck_assert_ptr_nonnull(strstr(c->body, "web@2 | one\n"));
+	ck_assert_ptr_nonnull(strstr(c->body, "web@2 | two\n"));
+	ck_assert_ptr_nonnull(
+		strstr(c->body, "web@1 | -- skep: there is no output of"));
+	client_free(c);
+}
+END_TEST
+
+START_TEST(lines_as_json_tell_when_and_from_which_epoch)
+{
+	write_marked_log();
+	stub.instances[2].node = "alpha";
+	struct client *c = ask_for("/v1/logs/web@2?format=json");
+	UNTIL(is_answered(c));
+	ck_assert_str_eq(c->body,
+		"{\"epoch\":3,\"host\":\"alpha\",\"instance\":\"web@2\","
+		"\"stream\":\"output\",\"text\":\"early\","
+		"\"time\":\"1970-01-01T00:00:01.000Z\",\"time_ms\":1000}\n"
+		"{\"epoch\":8,\"host\":\"alpha\",\"instance\":\"web@2\","
+		"\"stream\":\"output\",\"text\":\"late\","
+		"\"time\":\"1970-01-01T00:00:03.000Z\",\"time_ms\":3000}\n");
+	client_free(c);
+	c = ask_for("/v1/logs/web@2?since=1970-01-01T00:00:04Z");
+	UNTIL(is_answered(c));
+	ck_assert_str_eq(c->body, "late\n");
+	client_free(c);
 }
 END_TEST
 
@@ -217,7 +299,9 @@ main(void)
 	tcase_add_test(tc, output_of_another_host_is_the_same_stream);
 	tcase_add_test(tc, the_other_hosts_refusal_is_ours);
 	tcase_add_test(tc, an_end_in_the_middle_has_a_sentence);
-	tcase_add_test(tc, a_move_ends_the_stream);
+	tcase_add_test(tc, a_move_is_followed);
+	tcase_add_test(tc, instances_of_a_service_are_told_apart);
+	tcase_add_test(tc, lines_as_json_tell_when_and_from_which_epoch);
 	tcase_add_test(tc, an_asker_that_leaves_takes_the_query_back);
 	tcase_add_test(tc, events_of_all_hosts_come_in_order);
 	tcase_add_test(tc, a_host_without_an_answer_is_named);
