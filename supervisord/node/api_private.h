@@ -106,6 +106,10 @@ typedef void call_answer_fn(
  * back, perhaps before this returns. */
 void call_ask(
 	struct call *c, struct input *in, call_answer_fn *fn, size_t index);
+/* The same with the desired state of one service, as an operator's word. */
+struct spec;
+void call_ask_spec(struct call *c, const struct spec *spec, call_answer_fn *fn,
+	size_t index);
 /* Who asks, for events. */
 struct actor call_actor(const struct call *c);
 
