@@ -19,8 +19,8 @@ has_completed(const struct row *r, const struct service_value *s)
 {
 	bool has_exited = (r->value.status & 0x7f) == 0;
 	return r->value.state == ROW_EXITED && has_exited &&
-		r->value.run_digest == s->run_digest &&
-		policy_is_success(&s->policy, (r->value.status >> 8) & 0xff);
+	       r->value.run_digest == s->run_digest &&
+	       policy_is_success(&s->policy, (r->value.status >> 8) & 0xff);
 }
 
 /* Whether one row of an instance fulfils the condition. */
@@ -35,13 +35,12 @@ is_fulfilled_by(struct core *c, const struct row *r,
 		return is_completed;
 	case DEPEND_READY:
 		return is_completed ||
-			(is_there && r->value.state == ROW_READY);
+		       (is_there && r->value.state == ROW_READY);
 	case DEPEND_STARTED:
 		return is_completed ||
-			(is_there &&
-				(r->value.state == ROW_READY ||
-					(r->value.state == ROW_STARTING &&
-						r->value.pid)));
+		       (is_there && (r->value.state == ROW_READY ||
+					    (r->value.state == ROW_STARTING &&
+						    r->value.pid)));
 	}
 	UNREACHABLE();
 }
@@ -142,5 +141,6 @@ depends_circle(
 	for (uint32_t i = 0; i < w.depth; i++)
 		text = effects_format(&c->fx, "%s -> %s", text, w.path[i]);
 	return effects_format(&c->fx,
-		"depends_on: a circle: %s; none of them could ever start", text);
+		"depends_on: a circle: %s; none of them could ever start",
+		text);
 }

@@ -169,8 +169,8 @@ struct effect_reply {
 	X(NOTE_FAILED, "failed")	     /* S: gave up */                  \
 	X(NOTE_UNHEALTHY, "unhealthy")	     /* S: text = what failed */       \
 	X(NOTE_HOOK_FAILED, "hook_failed")   /* S: text = which, how */        \
-	X(NOTE_OOM, "oom")		     /* S: text = how many were killed */ \
-	X(NOTE_SAID, "said")		     /* S: text = what it says of itself */\
+	X(NOTE_OOM, "oom")		     /* S: text = how many */          \
+	X(NOTE_SAID, "said")		     /* S: text = what it says */      \
 	X(NOTE_WAITING, "waiting")	     /* S: text = for what */          \
 	X(NOTE_SKIPPED, "skipped")	     /* S: a scheduled run */          \
 	X(NOTE_STOPPING, "stopping")	     /* S: text = why */               \

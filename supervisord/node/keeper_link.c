@@ -6,12 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/check.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "node/keeper_report.h"
 #include "node/launch.h"
 #include "sys/clock.h"
 #include "sys/ipc.h"
@@ -223,28 +223,22 @@ keeper_send_run(struct keeper *k, const char *name, uint64_t epoch,
 	unsigned char buffer[64];
 	struct writer w;
 	writer_init(&w, buffer, sizeof buffer);
-	kproto_put_run(&w, &(struct kproto_run){
-				   .iid = launch_iid(name),
-				   .epoch = epoch,
-				   .command = (uint8_t)command,
-				   .timeout_ms = timeout_ms > 0 ? timeout_ms : 1,
-			   });
+	kproto_put_run(
+		&w, &(struct kproto_run){
+			    .iid = launch_iid(name),
+			    .epoch = epoch,
+			    .command = (uint8_t)command,
+			    .timeout_ms = timeout_ms > 0 ? timeout_ms : 1,
+		    });
 	CHECK(!w.bad);
 	keeper_send(k, KMSG_RUN, writer_done(&w), -1);
 }
 
-static const uint8_t command_of_hook[HOOK_COUNT] = {
-	[HOOK_POST_START] = KCMD_POST_START,
-	[HOOK_PRE_STOP] = KCMD_PRE_STOP,
-	[HOOK_STOP_COMMAND] = KCMD_STOP,
-	[HOOK_POST_STOP] = KCMD_POST_STOP,
-};
-
 void
 keeper_run(struct keeper *k, const struct effect_run *r)
 {
-	keeper_send_run(k, r->name, r->epoch,
-		(enum kproto_command)command_of_hook[r->hook], r->timeout_ms);
+	keeper_send_run(k, r->name, r->epoch, report_command_of(r->hook),
+		r->timeout_ms);
 }
 
 void
@@ -439,45 +433,6 @@ on_start_failed(struct keeper *k, struct bytes body)
 	return true;
 }
 
-/* What became of a command, in one sentence. */
-static const char *
-ran_text(const struct kproto_ran *r, char *out, size_t size)
-{
-	const char *said = r->text[0] ? ": " : "";
-	if (r->is_refused)
-		snprintf(out, size, "%s", r->text);
-	else if (r->has_expired)
-		snprintf(out, size, "it took too long%s%s", said, r->text);
-	else if (WIFSIGNALED(r->status))
-		snprintf(out, size, "killed by signal %d%s%s",
-			WTERMSIG(r->status), said, r->text);
-	else
-		snprintf(out, size, "exited %d%s%s", WEXITSTATUS(r->status),
-			said, r->text);
-	return out;
-}
-
-static void
-report_ran(struct keeper *k, const char *name, const struct kproto_ran *r)
-{
-	char text[NOTE_TEXT_MAX];
-	struct input in = {
-		.kind = INPUT_RAN,
-		.ran =
-			{
-				.name = name,
-				.epoch = r->epoch,
-				.is_ok = r->status == 0 && !r->has_expired &&
-					!r->is_refused,
-				.text = ran_text(r, text, sizeof text),
-			},
-	};
-	for (unsigned i = 0; i < HOOK_COUNT; i++)
-		if (command_of_hook[i] == r->command)
-			in.ran.hook = (enum hook)i;
-	k->hooks.on_input(k->hooks.context, &in);
-}
-
 static bool
 on_ran(struct keeper *k, struct bytes body)
 {
@@ -487,22 +442,8 @@ on_ran(struct keeper *k, struct bytes body)
 	struct known *known = known_find(k, r.iid);
 	if (!known)
 		return true;
-	if (r.command == KCMD_READINESS || r.command == KCMD_LIVENESS)
-		k->hooks.on_probed(k->hooks.context, known->name, &r);
-	else
-		report_ran(k, known->name, &r);
+	report_ran(&k->hooks, known->name, &r);
 	return true;
-}
-
-static void
-report_news(struct keeper *k, const char *name, enum news_kind kind,
-	const struct kproto_news *news, const char *text)
-{
-	struct input in = {
-		.kind = INPUT_NEWS,
-		.news = {name, news->epoch, kind, news->number, text},
-	};
-	k->hooks.on_input(k->hooks.context, &in);
 }
 
 static bool
@@ -514,23 +455,7 @@ on_news(struct keeper *k, struct bytes body)
 	struct known *known = known_find(k, news.iid);
 	if (!known)
 		return true;
-	switch ((enum kproto_news_kind)news.kind) {
-	case KNEWS_READY:
-		report_news(k, known->name, NEWS_READY, &news, "");
-		break;
-	case KNEWS_EXTEND:
-		report_news(k, known->name, NEWS_EXTEND, &news, "");
-		break;
-	case KNEWS_WATCHDOG:
-		report_news(k, known->name, NEWS_SICK, &news, news.text);
-		break;
-	case KNEWS_STATUS:
-	case KNEWS_RELOADING:
-	case KNEWS_STOPPING:
-	case KNEWS_OOM:
-		k->hooks.on_word(k->hooks.context, known->name, &news);
-		break;
-	}
+	report_news(&k->hooks, known->name, &news);
 	return true;
 }
 

@@ -9,6 +9,7 @@ libnode_a_SOURCES = \
 	supervisord/node/events.h \
 	supervisord/node/identity.c supervisord/node/identity.h \
 	supervisord/node/keeper_link.c supervisord/node/keeper_link.h \
+	supervisord/node/keeper_report.c supervisord/node/keeper_report.h \
 	supervisord/node/launch.c supervisord/node/launch.h \
 	supervisord/node/node.h \
 	supervisord/node/quarantine.c supervisord/node/quarantine.h \
