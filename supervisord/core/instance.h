@@ -105,6 +105,7 @@ struct instance {
 	bool is_held_back;	   /* 'depends_on' is not met; 'note' says it */
 	bool is_sick;		   /* it was ended because it was not well */
 	bool was_sick;		   /* 'note' tells of it, until it is ready */
+	bool has_ended_early;	   /* before it was ready */
 	int64_t slot;		   /* the scheduled instant of the last start */
 	int64_t due_slot;	   /* the newest that came */
 	bool was_ready;		   /* when that stop began */

@@ -63,7 +63,7 @@ instance_start_at(struct core *c, struct instance *inst,
 	inst->is_draining_out = false;
 	inst->is_found = inst->is_salvaging = false;
 	inst->phase = PHASE_NONE;
-	inst->is_sick = false;
+	inst->is_sick = inst->has_ended_early = false;
 	inst->hooks = service->policy.hooks;
 	inst->has_readiness = service->policy.has_readiness;
 	if (inst->due_slot > inst->slot)
@@ -261,7 +261,9 @@ has_succeeded(const struct instance *i, const struct spec_policy *p)
 {
 	bool has_exited = i->status != STATUS_UNKNOWN &&
 		(i->status & 0x7f) == 0;
-	return !i->has_start_failed && !i->is_sick && has_exited &&
+	/* Who was to become ready and ended well instead did not do it. */
+	bool is_early = i->has_ended_early && p->type == TYPE_SIMPLE;
+	return !i->has_start_failed && !i->is_sick && !is_early && has_exited &&
 		policy_is_success(p, (i->status >> 8) & 0xff);
 }
 
@@ -508,6 +510,7 @@ instance_on_exited(struct core *c, const struct input_proc *in)
 			end_rest(c, i);
 		return;
 	}
+	i->has_ended_early = i->phase == PHASE_WAIT_READY;
 	i->phase = PHASE_NONE;
 	i->stop_until = MONO_NEVER;
 	instance_enter(c, i, INSTANCE_CLEANING, mono_add(c->now, LINGER_MS));

@@ -198,6 +198,9 @@ script_service(char *const *words, int count, struct script_service *out)
 	strcpy(p->placement.pin, pin ? pin : "");
 	p->placement.max_per_host = number(words, count, "per-host", 0);
 	p->exit_code_count = 1; /* 0 */
+	if (script_value(words, count, "success"))
+		p->exit_codes[p->exit_code_count++] =
+			(uint8_t)number(words, count, "success", 0);
 	strcpy(out->body, "a body");
 	out->digest = 2;
 	for (int i = 0; i < count; i++)
@@ -223,6 +226,7 @@ script_behaviour(char *const *words, int count, struct behaviour *b)
 	b->status =
 		(int32_t)(number(words, count, "exit", (uint32_t)b->status >> 8)
 			  << 8);
+	b->status |= (int32_t)number(words, count, "signal", 0);
 	b->answer = (enum handoff_answer)pick(
 		words, count, "answer", (int)b->answer, answers);
 	b->blame = (enum start_blame)pick(
