@@ -3,6 +3,8 @@ check_LIBRARIES += tests/libworld.a
 tests_libworld_a_SOURCES = \
 	tests/sim/world.c tests/sim/world.h tests/sim/world_private.h \
 	tests/sim/world_check.c \
+	tests/sim/world_clock.c \
+	tests/sim/world_dial.c \
 	tests/sim/world_disk.c \
 	tests/sim/world_event.c \
 	tests/sim/world_net.c \
@@ -123,3 +125,20 @@ tests_sim_explore_SOURCES = tests/sim/explore.c tests/dialogue/script.h \
 	tests/dialogue/words.c
 tests_sim_explore_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
 tests_sim_explore_LDADD = $(CORE_TEST_LIBS)
+
+# Every state of small worlds, over the real cores: a few seconds' worth of
+# them in 'make check', as much as there is time for in 'make explore'.
+check_PROGRAMS += tests/sim/states
+EXTRA_DIST += tests/sim/states.sh
+TESTS += tests/sim/states.sh
+.PHONY: explore
+explore: tests/sim/states
+	$(srcdir)/tests/sim/states.sh long
+tests_sim_states_SOURCES = tests/sim/states.c \
+	tests/sim/acts.c tests/sim/acts.h \
+	tests/sim/pages.c tests/sim/pages.h \
+	tests/sim/tiny.c tests/sim/tiny.h \
+	tests/sim/tiny_look.c tests/sim/tiny_net.c tests/sim/tiny_proc.c \
+	tests/dialogue/script.h tests/dialogue/words.c
+tests_sim_states_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
+tests_sim_states_LDADD = libcore.a libbase.a $(NANOPB_LIBS) $(XXHASH_LIBS)

@@ -37,9 +37,14 @@ tests_unit_test_logger_LDADD = \
 
 # So does this one.
 tests_unit_test_logkeep_SOURCES = tests/unit/test_logkeep.c
-tests_unit_test_logkeep_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(ZLIB_CFLAGS)
+tests_unit_test_logkeep_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(ZLIB_CFLAGS) \
+	-DHANG_LIBRARY='"./tests/lib/.libs/hang.so"'
 tests_unit_test_logkeep_LDADD = \
 	libscratch.a libsys.a libbase.a $(CHECK_LIBS) $(ZLIB_LIBS)
+
+check_LTLIBRARIES += tests/lib/hang.la
+tests_lib_hang_la_SOURCES = tests/lib/hang.c
+tests_lib_hang_la_LDFLAGS = -module -avoid-version -rpath /nowhere
 
 tests_unit_test_mover_SOURCES = tests/unit/test_mover.c
 tests_unit_test_mover_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)

@@ -6,7 +6,7 @@ tests_libstory_a_CPPFLAGS = $(AM_CPPFLAGS) $(NANOPB_CFLAGS)
 tests_libstory_a_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 
 member_tests = tests/unit/test_member tests/unit/test_member_detect \
-	tests/unit/test_member_hold
+	tests/unit/test_member_hold tests/unit/test_replicas
 member_test_cppflags = $(AM_CPPFLAGS) $(NANOPB_CFLAGS)
 member_test_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS)
 member_test_ldadd = tests/libstory.a tests/libworld.a libcore.a libbase.a \
@@ -22,4 +22,7 @@ tests_unit_test_member_detect_LDADD = $(member_test_ldadd)
 tests_unit_test_member_hold_CPPFLAGS = $(member_test_cppflags)
 tests_unit_test_member_hold_CFLAGS = $(member_test_cflags)
 tests_unit_test_member_hold_LDADD = $(member_test_ldadd)
+tests_unit_test_replicas_CPPFLAGS = $(member_test_cppflags)
+tests_unit_test_replicas_CFLAGS = $(member_test_cflags)
+tests_unit_test_replicas_LDADD = $(member_test_ldadd)
 endif

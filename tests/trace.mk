@@ -32,3 +32,15 @@ tests_sim_replay_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
 tests_sim_replay_LDADD = libcore.a libbase.a $(NANOPB_LIBS) $(XXHASH_LIBS)
 TESTS += tests/sim/record.sh
 dist_check_SCRIPTS += tests/sim/record.sh
+
+# `make fuzz-trace', as fuzz-spec and fuzz-conf (tests/spec.mk).
+fuzz-trace: tests/fuzz/fuzz_trace.c $(libcore_a_SOURCES) \
+		$(nodist_libcore_a_SOURCES)
+	$(AM_V_CCLD)$(FUZZ_BUILD) $(NANOPB_CFLAGS) -o $@ \
+		$(srcdir)/tests/fuzz/fuzz_trace.c \
+		$(srcdir)/tests/unit/panic.c \
+		$(addprefix $(srcdir)/,$(filter %.c,$(libcore_a_SOURCES))) \
+		$(addprefix $(srcdir)/,$(filter %.c,$(libbase_a_SOURCES))) \
+		$(filter %.c,$(nodist_libcore_a_SOURCES)) \
+		$(NANOPB_LIBS) $(XXHASH_LIBS)
+CLEANFILES += fuzz-trace

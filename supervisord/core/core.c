@@ -69,6 +69,7 @@ core_store(struct core *c, enum core_table table, struct bytes key,
 {
 	struct effect *e = effects_add(&c->fx, EFFECT_STORE);
 	e->store.seq = ++c->store_seq;
+	member_on_store(c);
 	e->store.table = table;
 	e->store.key = effects_copy(&c->fx, key);
 	if (value.data)
@@ -267,6 +268,7 @@ dispatch(struct core *c, const struct input *in)
 	case INPUT_STORED:
 		CHECK(in->stored.seq <= c->store_seq);
 		c->stored_seq = in->stored.seq;
+		member_on_stored(c);
 		break;
 	case INPUT_DUMPED:
 		if (!handoff_on_dumped(c, &in->dumped))

@@ -253,12 +253,12 @@ held_elsewhere(struct core *c, struct instance *i, member_id holder)
 			effects_format(&c->fx, "%s -> %s, ready",
 				c->config.node, member_get(c, holder)->name));
 	}
+	const char *node = member_get(c, holder)->name;
 	instance_release(c, i);
 	if (i->is_remembered && r->value.epoch >= i->epoch)
-		instance_disown(c, i);
+		instance_give(c, i, node, r->value.epoch);
 	if (!i->is_remembered)
-		instance_saw_holder(
-			c, i, member_get(c, holder)->name, r->value.epoch);
+		instance_saw_holder(c, i, node, r->value.epoch);
 }
 
 bool

@@ -81,6 +81,7 @@ declare(struct core *c, const char *name, const struct spec_policy *p)
 		i->ordinal = n;
 		i->is_declared = true;
 		i->seen_round = c->duty.round;
+		instance_on_declared(c, i);
 		mark(c, i);
 	}
 }

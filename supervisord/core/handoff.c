@@ -74,6 +74,17 @@ handoff_is_busy(const struct core *c, const char *name)
 	return find(c, name) != NULL;
 }
 
+bool
+handoff_needs_state(const struct core *c, const char *name,
+	const uint8_t root[DIGEST_SIZE])
+{
+	const struct handoff *h = find(c, name);
+	const struct instance *i = instance_find(c, name);
+	return (h && h->has_root && memcmp(h->root, root, DIGEST_SIZE) == 0) ||
+		(i && i->has_staged &&
+			memcmp(i->staged_root, root, DIGEST_SIZE) == 0);
+}
+
 uint32_t
 handoff_count_accepted(const struct core *c)
 {

@@ -119,6 +119,11 @@ bool handoff_begin(struct core *c, struct instance *inst, member_id target,
 bool handoff_is_busy(const struct core *c, const char *name);
 /* Borrows the move of this name, or NULL; for status. */
 const struct handoff *handoff_find(const struct core *c, const char *name);
+/* Whether a sealed state on this host has a use: a move or an instance names
+ * it.  For the shell, after BOOT: what a crash left between the sealing of a
+ * state and the record that names it is nobody's, and goes. */
+bool handoff_needs_state(const struct core *c, const char *name,
+	const uint8_t root[DIGEST_SIZE]);
 /* Moves to this host whose state is not here yet, so that no instance counts
  * as held. */
 uint32_t handoff_count_accepted(const struct core *c);

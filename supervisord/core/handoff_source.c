@@ -318,7 +318,10 @@ done(struct core *c, struct handoff *h)
 		i->is_draining_out = c->duty.is_draining;
 		i->draining_epoch = h->epoch;
 		instance_enter(c, i, INSTANCE_IDLE, MONO_NEVER);
-		instance_disown(c, i);
+		if (i->is_declared)
+			instance_give(c, i, h->peer_name, h->epoch + 1);
+		else
+			instance_disown(c, i);
 	}
 	handoff_end_and_drop(c, h);
 }
@@ -577,6 +580,11 @@ void
 source_on_boot(struct core *c, struct handoff *h)
 {
 	struct instance *i = instance_find(c, h->name);
+	char service[SERVICE_NAME_MAX + 1];
+	instance_service_name(h->name, service);
+	/* A crash in the midst of its end left this record alone. */
+	if (!i)
+		i = instance_add(c, h->name, service, 0);
 	/* It was stopped and empty before the record was written; what is
 	 * newer was started after its end. */
 	bool is_that_run = i && i->epoch == h->epoch &&
@@ -587,6 +595,8 @@ source_on_boot(struct core *c, struct handoff *h)
 	}
 	i->is_over = i->is_found = false;
 	i->epoch = h->epoch;
+	if (i->epoch_reserved < h->epoch)
+		i->epoch_reserved = h->epoch;
 	i->run_digest = h->run_digest;
 	i->is_remembered = true;
 	instance_enter(c, i, INSTANCE_HANDOFF, MONO_NEVER);

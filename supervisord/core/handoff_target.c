@@ -146,14 +146,29 @@ on_frozen(struct core *c, member_id from, struct handoff *h,
 	fetch(c, h);
 }
 
+/* A state came that nobody waits for any more: its move was called off while
+ * it was under way. */
+static void
+drop_late(struct core *c, const struct input_fetched *in)
+{
+	if (!in->is_final || !in->is_ok ||
+		handoff_needs_state(c, in->name, in->root))
+		return;
+	struct effect *e = effects_add(&c->fx, EFFECT_DROP);
+	e->drop.name = effects_text(&c->fx, in->name);
+	memcpy(e->drop.root, in->root, DIGEST_SIZE);
+}
+
 void
 handoff_on_fetched(struct core *c, const struct input_fetched *in)
 {
 	struct handoff *h =
 		(struct handoff *)(uintptr_t)handoff_find(c, in->name);
 	if (!h || h->state != HANDOFF_FETCHING ||
-		memcmp(h->root, in->root, DIGEST_SIZE) != 0)
+		memcmp(h->root, in->root, DIGEST_SIZE) != 0) {
+		drop_late(c, in);
 		return;
+	}
 	h->bytes = in->bytes;
 	if (!in->is_final)
 		return;

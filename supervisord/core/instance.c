@@ -547,12 +547,10 @@ resume_run(struct core *c, struct instance *i)
 	if (has)
 		i->hooks = s.policy.hooks;
 	i->has_readiness = is_awaited;
-	if (is_awaited) {
-		instance_enter(c, i, INSTANCE_STARTING, MONO_NEVER);
-		instance_await_ready(c, i, &s.policy);
-	} else {
-		instance_arm(c, i, instance_consume_at(c, i));
-	}
+	if (!is_awaited)
+		return;
+	instance_enter(c, i, INSTANCE_STARTING, MONO_NEVER);
+	instance_await_ready(c, i, &s.policy);
 }
 
 void
@@ -585,17 +583,33 @@ instance_drop_staged(struct core *c, struct instance *inst)
 	memcpy(e->drop.root, inst->staged_root, DIGEST_SIZE);
 }
 
-void
-instance_saw_holder(
-	struct core *c, struct instance *inst, const char *node, uint64_t epoch)
+/* Whether that was news. */
+static bool
+learn_holder(struct instance *inst, const char *node, uint64_t epoch)
 {
-	CHECK(inst->state == INSTANCE_IDLE);
 	if (epoch <= inst->epoch_floor && strcmp(inst->last_owner, node) == 0)
-		return;
+		return false;
 	strcpy(inst->last_owner, node);
 	if (epoch > inst->epoch_floor)
 		inst->epoch_floor = epoch + EPOCH_BLOCK - 1;
-	instance_store_owner(c, inst);
+	return true;
+}
+
+void
+instance_saw_holder(struct core *c, struct instance *inst, const char *node,
+	uint64_t epoch)
+{
+	CHECK(inst->state == INSTANCE_IDLE);
+	if (learn_holder(inst, node, epoch))
+		instance_store_owner(c, inst);
+}
+
+void
+instance_give(struct core *c, struct instance *inst, const char *node,
+	uint64_t epoch)
+{
+	learn_holder(inst, node, epoch);
+	instance_disown(c, inst);
 }
 
 void

@@ -235,6 +235,10 @@ void instance_reset(struct core *c, struct instance *inst);
  * twice and its host is waited for. */
 void instance_saw_holder(struct core *c, struct instance *inst,
 	const char *node, uint64_t epoch);
+/* It was ours and 'node' has it now, or has had it, under 'epoch': in one
+ * write, so that no crash forgets both.  Allowed in IDLE. */
+void instance_give(struct core *c, struct instance *inst, const char *node,
+	uint64_t epoch);
 /* Forgets that it was ours; allowed in IDLE. */
 void instance_disown(struct core *c, struct instance *inst);
 /* Lets the keeper remove what is left of its last start, if that is so. */
@@ -284,6 +288,9 @@ void instance_arm(struct core *c, struct instance *inst, mono deadline);
 /* When the state it started from has served: without a readiness of its own,
  * after a run of 'reset_after' from now.  MONO_NEVER if it has none. */
 mono instance_consume_at(struct core *c, const struct instance *inst);
+/* Its spec is known: what was found running lets go of the state that it
+ * started from when that has served. */
+void instance_on_declared(struct core *c, struct instance *inst);
 /* Lets go of the state it would start from, if it has one. */
 void instance_drop_staged(struct core *c, struct instance *inst);
 

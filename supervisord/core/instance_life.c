@@ -403,7 +403,17 @@ instance_consume_at(struct core *c, const struct instance *inst)
 	struct service_value s;
 	if (!inst->has_staged || !instance_service(c, inst, &s))
 		return MONO_NEVER;
+	if (inst->has_readiness)
+		return c->now; /* it said itself that it is ready */
 	return mono_add(c->now, s.policy.restart.reset_after_ms);
+}
+
+void
+instance_on_declared(struct core *c, struct instance *inst)
+{
+	if (inst->state == INSTANCE_READY && inst->has_staged &&
+		inst->heap_index == HEAP_NONE)
+		instance_arm(c, inst, instance_consume_at(c, inst));
 }
 
 /* The state has served: no later start sees it again. */

@@ -33,6 +33,7 @@ member_init(struct core *c)
 	t->next_heartbeat = MONO_NEVER;
 	t->tick_due = MONO_NEVER;
 	t->leave_at = MONO_NEVER;
+	t->stall.since = t->stall.quiet_until = MONO_NEVER;
 }
 
 uint64_t
@@ -356,6 +357,7 @@ member_on_tick(struct core *c)
 	member_link_tick(c);
 	member_hold_tick(c);
 	member_leave_tick(c);
+	member_stall_tick(c);
 	c->members.tick_due = member_deadline(c);
 }
 
@@ -363,6 +365,7 @@ mono
 member_deadline(const struct core *c)
 {
 	mono at = mono_min(member_detect_deadline(c), c->members.leave_at);
+	at = mono_min(at, member_stall_deadline(c));
 	at = mono_min(at, member_link_deadline(c));
 	return mono_min(at, member_hold_deadline(c));
 }

@@ -98,6 +98,7 @@ struct member {
 	uint32_t hb_health;
 	bool hb_is_ready;
 	bool hb_is_lonely;
+	bool hb_is_stalled;
 	bool has_heartbeat;		/* one came since the link stands */
 	bool is_confirmed_down;		/* by an operator */
 	uint32_t version;		/* protocol version spoken */
@@ -160,6 +161,14 @@ struct member_seed {
 	mono request_until;
 };
 
+/* How our own store keeps up (member_stall.c). */
+struct member_stall {
+	mono since;	  /* nothing was written since, while some waits */
+	bool is_on;	  /* it counts as stalled; heartbeats say so */
+	uint64_t seq;	  /* STORE with which the stall is over */
+	mono quiet_until; /* over, and others are told first; NEVER: no */
+};
+
 #define PENDING_MAX 256
 
 /* The table; only member*.c write to it. */
@@ -192,6 +201,7 @@ struct member_table {
 	mono health_at;		/* when it may fall again */
 	mono tick_due;		/* our last deadline, to notice our own lag */
 	bool is_leaving;	/* an operator said so; durable until done */
+	struct member_stall stall;
 	uint64_t leave_after;	/* STORE that the good-bye waits for; 0: none */
 	mono leave_at;		/* when it is said; NEVER: not yet */
 	bool has_left;		/* good-bye was said; nothing is dialled */
@@ -256,6 +266,11 @@ bool member_is_expected(const struct core *c, member_id id);
  * private suspicion or a cut link of ours does not matter here, because all
  * hosts must come to the same answer. */
 bool member_is_usable(const struct core *c, member_id id);
+/* Whether the store of 'id' has stalled: it keeps what it has. */
+bool member_is_stalled(const struct core *c, member_id id);
+/* A STORE was issued; some are durable. */
+void member_on_store(struct core *c);
+void member_on_stored(struct core *c);
 /* Whether this host may start what it does not run now, and why not. */
 enum member_hold member_hold_now(const struct core *c);
 /* Whether every present linked member's last heartbeat carries our own view

@@ -99,6 +99,7 @@ fill_heartbeat(const struct core *c, skep_Heartbeat *hb)
 	hb->health = t->health;
 	hb->is_ready = c->registry.origins[MEMBER_SELF].is_ready;
 	hb->is_lonely = t->hold != HOLD_NONE;
+	hb->is_stalled = t->stall.is_on;
 }
 
 void
@@ -149,7 +150,8 @@ member_on_heartbeat(struct core *c, struct member *m, const skep_Heartbeat *hb)
 	bool is_relevant = !m->has_heartbeat ||
 			   m->hb_view_digest != hb->view_digest ||
 			   m->hb_is_ready != hb->is_ready ||
-			   m->hb_is_lonely != hb->is_lonely;
+			   m->hb_is_lonely != hb->is_lonely ||
+			   m->hb_is_stalled != hb->is_stalled;
 	m->hb_view_digest = hb->view_digest;
 	m->hb_log_position = hb->log_position;
 	m->hb_log_checksum = hb->log_checksum;
@@ -159,6 +161,7 @@ member_on_heartbeat(struct core *c, struct member *m, const skep_Heartbeat *hb)
 	m->hb_health = hb->health;
 	m->hb_is_ready = hb->is_ready;
 	m->hb_is_lonely = hb->is_lonely;
+	m->hb_is_stalled = hb->is_stalled;
 	m->has_heartbeat = true;
 	m->redial_delay_ms = 0; /* it took our Hello: a good link */
 	c->members.is_name_refused = false;

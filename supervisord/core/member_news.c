@@ -102,6 +102,11 @@ on_own_news(struct core *c, const skep_MemberNews *news)
 	bool is_used = news->nonce != 0 && news->nonce != self->nonce;
 	if (c->members.has_left || news->incarnation < self->incarnation)
 		return;
+	/* A Hello of ours from before a refutation crossed the news of it;
+	 * the next one is on its way. */
+	if (news->state == MEMBER_ALIVE && news->nonce == self->nonce &&
+		news->incarnation == self->incarnation)
+		return;
 	if (is_other && news->state == MEMBER_ALIVE)
 		return; /* two claim our name; Hello decides, not hearsay */
 	/* The rows of who has left are forgotten with their log; only a new

@@ -111,6 +111,11 @@ void member_on_refused(
  * one. */
 bool member_take_spare(struct core *c, struct member *m);
 
+/* --- member_stall.c --- */
+
+void member_stall_tick(struct core *c);
+mono member_stall_deadline(const struct core *c);
+
 /* --- member_ops.c --- */
 
 /* Says good-bye when that may be said. */

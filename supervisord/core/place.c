@@ -125,6 +125,8 @@ place_verdict(struct core *c, const char *instance,
 	facts_get(c, id, &facts);
 	if (facts.weight == 0)
 		return PLACE_WEIGHT_ZERO;
+	if (member_is_stalled(c, id))
+		return PLACE_STALLED;
 	if (!find_strategy(c, p->strategy))
 		return PLACE_NO_STRATEGY;
 	if (has_refused(c, instance, id, service->run_digest))
@@ -150,6 +152,7 @@ place_verdict_text(enum place_verdict verdict)
 		[PLACE_NOT_PINNED] = "is not the host it is pinned to",
 		[PLACE_NO_STRATEGY] = "does not know its placement strategy",
 		[PLACE_FULL] = "has max_per_host instances already",
+		[PLACE_STALLED] = "has a store that does not write",
 	};
 	CHECK(verdict < PLACE_VERDICT_COUNT);
 	return texts[verdict];

@@ -11,8 +11,8 @@
  * registered before BOOT.
  *
  * Eligible is a host that is usable, not cordoned or draining, of a weight
- * above 0, passes allow/deny, has not refused this very spec, knows the
- * spec's strategy, and is the pin if there is one.
+ * above 0, whose store keeps up, passes allow/deny, has not refused this very
+ * spec, knows the spec's strategy, and is the pin if there is one.
  */
 #ifndef SKEP_CORE_PLACE_H
 #define SKEP_CORE_PLACE_H
@@ -56,7 +56,8 @@ enum place_verdict {
 	PLACE_REFUSED,	   /* the host refused this spec; its row says why */
 	PLACE_NOT_PINNED,
 	PLACE_NO_STRATEGY,
-	PLACE_FULL,	   /* max_per_host */
+	PLACE_FULL,    /* max_per_host */
+	PLACE_STALLED, /* its store does not write */
 	PLACE_VERDICT_COUNT,
 };
 

@@ -382,6 +382,28 @@ fill_facts(struct core *c, uint32_t index, struct node_view *out)
 		out->progress = drain_progress_name(DRAIN_RUNNING);
 }
 
+/* Why it takes nothing at present: its hold, or its store. */
+static void
+fill_hold(const struct core *c, uint32_t index, struct node_view *out)
+{
+	const struct member *m = member_get(c, index);
+	bool is_self = index == MEMBER_SELF;
+	enum member_hold hold = is_self		  ? member_hold_now(c)
+				: m->hb_is_lonely ? HOLD_LONELY
+						  : HOLD_NONE;
+	out->hold = out->hold_text = "";
+	if (!member_is_present(c, index) && !is_self)
+		return;
+	if (hold != HOLD_NONE) {
+		out->hold = member_hold_name(hold);
+		out->hold_text = is_self ? c->members.hold_text : "";
+	} else if (member_is_stalled(c, index)) {
+		out->hold = "stalled";
+		out->hold_text = "its store does not write; it keeps what it "
+				 "has and takes nothing new";
+	}
+}
+
 bool
 view_node(struct core *c, uint32_t index, struct node_view *out)
 {
@@ -401,13 +423,7 @@ view_node(struct core *c, uint32_t index, struct node_view *out)
 	out->is_self = is_self;
 	out->is_linked = m->link != 0;
 	out->incarnation = m->incarnation;
-	out->hold = is_self	      ? member_hold_name(member_hold_now(c))
-		    : m->hb_is_lonely && member_is_present(c, index)
-			    ? member_hold_name(HOLD_LONELY)
-				      : "";
-	out->hold_text = is_self && member_hold_now(c) != HOLD_NONE
-				 ? c->members.hold_text
-				 : "";
+	fill_hold(c, index, out);
 	out->hold_left_ms = is_self ? hold_left_ms(c) : -1;
 	out->heard_ms = is_self || m->last_rx.ms == 0
 				? -1

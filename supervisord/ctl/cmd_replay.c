@@ -72,15 +72,17 @@ step_text(const struct replay *r, char *buffer, size_t size)
 	return buffer;
 }
 
+/* "   12.345 alpha    " */
 static void
 print_prefix(const struct replay *r)
 {
 	int64_t ms = elapsed_ms(r);
-	printf("%8llu %8lld.%03lld ", (unsigned long long)r->reader.steps,
-		(long long)ms / 1000, (long long)ms % 1000);
+	printf("%6lld.%03lld %-8s ", (long long)ms / 1000, (long long)ms % 1000,
+		r->head.config.node);
 }
 
-/* One transition: subject, from, to, cause. */
+/* One transition, in the columns of the simulator's trace (HACKING): time,
+ * host, subject, from, to, cause; and the step, for --until. */
 static void
 print_note(struct replay *r, const struct effect_note *note)
 {
@@ -88,8 +90,12 @@ print_note(struct replay *r, const struct effect_note *note)
 	struct subject *s = &r->subjects[hash % SUBJECTS];
 	const char *from = s->hash == hash ? note_kind_name(s->kind) : "-";
 	print_prefix(r);
-	printf("%-24s %-13s -> %-13s %s\n", note->name, from,
-		note_kind_name(note->kind), note->text ? note->text : "");
+	printf("%-20s %-11s -> %-11s %s%s", note->name, from,
+		note_kind_name(note->kind), note->text ? note->text : "",
+		note->text && *note->text ? " " : "");
+	if (note->epoch)
+		printf("epoch %llu ", (unsigned long long)note->epoch);
+	printf("(step %llu)\n", (unsigned long long)r->reader.steps);
 	*s = (struct subject){hash, note->kind};
 }
 
@@ -100,14 +106,15 @@ print_step(struct replay *r)
 	bool is_verbose = r->ctl->opt.is_verbose;
 	if (is_verbose) {
 		print_prefix(r);
-		printf("input   %s\n",
+		printf("%llu input   %s\n", (unsigned long long)r->reader.steps,
 			input_text(&r->input.in, text, sizeof(text)));
 	}
 	for (size_t i = 0; i < r->fx.count; i++) {
 		const struct effect *e = &r->fx.items[i];
 		if (is_verbose) {
 			print_prefix(r);
-			printf("effect  %s\n",
+			printf("%llu effect  %s\n",
+				(unsigned long long)r->reader.steps,
 				effect_text(e, text, sizeof(text)));
 		} else if (e->kind == EFFECT_NOTE) {
 			print_note(r, &e->note);

@@ -10,7 +10,8 @@ liblogger_a_SOURCES = \
 	supervisord/logger/peek.c supervisord/logger/peek.h \
 	supervisord/logger/rotate.c supervisord/logger/rotate.h \
 	supervisord/logger/session.c supervisord/logger/session.h \
-	supervisord/logger/stream.c supervisord/logger/stream.h
+	supervisord/logger/stream.c supervisord/logger/stream.h \
+	supervisord/logger/work.c supervisord/logger/work.h
 skeplibexec_PROGRAMS += skep-logger
 skep_logger_SOURCES = supervisord/logger/main.c
 skep_logger_LDADD = liblogger.a $(CONF_LIBS) $(ZLIB_LIBS) $(AX_PTHREAD_LIBS)

@@ -46,7 +46,7 @@ static struct {
 static int
 deflate_all(int from, gzFile to)
 {
-	static unsigned char piece[PIECE_SIZE]; /* one thread, or a test */
+	static unsigned char piece[PIECE_SIZE]; /* of the one thread */
 	ssize_t n;
 	while ((n = read(from, piece, sizeof piece)) > 0) {
 		errno = 0;

@@ -8,33 +8,40 @@
 
 #include "base/check.h"
 #include "logger/stream.h"
+#include "logger/work.h"
 #include "sys/clock.h"
 #include "sys/ipc.h"
 #include "sys/say.h"
 
 /* Everything a run has. */
 struct session {
-	int socket;		     /* the keeper's, borrowed */
-	int epoll;		     /* socket (data NULL) and FIFOs (stream) */
-	struct list all;	     /* streams by 'in_all', oldest first */
-	struct list timed;	     /* those with a deadline, by 'in_timed' */
-	struct stream_shared shared; /* lent to all streams */
-	bool has_closed;	     /* a stream may be freed */
-	bool is_ending;		     /* the keeper is gone */
-	mono end_at;		     /* then: leave, whatever is left */
-	int status;		     /* not 0: leave now, with it */
-	struct ipc_message message;  /* the one being handled */
+	int socket;		    /* the keeper's, borrowed */
+	int epoll;		    /* socket (data NULL), work.done_fd (data
+				       'work') and FIFOs (stream) */
+	struct list all;	    /* streams by 'in_all', oldest first */
+	struct list timed;	    /* those with a deadline, by 'in_timed' */
+	struct work work;	    /* whose threads do the turns */
+	unsigned pongs;		    /* PINGs to be answered ... */
+	mono pong_at;		    /* ... by then at the latest */
+	bool has_closed;	    /* a stream may be freed */
+	bool is_ending;		    /* the keeper is gone */
+	mono end_at;		    /* then: leave, whatever is left */
+	int status;		    /* not 0: leave now, with it */
+	struct ipc_message message; /* the one being handled */
 };
 
 #define stream_of(link, member) container_of(link, struct stream, member)
 
-/* Polls the FIFO of 's' or stops doing so. */
+/* Polls the FIFO of 's' for one event, or stops doing so. */
 static void
 set_polled(struct session *x, struct stream *s, bool wanted)
 {
-	struct epoll_event e = {.events = EPOLLIN, .data.ptr = s};
-	int op = wanted ? EPOLL_CTL_ADD : EPOLL_CTL_DEL;
-	if (s->is_polled == wanted)
+	struct epoll_event e = {
+		.events = EPOLLIN | EPOLLONESHOT, .data.ptr = s};
+	int op = !wanted	? EPOLL_CTL_DEL
+		 : s->is_polled ? EPOLL_CTL_MOD
+				: EPOLL_CTL_ADD;
+	if (!s->is_polled && !wanted)
 		return;
 	if (epoll_ctl(x->epoll, op, s->fifo, &e) < 0) {
 		say(SAY_ERROR, "%s: its FIFO cannot be watched: %s", s->name,
@@ -54,14 +61,85 @@ watch(struct session *x, struct stream *s)
 		list_append(&x->timed, &s->in_timed);
 	else if (!is_timed)
 		list_remove(&s->in_timed);
+	x->has_closed |= s->state == STREAM_CLOSED;
+}
+
+/* Has a turn done. */
+static void
+turn(struct session *x, struct stream *s)
+{
+	if (s->asked.is_working) {
+		s->asked.turn = true;
+	} else if (s->state == STREAM_WAITING || s->state == STREAM_CLOSED) {
+		watch(x, s);
+	} else {
+		s->asked.is_working = true;
+		list_remove(&s->in_timed);
+		work_submit(&x->work, s);
+	}
+}
+
+/* The three things that the keeper may say of a stream: at once, or after the
+ * turn that is under way. */
+static void
+end_epoch(struct session *x, struct stream *s)
+{
+	if (!s->asked.is_working)
+		stream_end_epoch(s);
+	else if (s->asked.begin)
+		s->asked.end_of_that = true;
+	else
+		s->asked.end = true;
+	turn(x, s);
 }
 
 static void
-turn(struct session *x, struct stream *s, mono now)
+begin_epoch(struct session *x, struct stream *s, uint64_t epoch)
 {
-	stream_turn(s, now);
-	watch(x, s);
-	x->has_closed |= s->state == STREAM_CLOSED;
+	if (s->asked.is_working) {
+		s->asked.begin = true;
+		s->asked.end_of_that = false;
+		s->asked.epoch = epoch;
+	} else {
+		stream_begin_epoch(s, epoch);
+	}
+	turn(x, s);
+}
+
+static void
+close_stream(struct session *x, struct stream *s)
+{
+	if (s->asked.is_working)
+		s->asked.close = true;
+	else
+		stream_close(s);
+	turn(x, s);
+}
+
+/* A turn is done: what came meanwhile, or what the stream wants next. */
+static void
+on_done(struct session *x, struct stream *s)
+{
+	struct stream_asked asked = s->asked;
+	s->asked = (struct stream_asked){.is_working = false};
+	if (asked.end)
+		stream_end_epoch(s);
+	if (asked.begin)
+		stream_begin_epoch(s, asked.epoch);
+	if (asked.end_of_that)
+		stream_end_epoch(s);
+	if (asked.close)
+		stream_close(s);
+	if (asked.turn)
+		turn(x, s);
+	else
+		watch(x, s);
+}
+
+static bool
+is_closed(const struct stream *s)
+{
+	return !s->asked.is_working && s->state == STREAM_CLOSED;
 }
 
 /* The oldest stream of this name that is not closed. */
@@ -70,7 +148,7 @@ find_name(struct session *x, const char *name)
 {
 	list_each (it, &x->all) {
 		struct stream *s = stream_of(it, in_all);
-		if (s->state != STREAM_CLOSED && strcmp(s->name, name) == 0)
+		if (!is_closed(s) && strcmp(s->name, name) == 0)
 			return s;
 	}
 	return NULL;
@@ -78,30 +156,30 @@ find_name(struct session *x, const char *name)
 
 /* Begins the streams that waited for one that is closed now. */
 static void
-begin_next(struct session *x, const char *name, mono now)
+begin_next(struct session *x, const char *name)
 {
 	struct stream *s = find_name(x, name);
-	if (!s || s->state != STREAM_WAITING)
+	if (!s || s->asked.is_working || s->state != STREAM_WAITING)
 		return;
 	stream_begin(s);
-	turn(x, s, now);
+	turn(x, s);
 }
 
 /* Frees what is closed.  Not done while events are handled, because a later
  * event may be about the same stream. */
 static void
-sweep(struct session *x, mono now)
+sweep(struct session *x)
 {
 	if (!x->has_closed)
 		return;
 	x->has_closed = false;
 	list_each_safe (it, &x->all) {
 		struct stream *s = stream_of(it, in_all);
-		if (s->state != STREAM_CLOSED)
+		if (!is_closed(s))
 			continue;
 		list_remove(&s->in_all);
 		list_remove(&s->in_timed);
-		begin_next(x, s->name, now);
+		begin_next(x, s->name);
 		stream_free(s);
 	}
 }
@@ -122,7 +200,7 @@ refuse(struct session *x, const char *what)
 }
 
 static void
-on_open(struct session *x, struct bytes body, mono now)
+on_open(struct session *x, struct bytes body)
 {
 	struct kproto_log log;
 	struct ipc_message *m = &x->message;
@@ -130,7 +208,7 @@ on_open(struct session *x, struct bytes body, mono now)
 		refuse(x, "a LOG_OPEN");
 		return;
 	}
-	struct stream *s = stream_new(&x->shared, &log, m->fds[0]);
+	struct stream *s = stream_new(&log, m->fds[0]);
 	m->fds[0] = -1;
 	if (!s)
 		return;
@@ -142,14 +220,13 @@ on_open(struct session *x, struct bytes body, mono now)
 		struct stream *o = stream_of(it, in_all);
 		if (o == s || strcmp(o->name, s->name) != 0)
 			continue;
-		stream_close(o);
-		turn(x, o, now);
+		close_stream(x, o);
 	}
-	turn(x, s, now);
+	turn(x, s);
 }
 
 static void
-on_close(struct session *x, struct bytes body, mono now)
+on_close(struct session *x, struct bytes body)
 {
 	struct reader r;
 	reader_init(&r, body.data, body.size);
@@ -160,15 +237,13 @@ on_close(struct session *x, struct bytes body, mono now)
 	}
 	list_each (it, &x->all) {
 		struct stream *s = stream_of(it, in_all);
-		if (s->iid != iid)
-			continue;
-		stream_close(s);
-		turn(x, s, now);
+		if (s->iid == iid)
+			close_stream(x, s);
 	}
 }
 
 static void
-on_epoch(struct session *x, struct bytes body, mono now)
+on_epoch(struct session *x, struct bytes body)
 {
 	struct kproto_event e;
 	if (!kproto_get_event(body, &e)) {
@@ -177,13 +252,12 @@ on_epoch(struct session *x, struct bytes body, mono now)
 	}
 	list_each (it, &x->all) {
 		struct stream *s = stream_of(it, in_all);
-		if (s->iid != e.iid || s->is_closing)
+		if (s->iid != e.iid)
 			continue;
 		if (e.value)
-			stream_begin_epoch(s, e.epoch);
+			begin_epoch(x, s, e.epoch);
 		else
-			stream_end_epoch(s);
-		turn(x, s, now);
+			end_epoch(x, s);
 	}
 }
 
@@ -193,18 +267,17 @@ on_message(struct session *x, mono now)
 	struct bytes body = {x->message.body, x->message.size};
 	switch (x->message.type) {
 	case KMSG_LOG_OPEN:
-		on_open(x, body, now);
+		on_open(x, body);
 		break;
 	case KMSG_LOG_CLOSE:
-		on_close(x, body, now);
+		on_close(x, body);
 		break;
 	case KMSG_LOG_EPOCH:
-		on_epoch(x, body, now);
+		on_epoch(x, body);
 		break;
 	case KMSG_PING:
-		/* A socket too full for an answer needs none. */
-		ipc_send(
-			x->socket, KMSG_PONG, (struct bytes){NULL, 0}, NULL, 0);
+		if (x->pongs++ == 0)
+			x->pong_at = mono_add(now, SESSION_PONG_MS);
 		break;
 	default:
 		refuse(x, kproto_message_name(x->message.type));
@@ -221,8 +294,7 @@ begin_end(struct session *x, mono now)
 	epoll_ctl(x->epoll, EPOLL_CTL_DEL, x->socket, NULL);
 	list_each (it, &x->all) {
 		struct stream *s = stream_of(it, in_all);
-		stream_close(s);
-		turn(x, s, now);
+		close_stream(x, s);
 	}
 }
 
@@ -250,15 +322,18 @@ on_time(struct session *x, mono now)
 	list_each_safe (it, &x->timed) {
 		struct stream *s = stream_of(it, in_timed);
 		if (mono_reached(stream_deadline(s), now))
-			turn(x, s, now);
+			turn(x, s);
 	}
 }
 
 /* Milliseconds for epoll_wait; -1 for ever. */
 static int
-time_left(const struct session *x, mono now)
+time_left(struct session *x, mono now)
 {
 	mono next = x->is_ending ? x->end_at : MONO_NEVER;
+	next = mono_min(next, work_look(&x->work, now));
+	if (x->pongs)
+		next = mono_min(next, x->pong_at);
 	list_each (it, &x->timed) {
 		struct stream *s = stream_of(it, in_timed);
 		next = mono_min(next, stream_deadline(s));
@@ -269,6 +344,19 @@ time_left(const struct session *x, mono now)
 	return ms < 0 ? 0 : (int)ms;
 }
 
+/* Answers PINGs once what came before them is done, or takes long: a file that
+ * hangs is no logger that hangs. */
+static void
+send_pongs(struct session *x, mono now)
+{
+	if (!work_is_idle(&x->work) && !mono_reached(x->pong_at, now))
+		return;
+	/* A socket too full for an answer needs none. */
+	for (; x->pongs > 0; x->pongs--)
+		ipc_send(
+			x->socket, KMSG_PONG, (struct bytes){NULL, 0}, NULL, 0);
+}
+
 /* Waits once and handles what came. */
 static void
 step(struct session *x)
@@ -277,16 +365,21 @@ step(struct session *x)
 	int n = epoll_wait(
 		x->epoll, events, SESSION_EVENTS, time_left(x, clock_mono()));
 	mono now = clock_mono();
+	struct stream *done;
 	for (int i = 0; i < n; i++) {
 		if (!events[i].data.ptr)
 			on_socket(x, now);
 	}
+	while ((done = work_take_done(&x->work)))
+		on_done(x, done);
 	for (int i = 0; i < n; i++) {
-		if (events[i].data.ptr)
-			turn(x, events[i].data.ptr, now);
+		void *of = events[i].data.ptr;
+		if (of && of != &x->work)
+			turn(x, of);
 	}
 	on_time(x, now);
-	sweep(x, now);
+	send_pongs(x, now);
+	sweep(x);
 }
 
 static bool
@@ -304,21 +397,19 @@ is_over(const struct session *x)
 
 /* Opens what the session needs, and greets. */
 static int
-begin(struct session *x, struct err *err)
+begin(struct session *x, const char *log_dir, const char *journal,
+	struct err *err)
 {
-	struct epoll_event e = {.events = EPOLLIN, .data.ptr = NULL};
-	int r = peek_init(&x->shared.peek, err);
+	struct epoll_event socket = {.events = EPOLLIN, .data.ptr = NULL};
+	struct epoll_event done = {.events = EPOLLIN, .data.ptr = &x->work};
+	int r = work_init(&x->work, log_dir, journal, err);
 	if (r < 0)
 		return r;
-	x->shared.null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	if (x->shared.null < 0)
-		return err_sys(err, -errno, "/dev/null");
 	x->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (x->epoll < 0 ||
-		epoll_ctl(x->epoll, EPOLL_CTL_ADD, x->socket, &e) < 0)
+		epoll_ctl(x->epoll, EPOLL_CTL_ADD, x->socket, &socket) < 0 ||
+		epoll_ctl(x->epoll, EPOLL_CTL_ADD, x->work.done_fd, &done) < 0)
 		return err_sys(err, -errno, "the keeper's socket");
-	if (logdir_open(&x->shared.dir, err) < 0)
-		say(SAY_ERROR, "%s", err->text);
 	r = ipc_send(
 		x->socket, KMSG_LOG_READY, (struct bytes){NULL, 0}, NULL, 0);
 	return r < 0 ? err_sys(err, r, "the keeper's socket") : 0;
@@ -329,15 +420,10 @@ session_run(int socket, const char *log_dir, const char *journal)
 {
 	static struct session x;
 	struct err err = {""};
-	x = (struct session){
-		.socket = socket,
-		.shared = {.dir = {log_dir, -1},
-			.console = STDERR_FILENO,
-			.journal = {journal, -1}},
-	};
+	x = (struct session){.socket = socket};
 	list_init(&x.all);
 	list_init(&x.timed);
-	if (begin(&x, &err) < 0) {
+	if (begin(&x, log_dir, journal, &err) < 0) {
 		say(SAY_ERROR, "%s", err.text);
 		return 1;
 	}

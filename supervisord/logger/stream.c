@@ -25,7 +25,7 @@ is_fifo(int fd)
 }
 
 struct stream *
-stream_new(struct stream_shared *shared, const struct kproto_log *log, int fifo)
+stream_new(const struct kproto_log *log, int fifo)
 {
 	struct stream *s = is_fifo(fifo) ? calloc(1, sizeof *s) : NULL;
 	if (!s) {
@@ -35,7 +35,7 @@ stream_new(struct stream_shared *shared, const struct kproto_log *log, int fifo)
 	}
 	list_init(&s->in_all);
 	list_init(&s->in_timed);
-	s->shared = shared;
+	list_init(&s->in_work);
 	s->iid = log->iid;
 	s->wanted = s->target = (enum kproto_log_target)log->target;
 	s->is_compressed = log->is_compressed;
@@ -50,7 +50,7 @@ stream_new(struct stream_shared *shared, const struct kproto_log *log, int fifo)
 	if (s->target != KLOG_FILE && s->target != KLOG_JOURNAL)
 		return s;
 	if (logfile_is_name(log->name)) {
-		logfile_init(&s->file, &shared->dir, log->name, log->max_size,
+		logfile_init(&s->file, NULL, log->name, log->max_size,
 			log->max_files);
 	} else {
 		say(SAY_ERROR,
@@ -466,6 +466,13 @@ stream_turn(struct stream *s, mono now)
 	if (is_filing && r == -EAGAIN)
 		r = rotate_idle(s, &err) < 0 ? -EIO : -EAGAIN;
 	settle(s, r, now, &err);
+}
+
+void
+stream_lend(struct stream *s, struct stream_shared *shared)
+{
+	s->shared = shared;
+	s->file.dir = &shared->dir;
 }
 
 void

@@ -30,8 +30,7 @@
  * begins.
  *
  * A regular file cannot be written without blocking when its disk hangs (as
- * against: is full).  All files lie in one directory, so a stream that hangs
- * there would find no better company on another thread: there is one thread.
+ * against: is full): turns are done on threads that may (work.h).
  */
 #ifndef SKEP_LOGGER_STREAM_H
 #define SKEP_LOGGER_STREAM_H
@@ -56,7 +55,7 @@
 #define STREAM_HOLD_MS	 200	/* how long half a line may wait for the rest */
 #define STREAM_SOON_MS	 5	/* until journald may have room again */
 
-/* What all streams share; borrowed by each. */
+/* The tools of one thread, lent to the stream whose turn it does. */
 struct stream_shared {
 	struct logdir dir;	/* where the files lie */
 	struct peek peek;	/* to look into FIFOs with */
@@ -73,12 +72,25 @@ enum stream_state {
 	STREAM_CLOSED,
 };
 
+/* What came while a turn was under way, for after it. */
+struct stream_asked {
+	bool is_working;  /* a turn is: nothing else may be touched */
+	bool turn;	  /* one more */
+	bool end;	  /* the epoch of that time has ended, ... */
+	bool begin;	  /* ... another has begun ... */
+	bool end_of_that; /* ... and has ended too */
+	bool close;
+	uint64_t epoch; /* of 'begin' */
+};
+
 /* One instance's output. */
 struct stream {
 	struct list in_all;	      /* the owner's list */
 	struct list in_timed;	      /* the owner's list of those with a
 					 deadline */
+	struct list in_work;	      /* of work.c */
 	bool is_polled;		      /* the owner polls 'fifo' */
+	struct stream_asked asked;    /* the owner's */
 	struct stream_shared *shared; /* borrowed */
 	uint64_t iid;		      /* whose it is */
 	char name[INSTANCE_NAME_MAX + 1];
@@ -113,8 +125,7 @@ struct stream {
  * error too.  A name that cannot be a file's goes to KLOG_NULL, said once, so
  * that its service does not stand still.  NULL when 'fifo' is no FIFO or
  * memory is short. */
-struct stream *stream_new(
-	struct stream_shared *shared, const struct kproto_log *log, int fifo);
+struct stream *stream_new(const struct kproto_log *log, int fifo);
 
 /* Closes what it holds and frees it; it must be in no list. */
 void stream_free(struct stream *s);
@@ -132,6 +143,9 @@ void stream_begin_epoch(struct stream *s, uint64_t epoch);
 /* The last epoch has ended: as soon as the bytes that are in the FIFO now have
  * been moved, the marks say so. */
 void stream_end_epoch(struct stream *s);
+
+/* Lends it the tools for its next turns. */
+void stream_lend(struct stream *s, struct stream_shared *shared);
 
 /* Does one turn of work. */
 void stream_turn(struct stream *s, mono now);

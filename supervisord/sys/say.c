@@ -1,5 +1,6 @@
 #include "sys/say.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,24 +82,40 @@ say(enum say_level level, const char *format, ...)
 	va_end(ap);
 }
 
-void
-say_limited(struct say_limit *limit, uint32_t burst, enum say_level level,
-	const char *format, ...)
+static pthread_mutex_t limits = PTHREAD_MUTEX_INITIALIZER;
+
+/* Whether the line may be shown; how many before it were not. */
+static bool
+limit_take(struct say_limit *limit, uint32_t burst, uint32_t *hidden_out)
 {
 	struct timespec ts;
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	int64_t now_ms = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	*hidden_out = 0;
+	pthread_mutex_lock(&limits);
 	if (now_ms - limit->window_ms >= WINDOW_MS) {
-		if (limit->hidden)
-			say(level, "(%u more lines like the next left out)",
-				limit->hidden);
+		*hidden_out = limit->hidden;
 		*limit = (struct say_limit){.window_ms = now_ms};
 	}
-	if (limit->shown >= burst) {
+	bool is_shown = limit->shown < burst;
+	if (is_shown)
+		limit->shown++;
+	else
 		limit->hidden++;
+	pthread_mutex_unlock(&limits);
+	return is_shown;
+}
+
+void
+say_limited(struct say_limit *limit, uint32_t burst, enum say_level level,
+	const char *format, ...)
+{
+	uint32_t hidden;
+	bool is_shown = limit_take(limit, burst, &hidden);
+	if (hidden)
+		say(level, "(%u more lines like the next left out)", hidden);
+	if (!is_shown)
 		return;
-	}
-	limit->shown++;
 	if (level > shown_level)
 		return;
 	va_list ap;

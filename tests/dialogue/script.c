@@ -109,6 +109,13 @@ do_old_disk(struct script *s, char **words, int count)
 }
 
 static void
+do_stall_disk(struct script *s, char **words, int count)
+{
+	(void)count;
+	world_stall_disk(s->w, host_of(s, words[1]), script_ms(words[2]));
+}
+
+static void
 do_cut(struct script *s, char **words, int count)
 {
 	for (int i = 2; i < count; i++)
@@ -386,6 +393,7 @@ static const struct {
 	{"power-on", do_power_on},
 	{"keep-disk", do_keep_disk},
 	{"old-disk", do_old_disk},
+	{"stall-disk", do_stall_disk},
 	{"cut", do_cut},
 	{"cut-one", do_cut_one},
 	{"heal", do_heal},

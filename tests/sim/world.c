@@ -52,8 +52,7 @@ perform(struct world *w, uint32_t host, const struct effect *e)
 		CHECK(e->send.body.size <= FRAME_MAX);
 		h->sent++;
 		if (k && k->ends[side].is_open)
-			net_send(w, k, side, EVENT_FRAME, e->send.type,
-				e->send.body);
+			net_send(w, k, side, e->send.type, e->send.body);
 	} else if (e->kind == EFFECT_LINK_OPEN) {
 		net_dial(w, host, &e->link_open);
 	} else if (e->kind == EFFECT_LINK_CLOSE) {
@@ -137,21 +136,14 @@ carry_out(struct world *w, uint32_t host, const struct effects *fx)
 
 /* --- Steps --- */
 
-/* When the core of a host wants to be called. */
-static mono
-wanted_at(const struct host *h)
-{
-	mono at = core_deadline(h->core);
-	return at.ms < h->paused_until.ms ? h->paused_until : at;
-}
-
-/* Sees to it that the heap has a tick for a host in time.  One that comes too
- * early is looked at again then. */
-static void
-arm(struct world *w, uint32_t host)
+/* A tick that comes too early is looked at again then. */
+void
+clock_arm(struct world *w, uint32_t host)
 {
 	struct host *h = &w->hosts[host];
-	mono at = wanted_at(h);
+	if (!h->core)
+		return;
+	mono at = clock_deadline(w, host);
 	if (at.ms >= h->tick_at.ms)
 		return;
 	h->tick_at = at;
@@ -163,15 +155,15 @@ world_step(struct world *w, uint32_t host, struct input *in)
 {
 	struct host *h = &w->hosts[host];
 	struct effects fx;
-	in->now = w->now;
-	in->wall_ms = 1700000000000 + w->now.ms;
+	in->now = clock_of(w, host);
+	in->wall_ms = clock_wall_ms(w, host);
 	h->steps++;
 	core_step(h->core, in, &fx);
 	if (!w->options.is_bare)
 		world_check(w, host, &fx);
 	observe_step(w, host, in, &fx);
 	carry_out(w, host, &fx);
-	arm(w, host);
+	clock_arm(w, host);
 }
 
 static void
@@ -180,22 +172,27 @@ happen(struct world *w, struct event *e)
 	struct host *h = &w->hosts[e->host];
 	bool is_stale = e->start != h->starts || !h->is_running;
 	bool is_keepers = e->kind >= EVENT_STARTED;
-	bool is_stream = e->kind == EVENT_FRAME || e->kind == EVENT_RESET;
-	if (h->is_running && !mono_reached(h->paused_until, w->now)) {
-		e->at = h->paused_until;
+	mono at = clock_runs_at(w, e->host, w->now);
+	if (h->is_running && at.ms > w->now.ms && !net_is_kernels(w, e)) {
+		e->at = at;
+		e->is_parked = true;
 		event_push(w, e);
 		return;
 	}
-	if (is_stream)
+	e->is_parked = false;
+	if (e->kind <= EVENT_RESET) {
 		net_on_frame(w, e);
-	else if (is_keepers)
+	} else if (e->kind <= EVENT_CLOSED) {
+		net_on_word(w, e);
+	} else if (is_keepers) {
 		proc_on_event(w, e);
-	else if (is_stale)
+	} else if (is_stale) {
 		event_free(w, e);
-	else if (e->kind == EVENT_DIAL)
+	} else if (e->kind == EVENT_DIAL) {
 		net_on_dial(w, e);
-	else
+	} else {
 		disk_on_stored(w, e);
+	}
 }
 
 /* Whether the tick on top of the heap is one that is still wanted; makes it
@@ -206,10 +203,10 @@ is_due(struct world *w, uint32_t host, int64_t ms)
 	struct host *h = &w->hosts[host];
 	if (!h->core || h->tick_at.ms != ms)
 		return false;
-	if (wanted_at(h).ms <= ms)
+	if (clock_deadline(w, host).ms <= ms)
 		return true;
 	h->tick_at = MONO_NEVER;
-	arm(w, host);
+	clock_arm(w, host);
 	return false;
 }
 
@@ -221,7 +218,7 @@ tick(struct world *w, uint32_t host)
 	h->tick_at = MONO_NEVER;
 	world_step(w, host, &in);
 	/* A step may ask for the next at once, but not for ever. */
-	bool is_due_again = core_deadline(h->core).ms <= w->now.ms;
+	bool is_due_again = clock_deadline(w, host).ms <= w->now.ms;
 	w->ticks_at_once = is_due_again ? w->ticks_at_once + 1 : 0;
 	CHECK(w->ticks_at_once < 64);
 }
@@ -326,8 +323,8 @@ world_free(struct world *w)
 	observe_end(w);
 	for (uint32_t i = 0; i < w->count; i++)
 		free_host(w, &w->hosts[i]);
-	event_free_all(w);
 	net_free_all(w);
+	event_free_all(w);
 	way_free_all(w);
 	free(w->names.buckets);
 	free(w->addresses.buckets);
@@ -351,7 +348,7 @@ world_add(struct world *w, const char *name, const char *join)
 	h->config.node_id = prng_next(&w->prng);
 	h->config.boot = 1;
 	h->config.weight = 100;
-	h->paused_until = w->now;
+	h->paused_until = h->clock_at = h->clock_from = w->now;
 	h->tick_at = MONO_NEVER;
 	list_init(&h->waiting);
 	list_init(&h->conns);
@@ -446,15 +443,6 @@ world_power_off(struct world *w, uint32_t host)
 	proc_end_all(w, host);
 	net_silence_all(w, host);
 	observe_fault(w, WORLD_FAULT_POWER, host, WORLD_NO_HOST, 0);
-}
-
-void
-world_pause(struct world *w, uint32_t host, int64_t ms)
-{
-	struct host *h = &w->hosts[host];
-	h->paused_until = mono_add(w->now, ms);
-	h->since = h->paused_until;
-	observe_fault(w, WORLD_FAULT_PAUSE, host, WORLD_NO_HOST, ms);
 }
 
 void

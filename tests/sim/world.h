@@ -31,7 +31,8 @@
 
 /* No host; what searches give that found none. */
 #define WORLD_HOSTS	  WORLD_NO_HOST
-#define STREAM_TIMEOUT_MS 15000
+#define STREAM_TIMEOUT_MS 10000	     /* as CONN_USER_TIMEOUT_MS */
+#define STREAM_QUEUE_MAX  (8u << 20) /* as CONN_QUEUE_MAX */
 #define DIAL_TIMEOUT_MS	  3000
 
 /* A record on a disk. */
@@ -112,6 +113,7 @@ struct host {
 	bool is_powered;   /* false: says nothing at all */
 	bool is_running;   /* false: its kernel refuses */
 	mono paused_until; /* the process stands still until then */
+	mono disk_stalled_until;
 	mono since;	   /* when it started, was paused, or stopped */
 	uint32_t starts;
 	void *memory;		/* owned pages */
@@ -125,6 +127,17 @@ struct host {
 	struct list conns;   /* struct conn_end: streams that it is part of */
 	mono tick_at;	     /* when the heap has a tick for it */
 	mono faulted_at;     /* when something last happened to all its ways */
+	uint32_t group;	     /* its side of a partition */
+	uint32_t last_group; /* ... and the one before */
+	mono group_at;	     /* when that changed */
+	mono clock_at;	     /* what its clock showed at 'clock_from' */
+	mono clock_from;     /* true time */
+	int32_t clock_ppm;   /* how much faster than the true time it goes */
+	int64_t wall_step_ms;
+	mono frozen_until;	  /* the whole machine stands still */
+	int64_t read_bytes_per_s; /* 0: at once, < 0: never */
+	mono read_at;		  /* when it is done with what it reads */
+	uint32_t cpu_percent;	  /* 0: as much as it wants */
 	struct map_link by_name, by_address, by_alias; /* in the world's maps */
 	bool is_keeper_up; /* it outlives a crash of the node */
 	uint32_t keeper_starts;
@@ -185,15 +198,16 @@ struct world {
 	struct world_options options;
 	struct host *hosts; /* owned; they never move */
 	uint32_t count;
-	struct map names;     /* struct host */
-	struct map addresses; /* struct host, aliases too */
-	struct map ways;      /* struct way: exceptions only */
-	struct list way_list; /* the same, in the order of their making */
-	int64_t latency_min_ms;
+	struct map names;	/* struct host */
+	struct map addresses;	/* struct host, aliases too */
+	struct map ways;	/* struct way: exceptions only */
+	struct list way_list;	/* the same, in the order of their making */
+	int64_t latency_min_ms; /* of all ways that have none of their own */
 	int64_t latency_max_ms;
-	struct conn **conns;	/* owned; NULL: both ends are gone */
-	uint32_t conn_count;	/* ever made */
-	struct world_due *heap; /* owned */
+	uint32_t stall_permille; /* frames that need a retransmission */
+	struct conn **conns;	 /* owned; NULL: both ends are gone */
+	uint32_t conn_count;	 /* ever made */
+	struct world_due *heap;	 /* owned */
 	size_t heap_count;
 	size_t heap_size;
 	uint64_t next_event;
@@ -236,8 +250,16 @@ void world_crash(struct world *w, uint32_t host);
 void world_kill(struct world *w, uint32_t host);
 /* Takes its power: silence. */
 void world_power_off(struct world *w, uint32_t host);
-/* The process stands still for a while; its kernel does not. */
+/* The process stands still for a while; its kernel and its clock do not. */
 void world_pause(struct world *w, uint32_t host, int64_t ms);
+/* Its disk writes nothing for a while, then all that waited. */
+void world_stall_disk(struct world *w, uint32_t host, int64_t ms);
+/* The whole machine stands still, its clock too. */
+void world_freeze(struct world *w, uint32_t host, int64_t ms);
+/* Its clocks go faster (slower) than the true time by so many of a million. */
+void world_clock_rate(struct world *w, uint32_t host, int32_t ppm);
+/* Its wall clock is set forward or back; the other one is not. */
+void world_clock_step(struct world *w, uint32_t host, int64_t ms);
 /* Its disk is emptied and it gets another node id: installed anew. */
 void world_reinstall(struct world *w, uint32_t host);
 
@@ -253,10 +275,41 @@ void world_set_alias(struct world *w, uint32_t host, const char *alias);
 uint32_t world_find(const struct world *w, const char *name);
 uint32_t world_host_at(const struct world *w, const char *address);
 
-/* Cuts or heals one direction; both. */
+/* Cuts or heals one direction; both: nothing arrives, nobody is told. */
 void world_cut(struct world *w, uint32_t from, uint32_t to, bool is_cut);
 void world_cut_both(struct world *w, uint32_t a, uint32_t b, bool is_cut);
-/* Heals all ways. */
+/* Puts a host on a side of a partition: only equal groups reach each other.
+ * All begin in group 0. */
+void world_partition(struct world *w, uint32_t host, uint32_t group);
+/* Frames from one host to another take 'min_ms' at least, 'mean_ms' on
+ * average; 'mean_ms' < 0: as the world's. */
+void world_set_latency(struct world *w, uint32_t from, uint32_t to,
+	int64_t min_ms, int64_t mean_ms);
+/* Nothing travels from one host to another for a while; then all of it. */
+void world_stall(struct world *w, uint32_t from, uint32_t to, int64_t ms);
+/* So many of a thousand frames anywhere are lost and sent again after
+ * 0.2 * 2^k seconds, with all behind them. */
+void world_set_stalls(struct world *w, uint32_t permille);
+/* Dials from one host to another end so (at once, but for LINK_TIMEOUT); 0:
+ * as the other host answers. */
+void world_set_dial(struct world *w, uint32_t from, uint32_t to,
+	enum link_down_reason reason);
+/* Cuts the streams between two hosts at any byte: what is behind it on either
+ * way never arrives, and both ends see the reset. */
+void world_break(struct world *w, uint32_t a, uint32_t b);
+/* 'b' loses its streams with 'a', who does not notice for so long: what it
+ * sends is taken and goes nowhere. */
+void world_half_open(struct world *w, uint32_t a, uint32_t b, int64_t ms);
+/* A host's node reads so slowly: 0 as fast as it comes, < 0 not at all. */
+void world_slow_reader(struct world *w, uint32_t host, int64_t bytes_per_s);
+/* A host's node gets so much of a CPU, in periods of 100 ms; 0 or 100: all
+ * it wants. */
+void world_starve(struct world *w, uint32_t host, uint32_t cpu_percent);
+/* No state can be fetched between two hosts; one that is on its way waits and
+ * is resumed. */
+void world_cut_bulk(struct world *w, uint32_t a, uint32_t b, bool is_cut);
+/* Heals all ways: cuts, partitions, latencies, stalls, dials, bulk; not what
+ * hosts do themselves (readers, CPUs, disks, clocks). */
 void world_heal(struct world *w);
 /* Whether what one host sends can reach another. */
 bool world_is_open(const struct world *w, uint32_t from, uint32_t to);

@@ -65,12 +65,20 @@ disk_write(struct world *w, uint32_t host, const struct effect *e)
 }
 
 void
+world_stall_disk(struct world *w, uint32_t host, int64_t ms)
+{
+	w->hosts[host].disk_stalled_until = mono_add(w->now, ms);
+}
+
+void
 disk_on_stored(struct world *w, struct event *e)
 {
 	struct host *h = &w->hosts[e->host];
 	CHECK(h->dirty_count > 0);
-	if (e->seq != h->stored + 1) { /* the disk keeps order */
-		e->at = mono_add(w->now, 1);
+	bool is_stalled = !mono_reached(h->disk_stalled_until, w->now);
+	if (is_stalled || e->seq != h->stored + 1) { /* it keeps order */
+		e->at = is_stalled ? h->disk_stalled_until
+				   : mono_add(w->now, 1);
 		event_push(w, e);
 		return;
 	}

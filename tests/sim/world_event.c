@@ -51,6 +51,22 @@ event_is_tick(const struct world_due *due, uint32_t *host)
 	return !due->event;
 }
 
+void
+event_unpark(struct world *w, uint32_t host)
+{
+	size_t count = w->heap_count;
+	w->heap_count = 0;
+	for (size_t i = 0; i < count; i++) {
+		struct world_due due = w->heap[i];
+		struct event *e = due.event;
+		if (e && e->host == host && e->is_parked) {
+			e->at = w->now;
+			due.ms = w->now.ms;
+		}
+		push(w, due);
+	}
+}
+
 struct world_due
 event_pop(struct world *w)
 {

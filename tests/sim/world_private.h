@@ -9,6 +9,10 @@
 enum event_kind {
 	EVENT_FRAME, /* arrives at a side of a stream */
 	EVENT_RESET, /* the other side ended it */
+	/* What a process hears about its own end of a stream: */
+	EVENT_GIVE_UP, /* nothing was acknowledged, unless it was by now */
+	EVENT_ABORT,   /* too much waits to be sent */
+	EVENT_CLOSED,  /* it is closed, as was wanted */
 	EVENT_DIAL,
 	EVENT_STORED,
 	/* Of the keeper, which outlives its node: */
@@ -41,25 +45,38 @@ struct event {
 	int side;	   /* of 'conn', where it arrives */
 	uint32_t dial;
 	uint64_t seq;	 /* STORED: its number; the keeper's: the epoch */
-	mono held_since; /* FRAME, RESET: while the way is cut */
-	uint16_t type;
-	int32_t status;		 /* EXITED */
+	mono held_since; /* GIVE_UP: since when */
+	uint16_t type;	 /* FRAME; RESET: not 0 when said only once */
+	bool is_waiting; /* FRAME: in the sender's process */
+	bool is_lost;	 /* FRAME: not all of its bytes arrive */
+	bool is_read;	 /* FRAME: the reader has got to it */
+	bool is_parked;	 /* until its host's process goes on */
+	int32_t status;	 /* EXITED, CLOSED */
 	struct fetched *fetched; /* FETCHED; owned */
-	struct event *next;	 /* in the list of spare ones */
+	struct event *next;	 /* in its pipe, or in the spare ones */
 	uint8_t size_class;	 /* of the block that it lies in */
 	size_t size;
 	unsigned char body[]; /* the keeper's: the instance name */
 };
 
-/* One end of a stream. */
+/* One end of a stream, and the pipe towards it: frames in their order, of
+ * which the heap has the first. */
 struct conn_end {
 	struct list of_host;
 	struct conn *conn;
 	uint32_t host;
 	uint32_t start; /* of that host */
 	bool is_open;
-	mono last_at;  /* arrival of the last frame towards it */
-	uint32_t held; /* frames towards it that wait */
+	bool is_ending;	      /* it will hear that it is over */
+	bool is_mute;	      /* what it sends goes nowhere */
+	mono swallowed_until; /* so does it, until then */
+	struct event *first, *last;
+	struct event *waiting; /* the first that the kernel has no room for */
+	size_t kernel_size;    /* bytes in the kernels' buffers */
+	size_t waiting_size;   /* ... and in the sender's process */
+	mono last_at;	       /* arrival of the last one in a buffer */
+	mono unacked_since;    /* MONO_NEVER: the sender has heard of all */
+	int tries;	       /* of the first one, in vain */
 };
 
 /* A stream.  Freed when both ends are closed and nothing is on its way. */
@@ -74,10 +91,25 @@ struct conn {
 struct way {
 	struct map_link in_ways;
 	struct list in_list;
-	uint32_t a, b;	/* a < b */
-	bool is_cut[2]; /* from a to b, from b to a */
+	uint32_t a, b; /* a < b */
+	/* [0] from a to b, [1] from b to a: */
+	bool is_cut[2];
+	bool has_latency[2];
+	int64_t latency_min_ms[2];
+	int64_t latency_mean_ms[2];
+	mono stalled_until[2];
+	enum link_down_reason refusal[2]; /* of dials; 0: none */
+	bool is_bulk_cut;
 	mono faulted_at;
 };
+
+/* How long a frame travels; until when nothing does; what a dial ends in. */
+int64_t way_latency(struct world *w, uint32_t from, uint32_t to);
+mono way_stalled_until(const struct world *w, uint32_t from, uint32_t to);
+enum link_down_reason way_refusal(
+	const struct world *w, uint32_t from, uint32_t to);
+/* Whether states can be fetched between two hosts. */
+bool way_has_bulk(const struct world *w, uint32_t a, uint32_t b);
 
 /* Takes a host into the maps of names and addresses. */
 void way_add_host(struct world *w, struct host *h);
@@ -95,6 +127,8 @@ void event_free(struct world *w, struct event *e);
 /* Asks for a tick of 'host' at 'at', after the events of that time and in the
  * order of the hosts. */
 void event_push_tick(struct world *w, uint32_t host, mono at);
+/* What waits for a host's process to go on happens now. */
+void event_unpark(struct world *w, uint32_t host);
 /* Takes the earliest entry from the heap, which must have one. */
 struct world_due event_pop(struct world *w);
 /* Whether an entry is a tick, and of which host. */
@@ -109,19 +143,38 @@ void world_release_waiting(struct world *w, uint32_t host);
 /* The stream of a core's link and which of its ends that is; NULL when it is
  * gone or was never there. */
 struct conn *net_find(const struct world *w, uint32_t link, int *side);
-/* Sends a frame (or the end, EVENT_RESET) towards the other side. */
-void net_send(struct world *w, struct conn *k, int from_side,
-	enum event_kind kind, uint16_t type, struct bytes body);
+/* Makes a stream; tells both ends of it. */
+struct conn *net_new(
+	struct world *w, uint32_t from, uint32_t to, uint32_t dial);
+void net_tell_up(struct world *w, struct conn *k);
+/* Sends a frame from one side. */
+void net_send(struct world *w, struct conn *k, int from_side, uint16_t type,
+	struct bytes body);
 /* Ends one side of a stream. */
 void net_close(struct world *w, struct conn *k, int side);
 /* The kernel of a host ends its streams; or says nothing any more. */
 void net_reset_all(struct world *w, uint32_t host);
 void net_silence_all(struct world *w, uint32_t host);
-/* Begins to dial; the event's end; a frame's or a reset's arrival. */
+/* The first frame of a pipe (or the stream's end) arrives; what one end
+ * hears about itself. */
+void net_on_frame(struct world *w, struct event *e);
+/* Whether an event is a matter of a host's kernel, not of its process. */
+bool net_is_kernels(const struct world *w, const struct event *e);
+void net_on_word(struct world *w, struct event *e);
+void net_free_all(struct world *w);
+/* Begins to dial; the event's end. */
 void net_dial(struct world *w, uint32_t host, const struct effect_link_open *o);
 void net_on_dial(struct world *w, struct event *e);
-void net_on_frame(struct world *w, struct event *e);
-void net_free_all(struct world *w);
+
+/* What the clocks of a host show. */
+mono clock_of(const struct world *w, uint32_t host);
+int64_t clock_wall_ms(const struct world *w, uint32_t host);
+/* The first moment from 'at' on at which a host's process runs. */
+mono clock_runs_at(const struct world *w, uint32_t host, mono at);
+/* When, in true time, a running host's core can be called as it wants. */
+mono clock_deadline(const struct world *w, uint32_t host);
+/* Sees to it that the heap has a tick for a host in time. */
+void clock_arm(struct world *w, uint32_t host);
 
 /* Writes; makes durable; forgets what is not; gives all back to the core. */
 void disk_write(struct world *w, uint32_t host, const struct effect *e);

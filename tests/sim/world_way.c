@@ -105,6 +105,8 @@ bool
 world_is_open(const struct world *w, uint32_t from, uint32_t to)
 {
 	const struct way *y = find_way(w, from, to);
+	if (w->hosts[from].group != w->hosts[to].group)
+		return false;
 	return !y || !y->is_cut[from > to];
 }
 
@@ -114,11 +116,24 @@ later(mono a, mono b)
 	return a.ms > b.ms ? a : b;
 }
 
+/* When a change of groups last touched the ways between two hosts: not when
+ * both went together. */
+static mono
+regrouped_at(const struct host *a, const struct host *b)
+{
+	bool is_together = a->group_at.ms == b->group_at.ms &&
+			   a->group == b->group &&
+			   a->last_group == b->last_group;
+	return is_together ? (mono){0} : later(a->group_at, b->group_at);
+}
+
 mono
 world_faulted_at(const struct world *w, uint32_t a, uint32_t b)
 {
+	const struct host *x = &w->hosts[a], *z = &w->hosts[b];
 	const struct way *y = find_way(w, a, b);
-	mono at = later(w->hosts[a].faulted_at, w->hosts[b].faulted_at);
+	mono at = later(x->faulted_at, z->faulted_at);
+	at = later(at, regrouped_at(x, z));
 	return y ? later(at, y->faulted_at) : at;
 }
 
@@ -128,12 +143,59 @@ way_hurt_all(struct world *w, uint32_t host)
 	w->hosts[host].faulted_at = w->now;
 }
 
+int64_t
+way_latency(struct world *w, uint32_t from, uint32_t to)
+{
+	const struct way *y = find_way(w, from, to);
+	int64_t min_ms = w->latency_min_ms, max_ms = w->latency_max_ms;
+	if (y && y->has_latency[from > to]) {
+		min_ms = y->latency_min_ms[from > to];
+		max_ms = 2 * y->latency_mean_ms[from > to] - min_ms;
+	}
+	uint64_t spread = (uint64_t)(max_ms - min_ms) + 1;
+	return min_ms + (int64_t)prng_below(&w->prng, spread);
+}
+
+mono
+way_stalled_until(const struct world *w, uint32_t from, uint32_t to)
+{
+	const struct way *y = find_way(w, from, to);
+	return y ? y->stalled_until[from > to] : (mono){0};
+}
+
+enum link_down_reason
+way_refusal(const struct world *w, uint32_t from, uint32_t to)
+{
+	const struct way *y = find_way(w, from, to);
+	return y ? y->refusal[from > to] : (enum link_down_reason)0;
+}
+
+bool
+way_has_bulk(const struct world *w, uint32_t a, uint32_t b)
+{
+	const struct way *y = find_way(w, a, b);
+	return world_is_open(w, a, b) && world_is_open(w, b, a) &&
+	       !(y && y->is_bulk_cut);
+}
+
+/* --- Faults --- */
+
+/* The exception between two hosts, which is hurt or healed now. */
+static struct way *
+touch(struct world *w, uint32_t a, uint32_t b)
+{
+	CHECK(a < w->count && b < w->count && a != b);
+	struct way *y = make_way(w, a, b);
+	y->faulted_at = w->now;
+	return y;
+}
+
 void
 world_cut(struct world *w, uint32_t from, uint32_t to, bool is_cut)
 {
-	struct way *y = make_way(w, from, to);
-	y->is_cut[from > to] = is_cut;
-	y->faulted_at = w->now;
+	if (from == to)
+		return; /* a host always reaches itself */
+	touch(w, from, to)->is_cut[from > to] = is_cut;
 	observe_fault(
 		w, is_cut ? WORLD_FAULT_CUT : WORLD_FAULT_HEAL, from, to, 0);
 }
@@ -146,15 +208,110 @@ world_cut_both(struct world *w, uint32_t a, uint32_t b, bool is_cut)
 }
 
 void
+world_partition(struct world *w, uint32_t host, uint32_t group)
+{
+	struct host *h = &w->hosts[host];
+	if (h->group == group)
+		return;
+	if (h->group_at.ms != w->now.ms)
+		h->last_group = h->group;
+	h->group = group;
+	h->group_at = w->now;
+	observe_fault(w, WORLD_FAULT_PARTITION, host, WORLD_NO_HOST, group);
+}
+
+void
+world_set_latency(struct world *w, uint32_t from, uint32_t to, int64_t min_ms,
+	int64_t mean_ms)
+{
+	struct way *y = touch(w, from, to);
+	CHECK(mean_ms < 0 || (min_ms >= 0 && min_ms <= mean_ms));
+	y->has_latency[from > to] = mean_ms >= 0;
+	y->latency_min_ms[from > to] = min_ms;
+	y->latency_mean_ms[from > to] = mean_ms;
+	observe_fault(w, WORLD_FAULT_STREAM, from, to, mean_ms);
+}
+
+void
+world_stall(struct world *w, uint32_t from, uint32_t to, int64_t ms)
+{
+	struct way *y = touch(w, from, to);
+	y->stalled_until[from > to] = mono_add(w->now, ms);
+	y->faulted_at = y->stalled_until[from > to];
+	observe_fault(w, WORLD_FAULT_STREAM, from, to, ms);
+}
+
+void
+world_set_stalls(struct world *w, uint32_t permille)
+{
+	CHECK(permille <= 1000);
+	w->stall_permille = permille;
+	for (uint32_t i = 0; i < w->count; i++)
+		w->hosts[i].faulted_at = w->now;
+	observe_fault(
+		w, WORLD_FAULT_STREAM, WORLD_NO_HOST, WORLD_NO_HOST, permille);
+}
+
+void
+world_set_dial(struct world *w, uint32_t from, uint32_t to,
+	enum link_down_reason reason)
+{
+	touch(w, from, to)->refusal[from > to] = reason;
+	observe_fault(w, WORLD_FAULT_STREAM, from, to, reason);
+}
+
+void
+world_slow_reader(struct world *w, uint32_t host, int64_t bytes_per_s)
+{
+	struct host *h = &w->hosts[host];
+	h->read_bytes_per_s = bytes_per_s;
+	h->read_at = w->now;
+	h->since = w->now;
+	observe_fault(w, WORLD_FAULT_OTHER, host, WORLD_NO_HOST, bytes_per_s);
+}
+
+void
+world_starve(struct world *w, uint32_t host, uint32_t cpu_percent)
+{
+	w->hosts[host].cpu_percent = cpu_percent < 100 ? cpu_percent : 0;
+	clock_arm(w, host);
+	observe_fault(w, WORLD_FAULT_OTHER, host, WORLD_NO_HOST, cpu_percent);
+}
+
+void
+world_cut_bulk(struct world *w, uint32_t a, uint32_t b, bool is_cut)
+{
+	make_way(w, a, b)->is_bulk_cut = is_cut;
+	observe_fault(w, WORLD_FAULT_OTHER, a, b, is_cut);
+}
+
+static void
+heal_way(struct world *w, struct way *y)
+{
+	for (int d = 0; d < 2; d++) {
+		bool is_hurt = y->has_latency[d] || y->refusal[d] ||
+			       !mono_reached(y->stalled_until[d], w->now);
+		y->has_latency[d] = false;
+		y->refusal[d] = (enum link_down_reason)0;
+		if (is_hurt)
+			y->faulted_at = y->stalled_until[d] = w->now;
+	}
+	y->is_bulk_cut = false;
+	if (y->is_cut[0])
+		world_cut(w, y->a, y->b, false);
+	if (y->is_cut[1])
+		world_cut(w, y->b, y->a, false);
+}
+
+void
 world_heal(struct world *w)
 {
-	list_each (l, &w->way_list) {
-		struct way *y = container_of(l, struct way, in_list);
-		if (y->is_cut[0])
-			world_cut(w, y->a, y->b, false);
-		if (y->is_cut[1])
-			world_cut(w, y->b, y->a, false);
-	}
+	list_each (l, &w->way_list)
+		heal_way(w, container_of(l, struct way, in_list));
+	for (uint32_t i = 0; i < w->count; i++)
+		world_partition(w, i, 0);
+	if (w->stall_permille)
+		world_set_stalls(w, 0);
 }
 
 void

@@ -112,7 +112,7 @@ lacks out '->'
 expect 2 replay "$recording" --until soon
 has err 'neither a step like 812 nor a time like 90s'
 expect 1 replay "$dir/cut"
-has err 'breaks off in the middle of a record'
+has err 'it breaks off'
 expect 1 replay "$dir/good.yaml"
 has err "no recording of 'skepctl debug record'"
 expect 1 replay "$dir/none"

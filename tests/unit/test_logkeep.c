@@ -466,6 +466,46 @@ START_TEST(test_without_journald_the_file_takes_it)
 }
 END_TEST
 
+/* --- a file that hangs --- */
+
+START_TEST(test_a_file_that_hangs_holds_up_nobody_else)
+{
+	static const char *const names[] = {"hang-1", "hang-2", "good"};
+	if (IS_SANITIZED) /* they want to be the first library */
+		return;
+	player_preload = HANG_LIBRARY;
+	player_start(RLIM_INFINITY);
+	for (unsigned i = 0; i < 3; i++)
+		player_send_open(player_add(i, names[i], 0));
+	write_text(player_instances[0].fifo, "lost in time\n");
+	write_text(player_instances[1].fifo, "this too\n");
+	for (unsigned n = 0; n < 20; n++) {
+		static char all[1000];
+		char line[20];
+		snprintf(line, sizeof line, "line %u\n", n);
+		strcat(all, line);
+		write_text(player_instances[2].fifo, line);
+		expect_file("log/good.log", all);
+		player_ping();
+	}
+	expect_file("log/hang-1.log", "");
+	/* What is said of it meanwhile waits, and so does its next life. */
+	player_send_epoch(player_instances[0].log.iid, 1, false);
+	player_send_close(player_instances[0].log.iid);
+	player_send_open(&player_instances[0]);
+	player_ping();
+	/* A new logger finds all of it. */
+	player_kill();
+	player_preload = NULL;
+	player_start(RLIM_INFINITY);
+	for (unsigned i = 0; i < 3; i++)
+		player_send_open(&player_instances[i]);
+	expect_file("log/hang-1.log", "lost in time\n");
+	expect_file("log/hang-2.log", "this too\n");
+	player_finish();
+}
+END_TEST
+
 /* --- memory --- */
 
 static long
@@ -525,6 +565,7 @@ main(void)
 	tcase_add_test(tc, test_journal_gets_every_line);
 	tcase_add_test(tc, test_journal_that_does_not_keep_up_loses_nothing);
 	tcase_add_test(tc, test_without_journald_the_file_takes_it);
+	tcase_add_test(tc, test_a_file_that_hangs_holds_up_nobody_else);
 	tcase_add_test(tc, test_a_flood_takes_no_memory);
 	suite_add_tcase(suite, tc);
 	SRunner *runner = srunner_create(suite);

@@ -7,10 +7,12 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/core_private.h"
 #include "node/recorder.h"
+#include "sys/say.h"
 
 #define FILE_MAX ((size_t)64 << 20)
 
@@ -177,6 +179,38 @@ START_TEST(the_node_does_not_wait_for_a_slow_disk)
 }
 END_TEST
 
+static struct recorder *panicking;
+
+static void
+on_panic(void)
+{
+	recorder_flush(panicking, 30000);
+}
+
+START_TEST(a_panic_leaves_the_input_that_did_it)
+{
+	size_t size;
+	int status;
+	pid_t child = fork();
+	ck_assert_int_ge(child, 0);
+	if (child == 0) {
+		signal(SIGABRT, SIG_DFL);
+		panicking = open_recorder(FILE_MAX);
+		say_at_panic(on_panic);
+		boot(panicking);
+		recorder_input(panicking,
+			&(struct input){.kind = INPUT_STORED, .stored = {7}});
+		CHECK(!panicking); /* as the core would */
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert(WIFSIGNALED(status));
+	ck_assert_int_eq(read_back(&size), TRACE_CUT);
+	ck_assert_uint_eq(reader.steps, 2);
+	ck_assert_int_eq(reader.last, TRACE_INPUT);
+	ck_assert_uint_eq(item.input.in.stored.seq, 7);
+}
+END_TEST
+
 START_TEST(what_cannot_be_opened_is_said)
 {
 	struct recorder *r = NULL;
@@ -198,6 +232,7 @@ main(void)
 	tcase_add_test(tc, a_bound_ends_it);
 	tcase_add_test(tc, a_full_disk_ends_it);
 	tcase_add_test(tc, the_node_does_not_wait_for_a_slow_disk);
+	tcase_add_test(tc, a_panic_leaves_the_input_that_did_it);
 	tcase_add_test(tc, what_cannot_be_opened_is_said);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

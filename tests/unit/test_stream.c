@@ -56,8 +56,9 @@ make_stream(enum kproto_log_target target, enum kproto_when_full when_full)
 		.when_full = (uint8_t)when_full};
 	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
 	service = ends[1];
-	struct stream *s = stream_new(&shared, &log, ends[0]);
+	struct stream *s = stream_new(&log, ends[0]);
 	ck_assert_ptr_nonnull(s);
+	stream_lend(s, &shared);
 	return s;
 }
 
@@ -321,7 +322,7 @@ START_TEST(test_no_fifo)
 {
 	struct kproto_log log = {.name = "web", .target = KLOG_FILE};
 	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	ck_assert_ptr_null(stream_new(&shared, &log, fd));
+	ck_assert_ptr_null(stream_new(&log, fd));
 	ck_assert_int_lt(fcntl(fd, F_GETFD), 0);
 }
 END_TEST
