@@ -6,10 +6,11 @@ TESTS += tests/unit/keeper-needed
 if HAVE_CHECK
 check_PROGRAMS += tests/unit/test_kproto tests/unit/test_policy \
 	tests/unit/test_cgroup tests/keeper/standin tests/keeper/probe \
-	tests/keeper/test_keeper tests/keeper/test_adopt
+	tests/keeper/test_keeper tests/keeper/test_adopt \
+	tests/keeper/test_run
 TESTS += tests/unit/test_kproto tests/unit/test_policy \
 	tests/unit/test_cgroup tests/keeper/test_keeper \
-	tests/keeper/test_adopt
+	tests/keeper/test_adopt tests/keeper/test_run
 
 tests_unit_test_kproto_SOURCES = tests/unit/test_kproto.c
 tests_unit_test_kproto_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
@@ -36,6 +37,15 @@ tests_keeper_test_keeper_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DPROBE_PATH=\"$(abs_builddir)/tests/keeper/probe\"
 tests_keeper_test_keeper_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_keeper_test_keeper_LDADD = libsys.a libbase.a $(CHECK_LIBS)
+
+tests_keeper_test_run_SOURCES = tests/keeper/test_run.c \
+	tests/keeper/world.c tests/keeper/world.h
+tests_keeper_test_run_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DSKEPD_PATH=\"$(abs_builddir)/skepd\" \
+	-DSTANDIN_PATH=\"$(abs_builddir)/tests/keeper/standin\" \
+	-DPROBE_PATH=\"$(abs_builddir)/tests/keeper/probe\"
+tests_keeper_test_run_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_keeper_test_run_LDADD = libsys.a libbase.a $(CHECK_LIBS)
 
 tests_keeper_test_adopt_SOURCES = tests/keeper/test_adopt.c \
 	tests/keeper/world.c tests/keeper/world.h

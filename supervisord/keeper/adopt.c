@@ -14,6 +14,8 @@
 #include "keeper/logs.h"
 #include "keeper/proc.h"
 #include "keeper/record.h"
+#include "keeper/run.h"
+#include "keeper/startcopy.h"
 #include "keeper/workdir.h"
 #include "sys/say.h"
 
@@ -74,6 +76,7 @@ open_cgroup(struct instance *i, const char *path)
 	snprintf(own, sizeof own, "%s/%016" PRIx64, k->cgroups.path, i->iid);
 	if (!k->cgroups.is_usable || strcmp(own, path) != 0)
 		i->foreign_cgroup = strdup(path);
+	run_clear(i);
 }
 
 static void
@@ -154,6 +157,7 @@ adopt(struct instance *i, const char *cgroup)
 	pid_t pid = i->pid;
 	i->pid = 0;
 	if (!instance_is_alive(i)) {
+		run_clear(i);
 		open_output(i);
 		if (i->is_undrained)
 			note_missing_output(i);
@@ -199,6 +203,7 @@ visit(struct keeper *k, uint64_t iid)
 	instance_free(i);
 	if (rc != -ESTALE)
 		say(SAY_ERROR, "%s", err.text);
+	startcopy_remove(&k->dirs, iid);
 	record_remove(&k->dirs, iid);
 	lock_remove(&k->dirs, iid);
 }

@@ -217,6 +217,34 @@ cgroup_open(const struct cgroups *c, uint64_t iid, struct err *err)
 }
 
 int
+cgroup_find_beneath(int fd, const char *name)
+{
+	int found = openat(
+		fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	return found < 0 ? -errno : found;
+}
+
+int
+cgroup_open_beneath(int fd, const char *name, struct err *err)
+{
+	if (mkdirat(fd, name, 0755) < 0 && errno != EEXIST)
+		return err_sys(err, -errno, "the cgroup %s", name);
+	int made = cgroup_find_beneath(fd, name);
+	return made < 0 ? err_sys(err, made, "the cgroup %s", name) : made;
+}
+
+bool
+cgroup_has_any(int fd)
+{
+	int events = cgroup_open_events(fd);
+	if (events < 0)
+		return false;
+	int populated = cgroup_read_populated(events);
+	close(events);
+	return populated > 0;
+}
+
+int
 cgroup_open_events(int fd)
 {
 	int events = openat(fd, "cgroup.events", O_RDONLY | O_CLOEXEC);
@@ -348,6 +376,12 @@ remove_at(int parent, const char *name)
 	each_child(fd, REMOVE_DEPTH, visit_remove, 0);
 	close(fd);
 	unlinkat(parent, name, AT_REMOVEDIR);
+}
+
+void
+cgroup_remove_beneath(int fd, const char *name)
+{
+	remove_at(fd, name);
 }
 
 void

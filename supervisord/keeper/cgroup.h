@@ -44,6 +44,18 @@ void cgroups_fini(struct cgroups *c);
  * its directory as a descriptor, the caller's to close. */
 int cgroup_open(const struct cgroups *c, uint64_t iid, struct err *err);
 
+/* Makes the cgroup 'name' beneath the directory 'fd' and opens it. */
+int cgroup_open_beneath(int fd, const char *name, struct err *err);
+
+/* Opens the cgroup 'name' beneath the directory 'fd'; -ENOENT. */
+int cgroup_find_beneath(int fd, const char *name);
+
+/* Removes it with what is beneath it, if it holds no process. */
+void cgroup_remove_beneath(int fd, const char *name);
+
+/* Whether the cgroup with the directory 'fd' holds a process. */
+bool cgroup_has_any(int fd);
+
 /* Opens cgroup.events of the directory 'fd'; EPOLLPRI tells of changes. */
 int cgroup_open_events(int fd);
 

@@ -13,6 +13,7 @@
 
 #include "keeper/env.h"
 #include "keeper/file.h"
+#include "keeper/hook.h"
 #include "keeper/lock.h"
 #include "keeper/mover.h"
 #include "keeper/policy.h"
@@ -33,6 +34,7 @@ struct child {
 	char work[PATH_MAX]; /* the work directory's path */
 	struct env env;
 	char **argv;
+	bool is_let_go; /* the keeper has written the record */
 };
 
 const char *
@@ -153,11 +155,16 @@ set_output(struct child *c)
 	int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (in < 0 || spawn_move_fd(in, 0) < 0)
 		fail(c, KBLAME_HOST, -errno, "/dev/null");
-	if (c->start->log.target == KLOG_FILE ||
-		c->start->log.target == KLOG_JOURNAL)
+	if (c->plan->output_fd >= 0) {
+		if (spawn_move_fd(c->plan->output_fd, 1) < 0 ||
+			spawn_move_fd(c->plan->output_fd, 2) < 0)
+			fail(c, KBLAME_HOST, -errno, "dup2");
+	} else if (c->start->log.target == KLOG_FILE ||
+		   c->start->log.target == KLOG_JOURNAL) {
 		need(c, redirect_to_fifo(c, &err), &err);
-	else if (c->start->log.target == KLOG_NULL)
+	} else if (c->start->log.target == KLOG_NULL) {
 		need(c, redirect_output("/dev/null", &err), &err);
+	}
 }
 
 static void
@@ -303,6 +310,8 @@ add_own_variables(struct child *c)
 			c->start->state_age_ms / 1000);
 		rc |= env_set(e, "SKEP_STATE_AGE", value);
 	}
+	for (size_t i = 0; c->plan->variables && c->plan->variables[i]; i++)
+		rc |= env_set_pair(e, c->plan->variables[i]);
 	return rc;
 }
 
@@ -335,9 +344,8 @@ set_working_dir(struct child *c)
 }
 
 static void
-unpack_argv(struct child *c)
+unpack_argv(struct child *c, const struct kproto_texts *t)
 {
-	const struct kproto_texts *t = &c->start->argv;
 	struct reader r;
 	c->argv = calloc((size_t)t->count + 1, sizeof *c->argv);
 	if (!c->argv)
@@ -395,15 +403,67 @@ find_program(struct child *c, char out[PATH_MAX], struct err *err)
 
 /* Waits until the keeper has written the record. */
 static void
-wait_for_record(const struct child *c)
+wait_for_record(struct child *c)
 {
 	char go;
 	ssize_t n;
+	if (c->is_let_go)
+		return;
 	do {
 		n = read(c->plan->report_fd, &go, 1);
 	} while (n < 0 && errno == EINTR);
 	if (n != 1)
 		_exit(127);
+	c->is_let_go = true;
+}
+
+/* Finds the program of 'argv' and whether it may run. */
+static void
+find_allowed(
+	struct child *c, const struct kproto_texts *argv, char out[PATH_MAX])
+{
+	struct err err = {""};
+	unpack_argv(c, argv);
+	need(c, find_program(c, out, &err), &err);
+	if (!policy_check_program(&c->policy, out, &err) ||
+		!policy_check_environment(&c->policy, c->env.vars, &err)) {
+		c->step = CHILD_POLICY;
+		fail(c, KBLAME_POLICY, -EPERM, err.text);
+	}
+}
+
+/* Becomes the command, or says why not. */
+static _Noreturn void
+execute_command(struct child *c, const struct kproto_texts *argv)
+{
+	struct err err = {""};
+	char path[PATH_MAX];
+	find_allowed(c, argv, path);
+	spawn_cloexec_from(3);
+	execve(path, c->argv, c->env.vars);
+	int rc = err_sys(&err, -errno, "%s", path);
+	fail(c, KBLAME_SERVICE, rc, err.text);
+}
+
+/* Runs the command that stands before the program, to its end. */
+static void
+run_pre_start(struct child *c)
+{
+	const struct kproto_texts *argv = &c->start->commands[KCMD_PRE_START];
+	struct spawned hook;
+	struct err err = {""};
+	if (argv->count == 0)
+		return;
+	enter(c, CHILD_PRE_START);
+	wait_for_record(c);
+	need(c, spawn_fork(-1, &hook, &err), &err);
+	if (hook.pid == 0) {
+		setpgid(0, 0);
+		execute_command(c, argv);
+	}
+	int rc = hook_wait(&hook, c->start->hook_timeout_ms, &err);
+	if (rc < 0)
+		fail(c, KBLAME_SERVICE, rc, err.text);
 }
 
 static _Noreturn void
@@ -411,14 +471,8 @@ execute(struct child *c)
 {
 	struct err err = {""};
 	char path[PATH_MAX];
-	unpack_argv(c);
 	c->step = CHILD_EXEC;
-	need(c, find_program(c, path, &err), &err);
-	if (!policy_check_program(&c->policy, path, &err) ||
-		!policy_check_environment(&c->policy, c->env.vars, &err)) {
-		c->step = CHILD_POLICY;
-		fail(c, KBLAME_POLICY, -EPERM, err.text);
-	}
+	find_allowed(c, &c->start->argv, path);
 	spawn_cloexec_from(3);
 	lock_pass_on(c->plan->lock_fd);
 	wait_for_record(c);
@@ -446,5 +500,25 @@ child_run(const struct child_plan *plan)
 	put_state(&c);
 	set_environment(&c);
 	set_working_dir(&c);
+	run_pre_start(&c);
 	execute(&c);
+}
+
+_Noreturn void
+child_run_command(const struct child_plan *plan)
+{
+	static struct child c;
+	c.plan = plan;
+	c.start = plan->start;
+	spawn_reset();
+	check_who(&c);
+	set_output(&c);
+	workdir_path(plan->dirs, c.start->iid, c.work);
+	set_rlimits(&c);
+	set_priorities(&c);
+	switch_user(&c);
+	set_environment(&c);
+	set_working_dir(&c);
+	c.step = CHILD_EXEC;
+	execute_command(&c, plan->command);
 }

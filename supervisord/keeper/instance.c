@@ -16,7 +16,9 @@
 #include "keeper/lock.h"
 #include "keeper/logs.h"
 #include "keeper/record.h"
+#include "keeper/run.h"
 #include "keeper/session.h"
+#include "keeper/startcopy.h"
 #include "keeper/stop.h"
 
 #define LOOK_AGAIN_MS 250 /* where the kernel does not tell us */
@@ -165,6 +167,8 @@ instance_free(struct instance *i)
 void
 instance_drop(struct instance *i)
 {
+	run_kill_all(i->keeper, i->iid);
+	startcopy_remove(&i->keeper->dirs, i->iid);
 	record_remove(&i->keeper->dirs, i->iid);
 	lock_remove(&i->keeper->dirs, i->iid);
 	instance_free(i);
@@ -233,6 +237,7 @@ static void
 become_empty(struct instance *i)
 {
 	struct keeper *k = i->keeper;
+	run_kill_all(k, i->iid);
 	remove_cgroup(i);
 	release_epoch(i);
 	i->group = 0;

@@ -64,6 +64,8 @@ struct instance {
 				  KSTATUS_UNKNOWN */
 	int64_t started_wall_ms;
 	bool is_ready;		/* by the node's word, or at once */
+	bool was_oom;		/* the kernel killed some of it for memory */
+	bool was_unwatched;	/* it missed its watchdog */
 	int cgroup_fd;		/* directory, -1 without cgroups */
 	char *foreign_cgroup;	/* its path where it is not below our own */
 	struct watch populated; /* cgroup.events */

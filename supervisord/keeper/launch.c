@@ -15,8 +15,10 @@
 #include "keeper/logs.h"
 #include "keeper/proc.h"
 #include "keeper/record.h"
+#include "keeper/run.h"
 #include "keeper/session.h"
 #include "keeper/spawn.h"
+#include "keeper/startcopy.h"
 #include "sys/clock.h"
 
 #define TIMEOUT_DEFAULT_MS 30000
@@ -88,6 +90,9 @@ is_startable(struct keeper *k, const struct kproto_start *s, int state_fd)
 	else if (i && instance_is_alive(i))
 		refuse(k, s, KBLAME_BUSY, "epoch",
 			"the last start is not over yet");
+	else if (run_is_left(k, s->iid))
+		refuse(k, s, KBLAME_BUSY, "post_stop",
+			"a command of the last start is not over yet");
 	else if (i && s->epoch <= i->epoch)
 		answer(k, KMSG_REFUSED, s, KBLAME_BUSY, "epoch",
 			"a start of this or a later epoch came before");
@@ -128,6 +133,7 @@ take_instance(struct keeper *k, const struct kproto_start *s)
 	i->start_time = 0;
 	i->started_wall_ms = clock_wall_ms();
 	i->is_ready = s->readiness == KREADY_NONE;
+	i->was_oom = i->was_unwatched = false;
 	i->is_killed = false;
 	free(i->ids);
 	i->ids = NULL;
@@ -160,6 +166,10 @@ prepare(struct instance *i, const struct kproto_start *s, const char **step,
 		}
 		cgroup_read_populated(events);
 	}
+	*step = "record";
+	int rc = startcopy_write(&k->dirs, s, err);
+	if (rc < 0)
+		return rc;
 	*step = "output";
 	return logs_set(i, &s->log, err);
 }
@@ -187,6 +197,7 @@ fork_child(struct instance *i, const struct kproto_start *s, int state_fd,
 		.fifo_fd = i->fifo_fd,
 		.lock_fd = lock,
 		.state_fd = state_fd,
+		.output_fd = -1,
 	};
 	int rc = spawn_fork(i->cgroup_fd, &child, err);
 	if (rc == 0 && child.pid == 0)
@@ -229,8 +240,11 @@ launch_start(struct keeper *k, const struct kproto_start *s, int state_fd)
 	i->start_time = proc_start_time(i->pid);
 	int64_t ms = s->start_timeout_ms > 0 ? s->start_timeout_ms
 					     : TIMEOUT_DEFAULT_MS;
+	if (s->commands[KCMD_PRE_START].count > 0 && s->hook_timeout_ms > 0)
+		ms += s->hook_timeout_ms < TIMEOUT_MAX_MS ? s->hook_timeout_ms
+							  : TIMEOUT_MAX_MS;
 	loop_arm(&k->loop, &i->deadline,
-		ms < TIMEOUT_MAX_MS ? ms : TIMEOUT_MAX_MS);
+		ms < 2 * TIMEOUT_MAX_MS ? ms : 2 * TIMEOUT_MAX_MS);
 }
 
 /* Writes the record, without which the next skepd would not know of it, and
@@ -266,6 +280,9 @@ take_report(struct instance *i, struct child_report *r)
 		r->text[sizeof r->text - 1] = 0;
 		fail_start(i, r->blame, r->code, child_step_name(r->step),
 			r->text);
+		/* What the hook left behind is no service. */
+		if (r->step == CHILD_PRE_START)
+			instance_kill(i);
 		return false;
 	}
 	return false;

@@ -25,6 +25,11 @@ libkeeper_a_SOURCES = \
 	supervisord/keeper/policy.c supervisord/keeper/policy.h \
 	supervisord/keeper/proc.c supervisord/keeper/proc.h \
 	supervisord/keeper/record.c supervisord/keeper/record.h \
+	supervisord/keeper/result.c supervisord/keeper/result.h \
+	supervisord/keeper/run.c supervisord/keeper/run.h \
+	supervisord/keeper/said.c supervisord/keeper/said.h \
+	supervisord/keeper/startcopy.c supervisord/keeper/startcopy.h \
+	supervisord/keeper/hook.c supervisord/keeper/hook.h \
 	supervisord/keeper/rules.c supervisord/keeper/rules.h \
 	supervisord/keeper/session.c supervisord/keeper/session.h \
 	supervisord/keeper/sockets.c supervisord/keeper/sockets.h \

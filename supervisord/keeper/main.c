@@ -17,6 +17,7 @@
 #include "keeper/handoff.h"
 #include "keeper/keeper.h"
 #include "keeper/logs.h"
+#include "keeper/run.h"
 #include "keeper/session.h"
 #include "keeper/spawn.h"
 #include "keeper/stop.h"
@@ -35,7 +36,7 @@ on_child(struct keeper *k, pid_t pid, int status)
 		helper_on_exit(&k->node, status);
 	else if (pid == k->logger.pid)
 		helper_on_exit(&k->logger, status);
-	else
+	else if (!run_on_exit(k, pid, status))
 		session_on_orphan(k, pid);
 }
 
@@ -149,6 +150,7 @@ init(struct keeper *k, struct err *err)
 {
 	k->start_ms = (uint64_t)clock_mono().ms;
 	instances_init(&k->instances);
+	list_init(&k->runs);
 	helper_init(&k->node, k, &session_ops);
 	helper_init(&k->logger, k, &logs_ops);
 	timer_init(&k->stop_timer, stop_on_timer);
@@ -206,6 +208,7 @@ run(struct keeper *k, struct err *err)
 	say(SAY_NOTICE, "skepd ended");
 	if (rc == 0)
 		drop_stopped(k);
+	run_fini(k);
 	instances_fini(&k->instances);
 	sockets_close(&k->sockets, &k->dirs);
 	cgroups_fini(&k->cgroups);

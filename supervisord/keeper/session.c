@@ -13,6 +13,7 @@
 #include "keeper/logs.h"
 #include "keeper/mover.h"
 #include "keeper/record.h"
+#include "keeper/run.h"
 #include "keeper/workdir.h"
 
 static void
@@ -46,6 +47,28 @@ session_send_failure(struct keeper *k, enum kproto_message type,
 	writer_init(&w, body, sizeof body);
 	kproto_put_failure(&w, f);
 	send_body(k, type, &w);
+}
+
+void
+session_send_ran(struct keeper *k, const struct kproto_ran *ran)
+{
+	unsigned char body[512];
+	struct writer w;
+	writer_init(&w, body, sizeof body);
+	kproto_put_ran(&w, ran);
+	send_body(k, KMSG_RAN, &w);
+}
+
+void
+session_send_news(struct instance *i, enum kproto_news_kind kind,
+	int64_t number, const char *text)
+{
+	unsigned char body[512];
+	struct writer w;
+	struct kproto_news n = {i->iid, i->epoch, (uint8_t)kind, number, text};
+	writer_init(&w, body, sizeof body);
+	kproto_put_news(&w, &n);
+	send_body(i->keeper, KMSG_NEWS, &w);
 }
 
 static void
@@ -214,6 +237,16 @@ on_signal(struct keeper *k, const struct ipc_message *m)
 	return true;
 }
 
+static bool
+on_run(struct keeper *k, const struct ipc_message *m)
+{
+	struct kproto_run v;
+	if (!kproto_get_run((struct bytes){m->body, m->size}, &v))
+		return false;
+	run_start(k, &v);
+	return true;
+}
+
 static void
 on_kill(struct keeper *k, const struct kproto_event *e)
 {
@@ -351,6 +384,8 @@ on_message(struct keeper *k, struct ipc_message *m)
 		return on_start(k, m);
 	case KMSG_SIGNAL:
 		return on_signal(k, m);
+	case KMSG_RUN:
+		return on_run(k, m);
 	case KMSG_KILL:
 		return on_event(k, m, on_kill);
 	case KMSG_FORGET:

@@ -223,8 +223,8 @@ world_serve(struct world *w)
 	serve(w, false);
 }
 
-static void
-receive(struct world *w)
+void
+world_receive(struct world *w)
 {
 	mono end = mono_add(clock_mono(), WORLD_WAIT_MS);
 	while (!serve(w, true)) {
@@ -239,7 +239,7 @@ receive(struct world *w)
 void
 world_expect(struct world *w, uint16_t type)
 {
-	receive(w);
+	world_receive(w);
 	if (w->message.type == type)
 		return;
 	struct kproto_failure f = {.step = "", .text = ""};
@@ -281,7 +281,7 @@ world_greet(struct world *w, struct kproto_instance *instances, unsigned *count,
 	ipc_message_close(&w->message);
 	w->welcome.boot_id = w->welcome.conf_path = w->welcome.weaker_why = "";
 	for (unsigned n = 0;;) {
-		receive(w);
+		world_receive(w);
 		body = (struct bytes){w->message.body, w->message.size};
 		if (w->message.type == KMSG_SYNCED)
 			break;
@@ -322,6 +322,7 @@ world_send_start(struct world *w, struct kproto_start *s, uint64_t iid,
 	s->user = s->user ? s->user : world_user();
 	s->log.target = s->log.target ? s->log.target : KLOG_FILE;
 	s->log.when_full = KFULL_BLOCK;
+	s->readiness = s->readiness ? s->readiness : KREADY_NONE;
 	s->start_timeout_ms = s->start_timeout_ms ? s->start_timeout_ms : 20000;
 	s->has_state = state_fd >= 0;
 	writer_init(&b, body, sizeof body);

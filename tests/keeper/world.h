@@ -68,6 +68,9 @@ void world_send_event(
 	struct world *w, uint16_t type, uint64_t iid, uint64_t epoch);
 void world_send_signal(struct world *w, const struct kproto_signal *s);
 
+/* As world_expect, for a message of any type. */
+void world_receive(struct world *w);
+
 /* Answers PINGs and serves the logger until the node gets a message, which
  * must be of 'type'. */
 void world_expect(struct world *w, uint16_t type);
