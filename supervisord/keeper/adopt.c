@@ -124,6 +124,7 @@ adopt_leader(struct instance *i, pid_t pid, int pidfd)
 		say(SAY_ERROR, "%s: its end will not be seen", i->name);
 		instance_kill(i);
 	}
+	notify_adopt(i);
 }
 
 /* What is left without its leader: more processes, or nothing. */

@@ -102,7 +102,7 @@ cgroup_locate(const char *mountinfo, const char *self, char *out, size_t size)
 }
 
 static int
-locate_own(char out[PATH_MAX], struct err *err)
+locate_own(char out[PATH_MAX], char kernel_path[PATH_MAX], struct err *err)
 {
 	char *mountinfo = NULL, *self = NULL;
 	int rc = file_read_all(
@@ -114,6 +114,8 @@ locate_own(char out[PATH_MAX], struct err *err)
 		rc = cgroup_locate(mountinfo, self, out, PATH_MAX);
 		if (rc < 0)
 			err_set(err, rc, "cgroup v2 is not mounted here");
+		else
+			parse_self(self, kernel_path);
 	}
 	free(mountinfo);
 	free(self);
@@ -125,6 +127,11 @@ static int
 make_base(struct cgroups *c, const char *own, uint64_t id, struct err *err)
 {
 	char path[PATH_MAX + 64];
+	size_t length = strlen(c->kernel_path);
+	if (length == 1) /* the root */
+		length = 0;
+	snprintf(c->kernel_path + length, sizeof c->kernel_path - length,
+		"/skep/%016" PRIx64, id);
 	snprintf(path, sizeof path, "%s/skep", own);
 	if (mkdir(path, 0755) < 0 && errno != EEXIST)
 		return err_sys(err, -errno, "%s", path);
@@ -169,7 +176,7 @@ cgroups_init(struct cgroups *c, uint64_t id)
 	struct err err = {""};
 	memset(c, 0, sizeof *c);
 	c->fd = -1;
-	int rc = locate_own(own, &err);
+	int rc = locate_own(own, c->kernel_path, &err);
 	if (rc == 0)
 		rc = make_base(c, own, id, &err);
 	if (rc == 0 && try_start(c, &err) < 0) {
@@ -276,6 +283,45 @@ cgroup_is_populated(const struct cgroups *c, uint64_t iid)
 	int populated = cgroup_read_populated(fd);
 	close(fd);
 	return populated != 0;
+}
+
+/* Whether 'path' is 'top' or beneath it. */
+static bool
+is_within(const char *path, const char *top)
+{
+	size_t n = strlen(top);
+	return strncmp(path, top, n) == 0 && (path[n] == 0 || path[n] == '/');
+}
+
+/* The same where 'top' is a directory and its mount is not known: the path as
+ * the kernel has it is then the directory's tail. */
+static bool
+is_within_tail(const char *path, const char *top, const char *name)
+{
+	const char *at = strstr(path, name);
+	size_t n = at ? (size_t)(at - path) + strlen(name) : 0;
+	size_t length = strlen(top);
+	return at && (path[n] == 0 || path[n] == '/') && n <= length &&
+	       strncmp(path, top + length - n, n) == 0;
+}
+
+bool
+cgroup_holds(
+	const struct cgroups *c, uint64_t iid, const char *foreign, pid_t pid)
+{
+	char file[64], path[PATH_MAX], top[PATH_MAX + 32];
+	char *text;
+	snprintf(file, sizeof file, "/proc/%d/cgroup", (int)pid);
+	if (file_read_all(file, PROC_TEXT_MAX, &text, NULL) < 0)
+		return false;
+	bool is_known = parse_self(text, path);
+	free(text);
+	if (foreign) {
+		snprintf(top, sizeof top, "/%016" PRIx64, iid);
+		return is_known && is_within_tail(path, foreign, top);
+	}
+	snprintf(top, sizeof top, "%s/%016" PRIx64, c->kernel_path, iid);
+	return is_known && is_within(path, top);
 }
 
 int

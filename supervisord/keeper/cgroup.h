@@ -15,15 +15,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "sys/err.h"
 
 /* Where our cgroups are. */
 struct cgroups {
-	bool is_usable;		 /* false: track by process group */
-	char path[PATH_MAX];	 /* the directory that holds all instances */
-	int fd;			 /* that directory, -1 when not usable */
-	char why[ERR_TEXT_SIZE]; /* why it is not usable, else "" */
+	bool is_usable;		    /* false: track by process group */
+	char path[PATH_MAX];	    /* the directory that holds all instances */
+	char kernel_path[PATH_MAX]; /* the same as /proc/PID/cgroup has it */
+	int fd;			    /* that directory, -1 when not usable */
+	char why[ERR_TEXT_SIZE];    /* why it is not usable, else "" */
 };
 
 /* Finds the directory of our own v2 cgroup.  'mountinfo' and 'self' are the
@@ -64,6 +66,11 @@ int cgroup_read_populated(int events_fd);
 
 /* Whether the cgroup of 'iid' exists and holds a process. */
 bool cgroup_is_populated(const struct cgroups *c, uint64_t iid);
+
+/* Whether the process is in the cgroup of 'iid' or beneath it; 'foreign' is the
+ * directory of that cgroup where it is not beneath our own, else NULL. */
+bool cgroup_holds(
+	const struct cgroups *c, uint64_t iid, const char *foreign, pid_t pid);
 
 /* Kills everything inside, whatever it does. */
 int cgroup_kill(int fd);

@@ -16,6 +16,7 @@
 #include "keeper/hook.h"
 #include "keeper/lock.h"
 #include "keeper/mover.h"
+#include "keeper/notify.h"
 #include "keeper/policy.h"
 #include "keeper/proc.h"
 #include "keeper/rules.h"
@@ -35,6 +36,7 @@ struct child {
 	struct env env;
 	char **argv;
 	bool is_let_go; /* the keeper has written the record */
+	int ready_fd;	/* the FIFO of readiness.fd, opened anew, or -1 */
 };
 
 const char *
@@ -147,11 +149,54 @@ redirect_to_fifo(struct child *c, struct err *err)
 	return redirect_output(path, err);
 }
 
+/* The descriptor of readiness.fd, blocking, for later. */
+static void
+open_ready(struct child *c)
+{
+	char path[64];
+	struct err err;
+	c->ready_fd = -1;
+	if (c->plan->ready_fd < 0)
+		return;
+	snprintf(path, sizeof path, "/proc/self/fd/%d", c->plan->ready_fd);
+	c->ready_fd = open(path, O_RDWR | O_CLOEXEC);
+	if (c->ready_fd < 0)
+		need(c, err_sys(&err, -errno, "readiness.fd"), &err);
+}
+
+/* A descriptor of ours that has the number of another: it moves away. */
+static void
+give_way(struct child *c, int *fd, int number)
+{
+	struct err err;
+	if (*fd != number)
+		return;
+	*fd = fcntl(number, F_DUPFD_CLOEXEC, 3);
+	if (*fd < 0)
+		need(c, err_sys(&err, -errno, "descriptor %d", number), &err);
+}
+
+/* Puts it where the service looks for it. */
+static void
+pass_on_ready(struct child *c, struct child_plan *plan)
+{
+	struct err err;
+	int number = c->start->ready_fd;
+	if (c->ready_fd < 0)
+		return;
+	give_way(c, &plan->report_fd, number);
+	give_way(c, &plan->lock_fd, number);
+	int rc = spawn_move_fd(c->ready_fd, number);
+	if (rc < 0)
+		need(c, err_sys(&err, rc, "readiness.fd %d", number), &err);
+}
+
 static void
 set_output(struct child *c)
 {
 	struct err err = {""};
 	enter(c, CHILD_OUTPUT);
+	open_ready(c);
 	int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (in < 0 || spawn_move_fd(in, 0) < 0)
 		fail(c, KBLAME_HOST, -errno, "/dev/null");
@@ -287,6 +332,28 @@ set_default(struct env *e, const char *key, const char *value)
 	return env_get(e, key) || !*value ? 0 : env_set(e, key, value);
 }
 
+/* Where it says how it does; the watchdog is the service's own matter. */
+static int
+add_notify_variables(struct child *c)
+{
+	char value[PATH_MAX];
+	struct env *e = &c->env;
+	bool has_watchdog = c->start->watchdog_ms > 0;
+	int rc = 0;
+	if (c->start->readiness == KREADY_NOTIFY || has_watchdog) {
+		notify_path(c->plan->dirs, c->start->iid, value, sizeof value);
+		rc |= env_set(e, "NOTIFY_SOCKET", value);
+	}
+	if (has_watchdog && !c->plan->command) {
+		snprintf(value, sizeof value, "%" PRId64,
+			c->start->watchdog_ms * 1000);
+		rc |= env_set(e, "WATCHDOG_USEC", value);
+		snprintf(value, sizeof value, "%d", (int)getpid());
+		rc |= env_set(e, "WATCHDOG_PID", value);
+	}
+	return rc;
+}
+
 /* What the keeper adds; the paths last, so that nothing replaces them. */
 static int
 add_own_variables(struct child *c)
@@ -310,6 +377,7 @@ add_own_variables(struct child *c)
 			c->start->state_age_ms / 1000);
 		rc |= env_set(e, "SKEP_STATE_AGE", value);
 	}
+	rc |= add_notify_variables(c);
 	for (size_t i = 0; c->plan->variables && c->plan->variables[i]; i++)
 		rc |= env_set_pair(e, c->plan->variables[i]);
 	return rc;
@@ -467,13 +535,14 @@ run_pre_start(struct child *c)
 }
 
 static _Noreturn void
-execute(struct child *c)
+execute(struct child *c, struct child_plan *plan)
 {
 	struct err err = {""};
 	char path[PATH_MAX];
 	c->step = CHILD_EXEC;
 	find_allowed(c, &c->start->argv, path);
 	spawn_cloexec_from(3);
+	pass_on_ready(c, plan);
 	lock_pass_on(c->plan->lock_fd);
 	wait_for_record(c);
 	enter(c, CHILD_EXEC);
@@ -484,9 +553,11 @@ execute(struct child *c)
 }
 
 _Noreturn void
-child_run(const struct child_plan *plan)
+child_run(const struct child_plan *keepers)
 {
 	static struct child c;
+	struct child_plan own = *keepers;
+	struct child_plan *plan = &own;
 	c.plan = plan;
 	c.start = plan->start;
 	spawn_reset();
@@ -501,7 +572,7 @@ child_run(const struct child_plan *plan)
 	set_environment(&c);
 	set_working_dir(&c);
 	run_pre_start(&c);
-	execute(&c);
+	execute(&c, plan);
 }
 
 _Noreturn void

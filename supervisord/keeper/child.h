@@ -71,6 +71,7 @@ struct child_plan {
 	int lock_fd;   /* what the service is to hold open, CLOEXEC */
 	int state_fd;  /* has_state: what SKEP_STATE_IN gets, else -1 */
 	int output_fd; /* a command's output, -1: as the service's */
+	int ready_fd;  /* the FIFO for KREADY_FD, else -1 */
 	const struct kproto_texts *command; /* for child_run_command */
 	const char *const *variables;	    /* more of them, "KEY=value", NULL
 					       at the end; or NULL */

@@ -119,6 +119,7 @@ instance_new(struct keeper *k, uint64_t iid)
 	watch_init(&i->report, launch_on_report);
 	watch_init(&i->end, adopt_on_end);
 	timer_init(&i->end_wait, adopt_on_timer);
+	notify_init(&i->notify);
 	timer_init(&i->again, on_again);
 	timer_init(&i->handoff, handoff_on_timer);
 	timer_init(&i->deadline, launch_on_deadline);
@@ -138,6 +139,7 @@ release_epoch(struct instance *i)
 	loop_disarm(&i->deadline);
 	loop_disarm(&i->end_wait);
 	loop_forget(l, &i->end);
+	notify_close(i);
 	handoff_unwatch(i);
 	if (i->pidfd >= 0)
 		close(i->pidfd);
@@ -185,11 +187,32 @@ instance_set_leader(struct instance *i, pid_t pid, int pidfd)
 }
 
 void
+instance_set_main(struct instance *i, pid_t pid, int pidfd, uint64_t start_time)
+{
+	if (i->pid != 0 && i->is_child)
+		map_remove(&i->keeper->instances.by_pid, &i->by_pid);
+	if (i->pidfd >= 0)
+		close(i->pidfd);
+	i->pid = pid;
+	i->pidfd = pidfd;
+	i->start_time = start_time;
+	i->is_child = false;
+}
+
+void
 instance_on_exit(struct instance *i, int status)
 {
+	pid_t pid = i->pid;
 	/* The last words on the pipe come first: they decide what this is. */
 	if (i->state == INSTANCE_LAUNCHING)
 		launch_on_child_gone(i);
+	/* And what it said of its heir. */
+	notify_drain(i);
+	if (i->pid != pid)
+		return;
+	loop_forget(&i->keeper->loop, &i->end);
+	loop_disarm(&i->end_wait);
+	loop_disarm(&i->notify.watchdog);
 	if (i->is_child)
 		map_remove(&i->keeper->instances.by_pid, &i->by_pid);
 	i->pid = 0;
@@ -240,6 +263,7 @@ become_empty(struct instance *i)
 	run_kill_all(k, i->iid);
 	remove_cgroup(i);
 	release_epoch(i);
+	notify_remove(&k->dirs, i->iid);
 	i->group = 0;
 	i->state = INSTANCE_EMPTY;
 	logs_end_epoch(i);

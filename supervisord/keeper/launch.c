@@ -170,6 +170,10 @@ prepare(struct instance *i, const struct kproto_start *s, const char **step,
 	int rc = startcopy_write(&k->dirs, s, err);
 	if (rc < 0)
 		return rc;
+	*step = "notify";
+	rc = notify_open(i, s, err);
+	if (rc < 0)
+		return rc;
 	*step = "output";
 	return logs_set(i, &s->log, err);
 }
@@ -198,6 +202,7 @@ fork_child(struct instance *i, const struct kproto_start *s, int state_fd,
 		.lock_fd = lock,
 		.state_fd = state_fd,
 		.output_fd = -1,
+		.ready_fd = i->notify.ready.fd,
 	};
 	int rc = spawn_fork(i->cgroup_fd, &child, err);
 	if (rc == 0 && child.pid == 0)
@@ -254,6 +259,8 @@ let_go(struct instance *i)
 {
 	struct err err = {""};
 	int rc = record_write(i, &err);
+	if (rc == 0 && i->ids)
+		rc = notify_give(i, i->ids->uid, i->ids->gid, &err);
 	if (rc == 0) {
 		/* A child that is gone by now has said why. */
 		send(i->report.fd, "", 1, MSG_NOSIGNAL);
@@ -301,6 +308,7 @@ on_pipe_closed(struct instance *i)
 	loop_close(&i->keeper->loop, &i->report);
 	i->state = INSTANCE_RUNNING;
 	session_send_event(i, KMSG_STARTED, i->pid);
+	notify_on_running(i);
 }
 
 void

@@ -20,6 +20,9 @@ libkeeper_a_SOURCES = \
 	supervisord/keeper/logs.c supervisord/keeper/logs.h \
 	supervisord/keeper/loop.c supervisord/keeper/loop.h \
 	supervisord/keeper/mover.c supervisord/keeper/mover.h \
+	supervisord/keeper/leader.c supervisord/keeper/leader.h \
+	supervisord/keeper/notice.c supervisord/keeper/notice.h \
+	supervisord/keeper/notify.c supervisord/keeper/notify.h \
 	supervisord/keeper/options.c supervisord/keeper/options.h \
 	supervisord/keeper/outbox.c supervisord/keeper/outbox.h \
 	supervisord/keeper/policy.c supervisord/keeper/policy.h \

@@ -16,6 +16,7 @@
 #include "keeper/file.h"
 #include "keeper/handoff.h"
 #include "keeper/keeper.h"
+#include "keeper/leader.h"
 #include "keeper/logs.h"
 #include "keeper/run.h"
 #include "keeper/session.h"
@@ -30,6 +31,8 @@ static void
 on_child(struct keeper *k, pid_t pid, int status)
 {
 	struct instance *i = instance_find_pid(&k->instances, pid);
+	if (!i)
+		i = leader_find(k, pid);
 	if (i)
 		instance_on_exit(i, status);
 	else if (pid == k->node.pid)

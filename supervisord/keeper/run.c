@@ -426,6 +426,7 @@ fork_run(struct run *run, struct instance *i, const struct kproto_start *start,
 		.lock_fd = -1,
 		.state_fd = -1,
 		.output_fd = output,
+		.ready_fd = -1,
 		.command = &start->commands[run->command],
 		.variables = variables.list,
 	};

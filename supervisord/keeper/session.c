@@ -146,8 +146,8 @@ send_instance(struct instance *i)
 	send_body(i->keeper, KMSG_INSTANCE, &w);
 }
 
-/* Says again what services answered to a handoff signal: the node that asked
- * may have crashed before it heard. */
+/* Says again what services answered to a handoff signal, and that they are
+ * ready: the node that asked may have crashed before it heard. */
 static void
 send_answers(struct keeper *k)
 {
@@ -155,6 +155,7 @@ send_answers(struct keeper *k)
 		struct instance *i = container_of(it, struct instance, in_all);
 		if (i->answer && instance_is_alive(i))
 			session_send_event(i, KMSG_ANSWER, i->answer);
+		notify_say_again(i);
 	}
 }
 
@@ -339,8 +340,10 @@ static void
 on_ready(struct keeper *k, const struct kproto_event *e)
 {
 	struct instance *i = find(k, e, "ready");
-	if (i)
-		i->is_ready = true;
+	if (!i || i->is_ready)
+		return;
+	i->is_ready = true;
+	record_update(i);
 }
 
 /* KILL, FORGET, COLLECT and READY: all about one epoch. */

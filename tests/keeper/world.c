@@ -76,7 +76,9 @@ make_libexec(struct world *w)
 	for (int i = 0; i < 3; i++)
 		run("ln -s standin %s/libexec/%s", w->dir, names[i]);
 	run("cp %s %s/probe", PROBE_PATH, w->dir);
+	run("cp $(dirname %s)/notifier %s/notifier", PROBE_PATH, w->dir);
 	run("chmod 755 %s/libexec/standin %s/probe", w->dir, w->dir);
+	run("chmod 755 %s/notifier%s", w->dir, "");
 }
 
 static void
