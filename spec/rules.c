@@ -155,6 +155,22 @@ check_fd(const struct subject *s)
 		"errors");
 }
 
+/* A line can be found only where we read the output. */
+static int
+check_log_line(const struct subject *s)
+{
+	const struct node *line = written(s, "readiness", "log_line");
+	bool is_read = s->spec->logs.target == LOG_FILE ||
+		       s->spec->logs.target == LOG_JOURNAL;
+	if (!line || is_read)
+		return 0;
+	return tree_fail(s->place, line,
+		"readiness.log_line: skep does not read the output with "
+		"'logs.target: %s'; use file or journal, or another way to be "
+		"ready",
+		s->spec->logs.target == LOG_NULL ? "null" : "inherit");
+}
+
 static int
 check_readiness(const struct subject *s)
 {
@@ -176,6 +192,8 @@ check_readiness(const struct subject *s)
 	int rc = check_ways(s, "readiness", ways);
 	if (rc == 0)
 		rc = check_fd(s);
+	if (rc == 0)
+		rc = check_log_line(s);
 	return rc ? rc : check_probe(s, "readiness", &r->probe);
 }
 

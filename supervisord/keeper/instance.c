@@ -162,6 +162,7 @@ instance_free(struct instance *i)
 	map_remove(&t->by_iid, &i->by_iid);
 	list_remove(&i->in_all);
 	free(i->ids);
+	free(i->ready_line);
 	free(i->name);
 	free(i);
 }

@@ -69,6 +69,7 @@ struct instance {
 	bool was_unwatched;	/* it missed its watchdog */
 	bool has_said_ready;	/* KNEWS_READY was said */
 	uint8_t readiness;	/* kproto_readiness */
+	char *ready_line;	/* KREADY_LOG_LINE: the ERE, ours; or NULL */
 	int64_t watchdog_ms;	/* 0: none */
 	struct notify notify;	/* what it says of itself */
 	int cgroup_fd;		/* directory, -1 without cgroups */

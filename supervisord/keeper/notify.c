@@ -17,6 +17,7 @@
 #include "keeper/notice.h"
 #include "keeper/record.h"
 #include "keeper/session.h"
+#include "keeper/startcopy.h"
 #include "sys/say.h"
 #include "sys/units.h"
 
@@ -56,6 +57,15 @@ notify_say_ready(struct instance *i)
 	i->has_said_ready = true;
 	record_update(i);
 	session_send_news(i, KNEWS_READY, 0, "");
+}
+
+void
+notify_on_line(struct instance *i)
+{
+	if (i->state == INSTANCE_LAUNCHING)
+		launch_on_report(&i->report, EPOLLIN);
+	if (i->state == INSTANCE_RUNNING && i->readiness == KREADY_LOG_LINE)
+		notify_say_ready(i);
 }
 
 void
@@ -402,6 +412,11 @@ notify_open(struct instance *i, const struct kproto_start *s, struct err *err)
 	i->watchdog_ms = s->watchdog_ms;
 	i->has_said_ready = false;
 	i->notify.ignored = 0;
+	free(i->ready_line);
+	i->ready_line = NULL;
+	if (s->readiness == KREADY_LOG_LINE &&
+		!(i->ready_line = strdup(s->ready_line)))
+		return err_set(err, -ENOMEM, "out of memory");
 	/* What an earlier start left in the FIFO is not of this one. */
 	notify_remove(&i->keeper->dirs, i->iid);
 	return open_all(i, err);
@@ -430,11 +445,29 @@ notify_on_running(struct instance *i)
 		begin_watchdog(i);
 }
 
+/* The line that makes it ready is in the copy of its start. */
+static int
+recall_line(struct instance *i, struct err *err)
+{
+	struct kproto_start start;
+	char *memory = NULL;
+	if (i->readiness != KREADY_LOG_LINE || i->has_said_ready)
+		return 0;
+	int rc = startcopy_read(
+		&i->keeper->dirs, i->iid, i->epoch, &start, &memory, err);
+	if (rc == 0)
+		i->ready_line = strdup(start.ready_line);
+	free(memory);
+	return rc;
+}
+
 void
 notify_adopt(struct instance *i)
 {
 	struct err err = {""};
 	int rc = open_all(i, &err);
+	if (rc == 0)
+		rc = recall_line(i, &err);
 	if (rc == 0 && i->ids)
 		rc = notify_give(i, i->ids->uid, i->ids->gid, &err);
 	if (rc < 0)
@@ -458,6 +491,9 @@ take_over(struct instance *i, struct watch *w)
 void
 notify_resume(struct instance *i)
 {
+	struct err err = {""};
+	if (recall_line(i, &err) < 0)
+		say(SAY_WARNING, "%s: %s", i->name, err.text);
 	take_over(i, &i->notify.socket);
 	take_over(i, &i->notify.ready);
 	if (i->state == INSTANCE_RUNNING)

@@ -70,6 +70,9 @@ void notify_resume(struct instance *i);
 /* Takes in what waits; the leader may have changed when this returns. */
 void notify_drain(struct instance *i);
 
+/* The logger found the line that makes it ready. */
+void notify_on_line(struct instance *i);
+
 /* A way to readiness was found; said to the node, once, and again to a node
  * that comes later. */
 void notify_say_ready(struct instance *i);

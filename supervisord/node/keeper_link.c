@@ -522,6 +522,7 @@ on_message(struct keeper *k)
 	case KMSG_LOG_OPEN:
 	case KMSG_LOG_CLOSE:
 	case KMSG_LOG_READY:
+	case KMSG_LOG_MATCHED:
 	case KMSG_LOG_EPOCH:
 		break;
 	}

@@ -288,6 +288,7 @@ kproto_put_log(struct writer *w, const struct kproto_log *v)
 	writer_u8(w, v->when_full);
 	writer_i64(w, v->max_age_ms);
 	writer_u8(w, v->is_compressed);
+	writer_text(w, v->ready_line);
 }
 
 static void
@@ -302,6 +303,7 @@ get_log(struct reader *r, struct kproto_log *v)
 	v->when_full = get_choice(r, KFULL_BLOCK, KFULL_DROP);
 	v->max_age_ms = reader_i64(r);
 	v->is_compressed = get_bool(r);
+	v->ready_line = reader_text(r);
 }
 
 bool

@@ -74,7 +74,9 @@
 	X(KMSG_LOG_READY, 66)	/* logger -> keeper: empty; send the FIFOs */  \
 	X(KMSG_LOG_EPOCH, 67)	/* keeper -> logger: kproto_event; 'value' 1:  \
 				   'epoch' begins, 0: it has ended and all it  \
-				   wrote is in the FIFO */
+				   wrote is in the FIFO */                     \
+	X(KMSG_LOG_MATCHED, 68) /* logger -> keeper: kproto_event; the line    \
+				   of 'ready_line' came */
 
 enum kproto_message {
 #define X(name, number) name = number,
@@ -283,6 +285,8 @@ struct kproto_log {
 	uint8_t when_full;  /* kproto_when_full */
 	int64_t max_age_ms; /* a file older than this is rotated; 0: never */
 	bool is_compressed; /* rotated files are */
+	const char *ready_line; /* LOG_OPEN: say when a line matches this ERE,
+				   once; "" in all else */
 };
 
 /* A start, all of it expanded: no specifier, no default is left open.  The
