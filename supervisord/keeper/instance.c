@@ -20,6 +20,7 @@
 #include "keeper/session.h"
 #include "keeper/startcopy.h"
 #include "keeper/stop.h"
+#include "keeper/systemd.h"
 
 #define LOOK_AGAIN_MS 250 /* where the kernel does not tell us */
 #define KILL_AGAIN_MS 100
@@ -169,6 +170,7 @@ instance_drop(struct instance *i)
 {
 	run_kill_all(i->keeper, i->iid);
 	startcopy_remove(&i->keeper->dirs, i->iid);
+	systemd_forget_output(i);
 	record_remove(&i->keeper->dirs, i->iid);
 	lock_remove(&i->keeper->dirs, i->iid);
 	instance_free(i);
@@ -187,6 +189,7 @@ instance_set_leader(struct instance *i, pid_t pid, int pidfd)
 void
 instance_on_exit(struct instance *i, int status)
 {
+	systemd_forget_leader(i);
 	/* The last words on the pipe come first: they decide what this is. */
 	if (i->state == INSTANCE_LAUNCHING)
 		launch_on_child_gone(i);

@@ -104,13 +104,15 @@ world_run_keeper(struct world *w)
 	/* Whatever happens to the test, nothing of it stays. */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	signal(SIGUSR2, SIG_IGN);
+	if (w->before_exec)
+		w->before_exec();
 	execl(SKEPD_PATH, SKEPD_PATH, "-c", conf, "--libexec-dir", libexec,
 		"--helper-user", "nobody", (char *)NULL);
 	_exit(127);
 }
 
 void
-world_start(struct world *w, const char *policy)
+world_prepare(struct world *w, const char *policy)
 {
 	memset(w, 0, sizeof *w);
 	w->node = w->logger = -1;
@@ -122,6 +124,12 @@ world_start(struct world *w, const char *policy)
 	write_conf(w, policy);
 	make_libexec(w);
 	listen_for_standins(w);
+}
+
+void
+world_start(struct world *w, const char *policy)
+{
+	world_prepare(w, policy);
 	world_run_keeper(w);
 	world_greet(w, NULL, NULL, NULL);
 }
@@ -221,6 +229,12 @@ void
 world_serve(struct world *w)
 {
 	serve(w, false);
+}
+
+void
+world_serve_node(struct world *w)
+{
+	ck_assert(!serve(w, true));
 }
 
 void
@@ -447,7 +461,7 @@ world_kill_keeper(struct world *w)
 }
 
 void
-world_end(struct world *w)
+world_stop_keeper(struct world *w)
 {
 	int status = -1;
 	mono end = mono_add(clock_mono(), WORLD_WAIT_MS);
@@ -458,5 +472,17 @@ world_end(struct world *w)
 		serve(w, w->node >= 0);
 	}
 	ck_assert_int_eq(status, 0);
+}
+
+void
+world_remove(struct world *w)
+{
 	run("rm -rf %s%s", w->dir, "");
+}
+
+void
+world_end(struct world *w)
+{
+	world_stop_keeper(w);
+	world_remove(w);
 }
