@@ -1,6 +1,6 @@
 # contrib: what surrounds the build.
 EXTRA_DIST += contrib/check contrib/install-deps contrib/quickstart \
 	contrib/sandbox contrib/lib/cluster.sh contrib/lib/stages.sh \
-	contrib/systemd/skepd.service contrib/systemd/skep.conf.sysusers \
+	contrib/systemd/skepd.service contrib/systemd/skep-shutdown.service contrib/systemd/skep.conf.sysusers \
 	.ci/run
 include contrib/targets.mk

@@ -15,7 +15,26 @@ EXTRA_DIST += \
 	tests/cluster/t-one-host.sh \
 	tests/cluster/t-order.sh \
 	tests/cluster/t-policy.sh \
+	tests/cluster/t-reexec.sh \
 	tests/cluster/t-logs.sh \
 	tests/cluster/t-record.sh \
 	tests/cluster/t-remote.sh \
+	tests/cluster/t-shutdown.sh \
 	tests/cluster/t-three-hosts.sh
+
+# A second build of what daemon-reexec replaces, of another version.
+EXTRA_DIST += tests/cluster/next.h
+NEXT_BUILD = tests/cluster/next/skepd tests/cluster/next/skep-node
+check_PROGRAMS += $(NEXT_BUILD)
+tests_cluster_next_skepd_CPPFLAGS = $(AM_CPPFLAGS) \
+	-include $(srcdir)/tests/cluster/next.h \
+	-DSKEP_LIBEXECDIR=\"$(skeplibexecdir)\"
+tests_cluster_next_skepd_SOURCES = supervisord/keeper/main.c \
+	supervisord/keeper/options.c supervisord/keeper/reexec.c \
+	supervisord/keeper/session.c
+tests_cluster_next_skepd_LDADD = $(skepd_LDADD)
+tests_cluster_next_skep_node_CPPFLAGS = $(skep_node_CPPFLAGS) \
+	-include $(srcdir)/tests/cluster/next.h
+tests_cluster_next_skep_node_CFLAGS = $(skep_node_CFLAGS)
+tests_cluster_next_skep_node_SOURCES = $(skep_node_SOURCES)
+tests_cluster_next_skep_node_LDADD = $(skep_node_LDADD)

@@ -2,6 +2,15 @@
 check_LIBRARIES += tests/libworld.a
 tests_libworld_a_SOURCES = \
 	tests/sim/world.c tests/sim/world.h tests/sim/world_private.h \
+	tests/sim/check.c tests/sim/check.h \
+	tests/sim/check_engine.c \
+	tests/sim/check_handoff.c \
+	tests/sim/check_member.c \
+	tests/sim/check_place.c \
+	tests/sim/check_registry.c \
+	tests/sim/check_service.c \
+	tests/sim/check_specs.c \
+	tests/sim/keys.c tests/sim/keys.h \
 	tests/sim/world_check.c \
 	tests/sim/world_clock.c \
 	tests/sim/world_dial.c \

@@ -12,6 +12,7 @@ logger_tests = \
 	tests/unit/test_logfile \
 	tests/unit/test_logger \
 	tests/unit/test_logkeep \
+	tests/unit/test_logtail \
 	tests/unit/test_mover \
 	tests/unit/test_statestream \
 	tests/unit/test_stream
@@ -41,6 +42,13 @@ tests_unit_test_logkeep_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(ZLIB_CFLAGS) \
 	-DHANG_LIBRARY='"./tests/lib/.libs/hang.so"'
 tests_unit_test_logkeep_LDADD = \
 	libscratch.a libsys.a libbase.a $(CHECK_LIBS) $(ZLIB_LIBS)
+
+tests_unit_test_logtail_SOURCES = tests/unit/test_logtail.c
+tests_unit_test_logtail_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_logtail_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(ZLIB_CFLAGS)
+tests_unit_test_logtail_LDADD = \
+	libnodeapi.a libscratch.a libspec.a libsys.a libbase.a $(JANSSON_LIBS) \
+	$(ZLIB_LIBS) $(YAML_LIBS) $(EV_LIBS) $(CHECK_LIBS)
 
 check_LTLIBRARIES += tests/lib/hang.la
 tests_lib_hang_la_SOURCES = tests/lib/hang.c

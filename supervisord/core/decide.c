@@ -63,6 +63,23 @@ is_beaten(struct core *c, const struct instance *i)
 	return copies > 1 && holder != MEMBER_SELF && holder != MEMBER_NONE;
 }
 
+/* Whether a copy that loses against ours still runs: it is stopped first, and
+ * its row says when that is done. */
+static bool
+lives_elsewhere(const struct core *c, const struct instance *i)
+{
+	const struct row *r = registry_first(c, ROW_INSTANCE, i->name);
+	for (; r; r = registry_next(c, r)) {
+		enum row_state s = r->value.state;
+		bool is_live = s == ROW_STARTING || s == ROW_READY ||
+			       s == ROW_STOPPING;
+		if (is_live && r->origin != MEMBER_SELF &&
+			member_is_present(c, r->origin))
+			return true;
+	}
+	return false;
+}
+
 /* Sends it to 'target': with its state if it can carry one. */
 static void
 move_to(struct core *c, struct instance *i, const struct service_value *s,
@@ -215,7 +232,8 @@ keep(struct core *c, struct instance *i, const struct service_value *s)
 		return;
 	}
 	if (instance_is_waiting(i)) {
-		duty_wait(c, i);
+		if (!lives_elsewhere(c, i))
+			duty_wait(c, i);
 		return;
 	}
 	if (run_if_due(c, i, s))

@@ -110,7 +110,7 @@ duty_mark_service(struct core *c, const char *name)
 	const struct entry *e = specs_find(c, ENTRY_SERVICE, name);
 	c->duty.is_held_dirty = true;
 	c->duty.round++;
-	if (e && !specs_get_service(e, &s))
+	if (e && !specs_service(c, e, &s))
 		return; /* of a newer version: what runs goes on */
 	if (e)
 		declare(c, name, &s.policy);

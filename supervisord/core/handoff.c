@@ -240,6 +240,12 @@ handoff_end_and_drop(struct core *c, struct handoff *h)
 	memcpy(e->drop.root, was.root, DIGEST_SIZE);
 }
 
+uint64_t
+handoff_after(const struct core *c)
+{
+	return c->store_seq > c->stored_seq ? c->store_seq : 0;
+}
+
 /* --- Messages --- */
 
 member_id
@@ -282,7 +288,9 @@ handoff_echo(struct core *c, member_id to, const skep_Handoff *m,
 	skep_Handoff a = *m;
 	memset(a.reason, 0, sizeof a.reason);
 	strncpy(a.reason, reason, sizeof a.reason - 1);
-	member_send(c, to, type, wire_encode(&c->fx, type, &a), 0);
+	/* It rests on what we did before, which a crash must not undo. */
+	member_send(c, to, type, wire_encode(&c->fx, type, &a),
+		handoff_after(c));
 }
 
 bool
@@ -308,6 +316,7 @@ handoff_on_recv(struct core *c, member_id from, uint16_t type,
 	case WIRE_HANDOFF_STAGED:
 	case WIRE_HANDOFF_QUERY:
 	case WIRE_HANDOFF_ACTIVE:
+	case WIRE_HANDOFF_UNKNOWN:
 		source_on_recv(c, from, type, &m);
 		break;
 	default:

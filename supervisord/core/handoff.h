@@ -21,7 +21,8 @@
  * its instance again, from the dump if there is one.  After a crash the
  * records are loaded back: FROZEN asks again or aborts, COMMITTED never
  * starts it again but repeats COMMIT, STAGED asks QUERY.  R1: the target is
- * DEAD while COMMITTED: the source takes it back with epoch + 2.  R2: the
+ * DEAD while COMMITTED, or answers COMMIT with UNKNOWN, because it lost its
+ * disk: the source takes it back with epoch + 2.  R2: the
  * source is DEAD while STAGED: the target takes it with epoch + 1.
  *
  * Lifetime of state: what was staged is consumed when the new instance is
@@ -120,8 +121,7 @@ bool handoff_is_busy(const struct core *c, const char *name);
 /* Borrows the move of this name, or NULL; for status. */
 const struct handoff *handoff_find(const struct core *c, const char *name);
 /* Whether a sealed state on this host has a use: a move or an instance names
- * it.  For the shell, after BOOT: what a crash left between the sealing of a
- * state and the record that names it is nobody's, and goes. */
+ * it. */
 bool handoff_needs_state(const struct core *c, const char *name,
 	const uint8_t root[DIGEST_SIZE]);
 /* Moves to this host whose state is not here yet, so that no instance counts

@@ -40,6 +40,10 @@ void handoff_enter(struct core *c, struct handoff *h,
 uint64_t handoff_end(struct core *c, struct handoff *h);
 /* The same, and drops its state as soon as no record names it. */
 void handoff_end_and_drop(struct core *c, struct handoff *h);
+/* The 'after' for what must not overtake anything decided so far: a DROP that
+ * waits for the disk would take away a state of the same root that is fetched
+ * or sealed meanwhile. */
+uint64_t handoff_after(const struct core *c);
 /* The other side, if it is known and linked, else MEMBER_NONE. */
 member_id handoff_peer(const struct core *c, const struct handoff *h);
 /* Sends a message about H to the other side, if it is linked. */

@@ -252,6 +252,7 @@ handoff_on_empty(struct core *c, struct instance *inst)
 	handoff_enter(c, h, HANDOFF_DUMPING,
 		mono_add(c->now, HANDOFF_DUMP_MS));
 	struct effect *e = effects_add(&c->fx, EFFECT_DUMP);
+	e->after = handoff_after(c);
 	e->dump.name = effects_text(&c->fx, h->name);
 	e->dump.epoch = h->epoch;
 	e->dump.size_max = h->terms.max_size;
@@ -349,16 +350,20 @@ is_taken(const struct core *c, const struct handoff *h)
 	return false;
 }
 
-/* R1: the target died after the commit; the state is still here. */
+/* R1: the target died after the commit, or forgot all about it; the state is
+ * still here. */
 static void
-take_back(struct core *c, struct handoff *h)
+take_back(struct core *c, struct handoff *h, const char *why)
 {
 	struct instance *i = instance_find(c, h->name);
 	struct service_value s;
 	if (!policy_of(c, i, &s) || i->state != INSTANCE_HANDOFF)
 		return;
 	core_note(c, NOTE_HANDOFF, h->name, h->epoch,
-		"taken back: the host it went to is dead");
+		effects_format(&c->fx, "taken back: %s", why));
+	/* What it began with here, if that had not served yet, is older. */
+	if (!h->has_root || memcmp(i->staged_root, h->root, DIGEST_SIZE) != 0)
+		instance_drop_staged(c, i);
 	i->has_staged = h->has_root;
 	memcpy(i->staged_root, h->root, DIGEST_SIZE);
 	i->staged_wall_ms = h->sealed_wall_ms;
@@ -377,6 +382,19 @@ take_back(struct core *c, struct handoff *h)
 
 /* --- News and time --- */
 
+/* Whether a host that is present went on under a higher epoch.  What a host
+ * that is gone once had proves nothing about a state that is there. */
+static bool
+has_gone_on(const struct core *c, const skep_Handoff *m)
+{
+	const struct row *r = registry_first(c, ROW_INSTANCE, m->name);
+	for (; r; r = registry_next(c, r))
+		if (r->value.epoch > m->epoch &&
+			member_is_present(c, r->origin))
+			return true;
+	return false;
+}
+
 static void
 on_query(struct core *c, member_id from, struct handoff *h,
 	const skep_Handoff *m)
@@ -389,8 +407,8 @@ on_query(struct core *c, member_id from, struct handoff *h,
 	 * somebody, went on without it, or if there is nothing to lose.  Else
 	 * the asker has the only copy of the state that there is. */
 	const struct instance *i = instance_find(c, m->name);
-	bool is_void = (i && instance_is_held(i)) || m->root.size == 0 ||
-		registry_epoch_max(c, m->name) > m->epoch;
+	bool is_void = (i && (instance_is_held(i) || i->epoch > m->epoch)) ||
+		       m->root.size == 0 || has_gone_on(c, m);
 	if (is_void)
 		handoff_echo(c, from, m, WIRE_HANDOFF_ABORT,
 			"its source went on without it");
@@ -422,6 +440,11 @@ source_on_recv(struct core *c, member_id from, uint16_t type,
 	case WIRE_HANDOFF_ACTIVE:
 		if (h->state == HANDOFF_COMMITTED)
 			done(c, h);
+		break;
+	case WIRE_HANDOFF_UNKNOWN:
+		if (h->state == HANDOFF_COMMITTED &&
+			member_hold_now(c) == HOLD_NONE)
+			take_back(c, h, "the host it went to lost its disk");
 		break;
 	case WIRE_HANDOFF_REFUSE:
 		if (h->state == HANDOFF_OFFERED)
@@ -565,7 +588,7 @@ source_on_topology(struct core *c, struct handoff *h)
 		break;
 	case HANDOFF_COMMITTED:
 		if (member_hold_now(c) == HOLD_NONE)
-			take_back(c, h);
+			take_back(c, h, "the host it went to is dead");
 		break;
 	case HANDOFF_FREE:
 	case HANDOFF_ACCEPTED:

@@ -96,6 +96,7 @@ fetch(struct core *c, struct handoff *h)
 	if (from == MEMBER_NONE)
 		return;
 	struct effect *e = effects_add(&c->fx, EFFECT_FETCH);
+	e->after = handoff_after(c);
 	e->fetch.name = effects_text(&c->fx, h->name);
 	e->fetch.node = effects_text(&c->fx, h->peer_name);
 	e->fetch.address =
@@ -180,7 +181,7 @@ handoff_on_fetched(struct core *c, const struct input_fetched *in)
 	discard(c, h);
 }
 
-/* The instance is ours now: epoch + 1, from the staged state. */
+/* The instance is ours now, from the staged state: epoch + 1. */
 static void
 take_over(struct core *c, struct handoff *h)
 {
@@ -196,12 +197,27 @@ take_over(struct core *c, struct handoff *h)
 	strcpy(i->staged_from, h->peer_name);
 	i->restarts = 0;
 	i->failures = 0;
-	i->epoch_reserved = h->epoch + EPOCH_BLOCK;
 	i->is_remembered = true;
-	uint64_t epoch = h->epoch + 1;
+	/* Above what a host that is gone had under a higher epoch. */
+	uint64_t known = registry_epoch_max(c, h->name);
+	uint64_t epoch = (known > h->epoch ? known : h->epoch) + 1;
+	i->epoch_reserved = epoch + EPOCH_BLOCK - 1;
 	instance_store_owner(c, i);
 	uint64_t ended = handoff_end(c, h);
 	instance_start_at(c, i, &s, epoch, ended);
+}
+
+/* Whether nothing here remembers the handoff that is committed: we said
+ * STAGED, and our disk was lost since. */
+static bool
+is_forgotten(const struct core *c, const skep_Handoff *m)
+{
+	const struct instance *i = instance_find(c, m->name);
+	const struct handoff *h = handoff_find(c, m->name);
+	bool is_in_move = h && h->epoch >= m->epoch;
+	return c->is_booted && !is_in_move &&
+	       registry_epoch_max(c, m->name) <= m->epoch &&
+	       (!i || (i->epoch <= m->epoch && !instance_is_held(i)));
 }
 
 static void
@@ -213,7 +229,9 @@ on_commit(struct core *c, member_id from, struct handoff *h,
 		return;
 	}
 	const struct instance *i = instance_find(c, m->name);
-	if (is_taken_over(c, m) && i->state != INSTANCE_STARTING)
+	if (is_forgotten(c, m))
+		handoff_echo(c, from, m, WIRE_HANDOFF_UNKNOWN, "");
+	else if (is_taken_over(c, m) && i->state != INSTANCE_STARTING)
 		handoff_echo(c, from, m, WIRE_HANDOFF_ACTIVE, "");
 }
 

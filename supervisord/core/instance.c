@@ -143,7 +143,7 @@ instance_reap(struct core *c, struct instance *inst)
 	if (inst->state != INSTANCE_IDLE || inst->is_declared ||
 		inst->is_remembered || inst->is_draining_out)
 		return;
-	if (inst->last_owner[0]) {
+	if (inst->last_owner[0] || inst->epoch_floor) {
 		inst->last_owner[0] = '\0';
 		instance_store_owner(c, inst);
 	}
@@ -202,7 +202,7 @@ instance_service(
 	struct core *c, const struct instance *inst, struct service_value *out)
 {
 	const struct entry *e = specs_find(c, ENTRY_SERVICE, inst->service);
-	return e && inst->is_declared && specs_get_service(e, out);
+	return e && inst->is_declared && specs_service(c, e, out);
 }
 
 /* Reads one override; its stamp, or 0 when there is none. */
@@ -391,7 +391,9 @@ instance_store_owner(struct core *c, struct instance *inst)
 {
 	struct bytes key = {inst->name, strlen(inst->name)};
 	bool is_ours = instance_is_held(inst) || inst->is_remembered;
-	if (!is_ours && !inst->last_owner[0])
+	/* While it is wanted, the epochs that were used here count. */
+	bool has_floor = inst->is_declared && inst->epoch_floor;
+	if (!is_ours && !inst->last_owner[0] && !has_floor)
 		return core_store(c, TABLE_OWNER, key, (struct bytes){NULL, 0});
 	unsigned char buffer[512];
 	struct writer w;
@@ -613,11 +615,19 @@ instance_give(struct core *c, struct instance *inst, const char *node,
 }
 
 void
+instance_raise_floor(struct instance *inst)
+{
+	if (inst->epoch_floor < inst->epoch_reserved)
+		inst->epoch_floor = inst->epoch_reserved;
+}
+
+void
 instance_disown(struct core *c, struct instance *inst)
 {
 	CHECK(inst->state == INSTANCE_IDLE);
 	inst->is_remembered = false;
 	inst->is_refused = false;
+	instance_raise_floor(inst);
 	instance_drop_staged(c, inst);
 	instance_arm(c, inst, MONO_NEVER);
 	instance_store_owner(c, inst);

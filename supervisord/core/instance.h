@@ -235,6 +235,9 @@ void instance_reset(struct core *c, struct instance *inst);
  * twice and its host is waited for. */
 void instance_saw_holder(struct core *c, struct instance *inst,
 	const char *node, uint64_t epoch);
+/* It is given up here: all epochs that were used lie below those to come, also
+ * after the next start of the node. */
+void instance_raise_floor(struct instance *inst);
 /* It was ours and 'node' has it now, or has had it, under 'epoch': in one
  * write, so that no crash forgets both.  Allowed in IDLE. */
 void instance_give(struct core *c, struct instance *inst, const char *node,

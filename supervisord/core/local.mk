@@ -54,6 +54,7 @@ libcore_a_SOURCES = \
 	supervisord/core/settings.h \
 	supervisord/core/specs.c \
 	supervisord/core/specs.h \
+	supervisord/core/specs_cache.c \
 	supervisord/core/specs_private.h \
 	supervisord/core/specs_repair.c \
 	supervisord/core/specs_tree.c \

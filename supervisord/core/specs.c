@@ -23,6 +23,7 @@ specs_need(const struct core_limits *l)
 	size_t buckets = map_bucket_count(l->entries_max);
 	return 2 * arena_need(buckets, sizeof(struct map_link *)) +
 	       arena_need(l->entries_max, sizeof(struct entry)) +
+	       specs_cache_need() +
 	       arena_need(buddy_need(l->bodies_size), 1) +
 	       arena_need(TREE_NODES, sizeof(uint64_t)) +
 	       arena_need(l->members_max, sizeof(struct specs_peer));
@@ -49,6 +50,7 @@ specs_init(struct core *c)
 		buddy_init(arena_take(&c->arena, buddy_need(l->bodies_size), 1),
 			l->bodies_size);
 	s->tree = arena_take(&c->arena, TREE_NODES, sizeof(uint64_t));
+	specs_cache_init(c);
 	s->peers = arena_take(&c->arena, l->members_max, sizeof *s->peers);
 	for (uint32_t i = 0; i < l->members_max; i++)
 		s->peers[i].repair_at = MONO_NEVER;

@@ -65,6 +65,8 @@ struct entry {
 
 struct buddy; /* base/buddy.h: allocator for the values */
 
+struct specs_line; /* specs_cache.c: a service, decoded */
+
 /* Bytes of one encoded value, at most: a body and its policy. */
 #define SPEC_VALUE_MAX 73728
 
@@ -80,6 +82,7 @@ struct specs {
 	struct slots entries; /* of struct entry */
 	struct list order[ENTRY_KIND_COUNT]; /* live and deleted, by kind */
 	struct buddy *values;
+	struct specs_line *lines; /* services decoded lately */
 	uint64_t *tree;	      /* TREE_NODES sums, level by level;
 				 a leaf's is that of its few entries */
 	uint64_t clock;	      /* last stamp given or seen */
@@ -167,6 +170,9 @@ struct node_value {
 /* Decoders return false for bytes that make no sense (they came from
  * outside; the entry is then kept, relayed and not acted upon). */
 bool specs_get_service(const struct entry *e, struct service_value *out);
+/* The same for an entry of ours, from a table of those decoded lately. */
+bool specs_service(
+	struct core *c, const struct entry *e, struct service_value *out);
 bool specs_get_override(const struct entry *e, struct override_value *out);
 bool specs_get_node(const struct entry *e, struct node_value *out);
 bool specs_get_setting(const struct entry *e, const char **value_out,

@@ -73,4 +73,8 @@ bool specs_policy_from_wire(
 /* The wire's struct of an entry; 'e' and its value are borrowed. */
 skep_Entry specs_to_wire(const struct entry *e);
 
+/* The table of decoded services (specs_cache.c): its memory, its birth. */
+size_t specs_cache_need(void);
+void specs_cache_init(struct core *c);
+
 #endif

@@ -106,6 +106,11 @@ show_problems(const json_t *document)
 	const char *weaker = get_text(document, "weaker");
 	if (*weaker)
 		printf("'stopped' is weaker here: %s\n", weaker);
+	const json_t *keeper = json_object_get(document, "keeper");
+	if (get_int(keeper, "crashes") > 0)
+		printf("skepd ended %lld times in a row without being asked "
+		       "to: see its log\n",
+			(long long)get_int(keeper, "crashes"));
 	json_array_foreach(json_object_get(document, "files"), i, o)
 		printf("not in force: %s\n", get_text(o, "text"));
 	json_array_foreach(json_object_get(document, "quarantined"), i, o)

@@ -49,6 +49,7 @@ struct options {
 	bool is_monitor;
 	bool is_yes;
 	bool is_self;
+	bool is_drain;
 	bool is_verbose;
 	bool is_check;
 	bool is_stop;
@@ -217,6 +218,8 @@ int cmd_node_join(struct ctl *ctl, int argc, char **argv);
 int cmd_node_leave(struct ctl *ctl, int argc, char **argv);
 int cmd_node_forget(struct ctl *ctl, int argc, char **argv);
 int cmd_node_confirm_down(struct ctl *ctl, int argc, char **argv);
+int cmd_shutdown(struct ctl *ctl, int argc, char **argv);
+int cmd_reexec(struct ctl *ctl, int argc, char **argv);
 int cmd_drain(struct ctl *ctl, int argc, char **argv);
 int cmd_cluster_show(struct ctl *ctl, int argc, char **argv);
 int cmd_cluster_set(struct ctl *ctl, int argc, char **argv);

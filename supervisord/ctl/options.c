@@ -57,6 +57,8 @@ static const struct option options[] = {
 		"10m ago, or 2026-01-31T10:00:00Z"},
 	{0, "node", "NODE", KIND_TEXT, AT(node), false,
 		"of this node, whoever runs it"},
+	{0, "drain", NULL, KIND_FLAG, AT(is_drain), false,
+		"move everything away first"},
 	{0, "self", NULL, KIND_FLAG, AT(is_self), false,
 		"the node that answers"},
 	{0, "deadline", "DURATION", KIND_DURATION, AT(deadline_ms), false,

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "keeper/handoff.h"
 #include "keeper/keeper.h"
 #include "keeper/lock.h"
 #include "keeper/logs.h"
@@ -16,8 +17,11 @@
 #include "keeper/record.h"
 #include "keeper/run.h"
 #include "keeper/startcopy.h"
+#include "keeper/systemd.h"
 #include "keeper/workdir.h"
 #include "sys/say.h"
+
+#define RESUMED_START_MS 30000 /* for what was left of a start's bound */
 
 static void
 end(struct instance *i, int status)
@@ -113,7 +117,7 @@ adopt_leader(struct instance *i, pid_t pid, int pidfd)
 	i->pidfd = pidfd;
 	i->is_child = false;
 	i->state = INSTANCE_RUNNING;
-	i->answer = workdir_read_answer(&i->keeper->dirs, i->iid);
+	handoff_resume(i);
 	say(SAY_INFO, "%s: adopted, pid %d", i->name, (int)pid);
 	if (proc_is_launching(pid)) {
 		say(SAY_WARNING, "%s: its start was cut short: killed",
@@ -150,6 +154,50 @@ has_ended(int pidfd)
 	return pidfd < 0 || (poll(&p, 1, 0) == 1 && p.revents);
 }
 
+/* A pidfd of the leader on record: the one that systemd kept, or a new one
+ * while the process lives. */
+static int
+find_leader(const struct instance *i, pid_t pid)
+{
+	if (pid == 0)
+		return -1;
+	int fd = systemd_take_leader(i->iid, i->epoch);
+	return fd >= 0 ? fd : proc_open(pid, i->start_time);
+}
+
+/* Whether something of it is there that we may not touch: its leader is gone,
+ * and it is not in its cgroup. */
+static bool
+is_astray(const struct instance *i, int leader)
+{
+	bool is_empty = i->populated.fd < 0 ||
+			cgroup_read_populated(i->populated.fd) == 0;
+	return is_empty && has_ended(leader) &&
+	       lock_is_held(&i->keeper->dirs, i->iid);
+}
+
+static bool
+may_miss_output(const struct instance *i, int leader)
+{
+	if (!instance_is_alive(i))
+		return i->is_undrained;
+	return has_ended(leader) &&
+	       (i->populated.fd < 0 ||
+		       cgroup_read_populated(i->populated.fd) == 0);
+}
+
+/* Takes over the output: what was written is there if somebody held it. */
+static void
+adopt_output(struct instance *i, int leader)
+{
+	int held = systemd_take_output(i->iid);
+	open_output(i);
+	if (held < 0 && may_miss_output(i, leader))
+		note_missing_output(i);
+	if (held >= 0)
+		close(held);
+}
+
 /* Takes over what a record tells. */
 static void
 adopt(struct instance *i, const char *cgroup)
@@ -159,28 +207,24 @@ adopt(struct instance *i, const char *cgroup)
 	i->pid = 0;
 	if (!instance_is_alive(i)) {
 		run_clear(i);
-		open_output(i);
-		if (i->is_undrained)
-			note_missing_output(i);
+		adopt_output(i, -1);
 		loop_arm(&k->loop, &i->again, 0);
 		return;
 	}
 	open_cgroup(i, cgroup);
-	int fd = pid > 0 ? proc_open(pid, i->start_time) : -ESRCH;
-	bool is_empty = i->populated.fd < 0 ||
-			cgroup_read_populated(i->populated.fd) == 0;
-	if (fd < 0 && is_empty && lock_is_held(&k->dirs, i->iid)) {
+	int fd = find_leader(i, pid);
+	if (is_astray(i, fd)) {
 		say(SAY_WARNING,
 			"%s: its leader is gone and something of it runs "
 			"outside of its cgroup: left alone, and not started "
 			"again before that ends",
 			i->name);
+		if (fd >= 0)
+			close(fd);
 		instance_free(i);
 		return;
 	}
-	open_output(i);
-	if (is_empty && has_ended(fd))
-		note_missing_output(i);
+	adopt_output(i, fd);
 	if (fd >= 0)
 		adopt_leader(i, pid, fd);
 	else
@@ -207,6 +251,66 @@ visit(struct keeper *k, uint64_t iid)
 	startcopy_remove(&k->dirs, iid);
 	record_remove(&k->dirs, iid);
 	lock_remove(&k->dirs, iid);
+}
+
+/* The leader that goes on, our child or not. */
+static void
+resume_leader(struct instance *i, pid_t pid)
+{
+	struct loop *l = &i->keeper->loop;
+	int fd = i->pidfd;
+	if (i->is_child) {
+		instance_set_leader(i, pid, fd);
+		return;
+	}
+	i->pid = pid;
+	if (loop_watch(l, &i->end, fd, EPOLLIN) < 0)
+		say(SAY_ERROR, "%s: its end will not be seen", i->name);
+}
+
+/* The child that is on its way to its program. */
+static void
+resume_launch(struct instance *i, int report)
+{
+	struct loop *l = &i->keeper->loop;
+	if (i->state != INSTANCE_LAUNCHING)
+		return;
+	loop_arm(l, &i->deadline, RESUMED_START_MS);
+	if (loop_watch(l, &i->report, report, EPOLLIN) < 0)
+		say(SAY_ERROR, "%s: its start cannot be watched", i->name);
+}
+
+void
+adopt_resume(struct keeper *k, uint64_t iid, const char *text)
+{
+	char cgroup[PATH_MAX];
+	struct instance *i = instance_new(k, iid);
+	if (!i)
+		return;
+	bool is_good = record_parse_live(i, text, cgroup);
+	pid_t pid = i->pid;
+	int report = i->report.fd;
+	i->pid = 0;
+	i->report.fd = -1;
+	if (!is_good) {
+		i->notify.socket.fd = i->notify.ready.fd = -1;
+		say(SAY_ERROR, "an instance was not understood; its record "
+			       "may be");
+		instance_free(i);
+		return;
+	}
+	if (!instance_is_alive(i)) {
+		run_clear(i);
+		loop_arm(&k->loop, &i->again, 0);
+		return;
+	}
+	open_cgroup(i, cgroup);
+	if (pid > 0)
+		resume_leader(i, pid);
+	resume_launch(i, report);
+	handoff_resume(i);
+	notify_resume(i);
+	loop_arm(&k->loop, &i->again, 0);
 }
 
 void

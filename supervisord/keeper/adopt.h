@@ -32,6 +32,10 @@ struct keeper;
 /* Takes over all that is on record. */
 void adopt_all(struct keeper *k);
 
+/* Takes over an instance that the program before us in this process wrote
+ * down, with its descriptors. */
+void adopt_resume(struct keeper *k, uint64_t iid, const char *text);
+
 /* Whether something of an earlier skepd runs as 'iid', which is not one of
  * our instances; 'err' says what. */
 bool adopt_is_stray(struct keeper *k, uint64_t iid, struct err *err);

@@ -15,6 +15,7 @@
 #include "keeper/session.h"
 #include "keeper/workdir.h"
 #include "sys/clock.h"
+#include "sys/say.h"
 #include "sys/units.h"
 
 #define STATUS_MAX    65536
@@ -157,24 +158,30 @@ handoff_init(struct keeper *k, struct err *err)
 	return 0;
 }
 
-/* Checks that the signal will not kill the leader, and watches for the
- * answer. */
 static int
-prepare(struct instance *i, int signal, struct err *err)
+watch_answers(struct instance *i, struct err *err)
 {
 	char path[PATH_MAX];
-	if (i->pid == 0 || i->state != INSTANCE_RUNNING)
-		return err_set(err, -ESRCH, "its leader does not run");
-	int rc = check_threads(i->pid, signal, err);
-	if (rc < 0)
-		return rc;
-	i->answer = 0;
 	if (i->answer_wd >= 0)
 		return 0;
 	workdir_path(&i->keeper->dirs, i->iid, path);
 	i->answer_wd =
 		inotify_add_watch(i->keeper->answers.fd, path, ANSWER_EVENTS);
 	return i->answer_wd < 0 ? err_sys(err, -errno, "%s", path) : 0;
+}
+
+/* Checks that the signal will not kill the leader, and watches for the
+ * answer. */
+static int
+prepare(struct instance *i, int signal, struct err *err)
+{
+	if (i->pid == 0 || i->state != INSTANCE_RUNNING)
+		return err_set(err, -ESRCH, "its leader does not run");
+	int rc = check_threads(i->pid, signal, err);
+	if (rc < 0)
+		return rc;
+	i->answer = 0;
+	return watch_answers(i, err);
 }
 
 static void
@@ -233,6 +240,17 @@ handoff_look(struct instance *i)
 		return;
 	i->answer = answer;
 	session_send_event(i, KMSG_ANSWER, answer);
+}
+
+void
+handoff_resume(struct instance *i)
+{
+	struct err err = {""};
+	if (!i->has_handoff)
+		return;
+	if (watch_answers(i, &err) < 0)
+		say(SAY_WARNING, "%s: %s", i->name, err.text);
+	i->answer = workdir_read_answer(&i->keeper->dirs, i->iid);
 }
 
 void

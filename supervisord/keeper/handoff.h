@@ -32,6 +32,10 @@ void handoff_on_timer(struct timer *t);
 /* Says ANSWER if one stands there. */
 void handoff_look(struct instance *i);
 
+/* Watches for the answer of an instance that an earlier skepd may have
+ * signalled, and takes the one that stands there. */
+void handoff_resume(struct instance *i);
+
 /* Ends the watch; harmless when there is none. */
 void handoff_unwatch(struct instance *i);
 

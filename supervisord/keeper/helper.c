@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "keeper/former.h"
 #include "keeper/keeper.h"
 #include "keeper/spawn.h"
 #include "sys/clock.h"
@@ -238,6 +239,7 @@ helper_start(struct helper *h)
 		return;
 	}
 	say(SAY_INFO, "%s started, pid %d", h->ops->program, (int)h->pid);
+	former_note(h->keeper, h->ops->program, h->pid);
 	h->ops->on_up(h->keeper);
 	loop_arm(l, &h->ping, 0);
 }
@@ -274,8 +276,7 @@ helper_end(struct helper *h, const char *why)
 		say_limited(&h->complaints, 5, SAY_WARNING,
 			"%s (pid %d) %s: it is started again", h->ops->program,
 			(int)h->pid, why);
-	if (h->pid > 0)
-		kill(h->pid, SIGKILL);
+	helper_kill(h);
 	loop_close(&h->keeper->loop, &h->watch);
 	outbox_clear(&h->outbox);
 }
@@ -298,6 +299,13 @@ helper_on_exit(struct helper *h, int status)
 		h->ops->program, WIFSIGNALED(status) ? "signal" : "status",
 		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 	plan_restart(h);
+}
+
+void
+helper_kill(struct helper *h)
+{
+	if (h->pid > 0)
+		kill(h->pid, SIGKILL);
 }
 
 void

@@ -72,6 +72,9 @@ void helper_end(struct helper *h, const char *why);
 /* Its process was reaped. */
 void helper_on_exit(struct helper *h, int status);
 
+/* Kills its process; harmless when there is none. */
+void helper_kill(struct helper *h);
+
 /* Closes our end, after which it leaves by itself; it is not started again. */
 void helper_close(struct helper *h);
 

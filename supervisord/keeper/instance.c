@@ -20,6 +20,7 @@
 #include "keeper/session.h"
 #include "keeper/startcopy.h"
 #include "keeper/stop.h"
+#include "keeper/systemd.h"
 
 #define LOOK_AGAIN_MS 250 /* where the kernel does not tell us */
 #define KILL_AGAIN_MS 100
@@ -172,6 +173,7 @@ instance_drop(struct instance *i)
 {
 	run_kill_all(i->keeper, i->iid);
 	startcopy_remove(&i->keeper->dirs, i->iid);
+	systemd_forget_output(i);
 	record_remove(&i->keeper->dirs, i->iid);
 	lock_remove(&i->keeper->dirs, i->iid);
 	instance_free(i);
@@ -211,6 +213,7 @@ instance_on_exit(struct instance *i, int status)
 	notify_drain(i);
 	if (i->pid != pid)
 		return;
+	systemd_forget_leader(i);
 	loop_forget(&i->keeper->loop, &i->end);
 	loop_disarm(&i->end_wait);
 	loop_disarm(&i->notify.watchdog);

@@ -86,9 +86,17 @@ struct instance {
 	int fifo_fd;		/* our end, -1 without one */
 	bool is_log_open;	/* the logger has its end */
 	bool is_undrained;	/* EMPTY, and its last output is not taken */
-	int answer_wd;		/* inotify watch, -1 */
-	int answer;		/* last ANSWER said, 0 for none */
-	struct timer handoff;	/* look again whether the signal is safe */
+	bool has_handoff;	/* it was given a SKEP_STATE_OUT */
+	int stop_signal;	/* how skepd itself stops it; 0: SIGTERM */
+	int64_t stop_timeout_ms;
+	uint32_t stop_rank;   /* those of a higher rank go first */
+	bool stop_all;	      /* the signal is for all of it */
+	bool is_asked;	      /* to stop, as skepd ends */
+	bool is_rest_asked;   /* its leader is gone, the rest was asked */
+	mono stop_until;      /* when it is killed then */
+	int answer_wd;	      /* inotify watch, -1 */
+	int answer;	      /* last ANSWER said, 0 for none */
+	struct timer handoff; /* look again whether the signal is safe */
 	int handoff_signal;
 	uint8_t handoff_target; /* kproto_target */
 	mono handoff_until;	/* how long */

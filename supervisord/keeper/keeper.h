@@ -10,6 +10,7 @@
 #include "keeper/instance.h"
 #include "keeper/loop.h"
 #include "keeper/options.h"
+#include "keeper/reexec.h"
 #include "keeper/sockets.h"
 
 #define MOVERS_MAX 64 /* that run at a time */
@@ -35,7 +36,12 @@ struct keeper {
 	struct watch answers;	 /* inotify on work directories */
 	struct timer stop_timer; /* bounds the current phase */
 	enum stop_phase stop_phase;
-	bool is_stopping;	  /* 'stop_phase' is not STOP_NO */
+	bool is_stopping;      /* no start, no restart of helpers any more */
+	bool is_leaving;       /* we end and services do not */
+	struct reexec reexec;  /* another program in our place */
+	uint32_t crashes;      /* unasked ends of skepd before us, in a row */
+	struct timer beat;	  /* signs of life for systemd */
+	struct timer good_run; /* then that count is over */
 	pid_t movers[MOVERS_MAX]; /* running "get" movers, 0 = free */
 	char boot_id[64];	  /* of the kernel that runs */
 	uint64_t start_ms;	  /* CLOCK_BOOTTIME of our start */

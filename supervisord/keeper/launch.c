@@ -19,6 +19,7 @@
 #include "keeper/session.h"
 #include "keeper/spawn.h"
 #include "keeper/startcopy.h"
+#include "keeper/systemd.h"
 #include "sys/clock.h"
 
 #define TIMEOUT_DEFAULT_MS 30000
@@ -138,6 +139,12 @@ take_instance(struct keeper *k, const struct kproto_start *s)
 	free(i->ids);
 	i->ids = NULL;
 	i->answer = 0;
+	i->has_handoff = s->has_handoff;
+	i->stop_signal = s->stop_signal;
+	i->stop_timeout_ms = s->stop_timeout_ms;
+	i->stop_rank = s->stop_rank;
+	i->stop_all = s->stop_all;
+	i->is_asked = i->is_rest_asked = false;
 	loop_disarm(&i->again);
 	i->is_undrained = false;
 	i->step = CHILD_FORK;
@@ -262,6 +269,7 @@ let_go(struct instance *i)
 	if (rc == 0 && i->ids)
 		rc = notify_give(i, i->ids->uid, i->ids->gid, &err);
 	if (rc == 0) {
+		systemd_park(i);
 		/* A child that is gone by now has said why. */
 		send(i->report.fd, "", 1, MSG_NOSIGNAL);
 		return true;

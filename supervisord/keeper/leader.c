@@ -6,6 +6,7 @@
 #include "keeper/keeper.h"
 #include "keeper/proc.h"
 #include "keeper/record.h"
+#include "keeper/systemd.h"
 #include "sys/say.h"
 
 static bool
@@ -40,7 +41,9 @@ leader_change(struct instance *i, pid_t pid)
 		close(pidfd);
 		return;
 	}
+	systemd_forget_leader(i);
 	instance_set_main(i, pid, pidfd, start_time);
+	systemd_park(i);
 	record_update(i);
 }
 

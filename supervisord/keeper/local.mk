@@ -10,6 +10,7 @@ libkeeper_a_SOURCES = \
 	supervisord/keeper/env.c supervisord/keeper/env.h \
 	supervisord/keeper/fifo.c supervisord/keeper/fifo.h \
 	supervisord/keeper/file.c supervisord/keeper/file.h \
+	supervisord/keeper/former.c supervisord/keeper/former.h \
 	supervisord/keeper/handoff.c supervisord/keeper/handoff.h \
 	supervisord/keeper/helper.c supervisord/keeper/helper.h \
 	supervisord/keeper/ids.c supervisord/keeper/ids.h \
@@ -33,11 +34,13 @@ libkeeper_a_SOURCES = \
 	supervisord/keeper/said.c supervisord/keeper/said.h \
 	supervisord/keeper/startcopy.c supervisord/keeper/startcopy.h \
 	supervisord/keeper/hook.c supervisord/keeper/hook.h \
+	supervisord/keeper/reexec.c supervisord/keeper/reexec.h \
 	supervisord/keeper/rules.c supervisord/keeper/rules.h \
 	supervisord/keeper/session.c supervisord/keeper/session.h \
 	supervisord/keeper/sockets.c supervisord/keeper/sockets.h \
 	supervisord/keeper/spawn.c supervisord/keeper/spawn.h \
 	supervisord/keeper/stop.c supervisord/keeper/stop.h \
+	supervisord/keeper/systemd.c supervisord/keeper/systemd.h \
 	supervisord/keeper/workdir.c supervisord/keeper/workdir.h
 libkeeper_a_CPPFLAGS = $(AM_CPPFLAGS) -DSKEP_LIBEXECDIR=\"$(skeplibexecdir)\"
 

@@ -14,6 +14,7 @@
 #include "base/hash.h"
 #include "keeper/adopt.h"
 #include "keeper/file.h"
+#include "keeper/former.h"
 #include "keeper/handoff.h"
 #include "keeper/keeper.h"
 #include "keeper/leader.h"
@@ -22,6 +23,7 @@
 #include "keeper/session.h"
 #include "keeper/spawn.h"
 #include "keeper/stop.h"
+#include "keeper/systemd.h"
 #include "keeper/workdir.h"
 #include "sys/clock.h"
 #include "sys/say.h"
@@ -39,7 +41,8 @@ on_child(struct keeper *k, pid_t pid, int status)
 		helper_on_exit(&k->node, status);
 	else if (pid == k->logger.pid)
 		helper_on_exit(&k->logger, status);
-	else if (!run_on_exit(k, pid, status))
+	else if (!run_on_exit(k, pid, status) &&
+		 !reexec_on_exit(k, pid, status))
 		session_on_orphan(k, pid);
 }
 
@@ -61,6 +64,7 @@ reap(struct keeper *k)
 	if (!k->cgroups.is_usable)
 		settle_all(k);
 	stop_check(k);
+	reexec_check(k);
 }
 
 static void
@@ -72,6 +76,8 @@ on_signals(struct watch *w, uint32_t events)
 	while (read(w->fd, &info, sizeof info) == (ssize_t)sizeof info) {
 		if (info.ssi_signo == SIGCHLD)
 			reap(k);
+		else if (info.ssi_signo == SIGQUIT)
+			stop_leave(k);
 		else if (info.ssi_signo != SIGHUP)
 			stop_begin(k);
 	}
@@ -86,6 +92,7 @@ watch_signals(struct keeper *k, struct err *err)
 	sigaddset(&set, SIGCHLD);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGQUIT);
 	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	watch_init(&k->signals, on_signals);
@@ -183,35 +190,69 @@ drop_stopped(struct keeper *k)
 	}
 }
 
+/* Sockets and the lock of run_dir: those of the program before us in this
+ * process, or new ones. */
 static int
-run(struct keeper *k, struct err *err)
+take_sockets(struct keeper *k, struct err *err)
 {
-	int rc = dirs_open(&k->dirs, &k->options, &k->helper_ids, err);
-	if (rc < 0)
-		return rc;
-	rc = sockets_open(&k->sockets, &k->options, &k->dirs, err);
-	if (rc < 0) {
-		dirs_close(&k->dirs);
-		return rc;
+	if (reexec_is_resumed())
+		return reexec_take_sockets(k, err);
+	return sockets_open(&k->sockets, &k->options, &k->dirs, err);
+}
+
+/* Instances: those of that program, or those of an earlier process. */
+static void
+take_instances(struct keeper *k)
+{
+	if (reexec_is_resumed()) {
+		reexec_take_instances(k);
+		return;
 	}
+	former_clear(k);
+	adopt_all(k);
+	systemd_drop_rest();
+}
+
+static void
+find_cgroups(struct keeper *k)
+{
 	cgroups_init(&k->cgroups, hash_text(k->options.conf.node.run_dir, 0));
 	if (!k->cgroups.is_usable)
 		say(SAY_WARNING,
 			"services are tracked by process group, which a "
 			"service can leave: %s",
 			k->cgroups.why);
+}
+
+static int
+run(struct keeper *k, struct err *err)
+{
+	int rc = dirs_open(&k->dirs, &k->options, &k->helper_ids, err);
+	if (rc < 0)
+		return rc;
+	rc = take_sockets(k, err);
+	if (rc < 0) {
+		dirs_close(&k->dirs);
+		return rc;
+	}
+	find_cgroups(k);
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	take_instances(k);
 	crash_init(&k->crash, &k->dirs);
 	workdir_sweep(&k->dirs);
-	adopt_all(k);
+	former_begin(k);
 	say(SAY_NOTICE, "skepd " PACKAGE_VERSION " started");
 	helper_start(&k->logger);
 	helper_start(&k->node);
+	reap(k);
+	systemd_ready(k);
 	rc = loop_run(&k->loop, err);
-	say(SAY_NOTICE, "skepd ended");
 	if (rc == 0)
+		former_end(k);
+	if (rc == 0 && !k->is_leaving)
 		drop_stopped(k);
 	run_fini(k);
+	say(SAY_NOTICE, "skepd ended");
 	instances_fini(&k->instances);
 	sockets_close(&k->sockets, &k->dirs);
 	cgroups_fini(&k->cgroups);
@@ -224,6 +265,7 @@ static void
 clean_start(void)
 {
 	umask(022);
+	systemd_init();
 	spawn_cloexec_from(3);
 	for (int fd = 0; fd < 3; fd++)
 		if (fcntl(fd, F_GETFD) < 0)
@@ -243,6 +285,7 @@ main(int argc, char **argv)
 	case OPTIONS_BAD:
 		return 2;
 	}
+	reexec_init(&k, argv);
 	say_init("skepd", k.options.is_verbose ? SAY_DEBUG : SAY_INFO);
 	clean_start();
 	int rc = options_load(&k.options, &err);

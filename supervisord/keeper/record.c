@@ -38,6 +38,7 @@ static const struct field fields[] = {
 	FIELD("start_time", start_time),
 	FIELD("group", group),
 	FIELD("status", status),
+	FIELD("has_handoff", has_handoff),
 	FIELD("started_wall_ms", started_wall_ms),
 	FIELD("is_undrained", is_undrained),
 	FIELD("is_ready", is_ready),
@@ -46,6 +47,10 @@ static const struct field fields[] = {
 	FIELD("watchdog_ms", watchdog_ms),
 	FIELD("was_oom", was_oom),
 	FIELD("was_unwatched", was_unwatched),
+	FIELD("stop_signal", stop_signal),
+	FIELD("stop_timeout_ms", stop_timeout_ms),
+	FIELD("stop_rank", stop_rank),
+	FIELD("stop_all", stop_all),
 	FIELD("log_target", log.target),
 	FIELD("log_max_size", log.max_size),
 	FIELD("log_max_files", log.max_files),
@@ -54,7 +59,19 @@ static const struct field fields[] = {
 	FIELD("log_is_compressed", log.is_compressed),
 };
 
-#define FIELD_COUNT (sizeof fields / sizeof *fields)
+/* What is true in this process only. */
+static const struct field live_fields[] = {
+	FIELD("is_child", is_child),
+	FIELD("is_killed", is_killed),
+	FIELD("step", step),
+	FIELD("pidfd", pidfd),
+	FIELD("fifo_fd", fifo_fd),
+	FIELD("report_fd", report.fd),
+	FIELD("notify_fd", notify.socket.fd),
+	FIELD("ready_fd", notify.ready.fd),
+};
+
+#define COUNT(table) (sizeof table / sizeof *table)
 
 static uint64_t
 field_get(const struct instance *i, const struct field *f)
@@ -110,7 +127,16 @@ put_ids(FILE *out, const struct ids_kept *ids)
 }
 
 static void
-put_all(FILE *out, const struct instance *i)
+put_fields(FILE *out, const struct instance *i, const struct field *table,
+	size_t count)
+{
+	for (size_t n = 0; n < count; n++)
+		fprintf(out, "%s=%" PRIu64 "\n", table[n].key,
+			field_get(i, &table[n]));
+}
+
+void
+record_put(FILE *out, const struct instance *i, bool is_live)
 {
 	const struct keeper *k = i->keeper;
 	char name[NAME_SIZE];
@@ -121,9 +147,9 @@ put_all(FILE *out, const struct instance *i)
 		fprintf(out, "cgroup=%s/%s\n", k->cgroups.path,
 			name_of(i->iid, name));
 	put_ids(out, i->ids);
-	for (size_t n = 0; n < FIELD_COUNT; n++)
-		fprintf(out, "%s=%" PRIu64 "\n", fields[n].key,
-			field_get(i, &fields[n]));
+	put_fields(out, i, fields, COUNT(fields));
+	if (is_live)
+		put_fields(out, i, live_fields, COUNT(live_fields));
 }
 
 int
@@ -136,7 +162,7 @@ record_write(const struct instance *i, struct err *err)
 	FILE *out = open_memstream(&text, &size);
 	if (!out)
 		return err_sys(err, -errno, "a record");
-	put_all(out, i);
+	record_put(out, i, false);
 	int rc = fclose(out) != 0 ? -ENOMEM : 0;
 	if (rc == 0)
 		rc = file_replace_at(
@@ -237,6 +263,19 @@ is_sensible(const struct instance *i)
 	       i->log.target <= KLOG_JOURNAL;
 }
 
+static bool
+read_fields(struct instance *i, const char *text, const struct field *table,
+	size_t count)
+{
+	char value[32];
+	for (size_t n = 0; n < count; n++) {
+		if (!read_value(text, table[n].key, value, sizeof value))
+			return false;
+		field_set(i, &table[n], strtoull(value, NULL, 10));
+	}
+	return true;
+}
+
 /* Fills 'i' from the text of a record. */
 static bool
 read_all(struct instance *i, const char *text, char cgroup[PATH_MAX])
@@ -251,11 +290,8 @@ read_all(struct instance *i, const char *text, char cgroup[PATH_MAX])
 	i->ids = read_ids(text);
 	if (!read_value(text, "cgroup", cgroup, PATH_MAX))
 		*cgroup = 0;
-	for (size_t n = 0; n < FIELD_COUNT; n++) {
-		if (!read_value(text, fields[n].key, value, sizeof value))
-			return false;
-		field_set(i, &fields[n], strtoull(value, NULL, 10));
-	}
+	if (!read_fields(i, text, fields, COUNT(fields)))
+		return false;
 	i->log.epoch = i->epoch;
 	return i->name && is_sensible(i);
 }
@@ -282,4 +318,11 @@ record_read(struct instance *i, char cgroup[PATH_MAX], struct err *err)
 			k->options.conf.node.run_dir, name);
 	free(text);
 	return rc;
+}
+
+bool
+record_parse_live(struct instance *i, const char *text, char cgroup[PATH_MAX])
+{
+	return read_all(i, text, cgroup) &&
+	       read_fields(i, text, live_fields, COUNT(live_fields));
 }

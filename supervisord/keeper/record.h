@@ -17,6 +17,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "keeper/dirs.h"
 #include "keeper/instance.h"
@@ -28,6 +29,10 @@ int record_write(const struct instance *i, struct err *err);
 /* As above; what goes wrong is said. */
 void record_update(const struct instance *i);
 
+/* Writes a record's lines; with 'is_live' also what only the program that
+ * follows in this process can use: descriptors, whose child it is. */
+void record_put(FILE *out, const struct instance *i, bool is_live);
+
 /* Nothing of it needs to be known any more. */
 void record_remove(const struct dirs *d, uint64_t iid);
 
@@ -38,5 +43,9 @@ void record_each(struct keeper *k, void (*visit)(struct keeper *, uint64_t));
  * and log settings.  'cgroup' gets the path of its cgroup, "" for none.
  * -ESTALE: it is of another boot; -EBADMSG: it makes no sense. */
 int record_read(struct instance *i, char cgroup[PATH_MAX], struct err *err);
+
+/* The same from the text that record_put wrote with 'is_live'. */
+bool record_parse_live(
+	struct instance *i, const char *text, char cgroup[PATH_MAX]);
 
 #endif

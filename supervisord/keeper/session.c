@@ -14,6 +14,7 @@
 #include "keeper/mover.h"
 #include "keeper/record.h"
 #include "keeper/run.h"
+#include "keeper/stop.h"
 #include "keeper/workdir.h"
 
 static void
@@ -108,6 +109,8 @@ send_welcome(struct keeper *k)
 		.tracks_cgroups = k->cgroups.is_usable,
 		.conf_path = k->options.conf.path,
 		.weaker_why = k->cgroups.why,
+		.keeper_version = PACKAGE_VERSION,
+		.keeper_crashes = k->crashes,
 	};
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	for (int i = 0; i < KSOCKET_COUNT; i++) {
@@ -379,6 +382,17 @@ on_pong(struct keeper *k, const struct ipc_message *m)
 	return true;
 }
 
+/* SHUTDOWN and REEXEC: about all of skepd. */
+static bool
+on_order(struct keeper *k, const struct ipc_message *m,
+	void (*act)(struct keeper *))
+{
+	if (m->size != 0)
+		return false;
+	act(k);
+	return true;
+}
+
 static bool
 on_message(struct keeper *k, struct ipc_message *m)
 {
@@ -401,6 +415,10 @@ on_message(struct keeper *k, struct ipc_message *m)
 		return on_pong(k, m);
 	case KMSG_DIGESTING:
 		return on_digesting(k, m);
+	case KMSG_SHUTDOWN:
+		return on_order(k, m, stop_begin);
+	case KMSG_REEXEC:
+		return on_order(k, m, reexec_ask);
 	default: /* from outside: any number may come */
 		return false;
 	}

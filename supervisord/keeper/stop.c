@@ -4,9 +4,12 @@
 
 #include "keeper/keeper.h"
 #include "keeper/logs.h"
+#include "keeper/systemd.h"
+#include "sys/clock.h"
 #include "sys/say.h"
 
-#define ASK_MS	   10000
+#define ASK_MS	   10000 /* where the spec says nothing */
+#define ASK_MAX_MS 3600000
 #define KILL_MS	   5000
 #define HELPERS_MS 5000
 
@@ -24,35 +27,116 @@ count_alive(struct keeper *k)
 static void
 enter(struct keeper *k, enum stop_phase phase, int64_t bound_ms)
 {
+	if (k->stop_phase == STOP_NO)
+		systemd_stopping();
 	k->stop_phase = phase;
 	k->is_stopping = true;
 	loop_arm(&k->loop, &k->stop_timer, bound_ms);
 }
 
+/* How long it may take, by its own word or ours. */
+static int64_t
+patience_ms(const struct instance *i)
+{
+	if (i->stop_timeout_ms <= 0)
+		return ASK_MS;
+	return i->stop_timeout_ms < ASK_MAX_MS ? i->stop_timeout_ms
+					       : ASK_MAX_MS;
+}
+
+static int
+soft_signal(const struct instance *i)
+{
+	return i->stop_signal > 0 && i->stop_signal < NSIG ? i->stop_signal
+							   : SIGTERM;
+}
+
 static void
 ask(struct instance *i)
 {
-	if (i->state != INSTANCE_RUNNING) {
+	enum kproto_target to = i->stop_all ? KTARGET_ALL : KTARGET_MAIN;
+	i->is_asked = true;
+	i->stop_until = mono_add(clock_mono(), patience_ms(i));
+	if (i->state == INSTANCE_LAUNCHING || i->state == INSTANCE_FAILED) {
 		instance_kill(i);
 		instance_settle(i);
 		return;
 	}
-	instance_signal(i, SIGTERM, KTARGET_MAIN);
-	instance_signal(i, SIGCONT, KTARGET_MAIN);
+	if (i->pid == 0)
+		return; /* see 'ask_rest' */
+	instance_signal(i, soft_signal(i), to);
+	instance_signal(i, SIGCONT, to);
 }
 
-/* Leaders that have gone leave their children to us. */
+/* A leader that has gone leaves its children to us: they get the signal too,
+ * and what is left of the time. */
 static void
-kill_left_behind(struct keeper *k, bool all)
+ask_rest(struct instance *i)
 {
+	if (i->pid != 0 || i->is_rest_asked || i->is_killed)
+		return;
+	i->is_rest_asked = true;
+	instance_signal(i, soft_signal(i), KTARGET_ALL);
+	instance_signal(i, SIGCONT, KTARGET_ALL);
+}
+
+/* Kills what has had its time. */
+static void
+kill_overdue(struct instance *i, mono now)
+{
+	if (!i->is_asked || i->is_killed || !mono_reached(i->stop_until, now))
+		return;
+	say(SAY_WARNING, "%s did not stop: killed", i->name);
+	instance_kill(i);
+	loop_arm(&i->keeper->loop, &i->again, 0);
+}
+
+/* Asks those of the highest rank when all above are gone, or killed at
+ * least. */
+static void
+ask_next(struct keeper *k)
+{
+	bool is_any = false;
+	uint32_t rank = 0;
 	list_each (it, &k->instances.all) {
 		struct instance *i = container_of(it, struct instance, in_all);
-		if (instance_is_alive(i) && !i->is_killed &&
-			(all || i->pid == 0)) {
-			instance_kill(i);
-			loop_arm(&k->loop, &i->again, 0);
-		}
+		if (!instance_is_alive(i) || i->is_killed)
+			continue;
+		if (i->is_asked)
+			return;
+		is_any = true;
+		rank = i->stop_rank > rank ? i->stop_rank : rank;
 	}
+	if (!is_any)
+		return;
+	list_each (it, &k->instances.all) {
+		struct instance *i = container_of(it, struct instance, in_all);
+		if (instance_is_alive(i) && !i->is_asked &&
+			i->stop_rank == rank)
+			ask(i);
+	}
+}
+
+/* Goes on with those that are there: the rest of some, the time of some, the
+ * next rank; and arms the timer for what comes first. */
+static void
+press_on(struct keeper *k)
+{
+	mono now = clock_mono(), next = MONO_NEVER;
+	ask_next(k);
+	list_each (it, &k->instances.all) {
+		struct instance *i = container_of(it, struct instance, in_all);
+		if (!instance_is_alive(i) || !i->is_asked)
+			continue;
+		ask_rest(i);
+		kill_overdue(i, now);
+		if (!i->is_killed)
+			next = mono_min(next, i->stop_until);
+	}
+	if (mono_diff(next, MONO_NEVER) != 0)
+		loop_arm(&k->loop, &k->stop_timer, mono_diff(next, now));
+	else if (k->stop_phase == STOP_ASKED)
+		enter(k, STOP_KILLED, KILL_MS);
 }
 
 static void
@@ -65,22 +149,40 @@ end_helpers(struct keeper *k)
 	stop_check(k);
 }
 
+/* Nobody has any more time. */
+static void
+hurry(struct keeper *k)
+{
+	list_each (it, &k->instances.all) {
+		struct instance *i = container_of(it, struct instance, in_all);
+		i->is_asked = true;
+		i->stop_until = clock_mono();
+	}
+	press_on(k);
+}
+
 void
 stop_begin(struct keeper *k)
 {
 	if (k->stop_phase != STOP_NO) {
 		if (k->stop_phase == STOP_ASKED)
-			stop_on_timer(&k->stop_timer);
+			hurry(k);
 		return;
 	}
 	say(SAY_NOTICE, "stopping %u instances", count_alive(k));
 	enter(k, STOP_ASKED, ASK_MS);
-	list_each (it, &k->instances.all) {
-		struct instance *i = container_of(it, struct instance, in_all);
-		if (instance_is_alive(i))
-			ask(i);
-	}
 	stop_check(k);
+}
+
+void
+stop_leave(struct keeper *k)
+{
+	if (k->stop_phase != STOP_NO)
+		return;
+	say(SAY_NOTICE, "leaving %u instances to the next skepd",
+		count_alive(k));
+	k->is_leaving = true;
+	end_helpers(k);
 }
 
 void
@@ -93,8 +195,8 @@ stop_check(struct keeper *k)
 	case STOP_KILLED:
 		if (count_alive(k) == 0)
 			end_helpers(k);
-		else
-			kill_left_behind(k, k->stop_phase == STOP_KILLED);
+		else if (k->stop_phase == STOP_ASKED)
+			press_on(k);
 		return;
 	case STOP_HELPERS:
 		if (k->node.pid == 0 && k->logger.pid == 0)
@@ -111,9 +213,6 @@ stop_on_timer(struct timer *t)
 	case STOP_NO:
 		return;
 	case STOP_ASKED:
-		say(SAY_WARNING, "%u instances did not stop: killing them",
-			count_alive(k));
-		enter(k, STOP_KILLED, KILL_MS);
 		stop_check(k);
 		return;
 	case STOP_KILLED:
@@ -121,10 +220,8 @@ stop_on_timer(struct timer *t)
 		end_helpers(k);
 		return;
 	case STOP_HELPERS:
-		if (k->node.pid > 0)
-			kill(k->node.pid, SIGKILL);
-		if (k->logger.pid > 0)
-			kill(k->logger.pid, SIGKILL);
+		helper_kill(&k->node);
+		helper_kill(&k->logger);
 		loop_arm(&k->loop, &k->stop_timer, HELPERS_MS);
 		return;
 	}

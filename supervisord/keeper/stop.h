@@ -7,9 +7,13 @@
 
 struct keeper;
 
-/* SIGTERM to all leaders; after 10 s, or when called again, SIGKILL to all
- * that is left. */
+/* The stop signal of each to its leader (or to all of it), rank by rank; when
+ * the leader is gone to the rest; after its stop_timeout, or when called
+ * again, SIGKILL. */
 void stop_begin(struct keeper *k);
+
+/* We end, and services go on: the next skepd adopts them. */
+void stop_leave(struct keeper *k);
 
 /* Goes on when the current phase is over; called after every change. */
 void stop_check(struct keeper *k);

@@ -135,6 +135,7 @@ marks_sweep(int dir, const char *name, uint32_t files_max)
 	int fd = openat(dir, logmarks_path(path, name, 0),
 		O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	rotate_lock();
 	ino_t *inodes = d ? list_files(dir, name, files_max) : NULL;
 	struct dirent *e;
 	while (inodes && (e = readdir(d))) {
@@ -142,6 +143,7 @@ marks_sweep(int dir, const char *name, uint32_t files_max)
 		if (inode && !has_inode(inodes, files_max, inode))
 			unlinkat(fd, e->d_name, 0);
 	}
+	rotate_unlock();
 	free(inodes);
 	if (d)
 		closedir(d);

@@ -96,9 +96,13 @@ pack_open(int dir, int from, const char *name, uint32_t files_max,
 	if (r < 0) {
 		err_sys(err, r, "%s: cannot be compressed", name);
 	} else {
+		/* Marks of a file that is not in its place yet are not to be
+		 * swept away. */
+		rotate_lock();
 		marks_link(dir, name, st.st_ino, packed.st_ino);
 		r = rotate_replace(dir, name, files_max, st.st_dev, st.st_ino,
 			temporary, err);
+		rotate_unlock();
 	}
 	if (r < 0)
 		unlinkat(dir, temporary, 0);

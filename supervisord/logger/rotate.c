@@ -10,6 +10,18 @@
 
 static pthread_mutex_t renames = PTHREAD_MUTEX_INITIALIZER;
 
+void
+rotate_lock(void)
+{
+	pthread_mutex_lock(&renames);
+}
+
+void
+rotate_unlock(void)
+{
+	pthread_mutex_unlock(&renames);
+}
+
 const char *
 rotate_name(char text[NAME_MAX + 1], const char *name, uint32_t number,
 	enum rotate_form form)
@@ -102,9 +114,9 @@ rotate_locked(int dir, const char *name, uint32_t files_max, struct err *err)
 int
 rotate_files(int dir, const char *name, uint32_t files_max, struct err *err)
 {
-	pthread_mutex_lock(&renames);
+	rotate_lock();
 	int r = rotate_locked(dir, name, files_max, err);
-	pthread_mutex_unlock(&renames);
+	rotate_unlock();
 	return r;
 }
 
@@ -139,7 +151,6 @@ rotate_replace(int dir, const char *name, uint32_t files_max, dev_t device,
 {
 	char to[NAME_MAX + 1];
 	int r = 0;
-	pthread_mutex_lock(&renames);
 	uint32_t i = find_file(dir, name, files_max, device, inode);
 	rotate_name(to, name, i, ROTATE_PACKED);
 	if (i == 0)
@@ -149,6 +160,5 @@ rotate_replace(int dir, const char *name, uint32_t files_max, dev_t device,
 			err, -errno, "%s: cannot be renamed to %s", packed, to);
 	else
 		remove_one(dir, name, i, ROTATE_PLAIN);
-	pthread_mutex_unlock(&renames);
 	return r;
 }

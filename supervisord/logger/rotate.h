@@ -7,8 +7,8 @@
  * both forms, a crash came between the compressed file's rename and the
  * removal of the plain one: both hold the same, and the plain one counts.
  *
- * Threads: the functions that rename exclude each other.  All of them work in
- * one directory, where the kernel would make them wait for each other too.
+ * Threads: what renames has the lock of 'rotate_lock'.  All work in one
+ * directory, where the kernel would make them wait for each other too.
  */
 #ifndef SKEP_LOGGER_ROTATE_H
 #define SKEP_LOGGER_ROTATE_H
@@ -30,6 +30,10 @@ enum rotate_form { ROTATE_PLAIN, ROTATE_PACKED, ROTATE_FORM_COUNT };
 int rotate_files(
 	int dir, const char *name, uint32_t files_max, struct err *err);
 
+/* While it is held no file of a log changes its name. */
+void rotate_lock(void);
+void rotate_unlock(void);
+
 /* Writes the name of the rotated file with this number and form. */
 const char *rotate_name(char text[NAME_MAX + 1], const char *name,
 	uint32_t number, enum rotate_form form);
@@ -39,7 +43,7 @@ uint32_t rotate_find_plain(int dir, const char *name, uint32_t files_max);
 
 /* Puts 'packed', the compressed form of the plain rotated file with this
  * device and inode, in its place, whatever its number is by now.  -ENOENT when
- * the plain one is gone. */
+ * the plain one is gone.  The caller holds the lock. */
 int rotate_replace(int dir, const char *name, uint32_t files_max, dev_t device,
 	ino_t inode, const char *packed, struct err *err);
 

@@ -493,8 +493,8 @@ on_answer(void *context, enum reply_code code, const char *text)
 		free(ask);
 }
 
-void
-call_ask(struct call *c, struct input *in, call_answer_fn *fn, size_t index)
+static struct ask *
+ask_new(struct call *c, call_answer_fn *fn, size_t index)
 {
 	struct ask *ask = calloc(1, sizeof(*ask));
 	CHECK(ask);
@@ -502,8 +502,29 @@ call_ask(struct call *c, struct input *in, call_answer_fn *fn, size_t index)
 	ask->fn = fn;
 	ask->index = index;
 	list_append(&c->asks, &ask->link);
-	ask->id = node_request(c->api->node, in, on_answer, ask);
+	return ask;
+}
+
+/* The answer may have come before its number is known. */
+static void
+ask_sent(struct ask *ask, uint64_t id)
+{
+	ask->id = id;
 	ask->is_sent = true;
 	if (ask->is_done)
 		free(ask);
+}
+
+void
+call_ask(struct call *c, struct input *in, call_answer_fn *fn, size_t index)
+{
+	struct ask *ask = ask_new(c, fn, index);
+	ask_sent(ask, node_request(c->api->node, in, on_answer, ask));
+}
+
+void
+call_order(struct call *c, call_order_fn *order)
+{
+	struct ask *ask = ask_new(c, NULL, 0);
+	ask_sent(ask, order(c->api->node, on_answer, ask));
 }

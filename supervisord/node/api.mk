@@ -9,6 +9,7 @@ libnodeapi_a_SOURCES = \
 	supervisord/node/api_dump.c \
 	supervisord/node/api_events.c \
 	supervisord/node/api_get.c \
+	supervisord/node/api_host.c \
 	supervisord/node/api_json.c \
 	supervisord/node/api_logs.c \
 	supervisord/node/api_logway.c supervisord/node/api_logway.h \

@@ -79,6 +79,16 @@ add_broken_file(void *context, const struct specdir_error *e)
 	json_array_append_new(context, o);
 }
 
+static json_t *
+keeper_json(const struct node *n)
+{
+	json_t *o = json_object();
+	api_json_put(o, "version", n->keeper_version);
+	api_json_put_int(o, "crashes", n->keeper_crashes);
+	api_json_put_int(o, "boottime_ms", (int64_t)n->keeper_start_ms);
+	return o;
+}
+
 void
 api_get_status(struct call *c)
 {
@@ -94,6 +104,7 @@ api_get_status(struct call *c)
 	json_object_set_new(o, "quarantined", quarantined);
 	json_object_set_new(o, "files", files);
 	api_json_put(o, "weaker", n->weaker_why);
+	json_object_set_new(o, "keeper", keeper_json(n));
 	call_reply_json(c, MHD_HTTP_OK, o);
 }
 

@@ -110,6 +110,10 @@ void call_ask(
 struct spec;
 void call_ask_spec(struct call *c, const struct spec *spec, call_answer_fn *fn,
 	size_t index);
+/* The same for what is no request to the core (orders.h). */
+typedef uint64_t call_order_fn(
+	struct node *n, node_reply_fn *done, void *context);
+void call_order(struct call *c, call_order_fn *order);
 /* Who asks, for events. */
 struct actor call_actor(const struct call *c);
 
@@ -206,6 +210,8 @@ void api_get_recording(struct call *c);
 void api_delete_recording(struct call *c);
 /* api_dump.c, api_metrics.c */
 void api_get_dump(struct call *c);
+void api_post_reexec(struct call *c);
+void api_post_shutdown(struct call *c);
 void api_get_metrics(struct call *c);
 /* api_spec.c */
 void api_post_services(struct call *c);

@@ -22,6 +22,7 @@
 #include "node/health.h"
 #include "node/identity.h"
 #include "node/node_private.h"
+#include "node/orders.h"
 #include "node/pool.h"
 #include "node/quarantine.h"
 #include "node/recording.h"
@@ -64,6 +65,9 @@ open_conf(struct node *n, const struct node_options *o,
 	snprintf(n->socket_path, sizeof n->socket_path, "%s/skepd.sock",
 		n->conf.node.run_dir);
 	n->weaker_why = welcome->weaker_why;
+	n->keeper_version = welcome->keeper_version;
+	n->keeper_crashes = welcome->keeper_crashes;
+	n->keeper_start_ms = welcome->keeper_start_ms;
 	return open_folder(n->conf.node.state_dir, err);
 }
 
@@ -302,6 +306,7 @@ on_files(struct ev_loop *loop, ev_timer *w, int revents)
 		return;
 	ev_timer_stop(loop, w);
 	specdir_start(n->specdir);
+	node_undrain_if_due(n);
 }
 
 static int

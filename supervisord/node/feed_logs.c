@@ -80,8 +80,9 @@ fail(struct log_reader *r)
 	enum reply_code code =
 		r->code == -ENOENT ? REPLY_NOT_FOUND : REPLY_FAILED;
 	feed_end(&r->feed, code,
-		"there is no output of '%.127s' in the files of this host: %s",
-		r->tail.query.name, strerror(-r->code));
+		"there is no output of '%.127s' in files of this host: %s%s",
+		r->tail.query.name, strerror(-r->code),
+		r->code == -ENOENT ? " (see logs.target)" : "");
 }
 
 /* What the step came to. */

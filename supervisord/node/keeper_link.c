@@ -58,6 +58,7 @@ struct keeper {
 	char boot_id[64];
 	char conf_path[4096];
 	char weaker_why[256];
+	char version[64];	    /* skepd's */
 	struct ipc_message message; /* the one being read */
 	struct say_limit strange;
 	mono breathed; /* last 'keeper_breathe' that said something */
@@ -284,6 +285,18 @@ keeper_collect(struct keeper *k, const char *name, uint64_t epoch)
 }
 
 void
+keeper_shutdown(struct keeper *k)
+{
+	keeper_send(k, KMSG_SHUTDOWN, (struct bytes){NULL, 0}, -1);
+}
+
+void
+keeper_reexec(struct keeper *k)
+{
+	keeper_send(k, KMSG_REEXEC, (struct bytes){NULL, 0}, -1);
+}
+
+void
 keeper_breathe(struct keeper *k)
 {
 	mono now = clock_mono();
@@ -465,6 +478,10 @@ on_refused(struct keeper *k, struct bytes body)
 	struct kproto_failure f;
 	if (!kproto_get_failure(body, &f))
 		return false;
+	if (f.iid == 0 && strcmp(f.step, "reexec") == 0) {
+		k->hooks.on_going(k->hooks.context, f.text);
+		return true;
+	}
 	struct known *known = known_find(k, f.iid);
 	if (!known)
 		return true;
@@ -506,12 +523,17 @@ on_message(struct keeper *k)
 	case KMSG_PING:
 		keeper_send(k, KMSG_PONG, (struct bytes){NULL, 0}, -1);
 		return true;
+	case KMSG_GOING:
+		k->hooks.on_going(k->hooks.context, NULL);
+		return true;
 	case KMSG_RUN:
 	case KMSG_READY:
 	case KMSG_WELCOME:
 	case KMSG_INSTANCE:
 	case KMSG_SYNCED:
 	case KMSG_CRASHED:
+	case KMSG_SHUTDOWN:
+	case KMSG_REEXEC:
 	case KMSG_START:
 	case KMSG_SIGNAL:
 	case KMSG_KILL:
@@ -583,6 +605,10 @@ greet_welcome(struct keeper *k, struct keeper_welcome *out, struct err *err)
 	out->conf_path = k->conf_path;
 	out->weaker_why = k->weaker_why;
 	out->node_restarts = w.node_restarts;
+	snprintf(k->version, sizeof k->version, "%s", w.keeper_version);
+	out->keeper_version = k->version;
+	out->keeper_crashes = w.keeper_crashes;
+	out->keeper_start_ms = w.keeper_start_ms;
 	return 0;
 }
 
@@ -652,6 +678,7 @@ keeper_greet(struct keeper *k, struct keeper_welcome *out, int64_t timeout_ms,
 		.boot_id = "",
 		.conf_path = "",
 		.weaker_why = "",
+		.keeper_version = "",
 	};
 	mono deadline = mono_add(clock_mono(), timeout_ms);
 	int code;

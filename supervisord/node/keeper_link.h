@@ -38,6 +38,9 @@ struct keeper_hooks {
 	 * _STOPPING and _OOM. */
 	void (*on_word)(void *context, const char *name,
 		const struct kproto_news *news);
+	/* The answer to 'keeper_reexec': the keeper goes, and so will this
+	 * node ('why' is NULL); or it does not. */
+	void (*on_going)(void *context, const char *why);
 	/* The keeper is gone (code 0) or does not make sense. */
 	void (*on_end)(void *context, int exit_code, const char *why);
 };
@@ -49,7 +52,10 @@ struct keeper_welcome {
 	const char *conf_path;
 	const char *weaker_why; /* "" when cgroups are tracked */
 	uint32_t node_restarts;
-	bool has_crash; /* the last node died: */
+	const char *keeper_version;
+	uint32_t keeper_crashes;  /* unasked ends of skepd, in a row */
+	uint64_t keeper_start_ms; /* CLOCK_BOOTTIME of its start */
+	bool has_crash;		  /* the last node died: */
 	struct kproto_crash crash;
 };
 
@@ -84,6 +90,11 @@ void keeper_ready(struct keeper *k, const char *name, uint64_t epoch);
 void keeper_kill(struct keeper *k, const char *name, uint64_t epoch);
 void keeper_forget(struct keeper *k, const char *name, uint64_t epoch);
 void keeper_collect(struct keeper *k, const char *name, uint64_t epoch);
+
+/* Orders to all of skepd: stop all services and end; be replaced by the
+ * program that is installed now. */
+void keeper_shutdown(struct keeper *k);
+void keeper_reexec(struct keeper *k);
 
 /* Says, once a second at most, that this node is alive.  For the long steps of
  * a start, in which PINGs are not read. */

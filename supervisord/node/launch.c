@@ -221,6 +221,9 @@ launch_fill(struct kproto_start *out, const struct launch_host *host,
 		.oom_score_adj = spec->oom_score_adj,
 		.no_new_privileges = spec->no_new_privileges,
 		.start_timeout_ms = spec->start_timeout_ms,
+		.stop_signal = spec->stop_signal,
+		.stop_timeout_ms = spec->stop_timeout_ms,
+		.stop_all = spec->kill_mode == KILL_CONTROL_GROUP,
 		.has_handoff = spec->handoff.is_present,
 	};
 	launch_set_limits(out, &spec->rlimits);

@@ -6,8 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TRIES	 8 /* rotations in a row that get in the way */
-#define GAPS_MAX 2 /* numbers missing in a row: there are no more */
+#define TRIES 8 /* rotations in a row that get in the way */
 
 static void
 file_name(char out[LOGPART_NAME_MAX], const char *name, unsigned number,
@@ -166,7 +165,7 @@ find_number(const struct logpart *p)
 {
 	struct stat st;
 	unsigned gaps = 0;
-	for (unsigned i = 0; i < LOGPARTS_MAX && gaps < GAPS_MAX; i++) {
+	for (unsigned i = 0; i < LOGPARTS_MAX && gaps < LOGPART_GAPS_MAX; i++) {
 		bool is_there = look(p, i, &st);
 		gaps = is_there ? 0 : gaps + 1;
 		if (is_there && is_same(p, &st))
@@ -198,7 +197,7 @@ find_after(const struct logpart *p)
 	unsigned found = 0, gaps = 0;
 	if (fstat(p->fd, &own) < 0)
 		return 0;
-	for (unsigned i = 1; i < LOGPARTS_MAX && gaps < GAPS_MAX; i++) {
+	for (unsigned i = 1; i < LOGPARTS_MAX && gaps < LOGPART_GAPS_MAX; i++) {
 		bool is_there = look(p, i, &st);
 		gaps = is_there ? 0 : gaps + 1;
 		if (is_there && is_later(st.st_mtim, own.st_mtim))

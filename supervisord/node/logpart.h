@@ -19,8 +19,11 @@
 
 #include "sys/logmarks.h"
 
-#define LOGPART_NAME_MAX 260  /* "NAME.log.1000.gz" */
-#define LOGPARTS_MAX	 1001 /* as logs.max_files allows, and the active */
+#define LOGPART_NAME_MAX 260 /* "NAME.log.1000.gz" */
+#define LOGPART_GAPS_MAX                                                       \
+	2		  /* numbers missing in a row: there are no more; one  \
+			     may be missing for a moment */
+#define LOGPARTS_MAX 1001 /* as logs.max_files allows, and the active */
 
 /* One open file. */
 struct logpart {

@@ -95,10 +95,15 @@ seek_lines(struct logtail *t)
 	int r = logpart_open(&t->part, t->dir, t->name, 0);
 	if (r < 0 || lines == 0)
 		return r < 0 ? r : logpart_seek(&t->part, UINT64_MAX);
+	unsigned gaps = 0;
 	for (unsigned i = 0; lines > 0 && budget > 0; i++) {
 		struct logpart older;
-		if (i > 0 && logpart_open(&older, t->dir, t->name, i) < 0)
-			break;
+		if (i > 0 && logpart_open(&older, t->dir, t->name, i) < 0) {
+			if (++gaps == LOGPART_GAPS_MAX)
+				break;
+			continue;
+		}
+		gaps = 0;
 		if (i > 0) {
 			logpart_close(&t->part);
 			t->part = older;
@@ -196,13 +201,17 @@ seek_mark(struct logtail *t)
 {
 	const struct query *q = &t->query;
 	enum wanted wanted = WANTED_ALL;
+	unsigned gaps = 0;
 	int r = 0;
 	for (unsigned i = 0; r == 0 && i < LOGPARTS_MAX; i++) {
 		struct logpart p;
 		uint64_t at;
-		int code = logpart_open(&p, t->dir, t->name, i);
-		if (code < 0)
-			break;
+		if (logpart_open(&p, t->dir, t->name, i) < 0) {
+			if (++gaps == LOGPART_GAPS_MAX)
+				break;
+			continue;
+		}
+		gaps = 0;
 		wanted = look_into(&p, q, &at);
 		if (wanted == WANTED_NONE && (i > 0 || q->epoch_min)) {
 			logpart_close(&p);

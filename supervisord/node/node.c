@@ -9,6 +9,7 @@
 #include "node/bulk.h"
 #include "node/health.h"
 #include "node/node_private.h"
+#include "node/orders.h"
 #include "node/quarantine.h"
 #include "node/query.h"
 #include "node/recording.h"
@@ -252,7 +253,14 @@ on_keeper_end(void *context, int exit_code, const char *why)
 	node_end(context, exit_code, why);
 }
 
+static void
+on_keeper_going(void *context, const char *why)
+{
+	node_on_going(context, why);
+}
+
 const struct keeper_hooks node_keeper_calls = {
+	.on_going = on_keeper_going,
 	.on_input = on_keeper_input,
 	.on_mover = on_keeper_mover,
 	.on_probed = on_keeper_probed,

@@ -61,12 +61,16 @@ struct node {
 	struct list followers;	/* of events; events.c's */
 	uint64_t next_request;	/* for node_request */
 	const char *weaker_why; /* from WELCOME: why "stopped" is weaker */
-	char socket_path[300];	/* the control socket, for services */
-	mono started;		/* when this node started */
-	bool has_joins;		/* skep.conf names other hosts to join */
-	mono peers_since;	/* when a peer was first seen alive */
-	bool is_booted;		/* the core took BOOT */
-	bool is_ending;		/* no more effects are carried out */
+	const char *keeper_version;
+	uint32_t keeper_crashes;
+	uint64_t keeper_start_ms;
+	uint64_t reexec_request; /* who waits for 'on_going', 0 for nobody */
+	char socket_path[300];	 /* the control socket, for services */
+	mono started;		 /* when this node started */
+	bool has_joins;		 /* skep.conf names other hosts to join */
+	mono peers_since;	 /* when a peer was first seen alive */
+	bool is_booted;		 /* the core took BOOT */
+	bool is_ending;		 /* no more effects are carried out */
 	int exit_code;
 	ev_timer tick;	/* at the core's deadline */
 	mono tick_at;	/* what 'tick' is set to */

@@ -42,7 +42,8 @@ struct job {
 };
 
 struct store {
-	struct store_db *db; /* the thread's, once it runs */
+	struct store_db *db;	  /* the thread's, once it runs */
+	struct store_db *reading; /* the reader's, NULL before its first */
 	char *path;
 	struct ev_loop *loop;
 	ev_async wake_loop;
@@ -50,14 +51,18 @@ struct store {
 	store_fault_fn *fault;
 	void *fault_context;
 	pthread_t thread;
+	pthread_t reader;
 	bool is_running;      /* the thread was started */
+	bool has_reader;      /* the reader too */
 	uint64_t next_event;  /* id; the loop's */
 	uint64_t last_pruned; /* the thread's */
 	bool is_failing;      /* the thread's: trouble was said */
 
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t wake_thread;
+	pthread_cond_t wake_reader;
 	struct list queue;
+	struct list reads;     /* queries whose turn has come */
 	struct list answers;   /* queries that are answered */
 	int64_t busy_since_ms; /* when the batch was taken; 0: none */
 	uint64_t stored_seq;   /* durable */
@@ -324,8 +329,12 @@ store_answer(struct store *s, struct job *job)
 	struct err err = {0};
 	job->found = calloc(job->query.count_max + 1, sizeof *job->found);
 	CHECK(job->found);
-	int code =
-		store_db_query(s->db, &job->query, store_keep_found, job, &err);
+	int code = s->reading
+			   ? 0
+			   : store_db_open_reader(s->path, &s->reading, &err);
+	if (!code)
+		code = store_db_query(
+			s->reading, &job->query, store_keep_found, job, &err);
 	for (int i = 0, j = job->count - 1; i < j; i++, j--) {
 		struct event swap = job->found[i];
 		job->found[i] = job->found[j];
@@ -339,11 +348,12 @@ store_answer(struct store *s, struct job *job)
 	}
 }
 
-/* Frees a batch that was written (or given up); moves its queries to the
- * answers and publishes what is durable. */
+/* Frees a batch that was written (or given up); hands its queries to the
+ * reader, or back, and publishes what is durable. */
 static void
 store_settle(struct store *s, struct list *batch, bool is_written)
 {
+	struct list *queries = is_written ? &s->reads : &s->answers;
 	pthread_mutex_lock(&s->lock);
 	uint64_t writes = 0;
 	list_each_safe (it, batch) {
@@ -354,10 +364,11 @@ store_settle(struct store *s, struct list *batch, bool is_written)
 			s->stored_seq = job->seq;
 		writes += job->kind != JOB_QUERY;
 		if (job->kind == JOB_QUERY)
-			list_append(&s->answers, it);
+			list_append(queries, it);
 		else
 			job_free(job);
 	}
+	pthread_cond_signal(&s->wake_reader);
 	if (is_written) {
 		s->stats.writes += writes;
 		s->stats.transactions += writes > 0;
@@ -399,13 +410,32 @@ store_run(void *context)
 			store_settle(s, &batch, false);
 			break;
 		}
-		list_each (it, &batch) {
-			struct job *job = container_of(it, struct job, link);
-			if (job->kind == JOB_QUERY)
-				store_answer(s, job);
-		}
 		store_settle(s, &batch, true);
 	}
+	return NULL;
+}
+
+/* The other thread: answers queries, on a connection of its own, so that no
+ * long answer stands between a write and the disk. */
+static void *
+store_read(void *context)
+{
+	struct store *s = context;
+	pthread_mutex_lock(&s->lock);
+	while (!s->is_stopping) {
+		if (list_is_empty(&s->reads)) {
+			pthread_cond_wait(&s->wake_reader, &s->lock);
+			continue;
+		}
+		struct list *first = s->reads.next;
+		list_remove(first);
+		pthread_mutex_unlock(&s->lock);
+		store_answer(s, container_of(first, struct job, link));
+		pthread_mutex_lock(&s->lock);
+		list_append(&s->answers, first);
+		ev_async_send(s->loop, &s->wake_loop);
+	}
+	pthread_mutex_unlock(&s->lock);
 	return NULL;
 }
 
@@ -459,9 +489,11 @@ store_open(struct ev_loop *loop, const char *path,
 	s->loop = loop;
 	s->hooks = *hooks;
 	list_init(&s->queue);
+	list_init(&s->reads);
 	list_init(&s->answers);
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->wake_thread, NULL);
+	pthread_cond_init(&s->wake_reader, NULL);
 	ev_async_init(&s->wake_loop, on_wake);
 	s->wake_loop.data = s;
 	ev_async_start(loop, &s->wake_loop);
@@ -482,11 +514,12 @@ store_start(struct store *s, struct err *err)
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	int code = -pthread_create(&s->thread, NULL, store_run, s);
+	s->is_running = code == 0;
+	if (!code)
+		code = -pthread_create(&s->reader, NULL, store_read, s);
+	s->has_reader = code == 0;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (code)
-		return err_sys(err, code, "store: no thread");
-	s->is_running = true;
-	return 0;
+	return code ? err_sys(err, code, "store: no thread") : 0;
 }
 
 static void
@@ -495,8 +528,19 @@ store_stop(struct store *s)
 	pthread_mutex_lock(&s->lock);
 	s->is_stopping = true;
 	pthread_cond_signal(&s->wake_thread);
+	pthread_cond_signal(&s->wake_reader);
 	pthread_mutex_unlock(&s->lock);
 	pthread_join(s->thread, NULL);
+	if (s->has_reader)
+		pthread_join(s->reader, NULL);
+}
+
+/* Answers what nobody will read for any more. */
+static void
+cancel_reads(struct store *s)
+{
+	batch_cancel_queries(&s->reads);
+	answers_deliver(&s->reads);
 }
 
 void
@@ -508,6 +552,7 @@ store_free(struct store *s)
 		store_stop(s);
 	ev_async_stop(s->loop, &s->wake_loop);
 	answers_deliver(&s->answers);
+	cancel_reads(s);
 	batch_cancel_queries(&s->queue);
 	list_each_safe (it, &s->queue) {
 		struct job *job = container_of(it, struct job, link);
@@ -516,7 +561,9 @@ store_free(struct store *s)
 			job->done(job->context, NULL, job->count);
 		job_free(job);
 	}
+	store_db_close(s->reading);
 	store_db_close(s->db);
+	pthread_cond_destroy(&s->wake_reader);
 	pthread_cond_destroy(&s->wake_thread);
 	pthread_mutex_destroy(&s->lock);
 	free(s->path);

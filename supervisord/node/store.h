@@ -82,9 +82,10 @@ struct store_query {
 	int64_t since_wall_ms;
 	uint32_t count_max;
 };
-/* Answers behind all writes queued so far: 'done' gets the events oldest
- * first, or -errno as count.  'q' is copied.  A query that is open when the
- * store is freed is answered with -ECANCELED. */
+/* Answers behind all writes queued so far, from a thread and a connection of
+ * its own, so that a long answer holds no write up: 'done' gets the events
+ * oldest first, or -errno as count.  'q' is copied.  A query that is open when
+ * the store is freed is answered with -ECANCELED. */
 void store_query_events(struct store *s, const struct store_query *q,
 	events_done_fn *done, void *context);
 

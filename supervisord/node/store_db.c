@@ -216,8 +216,6 @@ db_prepare_all(struct store_db *db, struct err *err)
 	if (!code)
 		code = db_prepare(db, "DELETE FROM events WHERE id <= ?1",
 			&db->prune, err);
-	if (!code)
-		code = db_prepare(db, query_sql, &db->query, err);
 	return code;
 }
 
@@ -248,6 +246,35 @@ store_db_open(const char *path, struct store_db **out, struct err *err)
 	if (!code)
 		code = db_prepare_all(db, err);
 out:
+	if (code) {
+		store_db_close(db);
+		return err_wrap(err, code, "%s", path);
+	}
+	*out = db;
+	return 0;
+}
+
+int
+store_db_open_reader(const char *path, struct store_db **out, struct err *err)
+{
+	*out = NULL;
+	struct store_db *db = calloc(1, sizeof *db);
+	if (!db)
+		return err_sys(err, -ENOMEM, "%s", path);
+	int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX |
+		    SQLITE_OPEN_PRIVATECACHE;
+	int code = 0;
+	if (sqlite3_open_v2(path, &db->sql, flags, NULL) != SQLITE_OK)
+		code = db->sql ? db_fail(db, "open", err)
+			       : err_sys(err, -ENOMEM, "open");
+	if (!code) {
+		sqlite3_busy_timeout(db->sql, BUSY_TIMEOUT_MS);
+		sqlite3_db_config(
+			db->sql, SQLITE_DBCONFIG_LOOKASIDE, NULL, 0, 0);
+		code = db_exec(db, "PRAGMA cache_size = " CACHE_SIZE, err);
+	}
+	if (!code)
+		code = db_prepare(db, query_sql, &db->query, err);
 	if (code) {
 		store_db_close(db);
 		return err_wrap(err, code, "%s", path);

@@ -1,10 +1,10 @@
 /* The database file: SQLite, seen as tables of byte keys and byte values.
  *
- * Blocking, and used by one thread at a time: by main before the store's
- * thread runs (open, load), then by that thread alone.  The file is in WAL
- * mode with synchronous=FULL, so a transaction that committed is on the disk.
- * 'user_version' holds the schema's number; a newer one is refused, because
- * an older program must not guess what a newer one wrote.
+ * Blocking, and each connection is used by one thread at a time: by main
+ * before the store's threads run (open, load), then by one of them alone.  The
+ * file is in WAL mode with synchronous=FULL, so a transaction that committed is
+ * on the disk.  'user_version' holds the schema's number; a newer one is
+ * refused, because an older program must not guess what a newer one wrote.
  *
  * Errors are -errno: -EUCLEAN for a damaged file, -EPROTO for a newer schema,
  * -ENOSPC, -EROFS, -EAGAIN (locked by somebody), -EIO and the like otherwise.
@@ -22,6 +22,9 @@ struct store_db;
 
 /* Opens or creates the file and checks every page of it. */
 int store_db_open(const char *path, struct store_db **out, struct err *err);
+/* Opens the file that is open already once more, to be queried only. */
+int store_db_open_reader(
+	const char *path, struct store_db **out, struct err *err);
 /* Closes; NULL accepted. */
 void store_db_close(struct store_db *db);
 

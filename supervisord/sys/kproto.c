@@ -66,6 +66,8 @@ kproto_put_welcome(struct writer *w, const struct kproto_welcome *v)
 	writer_u8(w, v->tracks_cgroups);
 	writer_text(w, v->conf_path);
 	writer_text(w, v->weaker_why);
+	writer_text(w, v->keeper_version);
+	writer_u32(w, v->keeper_crashes);
 }
 
 bool
@@ -81,6 +83,8 @@ kproto_get_welcome(struct bytes body, struct kproto_welcome *v)
 	v->tracks_cgroups = get_bool(&r);
 	v->conf_path = reader_text(&r);
 	v->weaker_why = reader_text(&r);
+	v->keeper_version = reader_text(&r);
+	v->keeper_crashes = reader_u32(&r);
 	return reader_is_done(&r);
 }
 
@@ -410,6 +414,10 @@ kproto_put_start(struct writer *w, const struct kproto_start *v)
 	writer_u8(w, v->no_new_privileges);
 	put_rlimits(w, v);
 	writer_i64(w, v->start_timeout_ms);
+	put_i32(w, v->stop_signal);
+	writer_i64(w, v->stop_timeout_ms);
+	writer_u32(w, v->stop_rank);
+	writer_u8(w, v->stop_all);
 	kproto_put_log(w, &v->log);
 	writer_u8(w, v->has_handoff);
 	writer_u8(w, v->has_state);
@@ -441,6 +449,10 @@ kproto_get_start(struct bytes body, struct kproto_start *v)
 	v->no_new_privileges = get_bool(&r);
 	get_rlimits(&r, v);
 	v->start_timeout_ms = reader_i64(&r);
+	v->stop_signal = get_i32(&r);
+	v->stop_timeout_ms = reader_i64(&r);
+	v->stop_rank = reader_u32(&r);
+	v->stop_all = get_bool(&r);
 	get_log(&r, &v->log);
 	v->has_handoff = get_bool(&r);
 	v->has_state = get_bool(&r);

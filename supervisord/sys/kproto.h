@@ -36,7 +36,7 @@
 #include "base/limits.h"
 
 #define KPROTO_FD      3
-#define KPROTO_VERSION 1
+#define KPROTO_VERSION 2
 
 /* The message types; the column on the right says who sends it. */
 #define KPROTO_MESSAGES(X)                                                     \
@@ -56,6 +56,8 @@
 				   node was doing when it died */              \
 	X(KMSG_RAN, 13)		/* keeper -> node: kproto_ran; a RUN is over */\
 	X(KMSG_NEWS, 14)	/* keeper -> node: kproto_news */              \
+	X(KMSG_GOING, 20)	/* keeper -> node: empty; REEXEC is accepted,  \
+				   the helpers end in a moment */              \
 	X(KMSG_START, 32)	/* node -> keeper: kproto_start (+ state fd) */\
 	X(KMSG_SIGNAL, 33)	/* node -> keeper: kproto_signal */            \
 	X(KMSG_KILL, 34)	/* node -> keeper: kproto_event; all of it */  \
@@ -69,6 +71,10 @@
 	X(KMSG_RUN, 39)		/* node -> keeper: kproto_run */               \
 	X(KMSG_READY, 40)	/* node -> keeper: kproto_event; it is ready:  \
 				   told to the next node with INSTANCE */      \
+	X(KMSG_SHUTDOWN, 50)	/* node -> keeper: empty; stop all and end */  \
+	X(KMSG_REEXEC, 51)	/* node -> keeper: empty; another program in   \
+				   its place.  Answered by GOING, or REFUSED   \
+				   with iid 0 and the step "reexec" */         \
 	X(KMSG_LOG_OPEN, 64)	/* keeper -> logger: kproto_log + FIFO */      \
 	X(KMSG_LOG_CLOSE, 65)	/* keeper -> logger: u64 iid; drain, close */  \
 	X(KMSG_LOG_READY, 66)	/* logger -> keeper: empty; send the FIFOs */  \
@@ -103,6 +109,8 @@ struct kproto_welcome {
 	bool tracks_cgroups;	  /* false: process groups, weaker "stopped" */
 	const char *conf_path;	  /* the skep.conf in force, "" for none */
 	const char *weaker_why;	  /* why not cgroups; "" otherwise */
+	const char *keeper_version; /* of skepd */
+	uint32_t keeper_crashes;  /* unasked ends of skepd, in a row */
 };
 
 /* In place of a wait status: how it ended is not known, because it ended
@@ -320,6 +328,11 @@ struct kproto_start {
 	struct kproto_rlimit rlimits[KLIMITS_MAX];
 	uint32_t rlimit_count;
 	int64_t start_timeout_ms;    /* bound for fork to exec, hooks apart */
+	int32_t stop_signal;	     /* how the keeper stops it by itself, when
+					all of skepd ends; 0: SIGTERM */
+	int64_t stop_timeout_ms;     /* then SIGKILL to all of it; 0: 10 s */
+	uint32_t stop_rank;	     /* those of a higher rank go first */
+	bool stop_all;		     /* the signal is for the whole cgroup */
 	struct kproto_log log;	     /* 'iid', 'epoch', 'name': as above */
 	bool has_handoff;	     /* give it a SKEP_STATE_OUT */
 	bool has_state;		     /* a state descriptor comes with it */

@@ -2,7 +2,7 @@
 # The numbers of this machine, ours beside the floor and the peers that are
 
 #
-#   run.sh [ROW...]      rows: start memory death status loss move core
+#   run.sh [ROW...]      rows: start memory death status log loss move core
 #
 # Everything of one row is measured in this one run: compare the rows of one
 # table, never two tables.  Services are `stamp', which says when it lives.
@@ -14,11 +14,12 @@ set -u
 : "${DEATHS:=50}"
 : "${LOSSES:=3}"
 : "${MOVES:=5}"
+: "${LOG_MIB:=200}"         # output of one service
 HERE=$(cd "$(dirname "$0")" && pwd)
 TOOLS=$SKEP_BUILD/tests/bench
 DRIVE=$TOOLS/drive
 STAMP=$TOOLS/stamp
-ROWS=${*:-start memory death status loss move core}
+ROWS=${*:-start memory death status log loss move core}
 
 B=$(mktemp -d "${TMPDIR:-/tmp}/skep-bench.XXXXXX")
 # Sockets, FIFOs and the like live in memory, as in /run; what must be
@@ -257,10 +258,66 @@ bench_death() {
 	done
 }
 
+# --- Output into files
+
+# load_NAME MIB DIR: one run, "MIB/S CPU".
+LOAD=$TOOLS/logload
+load_floor() { "$LOAD" "$1" pipe sh -c "exec cat >$2/log"; }
+load_skep() { "$LOAD" "$1" skep "$2" "$SKEP_BUILD/skep-logger"; }
+load_s6() { "$LOAD" "$1" pipe s6-log n5 s20971520 "$2"; }
+load_runit() {
+	printf 's20971520\nn5\n' >"$2/config"
+	"$LOAD" "$1" pipe svlogd "$2" 2>/dev/null
+}
+load_supervisord() {
+	cat >"$2/conf" <<-END
+		[supervisord]
+		nodaemon = true
+		logfile = $2/own
+		pidfile = $2/pid
+		[program:load]
+		command = $LOAD $1 flood
+		autorestart = false
+		startsecs = 0
+		stdout_logfile = $2/log
+		stdout_logfile_maxbytes = 20MB
+		stdout_logfile_backups = 5
+	END
+	sed -i 's/^\t*//' "$2/conf"
+	"$LOAD" "$1" daemon "$2/log" supervisord -c "$2/conf" 2>/dev/null
+}
+logger_of() {
+	case $1 in
+	floor) echo cat ;;
+	skep) echo "$SKEP_BUILD/skep-logger" ;;
+	s6) echo s6-log ;;
+	runit) echo svlogd ;;
+	*) echo "$1" ;;
+	esac
+}
+
+bench_log() {
+	local peer i
+	for peer in floor skep s6 runit supervisord; do
+		command -v "$(logger_of $peer)" >/dev/null || continue
+		: >"$B/load"
+		for ((i = 0; i < ROUNDS; i++)); do
+			mkdir "$B/load.d"
+			load_$peer "$LOG_MIB" "$B/load.d" >>"$B/load"
+			rm -rf "$B/load.d"
+		done
+		cut -d ' ' -f 1 "$B/load" |
+			row "$LOG_MIB MiB of output" MiB/s "$peer"
+		cut -d ' ' -f 2 "$B/load" |
+			row "processor for output" us/MiB "$peer"
+	done
+}
+
 printf '%-34s %-22s %3s %12s %12s\n' WHAT WHO N MEDIAN "MIN .. MAX"
 if wants start || wants memory; then bench_start; fi
 if wants memory || wants status; then bench_memory; fi
 if wants death; then bench_death; fi
+if wants log; then bench_log; fi
 if wants core; then "$TOOLS/core"; fi
 if wants loss || wants move; then
 	if [ "$(id -u)" = 0 ]; then

@@ -24,4 +24,11 @@ wait_for 30 "the $own that gamma had run elsewhere too" process_count_is \
 	'^/bin/sleep 300001' $((9 + own))
 waited=$(($(elapsed_ms) - began))
 check "it waited for restart_grace ($waited ms)" test "$waited" -ge 5500
+
+step "skepd of gamma is there again: it adopts, and one copy of each stays"
+host_start gamma
+wait_for 30 "gamma sees three alive" alive_count_is gamma 3
+wait_for 30 "nine processes" process_count_is '^/bin/sleep 300001' 9
+wait_for 20 "nine are ready" ready_count_is gamma 9
+wait_for 20 "all agree where" where_agrees alpha beta gamma
 finish

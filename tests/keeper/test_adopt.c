@@ -4,8 +4,11 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -165,6 +168,175 @@ START_TEST(test_hostile_is_killed_after_adoption)
 }
 END_TEST
 
+/* Plays systemd: takes what skepd stores, and gives it back. */
+static struct {
+	int socket;
+	char path[128];
+	bool is_ready, is_stopping;
+	unsigned count;
+	char names[16][64];
+	int fds[16];
+} manager;
+
+static void
+manager_start(void)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	memset(&manager, 0, sizeof manager);
+	snprintf(manager.path, sizeof manager.path, "/tmp/skep-notify-%d",
+		(int)getpid());
+	strcpy(a.sun_path, manager.path);
+	manager.socket =
+		socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	unlink(manager.path);
+	ck_assert_int_eq(
+		bind(manager.socket, (struct sockaddr *)&a, sizeof a), 0);
+}
+
+static void
+manager_remove(const char *name)
+{
+	for (unsigned i = 0; i < manager.count; i++) {
+		if (strcmp(manager.names[i], name) != 0)
+			continue;
+		close(manager.fds[i]);
+		manager.count--;
+		strcpy(manager.names[i], manager.names[manager.count]);
+		manager.fds[i] = manager.fds[manager.count];
+		i--;
+	}
+}
+
+static void
+manager_store(const char *name, int fd)
+{
+	ck_assert_uint_lt(manager.count, 16);
+	snprintf(manager.names[manager.count], 64, "%s", name);
+	manager.fds[manager.count++] = fd;
+}
+
+/* Takes one message; false when there is none. */
+static bool
+manager_take(void)
+{
+	char text[512], control[CMSG_SPACE(sizeof(int))], name[64] = "";
+	struct iovec part = {text, sizeof text - 1};
+	struct msghdr m = {.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof control};
+	ssize_t n = recvmsg(manager.socket, &m, MSG_CMSG_CLOEXEC);
+	if (n < 0)
+		return false;
+	text[n] = 0;
+	manager.is_ready |= strcmp(text, "READY=1") == 0;
+	manager.is_stopping |= strcmp(text, "STOPPING=1") == 0;
+	const char *at = strstr(text, "FDNAME=");
+	if (at)
+		sscanf(at, "FDNAME=%63[^\n]", name);
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+	if (strncmp(text, "FDSTOREREMOVE=1", 15) == 0) {
+		manager_remove(name);
+	} else if (strncmp(text, "FDSTORE=1", 9) == 0) {
+		int fd;
+		ck_assert_ptr_nonnull(c);
+		ck_assert_ptr_nonnull(strstr(text, "FDPOLL=0"));
+		memcpy(&fd, CMSG_DATA(c), sizeof fd);
+		manager_store(name, fd);
+	}
+	return true;
+}
+
+static void
+manager_take_all(void)
+{
+	while (manager_take())
+		;
+}
+
+/* In the process that becomes skepd: what systemd does before its exec. */
+static void
+manager_give(void)
+{
+	char names[1024] = "", number[16];
+	int above[16];
+	setenv("NOTIFY_SOCKET", manager.path, 1);
+	for (unsigned i = 0; i < manager.count; i++) {
+		above[i] = fcntl(manager.fds[i], F_DUPFD, 200);
+		strcat(names, i ? ":" : "");
+		strcat(names, manager.names[i]);
+	}
+	for (unsigned i = 0; i < manager.count; i++)
+		dup2(above[i], 3 + (int)i);
+	snprintf(number, sizeof number, "%u", manager.count);
+	setenv("LISTEN_FDS", number, 1);
+	setenv("LISTEN_FDNAMES", names, 1);
+	snprintf(number, sizeof number, "%d", (int)getpid());
+	setenv("LISTEN_PID", number, 1);
+}
+
+static bool
+manager_has(const char *name)
+{
+	for (unsigned i = 0; i < manager.count; i++)
+		if (strcmp(manager.names[i], name) == 0)
+			return true;
+	return false;
+}
+
+START_TEST(test_systemd_keeps_what_would_be_lost)
+{
+	char path[128];
+	static const char pid_1[] = "pid-0000000000000001-0000000000000001";
+	static const char fifo_1[] = "fifo-0000000000000001";
+	manager_start();
+	world_prepare(&w, POLICY);
+	w.before_exec = manager_give;
+	snprintf(path, sizeof path, "%s/go", w.dir);
+	ck_assert_int_eq(mkfifo(path, 0666), 0);
+	chmod(path, 0666);
+	world_run_keeper(&w);
+	world_greet(&w, NULL, NULL, NULL);
+	pid_t pid = world_start_script(
+		&w, 1, "echo before; read x < go; echo last words; exit 9");
+	world_read_log(&w, 1, "before");
+	manager_take_all();
+	ck_assert(manager.is_ready && manager_has(pid_1));
+	ck_assert(manager_has(fifo_1));
+	close(w.log_fds[1]);
+	w.log_fds[1] = -1;
+	world_kill_keeper(&w);
+	int go = open(path, O_RDWR);
+	ck_assert_int_eq(write(go, "\n", 1), 1);
+	world_wait_gone(pid);
+	/* Nobody but the manager has anything of it now. */
+	struct kproto_instance is[4];
+	unsigned count = 0;
+	world_run_keeper(&w);
+	world_greet(&w, is, &count, NULL);
+	ck_assert_uint_eq(count, 1);
+	if (is[0].pid == 0)
+		ck_assert_int_eq(is[0].status, 9 << 8);
+	else
+		world_expect_end(&w, 1, 9 << 8);
+	const char *text = world_read_log(&w, 1, "last words\n");
+	ck_assert_ptr_null(strstr(text, "missing"));
+	manager_take_all();
+	ck_assert(!manager_has(pid_1) && manager_has(fifo_1));
+	world_send_event(&w, KMSG_FORGET, 1, 1);
+	while (manager_has(fifo_1)) {
+		world_serve_node(&w);
+		manager_take_all();
+	}
+	close(go);
+	world_end(&w);
+	manager_take_all();
+	ck_assert(manager.is_stopping);
+	close(manager.socket);
+	unlink(manager.path);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -178,6 +350,7 @@ main(void)
 	tcase_add_test(t, test_output_waits_for_the_next_logger);
 	tcase_add_loop_test(t, test_hostile_is_killed_after_adoption, 0,
 		(int)(sizeof hostile / sizeof *hostile));
+	tcase_add_test(t, test_systemd_keeps_what_would_be_lost);
 	suite_add_tcase(s, t);
 	SRunner *r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);

@@ -310,6 +310,41 @@ START_TEST(test_ready_fd_outlives_the_keeper)
 }
 END_TEST
 
+START_TEST(test_ready_line)
+{
+	struct kproto_instance is[4];
+	unsigned count = 0;
+	struct kproto_start s = {
+		.readiness = KREADY_LOG_LINE, .ready_line = "^up [0-9]"};
+	world_start(&w, POLICY);
+	start(&s, "echo up 1; exec sleep 1000");
+	world_read_log(&w, 1, "up 1\n");
+	ck_assert_str_eq(w.ready_line, "^up [0-9]");
+	/* The next skepd and its logger know it too. */
+	world_kill_keeper(&w);
+	w.ready_line[0] = 0;
+	world_run_keeper(&w);
+	world_greet(&w, is, &count, NULL);
+	while (!w.ready_line[0])
+		world_serve(&w);
+	ck_assert_str_eq(w.ready_line, "^up [0-9]");
+	world_send_matched(&w, 1, 2);
+	world_send_matched(&w, 1, 1);
+	world_send_matched(&w, 1, 1);
+	expect_news(KNEWS_READY);
+	world_send_event(&w, KMSG_KILL, 1, 1);
+	world_expect(&w, KMSG_EXITED);
+	world_expect(&w, KMSG_EMPTY);
+	/* A start without a line. */
+	struct kproto_start plain = {.epoch = 2, .readiness = KREADY_PROBE};
+	start(&plain, "exec sleep 1000");
+	world_send_matched(&w, 1, 2);
+	world_send_event(&w, KMSG_KILL, 1, 2);
+	world_expect_end(&w, 1, SIGKILL);
+	world_end(&w);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -325,6 +360,7 @@ main(void)
 	tcase_add_test(t, test_main_pid);
 	tcase_add_test(t, test_main_pid_of_another);
 	tcase_add_test(t, test_next_keeper_listens);
+	tcase_add_test(t, test_ready_line);
 	tcase_add_test(t, test_watchdog);
 	tcase_add_test(t, test_watchdog_trigger);
 	tcase_add_loop_test(t, test_ready_fd, 0,

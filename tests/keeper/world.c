@@ -106,13 +106,15 @@ world_run_keeper(struct world *w)
 	/* Whatever happens to the test, nothing of it stays. */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	signal(SIGUSR2, SIG_IGN);
+	if (w->before_exec)
+		w->before_exec();
 	execl(SKEPD_PATH, SKEPD_PATH, "-c", conf, "--libexec-dir", libexec,
 		"--helper-user", "nobody", (char *)NULL);
 	_exit(127);
 }
 
 void
-world_start(struct world *w, const char *policy)
+world_prepare(struct world *w, const char *policy)
 {
 	memset(w, 0, sizeof *w);
 	w->node = w->logger = -1;
@@ -124,6 +126,12 @@ world_start(struct world *w, const char *policy)
 	write_conf(w, policy);
 	make_libexec(w);
 	listen_for_standins(w);
+}
+
+void
+world_start(struct world *w, const char *policy)
+{
+	world_prepare(w, policy);
 	world_run_keeper(w);
 	world_greet(w, NULL, NULL, NULL);
 }
@@ -167,6 +175,8 @@ on_logger_message(struct world *w, struct ipc_message *m)
 		ck_assert(kproto_get_log(body, &log));
 		ck_assert_uint_eq(m->fd_count, 1);
 		ck_assert_uint_lt(log.iid, 16);
+		snprintf(w->ready_line, sizeof w->ready_line, "%s",
+			log.ready_line);
 		if (w->log_fds[log.iid] >= 0)
 			close(w->log_fds[log.iid]);
 		w->log_fds[log.iid] = m->fds[0];
@@ -223,6 +233,12 @@ void
 world_serve(struct world *w)
 {
 	serve(w, false);
+}
+
+void
+world_serve_node(struct world *w)
+{
+	ck_assert(!serve(w, true));
 }
 
 void
@@ -371,6 +387,19 @@ world_send_event(struct world *w, uint16_t type, uint64_t iid, uint64_t epoch)
 }
 
 void
+world_send_matched(struct world *w, uint64_t iid, uint64_t epoch)
+{
+	unsigned char body[64];
+	struct writer b;
+	struct kproto_event e = {iid, epoch, 0};
+	writer_init(&b, body, sizeof body);
+	kproto_put_event(&b, &e);
+	ck_assert_int_eq(
+		ipc_send(w->logger, KMSG_LOG_MATCHED, writer_done(&b), NULL, 0),
+		0);
+}
+
+void
 world_send_signal(struct world *w, const struct kproto_signal *s)
 {
 	unsigned char body[64];
@@ -449,7 +478,7 @@ world_kill_keeper(struct world *w)
 }
 
 void
-world_end(struct world *w)
+world_stop_keeper(struct world *w)
 {
 	int status = -1;
 	mono end = mono_add(clock_mono(), WORLD_WAIT_MS);
@@ -460,5 +489,17 @@ world_end(struct world *w)
 		serve(w, w->node >= 0);
 	}
 	ck_assert_int_eq(status, 0);
+}
+
+void
+world_remove(struct world *w)
+{
 	run("rm -rf %s%s", w->dir, "");
+}
+
+void
+world_end(struct world *w)
+{
+	world_stop_keeper(w);
+	world_remove(w);
 }

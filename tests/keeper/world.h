@@ -22,7 +22,9 @@ struct world {
 	struct ipc_message message; /* the last that was received */
 	int log_fds[16];	    /* FIFOs from LOG_OPEN, by iid below 16 */
 	unsigned log_closed;	    /* bit per iid from LOG_CLOSE */
+	char ready_line[64];	    /* of the last LOG_OPEN */
 	bool is_logger_mute;	    /* do not say LOG_READY */
+	void (*before_exec)(void);  /* in the process that becomes skepd */
 };
 
 /* Whether we run as root, and the user that services have then. */
@@ -32,6 +34,9 @@ const char *world_user(void);
 /* Makes the directory, writes 'policy' into [policy], starts skepd, and
  * waits for node and logger. */
 void world_start(struct world *w, const char *policy);
+
+/* Makes the directory and no more, for what comes before the first start. */
+void world_prepare(struct world *w, const char *policy);
 
 /* Starts skepd (again) in the directory. */
 void world_run_keeper(struct world *w);
@@ -44,7 +49,13 @@ void world_greet(struct world *w, struct kproto_instance *instances,
 /* SIGKILL to skepd, and the ends of its helpers are closed. */
 void world_kill_keeper(struct world *w);
 
-/* SIGTERM to skepd; it must end well.  Then removes everything. */
+/* SIGTERM to skepd; it must end well. */
+void world_stop_keeper(struct world *w);
+
+/* Removes everything. */
+void world_remove(struct world *w);
+
+/* Both. */
 void world_end(struct world *w);
 
 /* Starts 'argv' as 'iid'; fields of 's' that are set stay. */
@@ -77,8 +88,14 @@ void world_expect(struct world *w, uint16_t type);
 struct kproto_event world_expect_event(struct world *w, uint16_t type);
 struct kproto_failure world_expect_failure(struct world *w, uint16_t type);
 
+/* The logger says that the line of 'iid' came. */
+void world_send_matched(struct world *w, uint64_t iid, uint64_t epoch);
+
 /* Serves sockets for one round. */
 void world_serve(struct world *w);
+
+/* The same, answering the node's PINGs; no other message may come for it. */
+void world_serve_node(struct world *w);
 
 /* Reads what is logged of 'iid' until 'until' is in it; the caller's. */
 char *world_read_log(struct world *w, uint64_t iid, const char *until);

@@ -159,6 +159,8 @@ converge_heal(struct storm *s, struct prng *p)
 			heal_host(s, i);
 		else
 			freeze_host(s, i);
+	for (uint32_t i = 0; i < s->w->count; i++)
+		s->w->hosts[i].is_aside = !s->hosts[i].is_core;
 }
 
 /* The people who run a core: hosts that nobody reaches are said to be down,

@@ -36,6 +36,7 @@ struct soak_state {
 	uint64_t steps;
 	int64_t settle_max_ms;
 	uint64_t settle_seed;
+	struct check_stats stats;
 };
 
 static volatile sig_atomic_t is_told_to_stop;
@@ -138,6 +139,7 @@ collect(struct soak_state *s, struct slot *slot, int status)
 	if (slot->has_result) {
 		s->simulated_ms += r->simulated_ms;
 		s->steps += r->steps;
+		check_stats_add(&s->stats, &r->stats);
 	}
 	if (slot->has_result && r->settle_ms > s->settle_max_ms) {
 		s->settle_max_ms = r->settle_ms;
@@ -207,6 +209,7 @@ finish(struct soak_state *s)
 		(unsigned long long)(s->simulated_ms / 36000 % 100),
 		(unsigned long long)s->steps, (long long)s->settle_max_ms,
 		(unsigned long long)s->settle_seed);
+	check_stats_print(&s->stats, stdout);
 	munmap(s->slots, WORKERS_MAX * sizeof *s->slots);
 	return s->failed;
 }

@@ -4,6 +4,7 @@ set -e
 if [ "$1" = long ]; then
 	limit=${SECONDS_EACH:-600}
 	states() { tests/sim/states -m 12000000 -t "$limit" "$@"; }
+	states power=2
 	states crash=1 early=1
 	states crash=2
 	states power=1 reset=1
@@ -15,5 +16,6 @@ states() { tests/sim/states -m 200000 -t 10 "$@"; }
 states early=1 reset=2
 states crash=1
 states power=1 gone=1
+states wipe=1
 states cut=1
 states -b loss=2 twice=1

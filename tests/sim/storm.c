@@ -9,6 +9,8 @@
 #include "tests/sim/record.h"
 #include "tests/sim/trace.h"
 
+/* A move that is over leaves a state, which is dropped soon after. */
+#define REST_MS		5000
 #define FORM_LIMIT_MS	120000
 #define STORM_NAMES_MAX 512
 
@@ -230,6 +232,8 @@ storm_run(const struct storm_config *config, bool is_loud,
 	struct world_options options =
 		world_options_for(config->nodes, STORM_NAMES_MAX);
 	s->w = world_new_with(config->seed, &options);
+	memset(&out->stats, 0, sizeof out->stats);
+	check_attach(s->w, &out->stats);
 	world_record(s->w, getenv("RECORD"));
 	if (is_loud)
 		trace_attach(s->w);
@@ -241,8 +245,10 @@ storm_run(const struct storm_config *config, bool is_loud,
 	converge_heal(s, &p);
 	world_enter(s->w, WORLD_PHASE_HEALED);
 	out->settle_ms = converge_wait(s, out->trouble);
-	if (out->settle_ms >= 0)
+	if (out->settle_ms >= 0) {
+		world_run(s->w, REST_MS);
 		world_enter(s->w, WORLD_PHASE_SETTLED);
+	}
 	out->hash = s->w->hash;
 	out->simulated_ms = (uint64_t)mono_diff(s->w->now, start);
 	out->steps = count_steps(s->w);

@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "tests/sim/check.h"
 #include "tests/sim/swarm.h"
 #include "tests/sim/world.h"
 
@@ -81,6 +82,7 @@ struct storm_result {
 	uint64_t steps;
 	uint32_t core_count; /* hosts that were healed */
 	char trouble[512];   /* why it did not settle */
+	struct check_stats stats;
 };
 
 /* Runs one storm from its beginning to its proof.  A broken invariant of

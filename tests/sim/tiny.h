@@ -22,6 +22,9 @@
  *   which a death counts pass at once.
  *   Records that no handoff needs (members, specs) are durable at once, when
  *   nothing stands before them.
+ *   Left-overs.  A state that was sealed and that no record names, because of
+ *   a crash between the two, goes when the node starts.  (The real store of
+ *   states keeps it: it cannot know whether a newer version's record does.)
  *
  * What stays: every interleaving of rows, handoff messages, fsyncs of owner
  * and handoff records, steps of processes, timers, crashes of the node, power

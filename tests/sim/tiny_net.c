@@ -24,7 +24,7 @@ static uint32_t eager_first, eager_count;
 static bool
 is_handoff(uint16_t type)
 {
-	return type >= WIRE_HANDOFF_OFFER && type <= WIRE_HANDOFF_ACTIVE;
+	return type >= WIRE_HANDOFF_OFFER && type <= WIRE_HANDOFF_UNKNOWN;
 }
 
 static bool
@@ -58,6 +58,23 @@ queue_frame(struct tiny_queue *q, uint16_t type, struct bytes body)
 	memcpy(f->body, body.data, body.size);
 }
 
+/* A message is sent only after its record is durable: the state of the one
+ * on the disk. */
+static void
+judge_send(struct tiny *t, uint32_t from, uint16_t type)
+{
+	const struct tiny_host *h = t->hosts[from];
+	int state = HANDOFF_FREE;
+	for (uint32_t i = 0; i < h->record_count; i++)
+		if (h->records[i].table == TABLE_HANDOFF)
+			state = h->records[i].value[1];
+	if (type == WIRE_HANDOFF_STAGED && state != HANDOFF_STAGED)
+		t->wrong = "STAGED is said before it is durable";
+	/* Who knows nothing of it any more may say it to an asker. */
+	if (type == WIRE_HANDOFF_COMMIT && state == HANDOFF_FROZEN)
+		t->wrong = "COMMIT is said before it is durable";
+}
+
 void
 tiny_send(struct tiny *t, uint32_t from, uint32_t link, uint16_t type,
 	struct bytes body)
@@ -65,6 +82,7 @@ tiny_send(struct tiny *t, uint32_t from, uint32_t link, uint16_t type,
 	uint32_t to = other_end(t, from, link);
 	if (to == TINY_HOSTS || type == WIRE_ACK)
 		return;
+	judge_send(t, from, type);
 	if (is_on_the_way(type)) {
 		queue_frame(&t->net->way[from][to], type, body);
 		return;

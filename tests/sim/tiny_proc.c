@@ -144,16 +144,18 @@ tiny_on_record(struct tiny *t, const struct tiny_record *r)
 }
 
 /* A process ended and took what was in its memory with it: the newest state
- * is the one it had started from, while somebody keeps that.  (Who gave it
- * away lets go of it when the new instance is ready, and that is right.) */
+ * is the one it had started from, while it has not served and somebody keeps
+ * it.  (Who gave it away lets go of it when the new instance is ready, and
+ * that is right.) */
 static void
-fall_back(struct tiny *t, struct tiny_state was)
+fall_back(struct tiny *t, uint32_t host, struct tiny_state was)
 {
 	struct tiny_net *n = t->net;
 	if (n->is_lost || !is_same(n->newest, was) || tiny_has_home(t, was))
 		return;
 	struct tiny_state before = {was.birth, was.lives - 1};
-	if (before.lives > 0 && is_kept(t, before, false))
+	if (before.lives > 0 && is_named_on(t->hosts[host], before, false) &&
+		is_kept(t, before, false))
 		n->newest = before;
 	else
 		n->is_lost = true;
@@ -318,7 +320,7 @@ tiny_perform_proc(struct tiny *t, uint32_t host, const struct tiny_held *e)
 		struct tiny_state was = p->state;
 		CHECK(p->phase == TINY_EMPTY);
 		*p = (struct tiny_proc){0};
-		fall_back(t, was);
+		fall_back(t, host, was);
 	} else if (e->kind == EFFECT_DUMP) {
 		h->is_dumping = true;
 	} else if (e->kind == EFFECT_FETCH) {
@@ -424,7 +426,7 @@ leave(struct tiny *t, uint32_t host)
 {
 	struct tiny_proc *p = &t->hosts[host]->proc;
 	p->phase = TINY_EXITED;
-	fall_back(t, p->state);
+	fall_back(t, host, p->state);
 	tell(t, host, INPUT_EXITED, 0);
 }
 
@@ -482,7 +484,7 @@ tiny_end_proc(struct tiny *t, uint32_t host)
 	struct tiny_proc was = t->hosts[host]->proc;
 	t->hosts[host]->proc = (struct tiny_proc){0};
 	if (was.phase != TINY_NOTHING)
-		fall_back(t, was.state);
+		fall_back(t, host, was.state);
 }
 
 void

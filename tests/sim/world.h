@@ -139,6 +139,7 @@ struct host {
 	mono read_at;		  /* when it is done with what it reads */
 	uint32_t cpu_percent;	  /* 0: as much as it wants */
 	struct map_link by_name, by_address, by_alias; /* in the world's maps */
+	bool is_aside;	   /* the driver's: it stays broken in phase 2 */
 	bool is_keeper_up; /* it outlives a crash of the node */
 	uint32_t keeper_starts;
 	struct process *processes; /* owned */

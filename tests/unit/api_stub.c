@@ -8,6 +8,7 @@
 
 #include "core/place.h"
 #include "core/settings.h"
+#include "node/orders.h"
 #include "node/recording.h"
 #include "node/status_sources.h"
 
@@ -335,6 +336,37 @@ reply_code_http(enum reply_code code)
 }
 
 /* --- what the rest of the node would do --- */
+
+static uint64_t
+take_order(enum stub_order order, node_reply_fn *done, void *context)
+{
+	stub.order = order;
+	done(context, stub.code, "so it will be");
+	return 1;
+}
+
+uint64_t
+node_reexec(struct node *n, node_reply_fn *done, void *context)
+{
+	(void)n;
+	return take_order(STUB_REEXEC, done, context);
+}
+
+uint64_t
+node_shutdown(struct node *n, node_reply_fn *done, void *context)
+{
+	(void)n;
+	return take_order(STUB_SHUTDOWN, done, context);
+}
+
+int
+node_undrain_later(struct node *n, struct err *err)
+{
+	(void)n;
+	(void)err;
+	stub.is_undrained_later = true;
+	return 0;
+}
 
 uint64_t
 node_request(

@@ -33,6 +33,9 @@ struct stub_peer {
 	const char *text; /* what it gives, not yet read */
 };
 
+/* What the whole of skepd was told to do. */
+enum stub_order { STUB_NO_ORDER, STUB_REEXEC, STUB_SHUTDOWN };
+
 struct stub {
 	struct instance_view instances[8];
 	uint32_t instance_count;
@@ -41,6 +44,8 @@ struct stub {
 	struct cluster_view cluster;
 	struct stub_asked asked[STUB_ASKED_MAX];
 	uint32_t asked_count;
+	enum stub_order order; /* the last one */
+	bool is_undrained_later;
 	bool answers_later;   /* node_request leaves the answer to the test */
 	enum reply_code code; /* of answers at once */
 	uint64_t plan_index;

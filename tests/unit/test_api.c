@@ -87,6 +87,30 @@ START_TEST(services_are_sorted_and_counted)
 }
 END_TEST
 
+START_TEST(orders_reach_the_keeper)
+{
+	json_t *o;
+	ck_assert_uint_eq(ask("POST", "/v1/reexec", "{}", &o), 200);
+	json_decref(o);
+	ck_assert_int_eq(stub.order, STUB_REEXEC);
+	ck_assert_uint_eq(ask("POST", "/v1/shutdown", "{}", &o), 200);
+	json_decref(o);
+	ck_assert_int_eq(stub.order, STUB_SHUTDOWN);
+	ck_assert(!stub.is_undrained_later);
+	ck_assert_uint_eq(
+		ask("POST", "/v1/shutdown", "{\"undrain\": true}", &o), 200);
+	json_decref(o);
+	ck_assert(stub.is_undrained_later);
+	stub.order = STUB_NO_ORDER;
+	ck_assert_uint_eq(
+		ask("POST", "/v1/shutdown", "{\"undrain\": 1}", &o), 400);
+	json_decref(o);
+	ck_assert_uint_eq(ask("POST", "/v1/reexec", "{\"now\": 1}", &o), 400);
+	json_decref(o);
+	ck_assert_int_eq(stub.order, STUB_NO_ORDER);
+}
+END_TEST
+
 START_TEST(metrics_and_dump_are_text)
 {
 	struct client *c = client_new();
@@ -387,6 +411,7 @@ main(void)
 	tcase_add_test(tc, status_has_desired_actual_hold_and_problems);
 	tcase_add_test(tc, instances_are_filtered);
 	tcase_add_test(tc, services_are_sorted_and_counted);
+	tcase_add_test(tc, orders_reach_the_keeper);
 	tcase_add_test(tc, metrics_and_dump_are_text);
 	tcase_add_test(tc, recordings_are_asked_for_and_fetched);
 	tcase_add_test(tc, refusals_are_json_with_their_status);

@@ -61,6 +61,13 @@ on_mover(void *context, const char *name, uint64_t epoch, int socket,
 }
 
 static void
+on_going(void *context, const char *why)
+{
+	(void)context;
+	note("going:%s ", why ? why : "yes");
+}
+
+static void
 on_end(void *context, int exit_code, const char *why)
 {
 	(void)context;
@@ -73,6 +80,7 @@ setup(void)
 {
 	struct keeper_hooks hooks = {.on_input = on_input,
 		.on_mover = on_mover,
+		.on_going = on_going,
 		.on_end = on_end};
 	int fds[2];
 	say_init("test_keeper_link", (enum say_level)0);
@@ -145,6 +153,8 @@ say_welcome(uint32_t version)
 			.boot_id = "boot",
 			.conf_path = "/etc/skep.conf",
 			.weaker_why = "",
+			.keeper_version = "1.2.3",
+			.keeper_crashes = 4,
 			.node_restarts = 3,
 		});
 	for (unsigned i = 0; i < 3; i++)
@@ -405,6 +415,30 @@ START_TEST(test_outbox)
 }
 END_TEST
 
+START_TEST(test_orders)
+{
+	struct keeper_welcome welcome = greet();
+	ck_assert_str_eq(welcome.keeper_version, "1.2.3");
+	ck_assert_uint_eq(welcome.keeper_crashes, 4);
+	keeper_reexec(keeper);
+	ck_assert_uint_eq(heard(), KMSG_REEXEC);
+	kproto_put_failure(
+		body(), &(struct kproto_failure){.blame = KBLAME_HOST,
+				.step = "reexec",
+				.text = "no such file"});
+	say_fd(KMSG_REFUSED, NULL, 0);
+	turn();
+	keeper_reexec(keeper);
+	ck_assert_uint_eq(heard(), KMSG_REEXEC);
+	body();
+	say_fd(KMSG_GOING, NULL, 0);
+	turn();
+	ck_assert_str_eq(trace, "going:no such file going:yes ");
+	keeper_shutdown(keeper);
+	ck_assert_uint_eq(heard(), KMSG_SHUTDOWN);
+}
+END_TEST
+
 START_TEST(test_end)
 {
 	greet();
@@ -441,6 +475,7 @@ main(void)
 	tcase_add_test(tc, test_forget);
 	tcase_add_test(tc, test_collect);
 	tcase_add_test(tc, test_outbox);
+	tcase_add_test(tc, test_orders);
 	tcase_add_test(tc, test_end);
 	tcase_add_test(tc, test_nonsense);
 	suite_add_tcase(suite, tc);

@@ -102,7 +102,8 @@ get_start(struct bytes body)
 	}
 
 SAMPLE(welcome, .version = KPROTO_VERSION, .sockets = 3, .boot_id = "b",
-	.conf_path = "/etc/skep/skep.conf", .weaker_why = "")
+	.conf_path = "/etc/skep/skep.conf", .weaker_why = "",
+	.keeper_version = "1.2.3", .keeper_crashes = 4)
 SAMPLE(instance, .iid = 1, .epoch = 2, .name = "web", .pid = 3, .status = -1)
 SAMPLE(event, .iid = 1, .epoch = 2, .value = -3)
 SAMPLE(failure, .iid = 1, .epoch = 2, .blame = KBLAME_HOST, .code = 2,

@@ -156,6 +156,7 @@ tell_welcome(void)
 			.boot_id = "11111111-2222-3333-4444-555555555555",
 			.conf_path = "",
 			.weaker_why = "",
+			.keeper_version = "",
 			.tracks_cgroups = true,
 		});
 	ck_assert_int_eq(

@@ -388,6 +388,44 @@ START_TEST(test_service_value)
 }
 END_TEST
 
+/* The table of decoded services never shows another version, or another
+ * service, than what decoding the entry gives now; it has fewer lines than
+ * there are services here, and slots are used again. */
+START_TEST(test_service_table)
+{
+	struct world w;
+	world_init(&w, 1, 512, 1);
+	struct service_value v = sample_service();
+	char name[32];
+	for (unsigned step = 0; step < 2000; step++) {
+		struct core *c = world_enter(&w, 0);
+		uint64_t after;
+		snprintf(name, sizeof name, "s%u",
+			(unsigned)prng_below(&w.prng, 300));
+		v.digest = step;
+		v.policy.stop_timeout_ms = step;
+		if (prng_chance(&w.prng, 1, 4))
+			specs_delete(c, ENTRY_SERVICE, name, &after);
+		else
+			specs_set_service(c, name, &v, &after);
+		if (prng_chance(&w.prng, 1, 20))
+			specs_set(c, ENTRY_SERVICE, name,
+				(struct bytes){"\xff\xff", 2}, &after);
+		const struct entry *e = NULL;
+		unsigned seen = 0;
+		while ((e = specs_walk(c, ENTRY_SERVICE, e)) && seen++ < 200) {
+			struct service_value fresh, kept;
+			bool is_sound = specs_get_service(e, &fresh);
+			ck_assert(specs_service(c, e, &kept) == is_sound);
+			if (is_sound)
+				ck_assert_mem_eq(&kept, &fresh, sizeof kept);
+		}
+		world_leave(&w, 0);
+	}
+	world_fini(&w);
+}
+END_TEST
+
 START_TEST(test_other_values)
 {
 	struct world w;
@@ -440,6 +478,7 @@ main(void)
 	tcase_add_test(t, test_horizon);
 	tcase_add_test(t, test_full);
 	tcase_add_test(t, test_service_value);
+	tcase_add_test(t, test_service_table);
 	tcase_add_test(t, test_other_values);
 	tcase_add_loop_test(t, test_random, 0, SEEDS);
 	suite_add_tcase(s, t);

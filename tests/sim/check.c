@@ -1,0 +1,311 @@
+/* The books that the checkers share, and what they count. */
+#include "tests/sim/check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+
+/* --- Hosts and pairs --- */
+
+static struct check_host *
+host_at(struct check *k, uint32_t host)
+{
+	while (k->host_count <= host) {
+		k->hosts =
+			array_add(k->hosts, &k->host_count, sizeof *k->hosts);
+		struct check_host *h = &k->hosts[k->host_count - 1];
+		h->troubled_at = h->moved_at = h->down_at = k->w->now;
+	}
+	return &k->hosts[host];
+}
+
+static uint64_t
+pair_key(uint32_t a, uint32_t b)
+{
+	return a < b ? hash_mix(a, b) : hash_mix(b, a);
+}
+
+static void
+hurt_pair(struct check *k, uint32_t a, uint32_t b)
+{
+	uint32_t *at = keys_at(&k->pairs, pair_key(a, b));
+	if (!*at) {
+		k->pair_at = array_add(
+			k->pair_at, &k->pair_count, sizeof *k->pair_at);
+		*at = k->pair_count;
+	}
+	k->pair_at[*at - 1] = k->w->now;
+}
+
+static int64_t
+min_ms(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+int64_t
+check_calm_ms(const struct check *k, uint32_t host)
+{
+	if (host >= k->host_count || !k->w->hosts[host].is_running)
+		return 0;
+	const struct check_host *h = &k->hosts[host];
+	int64_t ms = h->is_ill ? 0 : mono_diff(k->w->now, h->troubled_at);
+	return ms > 0 ? ms : 0;
+}
+
+int64_t
+check_pair_ms(const struct check *k, uint32_t a, uint32_t b)
+{
+	int64_t ms = min_ms(check_calm_ms(k, a), check_calm_ms(k, b));
+	if (ms == 0 || !world_is_open(k->w, a, b) || !world_is_open(k->w, b, a))
+		return 0;
+	ms = min_ms(ms, mono_diff(k->w->now, k->hosts[a].moved_at));
+	ms = min_ms(ms, mono_diff(k->w->now, k->hosts[b].moved_at));
+	uint32_t at = keys_get(&k->pairs, pair_key(a, b));
+	return at ? min_ms(ms, mono_diff(k->w->now, k->pair_at[at - 1])) : ms;
+}
+
+struct core *
+check_core(const struct check *k, uint32_t host)
+{
+	const struct host *h = &k->w->hosts[host];
+	return h->core && !h->is_aside && !h->core->members.has_left ? h->core
+								     : NULL;
+}
+
+uint32_t
+check_host_of(const struct check *k, const char *name)
+{
+	return world_find(k->w, name);
+}
+
+enum row_state
+check_row_before(const struct check *k, uint32_t host, const char *name)
+{
+	if (host >= k->host_count)
+		return ROW_NONE;
+	return (enum row_state)keys_get(
+		&k->hosts[host].rows, hash_text(name, 0));
+}
+
+/* --- What happens --- */
+
+static void
+on_fault(struct world *w, const struct world_fault_event *e, void *context)
+{
+	struct check *k = context;
+	struct check_host *h = host_at(k, e->a);
+	switch (e->what) {
+	case WORLD_FAULT_REINSTALL:
+	case WORLD_FAULT_RESTORE:
+		k->has_lost_disk = true;
+		break;
+	case WORLD_FAULT_CRASH:
+	case WORLD_FAULT_KILL:
+	case WORLD_FAULT_POWER:
+		h->down_at = h->troubled_at = w->now;
+		break;
+	case WORLD_FAULT_START:
+		h->seen = h->log = 0;
+		keys_fini(&h->rows);
+		h->troubled_at = w->now;
+		break;
+	case WORLD_FAULT_PAUSE:
+		h->troubled_at = mono_add(w->now, e->number);
+		break;
+	case WORLD_FAULT_CUT:
+	case WORLD_FAULT_HEAL:
+	case WORLD_FAULT_STREAM:
+		if (e->b != WORLD_NO_HOST)
+			hurt_pair(k, e->a, e->b);
+		break;
+	case WORLD_FAULT_PARTITION:
+		h->moved_at = w->now;
+		break;
+	case WORLD_FAULT_DISK:
+	case WORLD_FAULT_CLOCK:
+		h->is_ill = e->number != 0;
+		h->troubled_at = w->now;
+		break;
+	case WORLD_FAULT_OTHER:
+		h->troubled_at = w->now;
+		break;
+	}
+}
+
+/* Takes the rows of one list that are new. */
+static void
+take_rows(struct check_host *h, const struct list *head)
+{
+	const struct list *at = head->prev;
+	for (; at != head; at = at->prev) {
+		const struct row *row = container_of(at, struct row, in_log);
+		if (row->seq <= h->seen)
+			return;
+		if (row->value.kind != ROW_INSTANCE)
+			continue;
+		*keys_at(&h->rows, hash_text(row->name, 0)) =
+			row->is_deleted ? ROW_NONE : row->value.state;
+	}
+}
+
+/* The last of all observers: from here on the step is "before". */
+static void
+on_step(struct world *w, uint32_t host, const struct input *in,
+	const struct effects *fx, void *context)
+{
+	struct check *k = context;
+	struct check_host *h = host_at(k, host);
+	const struct core *c = w->hosts[host].core;
+	const struct origin *own = &c->registry.origins[MEMBER_SELF];
+	(void)in;
+	(void)fx;
+	k->stats->steps++;
+	if (own->position == h->seen)
+		return;
+	take_rows(h, &own->log);
+	take_rows(h, &own->tombs);
+	h->seen = own->position;
+}
+
+static void
+on_phase(struct world *w, enum world_phase phase, void *context)
+{
+	struct check *k = context;
+	(void)w;
+	k->phase = phase;
+}
+
+static void
+on_end(struct world *w, void *context)
+{
+	struct check *k = context;
+	k->stats->simulated_ms += (uint64_t)(w->now.ms - 1000000);
+	k->stats->worlds++;
+	for (uint32_t i = 0; i < k->host_count; i++)
+		keys_fini(&k->hosts[i].rows);
+	free(k->hosts);
+	keys_fini(&k->pairs);
+	free(k->pair_at);
+	free(k);
+}
+
+struct check *
+check_attach(struct world *w, struct check_stats *stats)
+{
+	struct check *k = calloc(1, sizeof *k);
+	CHECK(k);
+	k->w = w;
+	k->stats = stats;
+	check_member(k);
+	check_registry(k);
+	check_specs(k);
+	check_place(k);
+	check_service(k);
+	check_handoff(k);
+	check_engine(k);
+	world_observe(w, &(struct world_observer){
+				 .name = "books",
+				 .on_step = on_step,
+				 .on_fault = on_fault,
+				 .on_phase = on_phase,
+				 .on_end = on_end,
+				 .context = k,
+			 });
+	return k;
+}
+
+/* --- What was counted --- */
+
+void
+check_times_add(struct check_times *t, int64_t ms)
+{
+	int64_t at = ms / CHECK_UNIT_MS;
+	t->count++;
+	t->sum_ms += ms;
+	t->max_ms = ms > t->max_ms ? ms : t->max_ms;
+	t->buckets[at < CHECK_TIMES ? at : CHECK_TIMES - 1]++;
+}
+
+static void
+add_times(struct check_times *to, const struct check_times *from)
+{
+	to->count += from->count;
+	to->sum_ms += from->sum_ms;
+	to->max_ms = from->max_ms > to->max_ms ? from->max_ms : to->max_ms;
+	for (unsigned i = 0; i < CHECK_TIMES; i++)
+		to->buckets[i] += from->buckets[i];
+}
+
+void
+check_stats_add(struct check_stats *to, const struct check_stats *from)
+{
+	to->steps += from->steps;
+	to->simulated_ms += from->simulated_ms;
+	to->worlds += from->worlds;
+	to->starts += from->starts;
+	to->deaths += from->deaths;
+	to->false_deaths += from->false_deaths;
+	to->duplicates += from->duplicates;
+	to->unexcused += from->unexcused;
+	to->lost += from->lost;
+	to->handoffs += from->handoffs;
+	to->dropped += from->dropped;
+	add_times(&to->detection, &from->detection);
+	add_times(&to->failover, &from->failover);
+	add_times(&to->duplicate, &from->duplicate);
+}
+
+int64_t
+check_times_at(const struct check_times *t, unsigned percent)
+{
+	uint64_t below = 0;
+	for (unsigned i = 0; i < CHECK_TIMES - 1; i++) {
+		below += t->buckets[i];
+		if (below * 100 >= t->count * percent && below)
+			return (i + 1) * CHECK_UNIT_MS;
+	}
+	return t->max_ms;
+}
+
+static void
+print_times(const struct check_times *t, const char *what, FILE *out)
+{
+	fprintf(out, "%-34s %10llu times", what, (unsigned long long)t->count);
+	if (t->count)
+		fprintf(out,
+			", half within %.1f s, 90 %% %.1f s, 99 %% %.1f s, "
+			"all %.1f s",
+			(double)check_times_at(t, 50) / 1000,
+			(double)check_times_at(t, 90) / 1000,
+			(double)check_times_at(t, 99) / 1000,
+			(double)t->max_ms / 1000);
+	fputc('\n', out);
+}
+
+static void
+print_number(const char *what, uint64_t n, FILE *out)
+{
+	fprintf(out, "%-34s %10llu\n", what, (unsigned long long)n);
+}
+
+void
+check_stats_print(const struct check_stats *s, FILE *out)
+{
+	fprintf(out, "%-34s %10.2f\n", "simulated hours",
+		(double)s->simulated_ms / 3600000);
+	print_number("worlds", s->worlds, out);
+	print_number("steps", s->steps, out);
+	print_number("starts", s->starts, out);
+	print_number("services lost", s->lost, out);
+	print_number("duplicates without a reason", s->unexcused, out);
+	print_number("duplicates in partitions", s->duplicates, out);
+	print_number("deaths declared", s->deaths, out);
+	print_number("... of hosts that ran", s->false_deaths, out);
+	print_number("states moved", s->handoffs, out);
+	print_number("states given up at conflicts", s->dropped, out);
+	print_times(&s->detection, "host gone until it is DEAD", out);
+	print_times(&s->failover, "process lost until the next runs", out);
+	print_times(&s->duplicate, "two copies until one", out);
+}

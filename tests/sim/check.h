@@ -1,0 +1,120 @@
+/* The checkers: the invariants of the cluster, looked at while a world runs.
+ *
+ * Each family has a file of its own and is an observer of its own:
+ *
+ *   check_member.c    M1 to M8   who is alive
+ *   check_registry.c  R1 to R13  rows and their replicas
+ *   check_specs.c     S1 to S5   the desired state
+ *   check_place.c     P1 to P6   where instances belong
+ *   check_service.c   V1 to V9   what really runs
+ *   check_handoff.c   H1 to H9   states on their way
+ *   check_engine.c    E1 to E5   the core as a machine
+ *
+ * An invariant is A (always: looked at in the step that could break it) or E
+ * (eventually: when the driver says WORLD_PHASE_SETTLED).  A checker looks at
+ * what a step touched, never at everything; a full scan happens only at the
+ * ends of phases.  What it holds is bounded by what the world holds: some
+ * words for each row, entry, instance and state, and for each pair of hosts
+ * that was ever hurt.
+ *
+ * The truth.  Whether a host may be wrong is decided by what was done to it,
+ * never by what it thinks: 'check_calm_ms' says for how long a host has been
+ * left in peace, 'check_pair_ms' for how long two could speak.
+ */
+#ifndef SKEP_TESTS_SIM_CHECK_H
+#define SKEP_TESTS_SIM_CHECK_H
+
+#include <stdio.h>
+
+#include "tests/sim/keys.h"
+#include "tests/sim/world.h"
+
+#define CHECK_TIMES   600
+#define CHECK_UNIT_MS 100
+
+/* How long something took, many times. */
+struct check_times {
+	uint64_t count;
+	int64_t sum_ms;
+	int64_t max_ms;
+	uint32_t buckets[CHECK_TIMES]; /* of CHECK_UNIT_MS; the last: more */
+};
+
+/* What was counted; added up over worlds by the driver. */
+struct check_stats {
+	uint64_t steps;
+	uint64_t simulated_ms;
+	uint64_t worlds;
+	uint64_t starts;       /* of processes */
+	uint64_t deaths;       /* declared by silence */
+	uint64_t false_deaths; /* of these, of hosts that ran */
+	uint64_t duplicates;   /* two live copies, for a reason that counts */
+	uint64_t unexcused;    /* ... without one: always 0, or it aborted */
+	uint64_t lost;	       /* services: the same */
+	uint64_t handoffs;     /* starts from a state that was moved */
+	uint64_t dropped;      /* states given up at a conflict */
+	struct check_times detection; /* host gone to DEAD, each observer */
+	struct check_times failover;  /* process lost to the next one running */
+	struct check_times duplicate; /* how long two lived */
+};
+
+/* A host, as the checkers' books have it. */
+struct check_host {
+	mono troubled_at; /* when something was last done to it */
+	mono moved_at;	  /* when it last changed sides */
+	mono down_at;	  /* when its node ended */
+	bool is_ill;	  /* its disk or clock is wrong until further notice */
+	uint64_t log;	  /* incarnation of its own log */
+	uint64_t seen;	  /* its own rows are in 'rows' up to here */
+	struct keys rows; /* hash of an instance's name -> enum row_state of
+			     its own row, before this step */
+};
+
+/* What all checkers of one world share. */
+struct check {
+	struct world *w;
+	struct check_stats *stats;
+	struct check_host *hosts; /* owned */
+	uint32_t host_count;
+	struct keys pairs; /* -> number in 'pair_at', from 1 */
+	mono *pair_at;	   /* owned: when a pair was last hurt */
+	uint32_t pair_count;
+	enum world_phase phase;
+	bool has_lost_disk; /* a disk was emptied, or an old one came back */
+};
+
+/* Attaches all checkers to a new world, before its first host starts; what
+ * they count is added to 'stats' (borrowed until the world is freed). */
+struct check *check_attach(struct world *w, struct check_stats *stats);
+
+/* Attaches one family; 'check_attach' calls them all. */
+void check_member(struct check *k);
+void check_registry(struct check *k);
+void check_specs(struct check *k);
+void check_place(struct check *k);
+void check_service(struct check *k);
+void check_handoff(struct check *k);
+void check_engine(struct check *k);
+
+/* For how long nothing was done to a host; 0 when it is down or stands
+ * still. */
+int64_t check_calm_ms(const struct check *k, uint32_t host);
+/* For how long two hosts were calm and could speak in both directions. */
+int64_t check_pair_ms(const struct check *k, uint32_t a, uint32_t b);
+/* The core of a host of which something is demanded at the end: it runs, has
+ * not left, and was not left broken; else NULL. */
+struct core *check_core(const struct check *k, uint32_t host);
+/* The host of that name, or WORLD_NO_HOST. */
+uint32_t check_host_of(const struct check *k, const char *name);
+/* The state of a host's own row of an instance before this step. */
+enum row_state check_row_before(
+	const struct check *k, uint32_t host, const char *name);
+
+/* Adds a time; adds all; the time that 'percent' of them did not exceed. */
+void check_times_add(struct check_times *t, int64_t ms);
+void check_stats_add(struct check_stats *to, const struct check_stats *from);
+int64_t check_times_at(const struct check_times *t, unsigned percent);
+/* Prints the table of what was counted. */
+void check_stats_print(const struct check_stats *s, FILE *out);
+
+#endif

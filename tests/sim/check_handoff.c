@@ -1,0 +1,501 @@
+/* H1 to H7, H9: states on their way.
+ *
+ * The books hold, for each host and instance, what its HANDOFF record
+ * says as issued and as durable, and which sealed states lie on its disk.  H6
+ * (duplicates and reorderings change nothing) has no moment of its own: worlds
+ * send things twice and late, and everything here must hold.  H8 belongs to
+ * checkpoints, which there are none of.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "core/handoff_private.h"
+#include "tests/sim/check.h"
+
+/* In a cluster that is well no step of a move takes so long. */
+#define OVER_MS 60000
+
+/* What a HANDOFF record says. */
+struct move {
+	enum handoff_state state; /* FREE: there is none */
+	uint64_t epoch;
+	uint32_t attempt;
+	bool has_root;
+	uint8_t root[DIGEST_SIZE];
+	char peer[NODE_NAME_MAX + 1];
+};
+
+/* One instance on one host. */
+struct page {
+	uint32_t host;
+	char name[INSTANCE_NAME_MAX + 1];
+	struct move issued;
+	struct move before; /* 'issued', before this step */
+	struct move durable;
+	uint64_t step; /* that 'before' is of */
+};
+
+/* A sealed state on a disk, or one that was. */
+struct sealed {
+	uint32_t host;
+	char name[INSTANCE_NAME_MAX + 1];
+	uint8_t root[DIGEST_SIZE];
+	uint64_t birth;
+	uint64_t lives;
+	bool is_here;
+};
+
+struct moves {
+	struct check *k;
+	struct keys pages;   /* host and name -> number, from 1 */
+	struct page **items; /* owned, each */
+	uint32_t count;
+	struct keys sealed;    /* host and root -> number, from 1 */
+	struct sealed *states; /* owned */
+	uint32_t state_count;
+	struct keys served; /* root -> 1: a process that began with it ran */
+	uint64_t step;
+	bool is_void; /* the step at hand calls a move off */
+};
+
+static uint64_t
+root_key(const uint8_t root[DIGEST_SIZE])
+{
+	return hash_bytes(root, DIGEST_SIZE, 0);
+}
+
+static struct page *
+page_of(struct moves *m, uint32_t host, const char *name)
+{
+	uint32_t *at = keys_at(&m->pages, hash_mix(host, hash_text(name, 0)));
+	if (!*at) {
+		m->items = array_add(m->items, &m->count, sizeof *m->items);
+		*at = m->count;
+		struct page *p = calloc(1, sizeof *p);
+		CHECK(p);
+		p->host = host;
+		strcpy(p->name, name);
+		m->items[*at - 1] = p;
+	}
+	struct page *p = m->items[*at - 1];
+	if (p->step != m->step)
+		p->before = p->issued;
+	p->step = m->step;
+	return p;
+}
+
+static struct page *
+page_of_key(struct moves *m, uint32_t host, struct bytes key)
+{
+	char name[INSTANCE_NAME_MAX + 1] = "";
+	CHECK(key.size <= INSTANCE_NAME_MAX);
+	memcpy(name, key.data, key.size);
+	return page_of(m, host, name);
+}
+
+/* Reads a HANDOFF record, as handoff.c writes it. */
+static struct move
+read_move(struct bytes value)
+{
+	struct move m = {.state = HANDOFF_FREE};
+	struct reader r;
+	if (!value.data)
+		return m;
+	reader_init(&r, value.data, value.size);
+	reader_u8(&r);
+	m.state = (enum handoff_state)reader_u8(&r);
+	m.epoch = reader_u64(&r);
+	m.attempt = reader_u32(&r);
+	strncpy(m.peer, reader_text(&r), NODE_NAME_MAX);
+	m.has_root = reader_u8(&r) != 0;
+	struct bytes root = reader_bytes(&r);
+	CHECK(root.size == DIGEST_SIZE);
+	memcpy(m.root, root.data, DIGEST_SIZE);
+	return m;
+}
+
+/* --- Records --- */
+
+static void
+on_store(struct moves *m, uint32_t host, const struct effect_store *s)
+{
+	if (s->table == TABLE_HANDOFF)
+		page_of_key(m, host, s->key)->issued = read_move(s->value);
+}
+
+static void
+on_stored(struct world *w, uint32_t host, enum core_table table,
+	struct bytes key, struct bytes value, uint64_t seq, void *context)
+{
+	struct moves *m = context;
+	(void)w;
+	(void)seq;
+	if (table == TABLE_HANDOFF)
+		page_of_key(m, host, key)->durable = read_move(value);
+}
+
+/* --- Starts --- */
+
+/* H9: who has committed does not start it again, unless the target is known
+ * to be dead, and then two epochs later. */
+static void
+check_committed(struct moves *m, uint32_t host, const struct page *p,
+	const struct effect_start *s)
+{
+	const struct core *c = m->k->w->hosts[host].core;
+	const struct move *was = &p->before;
+	if (was->state != HANDOFF_COMMITTED)
+		return;
+	if (s->epoch < was->epoch + 2)
+		world_violated(m->k->w, "H9",
+			"%s starts %s epoch %llu, which it committed to %s",
+			c->config.node, s->name, (unsigned long long)s->epoch,
+			was->peer);
+	member_id target = member_find(c, was->peer);
+	bool is_gone = target == MEMBER_NONE || !member_is_present(c, target);
+	if (!is_gone && p->issued.state == HANDOFF_FREE &&
+		registry_epoch_max(c, s->name) <= was->epoch + 1)
+		world_violated(m->k->w, "H9",
+			"%s takes %s back from %s, which is not dead",
+			c->config.node, s->name, was->peer);
+}
+
+/* H3: a start that ends a move begins with the very state of the move. */
+static void
+check_root(struct moves *m, uint32_t host, const struct page *p,
+	const struct effect_start *s)
+{
+	const struct move *was = &p->before;
+	bool has_ended =
+		was->state != HANDOFF_FREE && p->issued.state == HANDOFF_FREE;
+	if (!has_ended || !was->has_root || m->is_void)
+		return;
+	if (!s->has_state || memcmp(s->root, was->root, DIGEST_SIZE) != 0)
+		world_violated(m->k->w, "H3",
+			"%s starts %s with %s, after a move (%s)",
+			m->k->w->hosts[host].name, s->name,
+			s->has_state ? "another state" : "nothing",
+			handoff_state_name(was->state));
+}
+
+/* H3: what came with a state and has not served it yet keeps it. */
+static void
+check_staged(struct moves *m, uint32_t host, const struct effect_start *s)
+{
+	const struct core *c = m->k->w->hosts[host].core;
+	const struct instance *i = instance_find(c, s->name);
+	if (i && i->has_staged && i->epoch == s->epoch &&
+		(!s->has_state ||
+			memcmp(s->root, i->staged_root, DIGEST_SIZE) != 0))
+		world_violated(m->k->w, "H3",
+			"%s starts %s without the state that it holds",
+			c->config.node, s->name);
+}
+
+/* H1: the target starts what the source has stopped. */
+static void
+check_source(struct moves *m, uint32_t host, const struct effect_start *s)
+{
+	uint32_t from = check_host_of(m->k, s->handoff_from);
+	if (!s->handoff_from[0] || from == WORLD_NO_HOST || from == host ||
+		check_pair_ms(m->k, host, from) < 15000)
+		return;
+	const struct process *p = world_process(m->k->w, from, s->name);
+	if (p && p->phase != PROCESS_EMPTY && p->epoch < s->epoch)
+		world_violated(m->k->w, "H1",
+			"%s starts %s, which still runs on %s",
+			m->k->w->hosts[host].name, s->name, s->handoff_from);
+}
+
+static void
+on_start(struct moves *m, uint32_t host, const struct effect_start *s)
+{
+	const struct page *p = page_of(m, host, s->name);
+	check_committed(m, host, p, s);
+	check_root(m, host, p, s);
+	check_staged(m, host, s);
+	check_source(m, host, s);
+}
+
+static void
+on_step(struct world *w, uint32_t host, const struct input *in,
+	const struct effects *fx, void *context)
+{
+	struct moves *m = context;
+	(void)w;
+	m->step++;
+	m->is_void =
+		in->kind == INPUT_RECV && in->recv.type == WIRE_HANDOFF_ABORT;
+	for (size_t i = 0; i < fx->count; i++)
+		if (fx->items[i].kind == EFFECT_STORE)
+			on_store(m, host, &fx->items[i].store);
+	for (size_t i = 0; i < fx->count; i++)
+		if (fx->items[i].kind == EFFECT_START)
+			on_start(m, host, &fx->items[i].start);
+}
+
+/* --- Words --- */
+
+/* Nobody says what is not on its disk (the rule of the table in DESIGN 8). */
+static void
+check_word(struct moves *m, uint32_t host, uint16_t type, const skep_Handoff *h)
+{
+	const struct move *d = &page_of(m, host, h->name)->durable;
+	bool is_same = d->epoch == h->epoch && d->attempt == h->attempt;
+	const struct core *c = m->k->w->hosts[host].core;
+	const struct instance *i = c ? instance_find(c, h->name) : NULL;
+	bool is_wrong = false;
+	if (type == WIRE_HANDOFF_FROZEN)
+		is_wrong = !is_same || d->state != HANDOFF_FROZEN;
+	else if (type == WIRE_HANDOFF_STAGED)
+		is_wrong = !is_same || d->state != HANDOFF_STAGED;
+	else if (type == WIRE_HANDOFF_COMMIT)
+		is_wrong = is_same && d->state != HANDOFF_COMMITTED;
+	else if (type == WIRE_HANDOFF_ACTIVE)
+		is_wrong = !i || i->epoch <= h->epoch;
+	if (is_wrong)
+		world_violated(m->k->w, "H2",
+			"%s sends %s of %s epoch %llu attempt %u, and its disk "
+			"says %s, epoch %llu attempt %u",
+			m->k->w->hosts[host].name, wire_type_name(type),
+			h->name, (unsigned long long)h->epoch, h->attempt,
+			handoff_state_name(d->state),
+			(unsigned long long)d->epoch, d->attempt);
+}
+
+static void
+on_effect(struct world *w, uint32_t host, const struct effect *e, void *context)
+{
+	struct moves *m = context;
+	skep_Handoff h = skep_Handoff_init_zero;
+	(void)w;
+	if (e->kind == EFFECT_SEND && e->send.type >= WIRE_HANDOFF_OFFER &&
+		e->send.type <= WIRE_HANDOFF_ACTIVE &&
+		wire_decode(e->send.type, e->send.body, &h))
+		check_word(m, host, e->send.type, &h);
+}
+
+/* --- States --- */
+
+static struct sealed *
+sealed_at(struct moves *m, uint32_t host, const uint8_t root[DIGEST_SIZE])
+{
+	uint32_t *at = keys_at(&m->sealed, hash_mix(host, root_key(root)));
+	if (!*at) {
+		m->states = array_add(
+			m->states, &m->state_count, sizeof *m->states);
+		*at = m->state_count;
+		m->states[*at - 1].host = host;
+		memcpy(m->states[*at - 1].root, root, DIGEST_SIZE);
+	}
+	return &m->states[*at - 1];
+}
+
+/* Whether the same state, or what became of it, has another home: on a disk,
+ * or in a process. */
+static bool
+has_home(const struct moves *m, const struct sealed *s)
+{
+	for (uint32_t i = 0; i < m->state_count; i++) {
+		const struct sealed *o = &m->states[i];
+		if (o != s && o->is_here && o->birth == s->birth &&
+			o->lives >= s->lives)
+			return true;
+	}
+	return false;
+}
+
+/* Whether nobody wants the state any more: its service was deleted, or does
+ * not know of handoff any more. */
+static bool
+is_unwanted(const struct moves *m, uint32_t host, const char *name)
+{
+	struct core *c = m->k->w->hosts[host].core;
+	const struct instance *i = c ? instance_find(c, name) : NULL;
+	struct service_value v;
+	return !i || !instance_service(c, i, &v) ||
+	       !v.policy.handoff.is_present;
+}
+
+/* Whether another host had the instance, as far as this one knows, or has it
+ * now: then the two copies are a conflict, and one of them is given up. */
+static bool
+has_others(const struct moves *m, uint32_t host, const char *name)
+{
+	const struct core *c = m->k->w->hosts[host].core;
+	const struct row *row =
+		c ? registry_first(c, ROW_INSTANCE, name) : NULL;
+	while (row && row->origin == MEMBER_SELF)
+		row = registry_next(c, row);
+	for (uint32_t i = 0; !row && i < m->k->w->count; i++) {
+		const struct process *p = world_process(m->k->w, i, name);
+		const struct core *o = m->k->w->hosts[i].core;
+		const struct instance *inst = o ? instance_find(o, name) : NULL;
+		if (i != host && ((p && p->phase != PROCESS_EMPTY) ||
+					 (inst && instance_is_held(inst))))
+			return true;
+	}
+	return row != NULL;
+}
+
+/* H2: a state goes only when no record names it, and when it has served, or
+ * has another home, or nobody wants it; or when the host gives way to a copy
+ * that wins, which is said (DESIGN 9). */
+static void
+on_dropped(struct moves *m, uint32_t host, struct sealed *s)
+{
+	const struct page *p = page_of(m, host, s->name);
+	s->is_here = false;
+	if (p->durable.state != HANDOFF_FREE && p->durable.has_root &&
+		!memcmp(p->durable.root, s->root, DIGEST_SIZE))
+		world_violated(m->k->w, "H2",
+			"%s drops a state of %s that its record needs (%s)",
+			m->k->w->hosts[host].name, s->name,
+			handoff_state_name(p->durable.state));
+	if (keys_get(&m->served, root_key(s->root)) || has_home(m, s) ||
+		is_unwanted(m, host, s->name))
+		return;
+	m->k->stats->dropped++;
+	if (!has_others(m, host, s->name))
+		world_violated(m->k->w, "H2",
+			"%s drops the last state of %s, and nobody has it",
+			m->k->w->hosts[host].name, s->name);
+}
+
+/* H4: a process begins with a state that was sealed or fetched whole here. */
+static void
+on_forked(struct moves *m, uint32_t host, const struct world_process_event *e)
+{
+	if (!e->root)
+		return;
+	uint32_t at = keys_get(&m->sealed, hash_mix(host, root_key(e->root)));
+	if (!at || !m->states[at - 1].is_here)
+		world_violated(m->k->w, "H4",
+			"%s starts %s from a state that is not there",
+			m->k->w->hosts[host].name, e->name);
+}
+
+static void
+on_process(struct world *w, uint32_t host, const struct world_process_event *e,
+	void *context)
+{
+	struct moves *m = context;
+	(void)w;
+	if (e->what == PROCESS_IS_FORKED)
+		on_forked(m, host, e);
+	if (e->what == STATE_IS_SEALED || e->what == STATE_IS_FETCHED) {
+		struct sealed *s = sealed_at(m, host, e->root);
+		strcpy(s->name, e->name);
+		s->birth = e->birth;
+		s->lives = e->lives;
+		s->is_here = true;
+	}
+	if (e->what == STATE_IS_DROPPED)
+		on_dropped(m, host, sealed_at(m, host, e->root));
+	if (e->what != PROCESS_IS_RUNNING)
+		return;
+	/* It runs: the states of its birth that are older have served. */
+	for (uint32_t i = 0; i < m->state_count; i++)
+		if (m->states[i].birth == e->birth &&
+			m->states[i].lives < e->lives)
+			*keys_at(&m->served, root_key(m->states[i].root)) = 1;
+}
+
+static void
+on_fault(struct world *w, const struct world_fault_event *e, void *context)
+{
+	struct moves *m = context;
+	(void)w;
+	for (uint32_t i = 0; i < m->state_count; i++)
+		if (e->what == WORLD_FAULT_REINSTALL &&
+			m->states[i].host == e->a)
+			m->states[i].is_here = false;
+	for (uint32_t i = 0; i < m->count; i++) {
+		struct page *p = m->items[i];
+		if (p->host != e->a)
+			continue;
+		if (e->what == WORLD_FAULT_START)
+			p->issued = p->before = p->durable;
+		if (e->what == WORLD_FAULT_REINSTALL ||
+			e->what == WORLD_FAULT_RESTORE)
+			p->issued = p->before = p->durable =
+				(struct move){.state = HANDOFF_FREE};
+	}
+}
+
+/* --- Ends of phases --- */
+
+/* H7: every sealed state is named by somebody who will use it. */
+static bool
+is_named(const struct core *c, const struct sealed *s)
+{
+	const struct instance *i = instance_find(c, s->name);
+	const struct handoff *h = handoff_find(c, s->name);
+	bool is_staged = i && i->has_staged &&
+			 !memcmp(i->staged_root, s->root, DIGEST_SIZE);
+	return is_staged ||
+	       (h && h->has_root && !memcmp(h->root, s->root, DIGEST_SIZE));
+}
+
+static void
+on_phase(struct world *w, enum world_phase phase, void *context)
+{
+	struct moves *m = context;
+	if (phase != WORLD_PHASE_SETTLED)
+		return;
+	for (uint32_t i = 0; i < m->state_count; i++) {
+		const struct sealed *s = &m->states[i];
+		const struct core *c = check_core(m->k, s->host);
+		if (s->is_here && c && !is_named(c, s) && !m->k->has_lost_disk)
+			world_violated(w, "H7",
+				"%s keeps a state of %s that nobody names",
+				c->config.node, s->name);
+	}
+	/* H5: every move comes to an end. */
+	for (uint32_t a = 0; a < w->count; a++) {
+		const struct core *c = check_core(m->k, a);
+		if (!c || list_is_empty(&c->handoffs.active))
+			continue;
+		const struct handoff *h = container_of(
+			c->handoffs.active.next, struct handoff, link);
+		if (mono_diff(w->now, h->since) < OVER_MS)
+			continue; /* an operator moved it */
+		world_violated(w, "H5", "%s still moves %s (%s)",
+			c->config.node, h->name, handoff_state_name(h->state));
+	}
+}
+
+static void
+on_end(struct world *w, void *context)
+{
+	struct moves *m = context;
+	(void)w;
+	for (uint32_t i = 0; i < m->count; i++)
+		free(m->items[i]);
+	free(m->items);
+	free(m->states);
+	keys_fini(&m->pages);
+	keys_fini(&m->sealed);
+	keys_fini(&m->served);
+	free(m);
+}
+
+void
+check_handoff(struct check *k)
+{
+	struct moves *m = calloc(1, sizeof *m);
+	CHECK(m);
+	m->k = k;
+	world_observe(k->w, &(struct world_observer){
+				    .name = "handoff",
+				    .on_step = on_step,
+				    .on_effect = on_effect,
+				    .on_stored = on_stored,
+				    .on_process = on_process,
+				    .on_fault = on_fault,
+				    .on_phase = on_phase,
+				    .on_end = on_end,
+				    .context = m,
+			    });
+}

@@ -1,0 +1,205 @@
+/* P1 to P6: where instances belong.
+ *
+ * P4 (balance within 1 + 4 / sqrt(names per host)) is a property of the ranks
+ * of many names and of no single step: tests/place and test_place_hrw have
+ * it.  What runs is sticky, so after a storm it need not be balanced.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "tests/sim/check.h"
+
+/* Ranks are compared for so many instances of a host at an end of a phase. */
+#define SAMPLES 64
+#define RANKS	4096
+
+struct places {
+	struct check *k;
+	member_id ranks[RANKS];
+	member_id others[RANKS];
+};
+
+/* P6: a host that holds back starts nothing that it did not have.  What it
+ * held before the step may start again (a restart in place). */
+static void
+check_lonely(struct places *p, uint32_t host, const struct effect_start *s)
+{
+	const struct core *c = p->k->w->hosts[host].core;
+	enum member_hold hold = member_hold_now(c);
+	enum row_state before = check_row_before(p->k, host, s->name);
+	bool was_own = row_state_is_held(before) ||
+		       (hold == HOLD_KEEP && before == ROW_STOPPED);
+	if (hold == HOLD_NONE || hold == HOLD_LEAVING || was_own)
+		return;
+	world_violated(p->k->w, "P6", "%s starts %s while it is %s",
+		c->config.node, s->name, member_hold_name(hold));
+}
+
+/* P3: nobody starts anew what it may not have.  What it held before, and what
+ * is handed to it, it may start whatever is said of it meanwhile. */
+static void
+check_eligible(struct places *p, uint32_t host, const struct effect_start *s)
+{
+	struct core *c = p->k->w->hosts[host].core;
+	const struct instance *i = instance_find(c, s->name);
+	struct service_value v;
+	if (row_state_is_held(check_row_before(p->k, host, s->name)) || !i ||
+		!instance_service(c, i, &v))
+		return;
+	enum place_verdict verdict = place_verdict(c, s->name, &v, MEMBER_SELF);
+	/* P5: not more of one service on a host than it allows. */
+	if (verdict == PLACE_FULL)
+		world_violated(p->k->w, "P5", "%s starts one %s too many",
+			c->config.node, s->name);
+	/* A drain takes back what nobody else can take. */
+	bool is_back = verdict == PLACE_DRAINING &&
+		       duty_host(c, (struct instance *)(uintptr_t)i, &v) ==
+			       MEMBER_NONE;
+	if (verdict != PLACE_ELIGIBLE && !is_back)
+		world_violated(p->k->w, "P3", "%s starts %s, and %s",
+			c->config.node, s->name, place_verdict_text(verdict));
+}
+
+static void
+on_step(struct world *w, uint32_t host, const struct input *in,
+	const struct effects *fx, void *context)
+{
+	struct places *p = context;
+	(void)w;
+	if (in->kind == INPUT_BOOT)
+		return; /* what it had is not in its log yet */
+	for (size_t i = 0; i < fx->count; i++)
+		if (fx->items[i].kind == EFFECT_START) {
+			check_lonely(p, host, &fx->items[i].start);
+			check_eligible(p, host, &fx->items[i].start);
+		}
+}
+
+/* --- Ends of phases --- */
+
+/* P2: each host's score comes from the two names and its weight alone, so one
+ * more or less moves nothing between the others.  (Replicas share the ranks of
+ * their service and begin with different ones.) */
+static void
+check_order(struct places *p, const struct core *c, const struct instance *i,
+	uint32_t count)
+{
+	bool is_shared = i->ordinal < count;
+	uint64_t hash = hash_text(is_shared ? i->service : i->name, 0);
+	uint32_t first = is_shared ? count - i->ordinal : 0;
+	uint64_t last = 0;
+	for (uint32_t n = 0; n < count; n++) {
+		struct node_facts facts;
+		member_id id = p->ranks[(first + n) % count];
+		facts_get(c, id, &facts);
+		uint64_t score = place_hrw_score(hash,
+			hash_text(member_get(c, id)->name, 0), facts.weight);
+		if (score < last)
+			world_violated(p->k->w, "P2",
+				"%s ranks %s against the scores",
+				c->config.node, i->name);
+		last = score;
+	}
+}
+
+/* P1: the same names in the same order. */
+static void
+check_equal(struct places *p, const struct core *a, const struct core *b,
+	const char *name, uint32_t count, uint32_t other)
+{
+	bool is_equal = count == other;
+	for (uint32_t n = 0; is_equal && n < count; n++)
+		is_equal = !strcmp(member_get(a, p->ranks[n])->name,
+			member_get(b, p->others[n])->name);
+	if (!is_equal)
+		world_violated(p->k->w, "P1", "%s and %s rank %s differently",
+			a->config.node, b->config.node, name);
+}
+
+static void
+check_ranks(struct places *p, struct core *a, struct core *b)
+{
+	uint32_t samples = 0;
+	struct service_value v;
+	list_each (l, &a->instances.all) {
+		const struct instance *i =
+			container_of(l, struct instance, in_all);
+		const struct instance *j = instance_find(b, i->name);
+		if (samples == SAMPLES)
+			return;
+		if (!instance_service(a, i, &v))
+			continue;
+		samples++;
+		uint32_t count = place_rank(a, i->name, &v, p->ranks, RANKS);
+		if (!strcmp(v.policy.placement.strategy, "hrw"))
+			check_order(p, a, i, count);
+		if (!j || !instance_service(b, j, &v))
+			world_violated(p->k->w, "P1", "%s does not know %s",
+				b->config.node, i->name);
+		check_equal(p, a, b, i->name, count,
+			place_rank(b, i->name, &v, p->others, RANKS));
+	}
+}
+
+/* P3: nothing runs where it may not be, unless it can be nowhere else.  (A
+ * drain has its own bound, and says itself when it is over: V9.) */
+static void
+check_running(struct places *p, uint32_t host)
+{
+	struct core *c = p->k->w->hosts[host].core;
+	list_each (l, &c->instances.all) {
+		struct instance *i = container_of(l, struct instance, in_all);
+		struct service_value v;
+		if (i->state != INSTANCE_READY || !instance_service(c, i, &v))
+			continue;
+		enum place_verdict verdict =
+			place_verdict(c, i->name, &v, MEMBER_SELF);
+		if (verdict == PLACE_NOT_PINNED &&
+			duty_host(c, i, &v) != MEMBER_NONE)
+			world_violated(p->k->w, "P3", "%s runs %s, and %s",
+				c->config.node, i->name,
+				place_verdict_text(verdict));
+	}
+}
+
+static void
+on_phase(struct world *w, enum world_phase phase, void *context)
+{
+	struct places *p = context;
+	struct core *first = NULL;
+	if (phase != WORLD_PHASE_SETTLED)
+		return;
+	for (uint32_t a = 0; a < w->count; a++) {
+		struct core *c = check_core(p->k, a);
+		if (!c)
+			continue;
+		if (first)
+			check_ranks(p, first, c);
+		else
+			first = c;
+		check_running(p, a);
+	}
+}
+
+static void
+on_end(struct world *w, void *context)
+{
+	(void)w;
+	free(context);
+}
+
+void
+check_place(struct check *k)
+{
+	struct places *p = calloc(1, sizeof *p);
+	CHECK(p);
+	p->k = k;
+	world_observe(k->w, &(struct world_observer){
+				    .name = "place",
+				    .on_step = on_step,
+				    .on_phase = on_phase,
+				    .on_end = on_end,
+				    .context = p,
+			    });
+}

@@ -1,0 +1,557 @@
+/* V1, V2, V5 to V9: what really runs.
+ *
+ * The truth comes from the keepers: a copy lives from the fork of its process
+ * until nothing of it is left, whatever any host believes.  (V3 and V4 belong
+ * to services that ask for a quorum, which there are none of.)
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "tests/sim/check.h"
+
+/* Two hosts that were well and could speak for so long know each other's
+ * rows; a copy that is so old is known to them. */
+#define KNOWN_MS 15000
+/* After so long without trouble no two copies are left. */
+#define RESOLVE_MS 60000
+/* Starts of one instance on one host: so many in so long. */
+#define STARTS_MAX 40
+#define STARTS_MS  10000
+
+/* One live process. */
+struct copy {
+	uint32_t host;
+	uint64_t epoch;
+	mono since;
+};
+
+/* One instance name. */
+struct life {
+	char name[INSTANCE_NAME_MAX + 1];
+	struct copy *copies; /* owned */
+	uint32_t count;
+	uint32_t room;
+	uint64_t epoch;	 /* the largest that ever started */
+	uint32_t host;	 /* where that was */
+	mono started_at; /* when that was */
+	mono ended_at;	 /* when the last copy ended, of whatever cause */
+	mono lost_at;	 /* NEVER, or when the last copy went with its host */
+	mono doubled_at; /* NEVER, or since when there are two */
+	uint32_t starts; /* in this window */
+	mono window_at;
+	bool is_deleted; /* begins anew when nothing of it is left */
+};
+
+struct services {
+	struct check *k;
+	struct keys names;   /* -> number of a life, from 1 */
+	struct life **lives; /* owned, each */
+	uint32_t count;
+	uint32_t doubled;   /* of these, how many have two copies */
+	struct keys epochs; /* host and name -> number, from 1 */
+	uint64_t *last;	    /* owned: the last epoch there */
+	uint32_t last_count;
+	bool is_forgetful; /* a host or a disk was forgotten: epochs of it may
+			      come again */
+};
+
+static struct life *
+life_of(struct services *s, const char *name)
+{
+	uint32_t *at = keys_at(&s->names, hash_text(name, 0));
+	if (*at)
+		return s->lives[*at - 1];
+	s->lives = array_add(s->lives, &s->count, sizeof *s->lives);
+	*at = s->count;
+	struct life *l = calloc(1, sizeof *l);
+	CHECK(l);
+	strcpy(l->name, name);
+	l->lost_at = l->doubled_at = MONO_NEVER;
+	l->ended_at = l->window_at = s->k->w->now;
+	s->lives[*at - 1] = l;
+	return l;
+}
+
+static struct copy *
+copy_on(struct life *l, uint32_t host)
+{
+	for (uint32_t i = 0; i < l->count; i++)
+		if (l->copies[i].host == host)
+			return &l->copies[i];
+	return NULL;
+}
+
+/* --- Starts --- */
+
+/* V5: epochs of one instance rise on each host, through all its lives. */
+static void
+check_epoch(
+	struct services *s, uint32_t host, const struct life *l, uint64_t epoch)
+{
+	uint32_t *at =
+		keys_at(&s->epochs, hash_mix(host, hash_text(l->name, 0)));
+	if (!*at) {
+		s->last = array_add(s->last, &s->last_count, sizeof *s->last);
+		*at = s->last_count;
+	}
+	if (epoch <= s->last[*at - 1] && !s->is_forgetful)
+		world_violated(s->k->w, "V5",
+			"%s starts %s under epoch %llu, after %llu",
+			s->k->w->hosts[host].name, l->name,
+			(unsigned long long)epoch,
+			(unsigned long long)s->last[*at - 1]);
+	s->last[*at - 1] = epoch;
+}
+
+/* ... and from host to host, where the one knows the other. */
+static void
+check_known_epoch(
+	struct services *s, uint32_t host, const struct life *l, uint64_t epoch)
+{
+	if (l->host == host || l->epoch < epoch || s->is_forgetful ||
+		check_pair_ms(s->k, host, l->host) < KNOWN_MS ||
+		mono_diff(s->k->w->now, l->started_at) < KNOWN_MS)
+		return;
+	world_violated(s->k->w, "V5",
+		"%s starts %s under epoch %llu, after %llu on %s",
+		s->k->w->hosts[host].name, l->name, (unsigned long long)epoch,
+		(unsigned long long)l->epoch, s->k->w->hosts[l->host].name);
+}
+
+/* V2: nobody starts what it must know to run elsewhere. */
+static void
+check_double(struct services *s, uint32_t host, const struct life *l)
+{
+	const struct core *c = s->k->w->hosts[host].core;
+	for (uint32_t i = 0; i < l->count; i++) {
+		const struct copy *other = &l->copies[i];
+		if (other->host == host ||
+			check_pair_ms(s->k, host, other->host) < KNOWN_MS ||
+			mono_diff(s->k->w->now, other->since) < KNOWN_MS)
+			continue;
+		s->k->stats->unexcused++;
+		if (c && !c->duty.is_gate_overrun)
+			world_violated(s->k->w, "V2",
+				"%s starts %s, which runs on %s since %lld ms",
+				c->config.node, l->name,
+				s->k->w->hosts[other->host].name,
+				(long long)mono_diff(
+					s->k->w->now, other->since));
+	}
+}
+
+/* V6: nothing is started in a hot loop. */
+static void
+check_rate(struct services *s, uint32_t host, struct life *l)
+{
+	if (mono_diff(s->k->w->now, l->window_at) >= STARTS_MS) {
+		l->window_at = s->k->w->now;
+		l->starts = 0;
+	}
+	if (++l->starts > STARTS_MAX)
+		world_violated(s->k->w, "V6",
+			"%s starts %s for the %uth time "
+			"in %d s",
+			s->k->w->hosts[host].name, l->name, l->starts,
+			STARTS_MS / 1000);
+}
+
+static void
+on_forked(
+	struct services *s, uint32_t host, const struct world_process_event *e)
+{
+	struct life *l = life_of(s, e->name);
+	check_epoch(s, host, l, e->epoch);
+	check_rate(s, host, l);
+	if (l->count == l->room) {
+		l->room = l->room ? l->room * 2 : 2;
+		l->copies = realloc(l->copies, l->room * sizeof *l->copies);
+		CHECK(l->copies);
+	}
+	l->copies[l->count++] = (struct copy){host, e->epoch, s->k->w->now};
+	if (e->epoch >= l->epoch) {
+		l->epoch = e->epoch;
+		l->host = host;
+		l->started_at = s->k->w->now;
+	}
+	s->k->stats->starts++;
+	s->k->stats->handoffs += e->root != NULL;
+	if (l->count == 2) {
+		l->doubled_at = s->k->w->now;
+		s->k->stats->duplicates++;
+		s->doubled++;
+	}
+}
+
+/* A host that knows that nobody wants a name any more forgets its epochs,
+ * although the name may have begun anew elsewhere. */
+static void
+forget_on(struct services *s, struct life *l, uint32_t host)
+{
+	const struct core *c = s->k->w->hosts[host].core;
+	const struct instance *i = c ? instance_find(c, l->name) : NULL;
+	uint32_t at =
+		keys_get(&s->epochs, hash_mix(host, hash_text(l->name, 0)));
+	if (!c || (i && i->is_declared))
+		return;
+	if (at)
+		s->last[at - 1] = 0;
+	if (l->host == host)
+		l->epoch = 0;
+}
+
+/* A name begins anew, also with its epochs. */
+static void
+begin_anew(struct services *s, struct life *l)
+{
+	l->epoch = 0;
+	l->is_deleted = false;
+	l->lost_at = MONO_NEVER;
+	for (uint32_t h = 0; h < s->k->w->count; h++) {
+		uint32_t at = keys_get(
+			&s->epochs, hash_mix(h, hash_text(l->name, 0)));
+		if (at)
+			s->last[at - 1] = 0;
+	}
+}
+
+static void
+on_gone(struct services *s, uint32_t host, const struct world_process_event *e)
+{
+	struct life *l = life_of(s, e->name);
+	struct copy *copy = copy_on(l, host);
+	if (!copy || copy->epoch != e->epoch)
+		return;
+	*copy = l->copies[--l->count];
+	l->ended_at = s->k->w->now;
+	if (l->count == 0 && e->what == PROCESS_IS_LOST)
+		l->lost_at = s->k->w->now;
+	if (l->count == 0 && l->is_deleted)
+		begin_anew(s, l);
+	if (l->count != 1)
+		return;
+	check_times_add(&s->k->stats->duplicate,
+		mono_diff(s->k->w->now, l->doubled_at));
+	l->doubled_at = MONO_NEVER;
+	s->doubled--;
+}
+
+static void
+on_running(struct services *s, const char *name)
+{
+	struct life *l = life_of(s, name);
+	if (l->lost_at.ms == MONO_NEVER.ms)
+		return;
+	check_times_add(
+		&s->k->stats->failover, mono_diff(s->k->w->now, l->lost_at));
+	l->lost_at = MONO_NEVER;
+}
+
+static void
+on_process(struct world *w, uint32_t host, const struct world_process_event *e,
+	void *context)
+{
+	struct services *s = context;
+	(void)w;
+	switch (e->what) {
+	case PROCESS_IS_FORKED:
+		on_forked(s, host, e);
+		break;
+	case PROCESS_IS_RUNNING:
+		on_running(s, e->name);
+		break;
+	case PROCESS_IS_EMPTY:
+	case PROCESS_IS_LOST:
+		on_gone(s, host, e);
+		break;
+	case PROCESS_IS_REFUSED:
+	case PROCESS_IS_EXITED:
+	case PROCESS_IS_RELEASED:
+	case PROCESS_HAS_ANSWERED:
+	case STATE_IS_SEALED:
+	case STATE_IS_FETCHED:
+	case STATE_IS_DROPPED:
+		break;
+	}
+}
+
+/* --- Steps --- */
+
+/* V2: two copies whose hosts have nothing against each other become one. */
+static void
+check_resolved(struct services *s, const struct life *l)
+{
+	if (mono_diff(s->k->w->now, l->doubled_at) < RESOLVE_MS)
+		return;
+	for (uint32_t i = 1; i < l->count; i++)
+		if (check_pair_ms(s->k, l->copies[0].host, l->copies[i].host) >=
+			RESOLVE_MS)
+			world_violated(s->k->w, "V2",
+				"%s runs on %s and on %s, and nobody minds",
+				l->name, s->k->w->hosts[l->copies[0].host].name,
+				s->k->w->hosts[l->copies[i].host].name);
+}
+
+/* V9: "drained" is said when nothing is left here and what was here runs
+ * elsewhere, or need not. */
+static void
+check_drained(struct services *s, uint32_t host)
+{
+	const struct core *c = s->k->w->hosts[host].core;
+	for (uint32_t i = 0; i < s->count; i++) {
+		struct life *l = s->lives[i];
+		const struct instance *inst = instance_find(c, l->name);
+		/* A leader that ended for good may leave a zombie behind. */
+		if (copy_on(l, host) &&
+			(!inst || inst->state != INSTANCE_EXITED))
+			world_violated(s->k->w, "V9",
+				"%s says that it is drained, and %s runs there",
+				c->config.node, l->name);
+	}
+	list_each (at, &c->instances.all) {
+		const struct instance *i =
+			container_of(at, struct instance, in_all);
+		if (handoff_is_busy(c, i->name) &&
+			handoff_find(c, i->name)->state <= HANDOFF_COMMITTED)
+			world_violated(s->k->w, "V9",
+				"%s says that it is drained, and moves %s",
+				c->config.node, i->name);
+	}
+}
+
+static void
+on_note(struct services *s, uint32_t host, const struct effect_note *note)
+{
+	if (note->kind == NOTE_NODE_STATE && !strcmp(note->text, "drained"))
+		check_drained(s, host);
+}
+
+/* A start is decided; the disk may hold the fork back for long. */
+static void
+on_start(struct services *s, uint32_t host, const struct effect_start *start)
+{
+	const struct life *l = life_of(s, start->name);
+	check_known_epoch(s, host, l, start->epoch);
+	check_double(s, host, l);
+}
+
+/* A host deletes what it wrote down of an instance. */
+static void
+on_disowned(struct services *s, uint32_t host, struct bytes key)
+{
+	char name[INSTANCE_NAME_MAX + 1] = "";
+	CHECK(key.size <= INSTANCE_NAME_MAX);
+	memcpy(name, key.data, key.size);
+	forget_on(s, life_of(s, name), host);
+}
+
+static void
+on_step(struct world *w, uint32_t host, const struct input *in,
+	const struct effects *fx, void *context)
+{
+	struct services *s = context;
+	(void)w;
+	(void)in;
+	for (size_t i = 0; i < fx->count; i++) {
+		const struct effect *e = &fx->items[i];
+		if (e->kind == EFFECT_NOTE)
+			on_note(s, host, &e->note);
+		if (e->kind == EFFECT_START)
+			on_start(s, host, &e->start);
+		if (e->kind == EFFECT_STORE && e->store.table == TABLE_OWNER &&
+			!e->store.value.data)
+			on_disowned(s, host, e->store.key);
+	}
+	if (!s->doubled || s->k->stats->steps % 256)
+		return;
+	for (uint32_t i = 0; i < s->count; i++)
+		if (s->lives[i]->count > 1)
+			check_resolved(s, s->lives[i]);
+}
+
+/* A service is edited or deleted: a name that nobody wants any more is
+ * forgotten when its last process is. */
+static void
+on_edit(struct services *s, uint32_t host, const char *service)
+{
+	const struct core *c = s->k->w->hosts[host].core;
+	size_t length = strlen(service);
+	for (uint32_t i = 0; i < s->count; i++) {
+		struct life *l = s->lives[i];
+		if (strncmp(l->name, service, length) != 0 ||
+			(l->name[length] && l->name[length] != '@'))
+			continue;
+		const struct instance *inst =
+			c ? instance_find(c, l->name) : NULL;
+		l->is_deleted |= !inst || !inst->is_declared;
+		if (l->count == 0)
+			begin_anew(s, l);
+	}
+}
+
+static void
+on_effect(struct world *w, uint32_t host, const struct effect *e, void *context)
+{
+	(void)w;
+	struct services *s = context;
+	if (e->kind == EFFECT_NOTE && e->note.kind == NOTE_NODE_LEFT)
+		s->is_forgetful = true;
+	if (e->kind == EFFECT_NOTE &&
+		(e->note.kind == NOTE_DELETED || e->note.kind == NOTE_APPLIED))
+		on_edit(context, host, e->note.name);
+}
+
+static void
+on_fault(struct world *w, const struct world_fault_event *e, void *context)
+{
+	struct services *s = context;
+	(void)w;
+	if (e->what == WORLD_FAULT_REINSTALL || e->what == WORLD_FAULT_RESTORE)
+		s->is_forgetful = true;
+}
+
+/* --- Ends of phases --- */
+
+/* V8: what nobody wants does not run.  V7: what runs has a row, and says so
+ * itself. */
+static void
+check_copy(struct services *s, const struct life *l, const struct copy *copy)
+{
+	const struct host *h = &s->k->w->hosts[copy->host];
+	struct core *c = check_core(s->k, copy->host);
+	struct service_value v;
+	struct override_value o;
+	if (!c)
+		return; /* nobody could tell it */
+	struct instance *i = instance_find(c, l->name);
+	const struct row *row =
+		registry_find(c, ROW_INSTANCE, l->name, MEMBER_SELF);
+	if (!i || !instance_service(c, i, &v) || !v.policy.is_enabled)
+		world_violated(s->k->w, "V8",
+			"%s runs on %s, and nobody wants "
+			"it",
+			l->name, h->name);
+	instance_override(c, i, &o);
+	if (o.is_stopped)
+		world_violated(s->k->w, "V8",
+			"%s runs on %s, though an "
+			"operator stopped it",
+			l->name, h->name);
+	if (!row || row->value.epoch != copy->epoch ||
+		!row_state_is_held(row->value.state))
+		world_violated(s->k->w, "V7",
+			"%s runs on %s, which does not "
+			"say so",
+			l->name, h->name);
+}
+
+/* V7, the other way: what a row calls ready runs. */
+static void
+check_rows(struct services *s, uint32_t host)
+{
+	const struct core *c = s->k->w->hosts[host].core;
+	const struct row *row = NULL;
+	while ((row = registry_walk(c, MEMBER_SELF, row)) != NULL) {
+		if (row->value.kind != ROW_INSTANCE ||
+			row->value.state != ROW_READY)
+			continue;
+		const struct process *p =
+			world_process(s->k->w, host, row->name);
+		if (!p || p->phase != PROCESS_RUNNING ||
+			p->epoch != row->value.epoch)
+			world_violated(s->k->w, "V7",
+				"%s says that %s is ready, and nothing runs",
+				c->config.node, row->name);
+	}
+}
+
+/* V1: what is wanted and could run somewhere has a holder. */
+static void
+check_lost(struct services *s, struct core *c)
+{
+	list_each (at, &c->instances.all) {
+		struct instance *i = container_of(at, struct instance, in_all);
+		struct service_value v;
+		struct override_value o;
+		if (!instance_service(c, i, &v) || !v.policy.is_enabled)
+			continue;
+		instance_override(c, i, &o);
+		const struct row *row =
+			registry_first(c, ROW_INSTANCE, i->name);
+		bool is_over = false;
+		for (; row; row = registry_next(c, row))
+			is_over |= row->value.state == ROW_EXITED;
+		if (o.is_stopped || is_over ||
+			duty_holder(c, i->name, NULL) != MEMBER_NONE ||
+			duty_host(c, i, &v) == MEMBER_NONE)
+			continue;
+		s->k->stats->lost++;
+		world_violated(s->k->w, "V1",
+			"%s runs nowhere, and %s does "
+			"not start it",
+			i->name, member_get(c, duty_host(c, i, &v))->name);
+	}
+}
+
+static void
+on_phase(struct world *w, enum world_phase phase, void *context)
+{
+	struct services *s = context;
+	bool is_one_checked = false;
+	if (phase != WORLD_PHASE_SETTLED)
+		return;
+	for (uint32_t i = 0; i < s->count; i++) {
+		const struct life *l = s->lives[i];
+		uint32_t reachable = 0;
+		for (uint32_t n = 0; n < l->count; n++) {
+			check_copy(s, l, &l->copies[n]);
+			reachable += check_core(s->k, l->copies[n].host) != 0;
+		}
+		if (reachable > 1)
+			world_violated(w, "V2", "%s runs %u times", l->name,
+				reachable);
+	}
+	for (uint32_t a = 0; a < w->count; a++) {
+		if (!check_core(s->k, a))
+			continue;
+		check_rows(s, a);
+		if (!is_one_checked)
+			check_lost(s, check_core(s->k, a));
+		is_one_checked = true;
+	}
+}
+
+static void
+on_end(struct world *w, void *context)
+{
+	struct services *s = context;
+	(void)w;
+	for (uint32_t i = 0; i < s->count; i++) {
+		free(s->lives[i]->copies);
+		free(s->lives[i]);
+	}
+	free(s->lives);
+	free(s->last);
+	keys_fini(&s->names);
+	keys_fini(&s->epochs);
+	free(s);
+}
+
+void
+check_service(struct check *k)
+{
+	struct services *s = calloc(1, sizeof *s);
+	CHECK(s);
+	s->k = k;
+	world_observe(k->w, &(struct world_observer){
+				    .name = "services",
+				    .on_step = on_step,
+				    .on_effect = on_effect,
+				    .on_process = on_process,
+				    .on_fault = on_fault,
+				    .on_phase = on_phase,
+				    .on_end = on_end,
+				    .context = s,
+			    });
+}
