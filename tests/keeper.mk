@@ -8,11 +8,13 @@ check_PROGRAMS += tests/unit/test_kproto tests/unit/test_policy \
 	tests/unit/test_cgroup tests/keeper/standin tests/keeper/probe \
 	tests/keeper/test_keeper tests/keeper/test_adopt \
 	tests/keeper/test_run tests/keeper/notifier \
-	tests/keeper/test_notify tests/unit/test_notice
+	tests/keeper/test_notify tests/unit/test_notice \
+	tests/unit/test_limits
 TESTS += tests/unit/test_kproto tests/unit/test_policy \
 	tests/unit/test_cgroup tests/keeper/test_keeper \
 	tests/keeper/test_adopt tests/keeper/test_run \
-	tests/keeper/test_notify tests/unit/test_notice
+	tests/keeper/test_notify tests/unit/test_notice \
+	tests/unit/test_limits
 
 tests_unit_test_kproto_SOURCES = tests/unit/test_kproto.c
 tests_unit_test_kproto_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
@@ -28,6 +30,10 @@ tests_unit_test_cgroup_LDADD = libkeeper.a $(CONF_LIBS) $(CHECK_LIBS)
 
 tests_keeper_standin_SOURCES = tests/keeper/standin.c
 tests_keeper_standin_LDADD = libsys.a libbase.a
+
+tests_unit_test_limits_SOURCES = tests/unit/test_limits.c
+tests_unit_test_limits_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_limits_LDADD = libkeeper.a $(CONF_LIBS) $(CHECK_LIBS)
 
 tests_unit_test_notice_SOURCES = tests/unit/test_notice.c
 tests_unit_test_notice_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)

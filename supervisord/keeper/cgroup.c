@@ -68,6 +68,18 @@ parse_self(const char *self, char out[PATH_MAX])
 	       strncmp(out, "/..", 3) != 0;
 }
 
+/* OWN: without the leaf in which we only are to leave OWN empty. */
+static bool
+parse_own(const char *self, char out[PATH_MAX])
+{
+	if (!parse_self(self, out))
+		return false;
+	char *slash = strrchr(out, '/');
+	if (slash && strcmp(slash + 1, CGROUP_OWN_LEAF) == 0)
+		slash[slash == out] = 0;
+	return true;
+}
+
 /* 'path' as seen from a mount whose root is 'root', or NULL. */
 static const char *
 beneath(const char *path, const char *root)
@@ -84,7 +96,7 @@ int
 cgroup_locate(const char *mountinfo, const char *self, char *out, size_t size)
 {
 	char own[PATH_MAX], root[PATH_MAX], point[PATH_MAX];
-	if (!parse_self(self, own))
+	if (!parse_own(self, own))
 		return -ENOENT;
 	for (const char *line = mountinfo; line && *line;) {
 		if (parse_mount(line, root, point)) {
@@ -115,7 +127,7 @@ locate_own(char out[PATH_MAX], char kernel_path[PATH_MAX], struct err *err)
 		if (rc < 0)
 			err_set(err, rc, "cgroup v2 is not mounted here");
 		else
-			parse_self(self, kernel_path);
+			parse_own(self, kernel_path);
 	}
 	free(mountinfo);
 	free(self);

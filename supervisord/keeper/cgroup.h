@@ -2,9 +2,10 @@
  *
  * All of ours live in MOUNT/OWN/skep/ID/IID: MOUNT is where cgroup v2 is
  * mounted (also the "unified" mount of a hybrid host), OWN the keeper's own
- * cgroup, ID a hash of run_dir, IID the instance.  The keeper and its helpers
- * stay in OWN.  Where this cannot be written, 'is_usable' is false and 'why'
- * says so; services are then tracked by process group.
+ * cgroup (the one above when its name is CGROUP_OWN_LEAF), ID a hash of
+ * run_dir, IID the instance.  The keeper and its helpers stay in OWN.  Where
+ * this cannot be written, 'is_usable' is false and 'why' says so; services are
+ * then tracked by process group.
  *
  * Errors: 0 or -errno, with the sentence in 'err' where there is one.
  */
@@ -19,6 +20,10 @@
 
 #include "sys/err.h"
 
+/* A keeper that is in a cgroup of this name belongs to the one above: cgroups
+ * with processes of their own cannot hand controllers on. */
+#define CGROUP_OWN_LEAF "supervisor"
+
 /* Where our cgroups are. */
 struct cgroups {
 	bool is_usable;		    /* false: track by process group */
@@ -28,10 +33,10 @@ struct cgroups {
 	char why[ERR_TEXT_SIZE];    /* why it is not usable, else "" */
 };
 
-/* Finds the directory of our own v2 cgroup.  'mountinfo' and 'self' are the
- * contents of /proc/self/mountinfo and /proc/self/cgroup.  Returns -ENOENT
- * when there is no v2 mount or it does not show our cgroup, -ENAMETOOLONG
- * when 'size' does not hold the path.  Pure. */
+/* Finds the directory of our own v2 cgroup (OWN above).  'mountinfo' and 'self'
+ * are the contents of /proc/self/mountinfo and /proc/self/cgroup.  Returns
+ * -ENOENT when there is no v2 mount or it does not show our cgroup,
+ * -ENAMETOOLONG when 'size' does not hold the path.  Pure. */
 int cgroup_locate(
 	const char *mountinfo, const char *self, char *out, size_t size);
 

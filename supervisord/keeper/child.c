@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "keeper/caps.h"
 #include "keeper/env.h"
 #include "keeper/file.h"
 #include "keeper/hook.h"
@@ -283,8 +284,15 @@ switch_user(struct child *c)
 {
 	struct err err = {""};
 	enter(c, CHILD_SWITCH);
+	const struct kproto_texts *list = &c->start->capabilities;
+	uint64_t mask = 0;
 	umask((mode_t)(c->start->umask & 0777));
+	need(c, caps_read(list, &mask, &err), &err);
+	if (list->count > 0)
+		need(c, caps_before_switch(mask, &err), &err);
 	need(c, ids_switch(&c->ids, &err), &err);
+	if (list->count > 0)
+		need(c, caps_after_switch(mask, &err), &err);
 	if (c->start->no_new_privileges &&
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		need(c, err_sys(&err, -errno, "no_new_privileges"), &err);

@@ -13,6 +13,7 @@
 #include "keeper/handoff.h"
 #include "keeper/keeper.h"
 #include "keeper/launch.h"
+#include "keeper/limits.h"
 #include "keeper/lock.h"
 #include "keeper/logs.h"
 #include "keeper/record.h"
@@ -202,6 +203,18 @@ instance_set_main(struct instance *i, pid_t pid, int pidfd, uint64_t start_time)
 	i->is_child = false;
 }
 
+/* Whether the kernel killed some of it since it was started. */
+static void
+say_oom(struct instance *i)
+{
+	uint64_t count = i->cgroup_fd >= 0 ? limits_count_oom(i->cgroup_fd) : 0;
+	if (count <= i->oom_kills)
+		return;
+	i->was_oom = true;
+	session_send_news(i, KNEWS_OOM, (int64_t)(count - i->oom_kills),
+		"the kernel killed it for memory (resources.memory_max)");
+}
+
 void
 instance_on_exit(struct instance *i, int status)
 {
@@ -226,6 +239,7 @@ instance_on_exit(struct instance *i, int status)
 	i->pidfd = -1;
 	if (i->state == INSTANCE_RUNNING) {
 		i->state = INSTANCE_LEAVING;
+		say_oom(i);
 		session_send_event(i, KMSG_EXITED, status);
 	}
 	instance_settle(i);

@@ -65,6 +65,7 @@ struct instance {
 				  KSTATUS_UNKNOWN */
 	int64_t started_wall_ms;
 	bool is_ready;		/* by the node's word, or at once */
+	uint64_t oom_kills;	/* that the cgroup counted before this start */
 	bool was_oom;		/* the kernel killed some of it for memory */
 	bool was_unwatched;	/* it missed its watchdog */
 	bool has_said_ready;	/* KNEWS_READY was said */

@@ -11,6 +11,7 @@
 #include "keeper/adopt.h"
 #include "keeper/fifo.h"
 #include "keeper/keeper.h"
+#include "keeper/limits.h"
 #include "keeper/lock.h"
 #include "keeper/logs.h"
 #include "keeper/proc.h"
@@ -172,9 +173,14 @@ prepare(struct instance *i, const struct kproto_start *s, const char **step,
 			return err_sys(err, rc, "cgroup.events");
 		}
 		cgroup_read_populated(events);
+		i->oom_kills = limits_count_oom(i->cgroup_fd);
 	}
+	*step = "resources";
+	int rc = limits_write(&k->cgroups, i->cgroup_fd, &s->resources, err);
+	if (rc < 0)
+		return rc;
 	*step = "record";
-	int rc = startcopy_write(&k->dirs, s, err);
+	rc = startcopy_write(&k->dirs, s, err);
 	if (rc < 0)
 		return rc;
 	*step = "notify";

@@ -3,6 +3,7 @@
 noinst_LIBRARIES += libkeeper.a
 libkeeper_a_SOURCES = \
 	supervisord/keeper/adopt.c supervisord/keeper/adopt.h \
+	supervisord/keeper/caps.c supervisord/keeper/caps.h \
 	supervisord/keeper/cgroup.c supervisord/keeper/cgroup.h \
 	supervisord/keeper/child.c supervisord/keeper/child.h \
 	supervisord/keeper/crash.c supervisord/keeper/crash.h \
@@ -17,6 +18,7 @@ libkeeper_a_SOURCES = \
 	supervisord/keeper/instance.c supervisord/keeper/instance.h \
 	supervisord/keeper/keeper.h \
 	supervisord/keeper/launch.c supervisord/keeper/launch.h \
+	supervisord/keeper/limits.c supervisord/keeper/limits.h \
 	supervisord/keeper/lock.c supervisord/keeper/lock.h \
 	supervisord/keeper/logs.c supervisord/keeper/logs.h \
 	supervisord/keeper/loop.c supervisord/keeper/loop.h \

@@ -45,6 +45,7 @@ static const struct field fields[] = {
 	FIELD("has_said_ready", has_said_ready),
 	FIELD("readiness", readiness),
 	FIELD("watchdog_ms", watchdog_ms),
+	FIELD("oom_kills", oom_kills),
 	FIELD("was_oom", was_oom),
 	FIELD("was_unwatched", was_unwatched),
 	FIELD("stop_signal", stop_signal),

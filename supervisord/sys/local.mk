@@ -21,6 +21,7 @@ noinst_LIBRARIES += libconf.a
 libconf_a_CFLAGS = $(AM_CFLAGS) $(INIH_CFLAGS)
 libconf_a_SOURCES = \
 	supervisord/sys/conf.c supervisord/sys/conf.h \
+	supervisord/sys/capability.c supervisord/sys/capability.h \
 	supervisord/sys/conf_dirs.c supervisord/sys/conf_dirs.h \
 	supervisord/sys/conf_read.c supervisord/sys/conf_read.h \
 	supervisord/sys/conf_value.c supervisord/sys/conf_value.h

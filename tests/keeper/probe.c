@@ -40,7 +40,8 @@ int
 main(void)
 {
 	static const char *const status[] = {
-		"SigBlk:", "SigIgn:", "NoNewPrivs:", "Groups:", NULL};
+		"SigBlk:", "SigIgn:", "NoNewPrivs:", "Groups:", "CapInh:",
+		"CapPrm:", "CapEff:", "CapBnd:", "CapAmb:", NULL};
 	static const char *const all[] = {"", NULL};
 	struct rlimit l;
 	char cwd[4096];

@@ -31,6 +31,10 @@ static const struct {
 	{V2, "9:cpu:/x\n", -ENOENT, ""},
 	{V2, "", -ENOENT, ""},
 	{"", "0::/\n", -ENOENT, ""},
+	/* A leaf of our own leaves the cgroup above to the services. */
+	{V2, "0::/a/supervisor\n", 0, "/sys/fs/cgroup/a"},
+	{V2, "0::/supervisor\n", 0, "/sys/fs/cgroup"},
+	{V2, "0::/a/my-supervisor\n", 0, "/sys/fs/cgroup/a/my-supervisor"},
 	/* A bind mount of a part, as containers have. */
 	{"9 8 0:2 /docker/1 /sys/fs/cgroup rw - cgroup2 cgroup rw\n",
 		"0::/docker/1/x\n", 0, "/sys/fs/cgroup/x"},
