@@ -7,6 +7,7 @@ EXTRA_DIST += \
 	tests/cluster/services.sh \
 	tests/cluster/t-adopt.sh \
 	tests/cluster/t-long-adopt.sh \
+	tests/cluster/t-long-reexec.sh \
 	tests/cluster/t-handoff-kill.sh \
 	tests/cluster/t-handoff.sh \
 	tests/cluster/t-hostile.sh \

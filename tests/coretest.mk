@@ -16,6 +16,7 @@ tests_libworld_a_SOURCES = \
 	tests/sim/world_dial.c \
 	tests/sim/world_disk.c \
 	tests/sim/world_event.c \
+	tests/sim/world_hash.c \
 	tests/sim/world_net.c \
 	tests/sim/world_observe.c tests/sim/world_observe.h \
 	tests/sim/record.c tests/sim/record.h \
@@ -134,6 +135,17 @@ tests_sim_explore_SOURCES = tests/sim/explore.c tests/dialogue/script.h \
 	tests/dialogue/words.c
 tests_sim_explore_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
 tests_sim_explore_LDADD = $(CORE_TEST_LIBS)
+
+# make sim-scale NODES=1000 NAMES=10000: minutes and gigabytes
+NAMES = 10000
+check_PROGRAMS += tests/sim/scale
+tests_sim_scale_SOURCES = tests/sim/scale.c tests/dialogue/script.h \
+	tests/dialogue/words.c
+tests_sim_scale_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
+tests_sim_scale_LDADD = $(CORE_TEST_LIBS)
+.PHONY: sim-scale
+sim-scale: tests/sim/scale
+	tests/sim/scale $(NODES:%=-n %) -N $(NAMES)
 
 # Every state of small worlds, over the real cores: a few seconds' worth of
 # them in 'make check', as much as there is time for in 'make explore'.

@@ -46,6 +46,17 @@ duty_mark(struct core *c, const char *instance)
 }
 
 void
+duty_mark_siblings(struct core *c, const char *instance)
+{
+	char service[SERVICE_NAME_MAX + 1];
+	instance_service_name(instance, service);
+	struct instance *i = instance_of_service(c, service);
+	for (; i; i = instance_next_of_service(c, i))
+		if (i->is_limited && !instance_is_held(i))
+			mark(c, i);
+}
+
+void
 duty_mark_all(struct core *c)
 {
 	c->duty.is_all_dirty = true;
@@ -80,6 +91,7 @@ declare(struct core *c, const char *name, const struct spec_policy *p)
 		}
 		i->ordinal = n;
 		i->is_declared = true;
+		i->is_limited = p->placement.max_per_host != 0;
 		i->seen_round = c->duty.round;
 		instance_on_declared(c, i);
 		mark(c, i);
@@ -317,6 +329,7 @@ duty_run(struct core *c)
 		list_each (l, &c->instances.all)
 			mark(c, container_of(l, struct instance, in_all));
 	}
+	place_begin_round(c);
 	while (!list_is_empty(&d->dirty) && has_room(c)) {
 		struct instance *i =
 			container_of(d->dirty.next, struct instance, in_dirty);
@@ -325,6 +338,7 @@ duty_run(struct core *c)
 	}
 	look_at_held(c);
 	start_waiting(c);
+	place_end_round(c);
 	drain_run(c);
 }
 

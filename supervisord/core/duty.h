@@ -83,6 +83,9 @@ size_t duty_need(const struct core_limits *limits);
 
 /* A row of this instance name changed, anywhere. */
 void duty_mark(struct core *c, const char *instance);
+/* It left a place on a host: those of its service that wait for one, because
+ * of 'max_per_host', are evaluated. */
+void duty_mark_siblings(struct core *c, const char *instance);
 /* A service's entry, or an override of a service or an instance, changed. */
 void duty_mark_service(struct core *c, const char *name);
 /* Members, intents or settings changed: everything is looked at again. */

@@ -261,14 +261,18 @@ target_on_recv(struct core *c, member_id from, uint16_t type,
 	}
 }
 
-/* Whether its service was deleted: nobody will ever want that state. */
+/* Whether its service was deleted, or has no such instance any more: nobody
+ * will want that state. */
 static bool
-is_deleted(const struct core *c, const struct handoff *h)
+is_deleted(struct core *c, const struct handoff *h)
 {
+	struct service_value s;
 	const struct instance *i = instance_find(c, h->name);
 	const struct entry *e =
 		i ? specs_lookup(c, ENTRY_SERVICE, i->service) : NULL;
-	return e && e->is_deleted;
+	if (!e || e->is_deleted)
+		return e;
+	return !i->is_declared && specs_get_service(e, &s);
 }
 
 void
@@ -299,7 +303,7 @@ target_on_topology(struct core *c, struct handoff *h)
 	member_id source = member_find(c, h->peer_name);
 	if (source != MEMBER_NONE && member_is_present(c, source))
 		return;
-	if (h->state != HANDOFF_STAGED) {
+	if (h->state != HANDOFF_STAGED || is_deleted(c, h)) {
 		discard(c, h);
 		return;
 	}

@@ -94,6 +94,7 @@ struct instance {
 	char service[SERVICE_NAME_MAX + 1];
 	uint32_t ordinal;	 /* 0 for the first of its service */
 	bool is_declared;	 /* the desired state has it */
+	bool is_limited;	 /* ... and bounds how many a host may hold */
 	uint32_t seen_round;	 /* duty.c: last walk that declared it */
 
 	/* Life on this host. */

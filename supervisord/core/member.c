@@ -13,7 +13,8 @@
 size_t
 member_need(const struct core_limits *limits)
 {
-	return arena_need(limits->members_max, sizeof(struct member));
+	return arena_need(limits->members_max, sizeof(struct member)) +
+	       arena_need(MEMBER_HINTS(limits->members_max), sizeof(member_id));
 }
 
 void
@@ -22,6 +23,8 @@ member_init(struct core *c)
 	struct member_table *t = &c->members;
 	t->max = c->limits.members_max;
 	t->items = arena_take(&c->arena, t->max, sizeof(struct member));
+	t->by_link =
+		arena_take(&c->arena, MEMBER_HINTS(t->max), sizeof(member_id));
 	struct member *self = member_add(c, c->config.node);
 	CHECK(self == &t->items[MEMBER_SELF]);
 	self->state = MEMBER_ALIVE;
@@ -209,6 +212,7 @@ member_add(struct core *c, const char *name)
 	if (!m)
 		return NULL;
 	forget_entry(c, member_id_of(c, m));
+	c->members.is_quiet = false;
 	memset(m, 0, sizeof *m);
 	memcpy(m->name, name, strlen(name) + 1);
 	m->state = MEMBER_UNKNOWN;
@@ -246,6 +250,7 @@ member_enter(struct core *c, struct member *m, enum member_state state,
 {
 	bool was_present = is_present(m->state);
 	bool is_newer = incarnation > m->incarnation;
+	c->members.is_quiet = false;
 	CHECK(incarnation >= m->incarnation);
 	CHECK(is_newer || !is_gone(m->state) || is_gone(state));
 	if (is_gone(state)) {
@@ -350,23 +355,53 @@ member_is_view_agreed(const struct core *c)
 
 /* --- Time --- */
 
+/* When the first of the members' own timers is due. */
+static mono
+members_due_at(const struct core *c)
+{
+	return mono_min(member_detect_due(c), member_link_deadline(c));
+}
+
+/* Whether 'due_at' still holds. */
+static bool
+is_due_known(const struct core *c)
+{
+	const struct member_table *t = &c->members;
+	return t->is_quiet && t->due_patience_ms == member_patience_ms(c) &&
+	       t->due_grace_ms == c->settings.restart_grace_ms;
+}
+
 void
 member_on_tick(struct core *c)
 {
-	member_detect_tick(c);
-	member_link_tick(c);
+	struct member_table *t = &c->members;
+	member_health_tick(c);
+	if (!is_due_known(c) || mono_reached(t->due_at, c->now)) {
+		member_detect_tick(c);
+		member_link_tick(c);
+		t->is_quiet = false;
+	}
+	member_heartbeat_tick(c);
 	member_hold_tick(c);
 	member_leave_tick(c);
 	member_stall_tick(c);
-	c->members.tick_due = member_deadline(c);
+	if (!t->is_quiet) {
+		t->due_at = members_due_at(c);
+		t->due_patience_ms = member_patience_ms(c);
+		t->due_grace_ms = c->settings.restart_grace_ms;
+		t->is_quiet = true;
+	}
+	t->tick_due = member_deadline(c);
 }
 
 mono
 member_deadline(const struct core *c)
 {
-	mono at = mono_min(member_detect_deadline(c), c->members.leave_at);
+	const struct member_table *t = &c->members;
+	mono at = is_due_known(c) ? t->due_at : members_due_at(c);
+	at = mono_min(at, t->leave_at);
+	at = mono_min(at, member_heartbeat_deadline(c));
 	at = mono_min(at, member_stall_deadline(c));
-	at = mono_min(at, member_link_deadline(c));
 	return mono_min(at, member_hold_deadline(c));
 }
 

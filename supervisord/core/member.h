@@ -200,6 +200,14 @@ struct member_table {
 	uint32_t health;	/* local health, 0 to 8 */
 	mono health_at;		/* when it may fall again */
 	mono tick_due;		/* our last deadline, to notice our own lag */
+	/* So that a sign of life costs the same among many members as among
+	 * few: while only those come, no member's timer is due before
+	 * 'due_at', which was found with these settings. */
+	bool is_quiet;
+	mono due_at;
+	int64_t due_patience_ms;
+	int64_t due_grace_ms;
+	member_id *by_link;	/* hints from a link's hash to its member */
 	bool is_leaving;	/* an operator said so; durable until done */
 	struct member_stall stall;
 	uint64_t leave_after;	/* STORE that the good-bye waits for; 0: none */

@@ -118,8 +118,8 @@ member_hurry_heartbeat(struct core *c)
 		t->next_heartbeat, mono_add(c->now, HEARTBEAT_SOON_MS));
 }
 
-static void
-tick_heartbeat(struct core *c)
+void
+member_heartbeat_tick(struct core *c)
 {
 	struct member_table *t = &c->members;
 	skep_Heartbeat hb;
@@ -147,8 +147,9 @@ repair_list(struct core *c, struct member *m)
 void
 member_on_heartbeat(struct core *c, struct member *m, const skep_Heartbeat *hb)
 {
+	/* That it sees the same members opens the gate for starts, which each
+	 * step looks at; it decides nothing about an instance. */
 	bool is_relevant = !m->has_heartbeat ||
-			   m->hb_view_digest != hb->view_digest ||
 			   m->hb_is_ready != hb->is_ready ||
 			   m->hb_is_lonely != hb->is_lonely ||
 			   m->hb_is_stalled != hb->is_stalled;
@@ -309,6 +310,7 @@ member_on_query(
 	if (id != MEMBER_NONE) {
 		const struct member *m = member_get(c, id);
 		answer.incarnation = m->incarnation;
+		answer.node_id = m->node_id;
 		if (id == MEMBER_SELF)
 			answer.age_ms = 0;
 		else if (m->has_rx)
@@ -327,11 +329,16 @@ member_on_answer(struct core *c, const skep_LastHeardAnswer *answer)
 	if (id == MEMBER_NONE)
 		return;
 	struct member *m = member_at(c, id);
-	if (m->state != MEMBER_SUSPECT || !m->is_confirming ||
-		answer->incarnation < m->incarnation)
+	if (m->state != MEMBER_SUSPECT || !m->is_confirming)
+		return;
+	/* A host installed anew is heard under the name of the one we mean,
+	 * which nobody will ever hear again. */
+	bool is_other = answer->node_id && m->node_id &&
+			answer->node_id != m->node_id;
+	if (!is_other && answer->incarnation < m->incarnation)
 		return;
 	int64_t left_ms = member_patience_ms(c) - answer->age_ms;
-	if (answer->age_ms >= 0 && left_ms > 0) {
+	if (!is_other && answer->age_ms >= 0 && left_ms > 0) {
 		/* Somebody hears it: our link is at fault, not its host. */
 		if (left_ms < ASK_AGAIN_MIN_MS)
 			left_ms = ASK_AGAIN_MIN_MS;
@@ -376,7 +383,7 @@ tick_member(struct core *c, struct member *m)
 }
 
 void
-member_detect_tick(struct core *c)
+member_health_tick(struct core *c)
 {
 	struct member_table *t = &c->members;
 	notice_lag(c);
@@ -384,19 +391,30 @@ member_detect_tick(struct core *c)
 		t->health--;
 		t->health_at = mono_add(c->now, 1000);
 	}
+}
+
+void
+member_detect_tick(struct core *c)
+{
+	struct member_table *t = &c->members;
 	for (member_id id = 1; id < t->count; id++)
 		tick_member(c, &t->items[id]);
-	tick_heartbeat(c);
 }
 
 mono
-member_detect_deadline(const struct core *c)
+member_detect_due(const struct core *c)
 {
 	const struct member_table *t = &c->members;
-	mono at = t->next_heartbeat;
-	if (t->health > 0)
-		at = mono_min(at, t->health_at);
+	mono at = MONO_NEVER;
 	for (member_id id = 1; id < t->count; id++)
 		at = mono_min(at, due_at(c, &t->items[id]));
 	return at;
+}
+
+mono
+member_heartbeat_deadline(const struct core *c)
+{
+	const struct member_table *t = &c->members;
+	return t->health > 0 ? mono_min(t->next_heartbeat, t->health_at)
+			     : t->next_heartbeat;
 }

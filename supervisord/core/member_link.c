@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "base/hash.h"
 #include "core/member_private.h"
 
 /* --- Sending --- */
@@ -228,9 +229,15 @@ member_pending_free(struct core *c, struct member_pending *p)
 static struct member *
 member_of_link(struct core *c, uint32_t link)
 {
+	uint64_t mask = MEMBER_HINTS(c->members.max) - 1;
+	member_id *hint = &c->members.by_link[hash_mix(link, 0) & mask];
+	if (link && c->members.items[*hint].link == link)
+		return &c->members.items[*hint];
 	for (member_id id = 1; link && id < c->members.count; id++)
-		if (c->members.items[id].link == link)
+		if (c->members.items[id].link == link) {
+			*hint = id;
 			return &c->members.items[id];
+		}
 	return NULL;
 }
 
@@ -238,6 +245,7 @@ void
 member_on_link_up(struct core *c, const struct input_link_up *in)
 {
 	struct member_pending *p = member_pending_find(c, 0);
+	c->members.is_quiet = false;
 	if (!p || c->members.has_left) {
 		member_close(c, in->link,
 			p ? "left the cluster"
@@ -287,6 +295,7 @@ void
 member_on_link_down(struct core *c, const struct input_link_down *in)
 {
 	struct member *m = member_of_link(c, in->link);
+	c->members.is_quiet = false;
 	if (m) {
 		lose_link(c, m);
 		return;
@@ -379,6 +388,9 @@ member_id
 member_on_recv(struct core *c, const struct input_recv *in)
 {
 	struct member *m = member_of_link(c, in->link);
+	/* A heartbeat, or what is no member's matter, moves no timer nearer. */
+	if (!m || (in->type <= WIRE_MEMBER_NEWS && in->type != WIRE_HEARTBEAT))
+		c->members.is_quiet = false;
 	if (!m) {
 		struct member_pending *p = member_pending_find(c, in->link);
 		if (p && in->link)

@@ -38,6 +38,7 @@ find_other(struct core *c, const struct input_request *r)
 void
 member_on_join(struct core *c, const struct input_request *r)
 {
+	c->members.is_quiet = false;
 	if (!*r->name || strlen(r->name) > ADDRESS_MAX ||
 		strpbrk(r->name, " \t\r\n")) {
 		reply(c, r, REPLY_INVALID, "that is no address", "");
@@ -73,6 +74,7 @@ member_on_join(struct core *c, const struct input_request *r)
 void
 member_on_leave(struct core *c, const struct input_request *r)
 {
+	c->members.is_quiet = false;
 	if (*r->name && strcmp(r->name, c->config.node) != 0) {
 		reply(c, r, REPLY_INVALID,
 			"run it on %s itself, or use forget if it is gone",
@@ -178,6 +180,7 @@ void
 member_on_forget(struct core *c, const struct input_request *r)
 {
 	struct member *m = find_other(c, r);
+	c->members.is_quiet = false;
 	if (!m)
 		return;
 	if (member_is_present(c, member_id_of(c, m))) {
@@ -204,6 +207,7 @@ void
 member_on_confirm_down(struct core *c, const struct input_request *r)
 {
 	struct member *m = find_other(c, r);
+	c->members.is_quiet = false;
 	if (!m)
 		return;
 	if (m->state == MEMBER_ALIVE || member_is_fresh(c, m)) {

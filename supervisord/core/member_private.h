@@ -40,6 +40,8 @@
 #define STABLE_MS	 10000 /* a view unchanged that long is stable */
 #define DISAGREE_MS	 2000  /* before lists are sent again ... */
 #define LIST_REPAIR_MS	 5000  /* ... and between two times */
+/* A power of two well above the number of members. */
+#define MEMBER_HINTS(max) ((max) <= 64 ? 512u : (max) <= 1024 ? 8192u : 65536u)
 /* Larger ones come from nobody's life; they are nonsense from outside. */
 #define INCARNATION_MAX ((uint64_t)1 << 62)
 
@@ -157,8 +159,13 @@ void member_on_query(
 void member_on_answer(struct core *c, const skep_LastHeardAnswer *answer);
 /* Our own failing was noticed: more patience with others. */
 void member_worsen_health(struct core *c);
+/* Our own lag and health; suspicions and deaths; heartbeats. */
+void member_health_tick(struct core *c);
 void member_detect_tick(struct core *c);
-mono member_detect_deadline(const struct core *c);
+void member_heartbeat_tick(struct core *c);
+/* When the first suspicion or round is due; the first of the rest. */
+mono member_detect_due(const struct core *c);
+mono member_heartbeat_deadline(const struct core *c);
 
 /* --- member_hold.c --- */
 

@@ -10,9 +10,11 @@ size_t
 place_need(const struct core_limits *l)
 {
 	return arena_need(l->members_max, sizeof(struct skep_place_node)) +
-		arena_need(l->members_max, sizeof(uint32_t)) +
-		arena_need(l->members_max, sizeof(member_id)) +
-		arena_need(l->members_max, sizeof(uint64_t));
+	       arena_need(l->members_max, sizeof(uint32_t)) +
+	       arena_need(l->members_max, sizeof(member_id)) +
+	       arena_need(l->members_max, sizeof(struct place_host)) +
+	       arena_need(l->members_max, sizeof(member_id)) +
+	       arena_need(l->members_max, sizeof(uint64_t));
 }
 
 void
@@ -23,6 +25,8 @@ place_init(struct core *c)
 	p->view = arena_take(&c->arena, max, sizeof *p->view);
 	p->order = arena_take(&c->arena, max, sizeof *p->order);
 	p->ids = arena_take(&c->arena, max, sizeof *p->ids);
+	p->hosts = arena_take(&c->arena, max, sizeof *p->hosts);
+	p->by_name = arena_take(&c->arena, max, sizeof *p->by_name);
 	p->scratch = arena_take(&c->arena, max, sizeof *p->scratch);
 	bool is_ok = place_register(c, &place_hrw);
 	CHECK(is_ok);
@@ -83,7 +87,7 @@ has_refused(const struct core *c, const char *instance, member_id id,
 {
 	const struct row *r = registry_find(c, ROW_INSTANCE, instance, id);
 	return r && r->value.state == ROW_REFUSED &&
-		r->value.run_digest == run_digest;
+	       r->value.run_digest == run_digest;
 }
 
 /* Instances of the same service that 'id' holds, this one apart. */
@@ -103,30 +107,45 @@ count_siblings(const struct core *c, const char *instance, member_id id)
 	return n;
 }
 
-enum place_verdict
-place_verdict(struct core *c, const char *instance,
-	const struct service_value *service, member_id id)
+/* Whether a present host may be given anything at all. */
+static enum place_verdict
+host_verdict(struct core *c, member_id id, uint32_t weight)
 {
-	const struct policy_placement *p = &service->policy.placement;
 	const char *name = member_get(c, id)->name;
-	if (!member_is_present(c, id))
-		return PLACE_NOT_ALIVE;
-	if (p->pin[0] && strcmp(p->pin, name) != 0)
-		return PLACE_NOT_PINNED;
 	enum node_intent intent = duty_intent(c, id);
-	if (intent == INTENT_DRAINING ||
-		(id == MEMBER_SELF && drain_is_on(c)))
+	if (intent == INTENT_DRAINING || (id == MEMBER_SELF && drain_is_on(c)))
 		return PLACE_DRAINING;
 	if (intent == INTENT_CORDONED)
 		return PLACE_CORDONED;
 	if (!place_is_allowed(c->settings.allow, c->settings.deny, name))
 		return PLACE_NOT_ALLOWED;
-	struct node_facts facts;
-	facts_get(c, id, &facts);
-	if (facts.weight == 0)
+	if (weight == 0)
 		return PLACE_WEIGHT_ZERO;
 	if (member_is_stalled(c, id))
 		return PLACE_STALLED;
+	return PLACE_ELIGIBLE;
+}
+
+static struct place_host
+look_at_host(struct core *c, member_id id)
+{
+	struct place_host h = {.verdict = PLACE_NOT_ALIVE};
+	if (!member_is_present(c, id))
+		return h;
+	struct node_facts facts;
+	facts_get(c, id, &facts);
+	h.weight = facts.weight;
+	h.name_hash = hash_text(member_get(c, id)->name, 0);
+	h.verdict = host_verdict(c, id, h.weight);
+	return h;
+}
+
+/* Why an instance cannot be on a host that may be given something. */
+static enum place_verdict
+instance_verdict(struct core *c, const char *instance,
+	const struct service_value *service, member_id id)
+{
+	const struct policy_placement *p = &service->policy.placement;
 	if (!find_strategy(c, p->strategy))
 		return PLACE_NO_STRATEGY;
 	if (has_refused(c, instance, id, service->run_digest))
@@ -135,6 +154,21 @@ place_verdict(struct core *c, const char *instance,
 		count_siblings(c, instance, id) >= p->max_per_host)
 		return PLACE_FULL;
 	return PLACE_ELIGIBLE;
+}
+
+enum place_verdict
+place_verdict(struct core *c, const char *instance,
+	const struct service_value *service, member_id id)
+{
+	const char *pin = service->policy.placement.pin;
+	struct place_host h = look_at_host(c, id);
+	if (h.verdict == PLACE_NOT_ALIVE)
+		return h.verdict;
+	if (pin[0] && strcmp(pin, member_get(c, id)->name) != 0)
+		return PLACE_NOT_PINNED;
+	if (h.verdict != PLACE_ELIGIBLE)
+		return h.verdict;
+	return instance_verdict(c, instance, service, id);
 }
 
 const char *
@@ -160,6 +194,53 @@ place_verdict_text(enum place_verdict verdict)
 
 /* --- Ranks --- */
 
+/* Looks at all hosts, and sorts them by name. */
+static void
+look_at_hosts(struct core *c)
+{
+	struct place *p = &c->place;
+	if (p->has_hosts)
+		return;
+	p->has_hosts = p->is_round;
+	for (member_id id = 0; id < c->members.count; id++) {
+		const char *name = member_get(c, id)->name;
+		uint32_t at = id;
+		p->hosts[id] = look_at_host(c, id);
+		while (at > 0 && strcmp(member_get(c, p->by_name[at - 1])->name,
+					 name) > 0) {
+			p->by_name[at] = p->by_name[at - 1];
+			at--;
+		}
+		p->by_name[at] = id;
+	}
+}
+
+void
+place_begin_round(struct core *c)
+{
+	c->place.is_round = true;
+	c->place.has_hosts = false;
+}
+
+void
+place_end_round(struct core *c)
+{
+	c->place.is_round = c->place.has_hosts = false;
+}
+
+/* Whether some host said that it cannot run this very spec. */
+static bool
+is_refused_somewhere(
+	const struct core *c, const char *instance, uint64_t run_digest)
+{
+	const struct row *r = registry_first(c, ROW_INSTANCE, instance);
+	for (; r; r = registry_next(c, r))
+		if (r->value.state == ROW_REFUSED &&
+			r->value.run_digest == run_digest)
+			return true;
+	return false;
+}
+
 /* Fills the view with the eligible hosts, sorted by name; returns their
  * number. */
 static uint32_t
@@ -167,24 +248,25 @@ fill_view(struct core *c, const char *instance,
 	const struct service_value *service)
 {
 	struct place *p = &c->place;
+	const struct policy_placement *policy = &service->policy.placement;
 	uint32_t count = 0;
-	for (member_id id = 0; id < c->members.count; id++) {
-		if (place_verdict(c, instance, service, id) != PLACE_ELIGIBLE)
-			continue;
+	bool is_plain = !policy->max_per_host &&
+			!is_refused_somewhere(c, instance, service->run_digest);
+	look_at_hosts(c);
+	for (uint32_t i = 0; i < c->members.count; i++) {
+		member_id id = p->by_name[i];
 		const char *name = member_get(c, id)->name;
-		uint32_t at = count++;
-		while (at > 0 && strcmp(p->view[at - 1].name, name) > 0) {
-			p->view[at] = p->view[at - 1];
-			p->ids[at] = p->ids[at - 1];
-			at--;
-		}
-		struct node_facts facts;
-		facts_get(c, id, &facts);
-		p->ids[at] = id;
-		p->view[at] = (struct skep_place_node){
+		if (p->hosts[id].verdict != PLACE_ELIGIBLE ||
+			(policy->pin[0] && strcmp(policy->pin, name) != 0))
+			continue;
+		if (!is_plain && instance_verdict(c, instance, service, id) !=
+					 PLACE_ELIGIBLE)
+			continue;
+		p->ids[count] = id;
+		p->view[count++] = (struct skep_place_node){
 			.name = name,
-			.name_hash = hash_text(name, 0),
-			.weight = facts.weight,
+			.name_hash = p->hosts[id].name_hash,
+			.weight = p->hosts[id].weight,
 		};
 	}
 	return count;
@@ -223,8 +305,8 @@ place_rank(struct core *c, const char *instance,
 	struct skep_place_item item;
 	char service_name[SERVICE_NAME_MAX + 1];
 	fill_item(c, instance, service, &item, service_name);
-	uint32_t ranked = s->ops->rank(&item, p->view, nodes, p->scratch,
-		p->order, nodes);
+	uint32_t ranked = s->ops->rank(
+		&item, p->view, nodes, p->scratch, p->order, nodes);
 	uint32_t count = 0;
 	/* A plugin's numbers are not trusted. */
 	for (uint32_t i = 0; i < ranked && i < nodes && count < max; i++)

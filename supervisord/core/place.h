@@ -35,16 +35,6 @@ struct place_strategy {
 	uint64_t digest; /* of name and version: must match across hosts */
 };
 
-struct place {
-	struct place_strategy strategies[STRATEGIES_MAX];
-	uint32_t strategy_count;
-	/* Scratch for one ranking, members_max each: */
-	struct skep_place_node *view;	/* eligible hosts, by name */
-	member_id *ids;			/* who they are */
-	uint32_t *order;		/* what the strategy says */
-	uint64_t *scratch;		/* the strategy's own */
-};
-
 /* Why a host is not eligible, for 'why'. */
 enum place_verdict {
 	PLACE_ELIGIBLE,
@@ -61,6 +51,29 @@ enum place_verdict {
 	PLACE_VERDICT_COUNT,
 };
 
+/* A host, as far as it is the same for all instances. */
+struct place_host {
+	enum place_verdict verdict;
+	uint32_t weight;
+	uint64_t name_hash;
+};
+
+struct place {
+	struct place_strategy strategies[STRATEGIES_MAX];
+	uint32_t strategy_count;
+	/* Scratch for one ranking, members_max each: */
+	struct skep_place_node *view;	/* eligible hosts, by name */
+	member_id *ids;			/* who they are */
+	/* What does not depend on the instance, members_max each; holds while
+	 * 'has_hosts', which is never longer than a round of 'duty_run'. */
+	struct place_host *hosts;	/* by member */
+	member_id *by_name;		/* members, by name */
+	bool is_round;			/* such a round is under way */
+	bool has_hosts;
+	uint32_t *order;		/* what the strategy says */
+	uint64_t *scratch;		/* the strategy's own */
+};
+
 struct core;
 
 void place_init(struct core *c);
@@ -73,6 +86,11 @@ bool place_register(struct core *c, const struct skep_place_ops *ops);
 extern const struct skep_place_ops place_hrw;
 /* Sum over the strategies of this host, for the comparison with others. */
 uint64_t place_strategies_digest(const struct core *c);
+
+/* A round of many rankings, in which neither members nor the desired state
+ * change, begins and ends: what is the same for all is found once. */
+void place_begin_round(struct core *c);
+void place_end_round(struct core *c);
 
 /* Ranks the eligible hosts for an instance, best first, into 'out'; returns
  * how many.  'service' is the decoded entry. */

@@ -61,7 +61,7 @@ registry_init(struct core *c)
 		arena_take(&c->arena, meta_count(l), ROW_META_MAX),
 		meta_count(l), ROW_META_MAX);
 	r->wants = arena_take(&c->arena, l->members_max, sizeof *r->wants);
-	r->push_at = r->ack_at = MONO_NEVER;
+	r->push_at = r->ack_at = r->chase_at = MONO_NEVER;
 }
 
 struct origin *
@@ -124,10 +124,13 @@ mark(struct core *c, const struct row *row)
 {
 	if (!row->is_shown)
 		return;
-	if (row->value.kind == ROW_INSTANCE)
-		duty_mark(c, row->name);
-	else
+	if (row->value.kind != ROW_INSTANCE) {
 		duty_mark_all(c);
+		return;
+	}
+	duty_mark(c, row->name);
+	if (row->is_deleted || !row_state_is_held(row->value.state))
+		duty_mark_siblings(c, row->name);
 }
 
 /* A row of one log, tombstones included. */

@@ -147,6 +147,7 @@ struct registry {
 	struct origin *origins; /* members_max of them, index = member_id */
 	struct origin *spares;	/* members_max: incarnations being received */
 	uint32_t row_count;	/* rows in use */
+	mono chase_at;		/* no log's 'behind_at' is earlier */
 	mono next_audit;	/* anti-entropy with one random peer */
 	mono push_at;		/* coalescing of our own changes; NEVER: none */
 	uint64_t pushed;	/* position up to which we pushed */

@@ -266,6 +266,7 @@ expect(struct core *c, member_id id)
 	struct origin *o = &c->registry.origins[id];
 	if (o->behind_at.ms == MONO_NEVER.ms)
 		o->behind_at = mono_add(c->now, BEHIND_DELAY_MS);
+	c->registry.chase_at = mono_min(c->registry.chase_at, o->behind_at);
 }
 
 void

@@ -440,6 +440,7 @@ chase(struct core *c, member_id id)
 		return;
 	registry_pull(c, id, id);
 	o->behind_at = mono_add(c->now, PULL_EVERY_MS);
+	c->registry.chase_at = mono_min(c->registry.chase_at, o->behind_at);
 }
 
 /* Asks one random linked member whether it knows more. */
@@ -461,6 +462,20 @@ audit(struct core *c)
 		AUDIT_MIN_MS + (int64_t)prng_below(&c->prng, AUDIT_MORE_MS));
 }
 
+/* Asks for all logs that are behind; finds out when the next one is. */
+static void
+chase_all(struct core *c)
+{
+	struct registry *r = &c->registry;
+	mono at = MONO_NEVER;
+	for (member_id id = 1; id < c->members.count; id++) {
+		if (mono_reached(r->origins[id].behind_at, c->now))
+			chase(c, id);
+		at = mono_min(at, r->origins[id].behind_at);
+	}
+	r->chase_at = at;
+}
+
 void
 registry_on_tick(struct core *c)
 {
@@ -469,9 +484,8 @@ registry_on_tick(struct core *c)
 		push(c);
 	if (mono_reached(r->ack_at, c->now))
 		send_acks(c);
-	for (member_id id = 1; id < c->members.count; id++)
-		if (mono_reached(r->origins[id].behind_at, c->now))
-			chase(c, id);
+	if (mono_reached(r->chase_at, c->now))
+		chase_all(c);
 	if (mono_reached(r->next_audit, c->now))
 		audit(c);
 	if (mono_reached(r->gc_at, c->now)) {
@@ -488,7 +502,5 @@ registry_deadline(const struct core *c)
 	at = mono_min(at, r->next_audit);
 	if (r->origins[MEMBER_SELF].tombstones)
 		at = mono_min(at, r->gc_at);
-	for (member_id id = 1; id < c->members.count; id++)
-		at = mono_min(at, r->origins[id].behind_at);
-	return at;
+	return mono_min(at, r->chase_at);
 }

@@ -34,6 +34,8 @@ ask(struct log_way *w, const char *host, const struct query *query)
 		api_feed_open(w->api, host, query, &feed, w->text);
 	if (code != REPLY_OK)
 		return code;
+	if (strcmp(host, w->host) != 0)
+		w->file = w->at = 0;
 	if (host != w->host)
 		snprintf(w->host, sizeof(w->host), "%s", host);
 	w->feed = feed;
@@ -65,7 +67,9 @@ go_on(struct log_way *w)
 		return; /* what it wrote has been read */
 	query.count = 0;
 	query.since_wall_ms = 0;
-	/* The same epoch again was interrupted: it goes on from now. */
+	/* The same host was interrupted: it goes on from where it was. */
+	query.file = is_here ? w->file : 0;
+	query.at = is_here ? w->at : 0;
 	query.epoch_min = !is_here || v.epoch > w->epoch ? w->epoch + 1 : 0;
 	w->is_marked = false;
 	(void)ask(w, v.node, &query);
@@ -141,13 +145,19 @@ leave(struct log_way *w)
 	bool is_first = !w->is_begun;
 	bool is_whole = w->feed->is_ended && w->feed->code == REPLY_OK;
 	w->code = w->feed->code;
+	if (w->feed->is_begun) {
+		w->file = w->feed->file;
+		w->at = w->feed->at;
+	}
 	snprintf(w->text, sizeof(w->text), "%s", w->feed->text);
 	if (!is_whole && w->code == REPLY_OK)
 		w->code = REPLY_TIMEOUT;
 	if (!w->query.is_follow || w->is_fixed || is_first)
 		w->is_ended = true;
 	else if (!is_whole && w->feed->is_begun)
-		remark(w, "%s%s; its last output may be missing",
+		remark(w,
+			"%s%s; its last output may be missing until it is "
+			"read there again",
 			*w->text ? "" : w->host,
 			*w->text ? w->text : " does not tell the rest");
 	feed_close(w->feed);

@@ -33,9 +33,10 @@ struct log_way {
 	char host[NODE_NAME_MAX + 1]; /* read from, or last */
 	uint64_t epoch;		      /* the highest one seen there; 0: none */
 	struct feed *feed;	      /* NULL while nobody is read from */
-	bool is_marked;		      /* the reader knows the host */
-	bool is_left;	/* the feed is given up at the next read */
-	unsigned looks; /* in a row that found it elsewhere */
+	uint64_t file, at; /* where that host broke off; 0: unknown */
+	bool is_marked;	   /* the reader knows the host */
+	bool is_left;	   /* the feed is given up at the next read */
+	unsigned looks;	   /* in a row that found it elsewhere */
 	char remark[LOGWAY_REMARK_MAX]; /* to be read first; "" none */
 	bool is_begun;			/* the first host has accepted */
 	bool is_ended;

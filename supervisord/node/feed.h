@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/limits.h"
 #include "core/effect.h"
@@ -37,6 +38,8 @@ struct feed {
 	bool is_ended;	      /* what 'feed_read' still gives is the rest */
 	enum reply_code code; /* of the end; REPLY_OK: nothing is missing */
 	char text[NOTE_TEXT_MAX + 1]; /* a sentence when 'code' is not OK */
+	uint64_t file; /* output: the place behind all that was read, for a */
+	uint64_t at;   /* query that goes on from there; 0: unknown */
 };
 
 size_t feed_read(struct feed *f, void *buffer, size_t max);

@@ -28,11 +28,13 @@ struct log_reader {
 	struct pool_job job;
 	struct logtail tail;  /* the job's, while that runs */
 	struct api_text next; /* as 'tail': the piece that it read */
+	uint64_t file, at;    /* as 'tail': the place behind it; 0: unknown */
 	enum logtail_step step;
 	int code; /* of the step */
 	bool is_busy;
 	bool is_closed;
-	struct api_text out; /* what is read, from 'taken' on */
+	struct api_text out;	   /* what is read, from 'taken' on */
+	uint64_t out_file, out_at; /* the place behind it */
 	size_t taken;
 	struct ev_timer poll; /* while following, at the end */
 };
@@ -54,6 +56,8 @@ run_step(struct pool_job *job)
 	do
 		r->step = logtail_next(&r->tail, &r->next, &r->code);
 	while (r->step == LOGTAIL_MORE && r->next.size < LOGTAIL_PIECE);
+	if (!logtail_tell(&r->tail, &r->file, &r->at))
+		r->file = r->at = 0;
 }
 
 static void
@@ -122,6 +126,8 @@ step_done(struct pool_job *job, bool is_dropped)
 			reader_free(r);
 		return;
 	}
+	r->out_file = r->file;
+	r->out_at = r->at;
 	struct api_text empty = r->out;
 	r->out = r->next;
 	r->next = empty;
@@ -150,7 +156,10 @@ log_read(struct feed *f, void *buffer, size_t max)
 	if (size > 0)
 		memcpy(buffer, r->out.data + r->taken, size);
 	r->taken += size;
-	if (r->taken == r->out.size)
+	bool is_all = r->taken == r->out.size;
+	f->file = is_all ? r->out_file : 0;
+	f->at = is_all ? r->out_at : 0;
+	if (is_all)
 		api_text_drop(&r->out, r->taken);
 	if (r->out.size == 0)
 		r->taken = 0;

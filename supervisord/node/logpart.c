@@ -33,6 +33,12 @@ logpart_has_marks(struct logpart *p)
 	return p->marks >= 0;
 }
 
+uint64_t
+logpart_id(struct logpart *p)
+{
+	return logpart_has_marks(p) ? p->marks_inode : p->inode;
+}
+
 static int
 open_form(struct logpart *p, unsigned number, bool is_packed)
 {

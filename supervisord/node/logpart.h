@@ -56,6 +56,10 @@ bool logpart_is_done(const struct logpart *p);
 /* Opens the file that came after this one.  -EAGAIN: not there yet. */
 int logpart_next(struct logpart *p);
 
+/* A number that stays the file's while it is kept, compressed or not, if it
+ * has marks. */
+uint64_t logpart_id(struct logpart *p);
+
 /* The marks, which may have come since; false: there are none. */
 bool logpart_has_marks(struct logpart *p);
 

@@ -191,6 +191,16 @@ add_piece(
 	put_lines(t, out, false);
 }
 
+bool
+logtail_tell(struct logtail *t, uint64_t *file, uint64_t *at)
+{
+	if (t->part.fd < 0)
+		return false;
+	*file = logpart_id(&t->part);
+	*at = t->query.is_json ? t->line_at : t->part.at;
+	return true;
+}
+
 enum logtail_step
 logtail_next(struct logtail *t, struct api_text *out, int *code_out)
 {

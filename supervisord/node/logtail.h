@@ -69,6 +69,9 @@ void logtail_fini(struct logtail *t);
 enum logtail_step logtail_next(
 	struct logtail *t, struct api_text *out, int *code_out);
 
+/* The place behind the whole of what was put out so far; false: unknown. */
+bool logtail_tell(struct logtail *t, uint64_t *file, uint64_t *at);
+
 /* --- logtail_seek.c --- */
 
 /* Opens the file where the answer begins, at the place where it begins.

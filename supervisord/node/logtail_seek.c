@@ -232,9 +232,28 @@ seek_mark(struct logtail *t)
 	return r;
 }
 
+/* Goes to the place that was told before. */
+static int
+seek_place(struct logtail *t)
+{
+	unsigned gaps = 0;
+	for (unsigned i = 0; i < LOGPARTS_MAX && gaps < LOGPART_GAPS_MAX; i++) {
+		bool is_there = logpart_open(&t->part, t->dir, t->name, i) == 0;
+		gaps = is_there ? 0 : gaps + 1;
+		if (is_there && logpart_id(&t->part) == t->query.file)
+			return logpart_seek(&t->part, t->query.at);
+		logpart_close(&t->part);
+	}
+	/* It is no longer kept: on with what there is. */
+	t->query.file = 0;
+	return logtail_seek(t);
+}
+
 int
 logtail_seek(struct logtail *t)
 {
+	if (t->query.file)
+		return seek_place(t);
 	if (t->query.epoch_min || t->query.since_wall_ms)
 		return seek_mark(t);
 	return seek_lines(t);

@@ -50,6 +50,8 @@ struct query {
 				  'count' lines (logs) */
 	uint64_t epoch_min;    /* logs only, before the two above: what epochs
 				  from this one on have written; 0: any */
+	uint64_t file;	       /* logs only, before all others: from the ... */
+	uint64_t at;	       /* ... place that a feed told; 0: none */
 	bool is_json;	       /* logs only: each line as an object */
 	uint64_t since_id;     /* events only; those behind it */
 };

@@ -124,6 +124,8 @@ ask(struct asked *a)
 	msg.since_id = a->query.since_id;
 	msg.epoch_min = a->query.epoch_min;
 	msg.is_json = a->query.is_json;
+	msg.file = a->query.file;
+	msg.at = a->query.at;
 	snprintf(msg.name, sizeof msg.name, "%s", a->query.name);
 	message_send(a->conn, WIRE_QUERY, skep_Query_fields, &msg, 0,
 		(struct bytes){0});
@@ -193,6 +195,10 @@ on_data(struct asked *a, struct bytes body)
 		return;
 	}
 	a->feed.is_begun = true;
+	if (slice.found.size > 0) {
+		a->feed.file = msg.file;
+		a->feed.at = msg.at;
+	}
 	feed_tell(&a->feed);
 }
 

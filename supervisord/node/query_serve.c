@@ -51,7 +51,7 @@ send_end(struct served *s, enum reply_code code, const char *text)
 static void
 pump(struct served *s)
 {
-	static const skep_QueryData plain = skep_QueryData_init_zero;
+	skep_QueryData plain = skep_QueryData_init_zero;
 	char piece[QUERY_PIECE_SIZE];
 	while (s->feed && s->window > 0 &&
 		conn_queued(s->conn) < CONN_QUEUE_LOW) {
@@ -59,6 +59,8 @@ pump(struct served *s)
 			s->window < sizeof piece ? s->window : sizeof piece;
 		size_t size = feed_read(s->feed, piece, max);
 		s->window -= size;
+		plain.file = s->feed->file;
+		plain.at = s->feed->at;
 		if (size)
 			send_piece(s, &plain, (struct bytes){piece, size});
 		else if (s->feed->is_ended)
@@ -129,6 +131,8 @@ on_question(struct served *s, struct bytes body)
 		.since_id = msg.since_id,
 		.epoch_min = msg.epoch_min,
 		.is_json = msg.is_json,
+		.file = msg.file,
+		.at = msg.at,
 	};
 	snprintf(query.name, sizeof query.name, "%s", msg.name);
 	struct feed *feed = NULL;

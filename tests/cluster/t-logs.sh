@@ -1,5 +1,5 @@
 #!/bin/bash
-# Reading output over moves, restarts, a rotation, and the loss of a host: of
+# Reading output over moves, restarts, rotations, crashes and a lost host: of
 # what could be told, nothing is missing and nothing comes twice.
 BUDGET=120
 . "$(dirname "$0")/lib.sh"
@@ -117,6 +117,22 @@ check "every epoch is whole" is_whole "$T/text" 3
 seen=$(wc -l <"$T/text")
 move_to $first
 check "back again, every epoch is whole" is_whole "$T/text" 4
+
+step "the node of its host is killed"
+broken=$(grep -c '^-- skep: ' "$T/text")
+kill_node() {
+	local pid
+	pid=$(processes '^[^ ]*skep-node ' | awk -v h="$first" '$1 == h {
+		print $2; exit }')
+	[ -n "$pid" ] && kill -9 "$pid"
+}
+check "kill its skep-node" kill_node
+reads_on() {
+	[ "$(grep -c '^-- skep: ' "$T/text")" -gt "$broken" ] &&
+		[ "$(sed '1,/^-- skep: /d' "$T/text" | grep -c line)" -gt 100 ]
+}
+wait_for 30 "it is read again" reads_on
+check "every epoch is whole" is_whole "$T/text" 4
 
 step "its host loses its power"
 seen=$(wc -l <"$T/text")

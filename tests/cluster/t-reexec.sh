@@ -2,6 +2,7 @@
 # Another version of skepd goes on in the same process: services notice
 # nothing, and not a byte of output is missing.
 BUDGET=120
+[ -n "${LONG_BUDGET:-}" ] && BUDGET=$LONG_BUDGET
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/adopt.sh"
 ROUNDS=${ROUNDS:-6}

@@ -108,6 +108,19 @@ do_old_disk(struct script *s, char **words, int count)
 	s->disk = NULL;
 }
 
+/* Their disks are lost; they come back at once, under their old names. */
+static void
+do_reinstall(struct script *s, char **words, int count)
+{
+	for (int i = 1; i < count; i++) {
+		uint32_t host = host_of(s, words[i]);
+		if (s->w->hosts[host].is_powered)
+			world_power_off(s->w, host);
+		world_reinstall(s->w, host);
+	}
+	do_power_on(s, words, count);
+}
+
 static void
 do_stall_disk(struct script *s, char **words, int count)
 {
@@ -391,6 +404,7 @@ static const struct {
 	{"kill-host", do_kill_host},
 	{"power-off", do_power_off},
 	{"power-on", do_power_on},
+	{"reinstall", do_reinstall},
 	{"keep-disk", do_keep_disk},
 	{"old-disk", do_old_disk},
 	{"stall-disk", do_stall_disk},

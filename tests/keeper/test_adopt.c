@@ -168,6 +168,121 @@ START_TEST(test_hostile_is_killed_after_adoption)
 }
 END_TEST
 
+/* Takes a process out of the cgroup of its service, as root can. */
+static void
+move_out(pid_t pid)
+{
+	char line[512], path[300] = "";
+	FILE *mounts = fopen("/proc/mounts", "r");
+	while (mounts && fgets(line, sizeof line, mounts))
+		if (sscanf(line, "%*s %255s cgroup2", path) == 1 &&
+			strstr(line, " cgroup2 "))
+			break;
+	fclose(mounts);
+	strcat(path, "/cgroup.procs");
+	FILE *procs = fopen(path, "w");
+	ck_assert_msg(procs && fprintf(procs, "%d", (int)pid) > 0, "%s", path);
+	ck_assert_int_eq(fclose(procs), 0);
+}
+
+/* What left its cgroup (or its group, where there are none) and outlived its
+ * leader is neither killed nor doubled. */
+START_TEST(test_stray_is_left_alone)
+{
+	world_start(&w, POLICY);
+	pid_t pid = world_start_script(
+		&w, 1, "setsid sleep 1000 & echo $! > child; exec sleep 1000");
+	pid_t child = world_read_pid(&w, "child");
+	if (w.welcome.tracks_cgroups)
+		move_out(child);
+	world_kill_keeper(&w);
+	kill(pid, SIGKILL);
+	world_wait_gone(pid);
+	world_run_keeper(&w);
+	world_greet(&w, NULL, NULL, NULL);
+	struct kproto_start s = {.epoch = 2};
+	world_send_start(&w, &s, 1, SH("exit 0"), -1);
+	struct kproto_failure f = world_expect_failure(&w, KMSG_START_FAILED);
+	ck_assert_uint_eq(f.blame, KBLAME_BUSY);
+	ck_assert_msg(strstr(f.text, "earlier skepd"), "%s", f.text);
+	ck_assert_int_eq(kill(child, 0), 0);
+	kill(child, SIGKILL);
+	world_wait_gone(child);
+	world_send_start(&w, &s, 1, SH("exit 0"), -1);
+	world_expect(&w, KMSG_STARTED);
+	world_expect_end(&w, 1, 0);
+	world_end(&w);
+}
+END_TEST
+
+static void
+send_reexec(void)
+{
+	struct bytes none = {NULL, 0};
+	ck_assert_int_eq(ipc_send(w.node, KMSG_REEXEC, none, NULL, 0), 0);
+}
+
+/* An adopted instance, a child, and one that has ended go through it. */
+START_TEST(test_reexec)
+{
+	static const char script[] =
+		"trap 'exit 7' TERM; echo up; while :; do sleep 0.05; done";
+	struct kproto_instance is[4];
+	unsigned count = 0;
+	world_start(&w, POLICY);
+	pid_t adopted = world_start_script(&w, 1, script);
+	world_read_log(&w, 1, "up");
+	world_kill_keeper(&w);
+	ck_assert_uint_eq(adopt_one().pid, (uint32_t)adopted);
+	pid_t child = world_start_script(&w, 2, script);
+	world_read_log(&w, 2, "up");
+	world_start_script(&w, 3, "exit 5");
+	world_expect_end(&w, 3, 5 << 8);
+	for (int round = 0; round < 2; round++) {
+		send_reexec();
+		world_expect(&w, KMSG_GOING);
+		world_greet(&w, is, &count, NULL);
+		ck_assert_uint_eq(count, 3);
+		for (unsigned i = 0; i < count; i++) {
+			ck_assert_uint_eq(
+				is[i].pid, is[i].iid == 1   ? (uint32_t)adopted
+					   : is[i].iid == 2 ? (uint32_t)child
+							    : 0);
+			ck_assert(is[i].iid != 3 || is[i].status == 5 << 8);
+		}
+		ck_assert_uint_eq(w.welcome.keeper_crashes, 0);
+	}
+	for (uint64_t iid = 1; iid <= 2; iid++) {
+		struct kproto_signal term = {
+			iid, 1, SIGTERM, KTARGET_MAIN, false, false};
+		world_send_signal(&w, &term);
+		world_expect_end(&w, iid, 7 << 8);
+	}
+	world_end(&w);
+}
+END_TEST
+
+/* A broken configuration stops it before anything has happened. */
+START_TEST(test_reexec_is_refused)
+{
+	char path[128];
+	world_start(&w, POLICY);
+	pid_t pid = world_start_script(&w, 1, "exec sleep 1000");
+	snprintf(path, sizeof path, "%s/skep.conf", w.dir);
+	FILE *f = fopen(path, "a");
+	ck_assert_int_gt(fputs("[nonsense]\n", f), 0);
+	fclose(f);
+	send_reexec();
+	struct kproto_failure no = world_expect_failure(&w, KMSG_REFUSED);
+	ck_assert_str_eq(no.step, "reexec");
+	ck_assert_msg(strstr(no.text, "--check-config"), "%s", no.text);
+	ck_assert_int_eq(kill(pid, 0), 0);
+	world_send_event(&w, KMSG_KILL, 1, 1);
+	world_expect_end(&w, 1, SIGKILL);
+	world_end(&w);
+}
+END_TEST
+
 /* Plays systemd: takes what skepd stores, and gives it back. */
 static struct {
 	int socket;
@@ -350,6 +465,9 @@ main(void)
 	tcase_add_test(t, test_output_waits_for_the_next_logger);
 	tcase_add_loop_test(t, test_hostile_is_killed_after_adoption, 0,
 		(int)(sizeof hostile / sizeof *hostile));
+	tcase_add_test(t, test_stray_is_left_alone);
+	tcase_add_test(t, test_reexec);
+	tcase_add_test(t, test_reexec_is_refused);
 	tcase_add_test(t, test_systemd_keeps_what_would_be_lost);
 	suite_add_tcase(s, t);
 	SRunner *r = srunner_create(s);

@@ -303,6 +303,15 @@ is_really_ready(struct storm *s, const struct instance_view *v)
 	return false;
 }
 
+/* Whether a move of it is under way at host 'a', other than one that waits
+ * for a host which only some can talk with. */
+static bool
+is_moved_here(struct storm *s, uint32_t a, const char *name)
+{
+	const struct handoff *h = handoff_find(s->w->hosts[a].core, name);
+	return h && !is_hanging(s, world_find(s->w, h->peer_name));
+}
+
 static const char *
 instance_trouble(
 	struct storm *s, uint32_t a, const struct instance_view *v, char *out)
@@ -319,7 +328,7 @@ instance_trouble(
 		why = "runs an old spec";
 	else if (is_ready && !is_really_ready(s, v))
 		why = "is called ready and has no process";
-	else if (handoff_is_busy(s->w->hosts[a].core, v->name))
+	else if (is_moved_here(s, a, v->name))
 		why = "is being moved";
 	if (!why)
 		return agreement(s, a, v, out);
@@ -365,6 +374,59 @@ trouble(struct storm *s, char *out)
 		if (s->hosts[a].is_core)
 			why = host_trouble(s, a, out);
 	return why;
+}
+
+static void
+print_members(struct storm *s, uint32_t a)
+{
+	const struct core *c = s->w->hosts[a].core;
+	printf("%s%s, hold '%s'\n", s->w->hosts[a].name,
+		s->hosts[a].is_core ? " (core)" : "",
+		member_hold_name(member_hold_now(c)));
+	for (member_id id = 1; id < c->members.count; id++) {
+		const struct member *m = member_get(c, id);
+		printf("  %s %s inc %llx%s%s intent %d\n", m->name,
+			member_state_name(m->state),
+			(unsigned long long)m->incarnation,
+			m->link ? " linked" : "",
+			registry_is_complete(c, id) ? "" : " log incomplete",
+			(int)duty_intent(c, id));
+	}
+}
+
+void
+converge_print(struct storm *s)
+{
+	char why[1024];
+	struct instance_view v;
+	for (uint32_t a = 0; a < s->w->count; a++) {
+		struct core *c = s->w->hosts[a].core;
+		uint32_t cursor = 0;
+		if (!c)
+			continue;
+		print_members(s, a);
+		while (view_instance_next(c, &cursor, &v)) {
+			if (!strcmp(v.state, "ready") && !v.is_foreign_copy)
+				continue;
+			printf("  %s %s on '%s' epoch %llu, duty '%s'%s: ",
+				v.name, v.state, v.node,
+				(unsigned long long)v.epoch, v.duty,
+				v.is_wanted ? ", wanted" : "");
+			const struct instance *i = instance_find(c, v.name);
+			if (i)
+				printf("%s%s%s%s ",
+					duty_waits_for_owner(c, i)
+						? "(waits for owner)"
+						: "",
+					i->is_refused ? "(refused)" : "",
+					list_is_empty(&i->in_dirty)
+						? ""
+						: "(in a list)",
+					i->is_remembered ? "(remembered)" : "");
+			view_why(c, v.name, why, sizeof why);
+			printf("%s\n", why);
+		}
+	}
 }
 
 int64_t

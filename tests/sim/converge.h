@@ -32,5 +32,8 @@ void converge_heal(struct storm *s, struct prng *p);
 /* Lets time pass until the core is at rest; the milliseconds it took, or -1
  * when the bound has passed, with what is wrong in 'out'. */
 int64_t converge_wait(struct storm *s, char out[static 512]);
+/* Prints what every running host thinks of the others and of every instance
+ * that is not at rest, for whoever looks at a seed. */
+void converge_print(struct storm *s);
 
 #endif

@@ -6,7 +6,8 @@
  *
  * -w handoff: two hosts, one service with state on the first, one move to the
  * second, asked for by an operator.  -w owner: three hosts, one service
- * without a handoff; which of them runs it, when hosts come and go.
+ * without a handoff that was just declared; which of them runs it, when hosts
+ * come and go.
  *
  * The states are visited breadth first, so the trace of what is found is the
  * shortest.  A state that has the same canonical hash (64 bits, tiny_look.c)

@@ -10,6 +10,8 @@ if [ "$1" = long ]; then
 	states power=1 reset=1
 	states cut=1 early=1
 	states -b loss=2 twice=1 crash=1
+	states -w owner power=1
+	states -w owner crash=1
 	exit 0
 fi
 states() { tests/sim/states -m 200000 -t 10 "$@"; }
@@ -19,3 +21,6 @@ states power=1 gone=1
 states wipe=1
 states cut=1
 states -b loss=2 twice=1
+states -w owner reset=1
+states -w owner gone=1
+states -w owner -m 12000 power=1 # as far as that leads

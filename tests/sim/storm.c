@@ -245,6 +245,8 @@ storm_run(const struct storm_config *config, bool is_loud,
 	converge_heal(s, &p);
 	world_enter(s->w, WORLD_PHASE_HEALED);
 	out->settle_ms = converge_wait(s, out->trouble);
+	if (out->settle_ms < 0 && is_loud)
+		converge_print(s);
 	if (out->settle_ms >= 0) {
 		world_run(s->w, REST_MS);
 		world_enter(s->w, WORLD_PHASE_SETTLED);

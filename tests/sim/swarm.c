@@ -96,7 +96,7 @@ set_all(struct storm_config *c, bool is_work, bool is_on)
 }
 
 static bool
-parse_latency(struct storm_config *c, const char *value)
+parse_delay(struct storm_config *c, const char *value)
 {
 	char *end;
 	c->latency_min_ms = strtoll(value, &end, 10);
@@ -142,8 +142,8 @@ parse_option(struct storm_config *c, const char *key, const char *value)
 		return parse_count(value, 0, STORM_NODES_MAX, &c->core);
 	if (!strcmp(key, "minority"))
 		return parse_minority(c, value);
-	if (!strcmp(key, "latency"))
-		return parse_latency(c, value);
+	if (!strcmp(key, "delay"))
+		return parse_delay(c, value);
 	const struct maker *m;
 	for (uint32_t i = 0; (m = maker_at(i)); i++)
 		if (!strcmp(key, m->name))
@@ -190,7 +190,7 @@ swarm_print(const struct storm_config *c, char out[SWARM_LINE_MAX])
 	const struct maker *m;
 	int n = snprintf(out, SWARM_LINE_MAX,
 		"%llu %u v=%u none idle storm=%lldms services=%u core=%u "
-		"minority=%s latency=%lld-%lld",
+		"minority=%s delay=%lld-%lld",
 		(unsigned long long)c->seed, c->nodes, c->version,
 		(long long)c->storm_ms, c->services, c->core,
 		minorities[c->minority], (long long)c->latency_min_ms,

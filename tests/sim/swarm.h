@@ -11,7 +11,7 @@
  *	crash=40s     this class, on average every 40 s
  *	all, none     all classes of faults, or none
  *	work, idle    all kinds of work, or none
- *	storm=90s services=12 minority=keep latency=2-30   and the like
+ *	storm=90s services=12 minority=keep delay=2-30   and the like
  *
  * Words apply from left to right.  'swarm_print' writes a configuration such
  * that 'swarm_parse' gives it back whatever the draws have become meanwhile:

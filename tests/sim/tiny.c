@@ -523,10 +523,13 @@ tiny_new(uint32_t count, bool has_handoff)
 	CHECK(number == count);
 	t->net->is_lost = true;
 	tiny_start(t, 0);
-	apply_service(t, has_handoff);
+	if (has_handoff)
+		apply_service(t, true);
 	run_quietly(t);
 	for (uint32_t i = 1; i < count; i++)
 		tiny_start(t, i);
 	run_quietly(t);
+	if (!has_handoff)
+		apply_service(t, false);
 	return t;
 }

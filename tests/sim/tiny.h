@@ -204,7 +204,8 @@ struct tiny {
 	uint8_t touched;   /* hosts that an action changed, a bit each */
 };
 
-/* Makes a world of 'count' hosts, whole, with the service on the first. */
+/* Makes a world of 'count' hosts, whole, with a service that can hand over on
+ * the first, or one that cannot and that was just declared. */
 struct tiny *tiny_new(uint32_t count, bool has_handoff);
 
 /* --- tiny.c: hosts --- */

@@ -104,27 +104,13 @@ world_release_waiting(struct world *w, uint32_t host)
 	}
 }
 
-/* Adds to the hash by which two runs of a seed are compared. */
-static void
-add_to_hash(struct world *w, uint32_t host, const struct effect *e)
-{
-	uint64_t h = hash_mix(host, (uint64_t)e->kind);
-	h = hash_mix(h, (uint64_t)w->now.ms);
-	if (e->kind == EFFECT_NOTE)
-		h = hash_mix(h, hash_text(e->note.name, e->note.kind));
-	if (e->kind == EFFECT_SEND)
-		h = hash_mix(h, hash_bytes(e->send.body.data, e->send.body.size,
-					e->send.type));
-	w->hash = hash_mix(w->hash, h);
-}
-
 static void
 carry_out(struct world *w, uint32_t host, const struct effects *fx)
 {
 	struct host *h = &w->hosts[host];
 	for (size_t i = 0; i < fx->count; i++) {
 		const struct effect *e = &fx->items[i];
-		add_to_hash(w, host, e);
+		hash_effect(w, host, e);
 		if (e->kind == EFFECT_STORE)
 			disk_write(w, host, e);
 		else if (e->after > h->stored)
@@ -409,7 +395,7 @@ end_process(struct world *w, uint32_t host)
 	h->is_running = false;
 	h->core = NULL;
 	h->since = w->now;
-	disk_drop_dirty(h);
+	disk_end(w, host);
 	drop_waiting(h);
 	h->tick_at = MONO_NEVER;
 	way_hurt_all(w, host);

@@ -66,6 +66,16 @@ enum process_phase {
 	PROCESS_EMPTY,
 };
 
+/* How a disk misbehaves; all zero: it does not. */
+struct disk_faults {
+	uint32_t slow_permille; /* of a thousand writes so many are slow */
+	int64_t slow_min_ms;
+	int64_t slow_max_ms;
+	bool is_refusing;     /* no room, or I/O errors: nothing is written */
+	bool is_keeping_some; /* of the last writes before an end some stay,
+				 the oldest first */
+};
+
 /* What a host's keeper knows of one instance. */
 struct process {
 	char name[INSTANCE_NAME_MAX + 1];
@@ -101,7 +111,9 @@ struct behaviour {
 	int64_t hook_ms;       /* that its hooks take; 0: one is never over */
 	unsigned failing;      /* hooks that fail: bit per enum hook */
 	bool is_dying;	       /* of the handoff signal */
+	int64_t empty_ms;      /* from its end until nothing is left; 0: 1 */
 	bool is_dump_failing;  /* its state cannot be sealed */
+	uint64_t state_size;   /* bytes; 0: 1000 */
 	bool is_fetch_failing; /* ... not arrive here */
 };
 
@@ -114,7 +126,7 @@ struct host {
 	bool is_running;   /* false: its kernel refuses */
 	mono paused_until; /* the process stands still until then */
 	mono disk_stalled_until;
-	mono since;	   /* when it started, was paused, or stopped */
+	mono since; /* when it started, was paused, or stopped */
 	uint32_t starts;
 	void *memory;		/* owned pages */
 	struct core *core;	/* inside 'memory'; NULL while not running */
@@ -122,10 +134,13 @@ struct host {
 	size_t record_count;
 	struct record *dirty; /* written, not yet durable; owned */
 	size_t dirty_count;
-	uint64_t stored;     /* last durable STORE of this start */
-	struct list waiting; /* struct effect_copy, owned */
-	struct list conns;   /* struct conn_end: streams that it is part of */
-	mono tick_at;	     /* when the heap has a tick for it */
+	struct disk_faults disk_faults;
+	int64_t disk_retry_ms; /* the back-off of a write that failed */
+	bool is_newer;	       /* speaks as a later version will */
+	uint64_t stored;       /* last durable STORE of this start */
+	struct list waiting;   /* struct effect_copy, owned */
+	struct list conns;     /* struct conn_end: streams that it is part of */
+	mono tick_at;	       /* when the heap has a tick for it */
 	mono faulted_at;     /* when something last happened to all its ways */
 	uint32_t group;	     /* its side of a partition */
 	uint32_t last_group; /* ... and the one before */
@@ -263,6 +278,15 @@ void world_clock_rate(struct world *w, uint32_t host, int32_t ppm);
 void world_clock_step(struct world *w, uint32_t host, int64_t ms);
 /* Its disk is emptied and it gets another node id: installed anew. */
 void world_reinstall(struct world *w, uint32_t host);
+
+/* From now on its disk misbehaves so (copied). */
+void world_disk_set(
+	struct world *w, uint32_t host, const struct disk_faults *faults);
+/* Its node speaks as that of a later version will: with fields that nobody
+ * knows in every message, and now and then a message that nobody knows.  So
+ * it shows that what a later version adds harms no earlier one; what such a
+ * version would change in meaning it cannot show. */
+void world_set_newer(struct world *w, uint32_t host, bool is_newer);
 
 /* Copies a host's disk; puts a copy (taken) in place of a stopped host's. */
 struct disk *world_disk_copy(const struct world *w, uint32_t host);

@@ -1,8 +1,18 @@
-/* Disks: what is written becomes durable in order, after a while. */
+/* Disks: what is written becomes durable in order, after a while.
+ *
+ * The store of the real node commits by transactions, which a loss of power
+ * leaves whole or undone: so a torn record never reaches a core, and a torn
+ * write is a last write that is gone.  A write that fails (no room, I/O error)
+ * is tried again with back-off for as long as that lasts; nothing becomes
+ * durable meanwhile, and nobody is told.
+ */
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/sim/world_private.h"
+
+#define RETRY_FIRST_MS 100 /* as the store's */
+#define RETRY_LAST_MS  5000
 
 void
 record_free(struct record *r)
@@ -40,6 +50,15 @@ disk_drop_dirty(struct host *h)
 	h->dirty_count = 0;
 }
 
+/* Nothing becomes durable for a while: a slow fsync holds up all behind. */
+static void
+stall(struct world *w, struct host *h, int64_t ms)
+{
+	mono until = mono_add(w->now, ms);
+	if (h->disk_stalled_until.ms < until.ms)
+		h->disk_stalled_until = until;
+}
+
 void
 disk_write(struct world *w, uint32_t host, const struct effect *e)
 {
@@ -58,6 +77,13 @@ disk_write(struct world *w, uint32_t host, const struct effect *e)
 	h->dirty = realloc(h->dirty, (h->dirty_count + 1) * sizeof *h->dirty);
 	CHECK(h->dirty);
 	h->dirty[h->dirty_count++] = r;
+	const struct disk_faults *f = &h->disk_faults;
+	if (f->slow_permille && prng_chance(&w->prng, f->slow_permille, 1000))
+		stall(w, h,
+			f->slow_min_ms + (int64_t)prng_below(&w->prng,
+						 (uint64_t)(f->slow_max_ms -
+							    f->slow_min_ms) +
+							 1));
 	struct event *done = event_new(w, EVENT_STORED, host,
 		1 + (int64_t)prng_below(&w->prng, 10), (struct bytes){NULL, 0});
 	done->seq = s->seq;
@@ -71,10 +97,54 @@ world_stall_disk(struct world *w, uint32_t host, int64_t ms)
 }
 
 void
+world_disk_set(struct world *w, uint32_t host, const struct disk_faults *faults)
+{
+	CHECK(faults->slow_min_ms <= faults->slow_max_ms);
+	w->hosts[host].disk_faults = *faults;
+	observe_fault(
+		w, WORLD_FAULT_DISK, host, WORLD_NO_HOST, faults->is_refusing);
+}
+
+/* The oldest write becomes durable. */
+static void
+write_first(struct world *w, uint32_t host)
+{
+	struct host *h = &w->hosts[host];
+	struct record *r = &h->dirty[0];
+	CHECK(h->dirty_count > 0);
+	h->stored++;
+	observe_stored(w, host, r->table, (struct bytes){r->key, r->key_size},
+		(struct bytes){r->value, r->value_size}, h->stored);
+	disk_apply(h, r);
+	record_free(r);
+	memmove(h->dirty, h->dirty + 1, --h->dirty_count * sizeof *h->dirty);
+}
+
+void
+disk_end(struct world *w, uint32_t host)
+{
+	struct host *h = &w->hosts[host];
+	bool is_kept = h->disk_faults.is_keeping_some &&
+		       !h->disk_faults.is_refusing && h->dirty_count;
+	uint64_t kept = is_kept ? prng_below(&w->prng, h->dirty_count + 1) : 0;
+	while (kept--)
+		write_first(w, host);
+	disk_drop_dirty(h);
+}
+
+void
 disk_on_stored(struct world *w, struct event *e)
 {
 	struct host *h = &w->hosts[e->host];
 	CHECK(h->dirty_count > 0);
+	if (h->disk_faults.is_refusing && e->seq == h->stored + 1) {
+		h->disk_retry_ms = h->disk_retry_ms * 2;
+		if (h->disk_retry_ms < RETRY_FIRST_MS)
+			h->disk_retry_ms = RETRY_FIRST_MS;
+		if (h->disk_retry_ms > RETRY_LAST_MS)
+			h->disk_retry_ms = RETRY_LAST_MS;
+		stall(w, h, h->disk_retry_ms);
+	}
 	bool is_stalled = !mono_reached(h->disk_stalled_until, w->now);
 	if (is_stalled || e->seq != h->stored + 1) { /* it keeps order */
 		e->at = is_stalled ? h->disk_stalled_until
@@ -82,14 +152,9 @@ disk_on_stored(struct world *w, struct event *e)
 		event_push(w, e);
 		return;
 	}
-	struct record *r = &h->dirty[0];
-	observe_stored(w, e->host, r->table,
-		(struct bytes){r->key, r->key_size},
-		(struct bytes){r->value, r->value_size}, e->seq);
-	disk_apply(h, r);
-	record_free(&h->dirty[0]);
-	memmove(h->dirty, h->dirty + 1, --h->dirty_count * sizeof *h->dirty);
-	h->stored = e->seq;
+	h->disk_retry_ms = 0;
+	write_first(w, e->host);
+	CHECK(h->stored == e->seq);
 	struct input in = {.kind = INPUT_STORED};
 	in.stored.seq = e->seq;
 	world_step(w, e->host, &in);

@@ -13,6 +13,7 @@
 #define KERNEL_SIZE (256 * 1024) /* both kernels' buffers of one direction */
 #define RTO_MS	    200		 /* first retransmission; doubles */
 #define RTO_MAX	    10		 /* doublings */
+#define NEWER_TYPE  999		 /* of a message that nobody knows */
 #define FRAME_HEAD  6		 /* bytes in front of a body */
 
 static uint32_t
@@ -298,6 +299,38 @@ watch(struct world *w, struct conn_end *end)
 		STREAM_TIMEOUT_MS, 0);
 }
 
+/* A message, as the version of its sender writes it. */
+static void
+send_frame(struct world *w, struct conn *k, int from_side, uint16_t type,
+	struct bytes body)
+{
+	/* Field 1000, a number, as protobuf writes it. */
+	static const unsigned char field[] = {0xc0, 0x3e, 0x01};
+	unsigned char *longer;
+	if (!w->hosts[k->ends[from_side].host].is_newer ||
+		body.size + sizeof field > FRAME_MAX) {
+		send(w, k, from_side, EVENT_FRAME, type, body);
+		return;
+	}
+	longer = malloc(body.size + sizeof field);
+	CHECK(longer);
+	if (body.size)
+		memcpy(longer, body.data, body.size);
+	memcpy(longer + body.size, field, sizeof field);
+	body = (struct bytes){longer, body.size + sizeof field};
+	send(w, k, from_side, EVENT_FRAME, type, body);
+	if (prng_below(&w->prng, 50) == 0)
+		send(w, k, from_side, EVENT_FRAME, NEWER_TYPE, body);
+	free(longer);
+}
+
+void
+world_set_newer(struct world *w, uint32_t host, bool is_newer)
+{
+	w->hosts[host].is_newer = is_newer;
+	observe_fault(w, WORLD_FAULT_OTHER, host, WORLD_NO_HOST, is_newer);
+}
+
 void
 net_send(struct world *w, struct conn *k, int from_side, uint16_t type,
 	struct bytes body)
@@ -308,7 +341,7 @@ net_send(struct world *w, struct conn *k, int from_side, uint16_t type,
 		return;
 	if (w->now.ms < own->swallowed_until.ms)
 		return; /* something on the way takes it and says nothing */
-	send(w, k, from_side, EVENT_FRAME, type, body);
+	send_frame(w, k, from_side, type, body);
 	if (to->waiting)
 		watch(w, to);
 	if (to->waiting_size <= STREAM_QUEUE_MAX)
@@ -443,8 +476,6 @@ arrive(struct world *w, struct event *e)
 		return;
 	if (is_there && e->kind == EVENT_RESET) {
 		end->is_open = false;
-		/* Nobody reads what it still sends. */
-		truncate_pipe(w, &k->ends[!side], 0);
 		say_down(w, k, side, LINK_RESET);
 	} else if (is_there) {
 		struct input in = {.kind = INPUT_RECV};

@@ -166,6 +166,9 @@ void net_free_all(struct world *w);
 void net_dial(struct world *w, uint32_t host, const struct effect_link_open *o);
 void net_on_dial(struct world *w, struct event *e);
 
+/* Adds an effect to the world's hash. */
+void hash_effect(struct world *w, uint32_t host, const struct effect *e);
+
 /* What the clocks of a host show. */
 mono clock_of(const struct world *w, uint32_t host);
 int64_t clock_wall_ms(const struct world *w, uint32_t host);
@@ -180,6 +183,8 @@ void clock_arm(struct world *w, uint32_t host);
 void disk_write(struct world *w, uint32_t host, const struct effect *e);
 void disk_on_stored(struct world *w, struct event *e);
 void disk_drop_dirty(struct host *h);
+/* The end of a node or of its power: what becomes of its last writes. */
+void disk_end(struct world *w, uint32_t host);
 void disk_load(struct world *w, uint32_t host);
 void record_free(struct record *r);
 

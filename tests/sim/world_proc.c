@@ -61,6 +61,21 @@ behaviour_of(struct world *w, uint32_t host, const char *name)
 	return b ? b : &usual;
 }
 
+/* How long what is left of it hangs in the kernel. */
+static int64_t
+empty_ms(struct world *w, uint32_t host, const char *name)
+{
+	const struct behaviour *b = behaviour_of(w, host, name);
+	return b->empty_ms ? b->empty_ms : EMPTY_MS;
+}
+
+static uint64_t
+state_size(struct world *w, uint32_t host, const char *name)
+{
+	const struct behaviour *b = behaviour_of(w, host, name);
+	return b->state_size ? b->state_size : STATE_SIZE;
+}
+
 /* --- Processes --- */
 
 struct process *
@@ -298,7 +313,8 @@ do_kill(struct world *w, uint32_t host, const struct effect_proc *k)
 		p->is_ending = false;
 		end_process(w, host, p, 0, SIGKILL);
 	}
-	later(w, host, EVENT_EMPTY, EMPTY_MS, p->name, p->epoch, 0);
+	later(w, host, EVENT_EMPTY, empty_ms(w, host, p->name), p->name,
+		p->epoch, 0);
 }
 
 static void
@@ -325,8 +341,8 @@ do_fetch(struct world *w, uint32_t host, const struct effect_fetch *f)
 	const struct state *s = from == WORLD_HOSTS || b->is_fetch_failing
 					? NULL
 					: find_state(&w->hosts[from], f->root);
-	bool can = s && w->hosts[from].is_running &&
-		   world_is_open(w, from, host) && world_is_open(w, host, from);
+	bool can =
+		s && w->hosts[from].is_running && way_has_bulk(w, from, host);
 	if (!can)
 		e->at = mono_add(w->now, FETCH_FAIL_MS);
 	else
@@ -374,7 +390,10 @@ proc_perform(struct world *w, uint32_t host, const struct effect *e)
 	} else if (e->kind == EFFECT_DUMP) {
 		b = behaviour_of(w, host, e->dump.name);
 		later(w, host, EVENT_DUMPED, DUMP_MS, e->dump.name,
-			e->dump.epoch, b->is_dump_failing);
+			e->dump.epoch,
+			b->is_dump_failing ||
+				state_size(w, host, e->dump.name) >
+					e->dump.size_max);
 	} else if (e->kind == EFFECT_FETCH) {
 		do_fetch(w, host, &e->fetch);
 	} else if (e->kind == EFFECT_DROP) {
@@ -501,7 +520,8 @@ on_exited(struct world *w, struct event *e, struct process *p)
 	observe(w, e->host, PROCESS_IS_EXITED, p);
 	p->has_out |= b->is_writing_late && e->status == 0;
 	if (!b->is_lingering)
-		later(w, e->host, EVENT_EMPTY, EMPTY_MS, p->name, p->epoch, 0);
+		later(w, e->host, EVENT_EMPTY, empty_ms(w, e->host, p->name),
+			p->name, p->epoch, 0);
 	tell(w, e->host, INPUT_EXITED, p, 0);
 }
 
@@ -540,7 +560,7 @@ on_dumped(struct world *w, struct event *e, struct process *p)
 		.epoch = p->epoch,
 		.is_ok = can,
 		.is_absent = !p->has_out,
-		.size = STATE_SIZE,
+		.size = state_size(w, e->host, p->name),
 		.text = can ? "" : "no state could be read",
 	};
 	root_of(&p->state, in.dumped.root);

@@ -28,6 +28,13 @@ duty_mark(struct core *c, const char *instance)
 }
 
 void
+duty_mark_siblings(struct core *c, const char *instance)
+{
+	(void)c;
+	CHECK(instance[0]);
+}
+
+void
 duty_mark_service(struct core *c, const char *name)
 {
 	(void)c;

@@ -103,7 +103,8 @@ START_TEST(an_end_in_the_middle_has_a_sentence)
 	UNTIL(has_read(c, "more\n"));
 	ck_assert_ptr_nonnull(strstr(c->body,
 		"half a li\n-- skep: beta: it fell silent; its last output "
-		"may be missing\n--- on beta since "));
+		"may be missing until it is read there again\n--- on beta "
+		"since "));
 	ck_assert(!is_answered(c));
 	client_free(c);
 	UNTIL(!stub.peer.is_open);

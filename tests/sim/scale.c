@@ -1,0 +1,237 @@
+/* How large and how fast a world is: many hosts, many names, a rack lost.
+ *
+ *	scale [-n NODES] [-N NAMES] [-r REPLICAS] [-q SECONDS] [-l SECONDS]
+ *
+ * Boots a mesh, waits until it is whole, has NAMES instances applied, lets a
+ * quiet while pass, takes the power of every 20th host at once and lets
+ * another while pass.  For each phase it prints how fast that was against
+ * real time, and what it was in events and bytes.  By hand: it takes minutes
+ * and gigabytes.  No checkers run.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "tests/dialogue/script.h"
+
+#define RACK 20 /* every so many hosts is in the rack that is lost */
+
+/* What the command line says. */
+struct options {
+	uint32_t nodes;
+	uint32_t names;
+	uint32_t replicas; /* of each service */
+	int64_t quiet_ms;
+	int64_t lost_ms;
+};
+
+/* Where a phase began. */
+struct phase {
+	double real_s;
+	int64_t ms;
+	uint64_t happened;
+	uint64_t steps;
+};
+
+static double
+real_s(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static double
+resident_bytes(void)
+{
+	unsigned long size = 0, resident = 0;
+	FILE *f = fopen("/proc/self/statm", "r");
+	if (!f || fscanf(f, "%lu %lu", &size, &resident) != 2)
+		resident = 0;
+	if (f)
+		fclose(f);
+	return (double)resident * 4096;
+}
+
+static uint64_t
+all_steps(const struct world *w)
+{
+	uint64_t n = 0;
+	for (uint32_t i = 0; i < w->count; i++)
+		n += w->hosts[i].steps;
+	return n;
+}
+
+static struct phase
+begin(const struct world *w)
+{
+	return (struct phase){real_s(), w->now.ms, w->happened, all_steps(w)};
+}
+
+static void
+end(const struct world *w, const struct phase *p, const char *name)
+{
+	double took_s = real_s() - p->real_s;
+	double simulated_s = (double)(w->now.ms - p->ms) / 1000;
+	printf("%-8s %9.1f s in %8.2f s: %9.1f x real time, %9.0f events/s, "
+	       "%9.0f steps/s, %6.1f kB/node\n",
+		name, simulated_s, took_s, simulated_s / took_s,
+		(double)(w->happened - p->happened) / took_s,
+		(double)(all_steps(w) - p->steps) / took_s,
+		resident_bytes() / 1000 / w->count);
+	fflush(stdout);
+}
+
+/* Whether every running host sees all running hosts, and no other. */
+static bool
+is_seen(const struct world *w, void *arg)
+{
+	uint32_t up = 0;
+	(void)arg;
+	for (uint32_t i = 0; i < w->count; i++)
+		up += w->hosts[i].is_running;
+	for (uint32_t i = 0; i < w->count; i++) {
+		const struct core *c = w->hosts[i].core;
+		uint32_t seen = 0;
+		if (!c)
+			continue;
+		for (member_id id = 0; id < c->members.count; id++)
+			seen += member_get(c, id)->state == MEMBER_ALIVE;
+		if (seen != up)
+			return false;
+	}
+	return true;
+}
+
+/* Lets time pass in large pieces until all is seen; whether it came. */
+static bool
+wait_seen(struct world *w, int64_t limit_ms)
+{
+	for (int64_t ms = 0; ms < limit_ms; ms += 100) {
+		if (is_seen(w, NULL))
+			return true;
+		world_run(w, 100);
+	}
+	return false;
+}
+
+static uint32_t
+processes(const struct world *w)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < w->count; i++)
+		for (size_t k = 0; k < w->hosts[i].process_count; k++)
+			n += w->hosts[i].processes[k].phase == PROCESS_RUNNING;
+	return n;
+}
+
+static void
+apply(struct world *w, const struct options *o)
+{
+	for (uint32_t i = 0; i < (o->names + o->replicas - 1) / o->replicas;
+		i++) {
+		char line[64], name[16];
+		char *words[WORDS_MAX];
+		struct script_service service;
+		struct input in = {.kind = INPUT_SPEC_SET};
+		snprintf(name, sizeof name, "s%u", i);
+		snprintf(line, sizeof line, "replicas=%u", o->replicas);
+		script_service(words, script_words(line, words), &service);
+		in.spec_set = (struct input_spec_set){
+			.name = name,
+			.digest = service.digest,
+			.run_digest = service.run_digest,
+			.policy = &service.policy,
+			.body = {service.body, strlen(service.body)},
+			.source.file = "",
+		};
+		world_input(w, i % w->count, &in);
+		world_run(w, 5);
+	}
+}
+
+/* Lets time pass until so many processes run; whether it came. */
+static bool
+wait_running(struct world *w, uint32_t wanted, int64_t limit_ms)
+{
+	for (int64_t ms = 0; ms < limit_ms; ms += 500) {
+		if (processes(w) >= wanted)
+			return true;
+		world_run(w, 500);
+	}
+	return false;
+}
+
+static void
+lose_rack(struct world *w)
+{
+	for (uint32_t i = RACK - 1; i < w->count; i += RACK)
+		world_power_off(w, i);
+}
+
+static int
+run(struct world *w, const struct options *o)
+{
+	struct phase p = begin(w);
+	for (uint32_t i = 0; i < o->nodes; i++) {
+		char name[16];
+		snprintf(name, sizeof name, "n%u", i);
+		world_add(w, name, i ? "n0:7400" : NULL);
+		world_start(w, i);
+		world_run(w, 20);
+	}
+	bool is_whole = wait_seen(w, 120000);
+	end(w, &p, "boot");
+	world_run(w, 12000); /* the view is stable now */
+	p = begin(w);
+	apply(w, o);
+	bool all_run = wait_running(w, o->names, 120000);
+	end(w, &p, "apply");
+	p = begin(w);
+	world_run(w, o->quiet_ms);
+	end(w, &p, "quiet");
+	p = begin(w);
+	if (o->nodes >= RACK)
+		lose_rack(w);
+	bool is_seen_again = wait_seen(w, 30000);
+	end(w, &p, "lost");
+	bool all_run_again = wait_running(w, o->names, o->lost_ms);
+	world_run(w, o->lost_ms);
+	end(w, &p, "after");
+	printf("%u hosts whole: %s; %u of %u names run: %s; rack lost, seen by "
+	       "all: %s; all run again: %s; hash %016llx\n",
+		o->nodes, is_whole ? "yes" : "NO", processes(w), o->names,
+		all_run ? "yes" : "NO", is_seen_again ? "yes" : "NO",
+		all_run_again ? "yes" : "NO", (unsigned long long)w->hash);
+	return !(is_whole && all_run && is_seen_again && all_run_again);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options o = {50, 500, 10, 60000, 60000};
+	int option;
+	while ((option = getopt(argc, argv, "n:N:r:q:l:")) != -1) {
+		if (option == 'n')
+			o.nodes = (uint32_t)strtoul(optarg, NULL, 10);
+		else if (option == 'N')
+			o.names = (uint32_t)strtoul(optarg, NULL, 10);
+		else if (option == 'r')
+			o.replicas = (uint32_t)strtoul(optarg, NULL, 10);
+		else if (option == 'q')
+			o.quiet_ms = strtoll(optarg, NULL, 10) * 1000;
+		else if (option == 'l')
+			o.lost_ms = strtoll(optarg, NULL, 10) * 1000;
+		else
+			return 2;
+	}
+	CHECK(o.nodes && o.replicas);
+	struct world_options options = world_options_for(o.nodes, o.names);
+	options.is_bare = true;
+	struct world *w = world_new_with(1, &options);
+	int status = run(w, &o);
+	world_free(w);
+	return status;
+}
