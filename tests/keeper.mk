@@ -9,12 +9,12 @@ check_PROGRAMS += tests/unit/test_kproto tests/unit/test_policy \
 	tests/keeper/test_keeper tests/keeper/test_adopt \
 	tests/keeper/test_run tests/keeper/notifier \
 	tests/keeper/test_notify tests/unit/test_notice \
-	tests/unit/test_limits
+	tests/unit/test_limits tests/keeper/test_rights
 TESTS += tests/unit/test_kproto tests/unit/test_policy \
 	tests/unit/test_cgroup tests/keeper/test_keeper \
 	tests/keeper/test_adopt tests/keeper/test_run \
 	tests/keeper/test_notify tests/unit/test_notice \
-	tests/unit/test_limits
+	tests/unit/test_limits tests/keeper/test_rights
 
 tests_unit_test_kproto_SOURCES = tests/unit/test_kproto.c
 tests_unit_test_kproto_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
@@ -49,6 +49,15 @@ tests_keeper_test_notify_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DPROBE_PATH=\"$(abs_builddir)/tests/keeper/probe\"
 tests_keeper_test_notify_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_keeper_test_notify_LDADD = libsys.a libbase.a $(CHECK_LIBS)
+
+tests_keeper_test_rights_SOURCES = tests/keeper/test_rights.c \
+	tests/keeper/world.c tests/keeper/world.h
+tests_keeper_test_rights_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DSKEPD_PATH=\"$(abs_builddir)/skepd\" \
+	-DSTANDIN_PATH=\"$(abs_builddir)/tests/keeper/standin\" \
+	-DPROBE_PATH=\"$(abs_builddir)/tests/keeper/probe\"
+tests_keeper_test_rights_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_keeper_test_rights_LDADD = libsys.a libbase.a $(CHECK_LIBS)
 
 tests_keeper_probe_SOURCES = tests/keeper/probe.c
 
