@@ -2,7 +2,7 @@
  *
  * All of ours live in MOUNT/OWN/skep/ID/IID: MOUNT is where cgroup v2 is
  * mounted (also the "unified" mount of a hybrid host), OWN the keeper's own
- * cgroup (the one above when its name is CGROUP_OWN_LEAF), ID a hash of
+ * cgroup (or the one above, see CGROUP_OWN_LEAF), ID a hash of
  * run_dir, IID the instance.  The keeper and its helpers stay in OWN.  Where
  * this cannot be written, 'is_usable' is false and 'why' says so; services are
  * then tracked by process group.
@@ -20,8 +20,8 @@
 
 #include "sys/err.h"
 
-/* A keeper that is in a cgroup of this name belongs to the one above: cgroups
- * with processes of their own cannot hand controllers on. */
+/* Where skepd itself goes, beneath OWN, when OWN must be empty (leave.h): a
+ * keeper in a cgroup of this name belongs to the one above. */
 #define CGROUP_OWN_LEAF "supervisor"
 
 /* Where our cgroups are. */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "keeper/file.h"
+#include "keeper/leave.h"
 
 #define TEXT_SIZE     64
 #define FILE_MAX      65536
@@ -122,13 +123,14 @@ enable_in(const char *path, const char *controller, struct err *err)
 			path, names);
 	else
 		rc = write_at(dir, "cgroup.subtree_control", word);
+	if (rc == -EBUSY && leave_own(path) == 0)
+		rc = write_at(dir, "cgroup.subtree_control", word);
 	close(dir);
 	if (rc == -EBUSY)
 		return err_set(err, rc,
-			"%s holds processes itself, so that cgroup v2 hands "
-			"none of its controllers on: start skepd in a cgroup "
-			"" CGROUP_OWN_LEAF " beneath it, which is "
-			"DelegateSubgroup=" CGROUP_OWN_LEAF " of systemd",
+			"%s holds processes that are not skepd's, so that "
+			"cgroup v2 hands none of its controllers on: start "
+			"skepd in a cgroup of its own, as skepd.service does",
 			path);
 	return rc < 0 && !*err->text ? err_sys(err, rc, "%s", path) : rc;
 }

@@ -18,6 +18,7 @@ libkeeper_a_SOURCES = \
 	supervisord/keeper/instance.c supervisord/keeper/instance.h \
 	supervisord/keeper/keeper.h \
 	supervisord/keeper/launch.c supervisord/keeper/launch.h \
+	supervisord/keeper/leave.c supervisord/keeper/leave.h \
 	supervisord/keeper/limits.c supervisord/keeper/limits.h \
 	supervisord/keeper/lock.c supervisord/keeper/lock.h \
 	supervisord/keeper/logs.c supervisord/keeper/logs.h \
