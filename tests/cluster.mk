@@ -5,6 +5,8 @@ EXTRA_DIST += \
 	tests/cluster/lib.sh \
 	tests/cluster/run \
 	tests/cluster/services.sh \
+	tests/cluster/systemd.sh \
+	tests/cluster/t-systemd.sh \
 	tests/cluster/t-adopt.sh \
 	tests/cluster/t-long-adopt.sh \
 	tests/cluster/t-long-reexec.sh \

@@ -57,6 +57,7 @@ tests_sim_sim_SOURCES = tests/sim/sim.c \
 	tests/sim/converge.c tests/sim/converge.h \
 	tests/sim/fault_host.c tests/sim/fault_net.c \
 	tests/sim/fault_process.c \
+	tests/sim/fault_machine.c tests/sim/fault_stream.c \
 	tests/sim/soak.c tests/sim/soak.h \
 	tests/sim/storm.c tests/sim/storm.h \
 	tests/sim/swarm.c tests/sim/swarm.h \
@@ -126,7 +127,7 @@ soak: tests/sim/sim
 		$(COUNT:%=-c %) -j $(WORKERS) $(NODES:%=-n %) \
 		$(if $(FAULTS),-f '$(FAULTS)') -o $(SOAK_FAILURES) $(SIMFLAGS)
 
-EXTRA_DIST += tests/sim/run tests/sim/seeds.txt
+EXTRA_DIST += tests/sim/run tests/sim/seeds.txt tests/sim/open.txt
 TESTS += tests/sim/run
 
 check_PROGRAMS += tests/sim/explore
@@ -163,3 +164,18 @@ tests_sim_states_SOURCES = tests/sim/states.c \
 	tests/dialogue/script.h tests/dialogue/words.c
 tests_sim_states_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
 tests_sim_states_LDADD = libcore.a libbase.a $(NANOPB_LIBS) $(XXHASH_LIBS)
+
+# Seeded bugs in the core, and what finds each; make sim-mutants JOBS=2.
+JOBS = 2
+MUTANTS = $(srcdir)/tests/sim/mutants/*.patch
+EXTRA_DIST += tests/sim/mutants/run tests/sim/mutants/applies \
+	tests/sim/mutants/README $(MUTANTS)
+TESTS += tests/sim/mutants/applies
+.PHONY: sim-mutants
+sim-mutants: tests/sim/sim
+	CC="$(CC)" MUTANT_FLAGS="$(DEFS) $(DEFAULT_INCLUDES) $(INCLUDES) \
+		$(CORE_TEST_CPPFLAGS) $(CPPFLAGS) $(AM_CFLAGS) $(CFLAGS)" \
+	MUTANT_OBJECTS="$(tests_sim_sim_OBJECTS)" \
+	MUTANT_LDFLAGS="$(AM_LDFLAGS) $(LDFLAGS)" \
+	MUTANT_LIBS="$(NANOPB_LIBS) $(XXHASH_LIBS) $(LIBS)" \
+		$(srcdir)/tests/sim/mutants/run $(JOBS) $(NAMES)

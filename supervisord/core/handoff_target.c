@@ -16,6 +16,13 @@ obstacle(struct core *c, const skep_Handoff *m)
 		return "the target does not know its spec yet";
 	if (instance_is_held(i) && i->epoch >= m->epoch)
 		return "the target holds it already";
+	/* The source was cut off, and does not know yet that it lost. */
+	member_id holder = duty_holder(c, m->name, NULL);
+	const struct row *r = holder == MEMBER_NONE
+		? NULL
+		: registry_find(c, ROW_INSTANCE, m->name, holder);
+	if (r && r->value.epoch > m->epoch)
+		return "another host holds it with a higher epoch";
 	enum place_verdict v = place_verdict(c, m->name, &s, MEMBER_SELF);
 	return v == PLACE_ELIGIBLE ? NULL : place_verdict_text(v);
 }

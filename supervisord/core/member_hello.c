@@ -262,16 +262,18 @@ accept(struct core *c, struct member_pending *p, struct member *m,
 	greet(c, m);
 }
 
-/* A second link of one process.  Of two that were dialled from both sides
- * the lower name's stays; of two from one side the dialler chooses, and the
- * other keeps the second as a spare until it has chosen.  Returns whether
- * the new link replaces the old. */
+/* A second link of one process.  One on which nothing came for a while may be
+ * gone at the other end, and nobody tells us: the new one replaces it.  Of two
+ * that were dialled from both sides the lower name's stays; of two from one
+ * side the dialler chooses, and the other keeps the second as a spare until it
+ * has chosen.  Returns whether the new link replaces the old. */
 static bool
 settle_duplicate(struct core *c, struct member_pending *p, struct member *m)
 {
 	bool is_ours = p->dial != 0;
 	bool is_lower = strcmp(c->config.node, m->name) < 0;
-	if (is_ours != m->is_link_ours && is_ours == is_lower)
+	if (!member_is_fresh(c, m) ||
+		(is_ours != m->is_link_ours && is_ours == is_lower))
 		return true;
 	if (!is_ours && !m->is_link_ours) {
 		p->spare_of = member_id_of(c, m);

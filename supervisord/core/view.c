@@ -8,8 +8,23 @@
 
 /* --- Instances --- */
 
+/* Whether what is left of an instance on a host that is gone says more than
+ * 'b' (may be NULL) does: the later run, then the one that ended for good.  The
+ * order of rows is each host's own and has no say. */
+static bool
+says_more(const struct core *c, const struct row *a, const struct row *b)
+{
+	if (!b || a->value.epoch != b->value.epoch)
+		return !b || a->value.epoch > b->value.epoch;
+	bool is_over = a->value.state == ROW_EXITED;
+	if (is_over != (b->value.state == ROW_EXITED))
+		return is_over;
+	return strcmp(member_get(c, a->origin)->name,
+		       member_get(c, b->origin)->name) < 0;
+}
+
 /* The row that says most about an instance: the winner among held rows, else
- * any that is left. */
+ * one that is left. */
 static const struct row *
 main_row(struct core *c, const char *name, uint32_t *copies)
 {
@@ -19,7 +34,7 @@ main_row(struct core *c, const char *name, uint32_t *copies)
 	const struct row *best = NULL;
 	const struct row *r = registry_first(c, ROW_INSTANCE, name);
 	for (; r; r = registry_next(c, r))
-		if (!best || r->value.epoch > best->value.epoch)
+		if (says_more(c, r, best))
 			best = r;
 	return best;
 }

@@ -246,8 +246,12 @@ visit(struct keeper *k, uint64_t iid)
 	}
 	i->pid = 0;
 	instance_free(i);
-	if (rc != -ESTALE)
+	/* What cannot be read may be of a service that runs: its lock stays,
+	 * and so does the file, for whoever wants to look. */
+	if (rc != -ESTALE) {
 		say(SAY_ERROR, "%s", err.text);
+		return;
+	}
 	startcopy_remove(&k->dirs, iid);
 	record_remove(&k->dirs, iid);
 	lock_remove(&k->dirs, iid);
@@ -294,9 +298,8 @@ adopt_resume(struct keeper *k, uint64_t iid, const char *text)
 	i->report.fd = -1;
 	if (!is_good) {
 		i->notify.socket.fd = i->notify.ready.fd = -1;
-		say(SAY_ERROR, "an instance was not understood; its record "
-			       "may be");
 		instance_free(i);
+		visit(k, iid); /* as if it came from another process */
 		return;
 	}
 	if (!instance_is_alive(i)) {

@@ -72,9 +72,14 @@ become(const struct helper *h, int socket)
 	char conf[PATH_MAX];
 	snprintf(path, sizeof path, "%s/%s", o->libexec_dir, h->ops->program);
 	snprintf(conf, sizeof conf, "%s", o->conf.path);
-	char *argv[] = {path, (char *)"-c", conf, NULL};
-	if (!*conf)
-		argv[1] = NULL;
+	char *argv[5] = {path};
+	size_t count = 1;
+	if (geteuid() == 0)
+		argv[count++] = (char *)"--system";
+	if (*conf) {
+		argv[count++] = (char *)"-c";
+		argv[count++] = conf;
+	}
 	spawn_reset();
 	umask(022);
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);

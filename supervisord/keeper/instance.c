@@ -287,6 +287,7 @@ become_empty(struct instance *i)
 	logs_end_epoch(i);
 	i->is_undrained = false;
 	look_drained(i);
+	/* Written before it is said: the next keeper must not know less. */
 	record_update(i);
 	session_send_event(i, KMSG_EMPTY, 0);
 	stop_check(k);

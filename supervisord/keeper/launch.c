@@ -275,9 +275,9 @@ let_go(struct instance *i)
 	if (rc == 0 && i->ids)
 		rc = notify_give(i, i->ids->uid, i->ids->gid, &err);
 	if (rc == 0) {
-		systemd_park(i);
 		/* A child that is gone by now has said why. */
 		send(i->report.fd, "", 1, MSG_NOSIGNAL);
+		systemd_park(i);
 		return true;
 	}
 	fail_start(i, KBLAME_HOST, -rc, "record", err.text);

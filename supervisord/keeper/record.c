@@ -264,17 +264,17 @@ is_sensible(const struct instance *i)
 	       i->log.target <= KLOG_JOURNAL;
 }
 
-static bool
+/* A key that is missing leaves its member as it is: the record may be of an
+ * older skepd, which did not know it. */
+static void
 read_fields(struct instance *i, const char *text, const struct field *table,
 	size_t count)
 {
 	char value[32];
 	for (size_t n = 0; n < count; n++) {
-		if (!read_value(text, table[n].key, value, sizeof value))
-			return false;
-		field_set(i, &table[n], strtoull(value, NULL, 10));
+		if (read_value(text, table[n].key, value, sizeof value))
+			field_set(i, &table[n], strtoull(value, NULL, 10));
 	}
-	return true;
 }
 
 /* Fills 'i' from the text of a record. */
@@ -291,8 +291,7 @@ read_all(struct instance *i, const char *text, char cgroup[PATH_MAX])
 	i->ids = read_ids(text);
 	if (!read_value(text, "cgroup", cgroup, PATH_MAX))
 		*cgroup = 0;
-	if (!read_fields(i, text, fields, COUNT(fields)))
-		return false;
+	read_fields(i, text, fields, COUNT(fields));
 	i->log.epoch = i->epoch;
 	return i->name && is_sensible(i);
 }
@@ -324,6 +323,6 @@ record_read(struct instance *i, char cgroup[PATH_MAX], struct err *err)
 bool
 record_parse_live(struct instance *i, const char *text, char cgroup[PATH_MAX])
 {
-	return read_all(i, text, cgroup) &&
-	       read_fields(i, text, live_fields, COUNT(live_fields));
+	read_fields(i, text, live_fields, COUNT(live_fields));
+	return read_all(i, text, cgroup);
 }

@@ -16,6 +16,7 @@
 
 static const char usage[] =
 	"usage: skep-logger [-c CONF] [--log-dir DIR] [--journal SOCKET]\n"
+	"                   [--system]\n"
 	"Started by skepd, with its socket as descriptor 3.  The directory\n"
 	"given here goes before log_dir of skep.conf, which is not read "
 	"then.\n";
@@ -56,6 +57,7 @@ read_options(int argc, char **argv, struct options *o)
 	static const struct option options[] = {
 		{"journal", required_argument, NULL, 'j'},
 		{"log-dir", required_argument, NULL, 'd'},
+		{"system", no_argument, NULL, 's'},
 		{0},
 	};
 	int c;
@@ -66,6 +68,8 @@ read_options(int argc, char **argv, struct options *o)
 			o->journal = optarg;
 		else if (c == 'c')
 			o->conf = optarg;
+		else if (c == 's')
+			conf_use_system();
 		else
 			return false;
 	}

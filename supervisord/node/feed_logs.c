@@ -159,7 +159,7 @@ log_read(struct feed *f, void *buffer, size_t max)
 	bool is_all = r->taken == r->out.size;
 	f->file = is_all ? r->out_file : 0;
 	f->at = is_all ? r->out_at : 0;
-	if (is_all)
+	if (is_all && r->taken > 0)
 		api_text_drop(&r->out, r->taken);
 	if (r->out.size == 0)
 		r->taken = 0;

@@ -17,10 +17,11 @@
 #define EXIT_START 70
 
 static const char usage[] =
-	"usage: skep-node [-c FILE] [--plugin-dir DIR] [-v]\n"
+	"usage: skep-node [-c FILE] [--plugin-dir DIR] [--system] [-v]\n"
 	"skepd starts this program; it is of no use by hand.\n"
 	"  -c, --config FILE   the skep.conf in force\n"
 	"  --plugin-dir DIR    plugins (default " PLUGIN_DIR ")\n"
+	"  --system            the directories of root, not the user's\n"
 	"  -v, --verbose       debug lines\n"
 	"  -V, --version       print the version\n"
 	"  -h, --help          print this\n";
@@ -28,6 +29,7 @@ static const char usage[] =
 static const struct option long_options[] = {
 	{"config", required_argument, NULL, 'c'},
 	{"plugin-dir", required_argument, NULL, 'p'},
+	{"system", no_argument, NULL, 's'},
 	{"verbose", no_argument, NULL, 'v'},
 	{"version", no_argument, NULL, 'V'},
 	{"help", no_argument, NULL, 'h'},
@@ -47,6 +49,9 @@ parse_options(int argc, char **argv, struct node_options *o)
 			break;
 		case 'p':
 			o->plugin_folder = optarg;
+			break;
+		case 's':
+			conf_use_system();
 			break;
 		case 'v':
 			o->is_verbose = true;

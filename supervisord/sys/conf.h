@@ -115,6 +115,11 @@ struct conf {
 	bool debug_faults;
 };
 
+/* From now on whoever runs this has the defaults of root.  skepd under root
+ * tells its helpers so (--system): they run as a user who may nothing, and
+ * use the directories of the host all the same. */
+void conf_use_system(void);
+
 /* Reads 'path', or with NULL: $SKEP_CONF, else the usual place, where a
  * missing file means all defaults.  The defaults of directories are those of
  * root, or else the XDG ones of the calling user; none is made here, but a

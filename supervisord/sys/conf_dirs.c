@@ -7,6 +7,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static bool is_system;
+
+void
+conf_use_system(void)
+{
+	is_system = true;
+}
+
+/* Whether the directories are those of the host. */
+static bool
+has_system_dirs(void)
+{
+	return is_system || geteuid() == 0;
+}
+
 /* Writes 'base' and 'below' one after the other, if they fit. */
 static int
 join(char *out, size_t size, const char *base, const char *below,
@@ -80,7 +95,7 @@ conf_dirs_set(struct conf *conf, struct err *err)
 	if (gethostname(name, NODE_NAME_MAX + 1) < 0)
 		name[0] = '\0';
 	name[NODE_NAME_MAX] = '\0';
-	return geteuid() == 0 ? 0 : set_user_dirs(conf, err);
+	return has_system_dirs() ? 0 : set_user_dirs(conf, err);
 }
 
 int
@@ -107,7 +122,7 @@ conf_dirs_finish(const char *name, const struct conf *conf, struct err *err)
 int
 conf_dirs_file(char out[CONF_PATH_SIZE], struct err *err)
 {
-	if (geteuid() == 0)
+	if (has_system_dirs())
 		return join(
 			out, CONF_PATH_SIZE, "/etc/skep/skep.conf", "", err);
 	return xdg_path(

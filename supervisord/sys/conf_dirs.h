@@ -1,8 +1,9 @@
 /* What of skep.conf depends on the user and the host.  Inside of conf.
  *
- * Root has /etc, /var and /run.  Anyone else has the XDG base directories
- * (version 0.8 of that specification: relative values are ignored), and
- * /tmp/skep-UID for a missing XDG_RUNTIME_DIR.
+ * Root, and who was told to be its helper, has /etc, /var and /run.  Anyone
+ * else has the XDG base directories (version 0.8 of that specification:
+ * relative values are ignored), and /tmp/skep-UID for a missing
+ * XDG_RUNTIME_DIR.
  */
 #ifndef SKEP_SYS_CONF_DIRS_H
 #define SKEP_SYS_CONF_DIRS_H

@@ -216,6 +216,67 @@ START_TEST(test_stray_is_left_alone)
 END_TEST
 
 static void
+edit_record(const char *program)
+{
+	char command[256];
+	snprintf(command, sizeof command,
+		"sed -i '%s' %s/run/instances/0000000000000001", program,
+		w.dir);
+	ck_assert_int_eq(system(command), 0);
+}
+
+/* A record of another version has other keys. */
+START_TEST(test_record_of_another_version)
+{
+	world_start(&w, POLICY);
+	pid_t pid = world_start_script(&w, 1, "exec sleep 1000");
+	world_kill_keeper(&w);
+	edit_record("/^stop_/d; $a from_the_future=1");
+	struct kproto_instance i = adopt_one();
+	ck_assert_uint_eq(i.pid, (uint32_t)pid);
+	world_end(&w);
+}
+END_TEST
+
+/* One that makes no sense is no reason to start a second copy. */
+START_TEST(test_broken_record)
+{
+	world_start(&w, POLICY);
+	pid_t pid = world_start_script(&w, 1, "exec sleep 1000");
+	world_kill_keeper(&w);
+	edit_record("s/^epoch=.*/epoch=0/");
+	world_run_keeper(&w);
+	world_greet(&w, NULL, NULL, NULL);
+	struct kproto_start s = {.epoch = 2};
+	world_send_start(&w, &s, 1, SH("exit 0"), -1);
+	struct kproto_failure f = world_expect_failure(&w, KMSG_START_FAILED);
+	ck_assert_msg(strstr(f.text, "earlier skepd"), "%s", f.text);
+	kill(pid, SIGKILL);
+	world_wait_gone(pid);
+	world_send_start(&w, &s, 1, SH("exit 0"), -1);
+	world_expect(&w, KMSG_STARTED);
+	world_expect_end(&w, 1, 0);
+	world_end(&w);
+}
+END_TEST
+
+/* Two nodes must not write one store: one of before that hangs is ended. */
+START_TEST(test_hung_helper_of_before_is_killed)
+{
+	world_start(&w, POLICY);
+	pid_t old = w.node_pid;
+	kill(old, SIGSTOP);
+	world_kill_keeper(&w);
+	ck_assert_int_eq(kill(old, 0), 0);
+	world_run_keeper(&w);
+	world_greet(&w, NULL, NULL, NULL);
+	ck_assert_int_ne(w.node_pid, old);
+	world_wait_gone(old);
+	world_end(&w);
+}
+END_TEST
+
+static void
 send_reexec(void)
 {
 	struct bytes none = {NULL, 0};
@@ -466,6 +527,9 @@ main(void)
 	tcase_add_loop_test(t, test_hostile_is_killed_after_adoption, 0,
 		(int)(sizeof hostile / sizeof *hostile));
 	tcase_add_test(t, test_stray_is_left_alone);
+	tcase_add_test(t, test_record_of_another_version);
+	tcase_add_test(t, test_broken_record);
+	tcase_add_test(t, test_hung_helper_of_before_is_killed);
 	tcase_add_test(t, test_reexec);
 	tcase_add_test(t, test_reexec_is_refused);
 	tcase_add_test(t, test_systemd_keeps_what_would_be_lost);

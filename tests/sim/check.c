@@ -95,6 +95,11 @@ static void
 on_fault(struct world *w, const struct world_fault_event *e, void *context)
 {
 	struct check *k = context;
+	if (e->a == WORLD_NO_HOST) {
+		for (uint32_t i = 0; i < w->count; i++)
+			host_at(k, i)->troubled_at = w->now;
+		return;
+	}
 	struct check_host *h = host_at(k, e->a);
 	switch (e->what) {
 	case WORLD_FAULT_REINSTALL:

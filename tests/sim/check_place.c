@@ -36,6 +36,28 @@ check_lonely(struct places *p, uint32_t host, const struct effect_start *s)
 		c->config.node, s->name, member_hold_name(hold));
 }
 
+/* P6, counted anew: whoever lost more than half of the view that losses count
+ * from starts nothing new, whatever it calls its hold. */
+static void
+check_loss(struct places *p, uint32_t host, const struct effect_start *s)
+{
+	const struct core *c = p->k->w->hosts[host].core;
+	uint32_t total = 0, lost = 0;
+	for (member_id id = 0; id < c->members.count; id++) {
+		const struct member *m = member_get(c, id);
+		bool is_here = member_is_present(c, id);
+		if (m->state == MEMBER_LEFT || !(m->is_in_stable || is_here))
+			continue;
+		total++;
+		lost += !is_here && !m->is_confirmed_down;
+	}
+	if (lost * 2 > total && member_hold_now(c) == HOLD_NONE &&
+		check_row_before(p->k, host, s->name) == ROW_NONE)
+		world_violated(p->k->w, "P6",
+			"%s starts %s although it lost %u of %u hosts",
+			c->config.node, s->name, lost, total);
+}
+
 /* P3: nobody starts anew what it may not have.  What it held before, and what
  * is handed to it, it may start whatever is said of it meanwhile. */
 static void
@@ -47,6 +69,9 @@ check_eligible(struct places *p, uint32_t host, const struct effect_start *s)
 	if (row_state_is_held(check_row_before(p->k, host, s->name)) || !i ||
 		!instance_service(c, i, &v))
 		return;
+	if (duty_intent(c, MEMBER_SELF) == INTENT_CORDONED)
+		world_violated(p->k->w, "P3", "%s starts %s, and is cordoned",
+			c->config.node, s->name);
 	enum place_verdict verdict = place_verdict(c, s->name, &v, MEMBER_SELF);
 	/* P5: not more of one service on a host than it allows. */
 	if (verdict == PLACE_FULL)
@@ -73,6 +98,7 @@ on_step(struct world *w, uint32_t host, const struct input *in,
 		if (fx->items[i].kind == EFFECT_START) {
 			check_lonely(p, host, &fx->items[i].start);
 			check_eligible(p, host, &fx->items[i].start);
+			check_loss(p, host, &fx->items[i].start);
 		}
 }
 

@@ -117,14 +117,29 @@ heal_services(struct storm *s)
 }
 
 static void
+heal_way(struct storm *s, uint32_t from, uint32_t to)
+{
+	world_cut(s->w, from, to, false);
+	world_stall(s->w, from, to, 0);
+	world_set_dial(s->w, from, to, (enum link_down_reason)0);
+	world_set_latency(s->w, from, to, 0, -1);
+	world_cut_bulk(s->w, from, to, false);
+}
+
+static void
 heal_host(struct storm *s, uint32_t host)
 {
 	struct host *h = &s->w->hosts[host];
 	for (uint32_t i = 0; i < s->w->count; i++)
 		if (s->hosts[i].is_core && i != host) {
-			world_cut(s->w, i, host, false);
-			world_cut(s->w, host, i, false);
+			heal_way(s, i, host);
+			heal_way(s, host, i);
 		}
+	world_partition(s->w, host, 0);
+	world_starve(s->w, host, 0);
+	world_slow_reader(s->w, host, 0);
+	world_stall_disk(s->w, host, 0);
+	world_clock_rate(s->w, host, 0);
 	if (is_leaving(s, host)) {
 		if (h->is_powered)
 			world_power_off(s->w, host);
@@ -153,6 +168,7 @@ converge_heal(struct storm *s, struct prng *p)
 	choose_core(s, p);
 	s->w->latency_min_ms = 0;
 	s->w->latency_max_ms = 3;
+	world_set_stalls(s->w, 0);
 	heal_services(s);
 	for (uint32_t i = 0; i < s->w->count; i++)
 		if (s->hosts[i].is_core)

@@ -96,12 +96,12 @@ make_reinstall(struct storm *s, struct prng *p)
 }
 
 const struct maker fault_host_makers[] = {
-	{"crash", false, 5000, 600000, make_crash},
-	{"kill", false, 10000, 600000, make_kill},
-	{"power", false, 10000, 600000, make_power},
-	{"rack", false, 30000, 600000, make_rack},
-	{"outage", false, 60000, 600000, make_outage},
-	{"pause", false, 5000, 600000, make_pause},
-	{"reinstall", false, 60000, 600000, make_reinstall},
+	{"crash", false, 5000, 600000, make_crash, false},
+	{"kill", false, 10000, 600000, make_kill, false},
+	{"power", false, 10000, 600000, make_power, false},
+	{"rack", false, 30000, 600000, make_rack, false},
+	{"outage", false, 60000, 600000, make_outage, false},
+	{"pause", false, 5000, 600000, make_pause, false},
+	{"reinstall", false, 60000, 600000, make_reinstall, false},
 	{0},
 };

@@ -164,15 +164,15 @@ latency_back(struct storm *s, uint32_t a, uint32_t b)
 static void
 make_latency(struct storm *s, struct prng *p)
 {
-	s->w->latency_min_ms = any_scale(p, 1, 200);
-	s->w->latency_max_ms = s->w->latency_min_ms + any_scale(p, 1, 800);
+	s->w->latency_min_ms = any_scale(p, 1, 50);
+	s->w->latency_max_ms = s->w->latency_min_ms + any_scale(p, 1, 150);
 	storm_later(s, any_scale(p, 1000, 60000), latency_back, 0, 0);
 }
 
 const struct maker fault_net_makers[] = {
-	{"oneway", false, 5000, 300000, make_oneway},
-	{"cut", false, 5000, 300000, make_cut},
-	{"partition", false, 15000, 300000, make_partition},
-	{"latency", false, 15000, 300000, make_latency},
+	{"oneway", false, 5000, 300000, make_oneway, false},
+	{"cut", false, 5000, 300000, make_cut, false},
+	{"partition", false, 15000, 300000, make_partition, false},
+	{"latency", false, 15000, 300000, make_latency, false},
 	{0},
 };

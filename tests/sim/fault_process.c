@@ -42,7 +42,7 @@ make_behaviour(struct storm *s, struct prng *p)
 }
 
 const struct maker fault_process_makers[] = {
-	{"process", false, 1000, 120000, make_process},
-	{"behaviour", false, 2000, 120000, make_behaviour},
+	{"process", false, 1000, 120000, make_process, false},
+	{"behaviour", false, 2000, 120000, make_behaviour, false},
 	{0},
 };

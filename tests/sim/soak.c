@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -14,6 +15,8 @@
 
 #define WORKERS_MAX 64
 #define WHY_MAX	    600
+#define MEMORY_MAX  ((rlim_t)4 << 30) /* bytes of address space */
+#define CPU_MAX_S   600
 
 /* A storm under way; shared with its process. */
 struct slot {
@@ -53,12 +56,21 @@ on_signal(int number)
 static _Noreturn void
 child(struct slot *slot)
 {
+	/* A storm that eats the machine ends alone. */
+	struct rlimit memory = {MEMORY_MAX, MEMORY_MAX};
+	(void)memory; /* an address sanitizer needs far more */
+	struct rlimit cpu = {CPU_MAX_S, CPU_MAX_S};
+#ifndef __SANITIZE_ADDRESS__
+	setrlimit(RLIMIT_AS, &memory);
+#endif
+	setrlimit(RLIMIT_CPU, &cpu);
 	signal(SIGINT, SIG_IGN); /* the parent decides */
 	dup2(fileno(slot->said), 1);
 	dup2(fileno(slot->said), 2);
 	storm_run(&slot->config, false, &slot->result);
 	slot->has_result = true;
-	fflush(NULL);
+	/* Not NULL: a file that is read has one place with our parent. */
+	fflush(stdout);
 	_exit(0);
 }
 
@@ -72,7 +84,7 @@ launch(struct soak_state *s, const struct storm_config *config)
 	slot->has_result = false;
 	slot->said = tmpfile();
 	CHECK(slot->said);
-	fflush(NULL);
+	fflush(stdout);
 	pid_t pid = fork();
 	CHECK(pid >= 0);
 	if (pid == 0)

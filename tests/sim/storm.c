@@ -206,6 +206,9 @@ storm(struct storm *s)
 {
 	mono end = mono_add(s->w->now, s->config.storm_ms);
 	arm_all(s);
+	world_set_stalls(s->w, s->config.stall_permille);
+	for (uint32_t i = 0; i < s->w->count; i++)
+		world_starve(s->w, i, s->config.starve_percent);
 	while (advance(s, end))
 		;
 	run_to(s, end);

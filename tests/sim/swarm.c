@@ -8,14 +8,20 @@
 
 static const char *const minorities[] = {"takeover", "keep", "freeze", "stop"};
 
+/* The word "starve": what every node gets of its CPU, and how many of a
+ * thousand frames need a retransmission. */
+#define STARVE_PERCENT	20
+#define STARVE_PERMILLE 30
+
 #define MINORITIES (sizeof minorities / sizeof *minorities)
 
 const struct maker *
 maker_at(uint32_t i)
 {
 	static const struct maker *const tables[] = {fault_host_makers,
-		fault_net_makers, fault_process_makers, work_spec_makers,
-		work_node_makers, work_service_makers};
+		fault_net_makers, fault_stream_makers, fault_machine_makers,
+		fault_process_makers, work_spec_makers, work_node_makers,
+		work_service_makers};
 	for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
 		for (const struct maker *m = tables[t]; m->name; m++)
 			if (i-- == 0)
@@ -63,6 +69,7 @@ swarm_draw(struct storm_config *c, uint64_t seed, uint32_t nodes)
 	for (uint32_t i = 0; maker_at(i); i++) {
 		bool is_on;
 		int64_t mean_ms = draw_mean(seed, maker_at(i), &is_on);
+		is_on = is_on && !maker_at(i)->is_asked;
 		c->mean_ms[i] = is_on ? mean_ms : 0;
 	}
 }
@@ -92,7 +99,8 @@ set_all(struct storm_config *c, bool is_work, bool is_on)
 	const struct maker *m;
 	for (uint32_t i = 0; (m = maker_at(i)); i++)
 		if (m->is_work == is_work)
-			c->mean_ms[i] = is_on ? mean_of(c->seed, m) : 0;
+			c->mean_ms[i] =
+				is_on && !m->is_asked ? mean_of(c->seed, m) : 0;
 }
 
 static bool
@@ -142,6 +150,10 @@ parse_option(struct storm_config *c, const char *key, const char *value)
 		return parse_count(value, 0, STORM_NODES_MAX, &c->core);
 	if (!strcmp(key, "minority"))
 		return parse_minority(c, value);
+	if (!strcmp(key, "starve"))
+		return parse_count(value, 0, 100, &c->starve_percent);
+	if (!strcmp(key, "loss-like"))
+		return parse_count(value, 0, 1000, &c->stall_permille);
 	if (!strcmp(key, "delay"))
 		return parse_delay(c, value);
 	const struct maker *m;
@@ -166,6 +178,13 @@ parse_word(struct storm_config *c, char *word)
 		return set_all(c, false, *word == 'a'), true;
 	if (!strcmp(word, "work") || !strcmp(word, "idle"))
 		return set_all(c, true, *word == 'w'), true;
+	if (!strcmp(word, "starve")) {
+		set_all(c, false, false);
+		set_all(c, true, false);
+		c->starve_percent = STARVE_PERCENT;
+		c->stall_permille = STARVE_PERMILLE;
+		return true;
+	}
 	for (uint32_t i = 0; (m = maker_at(i)); i++)
 		if (!strcmp(word, m->name)) {
 			c->mean_ms[i] = mean_of(c->seed, m);
@@ -190,11 +209,12 @@ swarm_print(const struct storm_config *c, char out[SWARM_LINE_MAX])
 	const struct maker *m;
 	int n = snprintf(out, SWARM_LINE_MAX,
 		"%llu %u v=%u none idle storm=%lldms services=%u core=%u "
-		"minority=%s delay=%lld-%lld",
+		"minority=%s delay=%lld-%lld starve=%u loss-like=%u",
 		(unsigned long long)c->seed, c->nodes, c->version,
 		(long long)c->storm_ms, c->services, c->core,
 		minorities[c->minority], (long long)c->latency_min_ms,
-		(long long)c->latency_max_ms);
+		(long long)c->latency_max_ms, c->starve_percent,
+		c->stall_permille);
 	for (uint32_t i = 0; (m = maker_at(i)); i++) {
 		CHECK(n > 0 && n < SWARM_LINE_MAX);
 		if (c->mean_ms[i])

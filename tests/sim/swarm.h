@@ -11,6 +11,9 @@
  *	crash=40s     this class, on average every 40 s
  *	all, none     all classes of faults, or none
  *	work, idle    all kinds of work, or none
+ *	starve	      nothing but nodes that get a fifth of their CPU, and 3 %
+ *		      of frames that need a retransmission: then nobody may be
+ *		      called dead
  *	storm=90s services=12 minority=keep delay=2-30   and the like
  *
  * Words apply from left to right.  'swarm_print' writes a configuration such
@@ -35,7 +38,7 @@
 #define MAKERS_MAX	64
 #define STORM_NODES_MAX 64
 #define SWARM_LINE_MAX	1024
-#define SWARM_VERSION	1
+#define SWARM_VERSION	2
 
 struct storm_config {
 	uint64_t seed;
@@ -46,6 +49,8 @@ struct storm_config {
 	uint32_t minority;	/* enum on_minority */
 	int64_t latency_min_ms; /* of a frame, one way */
 	int64_t latency_max_ms;
+	uint32_t starve_percent;     /* of its CPU, for each node; 0: all */
+	uint32_t stall_permille;     /* frames that need a retransmission */
 	uint32_t core;		     /* hosts that phase 2 heals; 0: all */
 	int64_t mean_ms[MAKERS_MAX]; /* by maker; 0: off */
 };

@@ -161,6 +161,7 @@ stop_clock(struct tiny *t, uint32_t host)
 		if (tiny_is_reachable(t, host, other))
 			m->items[i].last_rx = m->items[i].vouched_at = h->now;
 	}
+	m->is_quiet = false; /* its timers are not what it found them to be */
 }
 
 void

@@ -118,6 +118,7 @@ forget_voice(struct tiny *t, uint32_t host)
 			m->items[i].last_rx =
 				mono_add(t->hosts[host]->now, -900000);
 	}
+	m->is_quiet = false; /* its timers are not what it found them to be */
 }
 
 bool
@@ -252,6 +253,7 @@ dial_of(struct tiny *t, uint32_t from, uint32_t to)
 		if (m->seeds[i].address[0] &&
 			tiny_host_of(t, m->seeds[i].address) == to)
 			m->seeds[i].redial_at = h->now;
+	m->is_quiet = false; /* its timers are not what it found them to be */
 	if (!h->dials[to])
 		tiny_jump(t, from, h->now);
 	uint32_t dial = h->dials[to];

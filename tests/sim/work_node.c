@@ -136,12 +136,12 @@ make_confirm_down(struct storm *s, struct prng *p)
 }
 
 const struct maker work_node_makers[] = {
-	{"drain", true, 3000, 120000, make_drain},
-	{"cordon", true, 5000, 120000, make_cordon},
-	{"roll-restart", true, 20000, 300000, make_roll_restart},
-	{"roll-drain", true, 20000, 300000, make_roll_drain},
-	{"leave", true, 20000, 300000, make_leave},
-	{"forget", true, 10000, 300000, make_forget},
-	{"confirm-down", true, 10000, 300000, make_confirm_down},
+	{"drain", true, 3000, 120000, make_drain, false},
+	{"cordon", true, 5000, 120000, make_cordon, false},
+	{"roll-restart", true, 20000, 300000, make_roll_restart, false},
+	{"roll-drain", true, 20000, 300000, make_roll_drain, false},
+	{"leave", true, 20000, 300000, make_leave, false},
+	{"forget", true, 10000, 300000, make_forget, false},
+	{"confirm-down", true, 10000, 300000, make_confirm_down, false},
 	{0},
 };

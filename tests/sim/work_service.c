@@ -76,10 +76,10 @@ make_fumble(struct storm *s, struct prng *p)
 }
 
 const struct maker work_service_makers[] = {
-	{"stop", true, 2000, 120000, make_stop},
-	{"restart", true, 2000, 120000, make_restart},
-	{"signal", true, 3000, 120000, make_signal},
-	{"move", true, 1000, 60000, make_move},
-	{"fumble", true, 3000, 60000, make_fumble},
+	{"stop", true, 2000, 120000, make_stop, false},
+	{"restart", true, 2000, 120000, make_restart, false},
+	{"signal", true, 3000, 120000, make_signal, false},
+	{"move", true, 1000, 60000, make_move, false},
+	{"fumble", true, 3000, 60000, make_fumble, false},
 	{0},
 };

@@ -147,10 +147,10 @@ make_setting(struct storm *s, struct prng *p)
 }
 
 const struct maker work_spec_makers[] = {
-	{"apply", true, 500, 60000, make_apply},
-	{"delete", true, 2000, 120000, make_delete},
-	{"quarrel", true, 5000, 120000, make_quarrel},
-	{"churn", true, 1000, 20000, make_churn},
-	{"setting", true, 10000, 300000, make_setting},
+	{"apply", true, 500, 60000, make_apply, false},
+	{"delete", true, 2000, 120000, make_delete, false},
+	{"quarrel", true, 5000, 120000, make_quarrel, false},
+	{"churn", true, 1000, 20000, make_churn, false},
+	{"setting", true, 10000, 300000, make_setting, false},
 	{0},
 };

@@ -34,7 +34,10 @@ static bool
 is_well(const struct world *w, uint32_t host, int64_t for_ms)
 {
 	const struct host *h = &w->hosts[host];
+	bool is_slow = h->cpu_percent || h->read_bytes_per_s ||
+		       !mono_reached(h->frozen_until, w->now);
 	return h->is_running && h->is_powered && !h->core->members.has_left &&
+	       !is_slow &&
 	       mono_diff(w->now, h->since) >= for_ms;
 }
 
@@ -42,6 +45,7 @@ static bool
 is_pair_well(const struct world *w, uint32_t a, uint32_t b, int64_t for_ms)
 {
 	return world_is_open(w, a, b) && world_is_open(w, b, a) &&
+	       !w->stall_permille &&
 	       mono_diff(w->now, world_faulted_at(w, a, b)) >= for_ms;
 }
 

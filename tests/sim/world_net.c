@@ -124,7 +124,7 @@ stall_ms(struct world *w)
 		return 0;
 	for (int k = 0; k < RTO_MAX; k++) {
 		ms += (int64_t)RTO_MS << k;
-		if (prng_below(&w->prng, 2))
+		if (!prng_chance(&w->prng, w->stall_permille, 1000))
 			break;
 	}
 	return ms;

@@ -69,6 +69,26 @@ START_TEST(directories_are_those_of_the_user)
 }
 END_TEST
 
+START_TEST(a_helper_of_root_has_the_directories_of_the_host)
+{
+	unsetenv("XDG_STATE_HOME");
+	unsetenv("HOME");
+	if (geteuid() == 0)
+		ck_assert_int_eq(setuid(65534), 0);
+	ck_assert_int_ne(parse(""), 0);
+	ck_assert_str_eq(err.text,
+		"neither XDG_STATE_HOME nor HOME is an absolute path");
+	conf_use_system();
+	parse_well("");
+	ck_assert_str_eq(conf.node.state_dir, "/var/lib/skep");
+	ck_assert_str_eq(conf.node.run_dir, "/run/skep");
+	ck_assert_str_eq(conf.node.log_dir, "/var/log/skep");
+	ck_assert_str_eq(conf.node.services_dir, "/etc/skep/services.d");
+	ck_assert_str_eq(conf.cluster.key_file, "/etc/skep/cluster.key");
+	ck_assert_str_eq(conf.api.operate_group, "skep");
+}
+END_TEST
+
 START_TEST(whole_file_is_read)
 {
 	char path[4096];
@@ -363,6 +383,7 @@ main(void)
 	TCase *t = tcase_create("conf");
 	tcase_add_test(t, defaults_hold_without_a_file);
 	tcase_add_test(t, directories_are_those_of_the_user);
+	tcase_add_test(t, a_helper_of_root_has_the_directories_of_the_host);
 	tcase_add_test(t, whole_file_is_read);
 	tcase_add_loop_test(t, join_is_a_list_however_written, 0, COUNT(joins));
 	tcase_add_loop_test(t, long_lines_arrive_whole, 0, COUNT(shapes));
