@@ -17,6 +17,7 @@
 
 #define NAME_SIZE     17 /* an iid in hex, and a NUL */
 #define REMOVE_DEPTH  16 /* nested cgroups that we remove */
+#define MOVE_ROUNDS   8
 #define PROC_TEXT_MAX (1 << 20)
 
 /* Undoes the \ooo escapes of mountinfo, in place. */
@@ -366,6 +367,39 @@ signal_procs(int fd, int signal)
 			count++;
 	fclose(in);
 	return count;
+}
+
+/* Writes the pids of cgroup.procs of 'from' into that of 'to', one at a time
+ * as the kernel wants them: how many were moved. */
+static int
+move_procs(int from, int to)
+{
+	char text[16];
+	int count = 0;
+	long pid;
+	int procs = openat(from, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+	FILE *in = procs < 0 ? NULL : fdopen(procs, "r");
+	int out = openat(to, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+	while (in && out >= 0 && fscanf(in, "%ld", &pid) == 1) {
+		int n = snprintf(text, sizeof text, "%ld", pid);
+		count += write(out, text, (size_t)n) == n;
+	}
+	if (in)
+		fclose(in);
+	else if (procs >= 0)
+		close(procs);
+	if (out >= 0)
+		close(out);
+	return count;
+}
+
+void
+cgroup_move(int from, int to)
+{
+	/* Those that are moved may have forked before. */
+	for (int round = 0; round < MOVE_ROUNDS; round++)
+		if (move_procs(from, to) == 0)
+			return;
 }
 
 /* Calls 'visit' with every cgroup beneath 'fd', deepest first. */

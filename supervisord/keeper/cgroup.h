@@ -60,6 +60,10 @@ int cgroup_find_beneath(int fd, const char *name);
 /* Removes it with what is beneath it, if it holds no process. */
 void cgroup_remove_beneath(int fd, const char *name);
 
+/* Moves the processes of the cgroup 'from' into 'to'; some may stay behind,
+ * which 'cgroup_has_any' tells. */
+void cgroup_move(int from, int to);
+
 /* Whether the cgroup with the directory 'fd' holds a process. */
 bool cgroup_has_any(int fd);
 

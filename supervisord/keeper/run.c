@@ -196,21 +196,37 @@ remove_cgroup(struct run *run)
 	}
 }
 
+/* Whether nothing of it may stay. */
+static bool
+takes_all(const struct run *run)
+{
+	return is_probe(run->command) || run->has_expired ||
+	       run->command == KCMD_POST_STOP;
+}
+
+/* What a hook left behind is the service's from now on. */
+static void
+leave_to_service(struct run *run)
+{
+	struct instance *i = instance_find(&run->keeper->instances, run->iid);
+	if (run->cgroup_fd >= 0 && i && instance_is_alive(i) &&
+		i->cgroup_fd >= 0)
+		cgroup_move(run->cgroup_fd, i->cgroup_fd);
+}
+
 /* After the end: lets go of it when nothing is left that it should take with
  * it. */
 static void
 sweep(struct run *run)
 {
-	bool takes_all = is_probe(run->command) || run->has_expired ||
-			 run->command == KCMD_POST_STOP;
 	bool is_left = run->cgroup_fd >= 0 && cgroup_has_any(run->cgroup_fd);
-	if (is_left && takes_all) {
+	if (is_left && takes_all(run)) {
 		cgroup_kill(run->cgroup_fd);
 		loop_arm(&run->keeper->loop, &run->bound, SWEEP_MS);
 		return;
 	}
 	/* Only the group is known: what is in it goes at once. */
-	if (run->cgroup_fd < 0 && takes_all)
+	if (run->cgroup_fd < 0 && takes_all(run))
 		kill(-run->group, SIGKILL);
 	if (!is_left)
 		remove_cgroup(run);
@@ -238,6 +254,8 @@ run_on_exit(struct keeper *k, pid_t pid, int status)
 			continue;
 		run->pid = 0;
 		drain_output(run);
+		if (!takes_all(run))
+			leave_to_service(run);
 		answer(run, status);
 		sweep(run);
 		return true;
@@ -301,8 +319,11 @@ run_clear(struct instance *i)
 void
 run_fini(struct keeper *k)
 {
-	list_each_safe (it, &k->runs)
-		run_free(container_of(it, struct run, link));
+	list_each_safe (it, &k->runs) {
+		struct run *run = container_of(it, struct run, link);
+		kill_run(run);
+		run_free(run);
+	}
 }
 
 /* --- The beginning --- */

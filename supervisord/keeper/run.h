@@ -12,8 +12,8 @@
  * SERVICE_RESULT, EXIT_CODE and EXIT_STATUS as systemd defines them; how a
  * service ended that nobody saw end is "unknown" and has the first alone.
  *
- * When a command ends, RAN is said.  What it left behind stays with the
- * instance, except that probes, post_stop and what ran out of its time are
+ * When a command ends, RAN is said.  What it left behind goes into the
+ * instance's own cgroup and stays with it, except that probes, post_stop and what ran out of its time are
  * killed to the last process.  A run does not outlive its skepd: the next one
  * kills what it finds, and the node's own bound goes on.
  */
@@ -46,7 +46,7 @@ void run_kill_all(struct keeper *k, uint64_t iid);
  * cgroup is open if it has one. */
 void run_clear(struct instance *i);
 
-/* Releases everything; processes are left alone. */
+/* Ends all of them. */
 void run_fini(struct keeper *k);
 
 #endif

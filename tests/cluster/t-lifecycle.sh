@@ -108,6 +108,10 @@ for s in $WAYS; do
 	wait_for 20 "$s is starting" state_is "$s" starting
 done
 check "later waits" test "$(processes 'sleep 1000002' | wc -l)" = 0
+pid=$(field alpha by-fd pid)
+check "daemon-reexec meanwhile" ctl alpha daemon-reexec
+wait_for 20 "alpha answers" ctl alpha status
+check "nothing was started again" test "$(field alpha by-fd pid)" = "$pid"
 echo 200 >"$D/code"
 touch "$D/go"
 for s in $WAYS later; do

@@ -302,6 +302,31 @@ START_TEST(test_next_keeper_kills_commands)
 }
 END_TEST
 
+/* What a hook left behind is a part of the service. */
+START_TEST(test_hook_leaves_a_helper)
+{
+	struct kproto_instance is[4];
+	unsigned count = 0;
+	world_start(&w, POLICY);
+	start_with("exec sleep 1000", KCMD_POST_START,
+		"sleep 1000 & echo $! > helper");
+	ck_assert_int_eq(run(KCMD_POST_START, LONG_MS).status, 0);
+	pid_t helper = world_read_pid(&w, "helper");
+	world_kill_keeper(&w);
+	world_run_keeper(&w);
+	world_greet(&w, is, &count, NULL);
+	ck_assert_int_eq(kill(helper, 0), 0);
+	world_send_event(&w, KMSG_KILL, 1, 1);
+	world_expect(&w, KMSG_EXITED);
+	world_expect(&w, KMSG_EMPTY);
+	if (w.welcome.tracks_cgroups)
+		world_wait_gone(helper);
+	else
+		kill(helper, SIGKILL);
+	world_end(&w);
+}
+END_TEST
+
 START_TEST(test_policy_holds_for_commands)
 {
 	struct kproto_start s = {.working_dir = w.dir};
@@ -375,6 +400,7 @@ main(void)
 	tcase_add_test(t, test_post_stop_is_bounded);
 	tcase_add_test(t, test_commands_outlive_the_keeper);
 	tcase_add_test(t, test_next_keeper_kills_commands);
+	tcase_add_test(t, test_hook_leaves_a_helper);
 	tcase_add_test(t, test_policy_holds_for_commands);
 	tcase_add_test(t, test_pre_start_comes_first);
 	tcase_add_loop_test(t, test_pre_start_fails, 0,
