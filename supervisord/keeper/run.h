@@ -13,9 +13,10 @@
  * service ended that nobody saw end is "unknown" and has the first alone.
  *
  * When a command ends, RAN is said.  What it left behind goes into the
- * instance's own cgroup and stays with it, except that probes, post_stop and what ran out of its time are
- * killed to the last process.  A run does not outlive its skepd: the next one
- * kills what it finds, and the node's own bound goes on.
+ * instance's own cgroup and stays with it, except that what a probe, post_stop
+ * or a command that ran out of its time leaves is killed to the last process.
+ * A run does not outlive its skepd: the next one kills what it finds, and the
+ * node's own bound goes on.
  */
 #ifndef SKEP_KEEPER_RUN_H
 #define SKEP_KEEPER_RUN_H

@@ -109,7 +109,12 @@ for s in $WAYS; do
 done
 check "later waits" test "$(processes 'sleep 1000002' | wc -l)" = 0
 pid=$(field alpha by-fd pid)
+node=$(processes skep-node)
+new_node() {
+	[ -n "$(processes skep-node)" ] && [ "$(processes skep-node)" != "$node" ]
+}
 check "daemon-reexec meanwhile" ctl alpha daemon-reexec
+wait_for 20 "there is a new skep-node" new_node
 wait_for 20 "alpha answers" ctl alpha status
 check "nothing was started again" test "$(field alpha by-fd pid)" = "$pid"
 echo 200 >"$D/code"
