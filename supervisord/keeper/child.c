@@ -3,12 +3,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/ioprio.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "keeper/caps.h"
@@ -260,12 +263,25 @@ write_oom_score(int score)
 	return rc;
 }
 
+/* A skepd that its host favours does not favour its services: the usual
+ * scheduling, and no class of I/O.  What may not be changed stays. */
+static void
+reset_scheduling(void)
+{
+	static const struct sched_param none;
+	if (sched_getscheduler(0) != SCHED_OTHER)
+		sched_setscheduler(0, SCHED_OTHER, &none);
+	syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, 0);
+	prctl(PR_SET_TIMERSLACK, 0, 0, 0, 0);
+}
+
 /* Both are inherited, so they are set even to their default, 0.  Without root
  * a keeper that was itself made nicer cannot go back: 0 is ours then. */
 static void
 set_priorities(struct child *c)
 {
 	struct err err;
+	reset_scheduling();
 	enter(c, CHILD_OOM);
 	int rc = write_oom_score(c->start->oom_score_adj);
 	if (rc < 0 && c->start->oom_score_adj != 0)
