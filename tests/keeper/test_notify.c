@@ -224,16 +224,16 @@ END_TEST
 
 START_TEST(test_watchdog)
 {
-	struct kproto_start s = {.watchdog_ms = 700};
+	struct kproto_start s = {.watchdog_ms = 2500};
 	world_start(&w, POLICY);
 	/* Longer than its period, and then no more. */
-	start(&s, SAY " READY=1; i=0; while [ $i -lt 20 ]; do i=$((i+1)); " SAY
-		      " WATCHDOG=1; sleep 0.05; done; " SAY
+	start(&s, SAY " READY=1; i=0; while [ $i -lt 30 ]; do i=$((i+1)); " SAY
+		      " WATCHDOG=1; sleep 0.1; done; " SAY
 		      " STATUS=tired; exec sleep 1000");
 	expect_news(KNEWS_READY);
 	expect_news(KNEWS_STATUS);
 	struct kproto_news n = expect_news(KNEWS_WATCHDOG);
-	ck_assert_str_eq(n.text, "watchdog: no WATCHDOG=1 for 700ms");
+	ck_assert_str_eq(n.text, "watchdog: no WATCHDOG=1 for 2500ms");
 	world_send_event(&w, KMSG_KILL, 1, 1);
 	world_expect_end(&w, 1, SIGKILL);
 	world_end(&w);
