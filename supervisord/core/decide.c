@@ -63,10 +63,8 @@ is_beaten(struct core *c, const struct instance *i)
 	return copies > 1 && holder != MEMBER_SELF && holder != MEMBER_NONE;
 }
 
-/* Whether a copy that loses against ours still runs: it is stopped first, and
- * its row says when that is done. */
-static bool
-lives_elsewhere(const struct core *c, const struct instance *i)
+bool
+duty_lives_elsewhere(const struct core *c, const struct instance *i)
 {
 	const struct row *r = registry_first(c, ROW_INSTANCE, i->name);
 	for (; r; r = registry_next(c, r)) {
@@ -232,7 +230,7 @@ keep(struct core *c, struct instance *i, const struct service_value *s)
 		return;
 	}
 	if (instance_is_waiting(i)) {
-		if (!lives_elsewhere(c, i))
+		if (!duty_lives_elsewhere(c, i))
 			duty_wait(c, i);
 		return;
 	}

@@ -122,6 +122,9 @@ bool duty_waits_for_owner(const struct core *c, const struct instance *inst);
  * host that is gone. */
 int64_t duty_slot(struct core *c, const struct instance *inst,
 	const struct service_value *service);
+/* Whether a copy on another present host runs, as its row says.  If it loses
+ * against ours it is stopped first, and the row says when that is done. */
+bool duty_lives_elsewhere(const struct core *c, const struct instance *inst);
 /* Links an instance that is ours to start but must wait. */
 void duty_wait(struct core *c, struct instance *inst);
 /* What operators want of a host; ACTIVE unless they said so. */

@@ -25,6 +25,15 @@
  * disk: the source takes it back with epoch + 2.  R2: the
  * source is DEAD while STAGED: the target takes it with epoch + 1.
  *
+ *
+ * Two copies.  A target that forgot the offer (a new disk), while the source
+ * was away, may have started the instance itself.  It does not answer FROZEN
+ * then, for a refusal is an abort, and would start it at the source as well:
+ * its row says that it holds it.  The source ends its move when that row is
+ * READY under a higher epoch; a source that aborts and sees the row of a live
+ * copy does not start, but waits until the duty rule has decided which of the
+ * two lives, and the other one has ended.
+ *
  * Lifetime of state: what was staged is consumed when the new instance is
  * ready; a later start never sees it again.
  */

@@ -58,10 +58,12 @@ abort_move(struct core *c, struct handoff *h, const char *why)
 	core_note(c, NOTE_HANDOFF, h->name, h->epoch,
 		effects_format(&c->fx, "called off, starts here again: %s",
 			effects_text(&c->fx, why)));
-	/* It starts when no crash can bring the record back. */
+	/* It starts when no crash can bring the record back; if another host
+	 * runs a copy, duty decides which of them lives. */
 	uint64_t ended = handoff_end(c, h);
 	i->epoch_after = ended ? ended : owner;
-	instance_enter(c, i, INSTANCE_BACKOFF, c->now);
+	instance_enter(c, i, INSTANCE_BACKOFF,
+		duty_lives_elsewhere(c, i) ? MONO_NEVER : c->now);
 }
 
 /* --- Steps --- */
@@ -368,11 +370,13 @@ take_back(struct core *c, struct handoff *h, const char *why)
 	memcpy(i->staged_root, h->root, DIGEST_SIZE);
 	i->staged_wall_ms = h->sealed_wall_ms;
 	strcpy(i->staged_kind, "dump");
-	/* The target may have started epoch + 1: stay above it. */
-	uint64_t epoch = h->epoch + 2;
-	uint64_t known = registry_epoch_max(c, h->name);
-	if (epoch <= known)
-		epoch = known + 1;
+	/* The target may have started epoch + 1, and what came after. */
+	strcpy(i->last_owner, h->peer_name);
+	if (i->epoch_floor <= h->epoch)
+		i->epoch_floor = h->epoch + 1;
+	i->epoch_reserved = h->epoch; /* the rest of the block is theirs */
+	uint64_t epoch = instance_next_epoch(c, i, true);
+	i->last_owner[0] = '\0';
 	i->epoch_reserved = epoch + EPOCH_BLOCK - 1;
 	i->is_remembered = true;
 	instance_store_owner(c, i);
@@ -413,7 +417,8 @@ on_query(struct core *c, member_id from, struct handoff *h,
 		handoff_echo(c, from, m, WIRE_HANDOFF_ABORT,
 			"its source went on without it");
 	else if (member_hold_now(c) == HOLD_NONE)
-		handoff_echo(c, from, m, WIRE_HANDOFF_COMMIT, "");
+		handoff_echo(c, from, m, WIRE_HANDOFF_COMMIT,
+			"its source forgot it");
 }
 
 void

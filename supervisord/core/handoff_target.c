@@ -18,9 +18,10 @@ obstacle(struct core *c, const skep_Handoff *m)
 		return "the target holds it already";
 	/* The source was cut off, and does not know yet that it lost. */
 	member_id holder = duty_holder(c, m->name, NULL);
-	const struct row *r = holder == MEMBER_NONE
-		? NULL
-		: registry_find(c, ROW_INSTANCE, m->name, holder);
+	const struct row *r =
+		holder == MEMBER_NONE
+			? NULL
+			: registry_find(c, ROW_INSTANCE, m->name, holder);
 	if (r && r->value.epoch > m->epoch)
 		return "another host holds it with a higher epoch";
 	enum place_verdict v = place_verdict(c, m->name, &s, MEMBER_SELF);
@@ -33,9 +34,8 @@ discard(struct core *c, struct handoff *h)
 {
 	struct instance *i = instance_find(c, h->name);
 	bool is_in_use = i && i->has_staged &&
-		memcmp(i->staged_root, h->root, DIGEST_SIZE) == 0;
-	if (h->state == HANDOFF_STAGED && i &&
-		i->state == INSTANCE_HANDOFF) {
+			 memcmp(i->staged_root, h->root, DIGEST_SIZE) == 0;
+	if (h->state == HANDOFF_STAGED && i && i->state == INSTANCE_HANDOFF) {
 		instance_enter(c, i, INSTANCE_IDLE, MONO_NEVER);
 		instance_disown(c, i);
 	}
@@ -69,8 +69,8 @@ on_offer(struct core *c, member_id from, struct handoff *h,
 	h->epoch = m->epoch;
 	h->attempt = m->attempt;
 	h->run_digest = m->run_digest;
-	handoff_enter(c, h, HANDOFF_ACCEPTED,
-		mono_add(c->now, HANDOFF_ACCEPTED_MS));
+	handoff_enter(
+		c, h, HANDOFF_ACCEPTED, mono_add(c->now, HANDOFF_ACCEPTED_MS));
 	h->resend_at = mono_add(c->now, HANDOFF_RESEND_MS);
 	handoff_send(c, h, WIRE_HANDOFF_ACCEPT, "", 0);
 }
@@ -82,8 +82,9 @@ stage(struct core *c, struct handoff *h)
 {
 	struct instance *i = instance_find(c, h->name);
 	if (!i || instance_is_held(i)) {
-		handoff_send(c, h, WIRE_HANDOFF_REFUSE,
-			"the target cannot hold it any more", 0);
+		if (!i)
+			handoff_send(c, h, WIRE_HANDOFF_REFUSE,
+				"the target cannot hold it any more", 0);
 		discard(c, h);
 		return;
 	}
@@ -106,8 +107,7 @@ fetch(struct core *c, struct handoff *h)
 	e->after = handoff_after(c);
 	e->fetch.name = effects_text(&c->fx, h->name);
 	e->fetch.node = effects_text(&c->fx, h->peer_name);
-	e->fetch.address =
-		effects_text(&c->fx, member_get(c, from)->address);
+	e->fetch.address = effects_text(&c->fx, member_get(c, from)->address);
 	memcpy(e->fetch.root, h->root, DIGEST_SIZE);
 	e->fetch.size = h->size;
 }
@@ -118,7 +118,7 @@ is_taken_over(const struct core *c, const skep_Handoff *m)
 {
 	const struct instance *i = instance_find(c, m->name);
 	return i && i->epoch > m->epoch &&
-		(instance_is_held(i) || i->is_remembered || i->is_refused);
+	       (instance_is_held(i) || i->is_remembered || i->is_refused);
 }
 
 static void
@@ -132,6 +132,11 @@ on_frozen(struct core *c, member_id from, struct handoff *h,
 		return;
 	}
 	if (h && h->state == HANDOFF_FETCHING && handoff_is_same(h, m))
+		return;
+	/* It began here meanwhile.  A refusal would start it there as well: our
+	 * row speaks, and one of the two copies ends by the duty rule. */
+	const struct instance *i = instance_find(c, m->name);
+	if (i && instance_is_held(i) && (!h || handoff_is_source(h->state)))
 		return;
 	if (!h || !handoff_is_same(h, m)) {
 		/* We restarted since the offer, or never had it. */
@@ -149,8 +154,8 @@ on_frozen(struct core *c, member_id from, struct handoff *h,
 		stage(c, h);
 		return;
 	}
-	handoff_enter(c, h, HANDOFF_FETCHING,
-		mono_add(c->now, HANDOFF_ACCEPTED_MS));
+	handoff_enter(
+		c, h, HANDOFF_FETCHING, mono_add(c->now, HANDOFF_ACCEPTED_MS));
 	fetch(c, h);
 }
 
@@ -188,9 +193,10 @@ handoff_on_fetched(struct core *c, const struct input_fetched *in)
 	discard(c, h);
 }
 
-/* The instance is ours now, from the staged state: epoch + 1. */
+/* The instance is ours now, from the staged state: epoch + 1, if its source
+ * gave it and the rest of its block away. */
 static void
-take_over(struct core *c, struct handoff *h)
+take_over(struct core *c, struct handoff *h, bool is_given)
 {
 	struct instance *i = instance_find(c, h->name);
 	struct service_value s;
@@ -205,9 +211,15 @@ take_over(struct core *c, struct handoff *h)
 	i->restarts = 0;
 	i->failures = 0;
 	i->is_remembered = true;
-	/* Above what a host that is gone had under a higher epoch. */
-	uint64_t known = registry_epoch_max(c, h->name);
-	uint64_t epoch = (known > h->epoch ? known : h->epoch) + 1;
+	/* Above what a host that is gone had under a higher epoch, or may have
+	 * had: i->epoch is the source's. */
+	const uint64_t floor = i->epoch_floor;
+	if (is_given)
+		i->epoch_floor = h->epoch;
+	strcpy(i->last_owner, h->peer_name);
+	uint64_t epoch = instance_next_epoch(c, i, !is_given);
+	i->last_owner[0] = '\0';
+	i->epoch_floor = floor;
 	i->epoch_reserved = epoch + EPOCH_BLOCK - 1;
 	instance_store_owner(c, i);
 	uint64_t ended = handoff_end(c, h);
@@ -232,7 +244,8 @@ on_commit(struct core *c, member_id from, struct handoff *h,
 	const skep_Handoff *m)
 {
 	if (h && h->state == HANDOFF_STAGED && handoff_is_same(h, m)) {
-		take_over(c, h);
+		/* A source that forgot all about it gives a reason. */
+		take_over(c, h, m->reason[0] == '\0');
 		return;
 	}
 	const struct instance *i = instance_find(c, m->name);
@@ -243,8 +256,8 @@ on_commit(struct core *c, member_id from, struct handoff *h,
 }
 
 void
-target_on_recv(struct core *c, member_id from, uint16_t type,
-	const skep_Handoff *m)
+target_on_recv(
+	struct core *c, member_id from, uint16_t type, const skep_Handoff *m)
 {
 	struct handoff *h =
 		(struct handoff *)(uintptr_t)handoff_find(c, m->name);
@@ -259,8 +272,7 @@ target_on_recv(struct core *c, member_id from, uint16_t type,
 		on_commit(c, from, h, m);
 		break;
 	case WIRE_HANDOFF_ABORT:
-		if (h && !handoff_is_source(h->state) &&
-			handoff_is_same(h, m))
+		if (h && !handoff_is_source(h->state) && handoff_is_same(h, m))
 			discard(c, h);
 		break;
 	default:
@@ -318,7 +330,7 @@ target_on_topology(struct core *c, struct handoff *h)
 	if (member_hold_now(c) == HOLD_NONE) {
 		core_note(c, NOTE_HANDOFF, h->name, h->epoch,
 			"taken over: the host it came from is dead");
-		take_over(c, h);
+		take_over(c, h, false);
 	}
 }
 

@@ -19,7 +19,8 @@
  * "Stopped" is EMPTY: nothing of it is left in its cgroup.  A restart in
  * place waits for it too.  Every start takes the next epoch; epochs are
  * reserved on disk in blocks of EPOCH_BLOCK, so that a restart after a crash
- * waits for no fsync and still no epoch is ever used twice.
+ * waits for no fsync and still no epoch is ever used twice, be it by another
+ * host (instance_epoch.c).
  *
  * Restart policy: the first restart is immediate, then the delay grows by
  * its function to its cap, with jitter; a run of 'reset_after' forgets the
@@ -212,8 +213,12 @@ bool instance_is_over(const struct instance *inst);
 /* Whether a process of it may exist: it was started and is not yet EMPTY. */
 bool instance_is_live(const struct instance *inst);
 
-/* Starts it here.  Allowed in IDLE, BACKOFF, EXITED, FAILED.  The epoch is
- * one above everything known for this name. */
+/* The epoch for its next start: above everything known for this name, and
+ * none that a host that is away, or ('is_lost') one that lost its disk, may
+ * have taken unheard. */
+uint64_t instance_next_epoch(
+	const struct core *c, const struct instance *inst, bool is_lost);
+/* Starts it here.  Allowed in IDLE, BACKOFF, EXITED, FAILED. */
 void instance_start(struct core *c, struct instance *inst,
 	const struct service_value *service);
 /* Starts it under this very epoch (handoff's take-over), durable already. */

@@ -81,34 +81,17 @@ instance_start_at(struct core *c, struct instance *inst,
 	core_note(c, NOTE_STARTING, inst->name, epoch, "");
 }
 
-/* The largest epoch that any host may have used.  Another's STOPPED row may
- * come from its disk, which knows the first of a block only. */
-static uint64_t
-epoch_known(const struct core *c, const char *name)
-{
-	uint64_t known = registry_epoch_max(c, name);
-	const struct row *r = registry_first(c, ROW_INSTANCE, name);
-	for (; r; r = registry_next(c, r))
-		if (r->origin != MEMBER_SELF && r->value.state == ROW_STOPPED &&
-			r->value.epoch + EPOCH_BLOCK - 1 > known)
-			known = r->value.epoch + EPOCH_BLOCK - 1;
-	return known;
-}
-
 void
 instance_start(struct core *c, struct instance *inst,
 	const struct service_value *service)
 {
 	CHECK(!instance_is_live(inst));
-	uint64_t known = epoch_known(c, inst->name);
-	uint64_t epoch = inst->epoch > known ? inst->epoch : known;
-	if (epoch < inst->epoch_floor)
-		epoch = inst->epoch_floor;
-	epoch++;
+	uint64_t epoch = instance_next_epoch(c, inst, false);
 	uint64_t after = inst->epoch_after;
 	if (epoch > inst->epoch_reserved) {
 		inst->epoch_reserved = epoch + EPOCH_BLOCK - 1;
 		inst->is_remembered = true;
+		inst->last_owner[0] = '\0';
 		after = instance_store_owner(c, inst);
 	}
 	instance_start_at(c, inst, service, epoch, after);

@@ -24,6 +24,7 @@ libcore_a_SOURCES = \
 	supervisord/core/instance.c \
 	supervisord/core/instance.h \
 	supervisord/core/instance_hook.c \
+	supervisord/core/instance_epoch.c \
 	supervisord/core/instance_life.c \
 	supervisord/core/member.c \
 	supervisord/core/member.h \

@@ -229,7 +229,8 @@ end_host(struct tiny *t, uint32_t host, bool is_gone)
 	memset(h->records, 0, sizeof h->records);
 	h->record_count = 0;
 	h->is_gone = is_gone;
-	t->net->used_count[host] = 0;
+	t->net->wiped_at[host] = t->net->used_count[host];
+	t->net->is_wiped[host] = !is_gone;
 	tiny_on_loss(t);
 }
 

@@ -9,6 +9,7 @@
 #define TROUBLE_MAX 512
 #define FOR_EVER_MS 100000000
 #define LOOK_MS	    200	  /* between two looks at the core */
+#define HEARD_MS    500	  /* what was said is heard everywhere */
 #define PEOPLE_MS   15000 /* ... of the people who run it */
 
 /* --- Who is in the core --- */
@@ -392,6 +393,17 @@ trouble(struct storm *s, char *out)
 	return why;
 }
 
+/* Whether all is well, and stays so until what was said last is heard
+ * everywhere; else 'out' says what is not. */
+static bool
+is_well(struct storm *s, char *out)
+{
+	if (trouble(s, out))
+		return false;
+	world_run(s->w, HEARD_MS);
+	return !trouble(s, out);
+}
+
 static void
 print_members(struct storm *s, uint32_t a)
 {
@@ -453,8 +465,8 @@ converge_wait(struct storm *s, char out[static 512])
 		CONVERGE_BASE_MS + CONVERGE_HOST_MS * (int64_t)s->w->count;
 	mono people_at = mono_add(start, PEOPLE_MS);
 	out[0] = '\0';
-	world_run(s->w, 500); /* what was said is heard everywhere */
-	while (trouble(s, out)) {
+	world_run(s->w, HEARD_MS);
+	while (!is_well(s, out)) {
 		if (mono_diff(s->w->now, start) >= limit_ms)
 			return -1;
 		if (mono_reached(people_at, s->w->now)) {

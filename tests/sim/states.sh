@@ -18,7 +18,7 @@ states() { tests/sim/states -m 200000 -t 10 "$@"; }
 states early=1 reset=2
 states crash=1
 states power=1 gone=1
-states wipe=1
+states wipe=1 power=1
 states cut=1
 states -b loss=2 twice=1
 states -w owner reset=1

@@ -182,9 +182,11 @@ struct tiny_net {
 	/* A record that names the newest state was durable: from then on it
 	 * must not get lost. */
 	bool is_frozen;
-	/* The epochs of all starts; a new disk remembers nothing. */
+	/* The epochs of all starts; a new disk remembers none of those before
+	 * 'wiped_at'. */
 	uint64_t epochs_used[TINY_HOSTS][TINY_EPOCHS];
-	uint32_t used_count[TINY_HOSTS];
+	uint32_t used_count[TINY_HOSTS], wiped_at[TINY_HOSTS];
+	bool is_wiped[TINY_HOSTS];
 	uint32_t births;
 };
 

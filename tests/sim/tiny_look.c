@@ -201,6 +201,7 @@ tiny_hash(const struct tiny *t)
 	add_bytes(&s, &n->newest, sizeof n->newest);
 	add(&s, (uint64_t)(n->is_lost | n->is_split << 1 | n->is_frozen << 2));
 	add_bytes(&s, n->epochs_used, sizeof n->epochs_used);
+	add_bytes(&s, n->wiped_at, sizeof n->wiped_at);
 	return s.value;
 }
 

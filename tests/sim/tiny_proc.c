@@ -206,17 +206,16 @@ is_committed_away(const struct tiny_host *h, uint64_t epoch)
 	return false;
 }
 
-/* V5.  What a host that lost its power had begun and nobody had heard of, a
- * successor may begin under the same epoch: a known gap, see FOUND.md. */
+/* V5.  A host that lost its disk knows nothing of before, and those who know
+ * are not asked: a gap, see FOUND.md. */
 static bool
 is_used(const struct tiny_net *n, uint32_t by, uint64_t epoch)
 {
-	bool has_died = n->spent[BUDGET_POWER] || n->spent[BUDGET_GONE] ||
-			n->spent[BUDGET_WIPE];
 	for (uint32_t host = 0; host < TINY_HOSTS; host++)
-		for (uint32_t i = 0; i < n->used_count[host]; i++)
+		for (uint32_t i = host == by ? n->wiped_at[host] : 0;
+			i < n->used_count[host]; i++)
 			if (n->epochs_used[host][i] == epoch &&
-				(host == by || !has_died))
+				(host == by || !n->is_wiped[by]))
 				return true;
 	return false;
 }

@@ -1,0 +1,96 @@
+/* Which epoch a start takes: one that nobody took before.
+ *
+ * While all known hosts are present, it is one above all that is known: the
+ * gate has seen to it that what they know is known here.  A host that is away
+ * may have started the instance without anybody hearing of it.  Then a new
+ * block of epochs lies
+ *
+ *   above those that it may have reserved when it was last heard: the block
+ *   it was in, and one more (a host that was the last holder itself knows
+ *   that there is no such host), and
+ *
+ *   on this host's own places: blocks are numbered, and host i of n takes
+ *   numbers that are i modulo 2^k >= n.  So two hosts that do so one after
+ *   the other, the second without having heard of the first, do not meet.
+ *
+ * The same after a host that forgot, with its disk, what it had started.
+ * What this does not cover is hosts that know different members.
+ */
+#include <string.h>
+
+#include "core/core_private.h"
+
+/* Blocks that a host may have reserved since it was last heard. */
+#define UNHEARD_BLOCKS 2
+/* Places, at least: a few hosts more or less change nothing. */
+#define PLACES_MIN 8
+
+/* The largest epoch that any host may have used.  Another's STOPPED row may
+ * come from its disk, which knows the first of a block only. */
+static uint64_t
+known(const struct core *c, const char *name)
+{
+	uint64_t max = registry_epoch_max(c, name);
+	const struct row *r = registry_first(c, ROW_INSTANCE, name);
+	for (; r; r = registry_next(c, r))
+		if (r->origin != MEMBER_SELF && r->value.state == ROW_STOPPED &&
+			r->value.epoch + EPOCH_BLOCK - 1 > max)
+			max = r->value.epoch + EPOCH_BLOCK - 1;
+	return max;
+}
+
+/* Whether it held the instance last, as far as anybody knows. */
+static bool
+is_last_holder(const struct core *c, const struct instance *i)
+{
+	if (!i->is_remembered || i->last_owner[0])
+		return false;
+	const struct row *r = registry_first(c, ROW_INSTANCE, i->name);
+	for (; r; r = registry_next(c, r))
+		if (r->origin != MEMBER_SELF && r->value.epoch > i->epoch)
+			return false;
+	return true;
+}
+
+/* Whether a known host is away, and this host's place among all of them. */
+static bool
+has_absent(const struct core *c, uint64_t *place_out, uint64_t *places_out)
+{
+	const struct member_table *t = &c->members;
+	bool is_any_away = false;
+	*place_out = 0;
+	*places_out = PLACES_MIN;
+	while (*places_out < t->count)
+		*places_out *= 2;
+	for (member_id id = 1; id < t->count; id++) {
+		if (t->items[id].state == MEMBER_LEFT)
+			continue;
+		is_any_away |= !member_is_present(c, id);
+		*place_out += strcmp(t->items[id].name, c->config.node) < 0;
+	}
+	return is_any_away;
+}
+
+uint64_t
+instance_next_epoch(
+	const struct core *c, const struct instance *inst, bool is_lost)
+{
+	uint64_t place, places;
+	uint64_t last = known(c, inst->name);
+	if (last < inst->epoch)
+		last = inst->epoch;
+	if (last < inst->epoch_floor)
+		last = inst->epoch_floor;
+	bool is_ours = is_last_holder(c, inst);
+	bool is_in_block = is_ours && last < inst->epoch_reserved;
+	bool is_any_away = has_absent(c, &place, &places);
+	if (!is_lost && (is_in_block || !is_any_away))
+		return last + 1;
+	CHECK(place < places);
+	if (!is_ours)
+		last += UNHEARD_BLOCKS * EPOCH_BLOCK;
+	/* The first of a block above 'last', on one of our places. */
+	uint64_t block = (last + EPOCH_BLOCK - 1) / EPOCH_BLOCK;
+	uint64_t step = (place + places - block % places) % places;
+	return (block + step) * EPOCH_BLOCK + 1;
+}
