@@ -43,7 +43,7 @@ leader_change(struct instance *i, pid_t pid)
 	}
 	systemd_forget_leader(i);
 	instance_set_main(i, pid, pidfd, start_time);
-	systemd_park(i);
+	systemd_park_leader(i, i->pidfd);
 	record_update(i);
 }
 
