@@ -304,8 +304,11 @@ place_or_wait(struct core *c, struct instance *i, const struct service_value *s)
 		return;
 	}
 	member_id host = duty_host(c, i, s);
-	/* It was let go for a host that cannot take it any more. */
-	bool is_back = host == MEMBER_NONE && i->is_draining_out;
+	/* It was let go for a host that cannot take it any more, and nothing
+	 * but the drain speaks against this one: no pin that came meanwhile. */
+	bool is_back =
+		host == MEMBER_NONE && i->is_draining_out &&
+		place_verdict(c, i->name, s, MEMBER_SELF) == PLACE_DRAINING;
 	if ((host == MEMBER_SELF || is_back) && !duty_waits_for_owner(c, i))
 		duty_wait(c, i);
 }
