@@ -8,12 +8,14 @@ EXTRA_DIST += \
 	tests/cluster/systemd.sh \
 	tests/cluster/t-systemd.sh \
 	tests/cluster/t-adopt.sh \
+	tests/cluster/t-long-soak.sh \
 	tests/cluster/t-long-adopt.sh \
 	tests/cluster/t-long-reexec.sh \
 	tests/cluster/t-handoff-kill.sh \
 	tests/cluster/t-handoff.sh \
 	tests/cluster/t-hostile.sh \
 	tests/cluster/t-keeper-gone.sh \
+	tests/cluster/t-lifecycle.sh \
 	tests/cluster/t-loss.sh \
 	tests/cluster/t-one-host.sh \
 	tests/cluster/t-order.sh \

@@ -5,17 +5,19 @@
  * down, what stands still goes on standing, what is cut off stays cut off.
  * A host outside is
  *
- *   severed   it is down, stands still, or no core host can talk with it;
- *             for the core it must be gone
- *   hanging   some of the core can talk with it and some cannot; what it
+ *   severed   it is down, stands still, or neither a core host can talk with
+ *             it nor a third one that some of the core can ask; for the core
+ *             it must be gone
+ *   hanging   some of the core can talk with it and some cannot, or only a
+ *             third host can, which rightly says that it lives (M3); what it
  *             runs counts, what it thinks does not
  *
  * and one that all of the core can talk with belongs to the core.
  *
- * At rest: the core's hosts see each other and no severed one, they agree on
- * every instance, every wanted one runs under the epoch that they all say,
- * or has a reason that the shape of the cluster gives; nothing else runs on
- * them, and no move is under way.
+ * At rest: the core's hosts see each other and no severed one, each has all
+ * rows that the others wrote, they agree on every instance, every wanted one
+ * runs under the epoch that they all say, or has a reason that the shape of
+ * the cluster gives; nothing else runs on them, and no move is under way.
  *
  * The bound B(N) for that is CONVERGE_BASE_MS + N * CONVERGE_HOST_MS.
  */
@@ -29,8 +31,9 @@
 
 /* Chooses the core and heals it. */
 void converge_heal(struct storm *s, struct prng *p);
-/* Lets time pass until the core is at rest; the milliseconds it took, or -1
- * when the bound has passed, with what is wrong in 'out'. */
+/* Lets time pass until the core is at rest, and stays so for some seconds; the
+ * milliseconds until that began, or -1 when the bound has passed, with what
+ * is wrong in 'out'. */
 int64_t converge_wait(struct storm *s, char out[static 512]);
 /* Prints what every running host thinks of the others and of every instance
  * that is not at rest, for whoever looks at a seed. */
