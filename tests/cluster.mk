@@ -8,6 +8,7 @@ EXTRA_DIST += \
 	tests/cluster/systemd.sh \
 	tests/cluster/t-systemd.sh \
 	tests/cluster/t-adopt.sh \
+	tests/cluster/t-long-soak.sh \
 	tests/cluster/t-long-adopt.sh \
 	tests/cluster/t-long-reexec.sh \
 	tests/cluster/t-handoff-kill.sh \

@@ -157,7 +157,11 @@ find_leader(const struct instance *i, pid_t pid)
 	if (pid == 0)
 		return -1;
 	int fd = systemd_take_leader(i->iid, i->epoch);
-	return fd >= 0 ? fd : proc_open(pid, i->start_time);
+	if (fd >= 0)
+		return fd;
+	fd = proc_open(pid, i->start_time);
+	systemd_park_leader(i, fd);
+	return fd;
 }
 
 /* Whether something of it is there that we may not touch: its leader is gone,
@@ -191,6 +195,8 @@ adopt_output(struct instance *i, int leader)
 		note_missing_output(i);
 	if (held >= 0)
 		close(held);
+	else
+		systemd_park_output(i);
 }
 
 /* Takes over what a record tells. */
@@ -215,6 +221,7 @@ adopt(struct instance *i, const char *cgroup)
 			i->name);
 		if (fd >= 0)
 			close(fd);
+		systemd_forget_leader(i);
 		instance_free(i);
 		return;
 	}

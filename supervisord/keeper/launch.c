@@ -249,7 +249,8 @@ let_go(struct instance *i)
 	if (rc == 0) {
 		/* A child that is gone by now has said why. */
 		send(i->report.fd, "", 1, MSG_NOSIGNAL);
-		systemd_park(i);
+		systemd_park_leader(i, i->pidfd);
+		systemd_park_output(i);
 		return true;
 	}
 	fail_start(i, KBLAME_HOST, -rc, "record", err.text);

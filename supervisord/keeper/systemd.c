@@ -160,11 +160,17 @@ systemd_stopping(void)
 }
 
 void
-systemd_park(const struct instance *i)
+systemd_park_leader(const struct instance *i, int pidfd)
 {
 	char name[NAME_SIZE];
 	name_leader(name, i->iid, i->epoch);
-	store(name, i->pidfd);
+	store(name, pidfd);
+}
+
+void
+systemd_park_output(const struct instance *i)
+{
+	char name[NAME_SIZE];
 	name_output(name, i->iid);
 	store(name, i->fifo_fd);
 }

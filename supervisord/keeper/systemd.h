@@ -24,8 +24,10 @@ void systemd_init(void);
 void systemd_ready(struct keeper *k);
 void systemd_stopping(void);
 
-/* Stores the pidfd and the FIFO of an instance that was just started. */
-void systemd_park(const struct instance *i);
+/* Stores the pidfd of an instance's leader, and its FIFO.  Not to be called
+ * for what was taken from the store: it is in there still. */
+void systemd_park_leader(const struct instance *i, int pidfd);
+void systemd_park_output(const struct instance *i);
 
 /* Its leader is gone; its FIFO is. */
 void systemd_forget_leader(const struct instance *i);

@@ -6,6 +6,9 @@
  *                                          for each round
  *   drive weigh PID                        PSS in kB of PID and below, but
  *                                          for the services
+ *   drive wakes PID SECONDS              how often PID and below, but for the
+ *                                          services, went to sleep by
+ *                                          themselves, per second
  *   drive end PID                          kills PID and all below it
  *
  * The command stays; its process id goes to FIFO.pid, its output to FIFO.log.
@@ -219,6 +222,52 @@ weigh(pid_t pid)
 	return kb;
 }
 
+/* How often a thread has gone to sleep of its own will. */
+static long
+sleeps_of_thread(pid_t pid, const char *thread)
+{
+	char path[300], text[256];
+	long count = 0;
+	snprintf(path, sizeof path, "/proc/%d/task/%s/status", pid, thread);
+	FILE *f = fopen(path, "r");
+	if (!f)
+		return 0;
+	while (fgets(text, sizeof text, f) &&
+		sscanf(text, "voluntary_ctxt_switches: %ld", &count) != 1)
+		;
+	fclose(f);
+	return count;
+}
+
+static long
+sleeps_of(pid_t pid)
+{
+	char path[64];
+	long count = 0;
+	snprintf(path, sizeof path, "/proc/%d/task", pid);
+	DIR *threads = opendir(path);
+	if (!threads)
+		return 0;
+	for (struct dirent *e; (e = readdir(threads));)
+		if (atoi(e->d_name) > 0)
+			count += sleeps_of_thread(pid, e->d_name);
+	closedir(threads);
+	return count;
+}
+
+/* Of a process and all below it that are no services. */
+static long
+sleeps_below(pid_t pid)
+{
+	long count = sleeps_of(pid);
+	for (unsigned i = 0; i < process_count; i++) {
+		struct process *p = &processes[i];
+		if (p->parent == pid && strcmp(p->comm, "stamp") != 0)
+			count += sleeps_below(p->pid);
+	}
+	return count;
+}
+
 static void
 read_processes(void)
 {
@@ -254,6 +303,15 @@ end(pid_t pid)
 	signal_below(pid, SIGKILL, true);
 }
 
+static void
+measure_wakes(pid_t pid, unsigned seconds)
+{
+	read_processes();
+	long before = sleeps_below(pid);
+	sleep_until(now_ns() + seconds * 1000000000LL);
+	printf("%.2f\n", (double)(sleeps_below(pid) - before) / seconds);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -263,6 +321,8 @@ main(int argc, char **argv)
 	if (strcmp(verb, "weigh") == 0) {
 		read_processes();
 		printf("%ld\n", weigh(atoi(argv[2])));
+	} else if (strcmp(verb, "wakes") == 0 && count > 0) {
+		measure_wakes(atoi(argv[2]), count);
 	} else if (strcmp(verb, "end") == 0) {
 		end(atoi(argv[2]));
 	} else if (strcmp(verb, "start") == 0 && argc > 5 &&

@@ -1,6 +1,6 @@
 #!/bin/bash
 # The numbers of this machine, ours beside the floor and the peers that are
-
+# installed (s6, runit, supervisor).
 #
 #   run.sh [ROW...]      rows: start memory death status log loss move core
 #
@@ -10,6 +10,7 @@ set -u
 
 : "${SKEP_BUILD:=$PWD}"    # where skepd and the programs of this folder are
 : "${SERVICES:=500}"
+: "${MANY:=2000}"          # for what each further one costs
 : "${ROUNDS:=3}"           # of the starts
 : "${DEATHS:=50}"
 : "${LOSSES:=3}"
@@ -73,7 +74,7 @@ prepare_s6() {
 		chmod 755 "$P/scan/$i/run"
 	done
 }
-command_s6() { echo "s6-svscan -c 2000 $P/scan"; }
+command_s6() { echo "s6-svscan -c 4000 $P/scan"; }
 
 prepare_runit() { prepare_s6 "$1"; }
 command_runit() { echo "runsvdir $P/scan"; }
@@ -189,8 +190,8 @@ end_peer() {
 
 # --- Rows of one host
 
-# Starts, and what the supervisor weighs then; one further weight at twice
-# the number tells what each service adds.
+# Starts, and what the supervisor weighs then; one further weight at a larger
+# number tells what each service adds.
 bench_start() {
 	local peer i
 	for peer in $(installed floor skep s6 runit supervisord); do
@@ -209,23 +210,39 @@ bench_start() {
 }
 
 bench_memory() {
-	local peer base
+	local peer
 	for peer in $(installed skep s6 runit supervisord); do
 		[ -s "$B/kb.$peer" ] || continue
 		row "PSS for $SERVICES services" kB "$peer" <"$B/kb.$peer"
 	done
-	for peer in $(installed skep s6 runit supervisord); do
+	for peer in $(installed floor skep s6 runit supervisord); do
 		[ -s "$B/kb.$peer" ] || continue
-		base=$(sort -n "$B/kb.$peer" | head -n 1)
-		begin_peer "$peer" $((2 * SERVICES)) start >/dev/null
-		sleep 0.5
-		"$DRIVE" weigh "$(cat "$P/fifo.pid")" | awk -v base="$base" \
-			-v n="$SERVICES" '{ print ($1 - base) * 1024 / n }' |
-			row "PSS per further service" bytes "$peer"
-		[ "$peer" = skep ] || [ "$peer" = supervisord ] &&
-			wants status && bench_status "$peer"
-		end_peer
+		bench_many "$peer"
 	done
+}
+
+# Many services at once: starts, weight, what they cost at rest.
+bench_many() {
+	local peer=$1 base
+	base=$(sort -n "$B/kb.$peer" | head -n 1)
+	if ! begin_peer "$peer" "$MANY" start >"$B/ms" 2>/dev/null; then
+		note "start $MANY services" "$peer" "does not do so many"
+		end_peer
+		return
+	fi
+	row "start $MANY services" ms "$peer" <"$B/ms"
+	if [ "$peer" != floor ]; then
+		sleep 2
+		"$DRIVE" weigh "$(cat "$P/fifo.pid")" | awk -v base="$base" \
+			-v n=$((MANY - SERVICES)) \
+			'{ print ($1 - base) * 1024 / n }' |
+			row "PSS per further service" bytes "$peer"
+		"$DRIVE" wakes "$(cat "$P/fifo.pid")" 10 |
+			row "wake-ups at rest, $MANY services" /s "$peer"
+	fi
+	[ "$peer" = skep ] || [ "$peer" = supervisord ] &&
+		wants status && bench_status "$peer"
+	end_peer
 }
 
 # milliseconds COMMAND...: how long it took.
@@ -246,7 +263,7 @@ bench_status() {
 		else
 			milliseconds supervisorctl -c "$P/conf" status
 		fi
-	done | row "status of $((2 * SERVICES)) services" ms "$1"
+	done | row "status of $MANY services" ms "$1"
 }
 
 bench_death() {

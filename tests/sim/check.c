@@ -91,13 +91,22 @@ check_row_before(const struct check *k, uint32_t host, const char *name)
 
 /* --- What happens --- */
 
+/* Something is done to a host now.  One that stands still goes on doing so:
+ * it is troubled until then. */
+static void
+trouble(struct check_host *h, mono now)
+{
+	if (h->troubled_at.ms < now.ms)
+		h->troubled_at = now;
+}
+
 static void
 on_fault(struct world *w, const struct world_fault_event *e, void *context)
 {
 	struct check *k = context;
 	if (e->a == WORLD_NO_HOST) {
 		for (uint32_t i = 0; i < w->count; i++)
-			host_at(k, i)->troubled_at = w->now;
+			trouble(host_at(k, i), w->now);
 		return;
 	}
 	struct check_host *h = host_at(k, e->a);
@@ -131,10 +140,10 @@ on_fault(struct world *w, const struct world_fault_event *e, void *context)
 	case WORLD_FAULT_DISK:
 	case WORLD_FAULT_CLOCK:
 		h->is_ill = e->number != 0;
-		h->troubled_at = w->now;
+		trouble(h, w->now);
 		break;
 	case WORLD_FAULT_OTHER:
-		h->troubled_at = w->now;
+		trouble(h, w->now);
 		break;
 	}
 }

@@ -150,6 +150,20 @@ world_step(struct world *w, uint32_t host, struct input *in)
 	clock_arm(w, host);
 }
 
+/* A request that waited in the socket is read. */
+static void
+on_request(struct world *w, struct event *e)
+{
+	struct input in = {.kind = INPUT_REQUEST};
+	in.request.id = e->seq;
+	in.request.op = (enum request_op)e->type;
+	in.request.name = (const char *)e->body;
+	in.request.arg = in.request.name + strlen(in.request.name) + 1;
+	in.request.number = e->amount;
+	world_step(w, e->host, &in);
+	event_free(w, e);
+}
+
 static void
 happen(struct world *w, struct event *e)
 {
@@ -174,6 +188,8 @@ happen(struct world *w, struct event *e)
 		event_free(w, e);
 	} else if (e->kind == EVENT_DIAL) {
 		net_on_dial(w, e);
+	} else if (e->kind == EVENT_REQUEST) {
+		on_request(w, e);
 	} else {
 		disk_on_stored(w, e);
 	}
@@ -518,14 +534,23 @@ uint64_t
 world_request_with(struct world *w, uint32_t host, enum request_op op,
 	const char *name, const char *arg, int64_t number)
 {
-	struct input in = {.kind = INPUT_REQUEST};
-	in.request.id = w->next_request++;
-	in.request.op = op;
-	in.request.name = name;
-	in.request.arg = arg;
-	in.request.number = number;
-	world_step(w, host, &in);
-	return in.request.id;
+	char body[512];
+	size_t name_size = strlen(name) + 1, size = name_size + strlen(arg) + 1;
+	CHECK(size <= sizeof body);
+	memcpy(body, name, name_size);
+	memcpy(body + name_size, arg, size - name_size);
+	struct event *e = event_new(
+		w, EVENT_REQUEST, host, 0, (struct bytes){body, size});
+	uint64_t id = w->next_request++;
+	e->seq = id;
+	e->type = (uint16_t)op;
+	e->amount = number;
+	/* Who stands still reads it when it goes on. */
+	if (clock_runs_at(w, host, w->now).ms > w->now.ms)
+		event_push(w, e);
+	else
+		on_request(w, e);
+	return id;
 }
 
 enum member_state

@@ -342,7 +342,8 @@ void world_run(struct world *w, int64_t ms);
 int64_t world_run_until(struct world *w, int64_t limit_ms,
 	bool (*is_done)(const struct world *w, void *arg), void *arg);
 
-/* An operator's request; the answer stands in the host when it came. */
+/* An operator's request; the answer stands in the host when it came.  A host
+ * that stands still reads it when it goes on, if it does. */
 uint64_t world_request(
 	struct world *w, uint32_t host, enum request_op op, const char *name);
 

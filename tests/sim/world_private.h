@@ -15,6 +15,7 @@ enum event_kind {
 	EVENT_CLOSED,  /* it is closed, as was wanted */
 	EVENT_DIAL,
 	EVENT_STORED,
+	EVENT_REQUEST, /* of an operator, to a process that stood still */
 	/* Of the keeper, which outlives its node: */
 	EVENT_STARTED,
 	EVENT_START_FAILED,
@@ -42,9 +43,12 @@ struct event {
 	struct conn *conn; /* FRAME, RESET */
 	int side;	   /* of 'conn', where it arrives */
 	uint32_t dial;
-	uint64_t seq;	 /* STORED: its number; the keeper's: the epoch */
+	uint64_t seq;	 /* STORED: its number; the keeper's: the epoch;
+			    REQUEST: its id */
 	mono held_since; /* GIVE_UP: since when */
-	uint16_t type;	 /* FRAME; RESET: not 0 when said only once */
+	int64_t amount;	 /* REQUEST: its number */
+	uint16_t type;	 /* FRAME; RESET: not 0 when said only once; REQUEST:
+			    its op */
 	bool is_waiting; /* FRAME: in the sender's process */
 	bool is_lost;	 /* FRAME: not all of its bytes arrive */
 	bool is_read;	 /* FRAME: the reader has got to it */
@@ -54,7 +58,8 @@ struct event {
 	struct event *next;	 /* in its pipe, or in the spare ones */
 	uint8_t size_class;	 /* of the block that it lies in */
 	size_t size;
-	unsigned char body[]; /* the keeper's: the instance name */
+	unsigned char body[]; /* the keeper's: the instance name; REQUEST: name
+				 and argument, each with its zero */
 };
 
 /* One end of a stream, and the pipe towards it: frames in their order, of
