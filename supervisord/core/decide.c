@@ -275,7 +275,9 @@ place_or_wait(struct core *c, struct instance *i, const struct service_value *s)
 	}
 	member_id host = duty_host(c, i, s);
 	/* It was let go for a host that cannot take it any more. */
-	bool is_back = host == MEMBER_NONE && i->is_draining_out;
+	const char *pin = s->policy.placement.pin;
+	bool is_back = host == MEMBER_NONE && i->is_draining_out &&
+		       (!pin[0] || strcmp(pin, c->config.node) == 0);
 	if ((host == MEMBER_SELF || is_back) && !duty_waits_for_owner(c, i))
 		duty_wait(c, i);
 }
