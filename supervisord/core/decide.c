@@ -274,10 +274,11 @@ place_or_wait(struct core *c, struct instance *i, const struct service_value *s)
 		return;
 	}
 	member_id host = duty_host(c, i, s);
-	/* It was let go for a host that cannot take it any more. */
-	const char *pin = s->policy.placement.pin;
-	bool is_back = host == MEMBER_NONE && i->is_draining_out &&
-		       (!pin[0] || strcmp(pin, c->config.node) == 0);
+	/* It was let go for a host that cannot take it any more, and nothing
+	 * but the drain speaks against this one: no pin that came meanwhile. */
+	bool is_back =
+		host == MEMBER_NONE && i->is_draining_out &&
+		place_verdict(c, i->name, s, MEMBER_SELF) == PLACE_DRAINING;
 	if ((host == MEMBER_SELF || is_back) && !duty_waits_for_owner(c, i))
 		duty_wait(c, i);
 }

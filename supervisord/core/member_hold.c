@@ -96,6 +96,22 @@ is_minority(const struct core *c)
 	return n.lost * 2 > n.total;
 }
 
+/* Whether our name counts as taken: others said so, nobody took us since, and
+ * not all of them are confirmed down, so that it may be said again. */
+static bool
+is_name_taken(const struct core *c)
+{
+	uint32_t others = 0, down = 0;
+	if (!c->members.is_name_refused || count(c).linked > 1)
+		return false;
+	for (member_id id = 1; id < c->members.count; id++) {
+		const struct member *m = member_get(c, id);
+		others += m->state != MEMBER_LEFT;
+		down += m->state != MEMBER_LEFT && m->is_confirmed_down;
+	}
+	return others == 0 || down < others;
+}
+
 /* --- Sentences --- */
 
 struct text {
@@ -152,7 +168,7 @@ static void
 describe_forming(struct core *c, struct text *t)
 {
 	struct tally n = count(c);
-	if (c->members.is_name_refused && n.linked <= 1) {
+	if (is_name_taken(c)) {
 		add(t, "others say that the name ");
 		add(t, c->config.node);
 		add(t, " is taken by another host; waits until it is free");
@@ -231,7 +247,7 @@ hold_end(const struct core *c)
 {
 	const struct member_table *t = &c->members;
 	if (t->hold == HOLD_FORMING) {
-		if (t->is_name_refused && count(c).linked <= 1)
+		if (is_name_taken(c))
 			return MONO_NEVER;
 		return mono_add(t->hold_since, c->settings.settle_timeout_ms);
 	}
@@ -278,8 +294,7 @@ member_set_hold(struct core *c, enum member_hold hold)
 static void
 end_hold(struct core *c)
 {
-	member_set_hold(
-		c, c->members.is_leaving ? HOLD_LEAVING : HOLD_NONE);
+	member_set_hold(c, c->members.is_leaving ? HOLD_LEAVING : HOLD_NONE);
 }
 
 /* The loss is accepted: this host acts for the others from now on. */

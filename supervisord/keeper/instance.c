@@ -96,7 +96,10 @@ on_again(struct timer *t)
 {
 	struct instance *i = container_of(t, struct instance, again);
 	if (!instance_is_alive(i)) {
-		look_drained(i);
+		if (i->is_released)
+			session_forget(i);
+		else
+			look_drained(i);
 		return;
 	}
 	if (i->is_killed)
@@ -246,6 +249,9 @@ become_empty(struct instance *i)
 	/* Written before it is said: the next keeper must not know less. */
 	record_update(i);
 	session_send_event(i, KMSG_EMPTY, 0);
+	/* Not at once: our callers are not done with it. */
+	if (i->is_released)
+		loop_arm(&k->loop, &i->again, 0);
 	stop_check(k);
 }
 

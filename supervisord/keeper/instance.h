@@ -77,6 +77,7 @@ struct instance {
 	int fifo_fd;		/* our end, -1 without one */
 	bool is_log_open;	/* the logger has its end */
 	bool is_undrained;	/* EMPTY, and its last output is not taken */
+	bool is_released;	/* FAILED, and FORGET came before EMPTY */
 	bool has_handoff;	/* it was given a SKEP_STATE_OUT */
 	int stop_signal;	/* how skepd itself stops it; 0: SIGTERM */
 	int64_t stop_timeout_ms;

@@ -139,7 +139,7 @@ take_instance(struct keeper *k, const struct kproto_start *s)
 	i->stop_all = s->stop_all;
 	i->is_asked = i->is_rest_asked = false;
 	loop_disarm(&i->again);
-	i->is_undrained = false;
+	i->is_undrained = i->is_released = false;
 	i->step = CHILD_FORK;
 	i->state = INSTANCE_LAUNCHING;
 	return i;

@@ -226,22 +226,32 @@ on_kill(struct keeper *k, const struct kproto_event *e)
 	instance_settle(i);
 }
 
+void
+session_forget(struct instance *i)
+{
+	workdir_remove(&i->keeper->dirs, i->iid);
+	i->is_released = false;
+	i->state = INSTANCE_FORGOTTEN;
+	if (logs_release(i))
+		instance_drop(i);
+	else
+		record_update(i);
+}
+
+/* START_FAILED is said before the child is reaped, and who hears it may let
+ * go of the instance at once. */
 static void
 on_forget(struct keeper *k, const struct kproto_event *e)
 {
 	struct instance *i = find(k, e, "forget");
 	if (!i)
 		return;
-	if (instance_is_alive(i)) {
-		refuse(k, e, EBUSY, "forget", "something of it still runs");
-		return;
-	}
-	workdir_remove(&k->dirs, i->iid);
-	i->state = INSTANCE_FORGOTTEN;
-	if (logs_release(i))
-		instance_drop(i);
+	if (!instance_is_alive(i))
+		session_forget(i);
+	else if (i->state == INSTANCE_FAILED)
+		i->is_released = true;
 	else
-		record_update(i);
+		refuse(k, e, EBUSY, "forget", "something of it still runs");
 }
 
 /* A place for one more mover, or NULL. */

@@ -20,6 +20,10 @@ extern const struct helper_ops session_ops;
 void session_send_event(
 	struct instance *i, enum kproto_message type, int64_t value);
 
+/* Lets go of an instance of which nothing is left; frees it, unless its last
+ * output waits for the logger. */
+void session_forget(struct instance *i);
+
 /* START_FAILED or REFUSED. */
 void session_send_failure(struct keeper *k, enum kproto_message type,
 	const struct kproto_failure *f);

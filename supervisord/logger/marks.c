@@ -18,12 +18,13 @@ open_marks(const struct logfile *f)
 {
 	char path[LOGMARKS_PATH_MAX];
 	int flags = O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC;
-	/* An inode that had marks before has another life now. */
-	if (f->size == 0)
-		flags |= O_TRUNC;
 	int dir = f->dir->fd;
-	int fd = openat(
-		dir, logmarks_path(path, f->name, f->inode), flags, 0640);
+	logmarks_path(path, f->name, f->inode);
+	/* An inode that had marks before has another life now; the marks may
+	 * live on as those of a compressed copy. */
+	if (f->size == 0)
+		unlinkat(dir, path, 0);
+	int fd = openat(dir, path, flags, 0640);
 	if (fd >= 0 || errno != ENOENT)
 		return fd;
 	mkdirat(dir, LOGMARKS_DIR, 0750);

@@ -151,16 +151,17 @@ work_take_done(struct work *work)
 	return s;
 }
 
-/* When the worker that is at its job for longest will be late, or was; 'now'
- * with somebody idle. */
+/* When the worker that is at its job for longest will be late, or was.  One
+ * that is idle takes the next job, and nobody says so: that is looked at again
+ * when it could be late. */
 static mono
-late_at(const struct work *work)
+late_at(const struct work *work, mono now)
 {
 	mono at = MONO_NEVER;
 	for (unsigned i = 0; i < work->count; i++) {
 		mono since = work->workers[i]->busy_since;
 		if (mono_diff(since, MONO_NEVER) == 0)
-			return MONO_NEVER; /* it will take the next job */
+			return mono_add(now, WORK_LATE_MS);
 		at = mono_min(at, mono_add(since, WORK_LATE_MS));
 	}
 	return at;
@@ -172,7 +173,7 @@ work_look(struct work *work, mono now)
 	struct err err = {""};
 	pthread_mutex_lock(&work->lock);
 	bool is_waiting = !list_is_empty(&work->todo);
-	mono at = is_waiting ? late_at(work) : MONO_NEVER;
+	mono at = is_waiting ? late_at(work, now) : MONO_NEVER;
 	pthread_mutex_unlock(&work->lock);
 	if (!mono_reached(at, now))
 		return at;

@@ -341,6 +341,28 @@ START_TEST(test_logger_death_loses_nothing)
 }
 END_TEST
 
+/* The child of a failed start may be there still when its FORGET comes; a few
+ * tries, for it is a race. */
+START_TEST(test_failed_start_is_forgotten)
+{
+	world_start(&w, POLICY);
+	for (uint64_t iid = 1; iid <= 15; iid++) {
+		struct kproto_start s = {.epoch = 1};
+		const char *argv[] = {"/nowhere/nothing", NULL};
+		world_send_start(&w, &s, iid, argv, -1);
+		world_expect_failure(&w, KMSG_START_FAILED);
+		world_send_event(&w, KMSG_FORGET, iid, 1);
+		ck_assert_uint_eq(world_expect_event(&w, KMSG_EMPTY).iid, iid);
+		world_send_event(&w, KMSG_KILL, iid, 1);
+		struct kproto_failure f =
+			world_expect_failure(&w, KMSG_REFUSED);
+		ck_assert_str_eq(f.step, "kill");
+		ck_assert_int_eq(f.code, ENOENT);
+	}
+	world_end(&w);
+}
+END_TEST
+
 START_TEST(test_forget_waits_for_the_logger)
 {
 	memset(&w, 0, sizeof w);
@@ -717,6 +739,7 @@ main(void)
 	tcase_add_test(t, test_child_is_clean);
 	tcase_add_test(t, test_env_file);
 	tcase_add_test(t, test_logger_death_loses_nothing);
+	tcase_add_test(t, test_failed_start_is_forgotten);
 	tcase_add_test(t, test_forget_waits_for_the_logger);
 	tcase_add_test(t, test_node_death_is_told);
 	tcase_add_test(t, test_hung_node_is_replaced);

@@ -11,6 +11,9 @@
 #define LOOK_MS	    200	  /* between two looks at the core */
 #define HEARD_MS    500	  /* what was said is heard everywhere */
 #define PEOPLE_MS   15000 /* ... of the people who run it */
+/* Rest lasts so long: what waits to be tried again is tried, and the state that
+ * a move left behind is dropped. */
+#define REST_MS 5000
 
 /* --- Who is in the core --- */
 
@@ -141,16 +144,17 @@ heal_host(struct storm *s, uint32_t host)
 	world_slow_reader(s->w, host, 0);
 	world_stall_disk(s->w, host, 0);
 	world_clock_rate(s->w, host, 0);
+	if (!h->is_running)
+		world_start(s->w, host);
+	world_pause(s->w, host, 0);
+	/* What is on its way out, perhaps since before it was switched off,
+	 * does not come to rest as a member: people install it anew. */
 	if (is_leaving(s, host)) {
-		if (h->is_powered)
-			world_power_off(s->w, host);
+		world_power_off(s->w, host);
 		world_reinstall(s->w, host);
 		s->hosts[host].has_left = false;
-	}
-	if (h->is_running)
-		world_pause(s->w, host, 0);
-	else
 		world_start(s->w, host);
+	}
 }
 
 static void
@@ -210,6 +214,15 @@ say(char *out, const char *format, ...)
 	return out;
 }
 
+/* Whether host 'a' has all rows that 'b', known there as 'id', has written. */
+static bool
+has_all_rows(const struct storm *s, uint32_t a, uint32_t b, member_id id)
+{
+	const struct origin *there = &s->w->hosts[a].core->registry.origins[id];
+	const struct core *of = s->w->hosts[b].core;
+	return there->position == of->registry.origins[MEMBER_SELF].position;
+}
+
 /* What host 'a' of the core thinks of 'b'. */
 static const char *
 opinion_trouble(struct storm *s, uint32_t a, uint32_t b, char *out)
@@ -222,6 +235,8 @@ opinion_trouble(struct storm *s, uint32_t a, uint32_t b, char *out)
 		(!is_known || member_get(c, id)->state != MEMBER_ALIVE ||
 			!member_get(c, id)->link))
 		return say(out, "%s: %s is well, and not linked", who, about);
+	if (s->hosts[b].is_core && !has_all_rows(s, a, b, id))
+		return say(out, "%s does not have all rows of %s", who, about);
 	if (is_severed(s, b) && is_known && member_is_present(c, id))
 		return say(
 			out, "%s: %s is gone, and called present", who, about);
@@ -393,17 +408,6 @@ trouble(struct storm *s, char *out)
 	return why;
 }
 
-/* Whether all is well, and stays so until what was said last is heard
- * everywhere; else 'out' says what is not. */
-static bool
-is_well(struct storm *s, char *out)
-{
-	if (trouble(s, out))
-		return false;
-	world_run(s->w, HEARD_MS);
-	return !trouble(s, out);
-}
-
 static void
 print_members(struct storm *s, uint32_t a)
 {
@@ -466,17 +470,22 @@ converge_wait(struct storm *s, char out[static 512])
 	mono people_at = mono_add(start, PEOPLE_MS);
 	out[0] = '\0';
 	world_run(s->w, HEARD_MS);
-	while (!is_well(s, out)) {
-		if (mono_diff(s->w->now, start) >= limit_ms)
+	mono since = s->w->now;
+	while (trouble(s, out) || mono_diff(s->w->now, since) < REST_MS) {
+		bool is_troubled = out[0];
+		if (is_troubled && mono_diff(s->w->now, start) >= limit_ms)
 			return -1;
-		if (mono_reached(people_at, s->w->now)) {
+		if (is_troubled && mono_reached(people_at, s->w->now)) {
 			tend(s);
 			people_at = mono_add(s->w->now, PEOPLE_MS);
 		}
-		world_run(s->w, LOOK_MS);
+		world_run(s->w, is_troubled ? LOOK_MS : REST_MS);
+		if (is_troubled)
+			since = s->w->now;
+		out[0] = '\0';
 	}
 	for (uint32_t i = 0; i < s->w->count; i++)
 		if (s->hosts[i].is_core)
 			core_check(s->w->hosts[i].core);
-	return mono_diff(s->w->now, start);
+	return mono_diff(since, start);
 }

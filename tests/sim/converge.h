@@ -12,10 +12,10 @@
  *
  * and one that all of the core can talk with belongs to the core.
  *
- * At rest: the core's hosts see each other and no severed one, they agree on
- * every instance, every wanted one runs under the epoch that they all say,
- * or has a reason that the shape of the cluster gives; nothing else runs on
- * them, and no move is under way.
+ * At rest: the core's hosts see each other and no severed one, each has all
+ * rows that the others wrote, they agree on every instance, every wanted one
+ * runs under the epoch that they all say, or has a reason that the shape of
+ * the cluster gives; nothing else runs on them, and no move is under way.
  *
  * The bound B(N) for that is CONVERGE_BASE_MS + N * CONVERGE_HOST_MS.
  */
@@ -29,8 +29,9 @@
 
 /* Chooses the core and heals it. */
 void converge_heal(struct storm *s, struct prng *p);
-/* Lets time pass until the core is at rest; the milliseconds it took, or -1
- * when the bound has passed, with what is wrong in 'out'. */
+/* Lets time pass until the core is at rest, and stays so for some seconds; the
+ * milliseconds until that began, or -1 when the bound has passed, with what
+ * is wrong in 'out'. */
 int64_t converge_wait(struct storm *s, char out[static 512]);
 /* Prints what every running host thinks of the others and of every instance
  * that is not at rest, for whoever looks at a seed. */

@@ -9,8 +9,6 @@
 #include "tests/sim/record.h"
 #include "tests/sim/trace.h"
 
-/* A move that is over leaves a state, which is dropped soon after. */
-#define REST_MS		5000
 #define FORM_LIMIT_MS	120000
 #define STORM_NAMES_MAX 512
 
@@ -250,10 +248,8 @@ storm_run(const struct storm_config *config, bool is_loud,
 	out->settle_ms = converge_wait(s, out->trouble);
 	if (out->settle_ms < 0 && is_loud)
 		converge_print(s);
-	if (out->settle_ms >= 0) {
-		world_run(s->w, REST_MS);
+	if (out->settle_ms >= 0)
 		world_enter(s->w, WORLD_PHASE_SETTLED);
-	}
 	out->hash = s->w->hash;
 	out->simulated_ms = (uint64_t)mono_diff(s->w->now, start);
 	out->steps = count_steps(s->w);

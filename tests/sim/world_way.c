@@ -266,14 +266,18 @@ world_slow_reader(struct world *w, uint32_t host, int64_t bytes_per_s)
 	struct host *h = &w->hosts[host];
 	h->read_bytes_per_s = bytes_per_s;
 	h->read_at = w->now;
-	h->since = w->now;
+	if (h->since.ms < w->now.ms) /* a pause ends later */
+		h->since = w->now;
 	observe_fault(w, WORLD_FAULT_OTHER, host, WORLD_NO_HOST, bytes_per_s);
 }
 
 void
 world_starve(struct world *w, uint32_t host, uint32_t cpu_percent)
 {
-	w->hosts[host].cpu_percent = cpu_percent < 100 ? cpu_percent : 0;
+	struct host *h = &w->hosts[host];
+	h->cpu_percent = cpu_percent < 100 ? cpu_percent : 0;
+	if (h->since.ms < w->now.ms)
+		h->since = w->now;
 	clock_arm(w, host);
 	observe_fault(w, WORLD_FAULT_OTHER, host, WORLD_NO_HOST, cpu_percent);
 }
