@@ -3,6 +3,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -250,6 +251,8 @@ START_TEST(test_child_is_clean)
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &set, NULL);
+	struct sched_param none = {.sched_priority = 0};
+	ck_assert_int_eq(sched_setscheduler(0, SCHED_BATCH, &none), 0);
 	world_start(&w, POLICY);
 	struct kproto_start s = {
 		.umask = 027,
@@ -271,6 +274,7 @@ START_TEST(test_child_is_clean)
 	world_ck_line(text, "nofile 100 200\n");
 	world_ck_line(text, "umask 027\n");
 	world_ck_line(text, "nice 3\n");
+	world_ck_line(text, "policy 0\n");
 	world_ck_line(text, "leads 1\n");
 	world_ck_line(text, "cwd /usr\n");
 	world_ck_line(text, "leak no\n");
