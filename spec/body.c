@@ -7,7 +7,7 @@
 #include "spec/body.h"
 #include "spec/value.h"
 
-#define KEYS_MAX 128
+#define KEYS_MAX 192
 
 /* Which keys go into a text. */
 enum coverage {

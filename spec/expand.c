@@ -87,6 +87,18 @@ expand_pairs(const struct spec_pairs *pairs, const struct spec_names *names,
 	return (struct spec_pairs){items, pairs->count};
 }
 
+static struct spec_probe
+expand_probe(const struct spec_probe *probe, const struct spec_names *names,
+	struct pool *pool)
+{
+	struct spec_probe out = *probe;
+	out.exec = expand_texts(&probe->exec, names, pool);
+	out.http_path = expand(probe->http_path, names, pool);
+	out.http_host = pool_text(pool, probe->http_host);
+	out.tcp_host = pool_text(pool, probe->tcp_host);
+	return out;
+}
+
 void
 spec_expand(const struct spec *spec, const struct spec_names *names,
 	struct spec_launch *out)
@@ -98,6 +110,17 @@ spec_expand(const struct spec *spec, const struct spec_names *names,
 	out->environment = expand_pairs(&spec->environment, names, pool);
 	out->working_dir = expand(spec->working_dir, names, pool);
 	out->env_file = expand(spec->env_file, names, pool);
+	out->stop_command = expand_texts(&spec->stop_command, names, pool);
+	out->hooks.pre_start =
+		expand_texts(&spec->hooks.pre_start, names, pool);
+	out->hooks.post_start =
+		expand_texts(&spec->hooks.post_start, names, pool);
+	out->hooks.pre_stop = expand_texts(&spec->hooks.pre_stop, names, pool);
+	out->hooks.post_stop =
+		expand_texts(&spec->hooks.post_stop, names, pool);
+	out->hooks.timeout_ms = spec->hooks.timeout_ms;
+	out->readiness = expand_probe(&spec->readiness.probe, names, pool);
+	out->liveness = expand_probe(&spec->liveness.probe, names, pool);
 }
 
 void

@@ -95,6 +95,20 @@ put_limits(struct json *j)
 	json_raw(j, "}");
 }
 
+static void
+put_depends(struct json *j, const struct spec_key *key)
+{
+	json_raw(j, "\"type\":\"object\",\"maxProperties\":");
+	json_number(j, key->max);
+	json_raw(j, ",\"propertyNames\":{");
+	put_pattern(j, shape_name.pattern);
+	json_raw(j,
+		"},\"additionalProperties\":{\"type\":[\"object\",\"null\"],"
+		"\"additionalProperties\":false,\"properties\":{"
+		"\"condition\":{\"enum\":[\"ready\",\"started\","
+		"\"completed\"]}}}");
+}
+
 static void put_block(struct json *j, const char *block);
 
 static void
@@ -155,7 +169,8 @@ put_type(struct json *j, const struct spec_key *key)
 	case KEY_COMMAND:
 		json_raw(j, "\"anyOf\":[{\"type\":\"string\"},{");
 		put_list(j, key);
-		json_raw(j, ",\"minItems\":1}]");
+		json_raw(j,
+			key->flags & KEY_OPTIONAL ? "}]" : ",\"minItems\":1}]");
 		break;
 	case KEY_TEXTS:
 		put_list(j, key);
@@ -171,6 +186,9 @@ put_type(struct json *j, const struct spec_key *key)
 		break;
 	case KEY_RLIMITS:
 		put_limits(j);
+		break;
+	case KEY_DEPENDS:
+		put_depends(j, key);
 		break;
 	case KEY_LATER:
 	case KEY_TYPE_COUNT:

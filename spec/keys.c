@@ -1,12 +1,9 @@
 #include "spec/keys.h"
 
 #include <limits.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "spec/shapes.h"
 #include "spec/spec.h"
-#include "sys/nearest.h"
 
 #define SECOND	INT64_C(1000)
 #define MINUTE	(60 * SECOND)
@@ -17,7 +14,13 @@
 static const struct key_word type_words[] = {
 	{"simple", TYPE_SIMPLE, WORD_USUAL},
 	{"oneshot", TYPE_ONESHOT, WORD_USUAL},
-	{"notify", 0, WORD_LATER},
+	{"notify", SPEC_TYPE_NOTIFY, WORD_ALIAS},
+	{0},
+};
+
+static const struct key_word notify_words[] = {
+	{"none", 0, WORD_USUAL},
+	{"systemd", 1, WORD_USUAL},
 	{0},
 };
 
@@ -101,6 +104,79 @@ static const struct key_word full_words[] = {
 	{                                                                      \
 		.path = name, .type = KEY_LATER, .offset = KEY_NO_MEMBER,      \
 		.help = help_text                                              \
+	}
+
+/* The ways to ask whether a service is well, for two blocks. */
+#define PROBE(block, member, period)                                           \
+	{.path = block ".exec",                                                \
+		.type = KEY_COMMAND,                                           \
+		AT(member.exec),                                               \
+		.flags = KEY_EXPANDS | KEY_OPTIONAL,                           \
+		.max = SPEC_COMMAND_MAX,                                       \
+		.help = "A command, run as the service's user; well is the "   \
+			"exit code 0."},                                       \
+		{.path = block ".http",                                        \
+			.type = KEY_BLOCK,                                     \
+			AT(member.has_http),                                   \
+			.help = "A GET request; well is a status from 200 to " \
+				"399."},                                       \
+		{.path = block ".http.port",                                   \
+			.type = KEY_INT,                                       \
+			AT(member.http_port),                                  \
+			.fallback = "0",                                       \
+			.min = 0,                                              \
+			.max = 65535,                                          \
+			.help = "Its port; needed."},                          \
+		{.path = block ".http.host",                                   \
+			.type = KEY_TEXT,                                      \
+			AT(member.http_host),                                  \
+			.fallback = "127.0.0.1",                               \
+			.shape = &shape_address,                               \
+			.help = "The address or name it goes to."},            \
+		{.path = block ".http.path",                                   \
+			.type = KEY_TEXT,                                      \
+			AT(member.http_path),                                  \
+			.flags = KEY_EXPANDS,                                  \
+			.fallback = "/",                                       \
+			.shape = &shape_url_path,                              \
+			.help = "The path it asks for."},                      \
+		{.path = block ".tcp",                                         \
+			.type = KEY_BLOCK,                                     \
+			AT(member.has_tcp),                                    \
+			.help = "A connection; well is when it is accepted."}, \
+		{.path = block ".tcp.port",                                    \
+			.type = KEY_INT,                                       \
+			AT(member.tcp_port),                                   \
+			.fallback = "0",                                       \
+			.min = 0,                                              \
+			.max = 65535,                                          \
+			.help = "Its port; needed."},                          \
+		{.path = block ".tcp.host",                                    \
+			.type = KEY_TEXT,                                      \
+			AT(member.tcp_host),                                   \
+			.fallback = "127.0.0.1",                               \
+			.shape = &shape_address,                               \
+			.help = "The address or name it goes to."},            \
+		{.path = block ".period",                                      \
+			.type = KEY_DURATION,                                  \
+			AT(member.period_ms),                                  \
+			.fallback = period,                                    \
+			.min = 100,                                            \
+			.max = DAY,                                            \
+			.help = "The time from one probe to the next."},       \
+		{.path = block ".timeout",                                     \
+			.type = KEY_DURATION,                                  \
+			AT(member.timeout_ms),                                 \
+			.fallback = "2s",                                      \
+			.min = 10,                                             \
+			.max = HOUR,                                           \
+			.help = "How long one probe may take."},               \
+	{                                                                      \
+		.path = block ".success_threshold", .type = KEY_INT,           \
+		AT(member.success_threshold), .fallback = "1", .min = 1,       \
+		.max = 1000,                                                   \
+		.help = "Successes in a row after which the service is "       \
+			"well."                                                \
 	}
 
 static const struct spec_key keys[] = {
@@ -221,16 +297,110 @@ static const struct spec_key keys[] = {
 		.max = SPEC_LIMITS_MAX,
 		.help = "Resource limits by name: a number, a size, "
 			"'unlimited', or 'SOFT:HARD'."},
-	LATER("resources", "Limits of memory, processor and processes."),
+	BLOCK("resources", "Limits of the whole service, kept by its cgroup."),
+	{.path = "resources.memory_max",
+		.type = KEY_SIZE,
+		AT(resources.memory_max),
+		.flags = KEY_RESTARTS,
+		.fallback = "0",
+		.min = 0,
+		.help = "Memory above which the kernel ends a process of "
+			"it; 0 is no limit."},
+	{.path = "resources.memory_high",
+		.type = KEY_SIZE,
+		AT(resources.memory_high),
+		.flags = KEY_RESTARTS,
+		.fallback = "0",
+		.min = 0,
+		.help = "Memory above which it is slowed down; 0 is no "
+			"limit."},
+	{.path = "resources.cpu_max",
+		.type = KEY_PERCENT,
+		AT(resources.cpu_max),
+		.flags = KEY_RESTARTS,
+		.fallback = "0%",
+		.min = 0,
+		.max = 100000,
+		.help = "Share of one processor it may use, such as 250%; "
+			"0% is no limit."},
+	{.path = "resources.cpu_weight",
+		.type = KEY_INT,
+		AT(resources.cpu_weight),
+		.flags = KEY_RESTARTS,
+		.fallback = "0",
+		.min = 0,
+		.max = 10000,
+		.help = "Its share when processors are short, 1 to 10000; 0 "
+			"is the kernel's default, 100."},
+	{.path = "resources.pids_max",
+		.type = KEY_INT,
+		AT(resources.pids_max),
+		.flags = KEY_RESTARTS,
+		.fallback = "0",
+		.min = 0,
+		.max = 4194304,
+		.help = "Processes and threads it may have; 0 is no limit."},
+	{.path = "resources.io_weight",
+		.type = KEY_INT,
+		AT(resources.io_weight),
+		.flags = KEY_RESTARTS,
+		.fallback = "0",
+		.min = 0,
+		.max = 10000,
+		.help = "Its share when disks are short, 1 to 10000; 0 is "
+			"the kernel's default, 100."},
 	{.path = "no_new_privileges",
 		.type = KEY_BOOL,
 		AT(no_new_privileges),
 		.flags = KEY_RESTARTS,
 		.fallback = "true",
 		.help = "Whether set-user-ID programs gain nothing."},
-	LATER("capabilities", "Capabilities the process keeps."),
-	LATER("depends_on", "Services that must be there first."),
-	LATER("readiness", "How the service says that it is ready."),
+	{.path = "capabilities",
+		.type = KEY_TEXTS,
+		AT(capabilities),
+		.flags = KEY_RESTARTS,
+		.max = 64,
+		.shape = &shape_capability,
+		.help = "Capabilities the process keeps, such as "
+			"NET_BIND_SERVICE; each must stand in "
+			"'policy.allowed_capabilities' of skep.conf."},
+	{.path = "depends_on",
+		.type = KEY_DEPENDS,
+		AT(depends_on),
+		.max = POLICY_DEPENDS_MAX,
+		.help = "Services that must be there first, each with its "
+			"'condition': ready (the default), started, or "
+			"completed for a oneshot."},
+	{.path = "readiness",
+		.type = KEY_BLOCK,
+		AT(readiness.is_present),
+		.help = "How it says that it is ready; without this block "
+			"it is ready once it runs."},
+	{.path = "readiness.notify",
+		.type = KEY_WORD,
+		AT(readiness.notify),
+		.flags = KEY_RESTARTS,
+		.fallback = "none",
+		.words = notify_words,
+		.help = "'systemd': it sends READY=1 to NOTIFY_SOCKET."},
+	{.path = "readiness.fd",
+		.type = KEY_INT,
+		AT(readiness.fd),
+		.flags = KEY_RESTARTS,
+		.fallback = "0",
+		.min = 0,
+		.max = 255,
+		.help = "It writes a line to this descriptor, 3 or more, "
+			"which skep opens for it."},
+	{.path = "readiness.log_line",
+		.type = KEY_TEXT,
+		AT(readiness.log_line),
+		.flags = KEY_RESTARTS,
+		.fallback = "",
+		.shape = &shape_regex,
+		.help = "An extended regular expression that a line of its "
+			"output matches."},
+	PROBE("readiness", readiness.probe, "1s"),
 	{.path = "start_timeout",
 		.type = KEY_DURATION,
 		AT(start_timeout_ms),
@@ -238,8 +408,29 @@ static const struct spec_key keys[] = {
 		.min = 1,
 		.max = DAY,
 		.help = "How long a start may take."},
-	LATER("liveness", "A probe whose failure restarts the service."),
-	LATER("watchdog", "How often the service must report."),
+	{.path = "liveness",
+		.type = KEY_BLOCK,
+		AT(liveness.is_present),
+		.help = "A probe whose failure restarts the service."},
+	PROBE("liveness", liveness.probe, "10s"),
+	{.path = "liveness.failure_threshold",
+		.type = KEY_INT,
+		AT(liveness.probe.failure_threshold),
+		.fallback = "3",
+		.min = 1,
+		.max = 1000,
+		.help = "Failures in a row after which the service is "
+			"restarted."},
+	{.path = "watchdog",
+		.type = KEY_DURATION,
+		AT(watchdog_ms),
+		.flags = KEY_RESTARTS,
+		.fallback = "0",
+		.min = 0,
+		.max = DAY,
+		.help = "It must send WATCHDOG=1 to NOTIFY_SOCKET this "
+			"often, or it is killed and restarted; 0 is no "
+			"watchdog."},
 	BLOCK("restart", "When and how often an instance is started again."),
 	{.path = "restart.policy",
 		.type = KEY_WORD,
@@ -324,7 +515,14 @@ static const struct spec_key keys[] = {
 		.min = 0,
 		.max = DAY,
 		.help = "The time from the stop signal to SIGKILL."},
-	LATER("stop_command", "A command that asks it to end."),
+	{.path = "stop_command",
+		.type = KEY_COMMAND,
+		AT(stop_command),
+		.flags = KEY_EXPANDS | KEY_OPTIONAL,
+		.max = SPEC_COMMAND_MAX,
+		.help = "A command that asks it to end, run as its user "
+			"before the stop signal; MAINPID holds its main "
+			"process."},
 	{.path = "kill_mode",
 		.type = KEY_WORD,
 		AT(kill_mode),
@@ -332,7 +530,13 @@ static const struct spec_key keys[] = {
 		.words = kill_words,
 		.help = "Who gets the stop signal: the main process, or every "
 			"process of the service; SIGKILL always goes to all."},
-	LATER("reload_signal", "The signal that makes it read its files."),
+	{.path = "reload_signal",
+		.type = KEY_SIGNAL,
+		AT(reload_signal),
+		.flags = KEY_OPTIONAL,
+		.fallback = "none",
+		.help = "The signal that makes it read its files again; "
+			"'none' when it cannot."},
 	{.path = "handoff",
 		.type = KEY_BLOCK,
 		AT(handoff.is_present),
@@ -438,8 +642,69 @@ static const struct spec_key keys[] = {
 		.max = 64,
 		.key_shape = &shape_name,
 		.help = "Texts for other programs, kept as they are."},
-	LATER("schedule", "When a oneshot runs."),
-	LATER("hooks", "Commands around start and stop."),
+	{.path = "schedule",
+		.type = KEY_BLOCK,
+		AT(schedule.is_present),
+		.help = "When a oneshot runs; without it, once."},
+	{.path = "schedule.interval",
+		.type = KEY_DURATION,
+		AT(schedule.interval_ms),
+		.fallback = "0",
+		.min = 0,
+		.max = LONGEST,
+		.help = "The time from one start to the next."},
+	{.path = "schedule.cron",
+		.type = KEY_TEXT,
+		AT(schedule.cron),
+		.fallback = "",
+		.shape = &shape_cron,
+		.help = "Minute, hour, day of the month, month and day of "
+			"the week, as in crontab(5)."},
+	{.path = "schedule.timezone",
+		.type = KEY_TEXT,
+		AT(schedule.timezone),
+		.fallback = "UTC",
+		.shape = &shape_timezone,
+		.help = "The time zone of 'cron', such as Europe/Vienna."},
+	LATER("schedule.allow_overlap", "Two runs of one name at a time."),
+	BLOCK("hooks",
+		"Commands around start and stop, run as the service's user."),
+	{.path = "hooks.pre_start",
+		.type = KEY_COMMAND,
+		AT(hooks.pre_start),
+		.flags = KEY_EXPANDS | KEY_OPTIONAL,
+		.max = SPEC_COMMAND_MAX,
+		.help = "Runs before each start; its failure is a failed "
+			"start."},
+	{.path = "hooks.post_start",
+		.type = KEY_COMMAND,
+		AT(hooks.post_start),
+		.flags = KEY_EXPANDS | KEY_OPTIONAL,
+		.max = SPEC_COMMAND_MAX,
+		.help = "Runs when the service is ready; its failure stops "
+			"it as a failed start."},
+	{.path = "hooks.pre_stop",
+		.type = KEY_COMMAND,
+		AT(hooks.pre_stop),
+		.flags = KEY_EXPANDS | KEY_OPTIONAL,
+		.max = SPEC_COMMAND_MAX,
+		.help = "Runs before each stop; its failure is only told."},
+	{.path = "hooks.post_stop",
+		.type = KEY_COMMAND,
+		AT(hooks.post_stop),
+		.flags = KEY_EXPANDS | KEY_OPTIONAL,
+		.max = SPEC_COMMAND_MAX,
+		.help = "Runs when nothing of the service is left; "
+			"SERVICE_RESULT, EXIT_CODE and EXIT_STATUS tell how "
+			"it ended."},
+	{.path = "hooks.timeout",
+		.type = KEY_DURATION,
+		AT(hooks.timeout_ms),
+		.fallback = "30s",
+		.min = 10,
+		.max = DAY,
+		.help = "How long each of them may take."},
+	LATER("hooks.resolve_conflict", "A command that joins two states."),
 	BLOCK("logs", "What becomes of its output."),
 	{.path = "logs.target",
 		.type = KEY_WORD,
@@ -486,67 +751,9 @@ static const struct spec_key keys[] = {
 			"most), or its output is dropped and counted."},
 };
 
-#define KEY_COUNT (sizeof keys / sizeof *keys)
-
 const struct spec_key *
 spec_keys(size_t *count)
 {
-	*count = KEY_COUNT;
+	*count = sizeof keys / sizeof *keys;
 	return keys;
-}
-
-const struct spec_key *
-spec_key_find(const char *path)
-{
-	for (size_t i = 0; i < KEY_COUNT; i++)
-		if (strcmp(keys[i].path, path) == 0)
-			return &keys[i];
-	return NULL;
-}
-
-const char *
-spec_key_leaf(const struct spec_key *key)
-{
-	const char *dot = strrchr(key->path, '.');
-	return dot ? dot + 1 : key->path;
-}
-
-bool
-spec_key_is_in(const struct spec_key *key, const char *block)
-{
-	const char *leaf = spec_key_leaf(key);
-	size_t length = strlen(block);
-	if (length == 0)
-		return leaf == key->path;
-	return (size_t)(leaf - key->path) == length + 1 &&
-	       strncmp(key->path, block, length) == 0;
-}
-
-/* The first row, of any block, with this last part. */
-static const char *
-path_of_leaf(const char *leaf)
-{
-	for (size_t i = 0; i < KEY_COUNT; i++)
-		if (strcmp(spec_key_leaf(&keys[i]), leaf) == 0)
-			return keys[i].path;
-	return NULL;
-}
-
-const char *
-spec_key_nearest(const char *block, const char *leaf)
-{
-	const char *elsewhere = path_of_leaf(leaf);
-	if (elsewhere)
-		return elsewhere;
-	struct nearest n;
-	nearest_init(&n, leaf);
-	const struct spec_key *best = NULL;
-	for (size_t i = 0; i < KEY_COUNT; i++) {
-		if (!spec_key_is_in(&keys[i], block))
-			continue;
-		nearest_offer(&n, spec_key_leaf(&keys[i]));
-		if (n.best == spec_key_leaf(&keys[i]))
-			best = &keys[i];
-	}
-	return best ? best->path : NULL;
 }

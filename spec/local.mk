@@ -4,9 +4,12 @@ noinst_LIBRARIES += libspec.a
 libspec_a_CFLAGS = $(AM_CFLAGS) $(YAML_CFLAGS)
 libspec_a_SOURCES = \
 	spec/body.c spec/body.h \
+	spec/cron.c spec/cron.h \
+	spec/cycle.c spec/cycle.h \
 	spec/expand.c spec/expand.h \
 	spec/json.c spec/json.h \
 	spec/keys.c spec/keys.h \
+	spec/keys_find.c \
 	spec/parse.c \
 	spec/policy.c spec/policy.h \
 	spec/pool.c spec/pool.h \

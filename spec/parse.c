@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "spec/body.h"
+#include "spec/cycle.h"
 #include "spec/rules.h"
 #include "spec/value.h"
 #include "sys/nearest.h"
@@ -116,13 +117,14 @@ compare_pairs(const void *a, const void *b)
 	return strcmp(x->key, y->key);
 }
 
-/* The keys of a service and of its blocks. */
+/* The keys of a service and of its blocks; depth is bounded by the tree. */
 static size_t
 count_keys(const struct node *map)
 {
 	size_t count = map->count;
 	for (size_t i = 0; i < map->count; i++)
-		count += map->items[i]->count;
+		if (map->items[i]->kind == NODE_MAP)
+			count += count_keys(map->items[i]);
 	return count;
 }
 
@@ -220,7 +222,7 @@ read_services(const struct place *place, const struct node *services,
 		rc = read_service(
 			place, services->keys[i], services->items[i], spec);
 	}
-	return rc;
+	return rc ? rc : cycle_check(place, services, set);
 }
 
 int

@@ -64,6 +64,34 @@ fill_placement(const struct spec_placement *p, struct policy_placement *out)
 	out->max_per_host = (uint32_t)p->max_per_host;
 }
 
+static void
+fill_depends(const struct spec_depends *d, struct spec_policy *out)
+{
+	CHECK(d->count <= POLICY_DEPENDS_MAX);
+	for (size_t i = 0; i < d->count; i++) {
+		struct policy_depend *to = &out->depends[out->depend_count++];
+		copy_text(to->service, sizeof to->service, d->items[i].service);
+		to->condition = (enum depend_condition)d->items[i].condition;
+	}
+}
+
+static void
+fill_schedule(const struct spec_schedule *s, struct policy_schedule *out)
+{
+	out->interval_ms = s->interval_ms;
+	out->has_cron = s->cron[0] != '\0';
+}
+
+static void
+fill_hooks(const struct spec *spec, struct policy_hooks *out)
+{
+	out->has_post_start = spec->hooks.post_start.count > 0;
+	out->has_pre_stop = spec->hooks.pre_stop.count > 0;
+	out->has_stop_command = spec->stop_command.count > 0;
+	out->has_post_stop = spec->hooks.post_stop.count > 0;
+	out->timeout_ms = spec->hooks.timeout_ms;
+}
+
 void
 spec_policy_from(const struct spec *spec, struct spec_policy *out)
 {
@@ -76,6 +104,11 @@ spec_policy_from(const struct spec *spec, struct spec_policy *out)
 	out->stop_timeout_ms = spec->stop_timeout_ms;
 	out->stops_group = spec->kill_mode == KILL_CONTROL_GROUP;
 	out->start_timeout_ms = spec->start_timeout_ms;
+	out->has_readiness = spec->readiness.is_present;
+	out->reload_signal = spec->reload_signal;
+	fill_depends(&spec->depends_on, out);
+	fill_schedule(&spec->schedule, &out->schedule);
+	fill_hooks(spec, &out->hooks);
 	fill_handoff(&spec->handoff, &out->handoff);
 	fill_placement(&spec->placement, &out->placement);
 	out->partition.consistency =

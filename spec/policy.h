@@ -21,6 +21,7 @@
 #define POLICY_EXIT_CODES_MAX 16   /* success_exit_codes of one service */
 #define POLICY_INSTANCES_SIZE 2048 /* all names of 'instances', with NULs */
 #define POLICY_STRATEGY_MAX   63   /* characters of a strategy's name */
+#define POLICY_DEPENDS_MAX    16   /* services in one 'depends_on' */
 
 /* How the instances of a service are named. */
 enum policy_naming {
@@ -113,6 +114,33 @@ struct policy_partition {
 	int64_t stop_after_ms;
 };
 
+/* What must be true of another service before a start. */
+enum depend_condition {
+	DEPEND_READY,	  /* as many instances as it has are ready */
+	DEPEND_STARTED,	  /* they run, ready or not */
+	DEPEND_COMPLETED, /* a oneshot: all ended with success */
+};
+
+struct policy_depend {
+	char service[SERVICE_NAME_MAX + 1];
+	enum depend_condition condition;
+};
+
+/* When a oneshot runs.  Zeros without a schedule. */
+struct policy_schedule {
+	int64_t interval_ms; /* 0: not by interval */
+	bool has_cron;	     /* the shell reads the expression */
+};
+
+/* Which commands stand around start and stop; the shell knows them. */
+struct policy_hooks {
+	bool has_post_start;
+	bool has_pre_stop;
+	bool has_stop_command;
+	bool has_post_stop;
+	int64_t timeout_ms; /* of each */
+};
+
 /* Everything above for one service. */
 struct spec_policy {
 	enum policy_naming naming;
@@ -127,6 +155,12 @@ struct spec_policy {
 	int64_t stop_timeout_ms; /* from the soft signal to SIGKILL */
 	bool stops_group;	 /* the soft signal goes to all processes */
 	int64_t start_timeout_ms;
+	bool has_readiness;    /* ready is said later than started */
+	int32_t reload_signal; /* 0: none */
+	struct policy_depend depends[POLICY_DEPENDS_MAX]; /* by name */
+	uint32_t depend_count;
+	struct policy_schedule schedule;
+	struct policy_hooks hooks;
 	struct policy_handoff handoff;
 	struct policy_placement placement;
 	struct policy_partition partition;
@@ -170,6 +204,13 @@ policy_instance_name(const struct spec_policy *p, const char *service,
 		name += strlen(name) + 1;
 	memcpy(out + length, name, strlen(name) + 1);
 	return out;
+}
+
+/* Whether it runs at times, not at once. */
+static inline bool
+policy_is_scheduled(const struct spec_policy *p)
+{
+	return p->schedule.interval_ms || p->schedule.has_cron;
 }
 
 /* Whether 'code' is an exit code that counts as success. */

@@ -98,15 +98,171 @@ check_signals(const struct subject *s)
 		handoff ? "handoff.signal" : "stop_signal");
 }
 
+/* --- Readiness and probes --- */
+
+static int
+check_port(const struct subject *s, const struct node *probe, const char *block,
+	const char *way, int32_t port)
+{
+	const struct node *at = tree_get(probe, way);
+	if (!at || port != 0)
+		return 0;
+	return tree_fail(s->place, at, "%s.%s.port: is missing", block, way);
+}
+
+/* Exactly one of the ways named in 'ways' stands in the block. */
+static int
+check_ways(const struct subject *s, const char *block, const char *const *ways)
+{
+	const struct node *map = tree_get(s->map, block);
+	const struct node *first = NULL;
+	const char *found = NULL;
+	for (size_t i = 0; ways[i]; i++) {
+		const struct node *way = tree_get(map, ways[i]);
+		if (way && first)
+			return tree_fail(s->place, way,
+				"%s.%s: '%s' is given too; keep one of them",
+				block, ways[i], found);
+		if (way) {
+			first = way;
+			found = ways[i];
+		}
+	}
+	if (first)
+		return 0;
+	return tree_fail(s->place, map,
+		"%s: says no way; give %sexec, http or tcp", block,
+		ways[3] ? "one of notify, fd, log_line, " : "");
+}
+
+static int
+check_probe(const struct subject *s, const char *block,
+	const struct spec_probe *probe)
+{
+	const struct node *map = tree_get(s->map, block);
+	int rc = check_port(s, map, block, "http", probe->http_port);
+	return rc ? rc : check_port(s, map, block, "tcp", probe->tcp_port);
+}
+
+static int
+check_fd(const struct subject *s)
+{
+	const struct node *fd = written(s, "readiness", "fd");
+	if (!fd || s->spec->readiness.fd >= 3)
+		return 0;
+	return tree_fail(s->place, fd,
+		"readiness.fd: must be 3 to 255; 0 to 2 are input, output and "
+		"errors");
+}
+
+/* A line can be found only where we read the output. */
+static int
+check_log_line(const struct subject *s)
+{
+	const struct node *line = written(s, "readiness", "log_line");
+	bool is_read = s->spec->logs.target == LOG_FILE ||
+		       s->spec->logs.target == LOG_JOURNAL;
+	if (!line || is_read)
+		return 0;
+	return tree_fail(s->place, line,
+		"readiness.log_line: skep does not read the output with "
+		"'logs.target: %s'; use file or journal, or another way to be "
+		"ready",
+		s->spec->logs.target == LOG_NULL ? "null" : "inherit");
+}
+
+static int
+check_readiness(const struct subject *s)
+{
+	static const char *const ways[] = {
+		"exec", "http", "tcp", "notify", "fd", "log_line", NULL};
+	struct spec_readiness *r = &s->spec->readiness;
+	if (s->spec->type == SPEC_TYPE_NOTIFY) {
+		const struct node *map = tree_get(s->map, "readiness");
+		if (map)
+			return tree_fail(s->place, map,
+				"readiness: 'type: notify' says it already; "
+				"keep one of them");
+		s->spec->type = TYPE_SIMPLE;
+		r->is_present = true;
+		r->notify = 1;
+	}
+	if (!tree_get(s->map, "readiness"))
+		return 0;
+	int rc = check_ways(s, "readiness", ways);
+	if (rc == 0)
+		rc = check_fd(s);
+	if (rc == 0)
+		rc = check_log_line(s);
+	return rc ? rc : check_probe(s, "readiness", &r->probe);
+}
+
+static int
+check_liveness(const struct subject *s)
+{
+	static const char *const ways[] = {"exec", "http", "tcp", NULL};
+	if (!s->spec->liveness.is_present)
+		return 0;
+	int rc = check_ways(s, "liveness", ways);
+	return rc ? rc : check_probe(s, "liveness", &s->spec->liveness.probe);
+}
+
+/* --- Order and time --- */
+
+static int
+check_depends(const struct subject *s)
+{
+	const struct spec_depends *d = &s->spec->depends_on;
+	const struct node *map = tree_get(s->map, "depends_on");
+	for (size_t i = 0; i < d->count; i++)
+		if (strcmp(d->items[i].service, s->spec->name) == 0)
+			return tree_fail(s->place, map,
+				"depends_on: %s cannot wait for itself",
+				s->spec->name);
+	return 0;
+}
+
+static int
+check_schedule(const struct subject *s)
+{
+	const struct spec_schedule *schedule = &s->spec->schedule;
+	const struct node *map = tree_get(s->map, "schedule");
+	if (!schedule->is_present)
+		return 0;
+	if (s->spec->type != TYPE_ONESHOT)
+		return tree_fail(s->place, map,
+			"schedule: only a oneshot has one; add 'type: "
+			"oneshot'");
+	if (schedule->interval_ms && schedule->cron[0])
+		return tree_fail(s->place, tree_get(map, "cron"),
+			"schedule.cron: 'interval' is given too; keep one of "
+			"them");
+	if (!schedule->interval_ms && !schedule->cron[0])
+		return tree_fail(s->place, map,
+			"schedule: says no time; give 'interval' or 'cron'");
+	if (schedule->interval_ms && schedule->interval_ms < 1000)
+		return tree_fail(s->place, tree_get(map, "interval"),
+			"schedule.interval: must be 1s or more");
+	return 0;
+}
+
 int
 rules_apply(const struct place *place, const struct node *name,
 	const struct node *map, struct spec *spec)
 {
 	struct subject s = {place, name, map, spec};
-	int rc = check_command(&s);
-	if (rc == 0)
-		rc = check_instances(&s);
-	if (rc == 0)
-		rc = check_restart(&s);
-	return rc ? rc : check_signals(&s);
+	static int (*const rules[])(const struct subject *) = {
+		check_command,
+		check_instances,
+		check_readiness,
+		check_liveness,
+		check_restart,
+		check_signals,
+		check_depends,
+		check_schedule,
+	};
+	int rc = 0;
+	for (size_t i = 0; i < sizeof rules / sizeof *rules && rc == 0; i++)
+		rc = rules[i](&s);
+	return rc;
 }

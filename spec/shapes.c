@@ -1,8 +1,10 @@
 #include "spec/shapes.h"
 
+#include <regex.h>
 #include <string.h>
 
 #include "base/limits.h"
+#include "spec/cron.h"
 #include "spec/spec.h"
 
 #define LOWER  "abcdefghijklmnopqrstuvwxyz"
@@ -77,6 +79,58 @@ fits_host(const char *text)
 		       NODE_NAME_MAX);
 }
 
+static bool
+fits_address(const char *text)
+{
+	return is_word(
+		text, LOWER UPPER DIGITS "[:", LOWER UPPER DIGITS "._:-]", 255);
+}
+
+static bool
+fits_url_path(const char *text)
+{
+	if (text[0] != '/' || strlen(text) > 1000)
+		return false;
+	for (const char *s = text; *s; s++)
+		if (*s <= ' ' || *s > '~')
+			return false;
+	return true;
+}
+
+static bool
+fits_regex(const char *text)
+{
+	regex_t regex;
+	if (text[0] == '\0')
+		return true;
+	if (strlen(text) > 255 ||
+		regcomp(&regex, text, REG_EXTENDED | REG_NOSUB) != 0)
+		return false;
+	regfree(&regex);
+	return true;
+}
+
+static bool
+fits_capability(const char *text)
+{
+	return is_word(text, UPPER, UPPER DIGITS "_", 63) &&
+	       strncmp(text, "CAP_", 4) != 0;
+}
+
+static bool
+fits_cron(const char *text)
+{
+	struct cron cron;
+	return text[0] == '\0' || cron_parse(text, &cron);
+}
+
+static bool
+fits_timezone(const char *text)
+{
+	return is_word(text, LOWER UPPER, LOWER UPPER DIGITS "/_+-", 63) &&
+	       !strstr(text, "//");
+}
+
 const struct key_shape shape_line = {
 	fits_line, "one line of at most 1000 bytes", "^[^\\t\\n]*$"};
 const struct key_shape shape_name = {spec_name_is_valid,
@@ -97,5 +151,23 @@ const struct key_shape shape_variable = {fits_variable,
 const struct key_shape shape_strategy = {fits_strategy,
 	"the name of a strategy: lower-case letters, digits, '-' or '_'",
 	"^[a-z][a-z0-9_-]{0,62}$"};
+const struct key_shape shape_address = {fits_address,
+	"a host name or an address",
+	"^[A-Za-z0-9[:][A-Za-z0-9._:\\]-]{0,254}$"};
+const struct key_shape shape_url_path = {
+	fits_url_path, "a path that starts with '/'", "^/[!-~]*$"};
+const struct key_shape shape_regex = {fits_regex,
+	"an extended regular expression of at most 255 characters",
+	"^.{0,255}$"};
+const struct key_shape shape_capability = {fits_capability,
+	"a capability without 'CAP_', such as NET_BIND_SERVICE",
+	"^(?!CAP_)[A-Z][A-Z0-9_]{0,62}$"};
+const struct key_shape shape_cron = {fits_cron,
+	"five fields of crontab(5): minute, hour, day of the month, month, day "
+	"of the week",
+	"^$|^ *[^ ]+( +[^ ]+){4} *$"};
+const struct key_shape shape_timezone = {fits_timezone,
+	"the name of a time zone, such as UTC or Europe/Vienna",
+	"^[A-Za-z][A-Za-z0-9/_+-]{0,62}$"};
 const struct key_shape shape_host = {fits_host, "the name of a host",
 	"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$"};

@@ -23,6 +23,18 @@ extern const struct key_shape shape_env_file;
 extern const struct key_shape shape_variable;
 /* A placement strategy: lower-case letters, digits, '-' and '_'. */
 extern const struct key_shape shape_strategy;
+/* A host name or an address that a probe goes to. */
+extern const struct key_shape shape_address;
+/* The path of a URL: '/' and printable characters without blanks. */
+extern const struct key_shape shape_url_path;
+/* An extended regular expression of at most 255 bytes, or "". */
+extern const struct key_shape shape_regex;
+/* A capability's name without "CAP_", in capital letters. */
+extern const struct key_shape shape_capability;
+/* Five fields of crontab(5), or "" (cron.h). */
+extern const struct key_shape shape_cron;
+/* The name of a time zone: words with '/', as under /usr/share/zoneinfo. */
+extern const struct key_shape shape_timezone;
 /* A host name of at most 64 characters, or "". */
 extern const struct key_shape shape_host;
 

@@ -80,6 +80,80 @@ struct spec_rlimits {
 	size_t count;
 };
 
+/* One service that must be there first. */
+struct spec_depend {
+	char *service;
+	int32_t condition; /* enum depend_condition */
+};
+
+/* Those of a service, sorted by name. */
+struct spec_depends {
+	struct spec_depend *items;
+	size_t count;
+};
+
+/* A question whether a service is well.  Exactly one of the three ways is
+ * given in a probe that is used. */
+struct spec_probe {
+	struct spec_texts exec; /* (%) empty: not this way */
+	bool has_http;
+	int32_t http_port;
+	char *http_host;
+	char *http_path; /* (%) */
+	bool has_tcp;
+	int32_t tcp_port;
+	char *tcp_host;
+	int64_t period_ms;
+	int64_t timeout_ms;
+	int32_t failure_threshold; /* in a row, until it is not well */
+	int32_t success_threshold; /* in a row, until it is */
+};
+
+/* 'readiness': exactly one way when 'is_present'. */
+struct spec_readiness {
+	bool is_present;
+	int32_t notify; /* 1: sd_notify */
+	int32_t fd;	/* a FIFO is its descriptor of that number; 0: none */
+	char *log_line; /* extended regular expression; "" */
+	struct spec_probe probe;
+};
+
+/* 'liveness' */
+struct spec_liveness {
+	bool is_present;
+	struct spec_probe probe;
+};
+
+/* 'resources'; 0 is no limit, or the kernel's default weight. */
+struct spec_resources {
+	uint64_t memory_max;  /* bytes */
+	uint64_t memory_high; /* bytes */
+	int32_t cpu_max;      /* percent of one processor */
+	int32_t cpu_weight;
+	int32_t pids_max;
+	int32_t io_weight;
+};
+
+/* 'schedule': either way when 'is_present'. */
+struct spec_schedule {
+	bool is_present;
+	int64_t interval_ms; /* 0: by 'cron' */
+	char *cron;	     /* "": by 'interval' */
+	char *timezone;
+};
+
+/* 'hooks' */
+struct spec_hooks {
+	struct spec_texts pre_start;  /* (%) */
+	struct spec_texts post_start; /* (%) */
+	struct spec_texts pre_stop;   /* (%) */
+	struct spec_texts post_stop;  /* (%) */
+	int64_t timeout_ms;	      /* of each */
+};
+
+/* The word "notify" of 'type' while a file is read; no parsed spec has it. */
+#define SPEC_TYPE_NOTIFY 2
+
 /* Who gets the soft signal of a stop.  SIGKILL always goes to all. */
 enum spec_kill_mode {
 	KILL_MIXED,	    /* the main process */
@@ -164,18 +238,28 @@ struct spec {
 	int32_t nice;
 	int32_t oom_score_adj;
 	struct spec_rlimits rlimits;
+	struct spec_resources resources;
 	bool no_new_privileges;
+	struct spec_texts capabilities; /* without "CAP_", capital letters */
+	struct spec_depends depends_on;
+	struct spec_readiness readiness;
 	int64_t start_timeout_ms;
+	struct spec_liveness liveness;
+	int64_t watchdog_ms; /* 0: none */
 	struct spec_restart restart;
 	struct spec_codes success_exit_codes;
 	int32_t stop_signal;
 	int64_t stop_timeout_ms;
-	int32_t kill_mode; /* enum spec_kill_mode */
+	struct spec_texts stop_command; /* (%) empty: only the signal */
+	int32_t kill_mode;		/* enum spec_kill_mode */
+	int32_t reload_signal;		/* 0: it cannot reload */
 	struct spec_handoff handoff;
 	struct spec_placement placement;
 	struct spec_partition partition;
 	struct spec_pairs labels;
 	struct spec_pairs meta;
+	struct spec_schedule schedule;
+	struct spec_hooks hooks;
 	struct spec_logs logs;
 	/* Keys that start with "x-": path and JSON text, sorted by path. */
 	struct spec_pairs extras;
@@ -250,6 +334,10 @@ struct spec_launch {
 	struct spec_pairs environment;
 	char *working_dir;
 	char *env_file;
+	struct spec_texts stop_command;
+	struct spec_hooks hooks;
+	struct spec_probe readiness;
+	struct spec_probe liveness;
 	struct pool pool; /* owns them */
 };
 

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "spec/expand.h"
+#include "spec/shapes.h"
 #include "spec/words.h"
 #include "sys/nearest.h"
 #include "sys/units.h"
@@ -135,6 +136,10 @@ read_signal(const struct reading *r, const struct node *n, void *out)
 {
 	int number;
 	char name[32] = "";
+	if ((r->key->flags & KEY_OPTIONAL) && strcmp(n->text, "none") == 0) {
+		*(int32_t *)out = 0;
+		return 0;
+	}
 	int rc = units_parse_signal(n->text, &number);
 	if (rc == 0)
 		units_signal_name(number, name, sizeof name);
@@ -330,6 +335,8 @@ read_command(const struct reading *r, const struct node *n, void *out)
 				      : read_command_text(r, n, texts);
 	if (rc)
 		return rc;
+	if (texts->count == 0 && (r->key->flags & KEY_OPTIONAL))
+		return 0;
 	if (texts->count == 0 || texts->items[0][0] == '\0')
 		return tree_fail(
 			r->place, n, "%s: names no program", r->key->path);
@@ -489,6 +496,86 @@ read_rlimits(const struct reading *r, const struct node *n, void *out)
 	return 0;
 }
 
+/* --- What must be there first --- */
+
+static const char *const condition_words[] = {
+	[DEPEND_READY] = "ready",
+	[DEPEND_STARTED] = "started",
+	[DEPEND_COMPLETED] = "completed",
+};
+
+static int
+read_condition(const struct reading *r, const char *service,
+	const struct node *n, struct spec_depend *out)
+{
+	struct nearest nearest;
+	nearest_init(&nearest, n->text);
+	for (int32_t i = 0; i <= DEPEND_COMPLETED; i++) {
+		out->condition = i;
+		if (strcmp(n->text, condition_words[i]) == 0)
+			return 0;
+		nearest_offer(&nearest, condition_words[i]);
+	}
+	return tree_fail(r->place, n,
+		"%s.%s.condition: '%.100s' is none of ready, started, "
+		"completed%s%s%s",
+		r->key->path, service, n->text,
+		nearest.best ? "; did you mean '" : "",
+		nearest.best ? nearest.best : "", nearest.best ? "'?" : "");
+}
+
+/* The map after the name of a service: 'condition', or nothing. */
+static int
+read_depend(const struct reading *r, const struct node *key,
+	const struct node *value, struct spec_depend *out)
+{
+	if (!spec_name_is_valid(key->text))
+		return tree_fail(r->place, key, "%s: '%.100s' is not %s",
+			r->key->path, key->text, shape_name.what);
+	out->service = pool_copy(r->pool, key->text, key->length);
+	out->condition = DEPEND_READY;
+	if (value->kind == NODE_SCALAR && tree_is_null(value))
+		return 0;
+	const struct node *word =
+		value->kind == NODE_MAP ? tree_get(value, "condition") : NULL;
+	if (value->kind != NODE_MAP || value->count != (word ? 1 : 0) ||
+		(word && word->kind != NODE_SCALAR))
+		return tree_fail(r->place, value,
+			"%s.%s: must be a map with the key 'condition' (ready, "
+			"started or completed) and nothing else",
+			r->key->path, key->text);
+	return word ? read_condition(r, key->text, word, out) : 0;
+}
+
+static int
+compare_depends(const void *a, const void *b)
+{
+	const struct spec_depend *x = a, *y = b;
+	return strcmp(x->service, y->service);
+}
+
+static int
+read_depends(const struct reading *r, const struct node *n, void *out)
+{
+	struct spec_depends *depends = out;
+	struct spec_depend *items =
+		pool_take(r->pool, (n->count + 1) * sizeof *items);
+	int rc = check_count(r, n, n->count);
+	for (size_t i = 0; i < n->count && rc == 0; i++)
+		rc = read_depend(r, n->keys[i], n->items[i], &items[i]);
+	if (rc)
+		return rc;
+	qsort(items, n->count, sizeof *items, compare_depends);
+	*depends = (struct spec_depends){items, n->count};
+	return 0;
+}
+
+const char *
+value_condition_word(int32_t condition)
+{
+	return condition_words[condition];
+}
+
 /* How each type is read, and what kind of node it needs. */
 static const struct {
 	int (*read)(const struct reading *, const struct node *, void *);
@@ -509,6 +596,7 @@ static const struct {
 	[KEY_CODES] = {read_codes, NODE_LIST, "a list of numbers"},
 	[KEY_PAIRS] = {read_pairs, NODE_MAP, "a map"},
 	[KEY_RLIMITS] = {read_rlimits, NODE_MAP, "a map of limits"},
+	[KEY_DEPENDS] = {read_depends, NODE_MAP, "a map of services"},
 };
 
 static const char *const kind_names[] = {

@@ -22,6 +22,9 @@ void value_set_default(const struct spec_key *key, struct spec *spec);
 void value_write(
 	struct json *j, const struct spec_key *key, const struct spec *spec);
 
+/* The word for an enum depend_condition. */
+const char *value_condition_word(int32_t condition);
+
 /* Resource limits by name; NULL ends the list.  'resource' is RLIMIT_*. */
 struct value_limit {
 	const char *name;

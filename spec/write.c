@@ -79,6 +79,21 @@ write_rlimits(struct json *j, const struct spec_rlimits *limits)
 	json_raw(j, "}");
 }
 
+static void
+write_depends(struct json *j, const struct spec_depends *depends)
+{
+	json_raw(j, "{");
+	for (size_t i = 0; i < depends->count; i++) {
+		const struct spec_depend *d = &depends->items[i];
+		json_raw(j, i ? "," : "");
+		json_text(j, d->service);
+		json_raw(j, ":{\"condition\":");
+		json_text(j, value_condition_word(d->condition));
+		json_raw(j, "}");
+	}
+	json_raw(j, "}");
+}
+
 static const char *
 find_word(const struct spec_key *key, int32_t value)
 {
@@ -87,6 +102,15 @@ find_word(const struct spec_key *key, int32_t value)
 		w++;
 	CHECK(w->word);
 	return w->word;
+}
+
+static void
+write_signal(int32_t number, char *text, size_t size)
+{
+	if (number)
+		units_signal_name(number, text, size);
+	else
+		snprintf(text, size, "none");
 }
 
 /* Writes the types whose canonical form is a short text. */
@@ -101,7 +125,7 @@ write_short(struct json *j, const struct spec_key *key, const void *member)
 	else if (key->type == KEY_UMASK)
 		snprintf(text, sizeof text, "%04o", (unsigned)number);
 	else if (key->type == KEY_SIGNAL)
-		units_signal_name(number, text, sizeof text);
+		write_signal(number, text, sizeof text);
 	else if (key->type == KEY_DURATION)
 		units_format_duration(
 			*(const int64_t *)member, text, sizeof text);
@@ -147,6 +171,9 @@ value_write(struct json *j, const struct spec_key *key, const struct spec *spec)
 		break;
 	case KEY_RLIMITS:
 		write_rlimits(j, member);
+		break;
+	case KEY_DEPENDS:
+		write_depends(j, member);
 		break;
 	case KEY_BLOCK:
 	case KEY_LATER:

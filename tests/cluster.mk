@@ -15,6 +15,7 @@ EXTRA_DIST += \
 	tests/cluster/t-handoff.sh \
 	tests/cluster/t-hostile.sh \
 	tests/cluster/t-keeper-gone.sh \
+	tests/cluster/t-lifecycle.sh \
 	tests/cluster/t-loss.sh \
 	tests/cluster/t-one-host.sh \
 	tests/cluster/t-order.sh \

@@ -94,6 +94,16 @@ tests_unit_test_place_hrw_CFLAGS = $(core_test_cflags)
 tests_unit_test_place_hrw_LDADD = $(core_test_ldadd)
 endif
 
+if HAVE_CHECK
+check_PROGRAMS += tests/unit/test_lifecycle
+TESTS += tests/unit/test_lifecycle
+tests_unit_test_lifecycle_SOURCES = tests/unit/test_lifecycle.c \
+	tests/dialogue/script.h tests/dialogue/words.c
+tests_unit_test_lifecycle_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
+tests_unit_test_lifecycle_CFLAGS = $(core_test_cflags)
+tests_unit_test_lifecycle_LDADD = $(CORE_TEST_LIBS) $(CHECK_LIBS)
+endif
+
 # All recorded transcripts and plans anew; the diff is for review.
 .PHONY: golden sim soak
 golden: tests/dialogue/dialogue tests/place/place

@@ -6,10 +6,15 @@ TESTS += tests/unit/keeper-needed
 if HAVE_CHECK
 check_PROGRAMS += tests/unit/test_kproto tests/unit/test_policy \
 	tests/unit/test_cgroup tests/keeper/standin tests/keeper/probe \
-	tests/keeper/test_keeper tests/keeper/test_adopt
+	tests/keeper/test_keeper tests/keeper/test_adopt \
+	tests/keeper/test_run tests/keeper/notifier \
+	tests/keeper/test_notify tests/unit/test_notice \
+	tests/unit/test_limits tests/keeper/test_rights
 TESTS += tests/unit/test_kproto tests/unit/test_policy \
 	tests/unit/test_cgroup tests/keeper/test_keeper \
-	tests/keeper/test_adopt
+	tests/keeper/test_adopt tests/keeper/test_run \
+	tests/keeper/test_notify tests/unit/test_notice \
+	tests/unit/test_limits tests/keeper/test_rights
 
 tests_unit_test_kproto_SOURCES = tests/unit/test_kproto.c
 tests_unit_test_kproto_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
@@ -26,6 +31,34 @@ tests_unit_test_cgroup_LDADD = libkeeper.a $(CONF_LIBS) $(CHECK_LIBS)
 tests_keeper_standin_SOURCES = tests/keeper/standin.c
 tests_keeper_standin_LDADD = libsys.a libbase.a
 
+tests_unit_test_limits_SOURCES = tests/unit/test_limits.c
+tests_unit_test_limits_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_limits_LDADD = libkeeper.a $(CONF_LIBS) $(CHECK_LIBS)
+
+tests_unit_test_notice_SOURCES = tests/unit/test_notice.c
+tests_unit_test_notice_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_notice_LDADD = libkeeper.a $(CONF_LIBS) $(CHECK_LIBS)
+
+tests_keeper_notifier_SOURCES = tests/keeper/notifier.c
+
+tests_keeper_test_notify_SOURCES = tests/keeper/test_notify.c \
+	tests/keeper/world.c tests/keeper/world.h
+tests_keeper_test_notify_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DSKEPD_PATH=\"$(abs_builddir)/skepd\" \
+	-DSTANDIN_PATH=\"$(abs_builddir)/tests/keeper/standin\" \
+	-DPROBE_PATH=\"$(abs_builddir)/tests/keeper/probe\"
+tests_keeper_test_notify_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_keeper_test_notify_LDADD = libsys.a libbase.a $(CHECK_LIBS)
+
+tests_keeper_test_rights_SOURCES = tests/keeper/test_rights.c \
+	tests/keeper/world.c tests/keeper/world.h
+tests_keeper_test_rights_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DSKEPD_PATH=\"$(abs_builddir)/skepd\" \
+	-DSTANDIN_PATH=\"$(abs_builddir)/tests/keeper/standin\" \
+	-DPROBE_PATH=\"$(abs_builddir)/tests/keeper/probe\"
+tests_keeper_test_rights_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_keeper_test_rights_LDADD = libsys.a libbase.a $(CHECK_LIBS)
+
 tests_keeper_probe_SOURCES = tests/keeper/probe.c
 
 tests_keeper_test_keeper_SOURCES = tests/keeper/test_keeper.c \
@@ -36,6 +69,15 @@ tests_keeper_test_keeper_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DPROBE_PATH=\"$(abs_builddir)/tests/keeper/probe\"
 tests_keeper_test_keeper_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_keeper_test_keeper_LDADD = libsys.a libbase.a $(CHECK_LIBS)
+
+tests_keeper_test_run_SOURCES = tests/keeper/test_run.c \
+	tests/keeper/world.c tests/keeper/world.h
+tests_keeper_test_run_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DSKEPD_PATH=\"$(abs_builddir)/skepd\" \
+	-DSTANDIN_PATH=\"$(abs_builddir)/tests/keeper/standin\" \
+	-DPROBE_PATH=\"$(abs_builddir)/tests/keeper/probe\"
+tests_keeper_test_run_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_keeper_test_run_LDADD = libsys.a libbase.a $(CHECK_LIBS)
 
 tests_keeper_test_adopt_SOURCES = tests/keeper/test_adopt.c \
 	tests/keeper/world.c tests/keeper/world.h

@@ -5,7 +5,7 @@ EXTRA_DIST += spec/good spec/bad tests/fuzz/conf
 if HAVE_CHECK
 spec_tests = tests/unit/test_spec tests/unit/test_spec_files \
 	tests/unit/test_spec_schema tests/unit/test_conf \
-	tests/unit/test_nearest
+	tests/unit/test_nearest tests/unit/test_cron
 check_PROGRAMS += $(spec_tests)
 TESTS += $(spec_tests)
 
@@ -26,6 +26,9 @@ tests_unit_test_conf_LDADD = $(CONF_LIBS) $(CHECK_LIBS)
 tests_unit_test_nearest_SOURCES = tests/unit/test_nearest.c
 tests_unit_test_nearest_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_nearest_LDADD = libsys.a $(CHECK_LIBS)
+tests_unit_test_cron_SOURCES = tests/unit/test_cron.c
+tests_unit_test_cron_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_cron_LDADD = $(SPEC_LIBS) $(CHECK_LIBS)
 check_DATA += skep-service.schema.json
 endif
 

@@ -79,6 +79,7 @@ type_name(enum key_type type)
 		[KEY_CODES] = "list of numbers",
 		[KEY_PAIRS] = "map of texts",
 		[KEY_RLIMITS] = "map of limits",
+		[KEY_DEPENDS] = "map of services",
 	};
 	CHECK(type < KEY_TYPE_COUNT && names[type]);
 	return names[type];

@@ -257,6 +257,15 @@ dispatch(struct core *c, const struct input *in)
 		if (!handoff_on_answered(c, &in->proc))
 			instance_on_put_aside(c, &in->proc);
 		break;
+	case INPUT_NEWS:
+		instance_on_news(c, &in->news);
+		break;
+	case INPUT_RAN:
+		instance_on_ran(c, &in->ran);
+		break;
+	case INPUT_DUE:
+		duty_on_due(c, &in->due);
+		break;
 	case INPUT_STORED:
 		CHECK(in->stored.seq <= c->store_seq);
 		c->stored_seq = in->stored.seq;

@@ -183,6 +183,29 @@ renew(struct core *c, struct instance *i, const struct service_value *s,
 	}
 }
 
+/* A scheduled run is due, and this host has the last one. Returns whether it
+ * did something. */
+static bool
+run_if_due(struct core *c, struct instance *i, const struct service_value *s)
+{
+	if (!policy_is_scheduled(&s->policy) || i->due_slot <= i->slot)
+		return false;
+	if (i->state != INSTANCE_EXITED && i->state != INSTANCE_FAILED) {
+		core_note(c, NOTE_SKIPPED, i->name, i->epoch,
+			"it was due while its last run was not over");
+		i->due_slot = i->slot;
+		return false;
+	}
+	if (duty_host(c, i, s) == MEMBER_SELF && !drain_is_on(c)) {
+		instance_reset(c, i);
+		instance_start(c, i, s);
+	} else {
+		instance_stop(c, i, &s->policy, STOP_LEAVE,
+			"its next run belongs elsewhere");
+	}
+	return true;
+}
+
 static void
 keep(struct core *c, struct instance *i, const struct service_value *s)
 {
@@ -211,6 +234,8 @@ keep(struct core *c, struct instance *i, const struct service_value *s)
 			duty_wait(c, i);
 		return;
 	}
+	if (run_if_due(c, i, s))
+		return;
 	if (drain_is_on(c)) {
 		drain_one(c, i, s);
 		return;
@@ -269,7 +294,12 @@ place_or_wait(struct core *c, struct instance *i, const struct service_value *s)
 	if (i->is_refused && (i->run_digest != s->run_digest ||
 				     o.restart_generation > i->seen_restart))
 		instance_reset(c, i);
-	if (is_finished(c, i, s)) {
+	if (policy_is_scheduled(&s->policy)) {
+		i->is_draining_out = false;
+		i->due_slot = duty_slot(c, i, s);
+		if (i->due_slot == 0)
+			return;
+	} else if (is_finished(c, i, s)) {
 		i->is_draining_out = false;
 		return;
 	}

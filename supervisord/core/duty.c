@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "core/core_private.h"
+#include "core/depends.h"
 
 size_t
 duty_need(const struct core_limits *l)
@@ -18,6 +19,7 @@ duty_init(struct core *c)
 		arena_take(&c->arena, c->limits.members_max, sizeof(member_id));
 	list_init(&c->duty.dirty);
 	list_init(&c->duty.waiting);
+	list_init(&c->duty.held);
 	c->duty.gate_since = MONO_NEVER;
 	c->duty.expect_until = MONO_NEVER;
 	c->duty.drain_until = MONO_NEVER;
@@ -38,6 +40,7 @@ duty_mark(struct core *c, const char *instance)
 	struct instance *i = instance_find(c, instance);
 	if (i)
 		mark(c, i);
+	c->duty.is_held_dirty = true;
 	if (c->duty.is_draining)
 		c->duty.is_drain_dirty = true;
 }
@@ -117,6 +120,7 @@ duty_mark_service(struct core *c, const char *name)
 	}
 	struct service_value s;
 	const struct entry *e = specs_find(c, ENTRY_SERVICE, name);
+	c->duty.is_held_dirty = true;
 	c->duty.round++;
 	if (e && !specs_service(c, e, &s))
 		return; /* of a newer version: what runs goes on */
@@ -203,6 +207,37 @@ has_room(struct core *c)
 	return effects_has_room(&c->fx, 256, SPEC_BODY_MAX + FRAME_MAX / 4);
 }
 
+/* Whether something that it depends on is missing; then it is held. */
+static bool
+hold_back(struct core *c, struct instance *i, const struct spec_policy *p)
+{
+	const char *why = depends_unmet(c, p);
+	if (!why && i->is_held_back)
+		instance_set_note(c, i, "");
+	bool is_news = why && (!i->note || strcmp(i->note, why) != 0);
+	i->is_held_back = why != NULL;
+	if (!why)
+		return false;
+	if (is_news)
+		core_note(c, NOTE_WAITING, i->name, 0, why);
+	instance_set_note(c, i, why);
+	list_remove(&i->in_dirty);
+	list_append(&c->duty.held, &i->in_dirty);
+	return true;
+}
+
+/* Lets all that is held have another look. */
+static void
+look_at_held(struct core *c)
+{
+	struct duty *d = &c->duty;
+	if (!d->is_held_dirty)
+		return;
+	d->is_held_dirty = false;
+	list_each_safe (l, &d->held)
+		duty_wait(c, container_of(l, struct instance, in_dirty));
+}
+
 /* Whether starting it takes it over from a host that is gone. */
 static bool
 is_takeover(const struct core *c, const struct instance *i)
@@ -237,6 +272,31 @@ pay_takeover(struct core *c)
 	return true;
 }
 
+/* Starts one whose turn has come, or puts it where it waits on. */
+static void
+start_one(struct core *c, struct instance *i)
+{
+	struct service_value s;
+	bool can = !instance_is_held(i) || instance_is_waiting(i) ||
+		   instance_is_over(i);
+	if (!can || !instance_service(c, i, &s)) {
+		list_remove(&i->in_dirty);
+		return;
+	}
+	if (hold_back(c, i, &s.policy) ||
+		(is_takeover(c, i) && !pay_takeover(c)))
+		return;
+	list_remove(&i->in_dirty);
+	if (instance_is_over(i))
+		instance_reset(c, i);
+	/* What started before it in this round may have filled us. */
+	if (s.policy.placement.max_per_host && !instance_is_held(i) &&
+		!i->is_draining_out && duty_host(c, i, &s) != MEMBER_SELF)
+		mark(c, i);
+	else
+		instance_start(c, i, &s);
+}
+
 /* Starts what waits, as far as gate, budget and rate allow. */
 static void
 start_waiting(struct core *c)
@@ -254,23 +314,7 @@ start_waiting(struct core *c)
 			return;
 		if (!is_open && !is_own_under_keep(c, i))
 			continue;
-		if (is_takeover(c, i) && !pay_takeover(c))
-			continue;
-		struct service_value s;
-		list_remove(&i->in_dirty);
-		bool can = !instance_is_held(i) || instance_is_waiting(i) ||
-			   instance_is_over(i);
-		if (!can || !instance_service(c, i, &s))
-			continue;
-		if (instance_is_over(i))
-			instance_reset(c, i);
-		/* What started before it in this round may have filled us. */
-		if (s.policy.placement.max_per_host && !instance_is_held(i) &&
-			!i->is_draining_out &&
-			duty_host(c, i, &s) != MEMBER_SELF)
-			mark(c, i);
-		else
-			instance_start(c, i, &s);
+		start_one(c, i);
 	}
 }
 
@@ -292,6 +336,7 @@ duty_run(struct core *c)
 		list_remove(&i->in_dirty);
 		duty_decide(c, i);
 	}
+	look_at_held(c);
 	start_waiting(c);
 	place_end_round(c);
 	drain_run(c);
@@ -326,6 +371,49 @@ duty_deadline(const struct core *c)
 	if (mono_reached(bound, c->now))
 		bound = mono_add(c->now, 1000);
 	return mono_min(at, bound);
+}
+
+/* --- Schedules --- */
+
+void
+duty_on_due(struct core *c, const struct input_due *in)
+{
+	struct instance *i = instance_of_service(c, in->service);
+	for (; i; i = instance_next_of_service(c, i)) {
+		if (in->slot <= i->due_slot)
+			continue;
+		i->due_slot = in->slot;
+		mark(c, i);
+	}
+}
+
+/* Whether a host that is gone had begun this run and not ended it. */
+static bool
+is_cut_off(const struct core *c, const struct row *r)
+{
+	return row_state_is_held(r->value.state) &&
+		r->value.state != ROW_EXITED && r->value.state != ROW_FAILED &&
+		!member_is_present(c, r->origin);
+}
+
+int64_t
+duty_slot(struct core *c, const struct instance *inst,
+	const struct service_value *service)
+{
+	int64_t begun = inst->slot, cut_off = 0;
+	const struct row *r = registry_first(c, ROW_INSTANCE, inst->name);
+	if (!policy_is_scheduled(&service->policy))
+		return 0;
+	for (; r; r = registry_next(c, r)) {
+		if (r->value.slot > begun)
+			begun = r->value.slot;
+		if (is_cut_off(c, r) && r->value.slot > cut_off)
+			cut_off = r->value.slot;
+	}
+	if (inst->due_slot > begun)
+		return inst->due_slot;
+	bool may_repeat = service->policy.restart.policy != RESTART_NEVER;
+	return may_repeat && cut_off == begun ? cut_off : 0;
 }
 
 /* --- Hosts --- */

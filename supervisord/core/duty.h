@@ -11,7 +11,8 @@
  *                         it, or its run digest changed (restart in place)
  *   held on a present     nothing: a suspect keeps what it has
  *   host
- *   held nowhere          its duty host starts it, once the gate is open
+ *   held nowhere          its duty host starts it, once the gate is open and
+ *                         what it depends on is there
  *
  * The duty host is, among eligible hosts: the one an operator moved it to,
  * else the one whose STOPPED row carries the highest epoch (so a cluster that
@@ -51,6 +52,8 @@ struct duty {
 	member_id *ranks;	/* members_max; scratch of duty_host */
 	struct list dirty;	/* instances to evaluate, by in_dirty */
 	struct list waiting;	/* ours to start, held back; by in_dirty */
+	struct list held;	/* ... because of 'depends_on'; by in_dirty */
+	bool is_held_dirty;	/* something that they wait for may have come */
 	bool is_all_dirty;	/* every instance is to be evaluated */
 	uint32_t round;		/* of the last declaration of a service */
 	mono gate_since;	/* since when starts wait; NEVER: none do */
@@ -88,6 +91,9 @@ void duty_mark_service(struct core *c, const char *name);
 /* Members, intents or settings changed: everything is looked at again. */
 void duty_mark_all(struct core *c);
 
+/* A scheduled service is to run, by this host's clock. */
+void duty_on_due(struct core *c, const struct input_due *in);
+
 /* Works off the marks; the last thing in every step after BOOT. */
 void duty_run(struct core *c);
 /* The time-driven part: gate bound, drain deadline. */
@@ -111,6 +117,11 @@ void duty_decide(struct core *c, struct instance *inst);
  * that may be booting too: a cluster that was switched off comes back where
  * it was, also if one host is late (by settle_timeout at most). */
 bool duty_waits_for_owner(const struct core *c, const struct instance *inst);
+/* The instant for which a scheduled instance should be started now, or 0: the
+ * newest that is due and that no host has begun, or one that was begun by a
+ * host that is gone. */
+int64_t duty_slot(struct core *c, const struct instance *inst,
+	const struct service_value *service);
 /* Whether a copy on another present host runs, as its row says.  If it loses
  * against ours it is stopped first, and the row says when that is done. */
 bool duty_lives_elsewhere(const struct core *c, const struct instance *inst);

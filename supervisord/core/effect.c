@@ -69,6 +69,30 @@ input_kind_name(enum input_kind kind)
 }
 
 const char *
+hook_name(enum hook hook)
+{
+	static const char *const names[] = {
+#define X(hook, name) [hook] = name,
+		HOOKS(X)
+#undef X
+	};
+	CHECK(hook < HOOK_COUNT);
+	return names[hook];
+}
+
+const char *
+news_kind_name(enum news_kind kind)
+{
+	static const char *const names[] = {
+#define X(kind, name) [kind] = name,
+		NEWS_KINDS(X)
+#undef X
+	};
+	CHECK(kind < NEWS_KIND_COUNT);
+	return names[kind];
+}
+
+const char *
 request_op_name(enum request_op op)
 {
 	static const char *const names[] = {

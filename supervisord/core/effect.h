@@ -31,13 +31,14 @@
 	X(EFFECT_FETCH, "fetch")                                               \
 	X(EFFECT_DROP, "drop")                                                 \
 	X(EFFECT_REPLY, "reply")                                               \
-	X(EFFECT_NOTE, "note")
+	X(EFFECT_NOTE, "note")                                                 \
+	X(EFFECT_RUN, "run")
 
 enum effect_kind {
 #define X(kind, name) kind,
 	EFFECT_KINDS(X)
 #undef X
-	EFFECT_KIND_COUNT,
+		EFFECT_KIND_COUNT,
 };
 
 /* SEND one message on a control link. */
@@ -61,8 +62,8 @@ struct effect_start {
 	const char *service; /* the part before '@' */
 	uint64_t epoch;
 	uint64_t run_digest;
-	struct bytes body;     /* canonical spec text */
-	bool has_state;	       /* start from the staged state 'root' */
+	struct bytes body; /* canonical spec text */
+	bool has_state;	   /* start from the staged state 'root' */
 	uint8_t root[DIGEST_SIZE];
 	const char *state_kind;	  /* "handoff" or "dump" */
 	int64_t state_wall_ms;	  /* when that state was sealed */
@@ -83,6 +84,16 @@ struct effect_signal {
 struct effect_proc {
 	const char *name;
 	uint64_t epoch;
+};
+
+/* RUN a command that stands around start and stop, as the service's user; its
+ * words came with START.  Answered by RAN, after 'timeout_ms' at the latest;
+ * at once, and well, if the start had no such command. */
+struct effect_run {
+	const char *name;
+	uint64_t epoch;
+	enum hook hook;
+	int64_t timeout_ms;
 };
 
 /* LINK_OPEN: dial an address; answered by LINK_UP or LINK_DOWN. */
@@ -138,7 +149,7 @@ enum reply_code {
 #define X(code, name, http) code,
 	REPLY_CODES(X)
 #undef X
-	REPLY_CODE_COUNT,
+		REPLY_CODE_COUNT,
 };
 
 /* REPLY to a REQUEST, SPEC_SET or SPEC_DEL. */
@@ -150,46 +161,52 @@ struct effect_reply {
 
 /* kind, name in the API; S = about an instance, N = about a node */
 #define NOTE_KINDS(X)                                                          \
-	X(NOTE_STARTING, "starting")		/* S */                        \
-	X(NOTE_READY, "ready")			/* S */                        \
-	X(NOTE_EXITED, "exited")		/* S: text = how */            \
-	X(NOTE_START_FAILED, "start_failed")	/* S */                        \
-	X(NOTE_BACKOFF, "backoff")		/* S: text = how long, why */  \
-	X(NOTE_FAILED, "failed")		/* S: gave up */               \
-	X(NOTE_STOPPING, "stopping")		/* S: text = why */            \
-	X(NOTE_KILLED, "killed")		/* S: stop_timeout passed */   \
-	X(NOTE_STOPPED, "stopped")		/* S */                        \
-	X(NOTE_REFUSED, "refused")		/* S: this host cannot */      \
-	X(NOTE_HANDOFF, "handoff")		/* S: text = step */           \
-	X(NOTE_MOVED, "moved")			/* S: text = from, to, bytes */\
-	X(NOTE_CONFLICT, "conflict")		/* S: two copies, one lives */ \
-	X(NOTE_APPLIED, "applied")		/* service */                  \
-	X(NOTE_DELETED, "deleted")		/* service */                  \
+	X(NOTE_STARTING, "starting")	     /* S */                           \
+	X(NOTE_READY, "ready")		     /* S */                           \
+	X(NOTE_EXITED, "exited")	     /* S: text = how */               \
+	X(NOTE_START_FAILED, "start_failed") /* S */                           \
+	X(NOTE_BACKOFF, "backoff")	     /* S: text = how long, why */     \
+	X(NOTE_FAILED, "failed")	     /* S: gave up */                  \
+	X(NOTE_UNHEALTHY, "unhealthy")	     /* S: text = what failed */       \
+	X(NOTE_HOOK_FAILED, "hook_failed")   /* S: text = which, how */        \
+	X(NOTE_OOM, "oom")		     /* S: text = how many */          \
+	X(NOTE_SAID, "said")		     /* S: text = what it says */      \
+	X(NOTE_WAITING, "waiting")	     /* S: text = for what */          \
+	X(NOTE_SKIPPED, "skipped")	     /* S: a scheduled run */          \
+	X(NOTE_STOPPING, "stopping")	     /* S: text = why */               \
+	X(NOTE_KILLED, "killed")	     /* S: stop_timeout passed */      \
+	X(NOTE_STOPPED, "stopped")	     /* S */                           \
+	X(NOTE_REFUSED, "refused")	     /* S: this host cannot */         \
+	X(NOTE_HANDOFF, "handoff")	     /* S: text = step */              \
+	X(NOTE_MOVED, "moved")		     /* S: text = from, to, bytes */   \
+	X(NOTE_CONFLICT, "conflict")	     /* S: two copies, one lives */    \
+	X(NOTE_APPLIED, "applied")	     /* service */                     \
+	X(NOTE_DELETED, "deleted")	     /* service */                     \
 	X(NOTE_DECLARED_DIFFERENTLY, "declared_differently") /* service */     \
-	X(NOTE_OPERATOR, "operator")		/* a request was accepted */   \
-	X(NOTE_NODE_UP, "node_up")		/* N */                        \
-	X(NOTE_NODE_SUSPECT, "node_suspect")	/* N */                        \
-	X(NOTE_NODE_DOWN, "node_down")		/* N */                        \
-	X(NOTE_NODE_LEFT, "node_left")		/* N */                        \
-	X(NOTE_NODE_REFUSED, "node_refused")	/* N: text = why */            \
-	X(NOTE_NODE_STATE, "node_state")	/* N: cordon, drain, drained */\
-	X(NOTE_LONELY, "lonely")		/* N: hold began, reason */    \
-	X(NOTE_FORMING, "forming")		/* N: waiting, formed */       \
-	X(NOTE_REPAIR, "repair")		/* N: a replica was reset */
+	X(NOTE_OPERATOR, "operator")	     /* a request was accepted */      \
+	X(NOTE_NODE_UP, "node_up")	     /* N */                           \
+	X(NOTE_NODE_SUSPECT, "node_suspect") /* N */                           \
+	X(NOTE_NODE_DOWN, "node_down")	     /* N */                           \
+	X(NOTE_NODE_LEFT, "node_left")	     /* N */                           \
+	X(NOTE_NODE_REFUSED, "node_refused") /* N: text = why */               \
+	X(NOTE_NODE_STATE, "node_state")     /* N: cordon, drain, drained */   \
+	X(NOTE_LONELY, "lonely")	     /* N: hold began, reason */       \
+	X(NOTE_FORMING, "forming")	     /* N: waiting, formed */          \
+	X(NOTE_REPAIR, "repair")	     /* N: a replica was reset */
 
 enum note_kind {
 #define X(kind, name) kind,
 	NOTE_KINDS(X)
 #undef X
-	NOTE_KIND_COUNT,
+		NOTE_KIND_COUNT,
 };
 
 /* NOTE: an event for history, 'events' and the log. */
 struct effect_note {
 	enum note_kind kind;
-	const char *name; /* instance, service or node */
-	uint64_t epoch;	  /* 0 where there is none */
-	const char *text; /* one sentence, may be "" */
+	const char *name;   /* instance, service or node */
+	uint64_t epoch;	    /* 0 where there is none */
+	const char *text;   /* one sentence, may be "" */
 	struct actor actor; /* who asked; uid 0, pid 0, host NULL: skep */
 };
 
@@ -203,6 +220,7 @@ struct effect {
 		struct effect_start start;
 		struct effect_signal signal;
 		struct effect_proc proc;
+		struct effect_run run;
 		struct effect_link_open link_open;
 		struct effect_link_close link_close;
 		struct effect_dump dump;
@@ -215,12 +233,12 @@ struct effect {
 
 /* The effects of one step, with their payloads. */
 struct effects {
-	struct effect *items;	/* borrowed from the core */
-	size_t count;		/* items in use */
-	size_t capacity;	/* items there are */
-	unsigned char *pool;	/* payload bytes, borrowed from the core */
-	size_t pool_used;	/* bytes in use */
-	size_t pool_size;	/* bytes there are */
+	struct effect *items; /* borrowed from the core */
+	size_t count;	      /* items in use */
+	size_t capacity;      /* items there are */
+	unsigned char *pool;  /* payload bytes, borrowed from the core */
+	size_t pool_used;     /* bytes in use */
+	size_t pool_size;     /* bytes there are */
 };
 
 /* Names for traces and the API; never NULL for a value of the enum. */
@@ -230,6 +248,8 @@ const char *reply_code_name(enum reply_code code);
 int reply_code_http(enum reply_code code);
 const char *input_kind_name(enum input_kind kind);
 const char *request_op_name(enum request_op op);
+const char *hook_name(enum hook hook);
+const char *news_kind_name(enum news_kind kind);
 
 /* Whether about 'items' more effects with 'size' payload bytes fit.  Work
  * that can be cut into pieces asks before each piece and goes on in the next

@@ -44,13 +44,16 @@
 	X(INPUT_FETCHED, "fetched")                                            \
 	X(INPUT_SPEC_SET, "spec-set")                                          \
 	X(INPUT_SPEC_DEL, "spec-del")                                          \
-	X(INPUT_REQUEST, "request")
+	X(INPUT_REQUEST, "request")                                            \
+	X(INPUT_NEWS, "news")                                                  \
+	X(INPUT_RAN, "ran")                                                    \
+	X(INPUT_DUE, "due")
 
 enum input_kind {
 #define X(kind, name) kind,
 	INPUT_KINDS(X)
 #undef X
-	INPUT_KIND_COUNT,
+		INPUT_KIND_COUNT,
 };
 
 /* The tables of the store.  Keys and values are the core's own bytes. */
@@ -84,6 +87,7 @@ struct input_found {
 	int32_t status;		 /* wait status of the leader if pid is 0, or
 				    STATUS_UNKNOWN */
 	bool is_empty;		 /* nothing of it is left */
+	bool is_ready;		 /* it had said so, or need not */
 	int64_t started_wall_ms; /* when it was started */
 };
 
@@ -150,6 +154,60 @@ struct input_start_failed {
 	const char *text; /* for people: step, errno, remedy */
 };
 
+/* kind, name in traces: what a running instance says of itself, or a probe of
+ * it. */
+#define NEWS_KINDS(X)                                                          \
+	X(NEWS_READY, "ready")	 /* its readiness is fulfilled */              \
+	X(NEWS_EXTEND, "extend") /* it asks for 'number' more ms */            \
+	X(NEWS_SICK, "sick")	 /* liveness or watchdog failed: 'text' */
+
+enum news_kind {
+#define X(kind, name) kind,
+	NEWS_KINDS(X)
+#undef X
+		NEWS_KIND_COUNT,
+};
+
+/* NEWS */
+struct input_news {
+	const char *name; /* full instance name */
+	uint64_t epoch;
+	enum news_kind kind;
+	int64_t number;
+	const char *text; /* one sentence, may be "" */
+};
+
+/* hook, name in events */
+#define HOOKS(X)                                                               \
+	X(HOOK_POST_START, "post_start")                                       \
+	X(HOOK_PRE_STOP, "pre_stop")                                           \
+	X(HOOK_STOP_COMMAND, "stop_command")                                   \
+	X(HOOK_POST_STOP, "post_stop")
+
+enum hook {
+#define X(hook, name) hook,
+	HOOKS(X)
+#undef X
+		HOOK_COUNT,
+};
+
+/* RAN: a RUN came to its end. */
+struct input_ran {
+	const char *name; /* full instance name */
+	uint64_t epoch;
+	enum hook hook;
+	bool is_ok;
+	const char *text; /* what went wrong, one sentence */
+};
+
+/* DUE: by this host's clock a scheduled service is to run.  Every host says
+ * so for every scheduled service; who runs it, the core decides. */
+struct input_due {
+	const char *service;
+	int64_t slot; /* the instant of the schedule, wall ms: equal on all
+			 hosts, and rising */
+};
+
 /* STORED: every STORE up to and including 'seq' is durable. */
 struct input_stored {
 	uint64_t seq;
@@ -195,9 +253,9 @@ struct spec_source {
 
 /* SPEC_SET: one service's desired state. */
 struct input_spec_set {
-	uint64_t request;  /* 0: nobody waits */
-	const char *name;  /* service */
-	uint64_t digest;   /* of the whole body */
+	uint64_t request;    /* 0: nobody waits */
+	const char *name;    /* service */
+	uint64_t digest;     /* of the whole body */
 	uint64_t run_digest; /* of what needs a restart */
 	const struct spec_policy *policy;
 	struct bytes body; /* canonical text, opaque here */
@@ -214,27 +272,28 @@ struct input_spec_del {
 
 /* op, name in traces */
 #define REQUEST_OPS(X)                                                         \
-	X(REQUEST_START, "start")	/* name: service or instance */       \
-	X(REQUEST_STOP, "stop")		/* name */                            \
-	X(REQUEST_RESTART, "restart")	/* name */                            \
-	X(REQUEST_SIGNAL, "signal")	/* name, number = signal */           \
-	X(REQUEST_MOVE, "move")		/* name, arg = node */                \
-	X(REQUEST_CORDON, "cordon")	/* name = node, arg = reason */       \
-	X(REQUEST_UNCORDON, "uncordon") /* name = node */                     \
-	X(REQUEST_DRAIN, "drain")	/* name = node, number = deadline in  \
-					   ms (0: none), arg = reason */      \
-	X(REQUEST_UNDRAIN, "undrain")	/* name = node */                     \
-	X(REQUEST_JOIN, "join")		/* name = address */                  \
-	X(REQUEST_LEAVE, "leave")	/* name = node, "" = this one */      \
-	X(REQUEST_FORGET, "forget")	/* name = node */                     \
-	X(REQUEST_CONFIRM_DOWN, "confirm-down") /* name = node */             \
-	X(REQUEST_CLUSTER_SET, "cluster-set") /* name = key, arg = value */
+	X(REQUEST_START, "start")	/* name: service or instance */        \
+	X(REQUEST_STOP, "stop")		/* name */                             \
+	X(REQUEST_RESTART, "restart")	/* name */                             \
+	X(REQUEST_SIGNAL, "signal")	/* name, number = signal */            \
+	X(REQUEST_MOVE, "move")		/* name, arg = node */                 \
+	X(REQUEST_CORDON, "cordon")	/* name = node, arg = reason */        \
+	X(REQUEST_UNCORDON, "uncordon") /* name = node */                      \
+	X(REQUEST_DRAIN, "drain")	/* name = node, number = deadline in   \
+					   ms (0: none), arg = reason */       \
+	X(REQUEST_UNDRAIN, "undrain")	/* name = node */                      \
+	X(REQUEST_JOIN, "join")		/* name = address */                   \
+	X(REQUEST_LEAVE, "leave")	/* name = node, "" = this one */       \
+	X(REQUEST_FORGET, "forget")	/* name = node */                      \
+	X(REQUEST_CONFIRM_DOWN, "confirm-down") /* name = node */              \
+	X(REQUEST_CLUSTER_SET, "cluster-set")	/* name = key, arg = value */  \
+	X(REQUEST_RELOAD, "reload")		/* name: its reload_signal */
 
 enum request_op {
 #define X(op, name) op,
 	REQUEST_OPS(X)
 #undef X
-	REQUEST_OP_COUNT,
+		REQUEST_OP_COUNT,
 };
 
 /* REQUEST: answered by exactly one REPLY, at once or later. */
@@ -242,9 +301,9 @@ struct input_request {
 	uint64_t id; /* the shell's, unique in this run */
 	enum request_op op;
 	const char *name;
-	const char *arg;  /* "" when the op has none */
-	int64_t number;	  /* 0 when the op has none */
-	bool is_forced;	  /* --force */
+	const char *arg; /* "" when the op has none */
+	int64_t number;	 /* 0 when the op has none */
+	bool is_forced;	 /* --force */
 	struct actor actor;
 };
 
@@ -261,6 +320,9 @@ struct input {
 		struct input_recv recv;
 		struct input_proc proc;
 		struct input_start_failed start_failed;
+		struct input_news news;
+		struct input_ran ran;
+		struct input_due due;
 		struct input_stored stored;
 		struct input_dumped dumped;
 		struct input_fetched fetched;

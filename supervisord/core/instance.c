@@ -6,7 +6,7 @@
 #include "base/hash.h"
 #include "core/core_private.h"
 
-#define OWNER_VERSION 1
+#define OWNER_VERSION 2
 
 size_t
 instance_need(const struct core_limits *l)
@@ -353,6 +353,7 @@ instance_publish(struct core *c, struct instance *inst)
 		.restarts = inst->restarts,
 		.status = inst->status,
 		.since_wall_ms = inst->since_wall_ms,
+		.slot = inst->slot,
 		.seen_restart = inst->seen_restart,
 		.seen_move = inst->seen_move,
 	};
@@ -408,6 +409,7 @@ instance_store_owner(struct core *c, struct instance *inst)
 	writer_u64(&w, inst->run_digest);
 	writer_u64(&w, inst->seen_restart);
 	writer_u64(&w, inst->seen_move);
+	writer_i64(&w, inst->slot);
 	writer_u8(&w, inst->has_staged);
 	writer_bytes(&w, inst->staged_root, sizeof inst->staged_root);
 	writer_i64(&w, inst->staged_wall_ms);
@@ -446,6 +448,7 @@ read_owner(struct instance *i, struct bytes value, bool *has_exited)
 	i->run_digest = reader_u64(&r);
 	i->seen_restart = reader_u64(&r);
 	i->seen_move = reader_u64(&r);
+	i->slot = version >= 2 ? reader_i64(&r) : 0;
 	i->has_staged = reader_u8(&r) != 0;
 	struct bytes root = reader_bytes(&r);
 	i->staged_wall_ms = reader_i64(&r);
@@ -453,7 +456,8 @@ read_owner(struct instance *i, struct bytes value, bool *has_exited)
 		i->staged_kind, sizeof i->staged_kind, reader_text(&r));
 	is_ok &= take_text(
 		i->staged_from, sizeof i->staged_from, reader_text(&r));
-	if (!is_ok || !reader_is_done(&r) || version != OWNER_VERSION ||
+	if (!is_ok || !reader_is_done(&r) || version < 1 ||
+		version > OWNER_VERSION ||
 		root.size != DIGEST_SIZE)
 		return false;
 	memcpy(i->staged_root, root.data, DIGEST_SIZE);
@@ -524,12 +528,31 @@ instance_on_found(struct core *c, const struct input_found *in)
 	i->is_remembered = true;
 	i->is_found = i->is_kept = true;
 	i->state = in->pid ? INSTANCE_READY : INSTANCE_CLEANING;
+	i->has_readiness = in->pid && !in->is_ready;
 	i->since_wall_ms = in->started_wall_ms;
 	int64_t age_ms = c->wall_ms - in->started_wall_ms;
 	i->since = i->ready_since = mono_add(c->now, age_ms > 0 ? -age_ms : 0);
 	/* What ended while nobody looked is judged at BOOT, when the specs
 	 * are known. */
 	i->stop_until = in->is_empty ? c->now : MONO_NEVER;
+}
+
+/* A run that began under another node: what it was, its spec says again. */
+static void
+resume_run(struct core *c, struct instance *i)
+{
+	struct service_value s;
+	/* Nothing is declared yet; what is wanted is known. */
+	const struct entry *e = specs_find(c, ENTRY_SERVICE, i->service);
+	bool has = e && specs_get_service(e, &s);
+	bool is_awaited = i->has_readiness && has && s.policy.has_readiness;
+	if (has)
+		i->hooks = s.policy.hooks;
+	i->has_readiness = is_awaited;
+	if (!is_awaited)
+		return;
+	instance_enter(c, i, INSTANCE_STARTING, MONO_NEVER);
+	instance_await_ready(c, i, &s.policy);
 }
 
 void
@@ -543,6 +566,8 @@ instance_on_boot(struct core *c)
 			instance_on_boot_cleaning(c, i);
 		else
 			instance_publish(c, i);
+		if (i->state == INSTANCE_READY)
+			resume_run(c, i);
 	}
 }
 

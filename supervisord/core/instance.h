@@ -71,6 +71,18 @@ enum stop_purpose {
 	STOP_RESTART, /* start again here, at once */
 	STOP_LEAVE,   /* somebody else's from now on */
 	STOP_HANDOFF, /* handoff.c goes on */
+	STOP_AGAIN,   /* it was not well: its restart policy decides */
+};
+
+/* Where in STARTING, STOPPING or CLEANING it stands.  Each phase but the first
+ * of a state waits for one input, and has a deadline. */
+enum instance_phase {
+	PHASE_NONE,	    /* STARTING: for STARTED; else: for EMPTY */
+	PHASE_WAIT_READY,   /* STARTING: it runs, and is not ready yet */
+	PHASE_POST_START,   /* STARTING: for the hook's end */
+	PHASE_PRE_STOP,	    /* STOPPING: for the hook's end */
+	PHASE_STOP_COMMAND, /* STOPPING: for the command's end */
+	PHASE_POST_STOP,    /* STOPPING, CLEANING: EMPTY came; the hook's end */
 };
 
 /* One instance.  Slots are stable; they are named by index. */
@@ -89,6 +101,15 @@ struct instance {
 	/* Life on this host. */
 	enum instance_state state;
 	enum stop_purpose purpose; /* in STOPPING */
+	enum instance_phase phase;
+	struct policy_hooks hooks; /* of what runs */
+	bool has_readiness;	   /* of what runs */
+	bool is_held_back;	   /* 'depends_on' is not met; 'note' says it */
+	bool is_sick;		   /* it was ended because it was not well */
+	bool was_sick;		   /* 'note' tells of it, until it is ready */
+	bool has_ended_early;	   /* before it was ready */
+	int64_t slot;		   /* the scheduled instant of the last start */
+	int64_t due_slot;	   /* the newest that came */
 	bool was_ready;		   /* when that stop began */
 	mono since;		   /* when 'state' began */
 	int64_t since_wall_ms;
@@ -239,6 +260,23 @@ void instance_enter(struct core *c, struct instance *inst,
 uint64_t instance_store_owner(struct core *c, struct instance *inst);
 /* Publishes the row as it is now. */
 void instance_publish(struct core *c, struct instance *inst);
+
+/* Begins to end what runs: hooks, then the signal (instance_hook.c); goes on
+ * when a phase's time has passed. */
+void instance_begin_stop(struct core *c, struct instance *inst,
+	const struct spec_policy *policy);
+void instance_on_phase_timeout(struct core *c, struct instance *inst);
+/* Nothing is left of it: what the stop was for, or the restart policy. */
+void instance_conclude(struct core *c, struct instance *inst);
+/* It runs: ready, or to be waited for; with its hook. */
+void instance_await_ready(struct core *c, struct instance *inst,
+	const struct spec_policy *policy);
+/* Runs 'post_stop' if there is one and it has not run; whether it did. */
+bool instance_run_post_stop(struct core *c, struct instance *inst);
+/* Sends the stop signal with its patience; 'to_all' whatever kill_mode is. */
+void instance_send_stop(struct core *c, struct instance *inst, bool to_all);
+void instance_on_news(struct core *c, const struct input_news *in);
+void instance_on_ran(struct core *c, const struct input_ran *in);
 
 /* Inputs about processes; a stale epoch is ignored. */
 void instance_on_started(struct core *c, const struct input_proc *in);

@@ -4,9 +4,6 @@
 #include "core/core_private.h"
 #include "core/restart.h"
 
-/* SIGTERM and a patience, for a service whose spec is gone. */
-#define FALLBACK_SIGNAL	    15
-#define FALLBACK_TIMEOUT_MS 10000
 /* How long the rest of a dead leader's processes may linger untouched. */
 #define LINGER_MS 50
 /* KILL is repeated until the kernel has done it. */
@@ -65,6 +62,12 @@ instance_start_at(struct core *c, struct instance *inst,
 	inst->is_remembered = true;
 	inst->is_draining_out = false;
 	inst->is_found = inst->is_salvaging = false;
+	inst->phase = PHASE_NONE;
+	inst->is_sick = inst->has_ended_early = false;
+	inst->hooks = service->policy.hooks;
+	inst->has_readiness = service->policy.has_readiness;
+	if (inst->due_slot > inst->slot)
+		inst->slot = inst->due_slot;
 	bool is_news = inst->seen_restart != o.restart_generation ||
 		inst->seen_move != o.move_generation;
 	inst->last_owner[0] = '\0';
@@ -125,16 +128,6 @@ start_again(struct core *c, struct instance *i, int64_t delay_ms)
 /* --- Stopping --- */
 
 static void
-emit_signal(struct core *c, const struct instance *i, int signal, bool to_all)
-{
-	struct effect *e = effects_add(&c->fx, EFFECT_SIGNAL);
-	e->signal.name = effects_text(&c->fx, i->name);
-	e->signal.epoch = i->epoch;
-	e->signal.signal = signal;
-	e->signal.to_all = to_all;
-}
-
-static void
 emit_proc(struct core *c, const struct instance *i, enum effect_kind kind)
 {
 	struct effect *e = effects_add(&c->fx, kind);
@@ -170,6 +163,8 @@ salvage(struct core *c, struct instance *i, const struct service_value *s)
 	return true;
 }
 
+static void after_run(struct core *c, struct instance *i);
+
 /* Nothing is left of it: what the stop was for. */
 static void
 finish_stop(struct core *c, struct instance *i)
@@ -202,20 +197,13 @@ finish_stop(struct core *c, struct instance *i)
 		if (!handoff_on_empty(c, i))
 			start_again(c, i, 0);
 		return;
+	case STOP_AGAIN:
+		after_run(c, i);
+		return;
 	case STOP_NONE:
 		UNREACHABLE();
 	}
 	core_note(c, NOTE_STOPPED, i->name, i->epoch, "");
-}
-
-/* Signal and patience of a service, or those of one whose spec is gone. */
-static void
-stop_terms(const struct spec_policy *p, int *signal, bool *to_all,
-	int64_t *timeout_ms)
-{
-	*signal = p ? p->stop_signal : FALLBACK_SIGNAL;
-	*to_all = p ? p->stops_group : false;
-	*timeout_ms = p ? p->stop_timeout_ms : FALLBACK_TIMEOUT_MS;
 }
 
 void
@@ -230,10 +218,6 @@ instance_stop(struct core *c, struct instance *inst,
 		inst->purpose = purpose;
 		return;
 	}
-	int signal;
-	bool to_all;
-	int64_t timeout_ms;
-	stop_terms(policy, &signal, &to_all, &timeout_ms);
 	core_note(c, NOTE_STOPPING, inst->name, inst->epoch,
 		effects_text(&c->fx, why));
 	bool was_live = instance_is_live(inst);
@@ -241,12 +225,18 @@ instance_stop(struct core *c, struct instance *inst,
 	inst->purpose = purpose;
 	inst->was_ready = inst->state == INSTANCE_READY;
 	inst->is_killed = false;
+	bool is_after = inst->phase == PHASE_POST_STOP;
+	mono until = inst->deadline;
+	if (!is_after)
+		inst->phase = PHASE_NONE;
 	instance_enter(c, inst, INSTANCE_STOPPING,
-		mono_add(c->now, timeout_ms));
+		is_after ? until : MONO_NEVER);
 	if (!was_live)
 		finish_stop(c, inst);
-	else
-		emit_signal(c, inst, signal, to_all || was_cleaning);
+	else if (was_cleaning && !is_after)
+		instance_send_stop(c, inst, true);
+	else if (!is_after)
+		instance_begin_stop(c, inst, policy);
 }
 
 static void
@@ -268,7 +258,9 @@ has_succeeded(const struct instance *i, const struct spec_policy *p)
 {
 	bool has_exited = i->status != STATUS_UNKNOWN &&
 		(i->status & 0x7f) == 0;
-	return !i->has_start_failed && has_exited &&
+	/* Who was to become ready and ended well instead did not do it. */
+	bool is_early = i->has_ended_early && p->type == TYPE_SIMPLE;
+	return !i->has_start_failed && !i->is_sick && !is_early && has_exited &&
 		policy_is_success(p, (i->status >> 8) & 0xff);
 }
 
@@ -409,6 +401,8 @@ instance_consume_at(struct core *c, const struct instance *inst)
 	struct service_value s;
 	if (!inst->has_staged || !instance_service(c, inst, &s))
 		return MONO_NEVER;
+	if (inst->has_readiness)
+		return c->now; /* it said itself that it is ready */
 	return mono_add(c->now, s.policy.restart.reset_after_ms);
 }
 
@@ -435,17 +429,18 @@ instance_on_started(struct core *c, const struct input_proc *in)
 	struct instance *i = find_current(c, in->name, in->epoch);
 	if (!i)
 		return;
+	struct service_value s;
 	i->pid = in->pid;
 	i->ready_since = c->now;
 	if (i->state == INSTANCE_STOPPING) {
 		/* The stop overtook a START that waited for the disk. */
-		emit_signal(c, i, FALLBACK_SIGNAL, false);
+		instance_send_stop(c, i, false);
 		return;
 	}
-	if (i->state != INSTANCE_STARTING)
+	if (i->state != INSTANCE_STARTING || i->phase != PHASE_NONE)
 		return;
-	instance_enter(c, i, INSTANCE_READY, instance_consume_at(c, i));
-	core_note(c, NOTE_READY, i->name, i->epoch, "");
+	bool has = instance_service(c, i, &s);
+	instance_await_ready(c, i, has ? &s.policy : NULL);
 }
 
 void
@@ -484,6 +479,26 @@ instance_on_start_failed(struct core *c, const struct input_start_failed *in)
 	}
 }
 
+/* The leader has ended in a stop: the rest has what is left of its time. */
+static void
+end_rest(struct core *c, struct instance *i)
+{
+	mono until = i->deadline;
+	instance_send_stop(c, i, true);
+	i->stop_until = until;
+	instance_arm(c, i, until);
+}
+
+void
+instance_conclude(struct core *c, struct instance *inst)
+{
+	inst->phase = PHASE_NONE;
+	if (inst->state == INSTANCE_STOPPING)
+		finish_stop(c, inst);
+	else if (inst->state == INSTANCE_CLEANING)
+		after_run(c, inst);
+}
+
 void
 instance_on_exited(struct core *c, const struct input_proc *in)
 {
@@ -497,8 +512,14 @@ instance_on_exited(struct core *c, const struct input_proc *in)
 		instance_status_text(c, in->status));
 	if (handoff_on_exited(c, i))
 		return;
-	if (i->state == INSTANCE_STOPPING)
+	if (i->state == INSTANCE_STOPPING) {
+		/* What its leader left behind gets the signal too. */
+		if (i->phase == PHASE_NONE && !i->is_killed)
+			end_rest(c, i);
 		return;
+	}
+	i->has_ended_early = i->phase == PHASE_WAIT_READY;
+	i->phase = PHASE_NONE;
 	i->stop_until = MONO_NEVER;
 	instance_enter(c, i, INSTANCE_CLEANING, mono_add(c->now, LINGER_MS));
 }
@@ -509,10 +530,11 @@ instance_on_empty(struct core *c, const struct input_proc *in)
 	struct instance *i = find_current(c, in->name, in->epoch);
 	if (!i)
 		return;
-	if (i->state == INSTANCE_STOPPING)
-		finish_stop(c, i);
-	else if (i->state == INSTANCE_CLEANING && !i->is_salvaging)
-		after_run(c, i);
+	bool is_ending = i->state == INSTANCE_STOPPING ||
+		(i->state == INSTANCE_CLEANING && !i->is_salvaging);
+	if (is_ending && i->phase != PHASE_POST_STOP &&
+		!instance_run_post_stop(c, i))
+		instance_conclude(c, i);
 }
 
 void
@@ -567,16 +589,8 @@ instance_on_put_aside(struct core *c, const struct input_proc *in)
 static void
 on_lingering(struct core *c, struct instance *i)
 {
-	struct service_value s;
-	bool has = instance_service(c, i, &s);
-	int signal;
-	bool to_all;
-	int64_t timeout_ms;
-	stop_terms(has ? &s.policy : NULL, &signal, &to_all, &timeout_ms);
 	if (i->stop_until.ms == MONO_NEVER.ms) {
-		emit_signal(c, i, signal, true);
-		i->stop_until = mono_add(c->now, timeout_ms);
-		instance_arm(c, i, i->stop_until);
+		instance_send_stop(c, i, true);
 		return;
 	}
 	/* What never ran has nothing left: its EMPTY was lost. */
@@ -592,6 +606,10 @@ static void
 on_deadline(struct core *c, struct instance *i)
 {
 	struct service_value service;
+	if (i->phase != PHASE_NONE) {
+		instance_on_phase_timeout(c, i);
+		return;
+	}
 	switch (i->state) {
 	case INSTANCE_STOPPING:
 		on_stop_timeout(c, i);

@@ -6,6 +6,8 @@ libcore_a_SOURCES = \
 	supervisord/core/core.h \
 	supervisord/core/core_private.h \
 	supervisord/core/decide.c \
+	supervisord/core/depends.c \
+	supervisord/core/depends.h \
 	supervisord/core/drain.c \
 	supervisord/core/duty.c \
 	supervisord/core/duty.h \
@@ -21,6 +23,7 @@ libcore_a_SOURCES = \
 	supervisord/core/input.h \
 	supervisord/core/instance.c \
 	supervisord/core/instance.h \
+	supervisord/core/instance_hook.c \
 	supervisord/core/instance_epoch.c \
 	supervisord/core/instance_life.c \
 	supervisord/core/member.c \

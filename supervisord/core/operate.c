@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/core_private.h"
+#include "core/depends.h"
 #include "core/wire.h"
 
 void
@@ -103,6 +104,11 @@ operate_on_spec_set(struct core *c, const struct input_spec_set *in)
 	if (conflict) {
 		core_note(c, NOTE_DECLARED_DIFFERENTLY, in->name, 0, conflict);
 		refuse(c, in->request, REPLY_CONFLICT, conflict);
+		return;
+	}
+	const char *circle = depends_circle(c, in->name, in->policy);
+	if (circle) {
+		refuse(c, in->request, REPLY_INVALID, circle);
 		return;
 	}
 	fill_service(c, in, &v);
@@ -397,6 +403,23 @@ on_signal(struct core *c, const struct input_request *r)
 	core_reply(c, r->id, 0, REPLY_OK, "");
 }
 
+/* Its reload_signal, as any other signal. */
+static void
+on_reload(struct core *c, const struct input_request *r)
+{
+	struct service_value s;
+	struct input_request signal = *r;
+	struct instance *i = instance_find(c, r->name);
+	if (i && instance_service(c, i, &s) && s.policy.reload_signal == 0) {
+		refuse(c, r->id, REPLY_INVALID,
+			"it has no reload_signal; use restart");
+		return;
+	}
+	signal.op = REQUEST_SIGNAL;
+	signal.number = i ? s.policy.reload_signal : 0;
+	on_signal(c, &signal);
+}
+
 static void
 on_forward(struct core *c, member_id from, struct bytes body)
 {
@@ -499,7 +522,7 @@ is_about_service(enum request_op op)
 {
 	return op == REQUEST_START || op == REQUEST_STOP ||
 	       op == REQUEST_RESTART || op == REQUEST_SIGNAL ||
-	       op == REQUEST_MOVE;
+	       op == REQUEST_RELOAD || op == REQUEST_MOVE;
 }
 
 void
@@ -519,6 +542,9 @@ operate_on_request(struct core *c, const struct input_request *r)
 		break;
 	case REQUEST_SIGNAL:
 		on_signal(c, r);
+		break;
+	case REQUEST_RELOAD:
+		on_reload(c, r);
 		break;
 	case REQUEST_MOVE:
 		on_move(c, r);

@@ -112,6 +112,8 @@ row_hash(const struct row *row)
 	h = hash_mix(h, v->run_digest);
 	h = hash_mix(h, (uint32_t)v->status);
 	h = hash_mix(h, (uint64_t)v->since_wall_ms);
+	if (v->slot)
+		h = hash_mix(h, (uint64_t)v->slot);
 	h = hash_mix(h, v->seen_restart << 32 ^ v->seen_move);
 	return v->meta.size ? hash_bytes(v->meta.data, v->meta.size, h) : h;
 }
@@ -399,7 +401,7 @@ is_same_value(const struct row_value *a, const struct row_value *b)
 	return a->state == b->state && a->epoch == b->epoch &&
 	       a->pid == b->pid && a->run_digest == b->run_digest &&
 	       a->restarts == b->restarts && a->status == b->status &&
-	       a->since_wall_ms == b->since_wall_ms &&
+	       a->since_wall_ms == b->since_wall_ms && a->slot == b->slot &&
 	       a->seen_restart == b->seen_restart &&
 	       a->seen_move == b->seen_move && a->meta.size == b->meta.size &&
 	       (a->meta.size == 0 ||

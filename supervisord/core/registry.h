@@ -81,6 +81,8 @@ struct row_value {
 	uint64_t seen_restart; /* override generations that it has obeyed: an */
 	uint64_t seen_move;    /* operator's later word is still to be done */
 	int64_t since_wall_ms; /* when 'state' began */
+	int64_t slot;	       /* a scheduled run: when it was due, wall ms;
+				  0: none */
 	struct bytes meta;     /* at most ROW_META_MAX bytes */
 };
 

@@ -50,6 +50,20 @@ decode_instance(pb_istream_t *in, const pb_field_t *field, void **arg)
 
 /* --- Policies --- */
 
+static void
+depends_to_wire(const struct spec_policy *p, skep_ServicePolicy *msg)
+{
+	_Static_assert(sizeof msg->depends / sizeof *msg->depends ==
+			       POLICY_DEPENDS_MAX,
+		"every dependency fits");
+	msg->depends_count = (pb_size_t)p->depend_count;
+	for (uint32_t i = 0; i < p->depend_count; i++) {
+		memcpy(msg->depends[i].service, p->depends[i].service,
+			sizeof msg->depends[i].service);
+		msg->depends[i].condition = p->depends[i].condition;
+	}
+}
+
 skep_ServicePolicy
 specs_policy_to_wire(const struct spec_policy *p)
 {
@@ -84,6 +98,16 @@ specs_policy_to_wire(const struct spec_policy *p)
 			p->partition.stop_after_ms},
 		.instances = {.funcs.encode = encode_instances, .arg = arg.out},
 	};
+	msg.has_readiness = p->has_readiness;
+	msg.reload_signal = (uint32_t)p->reload_signal;
+	msg.has_schedule = true;
+	msg.schedule = (skep_SchedulePolicy){
+		p->schedule.interval_ms, p->schedule.has_cron};
+	msg.has_hooks = true;
+	msg.hooks = (skep_HookPolicy){p->hooks.has_post_start,
+		p->hooks.has_pre_stop, p->hooks.has_stop_command,
+		p->hooks.has_post_stop, p->hooks.timeout_ms};
+	depends_to_wire(p, &msg);
 	memcpy(msg.strategy, p->placement.strategy, sizeof msg.strategy);
 	memcpy(msg.pin, p->placement.pin, sizeof msg.pin);
 	for (uint32_t i = 0; i < p->exit_code_count; i++)
@@ -102,6 +126,16 @@ is_restart_sound(const skep_RestartPolicy *r)
 }
 
 static bool
+are_depends_sound(const skep_ServicePolicy *p)
+{
+	for (pb_size_t i = 0; i < p->depends_count; i++)
+		if (p->depends[i].condition > DEPEND_COMPLETED)
+			return false;
+	return p->schedule.interval_ms >= 0 && p->hooks.timeout_ms >= 0 &&
+	       p->reload_signal <= SIGNAL_MAX;
+}
+
+static bool
 is_policy_sound(const skep_ServicePolicy *p)
 {
 	return p->type <= TYPE_ONESHOT && p->replicas <= REPLICAS_MAX &&
@@ -111,7 +145,7 @@ is_policy_sound(const skep_ServicePolicy *p)
 	       p->handoff.signal <= SIGNAL_MAX && p->handoff.timeout_ms >= 0 &&
 	       p->partition.consistency <= CONSISTENCY_QUORUM &&
 	       p->partition.on_loss <= ON_LOSS_STOP &&
-	       p->partition.stop_after_ms >= 0;
+	       p->partition.stop_after_ms >= 0 && are_depends_sound(p);
 }
 
 static struct policy_restart
@@ -143,6 +177,30 @@ handoff_from_wire(const skep_HandoffPolicy *h)
 	};
 }
 
+static void
+depends_from_wire(const skep_ServicePolicy *msg, struct spec_policy *p)
+{
+	p->depend_count = msg->depends_count;
+	for (pb_size_t i = 0; i < msg->depends_count; i++) {
+		memcpy(p->depends[i].service, msg->depends[i].service,
+			sizeof p->depends[i].service);
+		p->depends[i].condition =
+			(enum depend_condition)msg->depends[i].condition;
+	}
+}
+
+static struct policy_hooks
+hooks_from_wire(const skep_HookPolicy *h)
+{
+	return (struct policy_hooks){
+		.has_post_start = h->has_post_start,
+		.has_pre_stop = h->has_pre_stop,
+		.has_stop_command = h->has_stop_command,
+		.has_post_stop = h->has_post_stop,
+		.timeout_ms = h->timeout_ms,
+	};
+}
+
 pb_callback_t
 specs_policy_names(struct specs_names *names, struct spec_policy *p)
 {
@@ -168,6 +226,12 @@ specs_policy_from_wire(const skep_ServicePolicy *msg, struct spec_policy *p)
 	p->stop_timeout_ms = msg->stop_timeout_ms;
 	p->stops_group = msg->kill_mode != 0;
 	p->start_timeout_ms = msg->start_timeout_ms;
+	p->has_readiness = msg->has_readiness;
+	p->reload_signal = (int32_t)msg->reload_signal;
+	depends_from_wire(msg, p);
+	p->schedule.interval_ms = msg->schedule.interval_ms;
+	p->schedule.has_cron = msg->schedule.has_cron;
+	p->hooks = hooks_from_wire(&msg->hooks);
 	p->handoff = handoff_from_wire(&msg->handoff);
 	memcpy(p->placement.strategy, msg->strategy, sizeof msg->strategy);
 	memcpy(p->placement.pin, msg->pin, sizeof msg->pin);

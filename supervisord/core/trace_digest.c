@@ -91,6 +91,10 @@ digest(uint64_t h, const struct effect *e)
 	case EFFECT_KILL:
 	case EFFECT_RELEASE:
 		return hash_mix(add_text(h, e->proc.name), e->proc.epoch);
+	case EFFECT_RUN:
+		h = hash_mix(add_text(h, e->run.name), e->run.epoch);
+		return hash_mix(
+			hash_mix(h, e->run.hook), (uint64_t)e->run.timeout_ms);
 	case EFFECT_LINK_OPEN:
 		return digest_link(h, e->link_open.dial, e->link_open.address);
 	case EFFECT_LINK_CLOSE:

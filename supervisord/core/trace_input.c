@@ -56,6 +56,7 @@ put_found(skep_TraceInput *msg, struct strings *s, const struct input_found *in)
 	msg->pid = in->pid;
 	msg->status = in->status;
 	msg->is_ok = in->is_empty;
+	msg->is_other = in->is_ready;
 	msg->number = in->started_wall_ms;
 }
 
@@ -122,6 +123,29 @@ put_request(
 	msg->number = in->number;
 	msg->is_ok = in->is_forced;
 	put_actor(msg, s, &in->actor);
+}
+
+/* The kinds about what stands around a run. */
+static void
+put_life(skep_TraceInput *msg, struct strings *s, const struct input *in)
+{
+	if (in->kind == INPUT_NEWS) {
+		s->name = text_bytes(in->news.name);
+		s->text = text_bytes(in->news.text);
+		msg->epoch = in->news.epoch;
+		msg->code = in->news.kind;
+		msg->number = in->news.number;
+	} else if (in->kind == INPUT_RAN) {
+		s->name = text_bytes(in->ran.name);
+		s->text = text_bytes(in->ran.text);
+		msg->epoch = in->ran.epoch;
+		msg->code = in->ran.hook;
+		msg->is_ok = in->ran.is_ok;
+	} else {
+		CHECK(in->kind == INPUT_DUE);
+		s->name = text_bytes(in->due.service);
+		msg->number = in->due.slot;
+	}
 }
 
 /* The kinds that come from links and from the store. */
@@ -194,6 +218,11 @@ put(skep_TraceInput *msg, struct strings *s, const struct input *in)
 		return;
 	case INPUT_REQUEST:
 		put_request(msg, s, &in->request);
+		return;
+	case INPUT_NEWS:
+	case INPUT_RAN:
+	case INPUT_DUE:
+		put_life(msg, s, in);
 		return;
 	case INPUT_KIND_COUNT:
 		break;
@@ -310,6 +339,7 @@ take_found(struct taking *t)
 		.pid = t->msg.pid,
 		.status = t->msg.status,
 		.is_empty = t->msg.is_ok,
+		.is_ready = t->msg.is_other,
 		.started_wall_ms = t->msg.number,
 	};
 }
@@ -389,6 +419,23 @@ take_request(struct taking *t)
 }
 
 static void
+take_life(struct taking *t, struct input *in)
+{
+	const skep_TraceInput *msg = &t->msg;
+	const char *name = take_text(t, t->s.name);
+	if (in->kind == INPUT_NEWS)
+		in->news = (struct input_news){name, msg->epoch,
+			(enum news_kind)take_code(t, 0, NEWS_KIND_COUNT),
+			msg->number, take_text(t, t->s.text)};
+	else if (in->kind == INPUT_RAN)
+		in->ran = (struct input_ran){name, msg->epoch,
+			(enum hook)take_code(t, 0, HOOK_COUNT), msg->is_ok,
+			take_text(t, t->s.text)};
+	else
+		in->due = (struct input_due){name, msg->number};
+}
+
+static void
 take_plain(struct taking *t, struct input *in)
 {
 	const skep_TraceInput *msg = &t->msg;
@@ -457,6 +504,11 @@ take(struct taking *t, struct trace_input *out)
 		return;
 	case INPUT_REQUEST:
 		in->request = take_request(t);
+		return;
+	case INPUT_NEWS:
+	case INPUT_RAN:
+	case INPUT_DUE:
+		take_life(t, in);
 		return;
 	case INPUT_KIND_COUNT:
 		break;

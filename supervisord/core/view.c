@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/core_private.h"
+#include "core/depends.h"
 #include "core/text.h"
 
 /* --- Instances --- */
@@ -63,9 +64,22 @@ fill_row(struct core *c, struct instance_view *out, const struct row *r,
 	out->run_digest = r->value.run_digest;
 }
 
+/* What a start of its own waits for: its time, or other services; or NULL. */
+static const char *
+start_obstacle(
+	struct core *c, const struct instance *i, const struct service_value *s)
+{
+	if (policy_is_scheduled(&s->policy) && duty_slot(c, i, s) == 0)
+		return "it runs when its schedule says so";
+	if (!effects_has_room(&c->fx, 8, 4096))
+		return NULL; /* a long list: this one is told by 'why' */
+	return depends_unmet(c, &s->policy);
+}
+
 /* One line about what keeps an instance from running well. */
 static void
-fill_why(struct core *c, struct instance *i, struct instance_view *out)
+fill_why(struct core *c, struct instance *i, const struct service_value *s,
+	struct instance_view *out)
 {
 	struct text t;
 	text_init(&t, out->why, sizeof out->why);
@@ -88,6 +102,13 @@ fill_why(struct core *c, struct instance *i, struct instance_view *out)
 		text_add(&t, "waits for ");
 		text_add(&t, i->last_owner);
 		text_add(&t, ", which held it last and may be booting");
+		return;
+	}
+	const char *obstacle = NULL;
+	if (s && strcmp(out->state, "pending") == 0)
+		obstacle = start_obstacle(c, i, s);
+	if (obstacle) {
+		text_add(&t, obstacle);
 		return;
 	}
 	const char *gate;
@@ -170,7 +191,7 @@ fill_instance(struct core *c, struct instance *i, struct instance_view *out)
 	if (r)
 		fill_row(c, out, r, copies > 0 || is_past);
 	out->is_foreign_copy = copies > 1 && count_live_rows(c, i->name) > 1;
-	fill_why(c, i, out);
+	fill_why(c, i, has ? &s : NULL, out);
 	if (has && copies > 0)
 		add_late_move(c, i, &s, &o, r, out);
 }

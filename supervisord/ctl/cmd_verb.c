@@ -1,4 +1,5 @@
-/* start, stop, restart, signal, move: one instance or service. */
+/* start, stop, restart, reload, enable, signal, move: one instance or
+ * service. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,6 +128,46 @@ cmd_restart(struct ctl *ctl, int argc, char **argv)
 	int code = EXIT_DONE;
 	for (int i = 0; i < argc && code == EXIT_DONE; i++)
 		code = restart_one(ctl, argv[i]);
+	return code;
+}
+
+int
+cmd_enable(struct ctl *ctl, int argc, char **argv)
+{
+	return post_each(ctl, argc, argv, "enable", wait_ready);
+}
+
+int
+cmd_disable(struct ctl *ctl, int argc, char **argv)
+{
+	return post_each(ctl, argc, argv, "disable", wait_stopped);
+}
+
+/* All instances of a service, or the one that is named. */
+static int
+reload_one(struct ctl *ctl, const char *name)
+{
+	int code;
+	json_t *epochs = epochs_of(ctl, name, &code);
+	if (!epochs)
+		return ctl_fail(ctl, code);
+	const char *instance;
+	json_t *epoch;
+	json_object_foreach(epochs, instance, epoch) {
+		code = post_verb(ctl, instance, "reload", NULL);
+		if (code != EXIT_DONE)
+			break;
+	}
+	json_decref(epochs);
+	return code;
+}
+
+int
+cmd_reload(struct ctl *ctl, int argc, char **argv)
+{
+	int code = EXIT_DONE;
+	for (int i = 0; i < argc && code == EXIT_DONE; i++)
+		code = reload_one(ctl, argv[i]);
 	return code;
 }
 

@@ -141,6 +141,21 @@ add_state_input(struct line *l, const struct input *in)
 			in->start_failed.epoch, or_none(in->start_failed.text));
 }
 
+static void
+add_life_input(struct line *l, const struct input *in)
+{
+	if (in->kind == INPUT_NEWS)
+		line_add(l, " %s epoch %" PRIu64 " %s %s", in->news.name,
+			in->news.epoch, news_kind_name(in->news.kind),
+			in->news.text);
+	else if (in->kind == INPUT_RAN)
+		line_add(l, " %s epoch %" PRIu64 " %s %s", in->ran.name,
+			in->ran.epoch, hook_name(in->ran.hook),
+			in->ran.is_ok ? "well" : in->ran.text);
+	else
+		line_add(l, " %s at %" PRId64, in->due.service, in->due.slot);
+}
+
 const char *
 input_text(const struct input *in, char *buffer, size_t size)
 {
@@ -169,6 +184,11 @@ input_text(const struct input *in, char *buffer, size_t size)
 	case INPUT_DUMPED:
 	case INPUT_FETCHED:
 		add_state_input(&l, in);
+		break;
+	case INPUT_NEWS:
+	case INPUT_RAN:
+	case INPUT_DUE:
+		add_life_input(&l, in);
 		break;
 	case INPUT_SPEC_SET:
 	case INPUT_SPEC_DEL:
@@ -258,6 +278,10 @@ effect_text(const struct effect *e, char *buffer, size_t size)
 	case EFFECT_KILL:
 	case EFFECT_RELEASE:
 		line_add(&l, " %s epoch %" PRIu64, e->proc.name, e->proc.epoch);
+		break;
+	case EFFECT_RUN:
+		line_add(&l, " %s of %s epoch %" PRIu64, hook_name(e->run.hook),
+			e->run.name, e->run.epoch);
 		break;
 	case EFFECT_DUMP:
 	case EFFECT_FETCH:

@@ -15,7 +15,10 @@
 #include "keeper/logs.h"
 #include "keeper/proc.h"
 #include "keeper/record.h"
+#include "keeper/run.h"
+#include "keeper/startcopy.h"
 #include "keeper/systemd.h"
+#include "keeper/workdir.h"
 #include "sys/say.h"
 
 #define RESUMED_START_MS 30000 /* for what was left of a start's bound */
@@ -77,6 +80,7 @@ open_cgroup(struct instance *i, const char *path)
 	snprintf(own, sizeof own, "%s/%016" PRIx64, k->cgroups.path, i->iid);
 	if (!k->cgroups.is_usable || strcmp(own, path) != 0)
 		i->foreign_cgroup = strdup(path);
+	run_clear(i);
 }
 
 static void
@@ -124,6 +128,7 @@ adopt_leader(struct instance *i, pid_t pid, int pidfd)
 		say(SAY_ERROR, "%s: its end will not be seen", i->name);
 		instance_kill(i);
 	}
+	notify_adopt(i);
 }
 
 /* What is left without its leader: more processes, or nothing. */
@@ -207,6 +212,7 @@ adopt(struct instance *i, const char *cgroup)
 	pid_t pid = i->pid;
 	i->pid = 0;
 	if (!instance_is_alive(i)) {
+		run_clear(i);
 		adopt_output(i, -1);
 		loop_arm(&k->loop, &i->again, 0);
 		return;
@@ -253,6 +259,7 @@ visit(struct keeper *k, uint64_t iid)
 		say(SAY_ERROR, "%s", err.text);
 		return;
 	}
+	startcopy_remove(&k->dirs, iid);
 	record_remove(&k->dirs, iid);
 	lock_remove(&k->dirs, iid);
 }
@@ -297,11 +304,13 @@ adopt_resume(struct keeper *k, uint64_t iid, const char *text)
 	i->pid = 0;
 	i->report.fd = -1;
 	if (!is_good) {
+		i->notify.socket.fd = i->notify.ready.fd = -1;
 		instance_free(i);
 		visit(k, iid); /* as if it came from another process */
 		return;
 	}
 	if (!instance_is_alive(i)) {
+		run_clear(i);
 		loop_arm(&k->loop, &i->again, 0);
 		return;
 	}
@@ -310,6 +319,7 @@ adopt_resume(struct keeper *k, uint64_t iid, const char *text)
 		resume_leader(i, pid);
 	resume_launch(i, report);
 	handoff_resume(i);
+	notify_resume(i);
 	loop_arm(&k->loop, &i->again, 0);
 }
 

@@ -17,6 +17,7 @@
 
 #define NAME_SIZE     17 /* an iid in hex, and a NUL */
 #define REMOVE_DEPTH  16 /* nested cgroups that we remove */
+#define MOVE_ROUNDS   8
 #define PROC_TEXT_MAX (1 << 20)
 
 /* Undoes the \ooo escapes of mountinfo, in place. */
@@ -68,6 +69,18 @@ parse_self(const char *self, char out[PATH_MAX])
 	       strncmp(out, "/..", 3) != 0;
 }
 
+/* OWN: without the leaf in which we only are to leave OWN empty. */
+static bool
+parse_own(const char *self, char out[PATH_MAX])
+{
+	if (!parse_self(self, out))
+		return false;
+	char *slash = strrchr(out, '/');
+	if (slash && strcmp(slash + 1, CGROUP_OWN_LEAF) == 0)
+		slash[slash == out] = 0;
+	return true;
+}
+
 /* 'path' as seen from a mount whose root is 'root', or NULL. */
 static const char *
 beneath(const char *path, const char *root)
@@ -84,7 +97,7 @@ int
 cgroup_locate(const char *mountinfo, const char *self, char *out, size_t size)
 {
 	char own[PATH_MAX], root[PATH_MAX], point[PATH_MAX];
-	if (!parse_self(self, own))
+	if (!parse_own(self, own))
 		return -ENOENT;
 	for (const char *line = mountinfo; line && *line;) {
 		if (parse_mount(line, root, point)) {
@@ -102,7 +115,7 @@ cgroup_locate(const char *mountinfo, const char *self, char *out, size_t size)
 }
 
 static int
-locate_own(char out[PATH_MAX], struct err *err)
+locate_own(char out[PATH_MAX], char kernel_path[PATH_MAX], struct err *err)
 {
 	char *mountinfo = NULL, *self = NULL;
 	int rc = file_read_all(
@@ -114,6 +127,8 @@ locate_own(char out[PATH_MAX], struct err *err)
 		rc = cgroup_locate(mountinfo, self, out, PATH_MAX);
 		if (rc < 0)
 			err_set(err, rc, "cgroup v2 is not mounted here");
+		else
+			parse_own(self, kernel_path);
 	}
 	free(mountinfo);
 	free(self);
@@ -125,6 +140,11 @@ static int
 make_base(struct cgroups *c, const char *own, uint64_t id, struct err *err)
 {
 	char path[PATH_MAX + 64];
+	size_t length = strlen(c->kernel_path);
+	if (length == 1) /* the root */
+		length = 0;
+	snprintf(c->kernel_path + length, sizeof c->kernel_path - length,
+		"/skep/%016" PRIx64, id);
 	snprintf(path, sizeof path, "%s/skep", own);
 	if (mkdir(path, 0755) < 0 && errno != EEXIST)
 		return err_sys(err, -errno, "%s", path);
@@ -169,7 +189,7 @@ cgroups_init(struct cgroups *c, uint64_t id)
 	struct err err = {""};
 	memset(c, 0, sizeof *c);
 	c->fd = -1;
-	int rc = locate_own(own, &err);
+	int rc = locate_own(own, c->kernel_path, &err);
 	if (rc == 0)
 		rc = make_base(c, own, id, &err);
 	if (rc == 0 && try_start(c, &err) < 0) {
@@ -217,6 +237,34 @@ cgroup_open(const struct cgroups *c, uint64_t iid, struct err *err)
 }
 
 int
+cgroup_find_beneath(int fd, const char *name)
+{
+	int found = openat(
+		fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	return found < 0 ? -errno : found;
+}
+
+int
+cgroup_open_beneath(int fd, const char *name, struct err *err)
+{
+	if (mkdirat(fd, name, 0755) < 0 && errno != EEXIST)
+		return err_sys(err, -errno, "the cgroup %s", name);
+	int made = cgroup_find_beneath(fd, name);
+	return made < 0 ? err_sys(err, made, "the cgroup %s", name) : made;
+}
+
+bool
+cgroup_has_any(int fd)
+{
+	int events = cgroup_open_events(fd);
+	if (events < 0)
+		return false;
+	int populated = cgroup_read_populated(events);
+	close(events);
+	return populated > 0;
+}
+
+int
 cgroup_open_events(int fd)
 {
 	int events = openat(fd, "cgroup.events", O_RDONLY | O_CLOEXEC);
@@ -250,6 +298,45 @@ cgroup_is_populated(const struct cgroups *c, uint64_t iid)
 	return populated != 0;
 }
 
+/* Whether 'path' is 'top' or beneath it. */
+static bool
+is_within(const char *path, const char *top)
+{
+	size_t n = strlen(top);
+	return strncmp(path, top, n) == 0 && (path[n] == 0 || path[n] == '/');
+}
+
+/* The same where 'top' is a directory and its mount is not known: the path as
+ * the kernel has it is then the directory's tail. */
+static bool
+is_within_tail(const char *path, const char *top, const char *name)
+{
+	const char *at = strstr(path, name);
+	size_t n = at ? (size_t)(at - path) + strlen(name) : 0;
+	size_t length = strlen(top);
+	return at && (path[n] == 0 || path[n] == '/') && n <= length &&
+	       strncmp(path, top + length - n, n) == 0;
+}
+
+bool
+cgroup_holds(
+	const struct cgroups *c, uint64_t iid, const char *foreign, pid_t pid)
+{
+	char file[64], path[PATH_MAX], top[PATH_MAX + 32];
+	char *text;
+	snprintf(file, sizeof file, "/proc/%d/cgroup", (int)pid);
+	if (file_read_all(file, PROC_TEXT_MAX, &text, NULL) < 0)
+		return false;
+	bool is_known = parse_self(text, path);
+	free(text);
+	if (foreign) {
+		snprintf(top, sizeof top, "/%016" PRIx64, iid);
+		return is_known && is_within_tail(path, foreign, top);
+	}
+	snprintf(top, sizeof top, "%s/%016" PRIx64, c->kernel_path, iid);
+	return is_known && is_within(path, top);
+}
+
 int
 cgroup_kill(int fd)
 {
@@ -280,6 +367,39 @@ signal_procs(int fd, int signal)
 			count++;
 	fclose(in);
 	return count;
+}
+
+/* Writes the pids of cgroup.procs of 'from' into that of 'to', one at a time
+ * as the kernel wants them: how many were moved. */
+static int
+move_procs(int from, int to)
+{
+	char text[16];
+	int count = 0;
+	long pid;
+	int procs = openat(from, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+	FILE *in = procs < 0 ? NULL : fdopen(procs, "r");
+	int out = openat(to, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+	while (in && out >= 0 && fscanf(in, "%ld", &pid) == 1) {
+		int n = snprintf(text, sizeof text, "%ld", pid);
+		count += write(out, text, (size_t)n) == n;
+	}
+	if (in)
+		fclose(in);
+	else if (procs >= 0)
+		close(procs);
+	if (out >= 0)
+		close(out);
+	return count;
+}
+
+void
+cgroup_move(int from, int to)
+{
+	/* Those that are moved may have forked before. */
+	for (int round = 0; round < MOVE_ROUNDS; round++)
+		if (move_procs(from, to) == 0)
+			return;
 }
 
 /* Calls 'visit' with every cgroup beneath 'fd', deepest first. */
@@ -348,6 +468,12 @@ remove_at(int parent, const char *name)
 	each_child(fd, REMOVE_DEPTH, visit_remove, 0);
 	close(fd);
 	unlinkat(parent, name, AT_REMOVEDIR);
+}
+
+void
+cgroup_remove_beneath(int fd, const char *name)
+{
+	remove_at(fd, name);
 }
 
 void

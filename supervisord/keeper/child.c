@@ -3,18 +3,24 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/ioprio.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "keeper/caps.h"
 #include "keeper/env.h"
 #include "keeper/file.h"
+#include "keeper/hook.h"
 #include "keeper/lock.h"
 #include "keeper/mover.h"
+#include "keeper/notify.h"
 #include "keeper/policy.h"
 #include "keeper/proc.h"
 #include "keeper/rules.h"
@@ -33,6 +39,8 @@ struct child {
 	char work[PATH_MAX]; /* the work directory's path */
 	struct env env;
 	char **argv;
+	bool is_let_go; /* the keeper has written the record */
+	int ready_fd;	/* the FIFO of readiness.fd, opened anew, or -1 */
 };
 
 const char *
@@ -145,19 +153,67 @@ redirect_to_fifo(struct child *c, struct err *err)
 	return redirect_output(path, err);
 }
 
+/* The descriptor of readiness.fd, blocking, for later. */
+static void
+open_ready(struct child *c)
+{
+	char path[64];
+	struct err err;
+	c->ready_fd = -1;
+	if (c->plan->ready_fd < 0)
+		return;
+	snprintf(path, sizeof path, "/proc/self/fd/%d", c->plan->ready_fd);
+	c->ready_fd = open(path, O_RDWR | O_CLOEXEC);
+	if (c->ready_fd < 0)
+		need(c, err_sys(&err, -errno, "readiness.fd"), &err);
+}
+
+/* A descriptor of ours that has the number of another: it moves away. */
+static void
+give_way(struct child *c, int *fd, int number)
+{
+	struct err err;
+	if (*fd != number)
+		return;
+	*fd = fcntl(number, F_DUPFD_CLOEXEC, 3);
+	if (*fd < 0)
+		need(c, err_sys(&err, -errno, "descriptor %d", number), &err);
+}
+
+/* Puts it where the service looks for it. */
+static void
+pass_on_ready(struct child *c, struct child_plan *plan)
+{
+	struct err err;
+	int number = c->start->ready_fd;
+	if (c->ready_fd < 0)
+		return;
+	give_way(c, &plan->report_fd, number);
+	give_way(c, &plan->lock_fd, number);
+	int rc = spawn_move_fd(c->ready_fd, number);
+	if (rc < 0)
+		need(c, err_sys(&err, rc, "readiness.fd %d", number), &err);
+}
+
 static void
 set_output(struct child *c)
 {
 	struct err err = {""};
 	enter(c, CHILD_OUTPUT);
+	open_ready(c);
 	int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (in < 0 || spawn_move_fd(in, 0) < 0)
 		fail(c, KBLAME_HOST, -errno, "/dev/null");
-	if (c->start->log.target == KLOG_FILE ||
-		c->start->log.target == KLOG_JOURNAL)
+	if (c->plan->output_fd >= 0) {
+		if (spawn_move_fd(c->plan->output_fd, 1) < 0 ||
+			spawn_move_fd(c->plan->output_fd, 2) < 0)
+			fail(c, KBLAME_HOST, -errno, "dup2");
+	} else if (c->start->log.target == KLOG_FILE ||
+		   c->start->log.target == KLOG_JOURNAL) {
 		need(c, redirect_to_fifo(c, &err), &err);
-	else if (c->start->log.target == KLOG_NULL)
+	} else if (c->start->log.target == KLOG_NULL) {
 		need(c, redirect_output("/dev/null", &err), &err);
+	}
 }
 
 static void
@@ -207,12 +263,25 @@ write_oom_score(int score)
 	return rc;
 }
 
+/* A skepd that its host favours does not favour its services: the usual
+ * scheduling, and no class of I/O.  What may not be changed stays. */
+static void
+reset_scheduling(void)
+{
+	static const struct sched_param none;
+	if (sched_getscheduler(0) != SCHED_OTHER)
+		sched_setscheduler(0, SCHED_OTHER, &none);
+	syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, 0);
+	prctl(PR_SET_TIMERSLACK, 0, 0, 0, 0);
+}
+
 /* Both are inherited, so they are set even to their default, 0.  Without root
  * a keeper that was itself made nicer cannot go back: 0 is ours then. */
 static void
 set_priorities(struct child *c)
 {
 	struct err err;
+	reset_scheduling();
 	enter(c, CHILD_OOM);
 	int rc = write_oom_score(c->start->oom_score_adj);
 	if (rc < 0 && c->start->oom_score_adj != 0)
@@ -231,8 +300,15 @@ switch_user(struct child *c)
 {
 	struct err err = {""};
 	enter(c, CHILD_SWITCH);
+	const struct kproto_texts *list = &c->start->capabilities;
+	uint64_t mask = 0;
 	umask((mode_t)(c->start->umask & 0777));
+	need(c, caps_read(list, &mask, &err), &err);
+	if (list->count > 0)
+		need(c, caps_before_switch(mask, &err), &err);
 	need(c, ids_switch(&c->ids, &err), &err);
+	if (list->count > 0)
+		need(c, caps_after_switch(mask, &err), &err);
 	if (c->start->no_new_privileges &&
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		need(c, err_sys(&err, -errno, "no_new_privileges"), &err);
@@ -280,6 +356,28 @@ set_default(struct env *e, const char *key, const char *value)
 	return env_get(e, key) || !*value ? 0 : env_set(e, key, value);
 }
 
+/* Where it says how it does; the watchdog is the service's own matter. */
+static int
+add_notify_variables(struct child *c)
+{
+	char value[PATH_MAX];
+	struct env *e = &c->env;
+	bool has_watchdog = c->start->watchdog_ms > 0;
+	int rc = 0;
+	if (c->start->readiness == KREADY_NOTIFY || has_watchdog) {
+		notify_path(c->plan->dirs, c->start->iid, value, sizeof value);
+		rc |= env_set(e, "NOTIFY_SOCKET", value);
+	}
+	if (has_watchdog && !c->plan->command) {
+		snprintf(value, sizeof value, "%" PRId64,
+			c->start->watchdog_ms * 1000);
+		rc |= env_set(e, "WATCHDOG_USEC", value);
+		snprintf(value, sizeof value, "%d", (int)getpid());
+		rc |= env_set(e, "WATCHDOG_PID", value);
+	}
+	return rc;
+}
+
 /* What the keeper adds; the paths last, so that nothing replaces them. */
 static int
 add_own_variables(struct child *c)
@@ -303,6 +401,9 @@ add_own_variables(struct child *c)
 			c->start->state_age_ms / 1000);
 		rc |= env_set(e, "SKEP_STATE_AGE", value);
 	}
+	rc |= add_notify_variables(c);
+	for (size_t i = 0; c->plan->variables && c->plan->variables[i]; i++)
+		rc |= env_set_pair(e, c->plan->variables[i]);
 	return rc;
 }
 
@@ -335,9 +436,8 @@ set_working_dir(struct child *c)
 }
 
 static void
-unpack_argv(struct child *c)
+unpack_argv(struct child *c, const struct kproto_texts *t)
 {
-	const struct kproto_texts *t = &c->start->argv;
 	struct reader r;
 	c->argv = calloc((size_t)t->count + 1, sizeof *c->argv);
 	if (!c->argv)
@@ -395,31 +495,78 @@ find_program(struct child *c, char out[PATH_MAX], struct err *err)
 
 /* Waits until the keeper has written the record. */
 static void
-wait_for_record(const struct child *c)
+wait_for_record(struct child *c)
 {
 	char go;
 	ssize_t n;
+	if (c->is_let_go)
+		return;
 	do {
 		n = read(c->plan->report_fd, &go, 1);
 	} while (n < 0 && errno == EINTR);
 	if (n != 1)
 		_exit(127);
+	c->is_let_go = true;
 }
 
-static _Noreturn void
-execute(struct child *c)
+/* Finds the program of 'argv' and whether it may run. */
+static void
+find_allowed(
+	struct child *c, const struct kproto_texts *argv, char out[PATH_MAX])
 {
 	struct err err = {""};
-	char path[PATH_MAX];
-	unpack_argv(c);
-	c->step = CHILD_EXEC;
-	need(c, find_program(c, path, &err), &err);
-	if (!policy_check_program(&c->policy, path, &err) ||
+	unpack_argv(c, argv);
+	need(c, find_program(c, out, &err), &err);
+	if (!policy_check_program(&c->policy, out, &err) ||
 		!policy_check_environment(&c->policy, c->env.vars, &err)) {
 		c->step = CHILD_POLICY;
 		fail(c, KBLAME_POLICY, -EPERM, err.text);
 	}
+}
+
+/* Becomes the command, or says why not. */
+static _Noreturn void
+execute_command(struct child *c, const struct kproto_texts *argv)
+{
+	struct err err = {""};
+	char path[PATH_MAX];
+	find_allowed(c, argv, path);
 	spawn_cloexec_from(3);
+	execve(path, c->argv, c->env.vars);
+	int rc = err_sys(&err, -errno, "%s", path);
+	fail(c, KBLAME_SERVICE, rc, err.text);
+}
+
+/* Runs the command that stands before the program, to its end. */
+static void
+run_pre_start(struct child *c)
+{
+	const struct kproto_texts *argv = &c->start->commands[KCMD_PRE_START];
+	struct spawned hook;
+	struct err err = {""};
+	if (argv->count == 0)
+		return;
+	enter(c, CHILD_PRE_START);
+	wait_for_record(c);
+	need(c, spawn_fork(-1, &hook, &err), &err);
+	if (hook.pid == 0) {
+		setpgid(0, 0);
+		execute_command(c, argv);
+	}
+	int rc = hook_wait(&hook, c->start->hook_timeout_ms, &err);
+	if (rc < 0)
+		fail(c, KBLAME_SERVICE, rc, err.text);
+}
+
+static _Noreturn void
+execute(struct child *c, struct child_plan *plan)
+{
+	struct err err = {""};
+	char path[PATH_MAX];
+	c->step = CHILD_EXEC;
+	find_allowed(c, &c->start->argv, path);
+	spawn_cloexec_from(3);
+	pass_on_ready(c, plan);
 	lock_pass_on(c->plan->lock_fd);
 	wait_for_record(c);
 	enter(c, CHILD_EXEC);
@@ -430,9 +577,11 @@ execute(struct child *c)
 }
 
 _Noreturn void
-child_run(const struct child_plan *plan)
+child_run(const struct child_plan *keepers)
 {
 	static struct child c;
+	struct child_plan own = *keepers;
+	struct child_plan *plan = &own;
 	c.plan = plan;
 	c.start = plan->start;
 	spawn_reset();
@@ -446,5 +595,25 @@ child_run(const struct child_plan *plan)
 	put_state(&c);
 	set_environment(&c);
 	set_working_dir(&c);
-	execute(&c);
+	run_pre_start(&c);
+	execute(&c, plan);
+}
+
+_Noreturn void
+child_run_command(const struct child_plan *plan)
+{
+	static struct child c;
+	c.plan = plan;
+	c.start = plan->start;
+	spawn_reset();
+	check_who(&c);
+	set_output(&c);
+	workdir_path(plan->dirs, c.start->iid, c.work);
+	set_rlimits(&c);
+	set_priorities(&c);
+	switch_user(&c);
+	set_environment(&c);
+	set_working_dir(&c);
+	c.step = CHILD_EXEC;
+	execute_command(&c, plan->command);
 }

@@ -6,7 +6,8 @@
  * hears by 'child_report's on a CLOEXEC socket: which step it is at, who it
  * resolved to, what failed; end of file after STEP "exec" means that the
  * program runs.  One byte comes back: the record is written.  The program is
- * not executed before that, nor when the keeper is gone.
+ * not executed before that, nor when the keeper is gone; nor is pre_start,
+ * which this process runs and bounds itself.
  */
 #ifndef SKEP_KEEPER_CHILD_H
 #define SKEP_KEEPER_CHILD_H
@@ -32,6 +33,7 @@
 	X(CHILD_STATE, "state")                                                \
 	X(CHILD_ENV_FILE, "env_file")                                          \
 	X(CHILD_WORKING_DIR, "working_dir")                                    \
+	X(CHILD_PRE_START, "pre_start")                                        \
 	X(CHILD_EXEC, "exec")
 
 enum child_step {
@@ -68,9 +70,18 @@ struct child_plan {
 	int fifo_fd;   /* the instance's FIFO, else -1 */
 	int lock_fd;   /* what the service is to hold open, CLOEXEC */
 	int state_fd;  /* has_state: what SKEP_STATE_IN gets, else -1 */
+	int output_fd; /* a command's output, -1: as the service's */
+	int ready_fd;  /* the FIFO for KREADY_FD, else -1 */
+	const struct kproto_texts *command; /* for child_run_command */
+	const char *const *variables;	    /* more of them, "KEY=value", NULL
+					       at the end; or NULL */
 };
 
 /* Becomes the service or reports and exits with 127. */
 _Noreturn void child_run(const struct child_plan *plan);
+
+/* Becomes one of the start's commands instead.  It says who it is and what
+ * fails as above, and waits for nothing. */
+_Noreturn void child_run_command(const struct child_plan *plan);
 
 #endif

@@ -104,7 +104,7 @@ int
 dirs_open(struct dirs *d, const struct options *o, const struct ids *helpers,
 	struct err *err)
 {
-	*d = (struct dirs){o, -1, -1, -1, -1, -1};
+	*d = (struct dirs){o, -1, -1, -1, -1, -1, -1};
 	uid_t own = geteuid();
 	gid_t theirs = helpers->gid;
 	int log = -1;
@@ -113,6 +113,7 @@ dirs_open(struct dirs *d, const struct options *o, const struct ids *helpers,
 		(d->fifo = open_beneath(d->run, "fifo", 0711, err)) < 0 ||
 		(d->instances = open_beneath(d->run, "instances", 0700, err)) <
 			0 ||
+		(d->notify = open_beneath(d->run, "notify", 0711, err)) < 0 ||
 		(d->state = open_top(o->conf.node.state_dir, 01771, own, theirs,
 			 err)) < 0 ||
 		(d->work = open_beneath(d->state, "work", 0711, err)) < 0 ||
@@ -128,9 +129,10 @@ dirs_open(struct dirs *d, const struct options *o, const struct ids *helpers,
 void
 dirs_close(struct dirs *d)
 {
-	int fds[] = {d->run, d->fifo, d->instances, d->state, d->work};
+	int fds[] = {
+		d->run, d->fifo, d->instances, d->notify, d->state, d->work};
 	for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
-	d->run = d->fifo = d->instances = d->state = d->work = -1;
+	d->run = d->fifo = d->instances = d->notify = d->state = d->work = -1;
 }

@@ -3,6 +3,7 @@
  *   run_dir/            0755, writable by the helpers' group, sticky
  *     fifo/             0711  a FIFO per instance
  *     instances/        0700  a record per instance
+ *     notify/           0711  a socket or FIFO for those who say something
  *   state_dir/          0711, writable by the helpers' group, sticky
  *     work/             0711  a directory per instance, its user's
  *   log_dir/            0750, the helpers'
@@ -25,6 +26,7 @@ struct dirs {
 	int run;
 	int fifo;
 	int instances;
+	int notify;
 	int state;
 	int work;
 };

@@ -8,8 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-int
-file_read_fd(int fd, size_t size_max, char **out)
+/* As file_read_fd, with the size. */
+static int
+read_sized(int fd, size_t size_max, char **out, size_t *size_out)
 {
 	size_t size = 0, capacity = 4096;
 	char *text = malloc(capacity + 1);
@@ -40,7 +41,25 @@ file_read_fd(int fd, size_t size_max, char **out)
 	}
 	text[size] = 0;
 	*out = text;
+	*size_out = size;
 	return 0;
+}
+
+int
+file_read_fd(int fd, size_t size_max, char **out)
+{
+	size_t size;
+	return read_sized(fd, size_max, out, &size);
+}
+
+int
+file_read_bytes(int fd, size_t size_max, struct bytes *out)
+{
+	char *text;
+	int rc = read_sized(fd, size_max, &text, &out->size);
+	if (rc == 0)
+		out->data = text;
+	return rc;
 }
 
 int
@@ -55,9 +74,10 @@ file_read_all(const char *path, size_t size_max, char **out, struct err *err)
 }
 
 static int
-write_all(int fd, const char *text)
+write_all(int fd, struct bytes bytes)
 {
-	size_t left = strlen(text);
+	const char *text = bytes.data;
+	size_t left = bytes.size;
 	while (left > 0) {
 		ssize_t n = write(fd, text, left);
 		if (n < 0 && errno == EINTR)
@@ -73,6 +93,13 @@ write_all(int fd, const char *text)
 int
 file_replace_at(int dir_fd, const char *name, const char *text)
 {
+	return file_replace_bytes_at(
+		dir_fd, name, (struct bytes){text, strlen(text)});
+}
+
+int
+file_replace_bytes_at(int dir_fd, const char *name, struct bytes bytes)
+{
 	char aside[NAME_MAX + 1];
 	if (snprintf(aside, sizeof aside, "%s.new", name) >= NAME_MAX)
 		return -ENAMETOOLONG;
@@ -81,7 +108,7 @@ file_replace_at(int dir_fd, const char *name, const char *text)
 		O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;
-	int rc = write_all(fd, text);
+	int rc = write_all(fd, bytes);
 	close(fd);
 	if (rc == 0 && renameat(dir_fd, aside, dir_fd, name) < 0)
 		rc = -errno;

@@ -13,10 +13,13 @@
 #include "keeper/handoff.h"
 #include "keeper/keeper.h"
 #include "keeper/launch.h"
+#include "keeper/limits.h"
 #include "keeper/lock.h"
 #include "keeper/logs.h"
 #include "keeper/record.h"
+#include "keeper/run.h"
 #include "keeper/session.h"
+#include "keeper/startcopy.h"
 #include "keeper/stop.h"
 #include "keeper/systemd.h"
 
@@ -96,7 +99,10 @@ on_again(struct timer *t)
 {
 	struct instance *i = container_of(t, struct instance, again);
 	if (!instance_is_alive(i)) {
-		look_drained(i);
+		if (i->is_released)
+			session_forget(i);
+		else
+			look_drained(i);
 		return;
 	}
 	if (i->is_killed)
@@ -118,6 +124,7 @@ instance_new(struct keeper *k, uint64_t iid)
 	watch_init(&i->report, launch_on_report);
 	watch_init(&i->end, adopt_on_end);
 	timer_init(&i->end_wait, adopt_on_timer);
+	notify_init(&i->notify);
 	timer_init(&i->again, on_again);
 	timer_init(&i->handoff, handoff_on_timer);
 	timer_init(&i->deadline, launch_on_deadline);
@@ -137,6 +144,7 @@ release_epoch(struct instance *i)
 	loop_disarm(&i->deadline);
 	loop_disarm(&i->end_wait);
 	loop_forget(l, &i->end);
+	notify_close(i);
 	handoff_unwatch(i);
 	if (i->pidfd >= 0)
 		close(i->pidfd);
@@ -159,6 +167,7 @@ instance_free(struct instance *i)
 	map_remove(&t->by_iid, &i->by_iid);
 	list_remove(&i->in_all);
 	free(i->ids);
+	free(i->ready_line);
 	free(i->name);
 	free(i);
 }
@@ -166,6 +175,8 @@ instance_free(struct instance *i)
 void
 instance_drop(struct instance *i)
 {
+	run_kill_all(i->keeper, i->iid);
+	startcopy_remove(&i->keeper->dirs, i->iid);
 	systemd_forget_output(i);
 	record_remove(&i->keeper->dirs, i->iid);
 	lock_remove(&i->keeper->dirs, i->iid);
@@ -183,12 +194,45 @@ instance_set_leader(struct instance *i, pid_t pid, int pidfd)
 }
 
 void
+instance_set_main(struct instance *i, pid_t pid, int pidfd, uint64_t start_time)
+{
+	if (i->pid != 0 && i->is_child)
+		map_remove(&i->keeper->instances.by_pid, &i->by_pid);
+	if (i->pidfd >= 0)
+		close(i->pidfd);
+	i->pid = pid;
+	i->pidfd = pidfd;
+	i->start_time = start_time;
+	i->is_child = false;
+}
+
+/* Whether the kernel killed some of it since it was started. */
+static void
+say_oom(struct instance *i)
+{
+	uint64_t count = i->cgroup_fd >= 0 ? limits_count_oom(i->cgroup_fd) : 0;
+	if (count <= i->oom_kills)
+		return;
+	i->was_oom = true;
+	session_send_news(i, KNEWS_OOM, (int64_t)(count - i->oom_kills),
+		"the kernel killed it for memory (resources.memory_max)");
+}
+
+void
 instance_on_exit(struct instance *i, int status)
 {
-	systemd_forget_leader(i);
+	pid_t pid = i->pid;
 	/* The last words on the pipe come first: they decide what this is. */
 	if (i->state == INSTANCE_LAUNCHING)
 		launch_on_child_gone(i);
+	/* And what it said of its heir. */
+	notify_drain(i);
+	if (i->pid != pid)
+		return;
+	systemd_forget_leader(i);
+	loop_forget(&i->keeper->loop, &i->end);
+	loop_disarm(&i->end_wait);
+	loop_disarm(&i->notify.watchdog);
 	if (i->is_child)
 		map_remove(&i->keeper->instances.by_pid, &i->by_pid);
 	i->pid = 0;
@@ -198,6 +242,7 @@ instance_on_exit(struct instance *i, int status)
 	i->pidfd = -1;
 	if (i->state == INSTANCE_RUNNING) {
 		i->state = INSTANCE_LEAVING;
+		say_oom(i);
 		session_send_event(i, KMSG_EXITED, status);
 	}
 	instance_settle(i);
@@ -236,8 +281,10 @@ static void
 become_empty(struct instance *i)
 {
 	struct keeper *k = i->keeper;
+	run_kill_all(k, i->iid);
 	remove_cgroup(i);
 	release_epoch(i);
+	notify_remove(&k->dirs, i->iid);
 	i->group = 0;
 	i->state = INSTANCE_EMPTY;
 	logs_end_epoch(i);
@@ -246,6 +293,9 @@ become_empty(struct instance *i)
 	/* Written before it is said: the next keeper must not know less. */
 	record_update(i);
 	session_send_event(i, KMSG_EMPTY, 0);
+	/* Not at once: our callers are not done with it. */
+	if (i->is_released)
+		loop_arm(&k->loop, &i->again, 0);
 	stop_check(k);
 }
 

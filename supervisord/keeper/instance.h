@@ -23,6 +23,7 @@
 #include "keeper/child.h"
 #include "keeper/ids.h"
 #include "keeper/loop.h"
+#include "keeper/notify.h"
 #include "sys/err.h"
 #include "sys/kproto.h"
 
@@ -63,6 +64,15 @@ struct instance {
 	int status;	       /* its wait status, once it is reaped, or
 				  KSTATUS_UNKNOWN */
 	int64_t started_wall_ms;
+	bool is_ready;		/* by the node's word, or at once */
+	uint64_t oom_kills;	/* that the cgroup counted before this start */
+	bool was_oom;		/* the kernel killed some of it for memory */
+	bool was_unwatched;	/* it missed its watchdog */
+	bool has_said_ready;	/* KNEWS_READY was said */
+	uint8_t readiness;	/* kproto_readiness */
+	char *ready_line;	/* KREADY_LOG_LINE: the ERE, ours; or NULL */
+	int64_t watchdog_ms;	/* 0: none */
+	struct notify notify;	/* what it says of itself */
 	int cgroup_fd;		/* directory, -1 without cgroups */
 	char *foreign_cgroup;	/* its path where it is not below our own */
 	struct watch populated; /* cgroup.events */
@@ -77,6 +87,7 @@ struct instance {
 	int fifo_fd;		/* our end, -1 without one */
 	bool is_log_open;	/* the logger has its end */
 	bool is_undrained;	/* EMPTY, and its last output is not taken */
+	bool is_released;	/* FAILED, and FORGET came before EMPTY */
 	bool has_handoff;	/* it was given a SKEP_STATE_OUT */
 	int stop_signal;	/* how skepd itself stops it; 0: SIGTERM */
 	int64_t stop_timeout_ms;
@@ -126,6 +137,11 @@ void instance_drop(struct instance *i);
 
 /* The leader was just forked. */
 void instance_set_leader(struct instance *i, pid_t pid, int pidfd);
+
+/* Another of its processes is its leader from now on; 'pidfd' is taken.  Its
+ * end is watched in 'end'. */
+void instance_set_main(
+	struct instance *i, pid_t pid, int pidfd, uint64_t start_time);
 
 /* Its leader was reaped, by us or by whoever inherited it. */
 void instance_on_exit(struct instance *i, int status);

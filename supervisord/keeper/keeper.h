@@ -31,6 +31,7 @@ struct keeper {
 	struct helper logger;
 	bool is_logger_ready;	 /* it asked for the FIFOs */
 	struct crash crash;	 /* of the node */
+	struct list runs;	 /* commands that run, see run.c */
 	struct watch signals;	 /* signalfd */
 	struct watch answers;	 /* inotify on work directories */
 	struct timer stop_timer; /* bounds the current phase */

@@ -11,12 +11,15 @@
 #include "keeper/adopt.h"
 #include "keeper/fifo.h"
 #include "keeper/keeper.h"
+#include "keeper/limits.h"
 #include "keeper/lock.h"
 #include "keeper/logs.h"
 #include "keeper/proc.h"
 #include "keeper/record.h"
+#include "keeper/run.h"
 #include "keeper/session.h"
 #include "keeper/spawn.h"
+#include "keeper/startcopy.h"
 #include "keeper/systemd.h"
 #include "sys/clock.h"
 
@@ -89,6 +92,9 @@ is_startable(struct keeper *k, const struct kproto_start *s, int state_fd)
 	else if (i && instance_is_alive(i))
 		refuse(k, s, KBLAME_BUSY, "epoch",
 			"the last start is not over yet");
+	else if (run_is_left(k, s->iid))
+		refuse(k, s, KBLAME_BUSY, "post_stop",
+			"a command of the last start is not over yet");
 	else if (i && s->epoch <= i->epoch)
 		answer(k, KMSG_REFUSED, s, KBLAME_BUSY, "epoch",
 			"a start of this or a later epoch came before");
@@ -128,6 +134,8 @@ take_instance(struct keeper *k, const struct kproto_start *s)
 	i->status = 0;
 	i->start_time = 0;
 	i->started_wall_ms = clock_wall_ms();
+	i->is_ready = s->readiness == KREADY_NONE;
+	i->was_oom = i->was_unwatched = false;
 	i->is_killed = false;
 	free(i->ids);
 	i->ids = NULL;
@@ -139,7 +147,7 @@ take_instance(struct keeper *k, const struct kproto_start *s)
 	i->stop_all = s->stop_all;
 	i->is_asked = i->is_rest_asked = false;
 	loop_disarm(&i->again);
-	i->is_undrained = false;
+	i->is_undrained = i->is_released = false;
 	i->step = CHILD_FORK;
 	i->state = INSTANCE_LAUNCHING;
 	return i;
@@ -165,7 +173,20 @@ prepare(struct instance *i, const struct kproto_start *s, const char **step,
 			return err_sys(err, rc, "cgroup.events");
 		}
 		cgroup_read_populated(events);
+		i->oom_kills = limits_count_oom(i->cgroup_fd);
 	}
+	*step = "resources";
+	int rc = limits_write(&k->cgroups, i->cgroup_fd, &s->resources, err);
+	if (rc < 0)
+		return rc;
+	*step = "record";
+	rc = startcopy_write(&k->dirs, s, err);
+	if (rc < 0)
+		return rc;
+	*step = "notify";
+	rc = notify_open(i, s, err);
+	if (rc < 0)
+		return rc;
 	*step = "output";
 	return logs_set(i, &s->log, err);
 }
@@ -193,6 +214,8 @@ fork_child(struct instance *i, const struct kproto_start *s, int state_fd,
 		.fifo_fd = i->fifo_fd,
 		.lock_fd = lock,
 		.state_fd = state_fd,
+		.output_fd = -1,
+		.ready_fd = i->notify.ready.fd,
 	};
 	int rc = spawn_fork(i->cgroup_fd, &child, err);
 	if (rc == 0 && child.pid == 0)
@@ -235,8 +258,11 @@ launch_start(struct keeper *k, const struct kproto_start *s, int state_fd)
 	i->start_time = proc_start_time(i->pid);
 	int64_t ms = s->start_timeout_ms > 0 ? s->start_timeout_ms
 					     : TIMEOUT_DEFAULT_MS;
+	if (s->commands[KCMD_PRE_START].count > 0 && s->hook_timeout_ms > 0)
+		ms += s->hook_timeout_ms < TIMEOUT_MAX_MS ? s->hook_timeout_ms
+							  : TIMEOUT_MAX_MS;
 	loop_arm(&k->loop, &i->deadline,
-		ms < TIMEOUT_MAX_MS ? ms : TIMEOUT_MAX_MS);
+		ms < 2 * TIMEOUT_MAX_MS ? ms : 2 * TIMEOUT_MAX_MS);
 }
 
 /* Writes the record, without which the next skepd would not know of it, and
@@ -246,6 +272,8 @@ let_go(struct instance *i)
 {
 	struct err err = {""};
 	int rc = record_write(i, &err);
+	if (rc == 0 && i->ids)
+		rc = notify_give(i, i->ids->uid, i->ids->gid, &err);
 	if (rc == 0) {
 		/* A child that is gone by now has said why. */
 		send(i->report.fd, "", 1, MSG_NOSIGNAL);
@@ -274,6 +302,9 @@ take_report(struct instance *i, struct child_report *r)
 		r->text[sizeof r->text - 1] = 0;
 		fail_start(i, r->blame, r->code, child_step_name(r->step),
 			r->text);
+		/* What the hook left behind is no service. */
+		if (r->step == CHILD_PRE_START)
+			instance_kill(i);
 		return false;
 	}
 	return false;
@@ -292,6 +323,7 @@ on_pipe_closed(struct instance *i)
 	loop_close(&i->keeper->loop, &i->report);
 	i->state = INSTANCE_RUNNING;
 	session_send_event(i, KMSG_STARTED, i->pid);
+	notify_on_running(i);
 }
 
 void

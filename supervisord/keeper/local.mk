@@ -3,6 +3,7 @@
 noinst_LIBRARIES += libkeeper.a
 libkeeper_a_SOURCES = \
 	supervisord/keeper/adopt.c supervisord/keeper/adopt.h \
+	supervisord/keeper/caps.c supervisord/keeper/caps.h \
 	supervisord/keeper/cgroup.c supervisord/keeper/cgroup.h \
 	supervisord/keeper/child.c supervisord/keeper/child.h \
 	supervisord/keeper/crash.c supervisord/keeper/crash.h \
@@ -17,15 +18,25 @@ libkeeper_a_SOURCES = \
 	supervisord/keeper/instance.c supervisord/keeper/instance.h \
 	supervisord/keeper/keeper.h \
 	supervisord/keeper/launch.c supervisord/keeper/launch.h \
+	supervisord/keeper/leave.c supervisord/keeper/leave.h \
+	supervisord/keeper/limits.c supervisord/keeper/limits.h \
 	supervisord/keeper/lock.c supervisord/keeper/lock.h \
 	supervisord/keeper/logs.c supervisord/keeper/logs.h \
 	supervisord/keeper/loop.c supervisord/keeper/loop.h \
 	supervisord/keeper/mover.c supervisord/keeper/mover.h \
+	supervisord/keeper/leader.c supervisord/keeper/leader.h \
+	supervisord/keeper/notice.c supervisord/keeper/notice.h \
+	supervisord/keeper/notify.c supervisord/keeper/notify.h \
 	supervisord/keeper/options.c supervisord/keeper/options.h \
 	supervisord/keeper/outbox.c supervisord/keeper/outbox.h \
 	supervisord/keeper/policy.c supervisord/keeper/policy.h \
 	supervisord/keeper/proc.c supervisord/keeper/proc.h \
 	supervisord/keeper/record.c supervisord/keeper/record.h \
+	supervisord/keeper/result.c supervisord/keeper/result.h \
+	supervisord/keeper/run.c supervisord/keeper/run.h \
+	supervisord/keeper/said.c supervisord/keeper/said.h \
+	supervisord/keeper/startcopy.c supervisord/keeper/startcopy.h \
+	supervisord/keeper/hook.c supervisord/keeper/hook.h \
 	supervisord/keeper/reexec.c supervisord/keeper/reexec.h \
 	supervisord/keeper/rules.c supervisord/keeper/rules.h \
 	supervisord/keeper/session.c supervisord/keeper/session.h \

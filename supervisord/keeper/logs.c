@@ -26,14 +26,17 @@ static void
 send_open(struct instance *i)
 {
 	struct keeper *k = i->keeper;
-	unsigned char body[512];
+	unsigned char body[8192];
 	struct writer w;
+	struct kproto_log log = i->log;
+	log.ready_line = i->has_said_ready ? "" : i->ready_line;
 	writer_init(&w, body, sizeof body);
-	kproto_put_log(&w, &i->log);
+	kproto_put_log(&w, &log);
 	int fd = fifo_open_reader(&k->dirs, i->iid);
 	if (w.bad || fd < 0) {
 		say(SAY_WARNING, "%s: its output is not logged: %s", i->name,
-			fd < 0 ? strerror(-fd) : "the name is too long");
+			fd < 0 ? strerror(-fd)
+			       : "readiness.log_line is too long");
 	} else {
 		helper_send(&k->logger, KMSG_LOG_OPEN, writer_done(&w), &fd, 1);
 		i->is_log_open = true;
@@ -77,7 +80,8 @@ int
 logs_set(struct instance *i, const struct kproto_log *log, struct err *err)
 {
 	struct keeper *k = i->keeper;
-	bool is_changed = !is_same(&i->log, log);
+	/* A line is looked for by a stream that begins with this start. */
+	bool is_changed = !is_same(&i->log, log) || i->ready_line;
 	i->log = *log;
 	i->log.iid = i->iid;
 	i->log.name = i->name;
@@ -178,8 +182,22 @@ on_down(struct keeper *k, int status)
 }
 
 static bool
+on_matched(struct keeper *k, const struct ipc_message *m)
+{
+	struct kproto_event e;
+	if (!kproto_get_event((struct bytes){m->body, m->size}, &e))
+		return false;
+	struct instance *i = instance_find(&k->instances, e.iid);
+	if (i && i->epoch == e.epoch)
+		notify_on_line(i);
+	return true;
+}
+
+static bool
 on_message(struct keeper *k, struct ipc_message *m)
 {
+	if (m->type == KMSG_LOG_MATCHED)
+		return on_matched(k, m);
 	if (m->size != 0)
 		return false;
 	if (m->type == KMSG_PONG)

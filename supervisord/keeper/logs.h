@@ -16,7 +16,8 @@
 /* The logger's part of a helper. */
 extern const struct helper_ops logs_ops;
 
-/* Takes the output settings of a start: makes the FIFO, tells the logger. */
+/* Takes the output settings of a start, with 'ready_line' of it when a line
+ * makes it ready: makes the FIFO, tells the logger. */
 int logs_set(struct instance *i, const struct kproto_log *log, struct err *err);
 
 /* Nothing of the epoch is left that could write. */

@@ -17,7 +17,9 @@
 #include "keeper/former.h"
 #include "keeper/handoff.h"
 #include "keeper/keeper.h"
+#include "keeper/leader.h"
 #include "keeper/logs.h"
+#include "keeper/run.h"
 #include "keeper/session.h"
 #include "keeper/spawn.h"
 #include "keeper/stop.h"
@@ -31,13 +33,16 @@ static void
 on_child(struct keeper *k, pid_t pid, int status)
 {
 	struct instance *i = instance_find_pid(&k->instances, pid);
+	if (!i)
+		i = leader_find(k, pid);
 	if (i)
 		instance_on_exit(i, status);
 	else if (pid == k->node.pid)
 		helper_on_exit(&k->node, status);
 	else if (pid == k->logger.pid)
 		helper_on_exit(&k->logger, status);
-	else if (!reexec_on_exit(k, pid, status))
+	else if (!run_on_exit(k, pid, status) &&
+		 !reexec_on_exit(k, pid, status))
 		session_on_orphan(k, pid);
 }
 
@@ -155,6 +160,7 @@ init(struct keeper *k, struct err *err)
 {
 	k->start_ms = (uint64_t)clock_mono().ms;
 	instances_init(&k->instances);
+	list_init(&k->runs);
 	helper_init(&k->node, k, &session_ops);
 	helper_init(&k->logger, k, &logs_ops);
 	timer_init(&k->stop_timer, stop_on_timer);
@@ -245,6 +251,7 @@ run(struct keeper *k, struct err *err)
 		former_end(k);
 	if (rc == 0 && !k->is_leaving)
 		drop_stopped(k);
+	run_fini(k);
 	say(SAY_NOTICE, "skepd ended");
 	instances_fini(&k->instances);
 	sockets_close(&k->sockets, &k->dirs);

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "sys/capability.h"
+
 /* Sets the sentence and says no. */
 #define REFUSE(why, ...) (err_set((why), 0, __VA_ARGS__), false)
 
@@ -115,12 +117,32 @@ check_raise(const struct policy *p, const struct kproto_start *start,
 	return true;
 }
 
+static bool
+check_capabilities(const struct policy *p, const struct kproto_start *start,
+	struct err *why)
+{
+	struct reader r;
+	reader_init(&r, start->capabilities.packed.data,
+		start->capabilities.packed.size);
+	for (uint32_t i = 0; i < start->capabilities.count; i++) {
+		const char *name = reader_text(&r);
+		int number = capability_number(name);
+		if (number < 0 || !((p->capabilities >> number) & 1))
+			return REFUSE(why,
+				"capability %s is not in allowed_capabilities "
+				"in [policy] of skep.conf",
+				name);
+	}
+	return true;
+}
+
 bool
 policy_check_start(const struct policy *p, const struct kproto_start *start,
 	const struct ids *ids, const struct ids_own *own, struct err *why)
 {
 	return check_user(p, start, ids, why) &&
-	       check_groups(p, ids, own, why) && check_raise(p, start, why);
+	       check_groups(p, ids, own, why) && check_raise(p, start, why) &&
+	       check_capabilities(p, start, why);
 }
 
 /* Whether 'path' is 'allowed' or lies beneath it. */

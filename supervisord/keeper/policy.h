@@ -27,6 +27,7 @@ struct policy {
 	size_t user_count;
 	const gid_t *groups; /* allowed_groups, besides a user's own */
 	size_t group_count;
+	uint64_t capabilities;	  /* allowed_capabilities, bit by number */
 	const char *const *paths; /* allowed_paths, resolved; none: any */
 	size_t path_count;
 	uint64_t hard[RLIM_NLIMITS]; /* the keeper's own hard limits */

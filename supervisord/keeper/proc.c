@@ -12,6 +12,7 @@
 
 #define STAT_MAX	 16384
 #define FIELD_STATE	 3
+#define FIELD_PARENT	 4
 #define FIELD_START_TIME 22
 #define FIELD_EXIT_CODE	 52
 
@@ -64,6 +65,15 @@ proc_start_time(pid_t pid)
 	uint64_t value = stat ? read_number(stat, FIELD_START_TIME) : 0;
 	free(stat);
 	return value;
+}
+
+pid_t
+proc_parent(pid_t pid)
+{
+	char *stat = read_stat(pid);
+	pid_t parent = stat ? (pid_t)read_number(stat, FIELD_PARENT) : 0;
+	free(stat);
+	return parent;
 }
 
 bool

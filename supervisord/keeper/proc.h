@@ -19,6 +19,9 @@
 /* Field 22 of /proc/PID/stat, 0 when it cannot be read. */
 uint64_t proc_start_time(pid_t pid);
 
+/* The parent of a process, 0 when it is gone. */
+pid_t proc_parent(pid_t pid);
+
 /* Whether the process is a start that an earlier skepd did not finish. */
 bool proc_is_launching(pid_t pid);
 

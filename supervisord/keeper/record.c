@@ -41,6 +41,13 @@ static const struct field fields[] = {
 	FIELD("has_handoff", has_handoff),
 	FIELD("started_wall_ms", started_wall_ms),
 	FIELD("is_undrained", is_undrained),
+	FIELD("is_ready", is_ready),
+	FIELD("has_said_ready", has_said_ready),
+	FIELD("readiness", readiness),
+	FIELD("watchdog_ms", watchdog_ms),
+	FIELD("oom_kills", oom_kills),
+	FIELD("was_oom", was_oom),
+	FIELD("was_unwatched", was_unwatched),
 	FIELD("stop_signal", stop_signal),
 	FIELD("stop_timeout_ms", stop_timeout_ms),
 	FIELD("stop_rank", stop_rank),
@@ -61,6 +68,8 @@ static const struct field live_fields[] = {
 	FIELD("pidfd", pidfd),
 	FIELD("fifo_fd", fifo_fd),
 	FIELD("report_fd", report.fd),
+	FIELD("notify_fd", notify.socket.fd),
+	FIELD("ready_fd", notify.ready.fd),
 };
 
 #define COUNT(table) (sizeof table / sizeof *table)

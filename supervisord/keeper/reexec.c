@@ -153,6 +153,8 @@ keep_all(struct keeper *k, bool is_kept)
 		keep(i->pidfd, is_kept);
 		keep(i->fifo_fd, is_kept);
 		keep(i->report.fd, is_kept);
+		keep(i->notify.socket.fd, is_kept);
+		keep(i->notify.ready.fd, is_kept);
 	}
 }
 

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "sys/capability.h"
+
 static int
 resolve_users(const struct conf_policy *o, struct policy *p)
 {
@@ -58,6 +60,10 @@ rules_resolve(const struct conf_policy *o, struct policy *p, struct err *err)
 	p->own_gid = getegid();
 	p->allow_root = o->allow_root;
 	p->allow_raise = o->allow_raise;
+	for (size_t i = 0; i < o->allowed_capabilities.count; i++) {
+		int n = capability_number(o->allowed_capabilities.items[i]);
+		p->capabilities |= n < 0 ? 0 : UINT64_C(1) << n;
+	}
 	for (unsigned i = 0; i < RLIM_NLIMITS; i++) {
 		struct rlimit l;
 		bool is_bounded =

@@ -13,6 +13,7 @@
 #include "keeper/logs.h"
 #include "keeper/mover.h"
 #include "keeper/record.h"
+#include "keeper/run.h"
 #include "keeper/stop.h"
 #include "keeper/workdir.h"
 
@@ -47,6 +48,28 @@ session_send_failure(struct keeper *k, enum kproto_message type,
 	writer_init(&w, body, sizeof body);
 	kproto_put_failure(&w, f);
 	send_body(k, type, &w);
+}
+
+void
+session_send_ran(struct keeper *k, const struct kproto_ran *ran)
+{
+	unsigned char body[512];
+	struct writer w;
+	writer_init(&w, body, sizeof body);
+	kproto_put_ran(&w, ran);
+	send_body(k, KMSG_RAN, &w);
+}
+
+void
+session_send_news(struct instance *i, enum kproto_news_kind kind,
+	int64_t number, const char *text)
+{
+	unsigned char body[512];
+	struct writer w;
+	struct kproto_news n = {i->iid, i->epoch, (uint8_t)kind, number, text};
+	writer_init(&w, body, sizeof body);
+	kproto_put_news(&w, &n);
+	send_body(i->keeper, KMSG_NEWS, &w);
 }
 
 static void
@@ -119,14 +142,15 @@ send_instance(struct instance *i)
 		.status = i->status,
 		.run_digest = i->run_digest,
 		.started_wall_ms = i->started_wall_ms,
+		.is_ready = i->is_ready,
 	};
 	writer_init(&w, body, sizeof body);
 	kproto_put_instance(&w, &v);
 	send_body(i->keeper, KMSG_INSTANCE, &w);
 }
 
-/* Says again what services answered to a handoff signal: the node that asked
- * may have crashed before it heard. */
+/* Says again what services answered to a handoff signal, and that they are
+ * ready: the node that asked may have crashed before it heard. */
 static void
 send_answers(struct keeper *k)
 {
@@ -134,6 +158,7 @@ send_answers(struct keeper *k)
 		struct instance *i = container_of(it, struct instance, in_all);
 		if (i->answer && instance_is_alive(i))
 			session_send_event(i, KMSG_ANSWER, i->answer);
+		notify_say_again(i);
 	}
 }
 
@@ -216,6 +241,16 @@ on_signal(struct keeper *k, const struct ipc_message *m)
 	return true;
 }
 
+static bool
+on_run(struct keeper *k, const struct ipc_message *m)
+{
+	struct kproto_run v;
+	if (!kproto_get_run((struct bytes){m->body, m->size}, &v))
+		return false;
+	run_start(k, &v);
+	return true;
+}
+
 static void
 on_kill(struct keeper *k, const struct kproto_event *e)
 {
@@ -226,22 +261,32 @@ on_kill(struct keeper *k, const struct kproto_event *e)
 	instance_settle(i);
 }
 
+void
+session_forget(struct instance *i)
+{
+	workdir_remove(&i->keeper->dirs, i->iid);
+	i->is_released = false;
+	i->state = INSTANCE_FORGOTTEN;
+	if (logs_release(i))
+		instance_drop(i);
+	else
+		record_update(i);
+}
+
+/* START_FAILED is said before the child is reaped, and who hears it may let
+ * go of the instance at once. */
 static void
 on_forget(struct keeper *k, const struct kproto_event *e)
 {
 	struct instance *i = find(k, e, "forget");
 	if (!i)
 		return;
-	if (instance_is_alive(i)) {
-		refuse(k, e, EBUSY, "forget", "something of it still runs");
-		return;
-	}
-	workdir_remove(&k->dirs, i->iid);
-	i->state = INSTANCE_FORGOTTEN;
-	if (logs_release(i))
-		instance_drop(i);
+	if (!instance_is_alive(i))
+		session_forget(i);
+	else if (i->state == INSTANCE_FAILED)
+		i->is_released = true;
 	else
-		record_update(i);
+		refuse(k, e, EBUSY, "forget", "something of it still runs");
 }
 
 /* A place for one more mover, or NULL. */
@@ -303,7 +348,18 @@ on_collect(struct keeper *k, const struct kproto_event *e)
 	}
 }
 
-/* KILL, FORGET and COLLECT: all about one epoch. */
+/* The node's word that it is ready, kept for the next node. */
+static void
+on_ready(struct keeper *k, const struct kproto_event *e)
+{
+	struct instance *i = find(k, e, "ready");
+	if (!i || i->is_ready)
+		return;
+	i->is_ready = true;
+	record_update(i);
+}
+
+/* KILL, FORGET, COLLECT and READY: all about one epoch. */
 static bool
 on_event(struct keeper *k, const struct ipc_message *m,
 	void (*act)(struct keeper *, const struct kproto_event *))
@@ -355,12 +411,16 @@ on_message(struct keeper *k, struct ipc_message *m)
 		return on_start(k, m);
 	case KMSG_SIGNAL:
 		return on_signal(k, m);
+	case KMSG_RUN:
+		return on_run(k, m);
 	case KMSG_KILL:
 		return on_event(k, m, on_kill);
 	case KMSG_FORGET:
 		return on_event(k, m, on_forget);
 	case KMSG_COLLECT:
 		return on_event(k, m, on_collect);
+	case KMSG_READY:
+		return on_event(k, m, on_ready);
 	case KMSG_PONG:
 		return on_pong(k, m);
 	case KMSG_DIGESTING:

@@ -20,6 +20,17 @@ extern const struct helper_ops session_ops;
 void session_send_event(
 	struct instance *i, enum kproto_message type, int64_t value);
 
+/* A command of it is over, or was not run. */
+void session_send_ran(struct keeper *k, const struct kproto_ran *ran);
+
+/* What it said of itself, or was seen to do. */
+void session_send_news(struct instance *i, enum kproto_news_kind kind,
+	int64_t number, const char *text);
+
+/* Lets go of an instance of which nothing is left; frees it, unless its last
+ * output waits for the logger. */
+void session_forget(struct instance *i);
+
 /* START_FAILED or REFUSED. */
 void session_send_failure(struct keeper *k, enum kproto_message type,
 	const struct kproto_failure *f);

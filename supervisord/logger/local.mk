@@ -6,6 +6,7 @@ liblogger_a_SOURCES = \
 	supervisord/logger/journal.c supervisord/logger/journal.h \
 	supervisord/logger/logfile.c supervisord/logger/logfile.h \
 	supervisord/logger/marks.c supervisord/logger/marks.h \
+	supervisord/logger/match.c supervisord/logger/match.h \
 	supervisord/logger/pack.c supervisord/logger/pack.h \
 	supervisord/logger/peek.c supervisord/logger/peek.h \
 	supervisord/logger/rotate.c supervisord/logger/rotate.h \

@@ -116,11 +116,28 @@ close_stream(struct session *x, struct stream *s)
 	turn(x, s);
 }
 
+/* The line that is waited for was among the output. */
+static void
+say_matched(struct session *x, struct stream *s)
+{
+	unsigned char body[64];
+	struct writer w;
+	struct kproto_event e = {s->iid, s->match_epoch, 0};
+	if (!s->is_matched || x->is_ending)
+		return;
+	writer_init(&w, body, sizeof body);
+	kproto_put_event(&w, &e);
+	/* A socket that is full is tried after the next turn. */
+	s->is_matched = ipc_send(x->socket, KMSG_LOG_MATCHED, writer_done(&w),
+				NULL, 0) < 0;
+}
+
 /* A turn is done: what came meanwhile, or what the stream wants next. */
 static void
 on_done(struct session *x, struct stream *s)
 {
 	struct stream_asked asked = s->asked;
+	say_matched(x, s);
 	s->asked = (struct stream_asked){.is_working = false};
 	if (asked.end)
 		stream_end_epoch(s);

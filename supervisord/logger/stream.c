@@ -47,6 +47,8 @@ stream_new(const struct kproto_log *log, int fifo)
 	s->state = STREAM_WAITING;
 	s->file.fd = -1;
 	snprintf(s->name, sizeof s->name, "%s", log->name);
+	s->match = match_new(log->ready_line, s->name);
+	s->match_epoch = log->epoch;
 	if (s->target != KLOG_FILE && s->target != KLOG_JOURNAL)
 		return s;
 	if (logfile_is_name(log->name)) {
@@ -71,6 +73,7 @@ stream_free(struct stream *s)
 	/* The keeper shares the FIFO's open file, so that closing our end
 	 * would not end the polling. */
 	CHECK(!s->is_polled);
+	match_free(s->match);
 	logfile_close(&s->file);
 	close(s->fifo);
 	free(s);
@@ -98,7 +101,21 @@ discard(struct stream *s, size_t size)
 static int
 look(struct stream *s, struct bytes *ahead)
 {
-	return peek_look(&s->shared->peek, s->fifo, ahead);
+	int r = peek_look(&s->shared->peek, s->fifo, ahead);
+	if (r == 0 && s->match)
+		match_look(s->match, *ahead);
+	return r;
+}
+
+/* How much may be moved unseen: all, unless a line is waited for. */
+static ssize_t
+plan_blind(struct stream *s)
+{
+	struct bytes ahead;
+	if (!s->match)
+		return STREAM_SPLICE;
+	int r = look(s, &ahead);
+	return r < 0 ? r : (ssize_t)ahead.size;
 }
 
 /* Looks after rotated files: old marks go, plain ones are compressed. */
@@ -163,7 +180,7 @@ plan_file(struct stream *s, struct err *err)
 {
 	struct bytes ahead;
 	if (!is_old(s) && logfile_has_room(&s->file, STREAM_SPLICE))
-		return STREAM_SPLICE;
+		return plan_blind(s);
 	int r = look(s, &ahead);
 	if (r < 0)
 		return r;
@@ -285,7 +302,9 @@ static ssize_t
 move(struct stream *s, struct err *err)
 {
 	if (s->state == STREAM_DROPPING) {
-		ssize_t n = discard(s, STREAM_SPLICE);
+		ssize_t n = plan_blind(s);
+		if (n > 0)
+			n = discard(s, (size_t)n);
 		if (n > 0)
 			s->dropped += (uint64_t)n;
 		return n;
@@ -303,6 +322,20 @@ move(struct stream *s, struct err *err)
 	UNREACHABLE();
 }
 
+/* So much is gone; was the line that is waited for in it? */
+static void
+note_match(struct stream *s, size_t moved)
+{
+	if (!s->match)
+		return;
+	match_moved(s->match, moved);
+	if (!match_is_found(s->match))
+		return;
+	s->is_matched = true;
+	match_free(s->match);
+	s->match = NULL;
+}
+
 static void
 count_down(uint64_t *left, uint64_t moved)
 {
@@ -318,6 +351,7 @@ pump(struct stream *s, struct err *err)
 		if (n <= 0)
 			return n < 0 ? (int)n : -EPIPE;
 		moved += (size_t)n;
+		note_match(s, (size_t)n);
 		count_down(&s->closing_left, (uint64_t)n);
 		count_down(&s->ending_left, (uint64_t)n);
 	}

@@ -43,6 +43,7 @@
 #include "logger/journal.h"
 #include "logger/logfile.h"
 #include "logger/marks.h"
+#include "logger/match.h"
 #include "logger/peek.h"
 #include "sys/kproto.h"
 
@@ -118,7 +119,10 @@ struct stream {
 	uint64_t closing_left; /* bytes that were in the FIFO */
 	bool is_ending;	       /* so does the epoch with 'ending_left' */
 	uint64_t ending_left;
-	char why[160]; /* what is wrong with the file */
+	char why[160];	      /* what is wrong with the file */
+	struct match *match;  /* the line that is waited for, or NULL */
+	bool is_matched;      /* it came, and the keeper is not told yet */
+	uint64_t match_epoch; /* whose it is */
 };
 
 /* Makes a stream in state WAITING for what 'log' says; 'fifo' is taken, on

@@ -106,6 +106,10 @@ typedef void call_answer_fn(
  * back, perhaps before this returns. */
 void call_ask(
 	struct call *c, struct input *in, call_answer_fn *fn, size_t index);
+/* The same with the desired state of one service, as an operator's word. */
+struct spec;
+void call_ask_spec(struct call *c, const struct spec *spec, call_answer_fn *fn,
+	size_t index);
 /* The same for what is no request to the core (orders.h). */
 typedef uint64_t call_order_fn(
 	struct node *n, node_reply_fn *done, void *context);

@@ -125,8 +125,9 @@ apply_expect(struct apply *a, const char *name, bool is_delete)
 	return json_array_size(a->results) - 1;
 }
 
-static void
-apply_spec(struct call *c, const struct spec *spec)
+void
+call_ask_spec(struct call *c, const struct spec *spec, call_answer_fn *fn,
+	size_t index)
 {
 	char *body = malloc(SPEC_BODY_MAX + 1);
 	struct spec_policy *policy = malloc(sizeof(*policy));
@@ -144,9 +145,16 @@ apply_spec(struct call *c, const struct spec *spec)
 		.source = {.file = ""},
 		.actor = call_actor(c),
 	};
-	call_ask(c, &in, on_applied, apply_expect(c->data, spec->name, false));
+	call_ask(c, &in, fn, index);
 	free(policy);
 	free(body);
+}
+
+static void
+apply_spec(struct call *c, const struct spec *spec)
+{
+	call_ask_spec(c, spec, on_applied,
+		apply_expect(c->data, spec->name, false));
 }
 
 static void

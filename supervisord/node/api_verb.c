@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "core/place.h"
 #include "node/api_private.h"
+#include "spec/spec.h"
 #include "sys/units.h"
 
 /* Reads a text from a body; "" if it is not there, NULL (replied) if it is no
@@ -78,6 +79,48 @@ verb_move(struct call *c)
 	json_decref(body);
 }
 
+/* A service's key 'enabled', for all of its instances and for good. */
+static void
+set_enabled(struct call *c, const struct entry *e, bool is_enabled)
+{
+	struct service_value value;
+	struct spec *spec = NULL;
+	struct err err = {0};
+	if (!specs_get_service(e, &value) ||
+		spec_from_body(value.body.data, value.body.size, &spec, &err)) {
+		call_reply_error(c, MHD_HTTP_CONFLICT, "conflict",
+			"%s is of a newer version than this host can read",
+			e->name);
+		return;
+	}
+	spec->is_enabled = is_enabled;
+	call_ask_spec(c, spec, NULL, 0);
+	spec_free(spec);
+}
+
+static void
+verb_enabled(struct call *c, bool is_enabled)
+{
+	static const char *const keys[] = {NULL};
+	const char *name = c->captures[0];
+	json_t *body = call_body_object(c, keys);
+	if (!body)
+		return;
+	const struct entry *e =
+		specs_find(c->api->node->core, ENTRY_SERVICE, name);
+	if (e)
+		set_enabled(c, e, is_enabled);
+	else if (strchr(name, '@'))
+		call_reply_error(c, MHD_HTTP_BAD_REQUEST, "invalid",
+			"'%s' is one instance; only a whole service is enabled "
+			"or disabled",
+			name);
+	else
+		call_reply_error(c, MHD_HTTP_NOT_FOUND, "not_found",
+			"there is no service '%s'", name);
+	json_decref(body);
+}
+
 void
 api_post_name_verb(struct call *c)
 {
@@ -88,6 +131,12 @@ api_post_name_verb(struct call *c)
 		verb_plain(c, REQUEST_STOP);
 	else if (strcmp(verb, "restart") == 0)
 		verb_plain(c, REQUEST_RESTART);
+	else if (strcmp(verb, "reload") == 0)
+		verb_plain(c, REQUEST_RELOAD);
+	else if (strcmp(verb, "enable") == 0)
+		verb_enabled(c, true);
+	else if (strcmp(verb, "disable") == 0)
+		verb_enabled(c, false);
 	else if (strcmp(verb, "signal") == 0)
 		verb_signal(c);
 	else if (strcmp(verb, "move") == 0)

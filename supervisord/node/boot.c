@@ -13,10 +13,13 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "core/instance.h"
 #include "core/place.h"
+#include "core/specs.h"
 #include "node/api.h"
 #include "node/apply.h"
 #include "node/feeds.h"
+#include "node/health.h"
 #include "node/identity.h"
 #include "node/node_private.h"
 #include "node/orders.h"
@@ -24,6 +27,7 @@
 #include "node/quarantine.h"
 #include "node/recording.h"
 #include "node/requests.h"
+#include "node/schedule.h"
 #include "node/specdir.h"
 #include "node/store.h"
 #include "node/tls.h"
@@ -356,8 +360,15 @@ open_links(struct node *n, struct err *err)
 static void
 feed_found(void *context, const struct input_found *found)
 {
+	struct node *n = context;
 	struct input in = {.kind = INPUT_FOUND, .found = *found};
-	node_step(context, &in);
+	char service[SERVICE_NAME_MAX + 1];
+	struct service_value value;
+	node_step(n, &in);
+	instance_service_name(found->name, service);
+	const struct entry *e = specs_find(n->core, ENTRY_SERVICE, service);
+	if (e && specs_get_service(e, &value))
+		health_on_found(n->health, found, value.body);
 }
 
 static int
@@ -370,9 +381,12 @@ boot_core(struct node *n, struct err *err)
 		code = store_start(n->store, err);
 	if (code)
 		return code;
+	n->health = health_new(n->loop, n->keeper, n->conf.node.name,
+		node_on_news, n);
 	keeper_each_found(n->keeper, feed_found, n);
 	struct input boot = {.kind = INPUT_BOOT};
 	node_step(n, &boot);
+	n->schedules = schedules_new(n->loop, n->core, node_on_news, n);
 	n->is_booted = true;
 	return 0;
 }
@@ -443,6 +457,8 @@ node_close(struct node *n)
 	ev_timer_stop(n->loop, &n->files);
 	specdir_free(n->specdir);
 	api_free(n->api);
+	schedules_free(n->schedules);
+	health_free(n->health);
 	queries_free(n->queries);
 	pool_free(n->readers);
 	states_close(n);

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "node/events.h"
+#include "node/health.h"
 #include "node/keeper_link.h"
 #include "node/launch.h"
 #include "node/links.h"
@@ -66,6 +67,7 @@ start_send(struct node *n, const struct effect_start *start, int state_fd,
 	quarantine_leave(n->quarantine);
 	if (code)
 		return code;
+	health_on_start(n->health, start->name, start->epoch, start->body);
 	code = keeper_start_instance(n->keeper, start->name, start->epoch,
 		writer_done(&w), state_fd);
 	if (code)
@@ -141,6 +143,10 @@ node_carry(void *context, const struct effect *e)
 		return;
 	case EFFECT_NOTE:
 		events_on_note(n, &e->note);
+		health_on_note(n->health, &e->note);
+		return;
+	case EFFECT_RUN:
+		keeper_run(n->keeper, &e->run);
 		return;
 	case EFFECT_KIND_COUNT:
 		break;

@@ -76,6 +76,9 @@ fields_of(struct effect *e, struct fields *f)
 	case EFFECT_RELEASE:
 		add_text(f, &e->proc.name);
 		break;
+	case EFFECT_RUN:
+		add_text(f, &e->run.name);
+		break;
 	case EFFECT_LINK_OPEN:
 		add_text(f, &e->link_open.address);
 		break;

@@ -16,6 +16,9 @@ note_level(enum note_kind kind)
 	case NOTE_NODE_REFUSED:
 	case NOTE_LONELY:
 	case NOTE_START_FAILED:
+	case NOTE_UNHEALTHY:
+	case NOTE_OOM:
+	case NOTE_HOOK_FAILED:
 	case NOTE_REFUSED:
 	case NOTE_DECLARED_DIFFERENTLY:
 		return SAY_WARNING;
@@ -26,12 +29,15 @@ note_level(enum note_kind kind)
 	case NOTE_FORMING:
 	case NOTE_REPAIR:
 	case NOTE_KILLED:
+	case NOTE_SKIPPED:
 	case NOTE_MOVED:
 	case NOTE_OPERATOR:
 	case NOTE_APPLIED:
 	case NOTE_DELETED:
 		return SAY_NOTICE;
 	case NOTE_STARTING:
+	case NOTE_WAITING:
+	case NOTE_SAID:
 	case NOTE_READY:
 	case NOTE_EXITED:
 	case NOTE_BACKOFF:

@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "node/keeper_report.h"
 #include "node/launch.h"
 #include "sys/clock.h"
 #include "sys/ipc.h"
@@ -216,6 +217,44 @@ keeper_signal(struct keeper *k, const struct effect_signal *s)
 	keeper_send(k, KMSG_SIGNAL, writer_done(&w), -1);
 }
 
+static void
+keeper_send_run(struct keeper *k, const char *name, uint64_t epoch,
+	enum kproto_command command, int64_t timeout_ms)
+{
+	unsigned char buffer[64];
+	struct writer w;
+	writer_init(&w, buffer, sizeof buffer);
+	kproto_put_run(
+		&w, &(struct kproto_run){
+			    .iid = launch_iid(name),
+			    .epoch = epoch,
+			    .command = (uint8_t)command,
+			    .timeout_ms = timeout_ms > 0 ? timeout_ms : 1,
+		    });
+	CHECK(!w.bad);
+	keeper_send(k, KMSG_RUN, writer_done(&w), -1);
+}
+
+void
+keeper_run(struct keeper *k, const struct effect_run *r)
+{
+	keeper_send_run(k, r->name, r->epoch, report_command_of(r->hook),
+		r->timeout_ms);
+}
+
+void
+keeper_probe(struct keeper *k, const char *name, uint64_t epoch,
+	enum kproto_command command, int64_t timeout_ms)
+{
+	keeper_send_run(k, name, epoch, command, timeout_ms);
+}
+
+void
+keeper_ready(struct keeper *k, const char *name, uint64_t epoch)
+{
+	keeper_send_event(k, KMSG_READY, name, epoch);
+}
+
 void
 keeper_kill(struct keeper *k, const char *name, uint64_t epoch)
 {
@@ -408,6 +447,32 @@ on_start_failed(struct keeper *k, struct bytes body)
 }
 
 static bool
+on_ran(struct keeper *k, struct bytes body)
+{
+	struct kproto_ran r;
+	if (!kproto_get_ran(body, &r))
+		return false;
+	struct known *known = known_find(k, r.iid);
+	if (!known)
+		return true;
+	report_ran(&k->hooks, known->name, &r);
+	return true;
+}
+
+static bool
+on_news(struct keeper *k, struct bytes body)
+{
+	struct kproto_news news;
+	if (!kproto_get_news(body, &news))
+		return false;
+	struct known *known = known_find(k, news.iid);
+	if (!known)
+		return true;
+	report_news(&k->hooks, known->name, &news);
+	return true;
+}
+
+static bool
 on_refused(struct keeper *k, struct bytes body)
 {
 	struct kproto_failure f;
@@ -451,12 +516,18 @@ on_message(struct keeper *k)
 		return on_start_failed(k, body);
 	case KMSG_REFUSED:
 		return on_refused(k, body);
+	case KMSG_RAN:
+		return on_ran(k, body);
+	case KMSG_NEWS:
+		return on_news(k, body);
 	case KMSG_PING:
 		keeper_send(k, KMSG_PONG, (struct bytes){NULL, 0}, -1);
 		return true;
 	case KMSG_GOING:
 		k->hooks.on_going(k->hooks.context, NULL);
 		return true;
+	case KMSG_RUN:
+	case KMSG_READY:
 	case KMSG_WELCOME:
 	case KMSG_INSTANCE:
 	case KMSG_SYNCED:
@@ -473,6 +544,7 @@ on_message(struct keeper *k)
 	case KMSG_LOG_OPEN:
 	case KMSG_LOG_CLOSE:
 	case KMSG_LOG_READY:
+	case KMSG_LOG_MATCHED:
 	case KMSG_LOG_EPOCH:
 		break;
 	}
@@ -638,6 +710,7 @@ keeper_each_found(struct keeper *k, keeper_found_fn *fn, void *context)
 			.pid = i->pid,
 			.status = i->status,
 			.is_empty = i->is_empty,
+			.is_ready = i->is_ready,
 			.started_wall_ms = i->started_wall_ms,
 		};
 		fn(context, &found);

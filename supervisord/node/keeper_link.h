@@ -31,6 +31,13 @@ struct keeper_hooks {
 	 * or it is -1 and 'why' says why there is none. */
 	void (*on_mover)(void *context, const char *name, uint64_t epoch,
 		int socket, const char *why);
+	/* An exec probe came to its end. */
+	void (*on_probed)(void *context, const char *name,
+		const struct kproto_ran *ran);
+	/* What it says of itself, for people: KNEWS_STATUS, _RELOADING,
+	 * _STOPPING and _OOM. */
+	void (*on_word)(void *context, const char *name,
+		const struct kproto_news *news);
 	/* The answer to 'keeper_reexec': the keeper goes, and so will this
 	 * node ('why' is NULL); or it does not. */
 	void (*on_going)(void *context, const char *why);
@@ -73,6 +80,13 @@ void keeper_start(struct keeper *k);
 int keeper_start_instance(struct keeper *k, const char *name, uint64_t epoch,
 	struct bytes body, int state_fd);
 void keeper_signal(struct keeper *k, const struct effect_signal *s);
+void keeper_run(struct keeper *k, const struct effect_run *r);
+/* Runs an exec probe (KCMD_READINESS, KCMD_LIVENESS); the end comes by
+ * 'on_probed'. */
+void keeper_probe(struct keeper *k, const char *name, uint64_t epoch,
+	enum kproto_command command, int64_t timeout_ms);
+/* It is ready: for the next node to know. */
+void keeper_ready(struct keeper *k, const char *name, uint64_t epoch);
 void keeper_kill(struct keeper *k, const char *name, uint64_t epoch);
 void keeper_forget(struct keeper *k, const char *name, uint64_t epoch);
 void keeper_collect(struct keeper *k, const char *name, uint64_t epoch);

@@ -168,6 +168,38 @@ launch_set_state(struct kproto_start *out, const struct launch_host *host,
 	out->state_age_ms = start->has_state && age_ms > 0 ? age_ms : 0;
 }
 
+/* How it says that it is ready. */
+static uint8_t
+launch_readiness(const struct spec_readiness *r)
+{
+	if (!r->is_present)
+		return KREADY_NONE;
+	if (r->notify)
+		return KREADY_NOTIFY;
+	if (r->fd)
+		return KREADY_FD;
+	return r->log_line[0] ? KREADY_LOG_LINE : KREADY_PROBE;
+}
+
+static void
+launch_set_life(struct kproto_start *out, const struct spec *spec)
+{
+	const struct spec_resources *r = &spec->resources;
+	out->hook_timeout_ms = spec->hooks.timeout_ms;
+	out->readiness = launch_readiness(&spec->readiness);
+	out->ready_fd = (uint8_t)spec->readiness.fd;
+	out->ready_line = spec->readiness.log_line;
+	out->watchdog_ms = spec->watchdog_ms;
+	out->resources = (struct kproto_resources){
+		.memory_max = r->memory_max,
+		.memory_high = r->memory_high,
+		.cpu_max = (uint32_t)r->cpu_max,
+		.cpu_weight = (uint32_t)r->cpu_weight,
+		.pids_max = (uint32_t)r->pids_max,
+		.io_weight = (uint32_t)r->io_weight,
+	};
+}
+
 /* Fills what needs no memory of its own. */
 static void
 launch_fill(struct kproto_start *out, const struct launch_host *host,
@@ -195,8 +227,54 @@ launch_fill(struct kproto_start *out, const struct launch_host *host,
 		.has_handoff = spec->handoff.is_present,
 	};
 	launch_set_limits(out, &spec->rlimits);
+	launch_set_life(out, spec);
 	launch_set_log(out, &spec->logs);
 	launch_set_state(out, host, start);
+}
+
+/* The lists of a start while they are packed. */
+struct packs {
+	struct pack argv;
+	struct pack env;
+	struct pack groups;
+	struct pack capabilities;
+	struct pack commands[KCMD_COUNT];
+};
+
+#define PACKS (sizeof(struct packs) / sizeof(struct pack))
+
+static void
+packs_fini(struct packs *p)
+{
+	struct pack *all = &p->argv;
+	for (size_t i = 0; i < PACKS; i++)
+		free(all[i].w.base);
+}
+
+static bool
+packs_are_bad(const struct packs *p)
+{
+	const struct pack *all = &p->argv;
+	for (size_t i = 0; i < PACKS; i++)
+		if (all[i].w.bad)
+			return true;
+	return false;
+}
+
+static void
+launch_pack_commands(struct packs *p, const struct spec_launch *expanded)
+{
+	const struct spec_texts *const commands[KCMD_COUNT] = {
+		[KCMD_PRE_START] = &expanded->hooks.pre_start,
+		[KCMD_POST_START] = &expanded->hooks.post_start,
+		[KCMD_PRE_STOP] = &expanded->hooks.pre_stop,
+		[KCMD_STOP] = &expanded->stop_command,
+		[KCMD_POST_STOP] = &expanded->hooks.post_stop,
+		[KCMD_READINESS] = &expanded->readiness.exec,
+		[KCMD_LIVENESS] = &expanded->liveness.exec,
+	};
+	for (unsigned i = 0; i < KCMD_COUNT; i++)
+		pack_add_all(&p->commands[i], commands[i]);
 }
 
 static int
@@ -208,21 +286,23 @@ launch_write_spec(const struct launch_host *host,
 	spec_expand(spec, names, &expanded);
 	struct kproto_start out;
 	launch_fill(&out, host, start, spec, &expanded);
-	struct pack argv, env, groups;
-	pack_init(&argv);
-	pack_init(&env);
-	pack_init(&groups);
-	pack_add_all(&argv, &expanded.command);
-	pack_add_all(&groups, &spec->supplementary_groups);
-	launch_pack_env(&env, host, start, names, &expanded.environment);
-	out.argv = pack_done(&argv);
-	out.env = pack_done(&env);
-	out.groups = pack_done(&groups);
+	struct packs p;
+	for (size_t i = 0; i < PACKS; i++)
+		pack_init(&(&p.argv)[i]);
+	pack_add_all(&p.argv, &expanded.command);
+	pack_add_all(&p.groups, &spec->supplementary_groups);
+	pack_add_all(&p.capabilities, &spec->capabilities);
+	launch_pack_env(&p.env, host, start, names, &expanded.environment);
+	launch_pack_commands(&p, &expanded);
+	out.argv = pack_done(&p.argv);
+	out.env = pack_done(&p.env);
+	out.groups = pack_done(&p.groups);
+	out.capabilities = pack_done(&p.capabilities);
+	for (unsigned i = 0; i < KCMD_COUNT; i++)
+		out.commands[i] = pack_done(&p.commands[i]);
 	kproto_put_start(w, &out);
-	bool is_bad = argv.w.bad || env.w.bad || groups.w.bad || w->bad;
-	free(argv.w.base);
-	free(env.w.base);
-	free(groups.w.base);
+	bool is_bad = packs_are_bad(&p) || w->bad;
+	packs_fini(&p);
 	spec_launch_fini(&expanded);
 	return is_bad ? -E2BIG : 0;
 }

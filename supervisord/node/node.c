@@ -7,6 +7,7 @@
 #include "core/wire.h"
 #include "node/apply.h"
 #include "node/bulk.h"
+#include "node/health.h"
 #include "node/node_private.h"
 #include "node/orders.h"
 #include "node/quarantine.h"
@@ -194,7 +195,49 @@ node_on_store_broken(void *context, const char *why)
 static void
 on_keeper_input(void *context, struct input *in)
 {
+	struct node *n = context;
+	health_on_input(n->health, in);
+	node_step(n, in);
+}
+
+void
+node_on_news(void *context, struct input *in)
+{
 	node_step(context, in);
+}
+
+static void
+on_keeper_probed(
+	void *context, const char *name, const struct kproto_ran *ran)
+{
+	struct node *n = context;
+	health_on_ran(n->health, name, ran);
+}
+
+/* What it says of itself, and what the kernel did to it, is history too. */
+static void
+on_keeper_word(
+	void *context, const char *name, const struct kproto_news *news)
+{
+	char text[NOTE_TEXT_MAX];
+	struct effect_note note = {
+		.kind = NOTE_SAID,
+		.name = name,
+		.epoch = news->epoch,
+		.text = text,
+	};
+	snprintf(text, sizeof text, "%s", news->text);
+	if (news->kind == KNEWS_RELOADING)
+		snprintf(text, sizeof text, "it is reloading");
+	else if (news->kind == KNEWS_STOPPING)
+		snprintf(text, sizeof text, "it is stopping");
+	if (news->kind == KNEWS_OOM) {
+		note.kind = NOTE_OOM;
+		snprintf(text, sizeof text,
+			"the kernel killed %lld of its processes for memory",
+			(long long)news->number);
+	}
+	events_on_note(context, &note);
 }
 
 static void
@@ -220,6 +263,8 @@ const struct keeper_hooks node_keeper_calls = {
 	.on_going = on_keeper_going,
 	.on_input = on_keeper_input,
 	.on_mover = on_keeper_mover,
+	.on_probed = on_keeper_probed,
+	.on_word = on_keeper_word,
 	.on_end = on_keeper_end,
 };
 

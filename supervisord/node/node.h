@@ -23,6 +23,8 @@
 struct api;	   /* api.h: HTTP over the Unix socket (and TCP) */
 struct store;	   /* store.h: SQLite on its own thread */
 struct keeper;	   /* keeper_link.h: the session with skepd */
+struct health;	   /* health.h: probes of instances */
+struct schedules;  /* schedule.h: when scheduled services are due */
 struct links;	   /* links.h: TLS connections to the other hosts */
 struct tls;	   /* tls.h: how links are protected */
 struct bulk;	   /* bulk.h: states of services in motion */
@@ -42,6 +44,8 @@ struct node {
 	struct core *core;
 	struct store *store;
 	struct keeper *keeper;
+	struct health *health;
+	struct schedules *schedules;
 	struct tls *tls;
 	struct links *links;
 	struct bulk *bulk;

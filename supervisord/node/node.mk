@@ -9,6 +9,7 @@ libnode_a_SOURCES = \
 	supervisord/node/events.h \
 	supervisord/node/identity.c supervisord/node/identity.h \
 	supervisord/node/keeper_link.c supervisord/node/keeper_link.h \
+	supervisord/node/keeper_report.c supervisord/node/keeper_report.h \
 	supervisord/node/launch.c supervisord/node/launch.h \
 	supervisord/node/node.h \
 	supervisord/node/quarantine.c supervisord/node/quarantine.h \
@@ -31,11 +32,14 @@ skep_node_SOURCES = \
 	supervisord/node/boot.c \
 	supervisord/node/carry.c \
 	supervisord/node/events.c \
+	supervisord/node/health.c supervisord/node/health.h \
 	supervisord/node/heap.c supervisord/node/heap.h \
 	supervisord/node/main.c \
 	supervisord/node/orders.c supervisord/node/orders.h \
 	supervisord/node/node.c supervisord/node/node_private.h \
+	supervisord/node/prober.c supervisord/node/prober.h \
 	supervisord/node/recording.c supervisord/node/recording.h \
+	supervisord/node/schedule.c supervisord/node/schedule.h \
 	supervisord/node/states.c \
 	supervisord/node/status_sources.c
 skep_node_LDADD = libnodeapi.a libnodenet.a libnode.a libcore.a libplugin.a libspec.a \

@@ -23,6 +23,7 @@ void node_close(struct node *n);
 void node_carry(void *context, const struct effect *e);
 
 /* node.c: what happens, as inputs. */
+void node_on_news(void *context, struct input *in);
 extern const struct keeper_hooks node_keeper_calls;
 extern const struct links_calls node_links_calls;
 void node_on_stored(void *context, uint64_t seq);

@@ -106,8 +106,10 @@ static const struct conf_key keys[] = {
 		.fallback = "",
 		.help = "Groups that services may run as, beside the user's "
 			"own."},
-	{"policy", "allowed_capabilities", CONF_LATER, .fallback = "",
-		.help = "Capabilities that services may keep."},
+	{"policy", "allowed_capabilities", CONF_CAPS,
+		AT(policy.allowed_capabilities), .fallback = "",
+		.help = "Capabilities that services may have, such as "
+			"NET_BIND_SERVICE, without 'CAP_'; empty is none."},
 	{"policy", "allowed_paths", CONF_PATHS, AT(policy.allowed_paths),
 		.fallback = "",
 		.help = "Programs, or directories of programs, that services "

@@ -92,7 +92,8 @@ struct conf_policy {
 	bool allow_raise; /* negative nice and oom_score_adj, higher limits */
 	struct conf_list allowed_users;
 	struct conf_list allowed_groups;
-	struct conf_list allowed_paths; /* empty = any */
+	struct conf_list allowed_capabilities; /* names without "CAP_" */
+	struct conf_list allowed_paths;	       /* empty = any */
 };
 
 /* [api]: groups on the control socket; "" = nobody but root and our user. */

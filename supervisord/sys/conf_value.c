@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sys/capability.h"
 #include "sys/nearest.h"
 #include "sys/units.h"
 
@@ -242,7 +243,38 @@ next_item(const char **rest, char *item, size_t size, struct err *err)
 }
 
 static int
-read_items(const struct conf_reading *r, const char *value, bool are_paths)
+check_word(const char *item, struct err *err)
+{
+	return is_group(item) ? 0
+			      : err_set(err, -EINVAL,
+					"'%.100s' is not the name or number of "
+					"a user or group",
+					item);
+}
+
+static int
+check_path(const char *item, struct err *err)
+{
+	return item[0] == '/'
+		       ? 0
+		       : err_set(err, -EINVAL,
+				 "'%.100s' is not an absolute path", item);
+}
+
+static int
+check_capability(const char *item, struct err *err)
+{
+	if (capability_number(item) >= 0)
+		return 0;
+	if (strncmp(item, "CAP_", 4) == 0 && capability_number(item + 4) >= 0)
+		return err_set(err, -EINVAL, "'%s' is written '%s' here", item,
+			item + 4);
+	return err_set(err, -EINVAL, "'%.100s' is not a capability", item);
+}
+
+static int
+read_items(const struct conf_reading *r, const char *value,
+	int (*check)(const char *item, struct err *err))
 {
 	struct conf_list *list = r->member;
 	char item[CONF_WORD_SIZE];
@@ -252,14 +284,9 @@ read_items(const struct conf_reading *r, const char *value, bool are_paths)
 		if (list->count == CONF_LIST_MAX)
 			return err_set(r->err, -EINVAL, "more than %d items",
 				CONF_LIST_MAX);
-		if (are_paths && item[0] != '/')
-			return err_set(r->err, -EINVAL,
-				"'%.100s' is not an absolute path", item);
-		if (!are_paths && !is_group(item))
-			return err_set(r->err, -EINVAL,
-				"'%.100s' is not the name or number of a user "
-				"or group",
-				item);
+		rc = check(item, r->err);
+		if (rc)
+			return rc;
 		strcpy(list->items[list->count++], item);
 	}
 	return rc;
@@ -268,13 +295,19 @@ read_items(const struct conf_reading *r, const char *value, bool are_paths)
 static int
 read_list(const struct conf_reading *r, const char *value)
 {
-	return read_items(r, value, false);
+	return read_items(r, value, check_word);
 }
 
 static int
 read_paths(const struct conf_reading *r, const char *value)
 {
-	return read_items(r, value, true);
+	return read_items(r, value, check_path);
+}
+
+static int
+read_caps(const struct conf_reading *r, const char *value)
+{
+	return read_items(r, value, check_capability);
 }
 
 static int
@@ -413,6 +446,7 @@ static int (*const readers[CONF_TYPE_COUNT])(
 	[CONF_CHOICE] = read_choice,
 	[CONF_LIST] = read_list,
 	[CONF_PATHS] = read_paths,
+	[CONF_CAPS] = read_caps,
 	[CONF_JOIN] = read_join,
 	[CONF_LABELS] = read_labels,
 	[CONF_POOLS] = read_pools,
@@ -441,7 +475,8 @@ static bool
 may_be_empty(enum conf_type type)
 {
 	return type == CONF_GROUP || type == CONF_LIST || type == CONF_PATHS ||
-	       type == CONF_LABELS || type == CONF_PATTERNS;
+	       type == CONF_CAPS || type == CONF_LABELS ||
+	       type == CONF_PATTERNS;
 }
 
 int

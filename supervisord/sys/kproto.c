@@ -100,6 +100,7 @@ kproto_put_instance(struct writer *w, const struct kproto_instance *v)
 	put_i32(w, v->status);
 	writer_u64(w, v->run_digest);
 	writer_i64(w, v->started_wall_ms);
+	writer_u8(w, v->is_ready);
 }
 
 bool
@@ -116,6 +117,7 @@ kproto_get_instance(struct bytes body, struct kproto_instance *v)
 	v->status = get_i32(&r);
 	v->run_digest = reader_u64(&r);
 	v->started_wall_ms = reader_i64(&r);
+	v->is_ready = get_bool(&r);
 	return reader_is_done(&r);
 }
 
@@ -208,6 +210,77 @@ kproto_get_signal(struct bytes body, struct kproto_signal *v)
 }
 
 void
+kproto_put_run(struct writer *w, const struct kproto_run *v)
+{
+	writer_u64(w, v->iid);
+	writer_u64(w, v->epoch);
+	writer_u8(w, v->command);
+	writer_i64(w, v->timeout_ms);
+}
+
+bool
+kproto_get_run(struct bytes body, struct kproto_run *v)
+{
+	struct reader r;
+	reader_init(&r, body.data, body.size);
+	v->iid = reader_u64(&r);
+	v->epoch = reader_u64(&r);
+	v->command = get_choice(&r, KCMD_POST_START, KCMD_COUNT - 1);
+	v->timeout_ms = reader_i64(&r);
+	return reader_is_done(&r) && v->timeout_ms > 0;
+}
+
+void
+kproto_put_ran(struct writer *w, const struct kproto_ran *v)
+{
+	writer_u64(w, v->iid);
+	writer_u64(w, v->epoch);
+	writer_u8(w, v->command);
+	put_i32(w, v->status);
+	writer_u8(w, v->has_expired);
+	writer_u8(w, v->is_refused);
+	writer_text(w, v->text);
+}
+
+bool
+kproto_get_ran(struct bytes body, struct kproto_ran *v)
+{
+	struct reader r;
+	reader_init(&r, body.data, body.size);
+	v->iid = reader_u64(&r);
+	v->epoch = reader_u64(&r);
+	v->command = get_choice(&r, KCMD_POST_START, KCMD_COUNT - 1);
+	v->status = get_i32(&r);
+	v->has_expired = get_bool(&r);
+	v->is_refused = get_bool(&r);
+	v->text = reader_text(&r);
+	return reader_is_done(&r);
+}
+
+void
+kproto_put_news(struct writer *w, const struct kproto_news *v)
+{
+	writer_u64(w, v->iid);
+	writer_u64(w, v->epoch);
+	writer_u8(w, v->kind);
+	writer_i64(w, v->number);
+	writer_text(w, v->text);
+}
+
+bool
+kproto_get_news(struct bytes body, struct kproto_news *v)
+{
+	struct reader r;
+	reader_init(&r, body.data, body.size);
+	v->iid = reader_u64(&r);
+	v->epoch = reader_u64(&r);
+	v->kind = get_choice(&r, KNEWS_READY, KNEWS_OOM);
+	v->number = reader_i64(&r);
+	v->text = reader_text(&r);
+	return reader_is_done(&r);
+}
+
+void
 kproto_put_log(struct writer *w, const struct kproto_log *v)
 {
 	writer_u64(w, v->iid);
@@ -219,6 +292,7 @@ kproto_put_log(struct writer *w, const struct kproto_log *v)
 	writer_u8(w, v->when_full);
 	writer_i64(w, v->max_age_ms);
 	writer_u8(w, v->is_compressed);
+	writer_text(w, v->ready_line);
 }
 
 static void
@@ -233,6 +307,7 @@ get_log(struct reader *r, struct kproto_log *v)
 	v->when_full = get_choice(r, KFULL_BLOCK, KFULL_DROP);
 	v->max_age_ms = reader_i64(r);
 	v->is_compressed = get_bool(r);
+	v->ready_line = reader_text(r);
 }
 
 bool
@@ -275,6 +350,49 @@ get_rlimits(struct reader *r, struct kproto_start *v)
 	}
 }
 
+/* What stands around a run, and its limits. */
+static void
+put_life(struct writer *w, const struct kproto_start *v)
+{
+	const struct kproto_resources *r = &v->resources;
+	for (unsigned i = 0; i < KCMD_COUNT; i++)
+		put_texts(w, &v->commands[i]);
+	writer_i64(w, v->hook_timeout_ms);
+	writer_u8(w, v->readiness);
+	writer_u8(w, v->ready_fd);
+	writer_text(w, v->ready_line);
+	writer_i64(w, v->watchdog_ms);
+	writer_u64(w, r->memory_max);
+	writer_u64(w, r->memory_high);
+	writer_u32(w, r->cpu_max);
+	writer_u32(w, r->cpu_weight);
+	writer_u32(w, r->pids_max);
+	writer_u32(w, r->io_weight);
+	put_texts(w, &v->capabilities);
+}
+
+static void
+get_life(struct reader *r, struct kproto_start *v)
+{
+	struct kproto_resources *to = &v->resources;
+	for (unsigned i = 0; i < KCMD_COUNT; i++)
+		v->commands[i] = get_texts(r);
+	v->hook_timeout_ms = reader_i64(r);
+	v->readiness = get_choice(r, KREADY_NONE, KREADY_PROBE);
+	v->ready_fd = reader_u8(r);
+	v->ready_line = reader_text(r);
+	v->watchdog_ms = reader_i64(r);
+	to->memory_max = reader_u64(r);
+	to->memory_high = reader_u64(r);
+	to->cpu_max = reader_u32(r);
+	to->cpu_weight = reader_u32(r);
+	to->pids_max = reader_u32(r);
+	to->io_weight = reader_u32(r);
+	v->capabilities = get_texts(r);
+	if (v->readiness == KREADY_FD && v->ready_fd < 3)
+		r->bad = true;
+}
+
 void
 kproto_put_start(struct writer *w, const struct kproto_start *v)
 {
@@ -305,6 +423,7 @@ kproto_put_start(struct writer *w, const struct kproto_start *v)
 	writer_u8(w, v->has_state);
 	writer_text(w, v->state_kind);
 	writer_i64(w, v->state_age_ms);
+	put_life(w, v);
 }
 
 bool
@@ -339,7 +458,19 @@ kproto_get_start(struct bytes body, struct kproto_start *v)
 	v->has_state = get_bool(&r);
 	v->state_kind = reader_text(&r);
 	v->state_age_ms = reader_i64(&r);
+	get_life(&r, v);
 	return reader_is_done(&r) && v->argv.count > 0;
+}
+
+const char *
+kproto_command_name(enum kproto_command command)
+{
+	static const char *const names[] = {
+#define X(command, name) [command] = name,
+		KPROTO_COMMANDS(X)
+#undef X
+	};
+	return command < KCMD_COUNT ? names[command] : "unknown";
 }
 
 const char *

@@ -54,6 +54,8 @@
 	X(KMSG_PING, 11)	/* keeper -> node/logger: empty */             \
 	X(KMSG_CRASHED, 12)	/* keeper -> node: kproto_crash; what the last \
 				   node was doing when it died */              \
+	X(KMSG_RAN, 13)		/* keeper -> node: kproto_ran; a RUN is over */\
+	X(KMSG_NEWS, 14)	/* keeper -> node: kproto_news */              \
 	X(KMSG_GOING, 20)	/* keeper -> node: empty; REEXEC is accepted,  \
 				   the helpers end in a moment */              \
 	X(KMSG_START, 32)	/* node -> keeper: kproto_start (+ state fd) */\
@@ -66,6 +68,9 @@
 	X(KMSG_PONG, 37)	/* node/logger -> keeper: empty */             \
 	X(KMSG_DIGESTING, 38)	/* node -> keeper: u64; digest of the stored   \
 				   or received item about to be taken in */    \
+	X(KMSG_RUN, 39)		/* node -> keeper: kproto_run */               \
+	X(KMSG_READY, 40)	/* node -> keeper: kproto_event; it is ready:  \
+				   told to the next node with INSTANCE */      \
 	X(KMSG_SHUTDOWN, 50)	/* node -> keeper: empty; stop all and end */  \
 	X(KMSG_REEXEC, 51)	/* node -> keeper: empty; another program in   \
 				   its place.  Answered by GOING, or REFUSED   \
@@ -75,7 +80,9 @@
 	X(KMSG_LOG_READY, 66)	/* logger -> keeper: empty; send the FIFOs */  \
 	X(KMSG_LOG_EPOCH, 67)	/* keeper -> logger: kproto_event; 'value' 1:  \
 				   'epoch' begins, 0: it has ended and all it  \
-				   wrote is in the FIFO */
+				   wrote is in the FIFO */                     \
+	X(KMSG_LOG_MATCHED, 68) /* logger -> keeper: kproto_event; the line    \
+				   of 'ready_line' came */
 
 enum kproto_message {
 #define X(name, number) name = number,
@@ -121,6 +128,7 @@ struct kproto_instance {
 	int32_t status;		/* wait status of the leader, if pid is 0 */
 	uint64_t run_digest;	/* as given with START */
 	int64_t started_wall_ms; /* when it was started */
+	bool is_ready;		 /* READY came, or it has no readiness */
 };
 
 /* Several messages are about one start and one number. */
@@ -179,6 +187,84 @@ struct kproto_signal {
 	bool then_continue;   /* SIGCONT afterwards */
 };
 
+/* kind of command, its name in messages.  All of them come with START; they
+ * run as the service's user, with its environment and in its cgroup. */
+#define KPROTO_COMMANDS(X)                                                     \
+	X(KCMD_PRE_START, "pre_start")	   /* by the keeper, before the exec */\
+	X(KCMD_POST_START, "post_start")   /* by RUN, as all that follow */    \
+	X(KCMD_PRE_STOP, "pre_stop")                                           \
+	X(KCMD_STOP, "stop_command")                                           \
+	X(KCMD_POST_STOP, "post_stop")	   /* after EMPTY */                   \
+	X(KCMD_READINESS, "readiness")	   /* exec probes */                   \
+	X(KCMD_LIVENESS, "liveness")
+
+enum kproto_command {
+#define X(command, name) command,
+	KPROTO_COMMANDS(X)
+#undef X
+	KCMD_COUNT,
+};
+
+/* RUN one of them.  Answered by RAN; at once, with status 0, when the start
+ * has no such command; with is_refused when nothing of the epoch is left
+ * (but for KCMD_POST_STOP).  One run of each kind at a time. */
+struct kproto_run {
+	uint64_t iid;
+	uint64_t epoch;
+	uint8_t command;    /* kproto_command */
+	int64_t timeout_ms; /* then all of it is killed */
+};
+
+struct kproto_ran {
+	uint64_t iid;
+	uint64_t epoch;
+	uint8_t command;  /* kproto_command */
+	int32_t status;	  /* wait status */
+	bool has_expired; /* the timeout passed */
+	bool is_refused;  /* it could not be run: 'text' */
+	const char *text; /* the last line that it said, or why not; cut */
+};
+
+/* What the keeper heard of, or from, a running instance. */
+enum kproto_news_kind {
+	KNEWS_READY = 1,  /* READY=1, or a line on its readiness descriptor, or
+			     a line of its output that matched */
+	KNEWS_STATUS,	  /* STATUS=: 'text' */
+	KNEWS_RELOADING,  /* RELOADING=1 */
+	KNEWS_STOPPING,	  /* STOPPING=1 */
+	KNEWS_EXTEND,	  /* EXTEND_TIMEOUT_USEC: 'number' ms */
+	KNEWS_WATCHDOG,	  /* no WATCHDOG=1 in time, or WATCHDOG=trigger */
+	KNEWS_OOM,	  /* the kernel killed 'number' processes of it for
+			     memory; before EXITED */
+};
+
+struct kproto_news {
+	uint64_t iid;
+	uint64_t epoch;
+	uint8_t kind; /* kproto_news_kind */
+	int64_t number;
+	const char *text;
+};
+
+/* How it says that it is ready. */
+enum kproto_readiness {
+	KREADY_NONE = 1, /* it runs: ready */
+	KREADY_NOTIFY,	 /* READY=1 on NOTIFY_SOCKET */
+	KREADY_FD,	 /* a line on the descriptor 'ready_fd' */
+	KREADY_LOG_LINE, /* a line of output that matches 'ready_line' */
+	KREADY_PROBE,	 /* the node asks it */
+};
+
+/* Limits of its cgroup; 0: none, or the kernel's default. */
+struct kproto_resources {
+	uint64_t memory_max;  /* bytes */
+	uint64_t memory_high; /* bytes */
+	uint32_t cpu_max;     /* percent of one processor */
+	uint32_t cpu_weight;
+	uint32_t pids_max;
+	uint32_t io_weight;
+};
+
 /* A resource limit. KLIMIT_INFINITY stands for "unlimited". */
 #define KLIMIT_INFINITY UINT64_MAX
 #define KLIMITS_MAX	16
@@ -207,6 +293,8 @@ struct kproto_log {
 	uint8_t when_full;  /* kproto_when_full */
 	int64_t max_age_ms; /* a file older than this is rotated; 0: never */
 	bool is_compressed; /* rotated files are */
+	const char *ready_line; /* LOG_OPEN: say when a line matches this ERE,
+				   once; "" in all else */
 };
 
 /* A start, all of it expanded: no specifier, no default is left open.  The
@@ -250,6 +338,14 @@ struct kproto_start {
 	bool has_state;		     /* a state descriptor comes with it */
 	const char *state_kind;	     /* SKEP_STATE_KIND */
 	int64_t state_age_ms;	     /* SKEP_STATE_AGE, in whole seconds */
+	struct kproto_texts commands[KCMD_COUNT]; /* empty: there is none */
+	int64_t hook_timeout_ms;     /* of pre_start */
+	uint8_t readiness;	     /* kproto_readiness */
+	uint8_t ready_fd;	     /* KREADY_FD */
+	const char *ready_line;	     /* KREADY_LOG_LINE: an ERE; else "" */
+	int64_t watchdog_ms;	     /* WATCHDOG_USEC; 0: none */
+	struct kproto_resources resources;
+	struct kproto_texts capabilities; /* without "CAP_" */
 };
 
 /* Encoders write into 'w' (check w->bad); decoders borrow from the message
@@ -266,10 +362,19 @@ void kproto_put_crash(struct writer *w, const struct kproto_crash *v);
 bool kproto_get_crash(struct bytes body, struct kproto_crash *v);
 void kproto_put_signal(struct writer *w, const struct kproto_signal *v);
 bool kproto_get_signal(struct bytes body, struct kproto_signal *v);
+void kproto_put_run(struct writer *w, const struct kproto_run *v);
+bool kproto_get_run(struct bytes body, struct kproto_run *v);
+void kproto_put_ran(struct writer *w, const struct kproto_ran *v);
+bool kproto_get_ran(struct bytes body, struct kproto_ran *v);
+void kproto_put_news(struct writer *w, const struct kproto_news *v);
+bool kproto_get_news(struct bytes body, struct kproto_news *v);
 void kproto_put_log(struct writer *w, const struct kproto_log *v);
 bool kproto_get_log(struct bytes body, struct kproto_log *v);
 void kproto_put_start(struct writer *w, const struct kproto_start *v);
 bool kproto_get_start(struct bytes body, struct kproto_start *v);
+
+/* The name of a command in messages: "pre_start". */
+const char *kproto_command_name(enum kproto_command command);
 
 /* A short name for a message type, for log lines; "unknown" for others. */
 const char *kproto_message_name(uint16_t type);

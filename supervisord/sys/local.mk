@@ -10,6 +10,7 @@ libsys_a_SOURCES = \
 	supervisord/sys/kproto.c supervisord/sys/kproto.h \
 	supervisord/sys/logmarks.c supervisord/sys/logmarks.h \
 	supervisord/sys/nearest.c supervisord/sys/nearest.h \
+	supervisord/sys/probe.c supervisord/sys/probe.h \
 	supervisord/sys/say.c supervisord/sys/say.h \
 	supervisord/sys/statestream.c supervisord/sys/statestream.h \
 	supervisord/sys/units.c supervisord/sys/units.h
@@ -20,6 +21,7 @@ noinst_LIBRARIES += libconf.a
 libconf_a_CFLAGS = $(AM_CFLAGS) $(INIH_CFLAGS)
 libconf_a_SOURCES = \
 	supervisord/sys/conf.c supervisord/sys/conf.h \
+	supervisord/sys/capability.c supervisord/sys/capability.h \
 	supervisord/sys/conf_dirs.c supervisord/sys/conf_dirs.h \
 	supervisord/sys/conf_read.c supervisord/sys/conf_read.h \
 	supervisord/sys/conf_value.c supervisord/sys/conf_value.h

@@ -339,6 +339,21 @@ do_behave(struct script *s, char **words, int count)
 		world_behave(s->w, words[1], host ? host : ""));
 }
 
+/* Every running host's clock says so. */
+static void
+do_due(struct script *s, char **words, int count)
+{
+	CHECK(count == 3);
+	struct input in = {.kind = INPUT_DUE};
+	for (uint32_t i = 0; i < s->w->count; i++) {
+		if (!s->w->hosts[i].is_running)
+			continue;
+		in.due.service = words[1];
+		in.due.slot = script_ms(words[2]);
+		world_input(s->w, i, &in);
+	}
+}
+
 /* --- Showing --- */
 
 /* How many copies run, host by host: where things are, when that matters and
@@ -404,6 +419,7 @@ static const struct {
 	{"kill", do_kill},
 	{"exit", do_exit},
 	{"behave", do_behave},
+	{"due", do_due},
 	{"show", script_show},
 	{"count", do_count},
 	{"why", do_why},

@@ -130,6 +130,39 @@ fill_handoff(char *const *words, int count, struct policy_handoff *h)
 	h->is_required = script_has(words, count, "required");
 }
 
+static void
+fill_depends(char *const *words, int count, struct spec_policy *p)
+{
+	static const char *const conditions[] = {
+		"ready", "started", "completed", NULL};
+	for (int i = 0; i < count; i++) {
+		if (strncmp(words[i], "needs=", 6))
+			continue;
+		CHECK(p->depend_count < POLICY_DEPENDS_MAX);
+		struct policy_depend *d = &p->depends[p->depend_count++];
+		const char *name = words[i] + 6;
+		size_t length = strcspn(name, ":");
+		memcpy(d->service, name, length);
+		if (name[length])
+			d->condition = (enum depend_condition)choice(
+				name + length + 1, conditions);
+	}
+}
+
+static void
+fill_life(char *const *words, int count, struct spec_policy *p)
+{
+	p->has_readiness = script_has(words, count, "readiness");
+	p->reload_signal = script_has(words, count, "reloads") ? 1 : 0;
+	p->hooks.has_post_start = script_has(words, count, "post-start");
+	p->hooks.has_pre_stop = script_has(words, count, "pre-stop");
+	p->hooks.has_stop_command = script_has(words, count, "stop-command");
+	p->hooks.has_post_stop = script_has(words, count, "post-stop");
+	p->hooks.timeout_ms = duration(words, count, "hook-timeout", 5000);
+	p->schedule.has_cron = script_has(words, count, "scheduled");
+	fill_depends(words, count, p);
+}
+
 /* What a change of only labels does not touch. */
 static uint64_t
 run_digest_of(char *const *words, int count)
@@ -156,7 +189,8 @@ script_service(char *const *words, int count, struct script_service *out)
 	fill_restart(words, count, &p->restart);
 	p->stop_signal = 15;
 	p->stop_timeout_ms = duration(words, count, "stop", 10000);
-	p->start_timeout_ms = 30000;
+	p->start_timeout_ms = duration(words, count, "start-timeout", 30000);
+	fill_life(words, count, p);
 	fill_handoff(words, count, &p->handoff);
 	const char *strategy = script_value(words, count, "strategy");
 	strcpy(p->placement.strategy, strategy ? strategy : "hrw");
@@ -164,6 +198,9 @@ script_service(char *const *words, int count, struct script_service *out)
 	strcpy(p->placement.pin, pin ? pin : "");
 	p->placement.max_per_host = number(words, count, "per-host", 0);
 	p->exit_code_count = 1; /* 0 */
+	if (script_value(words, count, "success"))
+		p->exit_codes[p->exit_code_count++] =
+			(uint8_t)number(words, count, "success", 0);
 	strcpy(out->body, "a body");
 	out->digest = 2;
 	for (int i = 0; i < count; i++)
@@ -182,9 +219,14 @@ script_behaviour(char *const *words, int count, struct behaviour *b)
 	b->run_ms = duration(words, count, "run", b->run_ms);
 	b->stop_ms = duration(words, count, "stop", b->stop_ms);
 	b->answer_ms = duration(words, count, "after", b->answer_ms);
+	b->ready_ms = duration(words, count, "ready", b->ready_ms);
+	b->sick_ms = duration(words, count, "sick", b->sick_ms);
+	b->hook_ms = duration(words, count, "hook", b->hook_ms);
+	b->failing = number(words, count, "failing", b->failing);
 	b->status =
 		(int32_t)(number(words, count, "exit", (uint32_t)b->status >> 8)
 			  << 8);
+	b->status |= (int32_t)number(words, count, "signal", 0);
 	b->answer = (enum handoff_answer)pick(
 		words, count, "answer", (int)b->answer, answers);
 	b->blame = (enum start_blame)pick(

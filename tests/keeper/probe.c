@@ -1,6 +1,7 @@
 /* Prints what a program started by skepd finds itself to be. */
 #include <dirent.h>
 #include <grp.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +41,8 @@ int
 main(void)
 {
 	static const char *const status[] = {
-		"SigBlk:", "SigIgn:", "NoNewPrivs:", "Groups:", NULL};
+		"SigBlk:", "SigIgn:", "NoNewPrivs:", "Groups:", "CapInh:",
+		"CapPrm:", "CapEff:", "CapBnd:", "CapAmb:", NULL};
 	static const char *const all[] = {"", NULL};
 	struct rlimit l;
 	char cwd[4096];
@@ -51,6 +53,7 @@ main(void)
 	printf("ids %u %u %u %u\n", getuid(), geteuid(), getgid(), getegid());
 	printf("umask %03o\n", umask(0));
 	printf("nice %d\n", getpriority(PRIO_PROCESS, 0));
+	printf("policy %d\n", sched_getscheduler(0));
 	printf("leads %d\n", getsid(0) == getpid());
 	printf("cwd %s\n", getcwd(cwd, sizeof cwd) ? cwd : "?");
 	printf("home %s\n", getenv("HOME") ? getenv("HOME") : "-");

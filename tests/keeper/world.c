@@ -76,7 +76,9 @@ make_libexec(struct world *w)
 	for (int i = 0; i < 3; i++)
 		run("ln -s standin %s/libexec/%s", w->dir, names[i]);
 	run("cp %s %s/probe", PROBE_PATH, w->dir);
+	run("cp $(dirname %s)/notifier %s/notifier", PROBE_PATH, w->dir);
 	run("chmod 755 %s/libexec/standin %s/probe", w->dir, w->dir);
+	run("chmod 755 %s/notifier%s", w->dir, "");
 }
 
 static void
@@ -173,6 +175,8 @@ on_logger_message(struct world *w, struct ipc_message *m)
 		ck_assert(kproto_get_log(body, &log));
 		ck_assert_uint_eq(m->fd_count, 1);
 		ck_assert_uint_lt(log.iid, 16);
+		snprintf(w->ready_line, sizeof w->ready_line, "%s",
+			log.ready_line);
 		if (w->log_fds[log.iid] >= 0)
 			close(w->log_fds[log.iid]);
 		w->log_fds[log.iid] = m->fds[0];
@@ -237,8 +241,8 @@ world_serve_node(struct world *w)
 	ck_assert(!serve(w, true));
 }
 
-static void
-receive(struct world *w)
+void
+world_receive(struct world *w)
 {
 	mono end = mono_add(clock_mono(), WORLD_WAIT_MS);
 	while (!serve(w, true)) {
@@ -253,7 +257,7 @@ receive(struct world *w)
 void
 world_expect(struct world *w, uint16_t type)
 {
-	receive(w);
+	world_receive(w);
 	if (w->message.type == type)
 		return;
 	struct kproto_failure f = {.step = "", .text = ""};
@@ -295,7 +299,7 @@ world_greet(struct world *w, struct kproto_instance *instances, unsigned *count,
 	ipc_message_close(&w->message);
 	w->welcome.boot_id = w->welcome.conf_path = w->welcome.weaker_why = "";
 	for (unsigned n = 0;;) {
-		receive(w);
+		world_receive(w);
 		body = (struct bytes){w->message.body, w->message.size};
 		if (w->message.type == KMSG_SYNCED)
 			break;
@@ -336,6 +340,7 @@ world_send_start(struct world *w, struct kproto_start *s, uint64_t iid,
 	s->user = s->user ? s->user : world_user();
 	s->log.target = s->log.target ? s->log.target : KLOG_FILE;
 	s->log.when_full = KFULL_BLOCK;
+	s->readiness = s->readiness ? s->readiness : KREADY_NONE;
 	s->start_timeout_ms = s->start_timeout_ms ? s->start_timeout_ms : 20000;
 	s->has_state = state_fd >= 0;
 	writer_init(&b, body, sizeof body);
@@ -379,6 +384,19 @@ world_send_event(struct world *w, uint16_t type, uint64_t iid, uint64_t epoch)
 	writer_init(&b, body, sizeof body);
 	kproto_put_event(&b, &e);
 	ck_assert_int_eq(ipc_send(w->node, type, writer_done(&b), NULL, 0), 0);
+}
+
+void
+world_send_matched(struct world *w, uint64_t iid, uint64_t epoch)
+{
+	unsigned char body[64];
+	struct writer b;
+	struct kproto_event e = {iid, epoch, 0};
+	writer_init(&b, body, sizeof body);
+	kproto_put_event(&b, &e);
+	ck_assert_int_eq(
+		ipc_send(w->logger, KMSG_LOG_MATCHED, writer_done(&b), NULL, 0),
+		0);
 }
 
 void

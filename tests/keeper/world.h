@@ -22,6 +22,7 @@ struct world {
 	struct ipc_message message; /* the last that was received */
 	int log_fds[16];	    /* FIFOs from LOG_OPEN, by iid below 16 */
 	unsigned log_closed;	    /* bit per iid from LOG_CLOSE */
+	char ready_line[64];	    /* of the last LOG_OPEN */
 	bool is_logger_mute;	    /* do not say LOG_READY */
 	void (*before_exec)(void);  /* in the process that becomes skepd */
 };
@@ -78,11 +79,17 @@ void world_send_event(
 	struct world *w, uint16_t type, uint64_t iid, uint64_t epoch);
 void world_send_signal(struct world *w, const struct kproto_signal *s);
 
+/* As world_expect, for a message of any type. */
+void world_receive(struct world *w);
+
 /* Answers PINGs and serves the logger until the node gets a message, which
  * must be of 'type'. */
 void world_expect(struct world *w, uint16_t type);
 struct kproto_event world_expect_event(struct world *w, uint16_t type);
 struct kproto_failure world_expect_failure(struct world *w, uint16_t type);
+
+/* The logger says that the line of 'iid' came. */
+void world_send_matched(struct world *w, uint64_t iid, uint64_t epoch);
 
 /* Serves sockets for one round. */
 void world_serve(struct world *w);

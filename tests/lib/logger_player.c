@@ -146,7 +146,8 @@ player_add(unsigned n, const char *name, uint64_t max_size)
 		.target = KLOG_FILE,
 		.max_size = max_size,
 		.max_files = 1000,
-		.when_full = KFULL_BLOCK};
+		.when_full = KFULL_BLOCK,
+		.ready_line = ""};
 	return i;
 }
 

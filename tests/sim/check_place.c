@@ -168,6 +168,21 @@ check_ranks(struct places *p, struct core *a, struct core *b)
 	}
 }
 
+/* Whether an instance could go where it belongs: that host is healed too, and
+ * the service did not answer that it wants to be left here (DESIGN 8). */
+static bool
+can_go(struct places *p, uint32_t host, struct instance *i,
+	const struct service_value *v)
+{
+	struct core *c = p->k->w->hosts[host].core;
+	const struct process *process = world_process(p->k->w, host, i->name);
+	member_id to = duty_host(c, i, v);
+	if (to == MEMBER_NONE || (process && process->answer == ANSWER_IGNORE))
+		return false;
+	uint32_t x = check_host_of(p->k, member_get(c, to)->name);
+	return x != WORLD_NO_HOST && check_core(p->k, x);
+}
+
 /* P3: nothing runs where it may not be, unless it can be nowhere else.  (A
  * drain has its own bound, and says itself when it is over: V9.) */
 static void
@@ -181,8 +196,7 @@ check_running(struct places *p, uint32_t host)
 			continue;
 		enum place_verdict verdict =
 			place_verdict(c, i->name, &v, MEMBER_SELF);
-		if (verdict == PLACE_NOT_PINNED &&
-			duty_host(c, i, &v) != MEMBER_NONE)
+		if (verdict == PLACE_NOT_PINNED && can_go(p, host, i, &v))
 			world_violated(p->k->w, "P3", "%s runs %s, and %s",
 				c->config.node, i->name,
 				place_verdict_text(verdict));

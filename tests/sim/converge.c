@@ -49,11 +49,24 @@ count_ways(const struct storm *s, uint32_t host)
 	return n;
 }
 
+/* Whether a host between the core and 'host' can say that it hears it. */
+static bool
+has_witness(const struct storm *s, uint32_t host)
+{
+	for (uint32_t i = 0; i < s->w->count; i++)
+		if (i != host && is_awake(s, i) && is_way_open(s, i, host) &&
+			count_ways(s, i) > 0)
+			return true;
+	return false;
+}
+
 static bool
 is_severed(const struct storm *s, uint32_t host)
 {
-	return !s->hosts[host].is_core &&
-	       (!is_awake(s, host) || count_ways(s, host) == 0);
+	if (s->hosts[host].is_core)
+		return false;
+	return !is_awake(s, host) ||
+	       (count_ways(s, host) == 0 && !has_witness(s, host));
 }
 
 static bool

@@ -5,9 +5,11 @@
  * down, what stands still goes on standing, what is cut off stays cut off.
  * A host outside is
  *
- *   severed   it is down, stands still, or no core host can talk with it;
- *             for the core it must be gone
- *   hanging   some of the core can talk with it and some cannot; what it
+ *   severed   it is down, stands still, or neither a core host can talk with
+ *             it nor a third one that some of the core can ask; for the core
+ *             it must be gone
+ *   hanging   some of the core can talk with it and some cannot, or only a
+ *             third host can, which rightly says that it lives (M3); what it
  *             runs counts, what it thinks does not
  *
  * and one that all of the core can talk with belongs to the core.

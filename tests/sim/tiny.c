@@ -68,6 +68,7 @@ fill_proc(struct tiny_held *out, const struct effect *e)
 	case EFFECT_DROP:
 		out->state = tiny_state_of(e->drop.root);
 		break;
+	case EFFECT_RUN: /* its service has no hooks */
 	case EFFECT_SEND:
 	case EFFECT_STORE:
 	case EFFECT_LINK_OPEN:

@@ -30,6 +30,8 @@ do_note(struct world *w, uint32_t host, const struct effect_note *n)
 {
 	struct host *h = &w->hosts[host];
 	h->notes[n->kind]++;
+	if (n->kind == NOTE_READY)
+		proc_mark_ready(w, host, n->name, n->epoch);
 	snprintf(h->note_text[n->kind], sizeof h->note_text[0], "%s: %s",
 		n->name, n->text);
 	if (w->is_loud)

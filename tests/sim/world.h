@@ -88,6 +88,7 @@ struct process {
 	uint8_t answer;	    /* to the handoff signal; 0: none yet */
 	bool has_out;	    /* its state stands at $SKEP_STATE_OUT */
 	bool is_ending;	    /* an end is on its way */
+	bool is_ready;	    /* the node said so */
 };
 
 /* How the processes of a service behave. */
@@ -104,6 +105,11 @@ struct behaviour {
 	enum start_blame blame;	    /* its starts fail so; 0: they do not */
 	enum handoff_answer answer; /* 0: none */
 	int64_t answer_ms;
+	int64_t ready_ms;      /* from STARTED until it says READY; 0: it
+				  says nothing */
+	int64_t sick_ms;       /* from STARTED until it is not well; 0: never */
+	int64_t hook_ms;       /* that its hooks take; 0: one is never over */
+	unsigned failing;      /* hooks that fail: bit per enum hook */
 	bool is_dying;	       /* of the handoff signal */
 	int64_t empty_ms;      /* from its end until nothing is left; 0: 1 */
 	bool is_dump_failing;  /* its state cannot be sealed */

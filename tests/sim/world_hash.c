@@ -64,6 +64,10 @@ content(uint64_t h, const struct effect *e)
 		h = hash_mix(h, (uint64_t)e->signal.signal);
 		return hash_mix(
 			h, e->signal.to_all * 2u + e->signal.is_handoff);
+	case EFFECT_RUN:
+		h = hash_mix(add_text(h, e->run.name), e->run.epoch);
+		return hash_mix(hash_mix(h, e->run.hook),
+			(uint64_t)e->run.timeout_ms);
 	case EFFECT_KILL:
 	case EFFECT_RELEASE:
 		return hash_mix(add_text(h, e->proc.name), e->proc.epoch);

@@ -23,6 +23,8 @@ enum event_kind {
 	EVENT_EMPTY,
 	EVENT_ANSWERED,
 	EVENT_DUMPED,
+	EVENT_SAID, /* 'status': an enum news_kind */
+	EVENT_RAN,  /* 'status': an enum hook, and 256 if it failed */
 	EVENT_FETCHED,
 };
 
@@ -201,6 +203,9 @@ void world_check(struct world *w, uint32_t host, const struct effects *fx);
 void proc_perform(struct world *w, uint32_t host, const struct effect *e);
 void proc_on_event(struct world *w, struct event *e);
 void proc_found(struct world *w, uint32_t host);
+/* The node says that one is ready, for the next node to know. */
+void proc_mark_ready(
+	struct world *w, uint32_t host, const char *name, uint64_t epoch);
 void proc_end_all(struct world *w, uint32_t host);
 /* Says again what services answered, for a node that did not hear it. */
 void proc_answer_again(struct world *w, uint32_t host);

@@ -18,6 +18,7 @@
 static const struct behaviour usual = {
 	.start_ms = 10,
 	.stop_ms = 5,
+	.hook_ms = 10,
 	.answer = ANSWER_RESUME,
 	.answer_ms = 10,
 };
@@ -364,6 +365,16 @@ do_drop(struct world *w, uint32_t host, const struct effect_drop *d)
 	*s = h->states[--h->state_count];
 }
 
+static void
+do_run(struct world *w, uint32_t host, const struct effect_run *r)
+{
+	const struct behaviour *b = behaviour_of(w, host, r->name);
+	bool is_failing = b->failing >> r->hook & 1;
+	int64_t took_ms = b->hook_ms ? b->hook_ms : r->timeout_ms;
+	later(w, host, EVENT_RAN, took_ms, r->name, r->epoch,
+		(int32_t)r->hook | (is_failing || !b->hook_ms) << 8);
+}
+
 void
 proc_perform(struct world *w, uint32_t host, const struct effect *e)
 {
@@ -387,7 +398,18 @@ proc_perform(struct world *w, uint32_t host, const struct effect *e)
 		do_fetch(w, host, &e->fetch);
 	} else if (e->kind == EFFECT_DROP) {
 		do_drop(w, host, &e->drop);
+	} else if (e->kind == EFFECT_RUN) {
+		do_run(w, host, &e->run);
 	}
+}
+
+void
+proc_mark_ready(
+	struct world *w, uint32_t host, const char *name, uint64_t epoch)
+{
+	struct process *p = world_process(w, host, name);
+	if (p && p->epoch == epoch)
+		p->is_ready = true;
 }
 
 /* --- What happens --- */
@@ -423,7 +445,48 @@ on_started(struct world *w, struct event *e, struct process *p)
 	if (b->run_ms)
 		later(w, e->host, EVENT_EXITED, b->run_ms, p->name, p->epoch,
 			b->status);
+	if (b->ready_ms)
+		later(w, e->host, EVENT_SAID, b->ready_ms, p->name, p->epoch,
+			NEWS_READY);
+	if (b->sick_ms)
+		later(w, e->host, EVENT_SAID, b->sick_ms, p->name, p->epoch,
+			NEWS_SICK);
 	tell(w, e->host, INPUT_STARTED, p, 0);
+}
+
+static void
+on_said(struct world *w, struct event *e, struct process *p)
+{
+	struct input in = {.kind = INPUT_NEWS};
+	if (p->phase != PROCESS_RUNNING)
+		return;
+	if (!w->hosts[e->host].is_running)
+		return;
+	in.news = (struct input_news){
+		.name = (const char *)e->body,
+		.epoch = e->seq,
+		.kind = (enum news_kind)e->status,
+		.text = e->status == NEWS_SICK ? "its liveness probe failed"
+					       : "",
+	};
+	world_step(w, e->host, &in);
+}
+
+static void
+on_ran(struct world *w, struct event *e)
+{
+	struct input in = {.kind = INPUT_RAN};
+	bool is_failing = e->status >> 8;
+	if (!w->hosts[e->host].is_running)
+		return;
+	in.ran = (struct input_ran){
+		.name = (const char *)e->body,
+		.epoch = e->seq,
+		.hook = (enum hook)(e->status & 0xff),
+		.is_ok = !is_failing,
+		.text = is_failing ? "exited 1" : "",
+	};
+	world_step(w, e->host, &in);
 }
 
 static void
@@ -551,6 +614,10 @@ proc_on_event(struct world *w, struct event *e)
 		on_answered(w, e, p);
 	else if (is_its && e->kind == EVENT_DUMPED)
 		on_dumped(w, e, p);
+	else if (is_its && e->kind == EVENT_SAID)
+		on_said(w, e, p);
+	else if (is_its && e->kind == EVENT_RAN)
+		on_ran(w, e);
 	event_free(w, e);
 }
 
@@ -569,6 +636,7 @@ proc_found(struct world *w, uint32_t host)
 			.pid = is_alive ? (uint32_t)(1000 + p->epoch) : 0,
 			.status = is_alive ? 0 : p->status,
 			.is_empty = p->phase == PROCESS_EMPTY,
+			.is_ready = p->is_ready,
 			.started_wall_ms = p->started_wall_ms,
 		};
 		world_step(w, host, &in);

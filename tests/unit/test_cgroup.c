@@ -2,11 +2,17 @@
  * process handles. */
 #include <check.h>
 #include <errno.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "keeper/cgroup.h"
 #include "keeper/handoff.h"
+#include "keeper/leave.h"
 
 #define V2 "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
 #define V1                                                                     \
@@ -31,6 +37,10 @@ static const struct {
 	{V2, "9:cpu:/x\n", -ENOENT, ""},
 	{V2, "", -ENOENT, ""},
 	{"", "0::/\n", -ENOENT, ""},
+	/* A leaf of our own leaves the cgroup above to the services. */
+	{V2, "0::/a/supervisor\n", 0, "/sys/fs/cgroup/a"},
+	{V2, "0::/supervisor\n", 0, "/sys/fs/cgroup"},
+	{V2, "0::/a/my-supervisor\n", 0, "/sys/fs/cgroup/a/my-supervisor"},
 	/* A bind mount of a part, as containers have. */
 	{"9 8 0:2 /docker/1 /sys/fs/cgroup rw - cgroup2 cgroup rw\n",
 		"0::/docker/1/x\n", 0, "/sys/fs/cgroup/x"},
@@ -55,6 +65,103 @@ START_TEST(test_locate)
 	ck_assert_int_eq(rc, places[_i].rc);
 	if (rc == 0)
 		ck_assert_str_eq(path, places[_i].path);
+}
+END_TEST
+
+/* Where a cgroup for this test can be; false where none can. */
+static bool
+make_cgroup(char *path, size_t size)
+{
+	char mount[256] = "";
+	FILE *f = popen(
+		"awk '$3 == \"cgroup2\" {print $2; exit}' /proc/mounts", "r");
+	if (!f || !fgets(mount, sizeof mount, f))
+		mount[0] = 0;
+	if (f)
+		pclose(f);
+	mount[strcspn(mount, "\n")] = 0;
+	snprintf(path, size, "%s/skep-unit-%d", mount, (int)getpid());
+	return mount[0] && mkdir(path, 0755) == 0;
+}
+
+static void
+enter(const char *path)
+{
+	char file[512];
+	snprintf(file, sizeof file, "%s/cgroup.procs", path);
+	FILE *f = fopen(file, "w");
+	if (!f || fputs("0", f) < 0 || fclose(f) != 0)
+		_exit(99);
+}
+
+static int
+count_in(const char *path, const char *leaf)
+{
+	char file[512], line[64];
+	int count = 0;
+	snprintf(file, sizeof file, "%s%s/cgroup.procs", path, leaf);
+	FILE *f = fopen(file, "r");
+	while (f && fgets(line, sizeof line, f))
+		count++;
+	if (f)
+		fclose(f);
+	return count;
+}
+
+/* A process that sits in the cgroup until it is killed. */
+static pid_t
+sit(const char *path)
+{
+	int ready[2];
+	char byte;
+	ck_assert_int_eq(pipe(ready), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		enter(path);
+		if (write(ready[1], "", 1) == 1)
+			pause();
+		_exit(0);
+	}
+	ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	close(ready[1]);
+	return pid;
+}
+
+/* In a process of its own: enters, has a child, leaves. */
+static int
+leave_with_child(const char *path)
+{
+	int status;
+	pid_t pid = fork();
+	if (pid == 0) {
+		enter(path);
+		pid_t child = sit(path);
+		int rc = leave_own(path);
+		kill(child, SIGKILL);
+		waitpid(child, NULL, 0);
+		_exit(-rc);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	return WEXITSTATUS(status);
+}
+
+START_TEST(test_leaves_its_own)
+{
+	char path[300], leaf[400];
+	if (geteuid() != 0 || !make_cgroup(path, sizeof path))
+		return;
+	snprintf(leaf, sizeof leaf, "%s/" CGROUP_OWN_LEAF, path);
+	/* A stranger's place is left alone. */
+	pid_t stranger = sit(path);
+	ck_assert_int_eq(leave_with_child(path), EBUSY);
+	ck_assert_int_eq(count_in(path, ""), 1);
+	kill(stranger, SIGKILL);
+	waitpid(stranger, NULL, 0);
+	ck_assert_int_eq(leave_with_child(path), 0);
+	ck_assert_int_eq(count_in(path, ""), 0);
+	ck_assert_int_eq(rmdir(leaf), 0);
+	ck_assert_int_eq(rmdir(path), 0);
 }
 END_TEST
 
@@ -105,6 +212,7 @@ main(void)
 	tcase_add_loop_test(
 		t, test_locate, 0, (int)(sizeof places / sizeof *places));
 	tcase_add_test(t, test_no_cgroups_is_said);
+	tcase_add_test(t, test_leaves_its_own);
 	tcase_add_loop_test(
 		t, test_handled, 0, (int)(sizeof masks / sizeof *masks));
 	suite_add_tcase(s, t);

@@ -294,7 +294,11 @@ static const struct {
 	{"[policy]\nallowed_paths = bin\n",
 		"2: policy.allowed_paths: 'bin' is not an absolute path"},
 	{"[policy]\nallowed_capabilities = CAP_NET_RAW\n",
-		"2: policy.allowed_capabilities: not supported yet"},
+		"2: policy.allowed_capabilities: 'CAP_NET_RAW' is written "
+		"'NET_RAW' here"},
+	{"[policy]\nallowed_capabilities = NET_RAW, FLYING\n",
+		"2: policy.allowed_capabilities: 'FLYING' is not a "
+		"capability"},
 	{"[tls]\nmode = x509\n", "2: tls.mode: x509: not supported yet"},
 	{"[tls]\nca = /etc/ca.pem\n", "2: tls.ca: not supported yet"},
 	{"[api]\nlisten = 127.0.0.1:7401\n",

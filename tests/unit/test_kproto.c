@@ -36,7 +36,7 @@ texts(unsigned char space[64], const char *a, const char *b)
 static struct kproto_start
 start_sample(void)
 {
-	static unsigned char argv[64], env[64];
+	static unsigned char argv[64], env[64], stop[64];
 	return (struct kproto_start){
 		.iid = 0x1122334455667788,
 		.epoch = 7,
@@ -65,6 +65,13 @@ start_sample(void)
 		.has_handoff = true,
 		.state_kind = "handoff",
 		.state_age_ms = -1,
+		.commands[KCMD_PRE_STOP] = texts(stop, "/bin/stop", "now"),
+		.hook_timeout_ms = 5000,
+		.readiness = KREADY_FD,
+		.ready_fd = 5,
+		.ready_line = "",
+		.watchdog_ms = 30000,
+		.resources = {1, 2, 3, 4, 5, 6},
 	};
 }
 
@@ -103,6 +110,10 @@ SAMPLE(failure, .iid = 1, .epoch = 2, .blame = KBLAME_HOST, .code = 2,
 	.step = "exec", .text = "no such program")
 SAMPLE(crash, .status = 9, .digest = 8, .in_a_row = 2)
 SAMPLE(signal, .iid = 1, .epoch = 2, .signal = 15, .target = KTARGET_ALL)
+SAMPLE(run, .iid = 1, .epoch = 2, .command = KCMD_PRE_STOP, .timeout_ms = 3)
+SAMPLE(ran, .iid = 1, .epoch = 2, .command = KCMD_LIVENESS, .status = 256,
+	.has_expired = true, .text = "no answer")
+SAMPLE(news, .iid = 1, .epoch = 2, .kind = KNEWS_OOM, .number = -3, .text = "")
 SAMPLE(log, .iid = 1, .epoch = 2, .name = "web", .target = KLOG_NULL,
 	.when_full = KFULL_BLOCK, .max_age_ms = 5, .is_compressed = true)
 
@@ -113,6 +124,9 @@ static const struct kind kinds[] = {
 	{"failure", put_failure, get_failure},
 	{"crash", put_crash, get_crash},
 	{"signal", put_signal, get_signal},
+	{"run", put_run, get_run},
+	{"ran", put_ran, get_ran},
+	{"news", put_news, get_news},
 	{"log", put_log, get_log},
 	{"start", put_start, get_start},
 };
@@ -194,6 +208,13 @@ START_TEST(test_start_is_read_back)
 	ck_assert_uint_eq(v.rlimits[1].hard, KLIMIT_INFINITY);
 	ck_assert_uint_eq(v.log.when_full, KFULL_DROP);
 	ck_assert_int_eq(v.state_age_ms, -1);
+	ck_assert_uint_eq(v.commands[KCMD_PRE_STOP].count, 2);
+	ck_assert_uint_eq(v.commands[KCMD_STOP].count, 0);
+	ck_assert_int_eq(v.hook_timeout_ms, 5000);
+	ck_assert_uint_eq(v.ready_fd, 5);
+	ck_assert_int_eq(v.watchdog_ms, 30000);
+	ck_assert_uint_eq(v.resources.memory_high, 2);
+	ck_assert_uint_eq(v.resources.io_weight, 6);
 	ck_assert(v.has_handoff && !v.has_state && v.no_new_privileges);
 	struct reader r;
 	reader_init(&r, v.argv.packed.data, v.argv.packed.size);

@@ -226,6 +226,21 @@ START_TEST(test_output_comes_through_at_once)
 }
 END_TEST
 
+START_TEST(test_ready_line_is_told)
+{
+	struct player_instance *i = player_add(0, "web@1", 1000);
+	i->log.ready_line = "listening on [0-9]+";
+	i->log.epoch = 4;
+	player_start(RLIM_INFINITY);
+	player_send_open(i);
+	write_text(i->fifo, "not yet\nlistening on 80\nlistening on 81\n");
+	player_expect(KMSG_LOG_MATCHED);
+	expect_file(
+		"log/web@1.log", "not yet\nlistening on 80\nlistening on 81\n");
+	player_finish();
+}
+END_TEST
+
 START_TEST(test_directory_of_the_configuration)
 {
 	char conf[1000];
@@ -638,6 +653,7 @@ main(void)
 	tcase_add_checked_fixture(tc, player_setup, player_teardown);
 	tcase_add_test(tc, test_nothing_lost_or_doubled_over_kills);
 	tcase_add_test(tc, test_output_comes_through_at_once);
+	tcase_add_test(tc, test_ready_line_is_told);
 	tcase_add_test(tc, test_directory_of_the_configuration);
 	tcase_add_loop_test(tc, test_wrong_command_lines, 0, 4);
 	tcase_add_test(tc, test_close_drains_what_is_there);

@@ -45,7 +45,8 @@ teardown(void)
 
 /* A stream over a new pipe, whose other end is 'service'. */
 static struct stream *
-make_stream(enum kproto_log_target target, enum kproto_when_full when_full)
+make_stream_for(const char *ready_line, enum kproto_log_target target,
+	enum kproto_when_full when_full)
 {
 	int ends[2];
 	struct kproto_log log = {.iid = 7,
@@ -53,13 +54,20 @@ make_stream(enum kproto_log_target target, enum kproto_when_full when_full)
 		.target = (uint8_t)target,
 		.max_size = 1000,
 		.max_files = 2,
-		.when_full = (uint8_t)when_full};
+		.when_full = (uint8_t)when_full,
+		.ready_line = ready_line};
 	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
 	service = ends[1];
 	struct stream *s = stream_new(&log, ends[0]);
 	ck_assert_ptr_nonnull(s);
 	stream_lend(s, &shared);
 	return s;
+}
+
+static struct stream *
+make_stream(enum kproto_log_target target, enum kproto_when_full when_full)
+{
+	return make_stream_for("", target, when_full);
 }
 
 static void
@@ -318,9 +326,62 @@ START_TEST(test_peek_takes_nothing)
 }
 END_TEST
 
+static const struct {
+	const char *ere;
+	const char *before; /* no match in it */
+	const char *then;   /* with which it comes */
+} lines[] = {
+	{"^ready$", "getting ready\nread", "y\n"},
+	{"port [0-9]+|up", "port\n12 port x\n", "a port 80\n"},
+	{"up", "down\nup", "\n"},
+	{"[[:digit:]]b", "b\n1", "b\n"},
+	{"^$", "x\n", "\n"},
+};
+
+START_TEST(test_ready_line)
+{
+	struct stream *s =
+		make_stream_for(lines[_i].ere, KLOG_FILE, KFULL_BLOCK);
+	stream_begin(s);
+	print(lines[_i].before);
+	pass(s, 0);
+	ck_assert(!s->is_matched && s->match);
+	print(lines[_i].then);
+	pass(s, 0);
+	ck_assert(s->is_matched && !s->match);
+	char whole[64];
+	snprintf(whole, sizeof whole, "%s%s", lines[_i].before, lines[_i].then);
+	expect("log/web.log", whole);
+	stream_free(s);
+}
+END_TEST
+
+/* It is found while output is thrown away too, and in very much of it. */
+START_TEST(test_ready_line_hidden)
+{
+	static char much[9000];
+	struct stream *s = make_stream_for("^here", KLOG_FILE, KFULL_DROP);
+	stream_begin(s);
+	memset(much, 'x', sizeof much - 1);
+	block_file();
+	for (int i = 0; i < 5; i++) {
+		print(much);
+		pass(s, 1000);
+	}
+	ck_assert_int_eq(s->state, STREAM_DROPPING);
+	ck_assert(!s->is_matched);
+	print("\nhere it is\n");
+	pass(s, 1);
+	ck_assert(s->is_matched);
+	unblock_file();
+	stream_free(s);
+}
+END_TEST
+
 START_TEST(test_no_fifo)
 {
-	struct kproto_log log = {.name = "web", .target = KLOG_FILE};
+	struct kproto_log log = {
+		.name = "web", .target = KLOG_FILE, .ready_line = ""};
 	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	ck_assert_ptr_null(stream_new(&log, fd));
 	ck_assert_int_lt(fcntl(fd, F_GETFD), 0);
@@ -333,6 +394,9 @@ main(void)
 	Suite *suite = suite_create("stream");
 	TCase *tc = tcase_create("stream");
 	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_loop_test(
+		tc, test_ready_line, 0, (int)(sizeof lines / sizeof *lines));
+	tcase_add_test(tc, test_ready_line_hidden);
 	tcase_add_test(tc, test_waits_then_moves);
 	tcase_add_test(tc, test_block_stalls_then_loses_nothing);
 	tcase_add_test(tc, test_block_gives_up_and_counts);

@@ -53,13 +53,14 @@ START_TEST(store_and_keeper_pass)
 	ck_assert_mem_eq(in->load.key.data, "key\0", 4);
 	assert_bytes(in->load.value, "value");
 	in = pass((struct input){.kind = INPUT_FOUND,
-		.found = {"web@1", 9, UINT64_MAX, 12, -1, true, 99}});
+		.found = {"web@1", 9, UINT64_MAX, 12, -1, true, true, 99}});
 	ck_assert_str_eq(in->found.name, "web@1");
 	ck_assert_uint_eq(in->found.epoch, 9);
 	ck_assert_uint_eq(in->found.run_digest, UINT64_MAX);
 	ck_assert_uint_eq(in->found.pid, 12);
 	ck_assert_int_eq(in->found.status, -1);
 	ck_assert(in->found.is_empty);
+	ck_assert(in->found.is_ready);
 	ck_assert_int_eq(in->found.started_wall_ms, 99);
 	in = pass((struct input){.kind = INPUT_STORED, .stored = {5}});
 	ck_assert_uint_eq(in->stored.seq, 5);
@@ -109,6 +110,29 @@ START_TEST(processes_pass)
 	ck_assert_uint_eq(in->start_failed.epoch, 9);
 	ck_assert_int_eq(in->start_failed.blame, BLAME_BUSY);
 	ck_assert_str_eq(in->start_failed.text, "why");
+}
+END_TEST
+
+START_TEST(life_passes)
+{
+	const struct input *in = pass((struct input){.kind = INPUT_NEWS,
+		.news = {"web", 9, NEWS_EXTEND, -5, "why"}});
+	ck_assert_str_eq(in->news.name, "web");
+	ck_assert_uint_eq(in->news.epoch, 9);
+	ck_assert_int_eq(in->news.kind, NEWS_EXTEND);
+	ck_assert_int_eq(in->news.number, -5);
+	ck_assert_str_eq(in->news.text, "why");
+	in = pass((struct input){.kind = INPUT_RAN,
+		.ran = {"web", 9, HOOK_POST_STOP, true, "why"}});
+	ck_assert_str_eq(in->ran.name, "web");
+	ck_assert_uint_eq(in->ran.epoch, 9);
+	ck_assert_int_eq(in->ran.hook, HOOK_POST_STOP);
+	ck_assert(in->ran.is_ok);
+	ck_assert_str_eq(in->ran.text, "why");
+	in = pass((struct input){
+		.kind = INPUT_DUE, .due = {"web", 1700000000000}});
+	ck_assert_str_eq(in->due.service, "web");
+	ck_assert_int_eq(in->due.slot, 1700000000000);
 }
 END_TEST
 
@@ -479,6 +503,7 @@ main(void)
 	tcase_add_test(tc, store_and_keeper_pass);
 	tcase_add_test(tc, links_pass);
 	tcase_add_test(tc, processes_pass);
+	tcase_add_test(tc, life_passes);
 	tcase_add_test(tc, states_pass);
 	tcase_add_test(tc, specs_pass);
 	tcase_add_test(tc, requests_pass);

@@ -1,0 +1,18 @@
+/* What the keeper reports of hooks, probes and services, as inputs. */
+#ifndef SKEP_NODE_KEEPER_REPORT_H
+#define SKEP_NODE_KEEPER_REPORT_H
+
+#include "node/keeper_link.h"
+
+/* The keeper's word for a hook. */
+enum kproto_command report_command_of(enum hook hook);
+
+/* The end of a command of 'name': RAN for a hook, 'on_probed' for a probe. */
+void report_ran(const struct keeper_hooks *hooks, const char *name,
+	const struct kproto_ran *ran);
+
+/* What is news for the core becomes NEWS, the rest goes to 'on_word'. */
+void report_news(const struct keeper_hooks *hooks, const char *name,
+	const struct kproto_news *news);
+
+#endif
