@@ -210,6 +210,7 @@ struct member_table {
 	mono topology_cap;	/* at the latest */
 	bool is_stable;		/* the view is the stable view */
 	enum member_hold hold;
+	enum member_hold hold_left; /* LEAVING: the one before it */
 	mono hold_since;
 	mono hold_until;	/* MONO_NEVER where there is no end */
 	char hold_text[NOTE_TEXT_MAX]; /* the sentence why; "" */

@@ -369,6 +369,17 @@ is_formed(struct core *c)
 }
 
 void
+member_hold_resume(struct core *c)
+{
+	struct member_table *t = &c->members;
+	CHECK(t->hold == HOLD_LEAVING && !t->is_leaving);
+	if (t->hold_left == HOLD_FORMING && !is_formed(c))
+		member_set_hold(c, HOLD_FORMING);
+	else
+		member_set_hold(c, is_minority(c) ? HOLD_LONELY : HOLD_NONE);
+}
+
+void
 member_hold_boot(struct core *c)
 {
 	struct member_table *t = &c->members;

@@ -97,6 +97,7 @@ member_on_leave(struct core *c, const struct input_request *r)
 	}
 	c->members.is_leaving = true;
 	note(c, r, c->config.node);
+	c->members.hold_left = c->members.hold;
 	member_set_hold(c, HOLD_LEAVING);
 	core_reply(c, r->id, member_save_leaving(c), REPLY_OK, "");
 }
@@ -119,7 +120,7 @@ member_cancel_leave(struct core *c)
 	c->members.is_leaving = false;
 	member_save_leaving(c);
 	if (c->members.hold == HOLD_LEAVING)
-		member_set_hold(c, HOLD_NONE);
+		member_hold_resume(c);
 }
 
 /* Nobody is linked any more, and that is no news about anybody. */

@@ -188,6 +188,9 @@ void member_hold_boot(struct core *c);
 /* Panics where what was counted does not hold any more. */
 void member_hold_check(const struct core *c);
 void member_set_hold(struct core *c, enum member_hold hold);
+/* A leave is called off: what held this host back before goes on, and what it
+ * lost meanwhile counts. */
+void member_hold_resume(struct core *c);
 void member_hold_tick(struct core *c);
 mono member_hold_deadline(const struct core *c);
 
