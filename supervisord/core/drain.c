@@ -1,8 +1,9 @@
 /* Our own drain: what is left, and when "drained" is true.
  *
  * Drained means (promise 3): nothing of ours runs here, and what was ready
- * before is ready elsewhere.  What ended for good and what operators stopped
- * or deleted meanwhile no longer counts.
+ * before is ready elsewhere.  Which that is, the OWNER records keep, so that
+ * a restart of the node in the midst does not forget it.  What ended for good
+ * and what operators stopped or deleted meanwhile no longer counts.
  */
 #include <string.h>
 
@@ -14,15 +15,17 @@ drain_is_on(const struct core *c)
 	return c->duty.is_draining;
 }
 
-/* Instances here that must go: everything held but what ended for good. */
+/* Instances here that must go, everything held but what ended for good, and
+ * those that went before our node started again. */
 static uint32_t
-count_held(const struct core *c)
+count_left(const struct core *c)
 {
 	uint32_t n = 0;
-	list_each(l, &c->instances.all) {
+	list_each (l, &c->instances.all) {
 		const struct instance *i =
 			container_of(l, struct instance, in_all);
-		n += instance_is_held(i) && i->state != INSTANCE_EXITED;
+		n += (instance_is_held(i) && i->state != INSTANCE_EXITED) ||
+		     i->is_draining_out;
 	}
 	return n;
 }
@@ -42,12 +45,21 @@ begin(struct core *c, const struct node_value *v)
 	struct duty *d = &c->duty;
 	d->is_draining = true;
 	d->is_drain_dirty = true;
-	d->drain_total = count_held(c);
+	d->drain_total = count_left(c);
 	d->drain_left = d->drain_total;
 	set_progress(c, DRAIN_RUNNING,
 		effects_format(&c->fx, "drain of %u instances begins%s%s",
 			(uint64_t)d->drain_total, v->reason[0] ? ": " : "",
 			effects_text(&c->fx, v->reason)));
+}
+
+/* What left here need not be ready elsewhere any more: no drain is on. */
+static void
+forget_left(struct core *c)
+{
+	list_each (l, &c->instances.all)
+		container_of(l, struct instance, in_all)->is_draining_out =
+			false;
 }
 
 static void
@@ -58,9 +70,9 @@ call_off(struct core *c)
 	d->drain_until = MONO_NEVER;
 	d->drain_total = d->drain_left = d->drain_stuck = 0;
 	set_progress(c, DRAIN_NONE, "takes instances again");
-	list_each(l, &c->instances.all) {
+	forget_left(c);
+	list_each (l, &c->instances.all) {
 		struct instance *i = container_of(l, struct instance, in_all);
-		i->is_draining_out = false;
 		if (handoff_is_busy(c, i->name))
 			handoff_cancel(c, i->name, "the drain was called off");
 	}
@@ -84,6 +96,8 @@ drain_refresh(struct core *c)
 		begin(c, &v);
 	else if (!is_wanted && d->is_draining)
 		call_off(c);
+	else if (!is_wanted)
+		forget_left(c); /* it was called off while we were down */
 	if (!is_wanted)
 		return;
 	d->is_forced = v.is_forced;
@@ -136,7 +150,7 @@ drain_run(struct core *c)
 	d->drain_left = d->drain_stuck = 0;
 	/* What is on its way here comes, and must go again. */
 	d->drain_left += handoff_count_accepted(c);
-	list_each(l, &c->instances.all)
+	list_each (l, &c->instances.all)
 		count_one(c, container_of(l, struct instance, in_all));
 	if (d->drain_total < d->drain_left)
 		d->drain_total = d->drain_left;

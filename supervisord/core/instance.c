@@ -7,6 +7,9 @@
 #include "core/core_private.h"
 
 #define OWNER_VERSION 2
+/* What an OWNER record says first. */
+#define OWNER_IS_OURS  1
+#define OWNER_HAS_LEFT 2 /* in a drain that may go on */
 
 size_t
 instance_need(const struct core_limits *l)
@@ -401,7 +404,9 @@ instance_store_owner(struct core *c, struct instance *inst)
 	writer_u8(&w, OWNER_VERSION);
 	writer_text(&w, inst->service);
 	writer_u32(&w, inst->ordinal);
-	writer_u8(&w, is_ours);
+	writer_u8(&w, is_ours		    ? OWNER_IS_OURS
+		      : inst->is_draining_out ? OWNER_HAS_LEFT
+					      : 0);
 	writer_text(&w, inst->last_owner);
 	writer_u64(&w, is_ours ? inst->epoch_reserved : inst->epoch_floor);
 	writer_u8(&w, inst->state == INSTANCE_EXITED);
@@ -439,7 +444,9 @@ read_owner(struct instance *i, struct bytes value, bool *has_exited)
 	uint8_t version = reader_u8(&r);
 	bool is_ok = take_text(i->service, sizeof i->service, reader_text(&r));
 	i->ordinal = reader_u32(&r);
-	i->is_remembered = reader_u8(&r) != 0;
+	uint8_t what = reader_u8(&r);
+	i->is_remembered = (what & OWNER_IS_OURS) != 0;
+	i->is_draining_out = (what & OWNER_HAS_LEFT) != 0;
 	is_ok &=
 		take_text(i->last_owner, sizeof i->last_owner, reader_text(&r));
 	i->epoch_reserved = i->epoch_floor = reader_u64(&r);
@@ -493,7 +500,7 @@ instance_on_load(struct core *c, struct bytes key, struct bytes value)
 		return;
 	bool has_exited;
 	if (!read_owner(i, value, &has_exited)) {
-		i->is_remembered = false;
+		i->is_remembered = i->is_draining_out = false;
 		i->last_owner[0] = '\0';
 		instance_reap(c, i);
 		return;

@@ -142,7 +142,7 @@ struct instance {
 	uint64_t seen_restart;	   /* override generation already obeyed */
 	uint64_t seen_move;
 	bool is_draining_out;	   /* left in the running drain, not yet ready
-				      elsewhere */
+				      elsewhere; durable */
 	uint64_t draining_epoch;   /* epoch with which it left */
 	uint32_t attempts;	   /* at moving it, in this life of the node */
 	mono move_again_at;	   /* no attempt before */

@@ -23,8 +23,7 @@ specs_need(const struct core_limits *l)
 	size_t buckets = map_bucket_count(l->entries_max);
 	return 2 * arena_need(buckets, sizeof(struct map_link *)) +
 	       arena_need(l->entries_max, sizeof(struct entry)) +
-	       specs_cache_need() +
-	       arena_need(buddy_need(l->bodies_size), 1) +
+	       specs_cache_need() + arena_need(buddy_need(l->bodies_size), 1) +
 	       arena_need(TREE_NODES, sizeof(uint64_t)) +
 	       arena_need(l->members_max, sizeof(struct specs_peer));
 }
@@ -337,7 +336,12 @@ next_stamp(struct core *c)
 	uint64_t wall = wall_stamp(c);
 	s->clock = wall > s->clock ? wall : s->clock + 1;
 	if (s->clock > s->clock_bound) {
-		s->clock_bound = s->clock + STAMP_MS(BOUND_AHEAD_MS);
+		/* Ahead of the wall clock, not of ourselves: a start goes on
+		 * at the bound, and many starts in a row, each of which moved
+		 * it on, would lead all hosts into the future. */
+		uint64_t ahead = wall + STAMP_MS(BOUND_AHEAD_MS);
+		uint64_t least = s->clock + STAMP_MS(1);
+		s->clock_bound = ahead > least ? ahead : least;
 		store_numbers(c, meta_clock, s->clock_bound, 0);
 	}
 	return s->clock;

@@ -6,6 +6,10 @@
 
 #include "base/hash.h"
 
+/* When more frames than these need a retransmission, silence for as long as
+ * makes a host suspect comes from the network. */
+#define LOSSY_PERMILLE 50
+
 /* --- Hosts and pairs --- */
 
 static struct check_host *
@@ -50,6 +54,8 @@ check_calm_ms(const struct check *k, uint32_t host)
 	if (host >= k->host_count || !k->w->hosts[host].is_running)
 		return 0;
 	const struct check_host *h = &k->hosts[host];
+	if (k->w->hosts[host].read_bytes_per_s)
+		return 0; /* it cannot know what it has not read */
 	int64_t ms = h->is_ill ? 0 : mono_diff(k->w->now, h->troubled_at);
 	return ms > 0 ? ms : 0;
 }
@@ -59,6 +65,8 @@ check_pair_ms(const struct check *k, uint32_t a, uint32_t b)
 {
 	int64_t ms = min_ms(check_calm_ms(k, a), check_calm_ms(k, b));
 	if (ms == 0 || !world_is_open(k->w, a, b) || !world_is_open(k->w, b, a))
+		return 0;
+	if (k->w->stall_permille > LOSSY_PERMILLE)
 		return 0;
 	ms = min_ms(ms, mono_diff(k->w->now, k->hosts[a].moved_at));
 	ms = min_ms(ms, mono_diff(k->w->now, k->hosts[b].moved_at));
@@ -138,10 +146,10 @@ on_fault(struct world *w, const struct world_fault_event *e, void *context)
 		h->moved_at = w->now;
 		break;
 	case WORLD_FAULT_DISK:
-	case WORLD_FAULT_CLOCK:
 		h->is_ill = e->number != 0;
 		trouble(h, w->now);
 		break;
+	case WORLD_FAULT_CLOCK: /* what it shows later excuses nothing */
 	case WORLD_FAULT_OTHER:
 		trouble(h, w->now);
 		break;

@@ -63,7 +63,7 @@ struct check_host {
 	mono troubled_at; /* when something was last done to it */
 	mono moved_at;	  /* when it last changed sides */
 	mono down_at;	  /* when its node ended */
-	bool is_ill;	  /* its disk or clock is wrong until further notice */
+	bool is_ill;	  /* its disk is wrong until further notice */
 	uint64_t log;	  /* incarnation of its own log */
 	uint64_t seen;	  /* its own rows are in 'rows' up to here */
 	struct keys rows; /* hash of an instance's name -> enum row_state of

@@ -156,6 +156,7 @@ heal_host(struct storm *s, uint32_t host)
 	world_starve(s->w, host, 0);
 	world_slow_reader(s->w, host, 0);
 	world_stall_disk(s->w, host, 0);
+	world_disk_set(s->w, host, &(struct disk_faults){0});
 	world_clock_rate(s->w, host, 0);
 	if (!h->is_running)
 		world_start(s->w, host);

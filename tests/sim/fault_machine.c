@@ -45,6 +45,38 @@ make_slow_disk(struct storm *s, struct prng *p)
 	world_stall_disk(s->w, host, ms);
 }
 
+static void
+disk_again(struct storm *s, uint32_t host, uint32_t unused)
+{
+	(void)unused;
+	world_disk_set(s->w, host, &(struct disk_faults){0});
+}
+
+/* A disk is slow at times, or refuses writes for want of room, and keeps a
+ * part of what was last written when its host loses power. */
+static void
+make_bad_disk(struct storm *s, struct prng *p)
+{
+	uint32_t host = any(p, s->w->count), kind = any(p, 3);
+	struct disk_faults f = {
+		.slow_permille = kind == 0 ? 1 + any(p, 300) : 0,
+		.slow_min_ms = 1,
+		.slow_max_ms = any_scale(p, 10, 3000),
+		.is_refusing = kind == 1,
+		.is_keeping_some = kind != 1,
+	};
+	world_disk_set(s->w, host, &f);
+	storm_later(s, any_scale(p, 500, 60000), disk_again, host, 0);
+}
+
+/* A host is upgraded, or goes back to the version before. */
+static void
+make_newer(struct storm *s, struct prng *p)
+{
+	uint32_t host = any(p, s->w->count);
+	world_set_newer(s->w, host, !s->w->hosts[host].is_newer);
+}
+
 /* Clocks go up to 200 ppm wrong, as quartz does. */
 static void
 make_clock_rate(struct storm *s, struct prng *p)
@@ -77,10 +109,12 @@ make_clock_step(struct storm *s, struct prng *p)
 }
 
 const struct maker fault_machine_makers[] = {
-	{"cpu", false, 10000, 300000, make_cpu, true},
-	{"freeze", false, 10000, 600000, make_freeze, true},
+	{"cpu", false, 10000, 300000, make_cpu, false},
+	{"freeze", false, 10000, 600000, make_freeze, false},
 	{"slow-disk", false, 5000, 120000, make_slow_disk, true},
-	{"clock-rate", false, 10000, 300000, make_clock_rate, true},
-	{"clock-step", false, 10000, 600000, make_clock_step, true},
+	{"bad-disk", false, 10000, 300000, make_bad_disk, true},
+	{"newer", false, 5000, 300000, make_newer, false},
+	{"clock-rate", false, 10000, 300000, make_clock_rate, false},
+	{"clock-step", false, 10000, 600000, make_clock_step, false},
 	{0},
 };

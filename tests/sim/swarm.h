@@ -37,7 +37,7 @@
 
 #define MAKERS_MAX	64
 #define STORM_NODES_MAX 64
-#define SWARM_LINE_MAX	1024
+#define SWARM_LINE_MAX	2048
 #define SWARM_VERSION	2
 
 struct storm_config {

@@ -591,6 +591,7 @@ each_stream(
 		if (other->host == b && end->is_open && other->is_open)
 			fn(w, end, other, number);
 	}
+	way_hurt(w, a, b);
 	observe_fault(w, WORLD_FAULT_STREAM, a, b, number);
 }
 

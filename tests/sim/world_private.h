@@ -118,6 +118,8 @@ bool way_has_bulk(const struct world *w, uint32_t a, uint32_t b);
 
 /* Takes a host into the maps of names and addresses. */
 void way_add_host(struct world *w, struct host *h);
+/* Something happened to the streams between two hosts. */
+void way_hurt(struct world *w, uint32_t a, uint32_t b);
 /* Something happened to all ways of a host. */
 void way_hurt_all(struct world *w, uint32_t host);
 void way_free_all(struct world *w);

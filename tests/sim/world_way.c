@@ -191,6 +191,12 @@ touch(struct world *w, uint32_t a, uint32_t b)
 }
 
 void
+way_hurt(struct world *w, uint32_t a, uint32_t b)
+{
+	touch(w, a, b);
+}
+
+void
 world_cut(struct world *w, uint32_t from, uint32_t to, bool is_cut)
 {
 	if (from == to)

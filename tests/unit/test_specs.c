@@ -196,6 +196,25 @@ START_TEST(test_clock_survives)
 }
 END_TEST
 
+/* Many starts in a row, each with a write, lead nobody into the future. */
+START_TEST(test_clock_stays_near)
+{
+	struct world w;
+	world_init(&w, 1, ROWS, 1);
+	uint64_t last = 0;
+	for (int i = 0; i < 20; i++) {
+		set(&w, 0, "a", i % 2 ? "1" : "2");
+		uint64_t stamp = look(&w, 0, "a")->stamp;
+		ck_assert_uint_gt(stamp, last);
+		ck_assert_int_lt((int64_t)(stamp >> 16), w.wall_ms + 11000);
+		last = stamp;
+		world_stop(&w, 0);
+		world_start(&w, 0);
+	}
+	world_fini(&w);
+}
+END_TEST
+
 /* A write of a host whose clock is far ahead is refused until its time. */
 START_TEST(test_future_is_parked)
 {
@@ -473,6 +492,7 @@ main(void)
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, test_last_writer_wins);
 	tcase_add_test(t, test_clock_survives);
+	tcase_add_test(t, test_clock_stays_near);
 	tcase_add_test(t, test_future_is_parked);
 	tcase_add_test(t, test_repair_is_small);
 	tcase_add_test(t, test_horizon);
