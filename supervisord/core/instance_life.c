@@ -165,6 +165,31 @@ salvage(struct core *c, struct instance *i, const struct service_value *s)
 
 static void after_run(struct core *c, struct instance *i);
 
+/* Whether it leaves to a copy that should have lost against ours: a present
+ * host's, with a lower epoch. */
+static bool
+outlives_us(struct core *c, const struct instance *i)
+{
+	member_id holder = duty_holder(c, i->name, NULL);
+	if (holder == MEMBER_NONE || holder == MEMBER_SELF)
+		return false;
+	const struct row *r = registry_find(c, ROW_INSTANCE, i->name, holder);
+	CHECK(r);
+	return r->value.epoch < i->epoch;
+}
+
+/* Our row stays, as STOPPED, until that host has heard of our epoch: its next
+ * start lies above it. */
+static void
+keep_epoch(struct core *c, struct instance *i)
+{
+	CHECK(i->state == INSTANCE_IDLE);
+	i->is_remembered = true;
+	instance_drop_staged(c, i);
+	instance_store_owner(c, i);
+	instance_publish(c, i);
+}
+
 /* Nothing is left of it: what the stop was for. */
 static void
 finish_stop(struct core *c, struct instance *i)
@@ -184,7 +209,10 @@ finish_stop(struct core *c, struct instance *i)
 		instance_enter(c, i, INSTANCE_IDLE, MONO_NEVER);
 		instance_release(c, i);
 		i->restarts = 0;
-		instance_disown(c, i);
+		if (purpose == STOP_LEAVE && outlives_us(c, i))
+			keep_epoch(c, i);
+		else
+			instance_disown(c, i);
 		break;
 	case STOP_RESTART:
 		instance_reset(c, i);
