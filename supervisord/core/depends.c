@@ -6,6 +6,8 @@
 
 /* A longer chain than this is called a circle that cannot be told. */
 #define DEPTH_MAX 32
+/* Services that are looked at for one height. */
+#define HEIGHT_BUDGET 1000
 
 static bool
 find_service(struct core *c, const char *name, struct service_value *out)
@@ -143,4 +145,31 @@ depends_circle(
 	return effects_format(&c->fx,
 		"depends_on: a circle: %s; none of them could ever start",
 		text);
+}
+
+/* The height of one service; 'depth' and 'budget' bound a circle that two
+ * hosts closed at once, and chains that meet again and again. */
+static uint32_t
+height_of(struct core *c, const struct spec_policy *p, uint32_t depth,
+	uint32_t *budget)
+{
+	uint32_t height = 0;
+	for (uint32_t i = 0; i < p->depend_count && depth < DEPTH_MAX; i++) {
+		struct service_value below;
+		uint32_t h = 1;
+		if (*budget == 0)
+			break;
+		--*budget;
+		if (find_service(c, p->depends[i].service, &below))
+			h += height_of(c, &below.policy, depth + 1, budget);
+		height = h > height ? h : height;
+	}
+	return height;
+}
+
+uint32_t
+depends_height(struct core *c, const struct spec_policy *policy)
+{
+	uint32_t budget = HEIGHT_BUDGET;
+	return height_of(c, policy, 0, &budget);
 }

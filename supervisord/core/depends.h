@@ -21,4 +21,8 @@ const char *depends_unmet(struct core *c, const struct spec_policy *policy);
 const char *depends_circle(
 	struct core *c, const char *name, const struct spec_policy *policy);
 
+/* How many services stand below 'policy' in the longest chain of what it waits
+ * for, 0 for none: what is higher is stopped first. */
+uint32_t depends_height(struct core *c, const struct spec_policy *policy);
+
 #endif

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "core/depends.h"
+#include "core/specs.h"
 #include "node/events.h"
 #include "node/health.h"
 #include "node/keeper_link.h"
@@ -45,6 +47,16 @@ start_fail(struct node *n, const struct effect_start *start, const char *text)
 	node_step(n, &in);
 }
 
+/* What depends on others is stopped before them. */
+static uint32_t
+stop_rank(struct node *n, const char *service)
+{
+	struct service_value value;
+	const struct entry *e = specs_find(n->core, ENTRY_SERVICE, service);
+	bool is_known = e && specs_get_service(e, &value);
+	return is_known ? depends_height(n->core, &value.policy) : 0;
+}
+
 /* Decodes and hands over; the body is announced meanwhile, as it came from
  * outside. */
 static int
@@ -56,6 +68,7 @@ start_send(struct node *n, const struct effect_start *start, int state_fd,
 		.node = n->conf.node.name,
 		.socket = n->socket_path,
 		.wall_ms = clock_wall_ms(),
+		.stop_rank = stop_rank(n, start->service),
 	};
 	struct writer w;
 	writer_init(&w, body, sizeof body);

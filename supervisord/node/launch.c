@@ -226,6 +226,7 @@ launch_fill(struct kproto_start *out, const struct launch_host *host,
 		.stop_all = spec->kill_mode == KILL_CONTROL_GROUP,
 		.has_handoff = spec->handoff.is_present,
 	};
+	out->stop_rank = host->stop_rank;
 	launch_set_limits(out, &spec->rlimits);
 	launch_set_life(out, spec);
 	launch_set_log(out, &spec->logs);

@@ -93,4 +93,26 @@ takes_again() {
 }
 wait_for 60 "beta takes instances again" takes_again
 check "nothing ran twice" six_run
+
+step "shutdown of what depends on each other"
+cat >"$T/chain.yaml" <<END
+services:
+  base: &one
+    command: [$T/polite]
+    user: root
+    stop_signal: SIGUSR2
+    placement: {pin: alpha}
+  mid: {<<: *one, depends_on: {base: {}}}
+  top: {<<: *one, depends_on: {mid: {condition: started}}}
+END
+check "apply" ctl alpha apply -f "$T/chain.yaml"
+for name in base mid top; do
+	wait_for 30 "$name is ready" ctl alpha wait ready $name --timeout 30s
+done
+rm -f "$T/farewells"
+check "skepctl shutdown" ctl alpha shutdown -y
+wait_for 20 "skepd has ended" no_keeper alpha
+sed -n 's/^alpha \(base\|mid\|top\)$/\1/p' "$T/farewells" >"$T/order"
+printf 'top\nmid\nbase\n' >"$T/wanted"
+check "the top goes first" diff "$T/wanted" "$T/order"
 finish
