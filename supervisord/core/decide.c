@@ -269,6 +269,10 @@ held_elsewhere(struct core *c, struct instance *i, member_id holder)
 			effects_format(&c->fx, "%s -> %s, ready",
 				c->config.node, member_get(c, holder)->name));
 	}
+	/* A target that only has the state lets go of it when it hears that the
+	 * move was called off: then the one here is the last. */
+	if (i->has_staged && r->value.state == ROW_HANDOFF)
+		return;
 	const char *node = member_get(c, holder)->name;
 	instance_release(c, i);
 	if (i->is_remembered && r->value.epoch >= i->epoch)
