@@ -377,7 +377,8 @@ manager_remove(const char *name)
 			continue;
 		close(manager.fds[i]);
 		manager.count--;
-		strcpy(manager.names[i], manager.names[manager.count]);
+		memmove(manager.names[i], manager.names[manager.count],
+			sizeof manager.names[i]);
 		manager.fds[i] = manager.fds[manager.count];
 		i--;
 	}
