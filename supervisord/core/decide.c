@@ -54,13 +54,24 @@ is_finished(
 	return false;
 }
 
+/* Whether we have a state of it and the holder has no more than that: a target
+ * lets go of it when it hears that the move was called off, and then the one
+ * here is the last. */
+static bool
+is_target_only(const struct core *c, const struct instance *i, member_id holder)
+{
+	const struct row *r = registry_find(c, ROW_INSTANCE, i->name, holder);
+	return i->has_staged && r && r->value.state == ROW_HANDOFF;
+}
+
 /* Whether another present host's copy wins against ours. */
 static bool
 is_beaten(struct core *c, const struct instance *i)
 {
 	uint32_t copies;
 	member_id holder = duty_holder(c, i->name, &copies);
-	return copies > 1 && holder != MEMBER_SELF && holder != MEMBER_NONE;
+	return copies > 1 && holder != MEMBER_SELF && holder != MEMBER_NONE &&
+	       !is_target_only(c, i, holder);
 }
 
 bool
@@ -269,9 +280,7 @@ held_elsewhere(struct core *c, struct instance *i, member_id holder)
 			effects_format(&c->fx, "%s -> %s, ready",
 				c->config.node, member_get(c, holder)->name));
 	}
-	/* A target that only has the state lets go of it when it hears that the
-	 * move was called off: then the one here is the last. */
-	if (i->has_staged && r->value.state == ROW_HANDOFF)
+	if (is_target_only(c, i, holder))
 		return;
 	const char *node = member_get(c, holder)->name;
 	instance_release(c, i);
