@@ -88,7 +88,11 @@ stage(struct core *c, struct handoff *h)
 		discard(c, h);
 		return;
 	}
+	/* What it had here before is history, also for the next boot. */
+	if (i->is_remembered)
+		instance_disown(c, i);
 	handoff_enter(c, h, HANDOFF_STAGED, MONO_NEVER);
+	instance_use_epoch(i, h->epoch);
 	i->epoch = i->epoch_reserved = h->epoch;
 	i->epoch_after = h->stored;
 	i->run_digest = h->run_digest;
@@ -117,15 +121,19 @@ static bool
 is_taken_over(const struct core *c, const skep_Handoff *m)
 {
 	const struct instance *i = instance_find(c, m->name);
-	return i && i->epoch > m->epoch &&
-	       (instance_is_held(i) || i->is_remembered || i->is_refused);
+	bool is_past = i && i->is_past && i->epoch_used > m->epoch;
+	return is_past ||
+		(i && i->epoch > m->epoch &&
+			(instance_is_held(i) || i->is_remembered ||
+				i->is_refused));
 }
 
 static void
 on_frozen(struct core *c, member_id from, struct handoff *h,
 	const skep_Handoff *m)
 {
-	if (is_taken_over(c, m))
+	bool is_known = h && handoff_is_same(h, m);
+	if (!is_known && is_taken_over(c, m))
 		return; /* COMMIT will ask */
 	if (h && h->state == HANDOFF_STAGED && handoff_is_same(h, m)) {
 		handoff_send(c, h, WIRE_HANDOFF_STAGED, "", h->stored);
@@ -211,16 +219,17 @@ take_over(struct core *c, struct handoff *h, bool is_given)
 	i->restarts = 0;
 	i->failures = 0;
 	i->is_remembered = true;
-	/* Above what a host that is gone had under a higher epoch, or may have
-	 * had: i->epoch is the source's. */
+	/* Above all that is known to have been used; i->epoch is the source's.
+	 * A block of others counts as a whole, but if its holder gives it. */
 	const uint64_t floor = i->epoch_floor;
 	if (is_given)
-		i->epoch_floor = h->epoch;
+		i->epoch_floor = i->epoch_used;
 	strcpy(i->last_owner, h->peer_name);
 	uint64_t epoch = instance_next_epoch(c, i, !is_given);
 	i->last_owner[0] = '\0';
 	i->epoch_floor = floor;
 	i->epoch_reserved = epoch + EPOCH_BLOCK - 1;
+	CHECK(i->epoch_reserved >= floor);
 	instance_store_owner(c, i);
 	uint64_t ended = handoff_end(c, h);
 	instance_start_at(c, i, &s, epoch, ended);
@@ -249,7 +258,7 @@ on_commit(struct core *c, member_id from, struct handoff *h,
 		return;
 	}
 	const struct instance *i = instance_find(c, m->name);
-	if (is_forgotten(c, m))
+	if (!is_taken_over(c, m) && is_forgotten(c, m))
 		handoff_echo(c, from, m, WIRE_HANDOFF_UNKNOWN, "");
 	else if (is_taken_over(c, m) && i->state != INSTANCE_STARTING)
 		handoff_echo(c, from, m, WIRE_HANDOFF_ACTIVE, "");
@@ -346,6 +355,7 @@ target_on_boot(struct core *c, struct handoff *h)
 		discard(c, h);
 		return;
 	}
+	instance_use_epoch(i, h->epoch);
 	i->epoch = i->epoch_reserved = h->epoch;
 	i->run_digest = h->run_digest;
 	i->is_remembered = true;

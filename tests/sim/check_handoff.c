@@ -44,6 +44,7 @@ struct sealed {
 	uint64_t birth;
 	uint64_t lives;
 	bool is_here;
+	bool is_void; /* nobody wanted it when its end was decided */
 };
 
 struct moves {
@@ -161,7 +162,8 @@ check_committed(struct moves *m, uint32_t host, const struct page *p,
 			c->config.node, s->name, was->peer);
 }
 
-/* H3: a start that ends a move begins with the very state of the move. */
+/* H3: a start that ends a move begins with the very state of the move, unless
+ * the target has begun with it and the move is over: this is a later one. */
 static void
 check_root(struct moves *m, uint32_t host, const struct page *p,
 	const struct effect_start *s)
@@ -169,7 +171,9 @@ check_root(struct moves *m, uint32_t host, const struct page *p,
 	const struct move *was = &p->before;
 	bool has_ended =
 		was->state != HANDOFF_FREE && p->issued.state == HANDOFF_FREE;
-	if (!has_ended || !was->has_root || m->is_void)
+	bool has_arrived = was->state == HANDOFF_COMMITTED &&
+			   keys_get(&m->served, root_key(was->root));
+	if (!has_ended || !was->has_root || m->is_void || has_arrived)
 		return;
 	if (!s->has_state || memcmp(s->root, was->root, DIGEST_SIZE) != 0)
 		world_violated(m->k->w, "H3",
@@ -218,6 +222,42 @@ on_start(struct moves *m, uint32_t host, const struct effect_start *s)
 	check_source(m, host, s);
 }
 
+/* --- States: what is decided --- */
+
+static struct sealed *
+sealed_at(struct moves *m, uint32_t host, const uint8_t root[DIGEST_SIZE])
+{
+	uint32_t *at = keys_at(&m->sealed, hash_mix(host, root_key(root)));
+	if (!*at) {
+		m->states = array_add(
+			m->states, &m->state_count, sizeof *m->states);
+		*at = m->state_count;
+		m->states[*at - 1].host = host;
+		memcpy(m->states[*at - 1].root, root, DIGEST_SIZE);
+	}
+	return &m->states[*at - 1];
+}
+
+/* Whether nobody wants the state any more: its service was deleted, or does
+ * not know of handoff any more. */
+static bool
+is_unwanted(const struct moves *m, uint32_t host, const char *name)
+{
+	struct core *c = m->k->w->hosts[host].core;
+	const struct instance *i = c ? instance_find(c, name) : NULL;
+	struct service_value v;
+	return !i || !instance_service(c, i, &v) ||
+	       !v.policy.handoff.is_present;
+}
+
+/* A state is let go; that waits for the disk, and somebody may apply the
+ * deleted service again meanwhile. */
+static void
+on_drop(struct moves *m, uint32_t host, const struct effect_drop *d)
+{
+	sealed_at(m, host, d->root)->is_void = is_unwanted(m, host, d->name);
+}
+
 static void
 on_step(struct world *w, uint32_t host, const struct input *in,
 	const struct effects *fx, void *context)
@@ -230,9 +270,12 @@ on_step(struct world *w, uint32_t host, const struct input *in,
 	for (size_t i = 0; i < fx->count; i++)
 		if (fx->items[i].kind == EFFECT_STORE)
 			on_store(m, host, &fx->items[i].store);
-	for (size_t i = 0; i < fx->count; i++)
+	for (size_t i = 0; i < fx->count; i++) {
 		if (fx->items[i].kind == EFFECT_START)
 			on_start(m, host, &fx->items[i].start);
+		if (fx->items[i].kind == EFFECT_DROP)
+			on_drop(m, host, &fx->items[i].drop);
+	}
 }
 
 /* --- Words --- */
@@ -278,20 +321,6 @@ on_effect(struct world *w, uint32_t host, const struct effect *e, void *context)
 
 /* --- States --- */
 
-static struct sealed *
-sealed_at(struct moves *m, uint32_t host, const uint8_t root[DIGEST_SIZE])
-{
-	uint32_t *at = keys_at(&m->sealed, hash_mix(host, root_key(root)));
-	if (!*at) {
-		m->states = array_add(
-			m->states, &m->state_count, sizeof *m->states);
-		*at = m->state_count;
-		m->states[*at - 1].host = host;
-		memcpy(m->states[*at - 1].root, root, DIGEST_SIZE);
-	}
-	return &m->states[*at - 1];
-}
-
 /* Whether the same state, or what became of it, has another home: on a disk,
  * or in a process. */
 static bool
@@ -306,18 +335,6 @@ has_home(const struct moves *m, const struct sealed *s)
 	return false;
 }
 
-/* Whether nobody wants the state any more: its service was deleted, or does
- * not know of handoff any more. */
-static bool
-is_unwanted(const struct moves *m, uint32_t host, const char *name)
-{
-	struct core *c = m->k->w->hosts[host].core;
-	const struct instance *i = c ? instance_find(c, name) : NULL;
-	struct service_value v;
-	return !i || !instance_service(c, i, &v) ||
-	       !v.policy.handoff.is_present;
-}
-
 /* Whether another host had the instance, as far as this one knows, or has it
  * now: then the two copies are a conflict, and one of them is given up. */
 static bool
@@ -326,7 +343,8 @@ has_others(const struct moves *m, uint32_t host, const char *name)
 	const struct core *c = m->k->w->hosts[host].core;
 	const struct row *row =
 		c ? registry_first(c, ROW_INSTANCE, name) : NULL;
-	while (row && row->origin == MEMBER_SELF)
+	while (row &&
+		(row->origin == MEMBER_SELF || row->value.state == ROW_PAST))
 		row = registry_next(c, row);
 	for (uint32_t i = 0; !row && i < m->k->w->count; i++) {
 		const struct process *p = world_process(m->k->w, i, name);
@@ -354,7 +372,7 @@ on_dropped(struct moves *m, uint32_t host, struct sealed *s)
 			m->k->w->hosts[host].name, s->name,
 			handoff_state_name(p->durable.state));
 	if (keys_get(&m->served, root_key(s->root)) || has_home(m, s) ||
-		is_unwanted(m, host, s->name))
+		s->is_void || is_unwanted(m, host, s->name))
 		return;
 	m->k->stats->dropped++;
 	if (!has_others(m, host, s->name))
@@ -390,6 +408,7 @@ on_process(struct world *w, uint32_t host, const struct world_process_event *e,
 		s->birth = e->birth;
 		s->lives = e->lives;
 		s->is_here = true;
+		s->is_void = false;
 	}
 	if (e->what == STATE_IS_DROPPED)
 		on_dropped(m, host, sealed_at(m, host, e->root));
