@@ -266,6 +266,9 @@ dispatch(struct core *c, const struct input *in)
 	case INPUT_DUE:
 		duty_on_due(c, &in->due);
 		break;
+	case INPUT_GOING:
+		member_on_going(c);
+		break;
 	case INPUT_STORED:
 		CHECK(in->stored.seq <= c->store_seq);
 		c->stored_seq = in->stored.seq;
