@@ -118,16 +118,15 @@ struct instance {
 	mono stop_until;	   /* CLEANING: when what is left is killed */
 	bool is_killed;		   /* KILL was issued in this stop */
 	uint64_t epoch;		   /* of the last start here */
-	uint64_t epoch_floor;	   /* every start here lies above it; durable */
-	uint64_t epoch_used;	   /* the highest that any start is known to have
-				      taken; after a boot as much as that may
-				      be.  The durable ones are never far behind */
+	uint64_t epoch_floor;	   /* every start here lies above it */
+	uint64_t epoch_used;	   /* highest that a start is known to have
+				      taken; after a boot, may have taken */
 	uint64_t epoch_reserved;   /* last epoch of the stored block */
 	uint64_t epoch_after;	   /* STORE that reserved it */
 	uint64_t run_digest;	   /* of what runs, or was refused */
 	bool is_remembered;	   /* IDLE, but it was ours: row STOPPED */
-	bool is_past;		   /* IDLE; given up, and nobody else's row has
-				      'epoch_used' or more: row PAST; durable */
+	bool is_past;		   /* IDLE; given up, no present host's row
+				      has 'epoch_used': row PAST; durable */
 	bool is_refused;	   /* IDLE; this host cannot run that digest */
 	bool is_kept;		   /* the keeper has something of 'epoch' */
 	bool has_start_failed;	   /* in CLEANING: it never ran */
