@@ -11,6 +11,7 @@
 
 #include "base/hash.h"
 #include "core/handoff_private.h"
+#include "core/specs_private.h"
 #include "tests/sim/check.h"
 
 /* In a cluster that is well no step of a move takes so long. */
@@ -44,7 +45,6 @@ struct sealed {
 	uint64_t birth;
 	uint64_t lives;
 	bool is_here;
-	bool is_void; /* nobody wanted it when its end was decided */
 };
 
 struct moves {
@@ -55,7 +55,8 @@ struct moves {
 	struct keys sealed;    /* host and root -> number, from 1 */
 	struct sealed *states; /* owned */
 	uint32_t state_count;
-	struct keys served; /* root -> 1: a process that began with it ran */
+	struct keys served; /* root -> 1: a process that began with it ran, or
+			       its service was deleted: it is nobody's */
 	uint64_t step;
 	bool is_void; /* the step at hand calls a move off */
 };
@@ -136,6 +137,42 @@ on_stored(struct world *w, uint32_t host, enum core_table table,
 		page_of_key(m, host, key)->durable = read_move(value);
 }
 
+/* Whether nobody wants the state any more: its service was deleted, or does
+ * not know of handoff any more. */
+static bool
+is_unwanted(const struct moves *m, uint32_t host, const char *name)
+{
+	struct core *c = m->k->w->hosts[host].core;
+	const struct instance *i = c ? instance_find(c, name) : NULL;
+	struct service_value v;
+	return !i || !instance_service(c, i, &v) ||
+	       !v.policy.handoff.is_present;
+}
+
+/* Whether its service was deleted, or has no such instance any more. */
+static bool
+is_deleted(const struct core *c, const char *name)
+{
+	char service[SERVICE_NAME_MAX + 1];
+	struct service_value v;
+	instance_service_name(name, service);
+	const struct entry *e = specs_lookup(c, ENTRY_SERVICE, service);
+	const struct instance *i = instance_find(c, name);
+	if (!e || e->is_deleted)
+		return e;
+	return specs_get_service(e, &v) && (!i || !i->is_declared);
+}
+
+/* A host decides to let go of a state.  It does so when its records are
+ * durable, and the service may have been written anew by then, here or at the
+ * other end of a move: whoever deletes a service gives up its states. */
+static void
+on_drop(struct moves *m, uint32_t host, const struct effect_drop *d)
+{
+	if (is_deleted(m->k->w->hosts[host].core, d->name))
+		*keys_at(&m->served, root_key(d->root)) = 1;
+}
+
 /* --- Starts --- */
 
 /* H9: who has committed does not start it again, unless the target is known
@@ -172,7 +209,7 @@ check_root(struct moves *m, uint32_t host, const struct page *p,
 	bool has_ended =
 		was->state != HANDOFF_FREE && p->issued.state == HANDOFF_FREE;
 	bool has_arrived = was->state == HANDOFF_COMMITTED &&
-			   keys_get(&m->served, root_key(was->root));
+		keys_get(&m->served, root_key(was->root));
 	if (!has_ended || !was->has_root || m->is_void || has_arrived)
 		return;
 	if (!s->has_state || memcmp(s->root, was->root, DIGEST_SIZE) != 0)
@@ -222,42 +259,6 @@ on_start(struct moves *m, uint32_t host, const struct effect_start *s)
 	check_source(m, host, s);
 }
 
-/* --- States: what is decided --- */
-
-static struct sealed *
-sealed_at(struct moves *m, uint32_t host, const uint8_t root[DIGEST_SIZE])
-{
-	uint32_t *at = keys_at(&m->sealed, hash_mix(host, root_key(root)));
-	if (!*at) {
-		m->states = array_add(
-			m->states, &m->state_count, sizeof *m->states);
-		*at = m->state_count;
-		m->states[*at - 1].host = host;
-		memcpy(m->states[*at - 1].root, root, DIGEST_SIZE);
-	}
-	return &m->states[*at - 1];
-}
-
-/* Whether nobody wants the state any more: its service was deleted, or does
- * not know of handoff any more. */
-static bool
-is_unwanted(const struct moves *m, uint32_t host, const char *name)
-{
-	struct core *c = m->k->w->hosts[host].core;
-	const struct instance *i = c ? instance_find(c, name) : NULL;
-	struct service_value v;
-	return !i || !instance_service(c, i, &v) ||
-	       !v.policy.handoff.is_present;
-}
-
-/* A state is let go; that waits for the disk, and somebody may apply the
- * deleted service again meanwhile. */
-static void
-on_drop(struct moves *m, uint32_t host, const struct effect_drop *d)
-{
-	sealed_at(m, host, d->root)->is_void = is_unwanted(m, host, d->name);
-}
-
 static void
 on_step(struct world *w, uint32_t host, const struct input *in,
 	const struct effects *fx, void *context)
@@ -270,12 +271,11 @@ on_step(struct world *w, uint32_t host, const struct input *in,
 	for (size_t i = 0; i < fx->count; i++)
 		if (fx->items[i].kind == EFFECT_STORE)
 			on_store(m, host, &fx->items[i].store);
-	for (size_t i = 0; i < fx->count; i++) {
+	for (size_t i = 0; i < fx->count; i++)
 		if (fx->items[i].kind == EFFECT_START)
 			on_start(m, host, &fx->items[i].start);
-		if (fx->items[i].kind == EFFECT_DROP)
+		else if (fx->items[i].kind == EFFECT_DROP)
 			on_drop(m, host, &fx->items[i].drop);
-	}
 }
 
 /* --- Words --- */
@@ -320,6 +320,20 @@ on_effect(struct world *w, uint32_t host, const struct effect *e, void *context)
 }
 
 /* --- States --- */
+
+static struct sealed *
+sealed_at(struct moves *m, uint32_t host, const uint8_t root[DIGEST_SIZE])
+{
+	uint32_t *at = keys_at(&m->sealed, hash_mix(host, root_key(root)));
+	if (!*at) {
+		m->states = array_add(
+			m->states, &m->state_count, sizeof *m->states);
+		*at = m->state_count;
+		m->states[*at - 1].host = host;
+		memcpy(m->states[*at - 1].root, root, DIGEST_SIZE);
+	}
+	return &m->states[*at - 1];
+}
 
 /* Whether the same state, or what became of it, has another home: on a disk,
  * or in a process. */
@@ -372,7 +386,7 @@ on_dropped(struct moves *m, uint32_t host, struct sealed *s)
 			m->k->w->hosts[host].name, s->name,
 			handoff_state_name(p->durable.state));
 	if (keys_get(&m->served, root_key(s->root)) || has_home(m, s) ||
-		s->is_void || is_unwanted(m, host, s->name))
+		is_unwanted(m, host, s->name))
 		return;
 	m->k->stats->dropped++;
 	if (!has_others(m, host, s->name))
@@ -408,7 +422,6 @@ on_process(struct world *w, uint32_t host, const struct world_process_event *e,
 		s->birth = e->birth;
 		s->lives = e->lives;
 		s->is_here = true;
-		s->is_void = false;
 	}
 	if (e->what == STATE_IS_DROPPED)
 		on_dropped(m, host, sealed_at(m, host, e->root));
