@@ -296,7 +296,8 @@ check_word(struct moves *m, uint32_t host, uint16_t type, const skep_Handoff *h)
 	else if (type == WIRE_HANDOFF_COMMIT)
 		is_wrong = is_same && d->state != HANDOFF_COMMITTED;
 	else if (type == WIRE_HANDOFF_ACTIVE)
-		is_wrong = !i || i->epoch <= h->epoch;
+		is_wrong = !i ||
+			(i->is_past ? i->epoch_used : i->epoch) <= h->epoch;
 	if (is_wrong)
 		world_violated(m->k->w, "H2",
 			"%s sends %s of %s epoch %llu attempt %u, and its disk "
