@@ -116,6 +116,10 @@ struct instance;
 void handoff_init(struct core *c);
 size_t handoff_need(const struct core_limits *limits);
 void handoff_on_load(struct core *c, struct bytes key, struct bytes value);
+/* A state that lies here: if no record names it, because it was sealed or
+ * fetched in the moment of a crash, it goes; unless there is a record that
+ * could not be read. */
+void handoff_on_sealed(struct core *c, const struct input_sealed *in);
 /* All records are loaded: take up again what was under way. */
 void handoff_on_boot(struct core *c);
 

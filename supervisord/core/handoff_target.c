@@ -172,12 +172,9 @@ on_frozen(struct core *c, member_id from, struct handoff *h,
 static void
 drop_late(struct core *c, const struct input_fetched *in)
 {
-	if (!in->is_final || !in->is_ok ||
-		handoff_needs_state(c, in->name, in->root))
-		return;
-	struct effect *e = effects_add(&c->fx, EFFECT_DROP);
-	e->drop.name = effects_text(&c->fx, in->name);
-	memcpy(e->drop.root, in->root, DIGEST_SIZE);
+	if (in->is_final && in->is_ok &&
+		!handoff_needs_state(c, in->name, in->root))
+		handoff_drop(c, in->name, in->root, 0);
 }
 
 void

@@ -486,28 +486,29 @@ instance_service_name(const char *name, char out[static SERVICE_NAME_MAX + 1])
 	out[length] = '\0';
 }
 
-void
-instance_on_load(struct core *c, struct bytes key, struct bytes value)
+/* Reads one record; false when it is lost on us. */
+static bool
+load(struct core *c, struct bytes key, struct bytes value)
 {
 	char name[INSTANCE_NAME_MAX + 1];
 	char service[SERVICE_NAME_MAX + 1];
 	if (key.size == 0 || key.size > INSTANCE_NAME_MAX ||
 		memchr(key.data, 0, key.size))
-		return;
+		return false;
 	memcpy(name, key.data, key.size);
 	name[key.size] = '\0';
-	if (instance_find(c, name))
-		return;
 	instance_service_name(name, service);
-	struct instance *i = instance_add(c, name, service, 0);
+	struct instance *i = instance_find(c, name)
+				     ? NULL
+				     : instance_add(c, name, service, 0);
 	if (!i)
-		return;
+		return false;
 	bool has_exited;
 	if (!read_owner(i, value, &has_exited)) {
 		i->is_remembered = i->is_draining_out = i->is_past = false;
 		i->last_owner[0] = '\0';
 		instance_reap(c, i);
-		return;
+		return false;
 	}
 	/* It began with this one at the earliest: every start elsewhere since
 	 * then lies above it, and every start here above the whole block. */
@@ -517,6 +518,13 @@ instance_on_load(struct core *c, struct bytes key, struct bytes value)
 				   : 1;
 	if (i->is_remembered && has_exited)
 		i->state = INSTANCE_EXITED;
+	return true;
+}
+
+void
+instance_on_load(struct core *c, struct bytes key, struct bytes value)
+{
+	c->has_unread |= !load(c, key, value);
 }
 
 void
