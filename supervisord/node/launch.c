@@ -280,18 +280,93 @@ launch_write_spec(const struct launch_host *host,
 	return p.w.bad || w->bad ? -E2BIG : 0;
 }
 
-int
-launch_write(const struct launch_host *host, const struct effect_start *start,
-	struct writer *w, struct err *err)
+/* --- Specs that were decoded --- */
+
+#define KNOWN_MAX 8
+
+struct known_spec {
+	struct bytes body; /* ours; as it came */
+	struct spec *spec;
+};
+
+struct launcher {
+	struct known_spec known[KNOWN_MAX];
+	unsigned next; /* of 'known', to be replaced */
+};
+
+struct launcher *
+launcher_new(void)
 {
-	struct spec *spec = NULL;
+	struct launcher *l = calloc(1, sizeof *l);
+	CHECK(l);
+	return l;
+}
+
+static void
+known_fini(struct known_spec *k)
+{
+	free((void *)(uintptr_t)k->body.data);
+	spec_free(k->spec);
+}
+
+void
+launcher_free(struct launcher *l)
+{
+	for (unsigned i = 0; l && i < KNOWN_MAX; i++)
+		known_fini(&l->known[i]);
+	free(l);
+}
+
+static const struct spec *
+launcher_find(const struct launcher *l, struct bytes body)
+{
+	for (unsigned i = 0; i < KNOWN_MAX; i++) {
+		const struct known_spec *k = &l->known[i];
+		if (k->spec && k->body.size == body.size &&
+			memcmp(k->body.data, body.data, body.size) == 0)
+			return k->spec;
+	}
+	return NULL;
+}
+
+bool
+launcher_knows(const struct launcher *l, struct bytes body)
+{
+	return launcher_find(l, body) != NULL;
+}
+
+/* Decodes it, in the place of the one that was decoded longest ago. */
+static int
+launcher_decode(struct launcher *l, struct bytes body, const struct spec **out,
+	struct err *err)
+{
+	struct spec *spec;
+	int code = spec_from_body(body.data, body.size, &spec, err);
+	if (code)
+		return code;
+	void *copy = malloc(body.size);
+	CHECK(copy);
+	memcpy(copy, body.data, body.size);
+	struct known_spec *k = &l->known[l->next++ % KNOWN_MAX];
+	known_fini(k);
+	*k = (struct known_spec){{copy, body.size}, spec};
+	*out = spec;
+	return 0;
+}
+
+int
+launch_write(struct launcher *l, const struct launch_host *host,
+	const struct effect_start *start, struct writer *w, struct err *err)
+{
 	char service[SERVICE_NAME_MAX + 1];
 	const char *instance = "";
 	int code = spec_split_name(start->name, service, &instance);
 	if (code)
 		return err_set(
 			err, code, "'%s' is no instance's name", start->name);
-	code = spec_from_body(start->body.data, start->body.size, &spec, err);
+	const struct spec *spec = launcher_find(l, start->body);
+	if (!spec)
+		code = launcher_decode(l, start->body, &spec, err);
 	if (code)
 		return err_wrap(err, code,
 			"its spec is not understood by this version");
@@ -302,7 +377,6 @@ launch_write(const struct launch_host *host, const struct effect_start *start,
 		.host = host->node,
 	};
 	code = launch_write_spec(host, start, spec, &names, w);
-	spec_free(spec);
 	if (code)
 		return err_set(err, code,
 			"its command and environment are larger than %u bytes",
