@@ -300,6 +300,21 @@ is_deleted(struct core *c, const struct handoff *h)
 	return !i->is_declared && specs_get_service(e, &s);
 }
 
+/* Whether the source's row says that it is not giving that run away any more.
+ * Its word may not come: others tell of its rows while no link to it stands.
+ * Nothing hangs on it before STAGED; an offer that goes on is made again. */
+static bool
+is_withdrawn(const struct core *c, const struct handoff *h)
+{
+	member_id source = member_find(c, h->peer_name);
+	if (h->state == HANDOFF_STAGED || source == MEMBER_NONE ||
+		!registry_walk(c, source, NULL))
+		return false; /* or nothing is known of that host */
+	const struct row *r = registry_find(c, ROW_INSTANCE, h->name, source);
+	return !r || !row_state_is_held(r->value.state) ||
+	       r->value.epoch > h->epoch;
+}
+
 void
 target_on_tick(struct core *c, struct handoff *h)
 {
@@ -315,6 +330,10 @@ target_on_tick(struct core *c, struct handoff *h)
 	}
 	if (!mono_reached(h->resend_at, c->now))
 		return;
+	if (is_withdrawn(c, h)) {
+		discard(c, h);
+		return;
+	}
 	h->resend_at = mono_add(c->now, HANDOFF_RESEND_MS);
 	/* A source that restarted may know nothing of it any more. */
 	if (h->state == HANDOFF_STAGED)
