@@ -21,6 +21,7 @@ EXTRA_DIST += \
 	tests/cluster/t-order.sh \
 	tests/cluster/t-policy.sh \
 	tests/cluster/t-reexec.sh \
+	tests/cluster/t-restart.sh \
 	tests/cluster/t-logs.sh \
 	tests/cluster/t-record.sh \
 	tests/cluster/t-remote.sh \

@@ -218,6 +218,28 @@ on_tick(struct core *c)
 }
 
 static void
+on_stored(struct core *c, const struct input_stored *in)
+{
+	CHECK(in->seq <= c->store_seq);
+	c->stored_seq = in->seq;
+	member_on_stored(c);
+}
+
+static void
+on_answered(struct core *c, const struct input_proc *in)
+{
+	if (!handoff_on_answered(c, in))
+		instance_on_put_aside(c, in);
+}
+
+static void
+on_dumped(struct core *c, const struct input_dumped *in)
+{
+	if (!handoff_on_dumped(c, in))
+		instance_on_dumped(c, in);
+}
+
+static void
 dispatch(struct core *c, const struct input *in)
 {
 	switch (in->kind) {
@@ -254,8 +276,7 @@ dispatch(struct core *c, const struct input *in)
 		instance_on_empty(c, &in->proc);
 		break;
 	case INPUT_ANSWERED:
-		if (!handoff_on_answered(c, &in->proc))
-			instance_on_put_aside(c, &in->proc);
+		on_answered(c, &in->proc);
 		break;
 	case INPUT_NEWS:
 		instance_on_news(c, &in->news);
@@ -266,14 +287,14 @@ dispatch(struct core *c, const struct input *in)
 	case INPUT_DUE:
 		duty_on_due(c, &in->due);
 		break;
+	case INPUT_GOING:
+		member_on_going(c);
+		break;
 	case INPUT_STORED:
-		CHECK(in->stored.seq <= c->store_seq);
-		c->stored_seq = in->stored.seq;
-		member_on_stored(c);
+		on_stored(c, &in->stored);
 		break;
 	case INPUT_DUMPED:
-		if (!handoff_on_dumped(c, &in->dumped))
-			instance_on_dumped(c, &in->dumped);
+		on_dumped(c, &in->dumped);
 		break;
 	case INPUT_FETCHED:
 		handoff_on_fetched(c, &in->fetched);

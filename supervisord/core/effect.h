@@ -186,6 +186,7 @@ struct effect_reply {
 	X(NOTE_OPERATOR, "operator")	     /* a request was accepted */      \
 	X(NOTE_NODE_UP, "node_up")	     /* N */                           \
 	X(NOTE_NODE_SUSPECT, "node_suspect") /* N */                           \
+	X(NOTE_NODE_RESTARTING, "node_restarting") /* N: it said so itself */  \
 	X(NOTE_NODE_DOWN, "node_down")	     /* N */                           \
 	X(NOTE_NODE_LEFT, "node_left")	     /* N */                           \
 	X(NOTE_NODE_REFUSED, "node_refused") /* N: text = why */               \

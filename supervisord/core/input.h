@@ -47,7 +47,8 @@
 	X(INPUT_REQUEST, "request")                                            \
 	X(INPUT_NEWS, "news")                                                  \
 	X(INPUT_RAN, "ran")                                                    \
-	X(INPUT_DUE, "due")
+	X(INPUT_DUE, "due")                                                    \
+	X(INPUT_GOING, "going")
 
 enum input_kind {
 #define X(kind, name) kind,
@@ -306,6 +307,9 @@ struct input_request {
 	bool is_forced;	 /* --force */
 	struct actor actor;
 };
+
+/* GOING has no payload: this node ends in a moment, another one will come in
+ * its place, and the services run on meanwhile. */
 
 /* One thing that happened. */
 struct input {

@@ -326,8 +326,10 @@ member_enter(struct core *c, struct member *m, enum member_state state,
 	/* Another start has another nonce, which only its Hello tells. */
 	if (member_log_incarnation(incarnation) !=
 			member_log_incarnation(m->incarnation) &&
-		m != &c->members.items[MEMBER_SELF])
+		m != &c->members.items[MEMBER_SELF]) {
 		m->nonce = 0;
+		m->hb_is_going = false;
+	}
 	m->state = state;
 	m->incarnation = incarnation;
 	c->members.view_digest += view_share(m);

@@ -27,6 +27,10 @@
  * what others say: it passes an obituary on to its subject and waits for the
  * refutation.
  *
+ * A node that starts again on purpose says so before it goes.  Its services
+ * run on, and nobody suspects it within 'restart_grace'; asked about it, who
+ * heard that says "just now".
+ *
  * A node that lost more than half of its last stable view at once is lonely:
  * it holds for 'minority_hold' and then does what 'on_minority' says.  A node
  * whose stored list names others does not act until it is linked to more
@@ -113,6 +117,7 @@ struct member {
 	bool hb_is_ready;
 	bool hb_is_lonely;
 	bool hb_is_stalled;
+	bool hb_is_going;		/* holds beyond its link, see is_away */
 	bool has_heartbeat;		/* one came since the link stands */
 	bool is_confirmed_down;		/* by an operator */
 	uint32_t version;		/* protocol version spoken */
@@ -123,6 +128,7 @@ struct member {
 	bool is_keeper_gone;		/* host up, its skepd refused */
 	mono vouched_at;		/* when others last said it is alive */
 	mono link_lost_at;
+	mono away_until;		/* hb_is_going: nobody minds before */
 	mono redial_at;
 	int64_t redial_delay_ms;
 	mono ask_at;			/* next LASTHEARD round */
@@ -235,6 +241,7 @@ struct member_table {
 	int64_t due_grace_ms;
 	bool is_tally_known;	/* and none changed how members stand */
 	struct member_tally tally;
+	bool is_going;		/* heartbeats say that we start again */
 	bool is_leaving;	/* an operator said so; durable until done */
 	struct member_stall stall;
 	uint64_t leave_after;	/* STORE that the good-bye waits for; 0: none */
@@ -276,6 +283,9 @@ member_id member_on_recv(struct core *c, const struct input_recv *in);
 /* Timers: heartbeats, suspicion, redial, holds, debounce. */
 void member_on_tick(struct core *c);
 mono member_deadline(const struct core *c);
+
+/* This node goes and another comes: everybody is told. */
+void member_on_going(struct core *c);
 
 /* Operators' words; each ends in exactly one REPLY. */
 void member_on_join(struct core *c, const struct input_request *r);

@@ -104,6 +104,7 @@ fill_heartbeat(const struct core *c, skep_Heartbeat *hb)
 	hb->is_ready = c->registry.origins[MEMBER_SELF].is_ready;
 	hb->is_lonely = t->hold != HOLD_NONE;
 	hb->is_stalled = t->stall.is_on;
+	hb->is_going = t->is_going;
 }
 
 void
@@ -136,6 +137,33 @@ member_heartbeat_tick(struct core *c)
 	fill_heartbeat(c, &hb);
 	member_broadcast(
 		c, WIRE_HEARTBEAT, wire_encode(&c->fx, WIRE_HEARTBEAT, &hb), 0);
+}
+
+void
+member_on_going(struct core *c)
+{
+	struct member_table *t = &c->members;
+	t->is_going = true;
+	t->next_heartbeat = c->now; /* the tick of this very step sends it */
+}
+
+/* It goes, or it does not after all. */
+static void
+take_going(struct core *c, struct member *m, bool is_going)
+{
+	if (is_going && !m->hb_is_going)
+		core_note(c, NOTE_NODE_RESTARTING, m->name, 0,
+			"its skepd or skep-node starts again; its services "
+			"run on");
+	m->hb_is_going = is_going;
+	m->away_until = mono_add(c->now, c->settings.restart_grace_ms);
+}
+
+/* Whether it said that it starts again, and may still be at it. */
+static bool
+is_away(const struct core *c, const struct member *m)
+{
+	return m->hb_is_going && !mono_reached(m->away_until, c->now);
 }
 
 /* Two hosts whose views differ for a while tell each other everything, also
@@ -172,6 +200,7 @@ member_on_heartbeat(struct core *c, struct member *m, const skep_Heartbeat *hb)
 	m->hb_is_ready = hb->is_ready;
 	m->hb_is_lonely = hb->is_lonely;
 	m->hb_is_stalled = hb->is_stalled;
+	take_going(c, m, hb->is_going);
 	if (!m->has_heartbeat)
 		c->members.is_tally_known = false;
 	m->has_heartbeat = true;
@@ -201,7 +230,7 @@ member_on_dial_failed(
 	struct core *c, struct member *m, enum link_down_reason reason)
 {
 	m->is_keeper_gone = reason == LINK_REFUSED;
-	if (m->state == MEMBER_ALIVE)
+	if (m->state == MEMBER_ALIVE && !is_away(c, m))
 		suspect(c, m,
 			effects_format(
 				&c->fx, reason == LINK_REFUSED
@@ -356,7 +385,7 @@ member_on_query(
 		const struct member *m = member_get(c, id);
 		answer.incarnation = m->incarnation;
 		answer.node_id = m->node_id;
-		if (id == MEMBER_SELF)
+		if (id == MEMBER_SELF || is_away(c, m))
 			answer.age_ms = 0;
 		else
 			answer.age_ms = age_ms(c, m);
@@ -419,6 +448,14 @@ member_on_answer(struct core *c, const skep_LastHeardAnswer *answer)
 
 /* --- Time --- */
 
+/* When one that is alive will have been silent for too long. */
+static mono
+silent_at(const struct core *c, const struct member *m)
+{
+	mono at = mono_add(last_word(m), member_patience_ms(c));
+	return m->hb_is_going ? later(at, m->away_until) : at;
+}
+
 /* When this member's detector has something to do. */
 static mono
 due_at(const struct core *c, const struct member *m)
@@ -428,8 +465,7 @@ due_at(const struct core *c, const struct member *m)
 		return at;
 	if (m->state != MEMBER_ALIVE)
 		return MONO_NEVER;
-	mono silent = mono_add(last_word(m), member_patience_ms(c));
-	return m->link ? silent : mono_min(at, silent);
+	return m->link ? silent_at(c, m) : mono_min(at, silent_at(c, m));
 }
 
 static void
@@ -437,11 +473,13 @@ tick_member(struct core *c, struct member *m)
 {
 	if (!mono_reached(due_at(c, m), c->now))
 		return;
-	bool is_silent = silence_ms(c, m) >= member_patience_ms(c);
-	if (m->state == MEMBER_ALIVE && is_silent)
+	if (m->state == MEMBER_ALIVE && mono_reached(silent_at(c, m), c->now))
 		suspect(c, m,
-			effects_format(
-				&c->fx, "silent for %d ms", silence_ms(c, m)));
+			effects_format(&c->fx,
+				m->hb_is_going ? "it went to start again and "
+						 "is silent for %d ms"
+					       : "silent for %d ms",
+				silence_ms(c, m)));
 	if (m->is_confirming)
 		end_round(c, m);
 	if (mono_reached(due_at(c, m), c->now))

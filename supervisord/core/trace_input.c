@@ -188,6 +188,7 @@ put(skep_TraceInput *msg, struct strings *s, const struct input *in)
 		return;
 	case INPUT_BOOT:
 	case INPUT_TICK:
+	case INPUT_GOING:
 		return;
 	case INPUT_LINK_UP:
 	case INPUT_LINK_DOWN:
@@ -475,6 +476,7 @@ take(struct taking *t, struct trace_input *out)
 		return;
 	case INPUT_BOOT:
 	case INPUT_TICK:
+	case INPUT_GOING:
 		return;
 	case INPUT_LINK_UP:
 	case INPUT_LINK_DOWN:

@@ -164,6 +164,7 @@ input_text(const struct input *in, char *buffer, size_t size)
 	switch (in->kind) {
 	case INPUT_BOOT:
 	case INPUT_TICK:
+	case INPUT_GOING:
 		break;
 	case INPUT_LOAD:
 	case INPUT_LINK_UP:

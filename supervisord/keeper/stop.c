@@ -182,6 +182,7 @@ stop_leave(struct keeper *k)
 	say(SAY_NOTICE, "leaving %u instances to the next skepd",
 		count_alive(k));
 	k->is_leaving = true;
+	helper_send(&k->node, KMSG_GOING, (struct bytes){NULL, 0}, NULL, 0);
 	end_helpers(k);
 }
 

@@ -24,6 +24,7 @@ note_level(enum note_kind kind)
 		return SAY_WARNING;
 	case NOTE_NODE_UP:
 	case NOTE_NODE_SUSPECT:
+	case NOTE_NODE_RESTARTING:
 	case NOTE_NODE_LEFT:
 	case NOTE_NODE_STATE:
 	case NOTE_FORMING:

@@ -38,8 +38,9 @@ struct keeper_hooks {
 	 * _STOPPING and _OOM. */
 	void (*on_word)(void *context, const char *name,
 		const struct kproto_news *news);
-	/* The answer to 'keeper_reexec': the keeper goes, and so will this
-	 * node ('why' is NULL); or it does not. */
+	/* The keeper goes and leaves the services to the next one, and so
+	 * will this node ('why' is NULL); or, in answer to 'keeper_reexec', it
+	 * does not. */
 	void (*on_going)(void *context, const char *why);
 	/* The keeper is gone (code 0) or does not make sense. */
 	void (*on_end)(void *context, int exit_code, const char *why);

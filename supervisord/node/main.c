@@ -79,6 +79,7 @@ on_term(struct ev_loop *loop, ev_signal *w, int revents)
 {
 	(void)loop;
 	(void)revents;
+	node_announce(w->data);
 	node_end(w->data, 0, "asked to by a signal");
 }
 

@@ -18,6 +18,7 @@
 #include "sys/say.h"
 
 #define EXIT_RESTART 75 /* the keeper starts a new node */
+#define LINGER_MS    100
 
 /* --- Stepping --- */
 
@@ -163,14 +164,49 @@ node_cancel(struct node *n, uint64_t request)
 }
 
 void
+node_announce(struct node *n)
+{
+	struct input in = {.kind = INPUT_GOING};
+	if (n->is_ending || !n->is_booted || n->is_announced)
+		return;
+	n->is_announced = true;
+	n->announced = clock_mono();
+	node_step(n, &in);
+}
+
+static void
+on_linger(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	(void)w;
+	(void)revents;
+	ev_break(loop, EVBREAK_ALL);
+}
+
+/* What others are to hear has so long to get out. */
+static double
+linger_s(const struct node *n)
+{
+	int64_t since_ms = mono_diff(clock_mono(), n->announced);
+	if (!n->is_announced || since_ms >= LINGER_MS)
+		return 0.;
+	return (double)(LINGER_MS - since_ms) / 1000.;
+}
+
+void
 node_end(struct node *n, int exit_code, const char *why)
 {
+	static ev_timer linger;
+	double left_s = linger_s(n);
 	if (n->is_ending)
 		return;
 	say(exit_code ? SAY_ERROR : SAY_NOTICE, "leaving: %s", why);
 	n->is_ending = true;
 	n->exit_code = exit_code;
-	ev_break(n->loop, EVBREAK_ALL);
+	ev_timer_init(&linger, on_linger, left_s, 0.);
+	if (left_s > 0.)
+		ev_timer_start(n->loop, &linger);
+	else
+		ev_break(n->loop, EVBREAK_ALL);
 }
 
 /* --- The store --- */

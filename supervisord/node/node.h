@@ -70,6 +70,8 @@ struct node {
 	bool has_joins;		 /* skep.conf names other hosts to join */
 	mono peers_since;	 /* when a peer was first seen alive */
 	bool is_booted;		 /* the core took BOOT */
+	bool is_announced;	 /* others were told that it starts again ... */
+	mono announced;		 /* ... at this time */
 	bool is_ending;		 /* no more effects are carried out */
 	int exit_code;
 	ev_timer tick;	/* at the core's deadline */
@@ -94,8 +96,13 @@ uint64_t node_request(
 /* Forgets the callback of a request whose asker went away. */
 void node_cancel(struct node *n, uint64_t request);
 
-/* Leaves the loop at the next turn; nothing is carried out any more.  With
- * an 'exit_code' other than 0 the keeper starts a new node. */
+/* Tells the other hosts that this node ends and another comes, so that they
+ * do not suspect it meanwhile. */
+void node_announce(struct node *n);
+
+/* Leaves the loop at the next turn, or in the moment that an announcement
+ * takes; nothing is carried out any more.  With an 'exit_code' other than 0
+ * the keeper starts a new node. */
 void node_end(struct node *n, int exit_code, const char *why);
 
 #endif

@@ -50,6 +50,8 @@ node_on_going(struct node *n, const char *why)
 {
 	uint64_t id = n->reexec_request;
 	n->reexec_request = 0;
+	if (!why)
+		node_announce(n);
 	answer(n, id, why ? REPLY_FAILED : REPLY_OK,
 		why ? why : "skepd is being replaced");
 }

@@ -108,6 +108,7 @@ on_leave(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	(void)loop;
 	(void)revents;
+	node_announce(w->data);
 	node_end(w->data, EXIT_RESTART,
 		"asked to record, which begins with a new node");
 }

@@ -78,7 +78,7 @@ static const struct conf_key keys[] = {
 		.help = "The silence after which a host is suspected."},
 	{"defaults", "restart_grace", CONF_DURATION, .is_setting = true,
 		.max = DAY_MS, .fallback = "5s",
-		.help = "The time a host has to start its keeper again."},
+		.help = "The time a host has to start its skepd again."},
 	{"defaults", "minority_hold", CONF_DURATION, .is_setting = true,
 		.max = DAY_MS, .fallback = "10s",
 		.help = "How long a small side waits before it acts."},

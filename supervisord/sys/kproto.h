@@ -57,7 +57,8 @@
 	X(KMSG_RAN, 13)		/* keeper -> node: kproto_ran; a RUN is over */\
 	X(KMSG_NEWS, 14)	/* keeper -> node: kproto_news */              \
 	X(KMSG_GOING, 20)	/* keeper -> node: empty; REEXEC is accepted,  \
-				   the helpers end in a moment */              \
+				   or skepd leaves the services to the next    \
+				   one: the helpers end in a moment */         \
 	X(KMSG_START, 32)	/* node -> keeper: kproto_start (+ state fd) */\
 	X(KMSG_SIGNAL, 33)	/* node -> keeper: kproto_signal */            \
 	X(KMSG_KILL, 34)	/* node -> keeper: kproto_event; all of it */  \

@@ -88,6 +88,16 @@ do_power_on(struct script *s, char **words, int count)
 		world_start(s->w, host_of(s, words[i]));
 }
 
+/* Their nodes say that they start again; "crash" and "power-on" do it. */
+static void
+do_going(struct script *s, char **words, int count)
+{
+	for (int i = 1; i < count; i++) {
+		struct input in = {.kind = INPUT_GOING};
+		world_input(s->w, host_of(s, words[i]), &in);
+	}
+}
+
 /* A copy of its disk, to be put back later: a snapshot of a machine. */
 static void
 do_keep_disk(struct script *s, char **words, int count)
@@ -402,6 +412,7 @@ static const struct {
 	{"hosts", do_hosts},
 	{"crash", do_crash},
 	{"kill-host", do_kill_host},
+	{"going", do_going},
 	{"power-off", do_power_off},
 	{"power-on", do_power_on},
 	{"reinstall", do_reinstall},

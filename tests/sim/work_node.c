@@ -67,6 +67,37 @@ make_roll_restart(struct storm *s, struct prng *p)
 	roll_restart(s, 0, (uint32_t)any_scale(p, 200, 20000));
 }
 
+static void
+go(struct storm *s, uint32_t host, uint32_t back_ms)
+{
+	if (!s->w->hosts[host].is_running)
+		return;
+	world_crash(s->w, host);
+	storm_start_later(s, host, back_ms);
+}
+
+/* The node of 'host' says that it starts again, and does; so the next one. */
+static void
+roll_upgrade(struct storm *s, uint32_t host, uint32_t gap_ms)
+{
+	struct input in = {.kind = INPUT_GOING};
+	if (host >= s->w->count)
+		return;
+	const struct host *h = &s->w->hosts[host];
+	if (h->is_running && mono_reached(h->paused_until, s->w->now)) {
+		world_input(s->w, host, &in);
+		/* Up to twice restart_grace. */
+		storm_later(s, 100, go, host, gap_ms % 10000);
+	}
+	storm_later(s, gap_ms, roll_upgrade, host + 1, gap_ms);
+}
+
+static void
+make_roll_upgrade(struct storm *s, struct prng *p)
+{
+	roll_upgrade(s, 0, (uint32_t)any_scale(p, 200, 20000));
+}
+
 /* Drains 'host', lets it back, goes on with the next. */
 static void
 roll_drain(struct storm *s, uint32_t host, uint32_t gap_ms)
@@ -139,6 +170,7 @@ const struct maker work_node_makers[] = {
 	{"drain", true, 3000, 120000, make_drain, false},
 	{"cordon", true, 5000, 120000, make_cordon, false},
 	{"roll-restart", true, 20000, 300000, make_roll_restart, false},
+	{"roll-upgrade", true, 20000, 300000, make_roll_upgrade, false},
 	{"roll-drain", true, 20000, 300000, make_roll_drain, false},
 	{"leave", true, 20000, 300000, make_leave, false},
 	{"forget", true, 10000, 300000, make_forget, false},

@@ -66,6 +66,7 @@ START_TEST(store_and_keeper_pass)
 	ck_assert_uint_eq(in->stored.seq, 5);
 	pass((struct input){.kind = INPUT_BOOT});
 	pass((struct input){.kind = INPUT_TICK});
+	pass((struct input){.kind = INPUT_GOING});
 }
 END_TEST
 
