@@ -145,6 +145,8 @@ world_step(struct world *w, uint32_t host, struct input *in)
 	in->wall_ms = clock_wall_ms(w, host);
 	h->steps++;
 	core_step(h->core, in, &fx);
+	if (h->core->members.incarnation_seq > h->core->stored_seq)
+		h->mute_at = w->now;
 	if (!w->options.is_bare)
 		world_check(w, host, &fx);
 	observe_step(w, host, in, &fx);

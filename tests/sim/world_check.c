@@ -35,8 +35,8 @@ is_well(const struct world *w, uint32_t host, int64_t for_ms)
 	bool is_slow = h->cpu_percent || h->read_bytes_per_s ||
 		       !mono_reached(h->frozen_until, w->now);
 	return h->is_running && h->is_powered && !h->core->members.has_left &&
-	       !is_slow &&
-	       mono_diff(w->now, h->since) >= for_ms;
+	       !is_slow && mono_diff(w->now, h->since) >= for_ms &&
+	       mono_diff(w->now, h->mute_at) >= for_ms;
 }
 
 static bool

@@ -290,7 +290,7 @@ END_TEST
 START_TEST(a_full_disk_writes_nothing)
 {
 	struct world *w = whole_world(1, 2);
-	struct disk_faults faults = {.is_refusing = true};
+	struct disk_faults faults = {.is_full = true};
 	world_disk_set(w, 1, &faults);
 	uint64_t stored = w->hosts[1].stored;
 	world_request(w, 1, REQUEST_CORDON, "beta");
