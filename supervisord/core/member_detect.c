@@ -324,7 +324,7 @@ begin_round(struct core *c, struct member *m)
 	} else if (m->state == MEMBER_SUSPECT && mono_reached(alone, c->now)) {
 		declare_dead(c, m);
 	} else {
-		m->ask_at = alone;
+		m->ask_at = later(alone, mono_add(c->now, ASK_AGAIN_MIN_MS));
 	}
 }
 
