@@ -335,8 +335,9 @@ between(int64_t low, int64_t ms, int64_t high)
 }
 
 /* A round is over.  With an answer it decides, unless it is too early for
- * that; without one somebody else is asked, until those who do not answer are
- * silent themselves. */
+ * that, or the suspect was vouched for meanwhile: those who were asked before
+ * did not know of it yet.  Without one somebody else is asked, until those who
+ * do not answer are silent themselves. */
 static void
 end_round(struct core *c, struct member *m)
 {

@@ -87,6 +87,9 @@ struct check {
  * they count is added to 'stats' (borrowed until the world is freed). */
 struct check *check_attach(struct world *w, struct check_stats *stats);
 
+/* A small world with all of them, for which nobody counts. */
+struct world *check_world(uint64_t seed);
+
 /* Attaches one family; 'check_attach' calls them all. */
 void check_member(struct check *k);
 void check_registry(struct check *k);

@@ -12,6 +12,8 @@
 
 /* Ranks are compared for so many instances of a host at an end of a phase. */
 #define SAMPLES 64
+/* What a host's core keeps about the others is computed anew so often. */
+#define LOOK_EVERY 64 /* steps */
 #define RANKS	4096
 
 struct places {
@@ -91,7 +93,9 @@ on_step(struct world *w, uint32_t host, const struct input *in,
 	const struct effects *fx, void *context)
 {
 	struct places *p = context;
-	(void)w;
+	const struct host *h = &w->hosts[host];
+	if (h->steps % LOOK_EVERY == 0)
+		place_check(h->core);
 	if (in->kind == INPUT_BOOT)
 		return; /* what it had is not in its log yet */
 	for (size_t i = 0; i < fx->count; i++)
