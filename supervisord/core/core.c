@@ -290,6 +290,9 @@ dispatch(struct core *c, const struct input *in)
 	case INPUT_GOING:
 		member_on_going(c);
 		break;
+	case INPUT_ENDING:
+		ending_begin(c);
+		break;
 	case INPUT_STORED:
 		on_stored(c, &in->stored);
 		break;

@@ -48,7 +48,8 @@
 	X(INPUT_NEWS, "news")                                                  \
 	X(INPUT_RAN, "ran")                                                    \
 	X(INPUT_DUE, "due")                                                    \
-	X(INPUT_GOING, "going")
+	X(INPUT_GOING, "going")                                                \
+	X(INPUT_ENDING, "ending")
 
 enum input_kind {
 #define X(kind, name) kind,
@@ -308,8 +309,10 @@ struct input_request {
 	struct actor actor;
 };
 
-/* GOING has no payload: this node ends in a moment, another one will come in
- * its place, and the services run on meanwhile. */
+/* GOING and ENDING have no payload.  GOING: this node ends in a moment,
+ * another one will come in its place, and the services run on meanwhile.
+ * ENDING: all of skepd ends on this host, and the services before it; nothing
+ * takes that back. */
 
 /* One thing that happened. */
 struct input {

@@ -59,6 +59,8 @@
 	X(KMSG_GOING, 20)	/* keeper -> node: empty; REEXEC is accepted,  \
 				   or skepd leaves the services to the next    \
 				   one: the helpers end in a moment */         \
+	X(KMSG_ENDING, 21)	/* keeper -> node: empty; all of skepd ends:   \
+				   stop what runs, then say ENDED */           \
 	X(KMSG_START, 32)	/* node -> keeper: kproto_start (+ state fd) */\
 	X(KMSG_SIGNAL, 33)	/* node -> keeper: kproto_signal */            \
 	X(KMSG_KILL, 34)	/* node -> keeper: kproto_event; all of it */  \
@@ -76,6 +78,8 @@
 	X(KMSG_REEXEC, 51)	/* node -> keeper: empty; another program in   \
 				   its place.  Answered by GOING, or REFUSED   \
 				   with iid 0 and the step "reexec" */         \
+	X(KMSG_ENDED, 52)	/* node -> keeper: empty; nothing is left that \
+				   it would stop */                            \
 	X(KMSG_LOG_OPEN, 64)	/* keeper -> logger: kproto_log + FIFO */      \
 	X(KMSG_LOG_CLOSE, 65)	/* keeper -> logger: u64 iid; drain, close */  \
 	X(KMSG_LOG_READY, 66)	/* logger -> keeper: empty; send the FIFOs */  \
