@@ -326,13 +326,16 @@ begin_round(struct core *c, struct member *m)
 }
 
 /* A round is over.  With an answer it decides; without one somebody else is
- * asked, until those who do not answer are silent themselves. */
+ * asked, until those who do not answer are silent themselves.  A round in
+ * which the suspect was vouched for decides nothing: those who were asked
+ * before did not know of it yet. */
 static void
 end_round(struct core *c, struct member *m)
 {
+	bool is_silent = mono_reached(earliest_death(c, m, 1), c->now);
 	m->is_confirming = false;
 	m->ask_at = c->now;
-	if (m->confirm_unheard > 0)
+	if (m->confirm_unheard > 0 && is_silent)
 		declare_dead(c, m);
 }
 

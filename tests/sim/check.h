@@ -53,6 +53,7 @@ struct check_stats {
 	uint64_t lost;	       /* services: the same */
 	uint64_t handoffs;     /* starts from a state that was moved */
 	uint64_t dropped;      /* states given up at a conflict */
+	struct disk_counts disk;
 	struct check_times detection; /* host gone to DEAD, each observer */
 	struct check_times failover;  /* process lost to the next one running */
 	struct check_times duplicate; /* how long two lived */
@@ -63,7 +64,6 @@ struct check_host {
 	mono troubled_at; /* when something was last done to it */
 	mono moved_at;	  /* when it last changed sides */
 	mono down_at;	  /* when its node ended */
-	bool is_ill;	  /* its disk is wrong until further notice */
 	uint64_t log;	  /* incarnation of its own log */
 	uint64_t seen;	  /* its own rows are in 'rows' up to here */
 	struct keys rows; /* hash of an instance's name -> enum row_state of
@@ -86,6 +86,9 @@ struct check {
 /* Attaches all checkers to a new world, before its first host starts; what
  * they count is added to 'stats' (borrowed until the world is freed). */
 struct check *check_attach(struct world *w, struct check_stats *stats);
+
+/* A small world with all of them, for which nobody counts. */
+struct world *check_world(uint64_t seed);
 
 /* Attaches one family; 'check_attach' calls them all. */
 void check_member(struct check *k);

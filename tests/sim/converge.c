@@ -171,6 +171,33 @@ heal_host(struct storm *s, uint32_t host)
 	}
 }
 
+/* Whether a host counts another one in: then it dials it by itself. */
+static bool
+is_known(const struct storm *s, uint32_t a, uint32_t b)
+{
+	const struct core *c = s->w->hosts[a].core;
+	member_id id = member_find(c, s->w->hosts[b].name);
+	return id != MEMBER_NONE && member_get(c, id)->state != MEMBER_LEFT;
+}
+
+/* What was installed anew may have nobody of the core in its skep.conf, while
+ * nobody there counts it as a member any more: people tell it where to go. */
+static void
+introduce(struct storm *s, uint32_t host)
+{
+	uint32_t other = WORLD_NO_HOST;
+	for (uint32_t i = 0; i < s->w->count; i++) {
+		if (i == host || !s->hosts[i].is_core)
+			continue;
+		if (is_known(s, i, host) || is_known(s, host, i))
+			return;
+		other = i;
+	}
+	if (other != WORLD_NO_HOST)
+		world_request(
+			s->w, host, REQUEST_JOIN, s->w->hosts[other].address);
+}
+
 static void
 freeze_host(struct storm *s, uint32_t host)
 {
@@ -194,6 +221,9 @@ converge_heal(struct storm *s, struct prng *p)
 			heal_host(s, i);
 		else
 			freeze_host(s, i);
+	for (uint32_t i = 0; i < s->w->count; i++)
+		if (s->hosts[i].is_core)
+			introduce(s, i);
 	for (uint32_t i = 0; i < s->w->count; i++)
 		s->w->hosts[i].is_aside = !s->hosts[i].is_core;
 }
