@@ -3,8 +3,9 @@
  *
  * It is another thing than a drain: nothing is moved, and nobody waits until
  * it is ready elsewhere.  The other hosts see a hold, so that they move
- * nothing here; they take over when this host is gone.  A rank waits until nothing is left
- * of those above; each stop is bounded by its own timeouts, and so is this.
+ * nothing here; they take over when this host is gone.  A rank waits until
+ * nothing is left of those above; each stop is bounded by its own timeouts, and
+ * so is this.
  *
  * A move that has told a service to put its state aside goes on until that
  * is sealed; where it ends, commit or not, this host's next start finds out.

@@ -9,9 +9,9 @@
 
 struct keeper;
 
-/* Has the node do it.  Where we do: the stop signal of each to its leader (or to all of it), rank by rank; when
- * the leader is gone to the rest; after its stop_timeout, or when called
- * again, SIGKILL. */
+/* Has the node do it.  Where we do: the stop signal of each to its leader (or
+ * to all of it), rank by rank; when the leader is gone to the rest; after its
+ * stop_timeout, or when called again, SIGKILL. */
 void stop_begin(struct keeper *k);
 
 /* The node has stopped what it knows of. */
