@@ -12,19 +12,36 @@
 #include "sys/clock.h"
 #include "sys/logmarks.h"
 
+/* Whether these are marks of an older file that had the inode of the empty
+ * file whose marks are asked for: that one wrote something, or they live on as
+ * those of its compressed copy. */
+static bool
+is_older_life(int fd)
+{
+	struct logmark last;
+	struct stat st;
+	uint64_t count = logmarks_count(fd);
+	if (fstat(fd, &st) < 0 || st.st_nlink > 1)
+		return true;
+	return count > 0 &&
+	       (logmarks_read(fd, count - 1, &last, 1) < 1 || last.offset > 0);
+}
+
 /* Opens the marks of the file, and makes the directories on the way. */
 static int
 open_marks(const struct logfile *f)
 {
 	char path[LOGMARKS_PATH_MAX];
-	int flags = O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC;
+	int flags = O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC;
 	int dir = f->dir->fd;
 	logmarks_path(path, f->name, f->inode);
-	/* An inode that had marks before has another life now; the marks may
-	 * live on as those of a compressed copy. */
-	if (f->size == 0)
-		unlinkat(dir, path, 0);
 	int fd = openat(dir, path, flags, 0640);
+	/* A reader may have those open that are this file's own. */
+	if (fd >= 0 && f->size == 0 && is_older_life(fd)) {
+		close(fd);
+		unlinkat(dir, path, 0);
+		fd = openat(dir, path, flags, 0640);
+	}
 	if (fd >= 0 || errno != ENOENT)
 		return fd;
 	mkdirat(dir, LOGMARKS_DIR, 0750);

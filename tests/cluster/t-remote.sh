@@ -79,7 +79,7 @@ check "gamma has no files of beta's talker, and says so" no_output
 
 step "logs -f from another host"
 follow() {
-	timeout 60 "$SKEPCTL" -s "$T/$1/run/skepd.sock" logs -f -n 1 \
+	timeout 90 "$SKEPCTL" -s "$T/$1/run/skepd.sock" logs -f -n 1 \
 		"$2" >"$3" 2>"$3.err"
 	echo $? >"$3.code"
 }
@@ -118,7 +118,7 @@ knows_history() {
 		grep -q ready
 }
 check "history of an instance elsewhere" knows_history alpha
-timeout 60 "$SKEPCTL" -s "$T/alpha/run/skepd.sock" -o json events -f \
+timeout 90 "$SKEPCTL" -s "$T/alpha/run/skepd.sock" -o json events -f \
 	>"$T/followed" 2>/dev/null &
 check "restart beta's talker" ctl gamma restart talker-beta
 sees_restart() {
@@ -160,9 +160,9 @@ gamma_is_missing() {
 wait_for 15 "gamma cannot be asked" gamma_is_missing
 
 step "back again, its events go on"
+before=$(wc -l <"$T/followed")
 host_start gamma
 wait_for 30 "alpha sees three alive" alive_count_is alpha 3
-before=$(wc -l <"$T/followed")
 gamma_told() {
 	tail -n +"$((before + 1))" "$T/followed" |
 		jq -r 'select(.kind != "events_lost") | .host' |
@@ -170,12 +170,21 @@ gamma_told() {
 }
 wait_for 20 "the follower hears of gamma again" gamma_told
 
+# What was written before the loss and not read then comes first; the talker
+# that was started anew counts from one again.
 goes_on_there() {
-	sed '1,/^--- on gamma since /d' "$T/of-gamma" >"$T/after"
-	[ "$(head -n 1 "$T/after")" = "gamma speaks" ] &&
-		grep -q '^line 9$' "$T/after" && in_order "$T/after"
+	sed -n '/^--- on gamma since /,$p' "$T/of-gamma" |
+		sed -n '/^gamma speaks$/,$p' >"$T/after"
+	grep -q '^line 9$' "$T/after"
 }
-wait_for 20 "and of its output from the first line" goes_on_there
+wait_for 20 "and of its output" goes_on_there
+sed '/^gamma speaks$/,$d' "$T/of-gamma" >"$T/until"
+check "what was left unread at the loss is there, too" in_order "$T/until"
+check "and all since its first line" in_order "$T/after"
+begins_with_one() {
+	[ "$(grep -m 1 '^line' "$T/after")" = "line 1" ]
+}
+check "from the first" begins_with_one
 
 step "an instance that moves takes its reader along"
 from=$(holder_of mute)
@@ -183,6 +192,13 @@ to=beta
 [ "$from" = beta ] && to=alpha
 reader=gamma
 follow $reader mute "$T/of-mute" &
+# A node on $from has its file open; it says nothing that would tell.
+is_read() {
+	find /proc/[0-9]*/fd -lname "$T/$from/log/mute.log" \
+		-printf '%h/../comm\0' 2>"$T/find.err" |
+		xargs -0 -r cat | grep -x skep-node
+}
+wait_for 20 "$from's node reads what it writes" is_read
 check "move" ctl alpha move mute $to
 has_mute_moved() {
 	[ "$(holder_of mute)" = $to ]
@@ -192,5 +208,6 @@ names_it() {
 	grep -q "^--- on $to since " "$T/of-mute"
 }
 wait_for 20 "the stream names $to" names_it
+check "the end on $from was told" not grep "^-- skep: $from" "$T/of-mute"
 check "and goes on" not test -e "$T/of-mute.code"
 finish

@@ -56,7 +56,8 @@ check_calm_ms(const struct check *k, uint32_t host)
 	const struct check_host *h = &k->hosts[host];
 	if (k->w->hosts[host].read_bytes_per_s)
 		return 0; /* it cannot know what it has not read */
-	int64_t ms = h->is_ill ? 0 : mono_diff(k->w->now, h->troubled_at);
+	int64_t ms = min_ms(mono_diff(k->w->now, h->troubled_at),
+		mono_diff(k->w->now, k->w->hosts[host].mute_at));
 	return ms > 0 ? ms : 0;
 }
 
@@ -145,11 +146,8 @@ on_fault(struct world *w, const struct world_fault_event *e, void *context)
 	case WORLD_FAULT_PARTITION:
 		h->moved_at = w->now;
 		break;
-	case WORLD_FAULT_DISK:
-		h->is_ill = e->number != 0;
-		trouble(h, w->now);
-		break;
-	case WORLD_FAULT_CLOCK: /* what it shows later excuses nothing */
+	case WORLD_FAULT_DISK:	/* a bad one excuses nothing later: who has */
+	case WORLD_FAULT_CLOCK: /* it still speaks; nor what a clock shows */
 	case WORLD_FAULT_OTHER:
 		trouble(h, w->now);
 		break;
@@ -200,9 +198,21 @@ on_phase(struct world *w, enum world_phase phase, void *context)
 }
 
 static void
+add_disk(struct disk_counts *to, const struct disk_counts *from)
+{
+	to->late += from->late;
+	to->refused += from->refused;
+	to->errors += from->errors;
+	to->lost += from->lost;
+	to->torn += from->torn;
+	to->kept += from->kept;
+}
+
+static void
 on_end(struct world *w, void *context)
 {
 	struct check *k = context;
+	add_disk(&k->stats->disk, &w->disk_counts);
 	k->stats->simulated_ms += (uint64_t)(w->now.ms - 1000000);
 	k->stats->worlds++;
 	for (uint32_t i = 0; i < k->host_count; i++)
@@ -236,6 +246,15 @@ check_attach(struct world *w, struct check_stats *stats)
 				 .context = k,
 			 });
 	return k;
+}
+
+struct world *
+check_world(uint64_t seed)
+{
+	static _Thread_local struct check_stats stats;
+	struct world *w = world_new(seed);
+	check_attach(w, &stats);
+	return w;
 }
 
 /* --- What was counted --- */
@@ -274,6 +293,7 @@ check_stats_add(struct check_stats *to, const struct check_stats *from)
 	to->lost += from->lost;
 	to->handoffs += from->handoffs;
 	to->dropped += from->dropped;
+	add_disk(&to->disk, &from->disk);
 	add_times(&to->detection, &from->detection);
 	add_times(&to->failover, &from->failover);
 	add_times(&to->duplicate, &from->duplicate);
@@ -327,6 +347,12 @@ check_stats_print(const struct check_stats *s, FILE *out)
 	print_number("... of hosts that ran", s->false_deaths, out);
 	print_number("states moved", s->handoffs, out);
 	print_number("states given up at conflicts", s->dropped, out);
+	print_number("writes late by a second", s->disk.late, out);
+	print_number("... refused for want of room", s->disk.refused, out);
+	print_number("... failed by I/O errors", s->disk.errors, out);
+	print_number("... lost with power or node", s->disk.lost, out);
+	print_number("... of these torn", s->disk.torn, out);
+	print_number("... kept, and nobody was told", s->disk.kept, out);
 	print_times(&s->detection, "host gone until it is DEAD", out);
 	print_times(&s->failover, "process lost until the next runs", out);
 	print_times(&s->duplicate, "two copies until one", out);

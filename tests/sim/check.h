@@ -53,6 +53,7 @@ struct check_stats {
 	uint64_t lost;	       /* services: the same */
 	uint64_t handoffs;     /* starts from a state that was moved */
 	uint64_t dropped;      /* states given up at a conflict */
+	struct disk_counts disk;
 	struct check_times detection; /* host gone to DEAD, each observer */
 	struct check_times failover;  /* process lost to the next one running */
 	struct check_times duplicate; /* how long two lived */
@@ -63,7 +64,6 @@ struct check_host {
 	mono troubled_at; /* when something was last done to it */
 	mono moved_at;	  /* when it last changed sides */
 	mono down_at;	  /* when its node ended */
-	bool is_ill;	  /* its disk is wrong until further notice */
 	uint64_t log;	  /* incarnation of its own log */
 	uint64_t seen;	  /* its own rows are in 'rows' up to here */
 	struct keys rows; /* hash of an instance's name -> enum row_state of
@@ -87,6 +87,9 @@ struct check {
  * they count is added to 'stats' (borrowed until the world is freed). */
 struct check *check_attach(struct world *w, struct check_stats *stats);
 
+/* A small world with all of them, for which nobody counts. */
+struct world *check_world(uint64_t seed);
+
 /* Attaches one family; 'check_attach' calls them all. */
 void check_member(struct check *k);
 void check_registry(struct check *k);
@@ -104,6 +107,11 @@ int64_t check_pair_ms(const struct check *k, uint32_t a, uint32_t b);
 /* The core of a host of which something is demanded at the end: it runs, has
  * not left, and was not left broken; else NULL. */
 struct core *check_core(const struct check *k, uint32_t host);
+/* P3, of what a host in peace runs: whether it is pinned to another one, where
+ * it could be.  Moving it may take several attempts: it is demanded when all is
+ * said to be at rest, and waited for until then. */
+bool check_is_misplaced(
+	struct world *w, uint32_t host, struct instance *instance);
 /* The host of that name, or WORLD_NO_HOST. */
 uint32_t check_host_of(const struct check *k, const char *name);
 /* The state of a host's own row of an instance before this step. */

@@ -11,6 +11,7 @@
 
 #include "base/hash.h"
 #include "core/handoff_private.h"
+#include "core/specs_private.h"
 #include "tests/sim/check.h"
 
 /* In a cluster that is well no step of a move takes so long. */
@@ -54,7 +55,8 @@ struct moves {
 	struct keys sealed;    /* host and root -> number, from 1 */
 	struct sealed *states; /* owned */
 	uint32_t state_count;
-	struct keys served; /* root -> 1: a process that began with it ran */
+	struct keys served; /* root -> 1: a process that began with it ran, or
+			       its service was deleted: it is nobody's */
 	uint64_t step;
 	bool is_void; /* the step at hand calls a move off */
 };
@@ -133,6 +135,42 @@ on_stored(struct world *w, uint32_t host, enum core_table table,
 	(void)seq;
 	if (table == TABLE_HANDOFF)
 		page_of_key(m, host, key)->durable = read_move(value);
+}
+
+/* Whether nobody wants the state any more: its service was deleted, or does
+ * not know of handoff any more. */
+static bool
+is_unwanted(const struct moves *m, uint32_t host, const char *name)
+{
+	struct core *c = m->k->w->hosts[host].core;
+	const struct instance *i = c ? instance_find(c, name) : NULL;
+	struct service_value v;
+	return !i || !instance_service(c, i, &v) ||
+	       !v.policy.handoff.is_present;
+}
+
+/* Whether its service was deleted, or has no such instance any more. */
+static bool
+is_deleted(const struct core *c, const char *name)
+{
+	char service[SERVICE_NAME_MAX + 1];
+	struct service_value v;
+	instance_service_name(name, service);
+	const struct entry *e = specs_lookup(c, ENTRY_SERVICE, service);
+	const struct instance *i = instance_find(c, name);
+	if (!e || e->is_deleted)
+		return e;
+	return specs_get_service(e, &v) && (!i || !i->is_declared);
+}
+
+/* A host decides to let go of a state.  It does so when its records are
+ * durable, and the service may have been written anew by then, here or at the
+ * other end of a move: whoever deletes a service gives up its states. */
+static void
+on_drop(struct moves *m, uint32_t host, const struct effect_drop *d)
+{
+	if (is_deleted(m->k->w->hosts[host].core, d->name))
+		*keys_at(&m->served, root_key(d->root)) = 1;
 }
 
 /* --- Starts --- */
@@ -233,6 +271,8 @@ on_step(struct world *w, uint32_t host, const struct input *in,
 	for (size_t i = 0; i < fx->count; i++)
 		if (fx->items[i].kind == EFFECT_START)
 			on_start(m, host, &fx->items[i].start);
+		else if (fx->items[i].kind == EFFECT_DROP)
+			on_drop(m, host, &fx->items[i].drop);
 }
 
 /* --- Words --- */
@@ -304,18 +344,6 @@ has_home(const struct moves *m, const struct sealed *s)
 			return true;
 	}
 	return false;
-}
-
-/* Whether nobody wants the state any more: its service was deleted, or does
- * not know of handoff any more. */
-static bool
-is_unwanted(const struct moves *m, uint32_t host, const char *name)
-{
-	struct core *c = m->k->w->hosts[host].core;
-	const struct instance *i = c ? instance_find(c, name) : NULL;
-	struct service_value v;
-	return !i || !instance_service(c, i, &v) ||
-	       !v.policy.handoff.is_present;
 }
 
 /* Whether another host had the instance, as far as this one knows, or has it

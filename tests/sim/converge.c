@@ -125,7 +125,8 @@ heal_services(struct storm *s)
 {
 	for (uint32_t i = 0; i < s->w->behaviour_count; i++) {
 		struct behaviour *b = &s->w->behaviours[i];
-		b->is_deaf = b->is_dump_failing = b->is_fetch_failing = false;
+		b->is_deaf = b->is_dying = false;
+		b->is_dump_failing = b->is_fetch_failing = false;
 		b->blame = (enum start_blame)0;
 		b->answer = ANSWER_RESUME;
 		b->run_ms = 0;
@@ -171,6 +172,33 @@ heal_host(struct storm *s, uint32_t host)
 	}
 }
 
+/* Whether a host counts another one in: then it dials it by itself. */
+static bool
+is_known(const struct storm *s, uint32_t a, uint32_t b)
+{
+	const struct core *c = s->w->hosts[a].core;
+	member_id id = member_find(c, s->w->hosts[b].name);
+	return id != MEMBER_NONE && member_get(c, id)->state != MEMBER_LEFT;
+}
+
+/* What was installed anew may have nobody of the core in its skep.conf, while
+ * nobody there counts it as a member any more: people tell it where to go. */
+static void
+introduce(struct storm *s, uint32_t host)
+{
+	uint32_t other = WORLD_NO_HOST;
+	for (uint32_t i = 0; i < s->w->count; i++) {
+		if (i == host || !s->hosts[i].is_core)
+			continue;
+		if (is_known(s, i, host) || is_known(s, host, i))
+			return;
+		other = i;
+	}
+	if (other != WORLD_NO_HOST)
+		world_request(
+			s->w, host, REQUEST_JOIN, s->w->hosts[other].address);
+}
+
 static void
 freeze_host(struct storm *s, uint32_t host)
 {
@@ -194,6 +222,9 @@ converge_heal(struct storm *s, struct prng *p)
 			heal_host(s, i);
 		else
 			freeze_host(s, i);
+	for (uint32_t i = 0; i < s->w->count; i++)
+		if (s->hosts[i].is_core)
+			introduce(s, i);
 	for (uint32_t i = 0; i < s->w->count; i++)
 		s->w->hosts[i].is_aside = !s->hosts[i].is_core;
 }
@@ -392,6 +423,8 @@ process_trouble(
 	bool is_right = view_instance(c, p->name, &v) &&
 			!strcmp(v.node, s->w->hosts[host].name) &&
 			v.epoch == p->epoch && !strcmp(v.state, "ready");
+	is_right = is_right &&
+		   !check_is_misplaced(s->w, host, instance_find(c, p->name));
 	if (p->phase >= PROCESS_EXITED || is_right)
 		return NULL;
 	return say(out, "%s epoch %llu runs on %s, and should not", p->name,
@@ -426,9 +459,12 @@ static void
 print_members(struct storm *s, uint32_t a)
 {
 	const struct core *c = s->w->hosts[a].core;
-	printf("%s%s, hold '%s'\n", s->w->hosts[a].name,
-		s->hosts[a].is_core ? " (core)" : "",
-		member_hold_name(member_hold_now(c)));
+	printf("%s%s%s, hold '%s', desired state %016llx, wall %lld%s\n",
+		s->w->hosts[a].name, s->hosts[a].is_core ? " (core)" : "",
+		is_hanging(s, a) ? " (hanging)" : "",
+		member_hold_name(member_hold_now(c)),
+		(unsigned long long)specs_root(c), (long long)c->wall_ms,
+		c->duty.is_draining ? ", drains" : "");
 	for (member_id id = 1; id < c->members.count; id++) {
 		const struct member *m = member_get(c, id);
 		printf("  %s %s inc %llx%s%s intent %d\n", m->name,
@@ -452,7 +488,8 @@ converge_print(struct storm *s)
 			continue;
 		print_members(s, a);
 		while (view_instance_next(c, &cursor, &v)) {
-			if (!strcmp(v.state, "ready") && !v.is_foreign_copy)
+			if (!strcmp(v.state, "ready") && !v.is_foreign_copy &&
+				v.run_digest == v.wanted_digest)
 				continue;
 			printf("  %s %s on '%s' epoch %llu, duty '%s'%s: ",
 				v.name, v.state, v.node,

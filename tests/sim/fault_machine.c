@@ -36,6 +36,8 @@ make_freeze(struct storm *s, struct prng *p)
 	storm_later(s, ms + any(p, 5000), set_clock, host, (uint32_t)ms);
 }
 
+/* --- Disks --- */
+
 /* An fsync takes seconds. */
 static void
 make_slow_disk(struct storm *s, struct prng *p)
@@ -46,28 +48,99 @@ make_slow_disk(struct storm *s, struct prng *p)
 }
 
 static void
-disk_again(struct storm *s, uint32_t host, uint32_t unused)
+latency_ends(struct storm *s, uint32_t host, uint32_t unused)
 {
+	struct disk_faults f = s->w->hosts[host].disk_faults;
 	(void)unused;
-	world_disk_set(s->w, host, &(struct disk_faults){0});
+	f.slow_permille = 0;
+	world_disk_set(s->w, host, &f);
 }
 
-/* A disk is slow at times, or refuses writes for want of room, and keeps a
- * part of what was last written when its host loses power. */
+/* Some writes take long for a while. */
 static void
-make_bad_disk(struct storm *s, struct prng *p)
+make_disk_latency(struct storm *s, struct prng *p)
 {
-	uint32_t host = any(p, s->w->count), kind = any(p, 3);
-	struct disk_faults f = {
-		.slow_permille = kind == 0 ? 1 + any(p, 300) : 0,
-		.slow_min_ms = 1,
-		.slow_max_ms = any_scale(p, 10, 3000),
-		.is_refusing = kind == 1,
-		.is_keeping_some = kind != 1,
-	};
+	uint32_t host = any(p, s->w->count);
+	struct disk_faults f = s->w->hosts[host].disk_faults;
+	f.slow_permille = 1 + any(p, 300);
+	f.slow_min_ms = 1;
+	f.slow_max_ms = any_scale(p, 10, 3000);
 	world_disk_set(s->w, host, &f);
-	storm_later(s, any_scale(p, 500, 60000), disk_again, host, 0);
+	storm_later(s, any_scale(p, 500, 60000), latency_ends, host, 0);
 }
+
+static void
+has_room(struct storm *s, uint32_t host, uint32_t unused)
+{
+	struct disk_faults f = s->w->hosts[host].disk_faults;
+	(void)unused;
+	f.is_full = false;
+	world_disk_set(s->w, host, &f);
+}
+
+/* ENOSPC, until somebody makes room. */
+static void
+make_disk_full(struct storm *s, struct prng *p)
+{
+	uint32_t host = any(p, s->w->count);
+	struct disk_faults f = s->w->hosts[host].disk_faults;
+	f.is_full = true;
+	world_disk_set(s->w, host, &f);
+	storm_later(s, any_scale(p, 500, 60000), has_room, host, 0);
+}
+
+static void
+errors_end(struct storm *s, uint32_t host, uint32_t unused)
+{
+	struct disk_faults f = s->w->hosts[host].disk_faults;
+	(void)unused;
+	f.error_permille = 0;
+	world_disk_set(s->w, host, &f);
+}
+
+/* EIO: of some tries, or of most. */
+static void
+make_disk_error(struct storm *s, struct prng *p)
+{
+	uint32_t host = any(p, s->w->count);
+	struct disk_faults f = s->w->hosts[host].disk_faults;
+	f.error_permille = (uint32_t)any_scale(p, 10, 900);
+	world_disk_set(s->w, host, &f);
+	storm_later(s, any_scale(p, 500, 60000), errors_end, host, 0);
+}
+
+/* The end of a host, or of its node, in the midst of what it writes. */
+static void
+tear(struct storm *s, uint32_t host, uint32_t back_ms)
+{
+	struct disk_faults f = s->w->hosts[host].disk_faults;
+	f.is_keeping_some = true;
+	world_disk_set(s->w, host, &f);
+	if (s->w->hosts[host].is_running && back_ms % 2)
+		world_power_off(s->w, host);
+	else if (s->w->hosts[host].is_running)
+		world_crash(s->w, host);
+	f.is_keeping_some = false;
+	world_disk_set(s->w, host, &f);
+	world_stall_disk(s->w, host, 0);
+	storm_start_later(s, host, back_ms);
+}
+
+/* Writes pile up behind a slow one; then the power goes, or the node, and some
+ * of them stay. */
+static void
+make_torn(struct storm *s, struct prng *p)
+{
+	uint32_t host = storm_any_running(s, p);
+	int64_t ms = any_scale(p, 5, 3000);
+	int64_t back_ms = any_scale(p, 100, 120000);
+	if (host == MAKER_NO_HOST)
+		return;
+	world_stall_disk(s->w, host, ms + 1);
+	storm_later(s, ms, tear, host, (uint32_t)back_ms);
+}
+
+/* --- Versions and clocks --- */
 
 /* A host is upgraded, or goes back to the version before. */
 static void
@@ -111,8 +184,11 @@ make_clock_step(struct storm *s, struct prng *p)
 const struct maker fault_machine_makers[] = {
 	{"cpu", false, 10000, 300000, make_cpu, false},
 	{"freeze", false, 10000, 600000, make_freeze, false},
-	{"slow-disk", false, 5000, 120000, make_slow_disk, true},
-	{"bad-disk", false, 10000, 300000, make_bad_disk, true},
+	{"slow-disk", false, 5000, 120000, make_slow_disk, false},
+	{"disk-latency", false, 5000, 120000, make_disk_latency, false},
+	{"disk-full", false, 10000, 300000, make_disk_full, false},
+	{"disk-error", false, 10000, 300000, make_disk_error, false},
+	{"torn", false, 10000, 300000, make_torn, true},
 	{"newer", false, 5000, 300000, make_newer, false},
 	{"clock-rate", false, 10000, 300000, make_clock_rate, false},
 	{"clock-step", false, 10000, 600000, make_clock_step, false},

@@ -132,7 +132,7 @@ make_far(struct storm *s, struct prng *p)
 
 const struct maker fault_stream_makers[] = {
 	{"stall", false, 2000, 120000, make_stall, false},
-	{"loss", false, 15000, 300000, make_loss, true},
+	{"loss", false, 15000, 300000, make_loss, false},
 	{"break", false, 2000, 120000, make_break, false},
 	{"half-open", false, 5000, 300000, make_half_open, false},
 	{"slow-reader", false, 10000, 300000, make_slow_reader, false},

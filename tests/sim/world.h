@@ -42,13 +42,7 @@ struct record {
 	size_t key_size;
 	unsigned char *value; /* owned */
 	size_t value_size;
-};
-
-/* What a checker remembers of one host's opinion about one name. */
-struct opinion {
-	char name[NODE_NAME_MAX + 1];
-	enum member_state state;
-	uint64_t incarnation;
+	mono written_at; /* while it is not durable */
 };
 
 /* What a service hands over.  'lives' counts the starts that this state has
@@ -71,9 +65,20 @@ struct disk_faults {
 	uint32_t slow_permille; /* of a thousand writes so many are slow */
 	int64_t slow_min_ms;
 	int64_t slow_max_ms;
-	bool is_refusing;     /* no room, or I/O errors: nothing is written */
-	bool is_keeping_some; /* of the last writes before an end some stay,
-				 the oldest first */
+	bool is_full;		 /* ENOSPC: nothing is written */
+	uint32_t error_permille; /* EIO: so many of a thousand tries fail */
+	bool is_keeping_some;	 /* of the last writes before an end some stay,
+				    the oldest first; the next one is torn */
+};
+
+/* What disks did to writes, in all. */
+struct disk_counts {
+	uint64_t late;	  /* durable a second or more after they were asked */
+	uint64_t refused; /* tries that found no room */
+	uint64_t errors;  /* tries that failed otherwise */
+	uint64_t lost;	  /* not durable when their host ended */
+	uint64_t torn;	  /* of these, half written */
+	uint64_t kept;	  /* durable by then, and nobody was told */
 };
 
 /* What a host's keeper knows of one instance. */
@@ -136,6 +141,9 @@ struct host {
 	mono paused_until; /* the process stands still until then */
 	mono disk_stalled_until;
 	mono since; /* when it started, was paused, or stopped */
+	/* When all that it says last waited for its disk: nobody may hear it
+	 * under an incarnation that a loss of power takes from it again. */
+	mono mute_at;
 	uint32_t starts;
 	void *memory;		/* owned pages */
 	struct core *core;	/* inside 'memory'; NULL while not running */
@@ -177,8 +185,6 @@ struct host {
 	size_t state_count;
 	struct fetching *fetches; /* under way in its node; owned */
 	size_t fetch_count;
-	struct opinion *opinions; /* by member; owned */
-	size_t opinion_count;
 	/* What it said: */
 	uint64_t notes[NOTE_KIND_COUNT];
 	char note_text[NOTE_KIND_COUNT][NOTE_TEXT_MAX + 1];
@@ -210,8 +216,6 @@ typedef void world_note_fn(struct world *w, uint32_t host,
 struct world_options {
 	uint32_t hosts_max;
 	struct core_limits limits; /* of each core */
-	/* Without the checkers that 'world_new' brings, for measurements. */
-	bool is_bare;
 };
 
 /* An entry of the heap: what happens at 'ms', in the order of 'number'. */
@@ -257,7 +261,7 @@ struct world {
 	world_note_fn *on_note;		       /* may be NULL */
 	void *context;			       /* for it */
 	bool is_loud; /* prints every note and fault, to look at one seed */
-	uint64_t deaths_checked; /* declarations that a checker looked at */
+	struct disk_counts disk_counts;
 	struct world_observer observers[WORLD_OBSERVERS];
 	uint32_t observer_count;
 	uint32_t observed; /* the host that they were told of last */
@@ -285,7 +289,7 @@ void world_kill(struct world *w, uint32_t host);
 void world_power_off(struct world *w, uint32_t host);
 /* The process stands still for a while; its kernel and its clock do not. */
 void world_pause(struct world *w, uint32_t host, int64_t ms);
-/* Its disk writes nothing for a while, then all that waited. */
+/* Its disk writes nothing for a while, then all that waited; 0: at once. */
 void world_stall_disk(struct world *w, uint32_t host, int64_t ms);
 /* The whole machine stands still, its clock too. */
 void world_freeze(struct world *w, uint32_t host, int64_t ms);

@@ -2,9 +2,9 @@
  *
  * The store of the real node commits by transactions, which a loss of power
  * leaves whole or undone: so a torn record never reaches a core, and a torn
- * write is a last write that is gone.  A write that fails (no room, I/O error)
- * is tried again with back-off for as long as that lasts; nothing becomes
- * durable meanwhile, and nobody is told.
+ * write is the first one that is gone of several that were under way.  A write
+ * that fails (no room, I/O error) is tried again with back-off for as long as
+ * that lasts; nothing becomes durable meanwhile, and nobody is told.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +14,7 @@
 
 #define RETRY_FIRST_MS 100 /* as the store's */
 #define RETRY_LAST_MS  5000
+#define LATE_MS	       1000
 
 void
 record_free(struct record *r)
@@ -163,7 +164,9 @@ disk_write(struct world *w, uint32_t host, const struct effect *e)
 {
 	struct host *h = &w->hosts[host];
 	const struct effect_store *s = &e->store;
-	struct record r = {.table = s->table, .key_size = s->key.size};
+	struct record r = {.table = s->table,
+		.key_size = s->key.size,
+		.written_at = w->now};
 	CHECK(s->key.size <= sizeof r.key);
 	observe_effect(w, host, e);
 	memcpy(r.key, s->key.data, s->key.size);
@@ -186,7 +189,12 @@ disk_write(struct world *w, uint32_t host, const struct effect *e)
 void
 world_stall_disk(struct world *w, uint32_t host, int64_t ms)
 {
-	w->hosts[host].disk_stalled_until = mono_add(w->now, ms);
+	struct host *h = &w->hosts[host];
+	mono until = mono_add(w->now, ms);
+	bool is_shorter = until.ms < h->disk_stalled_until.ms;
+	h->disk_stalled_until = until;
+	if (is_shorter)
+		event_unpark(w, host);
 }
 
 void
@@ -195,7 +203,7 @@ world_disk_set(struct world *w, uint32_t host, const struct disk_faults *faults)
 	CHECK(faults->slow_min_ms <= faults->slow_max_ms);
 	w->hosts[host].disk_faults = *faults;
 	observe_fault(
-		w, WORLD_FAULT_DISK, host, WORLD_NO_HOST, faults->is_refusing);
+		w, WORLD_FAULT_DISK, host, WORLD_NO_HOST, faults->is_full);
 }
 
 /* The oldest write becomes durable. */
@@ -206,6 +214,7 @@ write_first(struct world *w, uint32_t host)
 	struct record *r = &h->dirty[h->dirty_first];
 	CHECK(h->dirty_count > 0);
 	h->stored++;
+	w->disk_counts.late += mono_diff(w->now, r->written_at) >= LATE_MS;
 	observe_stored(w, host, r->table, (struct bytes){r->key, r->key_size},
 		(struct bytes){r->value, r->value_size}, h->stored);
 	disk_apply(h, r);
@@ -219,30 +228,61 @@ disk_end(struct world *w, uint32_t host)
 {
 	struct host *h = &w->hosts[host];
 	bool is_kept = h->disk_faults.is_keeping_some &&
-		       !h->disk_faults.is_refusing && h->dirty_count;
+		       !h->disk_faults.is_full && h->dirty_count;
 	uint64_t kept = is_kept ? prng_below(&w->prng, h->dirty_count + 1) : 0;
+	w->disk_counts.kept += kept;
 	while (kept--)
 		write_first(w, host);
+	w->disk_counts.lost += h->dirty_count;
+	w->disk_counts.torn += is_kept && h->dirty_count;
 	disk_drop_dirty(h);
+}
+
+/* Whether the disk fails a write that it tries now. */
+static bool
+has_failed(struct world *w, const struct host *h)
+{
+	uint32_t permille = h->disk_faults.error_permille;
+	if (h->disk_faults.is_full) {
+		w->disk_counts.refused++;
+		return true;
+	}
+	if (!permille || !prng_chance(&w->prng, permille, 1000))
+		return false;
+	w->disk_counts.errors++;
+	return true;
+}
+
+/* It tries again later, and later each time. */
+static void
+back_off(struct world *w, struct host *h)
+{
+	h->disk_retry_ms = h->disk_retry_ms * 2;
+	if (h->disk_retry_ms < RETRY_FIRST_MS)
+		h->disk_retry_ms = RETRY_FIRST_MS;
+	if (h->disk_retry_ms > RETRY_LAST_MS)
+		h->disk_retry_ms = RETRY_LAST_MS;
+	stall(w, h, h->disk_retry_ms);
+}
+
+static bool
+is_stalled(const struct world *w, const struct host *h)
+{
+	return !mono_reached(h->disk_stalled_until, w->now);
 }
 
 void
 disk_on_stored(struct world *w, struct event *e)
 {
 	struct host *h = &w->hosts[e->host];
+	bool is_next = e->seq == h->stored + 1;
 	CHECK(h->dirty_count > 0);
-	if (h->disk_faults.is_refusing && e->seq == h->stored + 1) {
-		h->disk_retry_ms = h->disk_retry_ms * 2;
-		if (h->disk_retry_ms < RETRY_FIRST_MS)
-			h->disk_retry_ms = RETRY_FIRST_MS;
-		if (h->disk_retry_ms > RETRY_LAST_MS)
-			h->disk_retry_ms = RETRY_LAST_MS;
-		stall(w, h, h->disk_retry_ms);
-	}
-	bool is_stalled = !mono_reached(h->disk_stalled_until, w->now);
-	if (is_stalled || e->seq != h->stored + 1) { /* it keeps order */
-		e->at = is_stalled ? h->disk_stalled_until
-				   : mono_add(w->now, 1);
+	if (is_next && !is_stalled(w, h) && has_failed(w, h))
+		back_off(w, h);
+	if (is_stalled(w, h) || !is_next) { /* it keeps order */
+		e->is_parked = is_stalled(w, h);
+		e->at = e->is_parked ? h->disk_stalled_until
+				     : mono_add(w->now, 1);
 		event_push(w, e);
 		return;
 	}

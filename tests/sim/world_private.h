@@ -48,7 +48,7 @@ struct event {
 	bool is_waiting; /* FRAME: in the sender's process */
 	bool is_lost;	 /* FRAME: not all of its bytes arrive */
 	bool is_read;	 /* FRAME: the reader has got to it */
-	bool is_parked;	 /* until its host's process goes on */
+	bool is_parked;	 /* until its host's process, or its disk, goes on */
 	int32_t status;	 /* EXITED, CLOSED */
 	struct event *next;	 /* in its pipe, or in the spare ones */
 	uint8_t size_class;	 /* of the block that it lies in */
@@ -127,7 +127,7 @@ void event_free(struct world *w, struct event *e);
 /* Asks for a tick of 'host' at 'at', after the events of that time and in the
  * order of the hosts. */
 void event_push_tick(struct world *w, uint32_t host, mono at);
-/* What waits for a host's process to go on happens now. */
+/* What waits for a host's process or its disk to go on happens now. */
 void event_unpark(struct world *w, uint32_t host);
 /* Takes the earliest entry from the heap, which must have one. */
 struct world_due event_pop(struct world *w);
@@ -189,9 +189,6 @@ void disk_forget_index(struct host *h);
 void disk_end(struct world *w, uint32_t host);
 void disk_load(struct world *w, uint32_t host);
 void record_free(struct record *r);
-
-/* The invariants of the members, after every step. */
-void world_check(struct world *w, uint32_t host, const struct effects *fx);
 
 /* The fake keeper: carries out START, SIGNAL, KILL, RELEASE, DUMP, FETCH and
  * DROP; its events; FOUND for what it has; the end of all its services. */

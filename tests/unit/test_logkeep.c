@@ -299,6 +299,24 @@ START_TEST(test_marks_tell_epochs_and_times)
 }
 END_TEST
 
+/* A reader that has the marks open hears of the end. */
+START_TEST(test_marks_of_silence)
+{
+	struct logmark m[64];
+	struct player_instance *i = player_add(0, "a", 0);
+	i->log.epoch = 7;
+	player_start(RLIM_INFINITY);
+	player_send_open(i);
+	struct last_mark begin = {"a.log", 0, 7};
+	ck_assert(scratch_wait(is_last_mark, &begin));
+	player_send_epoch(i->log.iid, 7, false);
+	struct last_mark end = {"a.log", 0, 7 | LOGMARKS_END};
+	ck_assert(scratch_wait(is_last_mark, &end));
+	ck_assert_uint_eq(read_marks("a.log", m, 64), 2);
+	player_finish();
+}
+END_TEST
+
 START_TEST(test_marks_follow_their_file)
 {
 	struct logmark m[64];
@@ -561,6 +579,7 @@ main(void)
 	tcase_add_test(tc, test_compressed_files_are_counted_too);
 	tcase_add_test(tc, test_an_old_file_is_rotated_at_the_end_of_a_line);
 	tcase_add_test(tc, test_marks_tell_epochs_and_times);
+	tcase_add_test(tc, test_marks_of_silence);
 	tcase_add_test(tc, test_marks_follow_their_file);
 	tcase_add_test(tc, test_journal_gets_every_line);
 	tcase_add_test(tc, test_journal_that_does_not_keep_up_loses_nothing);

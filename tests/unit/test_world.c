@@ -51,7 +51,6 @@ static struct conn *
 stream(struct world *w, struct seen *s)
 {
 	memset(s, 0, sizeof *s);
-	w->options.is_bare = true; /* what the cores make of it is not asked */
 	struct conn *k = net_new(w, 0, 1, 0);
 	s->link[0] = k->number * 2 + 2;
 	s->link[1] = k->number * 2 + 3;
@@ -290,7 +289,7 @@ END_TEST
 START_TEST(a_full_disk_writes_nothing)
 {
 	struct world *w = whole_world(1, 2);
-	struct disk_faults faults = {.is_refusing = true};
+	struct disk_faults faults = {.is_full = true};
 	world_disk_set(w, 1, &faults);
 	uint64_t stored = w->hosts[1].stored;
 	world_request(w, 1, REQUEST_CORDON, "beta");
