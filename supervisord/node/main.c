@@ -141,10 +141,14 @@ main(int argc, char **argv)
 	heap_init(n.loop);
 	watch_signals(&n);
 	code = node_open(&n, &o, &err);
-	if (code) {
+	if (code)
 		say(SAY_ERROR, "%s", err.text);
-		n.exit_code = code == -EPROTONOSUPPORT ? KPROTO_EXIT_VERSION
-						       : EXIT_START;
+	/* At once: who closes the socket first is killed before it can say
+	 * with what it ends. */
+	if (code == -EPROTONOSUPPORT)
+		return KPROTO_EXIT_VERSION;
+	if (code) {
+		n.exit_code = EXIT_START;
 	} else {
 		ev_run(n.loop, 0);
 	}
