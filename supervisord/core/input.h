@@ -161,7 +161,8 @@ struct input_start_failed {
 #define NEWS_KINDS(X)                                                          \
 	X(NEWS_READY, "ready")	 /* its readiness is fulfilled */              \
 	X(NEWS_EXTEND, "extend") /* it asks for 'number' more ms */            \
-	X(NEWS_SICK, "sick")	 /* liveness or watchdog failed: 'text' */
+	X(NEWS_SICK, "sick")	 /* liveness or watchdog failed: 'text' */     \
+	X(NEWS_MAIN, "main")	 /* its leader is process 'number' now */
 
 enum news_kind {
 #define X(kind, name) kind,

@@ -599,9 +599,12 @@ greet_welcome(struct keeper *k, struct keeper_welcome *out, struct err *err)
 	if (!kproto_get_welcome(body, &w))
 		return err_set(err, -EBADMSG, "WELCOME makes no sense");
 	if (w.version != KPROTO_VERSION)
-		return err_set(err, -EPROTO,
-			"skepd speaks version %u and skep-node version %u: "
-			"restart skepd",
+		return err_set(err, -EPROTONOSUPPORT,
+			"skepd, which runs, speaks version %u of the protocol "
+			"between them, and this skep-node, which is "
+			"installed, version %u: unless skepd replaces itself "
+			"now, restart it (systemctl restart skepd; services "
+			"run on)",
 			w.version, KPROTO_VERSION);
 	for (unsigned i = 0; i < KSOCKET_COUNT; i++)
 		if (w.sockets & 1u << i && i < k->message.fd_count) {

@@ -69,7 +69,7 @@ struct keeper *keeper_new(
 void keeper_free(struct keeper *k);
 
 /* Reads up to SYNCED, waiting 'timeout_ms' at most.  -EPIPE: the keeper is
- * gone; -ETIMEDOUT, -EBADMSG, -EPROTO (another version). */
+ * gone; -ETIMEDOUT, -EBADMSG, -EPROTONOSUPPORT (another version). */
 int keeper_greet(struct keeper *k, struct keeper_welcome *out,
 	int64_t timeout_ms, struct err *err);
 /* Calls 'fn' for each instance that the keeper told of, then forgets the
