@@ -149,6 +149,7 @@ add_host(struct sum *s, const struct tiny_host *h)
 	add_bytes(s, &h->proc, sizeof h->proc);
 	add_bytes(s, &h->is_fetching, sizeof h->is_fetching);
 	add_bytes(s, h->sealed, sizeof h->sealed);
+	add_bytes(s, h->sealed_epochs, sizeof h->sealed_epochs);
 	for (uint32_t i = 0; i < h->record_count; i++) {
 		struct sum one = {0};
 		add_record(&one, &h->records[i]);
