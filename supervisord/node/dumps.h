@@ -66,11 +66,12 @@ void manifest_root(const struct manifest *m, uint8_t root[DIGEST_SIZE]);
 void dumps_digest(const void *data, size_t size, uint8_t digest[DIGEST_SIZE]);
 
 /* Seals the state that comes as a state stream (sys/statestream.h) from 'fd'
- * (borrowed) for 'name', whose run 'epoch' left it.  '*is_absent_out' is set with -ENOENT when the
- * sender says that there is no state: nothing is stored. */
+ * (borrowed) for 'name', whose run 'epoch' left it.  '*is_absent_out' is set
+ * with -ENOENT when the sender says that there is no state: nothing is stored.
+ */
 int dumps_seal(struct dumps *d, const char *name, uint64_t epoch,
-	uint64_t size_max, int fd, uint8_t root_out[DIGEST_SIZE], uint64_t *size_out, bool *is_absent_out,
-	struct err *err);
+	uint64_t size_max, int fd, uint8_t root_out[DIGEST_SIZE],
+	uint64_t *size_out, bool *is_absent_out, struct err *err);
 
 /* Reads a whole state and fills '*out'; -EBADMSG when the file no longer is
  * what its name says. */

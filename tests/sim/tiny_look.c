@@ -100,6 +100,8 @@ add_members(struct sum *s, const struct core *c)
 {
 	const struct member_table *t = &c->members;
 	add(s, (uint64_t)t->hold << 4 | (uint64_t)(t->is_founding));
+	add(s, (uint64_t)(t->stall.is_on | is_armed(t->stall.quiet_until)
+						   << 1));
 	for (member_id id = 1; id < t->count; id++) {
 		const struct member *m = &t->items[id];
 		add(s, (uint64_t)m->state);

@@ -472,13 +472,20 @@ void
 tiny_sealed(struct tiny *t, uint32_t host)
 {
 	struct tiny_host *h = t->hosts[host];
+	bool was_fetched = false;
 	for (uint32_t i = h->sealed_count; i-- > 0;) {
 		struct input in = {.kind = INPUT_SEALED};
 		in.sealed.name = TINY_NAME;
 		in.sealed.epoch = h->sealed_epochs[i];
 		root_of(h->sealed[i], in.sealed.root);
+		was_fetched |= h->sealed_epochs[i] == 0 &&
+			       is_same(h->sealed[i], t->net->newest);
 		tiny_step(t, host, &in);
 	}
+	/* What was fetched before its source was gone for ever, and not
+	 * STAGED: nobody was told that it is here. */
+	t->net->is_lost |= was_fetched && !t->net->is_frozen &&
+			   !tiny_has_home(t, t->net->newest);
 }
 
 void
