@@ -322,17 +322,23 @@ add_reference(struct dumps *d, const uint8_t root[DIGEST_SIZE],
 	return r;
 }
 
-/* The epoch that a reference tells, or 0. */
-static uint64_t
-read_reference(int dir, const char *name)
+/* Reads the epoch that a reference tells, or 0; false when it is gone, or the
+ * disk does not give it. */
+static bool
+read_reference(int dir, const char *name, uint64_t *epoch)
 {
 	char text[24] = "";
 	int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
-	if (fd >= 0)
-		close(fd);
+	if (fd < 0)
+		return false;
+	ssize_t n = read(fd, text, sizeof text - 1);
+	close(fd);
+	if (n < 0)
+		return false;
 	/* What lacks its end was not written whole. */
-	return n > 1 && text[n - 1] == '\n' ? strtoull(text, NULL, 10) : 0;
+	bool is_whole = n > 1 && text[n - 1] == '\n';
+	*epoch = is_whole ? strtoull(text, NULL, 10) : 0;
+	return true;
 }
 
 /* Gives the finished file 'from' its place as 'root', needed by 'name'. */
@@ -431,13 +437,14 @@ dumps_list(struct dumps *d, dumps_each_fn *each, void *context, struct err *err)
 		uint8_t root[DIGEST_SIZE];
 		char hex[HEX_SIZE + 1];
 		struct stat st;
+		uint64_t epoch;
 		if (!read_hex(e->d_name, root) ||
 			strncmp(e->d_name + HEX_SIZE, ".for.", 5) != 0)
 			continue;
 		snprintf(hex, sizeof hex, "%.64s", e->d_name);
-		if (fstatat(dirfd(dir), hex, &st, AT_SYMLINK_NOFOLLOW) == 0)
-			each(context, e->d_name + HEX_SIZE + 5,
-				read_reference(dirfd(dir), e->d_name), root,
+		if (read_reference(dirfd(dir), e->d_name, &epoch) &&
+			fstatat(dirfd(dir), hex, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			each(context, e->d_name + HEX_SIZE + 5, epoch, root,
 				(uint64_t)st.st_size);
 	}
 	closedir(dir);
