@@ -5,9 +5,9 @@
 #	hashes.sh [COUNT [FIRST [VARIANT...]]]	by 'make sim-hashes'
 #
 # Each variant (all six, if none is named) runs COUNT storms from seed FIRST
-# on, the first of them twice, and one with 50 hosts.  Exits 1 when one differs
-# from the first variant in any line that a storm prints, or from itself, and
-# 77 when there is nothing to compare with.
+# on, the first of them twice, and one with 50 hosts unless COUNT is small.
+# Exits 1 when one differs from the first variant in any line that a storm
+# prints, or from itself, and 77 when there is nothing to compare with.
 set -u
 count=${1:-20}
 first=${2:-1}
@@ -35,7 +35,8 @@ run() { # SIM
 	for seed in $(seq "$first" $((first + count - 1))); do
 		"$1" -s "$seed" 2>&1 || echo "seed $seed failed"
 	done
-	"$1" -s "$((first + 1))" -n 50 -t 30 2>&1 || echo "50 hosts failed"
+	[ "$count" -lt 10 ] || "$1" -s "$((first + 1))" -n 50 -t 30 2>&1 ||
+		echo "50 hosts failed"
 }
 
 # Whether one seed twice says the same.
@@ -45,7 +46,7 @@ is_steady() { # SIM SAID
 
 reference=
 compared=0
-status=0
+failed=0
 while read -r name compiler flags; do
 	command -v "$compiler" >/dev/null || continue
 	[[ -z $variants || " $variants " = *" $name "* ]] || continue
@@ -58,7 +59,7 @@ while read -r name compiler flags; do
 	run "$folder/$name/sim" >"$folder/$name.said"
 	if ! is_steady "$folder/$name/sim" "$folder/$name.said"; then
 		echo "$name: seed $first says something else the second time"
-		status=1
+		failed=$((failed + 1))
 	fi
 	rm -rf "${folder:?}/$name"
 	if [ -z "$reference" ]; then
@@ -69,7 +70,7 @@ while read -r name compiler flags; do
 	else
 		echo "$name differs from $reference:"
 		head -n 4 "$folder/diff"
-		status=1
+		failed=$((failed + 1))
 	fi
 	printf '%-10s %s storms, %s, %s s\n' "$name" \
 		"$(wc -l <"$folder/$name.said")" \
@@ -83,5 +84,6 @@ clang-O0 clang -O0
 gcc-asan gcc -O1 -g -fsanitize=address -fno-omit-frame-pointer
 gcc-ubsan gcc -O1 -g -fsanitize=undefined -fno-sanitize-recover=all
 END
-[ "$status" = 0 ] || exit 1
+echo "$compared passed, $failed failed, 0 skipped"
+[ "$failed" = 0 ] || exit 1
 [ "$compared" -gt 0 ] || exit 77
