@@ -161,6 +161,12 @@ sim-hashes: tests/sim/sim
 	HASHES_LIBS="$(NANOPB_LIBS) $(XXHASH_LIBS)" \
 		$(srcdir)/tests/sim/hashes.sh $(or $(COUNT),20) 1 $(HASHES)
 
+# A day of hosts that are slow, and of nothing else.
+EXTRA_DIST += tests/sim/starve.sh
+.PHONY: sim-starve
+sim-starve: tests/sim/sim
+	$(srcdir)/tests/sim/starve.sh $(or $(COUNT),3) $(SEED)
+
 # Every state of small worlds, over the real cores: a few seconds' worth of
 # them in 'make check', as much as there is time for in 'make explore'.
 check_PROGRAMS += tests/sim/states

@@ -499,8 +499,7 @@ mono
 operate_deadline(const struct core *c)
 {
 	mono at = MONO_NEVER;
-	for (unsigned n = 0; c->operate.forward_count && n < FORWARDS_MAX;
-		n++)
+	for (unsigned n = 0; c->operate.forward_count && n < FORWARDS_MAX; n++)
 		if (c->operate.forwards[n].request)
 			at = mono_min(at, c->operate.forwards[n].deadline);
 	return at;
