@@ -88,6 +88,19 @@ typedef uint32_t member_id;
 #define MEMBER_SELF ((member_id)0)
 #define MEMBER_NONE ((member_id)UINT32_MAX)
 
+/* Why this host does not act for others at present.  The numbers travel in
+ * heartbeats. */
+enum member_hold {
+	HOLD_NONE,	/* it acts */
+	HOLD_FORMING,	/* waits for the stored list */
+	HOLD_LONELY,	/* lost more than half at once; holds */
+	HOLD_KEEP,	/* lonely, on_minority = keep: own services only */
+	HOLD_FREEZE,	/* lonely, on_minority = freeze: changes nothing */
+	HOLD_STOP,	/* lonely, on_minority = stop: stops its services */
+	HOLD_LEAVING,	/* leaves the cluster */
+	HOLD_ENDING,	/* skepd ends here and stops its services; final */
+};
+
 /* One host of the cluster, as others in the core may read it.  What a sign of
  * life touches comes first: of many members each comes from far memory. */
 struct member {
@@ -110,6 +123,7 @@ struct member {
 	bool hb_is_ready;
 	bool hb_is_lonely;
 	bool hb_is_stalled;
+	enum member_hold hb_hold;	/* with hb_is_lonely, for people */
 	bool hb_is_going;		/* holds beyond its link, see is_away */
 	bool has_heartbeat;		/* one came since the link stands */
 	bool is_confirmed_down;		/* by an operator */
@@ -139,17 +153,6 @@ struct member {
 	uint64_t nonce;			/* of its start; 0: never linked */
 	mono since;			/* when 'state' began */
 	uint32_t version;		/* protocol version spoken */
-};
-
-/* Why this host does not act for others at present. */
-enum member_hold {
-	HOLD_NONE,	/* it acts */
-	HOLD_FORMING,	/* waits for the stored list */
-	HOLD_LONELY,	/* lost more than half at once; holds */
-	HOLD_KEEP,	/* lonely, on_minority = keep: own services only */
-	HOLD_FREEZE,	/* lonely, on_minority = freeze: changes nothing */
-	HOLD_STOP,	/* lonely, on_minority = stop: stops its services */
-	HOLD_LEAVING,	/* leaves the cluster */
 };
 
 /* Why a Hello is refused; travels in Refuse. */
@@ -288,6 +291,8 @@ mono member_deadline(const struct core *c);
 
 /* This node goes and another comes: everybody is told. */
 void member_on_going(struct core *c);
+/* Nothing runs here in a moment: a hold that ends with this node. */
+void member_on_ending(struct core *c);
 
 /* Operators' words; each ends in exactly one REPLY. */
 void member_on_join(struct core *c, const struct input_request *r);
