@@ -66,6 +66,8 @@ struct duty {
 	bool is_gate_overrun;	/* the bound has passed; said once */
 	uint64_t gate_overruns;	/* starts after the bound */
 	mono expect_until;	/* when late hosts are no longer waited for */
+	bool is_starting;	/* 'waiting' is walked: nothing else enters or
+				   leaves it */
 	uint32_t starting;	/* instances not yet ready here */
 	mono takeover_paid;	/* until when take-overs are accounted for */
 	bool is_takeover_due;	/* one waits for its turn */
@@ -89,8 +91,8 @@ size_t duty_need(const struct core_limits *limits);
 
 /* A row of this instance name changed, anywhere. */
 void duty_mark(struct core *c, const char *instance);
-/* It left a place on a host: those of its service that wait for one, because
- * of 'max_per_host', are evaluated. */
+/* It took or left a place on a host: those of its service that are held nowhere
+ * and belong to another one now, because of 'max_per_host', are evaluated. */
 void duty_mark_siblings(struct core *c, const char *instance);
 /* A service's entry, or an override of a service or an instance, changed. */
 void duty_mark_service(struct core *c, const char *name);
