@@ -413,8 +413,13 @@ void
 registry_on_linked(struct core *c, member_id id)
 {
 	struct registry *r = &c->registry;
+	uint64_t *forgotten = &r->origins[id].forgotten;
+	uint64_t own = member_log_incarnation(member_get(c, id)->incarnation);
 	r->origins[id].ack_sent = 0;
-	r->origins[id].forgotten = 0; /* it is back, by itself */
+	/* It is back, by itself.  Logs below its own stay forgotten: others may
+	 * hold one of a start that took a number which was used before. */
+	if (*forgotten >= own)
+		*forgotten = own ? own - 1 : 0;
 	r->ack_at = mono_min(r->ack_at, c->now);
 	if (!mono_reached(r->pull_all_at, c->now)) {
 		registry_pull_now(c, id, id);
