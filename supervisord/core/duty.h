@@ -117,6 +117,7 @@ void drain_run(struct core *c);
 mono drain_deadline(const struct core *c);
 
 struct instance;
+struct row;
 struct service_value;
 
 /* Compares one instance with what it should be, and acts (decide.c). */
@@ -129,6 +130,10 @@ bool duty_waits_for_owner(const struct core *c, const struct instance *inst);
  * newest that is due and that no host has begun, or one that was begun by a
  * host that is gone. */
 int64_t duty_slot(struct core *c, const struct instance *inst,
+	const struct service_value *service);
+/* The row that says that it ended for good somewhere, under this very spec, and
+ * nobody asked for another run since; its host may be dead.  Or NULL. */
+const struct row *duty_finished(struct core *c, const struct instance *inst,
 	const struct service_value *service);
 /* Whether a copy on another present host runs, as its row says.  If it loses
  * against ours it is stopped first, and the row says when that is done. */

@@ -185,8 +185,9 @@ put_position(struct core *c, struct wire_out *w, member_id peer, member_id id)
 		.gc = log->gc,
 		.wants_reset = log == o && o->is_reset_wanted && peer == id,
 	};
-	if (p.incarnation <= o->forgotten && o->forgotten) {
-		p.incarnation = o->forgotten;
+	uint64_t forgotten = registry_forgotten(c, id);
+	if (p.incarnation <= forgotten && forgotten) {
+		p.incarnation = forgotten;
 		p.position = p.top = p.gc = UINT64_MAX;
 		p.is_ready = true;
 	}
@@ -413,13 +414,8 @@ void
 registry_on_linked(struct core *c, member_id id)
 {
 	struct registry *r = &c->registry;
-	uint64_t *forgotten = &r->origins[id].forgotten;
-	uint64_t own = member_log_incarnation(member_get(c, id)->incarnation);
 	r->origins[id].ack_sent = 0;
-	/* It is back, by itself.  Logs below its own stay forgotten: others may
-	 * hold one of a start that took a number which was used before. */
-	if (*forgotten >= own)
-		*forgotten = own ? own - 1 : 0;
+	registry_on_back(c, id);
 	r->ack_at = mono_min(r->ack_at, c->now);
 	if (!mono_reached(r->pull_all_at, c->now)) {
 		registry_pull_now(c, id, id);
