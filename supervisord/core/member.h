@@ -88,18 +88,24 @@ typedef uint32_t member_id;
 #define MEMBER_SELF ((member_id)0)
 #define MEMBER_NONE ((member_id)UINT32_MAX)
 
-/* One host of the cluster, as others in the core may read it. */
+/* Why this host does not act for others at present.  The numbers travel in
+ * heartbeats. */
+enum member_hold {
+	HOLD_NONE,	/* it acts */
+	HOLD_FORMING,	/* waits for the stored list */
+	HOLD_LONELY,	/* lost more than half at once; holds */
+	HOLD_KEEP,	/* lonely, on_minority = keep: own services only */
+	HOLD_FREEZE,	/* lonely, on_minority = freeze: changes nothing */
+	HOLD_STOP,	/* lonely, on_minority = stop: stops its services */
+	HOLD_LEAVING,	/* leaves the cluster */
+	HOLD_ENDING,	/* skepd ends here and stops its services; final */
+};
+
+/* One host of the cluster, as others in the core may read it.  What a sign of
+ * life touches comes first: of many members each comes from far memory. */
 struct member {
-	struct map_link by_name;	/* in the table's maps */
-	struct map_link by_link;	/* ... while 'link' is not 0 */
-	char name[NODE_NAME_MAX + 1];	/* identity */
-	char address[ADDRESS_MAX + 1];	/* where to dial; "": not known */
-	uint64_t node_id;		/* 0: known from hearsay only */
-	uint64_t incarnation;		/* see member_log_incarnation */
-	uint64_t boot;
-	uint64_t nonce;			/* of its start; 0: never linked */
+	struct map_link by_link;	/* in a map while 'link' is not 0 */
 	enum member_state state;
-	mono since;			/* when 'state' began */
 	uint32_t link;			/* control link; 0: none */
 	uint32_t dial;			/* dial under way; 0: none */
 	mono last_rx;			/* last frame from it, any kind */
@@ -117,11 +123,11 @@ struct member {
 	bool hb_is_ready;
 	bool hb_is_lonely;
 	bool hb_is_stalled;
+	enum member_hold hb_hold;	/* with hb_is_lonely, for people */
 	bool hb_is_going;		/* holds beyond its link, see is_away */
 	bool has_heartbeat;		/* one came since the link stands */
 	bool is_confirmed_down;		/* by an operator */
-	uint32_t version;		/* protocol version spoken */
-	/* The rest is member*.c's own. */
+	/* member*.c's own: */
 	bool is_link_ours;		/* we dialled 'link' */
 	bool is_in_stable;		/* in the view that losses count from */
 	bool is_confirming;		/* a LASTHEARD round is under way */
@@ -137,17 +143,16 @@ struct member {
 	uint32_t confirm_unheard;
 	mono news_at;			/* no full list to it before */
 	mono agreed_at;			/* when its view was last ours */
-};
-
-/* Why this host does not act for others at present. */
-enum member_hold {
-	HOLD_NONE,	/* it acts */
-	HOLD_FORMING,	/* waits for the stored list */
-	HOLD_LONELY,	/* lost more than half at once; holds */
-	HOLD_KEEP,	/* lonely, on_minority = keep: own services only */
-	HOLD_FREEZE,	/* lonely, on_minority = freeze: changes nothing */
-	HOLD_STOP,	/* lonely, on_minority = stop: stops its services */
-	HOLD_LEAVING,	/* leaves the cluster */
+	/* Who it is: */
+	struct map_link by_name;	/* always */
+	char name[NODE_NAME_MAX + 1];	/* identity */
+	char address[ADDRESS_MAX + 1];	/* where to dial; "": not known */
+	uint64_t node_id;		/* 0: known from hearsay only */
+	uint64_t incarnation;		/* see member_log_incarnation */
+	uint64_t boot;
+	uint64_t nonce;			/* of its start; 0: never linked */
+	mono since;			/* when 'state' began */
+	uint32_t version;		/* protocol version spoken */
 };
 
 /* Why a Hello is refused; travels in Refuse. */
@@ -286,6 +291,8 @@ mono member_deadline(const struct core *c);
 
 /* This node goes and another comes: everybody is told. */
 void member_on_going(struct core *c);
+/* Nothing runs here in a moment: a hold that ends with this node. */
+void member_on_ending(struct core *c);
 
 /* Operators' words; each ends in exactly one REPLY. */
 void member_on_join(struct core *c, const struct input_request *r);
