@@ -11,7 +11,6 @@ tests_libworld_a_SOURCES = \
 	tests/sim/check_service.c \
 	tests/sim/check_specs.c \
 	tests/sim/keys.c tests/sim/keys.h \
-	tests/sim/world_check.c \
 	tests/sim/world_clock.c \
 	tests/sim/world_dial.c \
 	tests/sim/world_disk.c \

@@ -9,12 +9,14 @@ check_PROGRAMS += tests/unit/test_kproto tests/unit/test_policy \
 	tests/keeper/test_keeper tests/keeper/test_adopt \
 	tests/keeper/test_run tests/keeper/notifier \
 	tests/keeper/test_notify tests/unit/test_notice \
-	tests/unit/test_limits tests/keeper/test_rights
+	tests/unit/test_limits tests/unit/test_loan \
+	tests/keeper/test_rights
 TESTS += tests/unit/test_kproto tests/unit/test_policy \
 	tests/unit/test_cgroup tests/keeper/test_keeper \
 	tests/keeper/test_adopt tests/keeper/test_run \
 	tests/keeper/test_notify tests/unit/test_notice \
-	tests/unit/test_limits tests/keeper/test_rights
+	tests/unit/test_limits tests/unit/test_loan \
+	tests/keeper/test_rights
 
 tests_unit_test_kproto_SOURCES = tests/unit/test_kproto.c
 tests_unit_test_kproto_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
@@ -34,6 +36,10 @@ tests_keeper_standin_LDADD = libsys.a libbase.a
 tests_unit_test_limits_SOURCES = tests/unit/test_limits.c
 tests_unit_test_limits_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_limits_LDADD = libkeeper.a $(CONF_LIBS) $(CHECK_LIBS)
+
+tests_unit_test_loan_SOURCES = tests/unit/test_loan.c
+tests_unit_test_loan_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_loan_LDADD = libkeeper.a $(CONF_LIBS) $(CHECK_LIBS)
 
 tests_unit_test_notice_SOURCES = tests/unit/test_notice.c
 tests_unit_test_notice_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)

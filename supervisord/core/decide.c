@@ -89,34 +89,52 @@ duty_lives_elsewhere(const struct core *c, const struct instance *i)
 	return false;
 }
 
-/* Sends it to 'target': with its state if it can carry one. */
-static void
+/* Whether nobody knows when it can take its state to 'target': that host may
+ * be out of reach for ever, or the service gives no state. */
+static bool
+is_stuck(const struct core *c, const struct instance *i, member_id target)
+{
+	const struct member *m = member_get(c, target);
+	return !m->link || m->state != MEMBER_ALIVE || i->is_left_alone ||
+	       i->stopped_in_vain > 0;
+}
+
+/* Sends it to 'target': with its state if it can carry one.  Returns whether
+ * it goes, now or soon: what is stuck is kept as any other is, new spec and
+ * all. */
+static bool
 move_to(struct core *c, struct instance *i, const struct service_value *s,
 	member_id target, mono until, const char *why)
 {
-	if (s->policy.handoff.is_present && i->state == INSTANCE_READY) {
-		handoff_begin(c, i, target, until, why);
-		return;
-	}
-	bool will_run = instance_is_live(i) && i->state != INSTANCE_STOPPING;
+	if (s->policy.handoff.is_present && i->state == INSTANCE_READY)
+		return handoff_begin(c, i, target, until, why) ||
+		       !is_stuck(c, i, target);
+	bool will_run =
+		instance_is_live(i) &&
+		(i->state != INSTANCE_STOPPING || i->purpose == STOP_RESTART ||
+			i->purpose == STOP_AGAIN);
 	bool has_state = i->has_staged || (instance_is_live(i) && i->is_found);
 	if (s->policy.handoff.is_present && (will_run || has_state))
-		return; /* not ready yet: it will be, then it moves */
+		return !is_stuck(c, i, target); /* it moves when it is ready */
 	instance_stop(c, i, &s->policy, STOP_LEAVE, why);
+	return true;
 }
 
-/* This host gives everything away. */
-static void
+/* This host gives everything away.  Returns whether it goes, or has done its
+ * work, so that nothing is left to move. */
+static bool
 drain_one(struct core *c, struct instance *i, const struct service_value *s)
 {
 	if (i->state == INSTANCE_EXITED)
-		return; /* it has done its work; nothing to move */
+		return true;
+	/* The deadline bounds everything; force stops what is left. */
 	if (mono_reached(c->duty.drain_until, c->now))
-		return; /* the deadline bounds everything */
+		return c->duty.is_forced;
 	member_id target = duty_host(c, i, s);
 	if (target == MEMBER_NONE || target == MEMBER_SELF)
-		return; /* counted as stuck by drain_run */
-	move_to(c, i, s, target, c->duty.drain_until, "its host is drained");
+		return false; /* counted as stuck by drain_run */
+	return move_to(
+		c, i, s, target, c->duty.drain_until, "its host is drained");
 }
 
 /* Nothing is left to do about the operators' moves so far. */
@@ -155,10 +173,9 @@ leave_if_told(struct core *c, struct instance *i, const struct service_value *s,
 		settle_move(c, i, o);
 		return false;
 	}
-	move_to(c, i, s, target, MONO_NEVER,
+	return move_to(c, i, s, target, MONO_NEVER,
 		is_moved ? "an operator moved it"
 			 : "it is pinned to another host");
-	return true;
 }
 
 /* Starts it again here because its spec or an operator says so. */
@@ -247,10 +264,8 @@ keep(struct core *c, struct instance *i, const struct service_value *s)
 	}
 	if (run_if_due(c, i, s))
 		return;
-	if (drain_is_on(c)) {
-		drain_one(c, i, s);
+	if (drain_is_on(c) && drain_one(c, i, s))
 		return;
-	}
 	if (leave_if_told(c, i, s, &o))
 		return;
 	if (o.restart_generation > i->seen_restart) {

@@ -19,8 +19,13 @@
 #define HANDOFF_FETCH_BYTES  1048576
 /* After a failure, before the next attempt with the same instance. */
 #define HANDOFF_AGAIN_MS 5000
-/* The same, when the service itself asked to be left where it is. */
+/* The same, when the service itself asked to be left where it is: until its
+ * next run, which may think otherwise. */
 #define HANDOFF_IGNORED_MS 30000
+/* An attempt that stopped the service for nothing, because it gave no state
+ * and must not go without one, costs it a run: so many times that wait is
+ * doubled. */
+#define HANDOFF_DOUBLINGS_MAX 5
 /* A target that never hears of its offer again forgets it. */
 #define HANDOFF_ACCEPTED_MS 600000
 

@@ -20,14 +20,22 @@ give_up(struct core *c, struct handoff *h, const char *why, int64_t again_ms)
 {
 	struct instance *i = instance_find(c, h->name);
 	core_note(c, NOTE_HANDOFF, h->name, h->epoch,
-		effects_format(&c->fx, "given up: %s",
-			effects_text(&c->fx, why)));
+		effects_format(
+			&c->fx, "given up: %s", effects_text(&c->fx, why)));
 	handoff_send(c, h, WIRE_HANDOFF_ABORT, why, 0);
 	if (i) {
 		instance_set_note(c, i, why);
 		retry_later(c, i, again_ms);
 	}
 	handoff_end(c, h);
+}
+
+/* The same, because this run of it cannot or will not go. */
+static void
+leave_alone(struct core *c, struct handoff *h, const char *why)
+{
+	instance_find(c, h->name)->is_left_alone = true;
+	give_up(c, h, why, HANDOFF_IGNORED_MS);
 }
 
 /* Starts the stopped instance here again, from its own dump if there is one:
@@ -38,8 +46,7 @@ abort_move(struct core *c, struct handoff *h, const char *why)
 	struct instance *i = instance_find(c, h->name);
 	CHECK(i && i->state == INSTANCE_HANDOFF);
 	CHECK(h->state != HANDOFF_COMMITTED);
-	if (h->has_root &&
-		memcmp(i->staged_root, h->root, DIGEST_SIZE) != 0)
+	if (h->has_root && memcmp(i->staged_root, h->root, DIGEST_SIZE) != 0)
 		instance_drop_staged(c, i);
 	i->has_staged |= h->has_root;
 	if (h->has_root) {
@@ -66,6 +73,17 @@ abort_move(struct core *c, struct handoff *h, const char *why)
 		duty_lives_elsewhere(c, i) ? MONO_NEVER : c->now);
 }
 
+/* The same, of one that was stopped and gave no state: not again so soon. */
+static void
+abort_in_vain(struct core *c, struct handoff *h, const char *why)
+{
+	struct instance *i = instance_find(c, h->name);
+	abort_move(c, h, why);
+	retry_later(c, i, (int64_t)HANDOFF_AGAIN_MS << i->stopped_in_vain);
+	if (i->stopped_in_vain < HANDOFF_DOUBLINGS_MAX)
+		i->stopped_in_vain++;
+}
+
 /* --- Steps --- */
 
 bool
@@ -73,11 +91,10 @@ handoff_begin(struct core *c, struct instance *inst, member_id target,
 	mono until, const char *reason)
 {
 	uint32_t outgoing = 0;
-	list_each(l, &c->handoffs.active) {
-		const struct handoff *h =
-			container_of(l, struct handoff, link);
+	list_each (l, &c->handoffs.active) {
+		const struct handoff *h = container_of(l, struct handoff, link);
 		outgoing += handoff_is_source(h->state) &&
-			h->state != HANDOFF_COMMITTED;
+			    h->state != HANDOFF_COMMITTED;
 	}
 	bool is_early = mono_diff(c->now, inst->move_again_at) < 0;
 	if (inst->state != INSTANCE_READY || is_early ||
@@ -100,8 +117,8 @@ handoff_begin(struct core *c, struct instance *inst, member_id target,
 	h->run_digest = inst->run_digest;
 	h->until = until;
 	strncpy(h->reason, reason, sizeof h->reason - 1);
-	handoff_enter(c, h, HANDOFF_OFFERED,
-		mono_add(c->now, HANDOFF_OFFER_MS));
+	handoff_enter(
+		c, h, HANDOFF_OFFERED, mono_add(c->now, HANDOFF_OFFER_MS));
 	handoff_send(c, h, WIRE_HANDOFF_OFFER, reason, 0);
 	return true;
 }
@@ -131,8 +148,8 @@ on_accept(struct core *c, struct handoff *h)
 	e->signal.signal = s.policy.handoff.signal;
 	e->signal.is_handoff = true;
 	h->terms = s.policy.handoff;
-	handoff_enter(c, h, HANDOFF_SIGNALLED,
-		mono_add(c->now, h->terms.timeout_ms));
+	handoff_enter(
+		c, h, HANDOFF_SIGNALLED, mono_add(c->now, h->terms.timeout_ms));
 }
 
 /* Stops it for the move; what it leaves at $SKEP_STATE_OUT is its state. */
@@ -151,15 +168,15 @@ stop_for_move(struct core *c, struct handoff *h, struct instance *i)
 
 /* There is no answer that carries state: mode and 'required' decide. */
 static void
-without_answer(struct core *c, struct handoff *h, struct instance *i,
-	const char *why)
+without_answer(
+	struct core *c, struct handoff *h, struct instance *i, const char *why)
 {
 	const struct policy_handoff *p = &h->terms;
 	bool must_stay = p->mode == HANDOFF_IGNORE || p->is_required;
-	core_note(c, NOTE_HANDOFF, h->name, h->epoch,
-		effects_text(&c->fx, why));
+	core_note(
+		c, NOTE_HANDOFF, h->name, h->epoch, effects_text(&c->fx, why));
 	if (must_stay && instance_is_live(i) && !h->is_signalled) {
-		give_up(c, h, why, HANDOFF_IGNORED_MS);
+		leave_alone(c, h, why);
 		return;
 	}
 	/* A last rename in its SIGTERM handler still counts. */
@@ -185,8 +202,7 @@ handoff_on_answered(struct core *c, const struct input_proc *in)
 		stop_for_move(c, h, i);
 		break;
 	case ANSWER_IGNORE:
-		give_up(c, h, "the service asked to stay where it is",
-			HANDOFF_IGNORED_MS);
+		leave_alone(c, h, "the service asked to stay where it is");
 		break;
 	case ANSWER_UNSUPPORTED:
 		without_answer(c, h, i,
@@ -211,8 +227,8 @@ handoff_on_exited(struct core *c, struct instance *inst)
 	if (h->state != HANDOFF_SIGNALLED)
 		return true;
 	h->is_signalled = true;
-	without_answer(c, h, inst,
-		"it ended before it answered the handoff signal");
+	without_answer(
+		c, h, inst, "it ended before it answered the handoff signal");
 	return true;
 }
 
@@ -220,7 +236,8 @@ static void
 freeze(struct core *c, struct handoff *h)
 {
 	int64_t ms = HANDOFF_FETCH_MS +
-		(int64_t)(h->size / HANDOFF_FETCH_BYTES) * 1000;
+		     (int64_t)(h->size / HANDOFF_FETCH_BYTES) * 1000;
+	instance_find(c, h->name)->stopped_in_vain = 0;
 	handoff_enter(c, h, HANDOFF_FROZEN, mono_add(c->now, ms));
 	handoff_send(c, h, WIRE_HANDOFF_FROZEN, "", h->stored);
 }
@@ -232,7 +249,7 @@ after_seal(struct core *c, struct handoff *h, const char *trouble)
 	if (h->is_cancelled)
 		abort_move(c, h, h->reason);
 	else if (trouble)
-		abort_move(c, h, trouble);
+		abort_in_vain(c, h, trouble);
 	else
 		freeze(c, h);
 }
@@ -251,8 +268,7 @@ handoff_on_empty(struct core *c, struct instance *inst)
 				       : NULL);
 		return true;
 	}
-	handoff_enter(c, h, HANDOFF_DUMPING,
-		mono_add(c->now, HANDOFF_DUMP_MS));
+	handoff_enter(c, h, HANDOFF_DUMPING, mono_add(c->now, HANDOFF_DUMP_MS));
 	struct effect *e = effects_add(&c->fx, EFFECT_DUMP);
 	e->after = handoff_after(c);
 	e->dump.name = effects_text(&c->fx, h->name);
@@ -291,10 +307,10 @@ on_staged(struct core *c, struct handoff *h, const skep_Handoff *m)
 {
 	if (h->state != HANDOFF_FROZEN)
 		return;
-	bool is_same_root = h->has_root
-		? m->root.size == DIGEST_SIZE &&
-			memcmp(m->root.bytes, h->root, DIGEST_SIZE) == 0
-		: m->root.size == 0;
+	bool is_same_root = h->has_root ? m->root.size == DIGEST_SIZE &&
+						  memcmp(m->root.bytes, h->root,
+							  DIGEST_SIZE) == 0
+					: m->root.size == 0;
 	if (!is_same_root)
 		return;
 	/* The commit point: from here on it is never started here again,
@@ -337,7 +353,7 @@ is_later(const struct handoff *h, enum row_state state)
 	if (state == ROW_READY || state == ROW_EXITED)
 		return true;
 	return h->state == HANDOFF_COMMITTED &&
-		(state == ROW_STOPPED || state == ROW_FAILED);
+	       (state == ROW_STOPPED || state == ROW_FAILED);
 }
 
 /* Whether somebody else had it under a higher epoch since. */
@@ -422,13 +438,13 @@ on_query(struct core *c, member_id from, struct handoff *h,
 }
 
 void
-source_on_recv(struct core *c, member_id from, uint16_t type,
-	const skep_Handoff *m)
+source_on_recv(
+	struct core *c, member_id from, uint16_t type, const skep_Handoff *m)
 {
 	struct handoff *h =
 		(struct handoff *)(uintptr_t)handoff_find(c, m->name);
 	bool is_ours = h && handoff_is_source(h->state) &&
-		strcmp(h->peer_name, member_get(c, from)->name) == 0;
+		       strcmp(h->peer_name, member_get(c, from)->name) == 0;
 	if (type == WIRE_HANDOFF_QUERY) {
 		on_query(c, from, is_ours ? h : NULL, m);
 		return;
@@ -465,8 +481,7 @@ source_on_recv(struct core *c, member_id from, uint16_t type,
 void
 handoff_cancel(struct core *c, const char *name, const char *why)
 {
-	struct handoff *h =
-		(struct handoff *)(uintptr_t)handoff_find(c, name);
+	struct handoff *h = (struct handoff *)(uintptr_t)handoff_find(c, name);
 	if (!h || !handoff_is_source(h->state) || h->is_cancelled)
 		return;
 	switch (h->state) {
@@ -615,8 +630,8 @@ source_on_boot(struct core *c, struct handoff *h)
 		i = instance_add(c, h->name, service, 0);
 	/* It was stopped and empty before the record was written; what is
 	 * newer was started after its end. */
-	bool is_that_run = i && i->epoch == h->epoch &&
-		i->state == INSTANCE_CLEANING;
+	bool is_that_run =
+		i && i->epoch == h->epoch && i->state == INSTANCE_CLEANING;
 	if (!i || (instance_is_live(i) && !is_that_run)) {
 		handoff_end(c, h);
 		return;
@@ -629,7 +644,8 @@ source_on_boot(struct core *c, struct handoff *h)
 	i->is_remembered = true;
 	instance_enter(c, i, INSTANCE_HANDOFF, MONO_NEVER);
 	if (h->state == HANDOFF_FROZEN)
-		h->deadline = mono_add(c->now, HANDOFF_FETCH_MS +
+		h->deadline = mono_add(c->now,
+			HANDOFF_FETCH_MS +
 				(int64_t)(h->size / HANDOFF_FETCH_BYTES) *
 					1000);
 }

@@ -145,6 +145,8 @@ struct instance {
 				      elsewhere; durable */
 	uint64_t draining_epoch;   /* epoch with which it left */
 	uint32_t attempts;	   /* at moving it, in this life of the node */
+	bool is_left_alone;	   /* this run of it asked for that */
+	uint32_t stopped_in_vain;  /* of these, in a row: it gave no state */
 	mono move_again_at;	   /* no attempt before */
 	char *note;		   /* last trouble, for people, or NULL */
 

@@ -102,6 +102,9 @@ instance_reset(struct core *c, struct instance *inst)
 {
 	inst->failures = 0;
 	inst->window_starts = 0;
+	inst->is_left_alone = false;
+	inst->stopped_in_vain = 0;
+	inst->move_again_at = c->now;
 	instance_set_note(c, inst, "");
 	if (!inst->is_refused)
 		return;
@@ -338,6 +341,10 @@ restart_by_policy(struct core *c, struct instance *i,
 		return;
 	}
 	i->window_starts++;
+	/* What the last run asked for does not bind the next one. */
+	if (i->is_left_alone)
+		i->move_again_at = c->now;
+	i->is_left_alone = false;
 	uint32_t failures = i->failures++;
 	int64_t delay_ms = restart_delay_ms(r, failures, &c->prng);
 	if (delay_ms > 0) {

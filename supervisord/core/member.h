@@ -13,7 +13,10 @@
  *
  * Detection follows SWIM (Das et al. 2002) with Lifeguard's local health
  * (arXiv 1707.00788), over streams instead of datagrams, and with one
- * question in place of indirect probes: "when did you last hear X?".
+ * question in place of indirect probes: "when did you last hear X?".  Who is
+ * not linked to X answers with what it was told itself, and asks early enough
+ * to know: so a host that only some can talk with is alive for all, however
+ * many stand between.
  *
  * Names are identities and incarnations order what is said about one: of two
  * statements about a name the one with the larger incarnation holds, and with
@@ -101,6 +104,8 @@ struct member {
 	uint32_t dial;			/* dial under way; 0: none */
 	mono last_rx;			/* last frame from it, any kind */
 	bool has_rx;			/* there was one since our start */
+	mono heard_at;			/* last frame that others told of */
+	bool has_heard;			/* they did, of this very host */
 	/* From its last heartbeat: */
 	uint64_t hb_view_digest;
 	uint64_t hb_log_position;
@@ -131,6 +136,7 @@ struct member {
 	uint32_t confirm_asked;
 	uint32_t confirm_unheard;
 	mono news_at;			/* no full list to it before */
+	mono agreed_at;			/* when its view was last ours */
 };
 
 /* Why this host does not act for others at present. */

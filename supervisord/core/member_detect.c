@@ -30,7 +30,10 @@ later(mono a, mono b)
 static mono
 last_word(const struct member *m)
 {
-	return m->has_rx ? later(m->last_rx, m->vouched_at) : m->vouched_at;
+	mono at = m->vouched_at;
+	if (m->has_rx)
+		at = later(at, m->last_rx);
+	return m->has_heard ? later(at, m->heard_at) : at;
 }
 
 static int64_t
@@ -58,6 +61,7 @@ notice_lag(struct core *c)
 	for (member_id id = 1; id < t->count; id++) {
 		struct member *m = &t->items[id];
 		m->last_rx = mono_min(mono_add(m->last_rx, lag_ms), c->now);
+		m->heard_at = mono_min(mono_add(m->heard_at, lag_ms), c->now);
 		m->vouched_at =
 			mono_min(mono_add(m->vouched_at, lag_ms), c->now);
 	}
@@ -70,9 +74,9 @@ void
 member_on_sign(struct core *c, struct member *m)
 {
 	m->is_keeper_gone = false;
+	m->is_confirming = false;
+	m->ask_at = MONO_NEVER;
 	if (m->state == MEMBER_SUSPECT) {
-		m->is_confirming = false;
-		m->ask_at = MONO_NEVER;
 		member_enter(c, m, MEMBER_ALIVE, m->incarnation);
 		core_note(c, NOTE_NODE_UP, m->name, 0,
 			effects_format(&c->fx, "heard again after %d ms",
@@ -162,13 +166,15 @@ is_away(const struct core *c, const struct member *m)
 	return m->hb_is_going && !mono_reached(m->away_until, c->now);
 }
 
-/* Two hosts whose views differ for a while tell each other everything. */
+/* Two hosts whose views differ for a while tell each other everything, also
+ * while somebody else comes and goes all the time. */
 static void
 repair_list(struct core *c, struct member *m)
 {
 	struct member_table *t = &c->members;
-	if (m->hb_view_digest == t->view_digest ||
-		mono_diff(c->now, t->view_since) < DISAGREE_MS ||
+	if (m->hb_view_digest == t->view_digest)
+		m->agreed_at = c->now;
+	if (mono_diff(c->now, m->agreed_at) < DISAGREE_MS ||
 		!mono_reached(m->news_at, c->now) || !member_pay_list(c))
 		return;
 	t->list_repairs++;
@@ -294,6 +300,7 @@ ask_peers(struct core *c, const struct member *about)
 	uint32_t start = (uint32_t)prng_below(&c->prng, t->count);
 	memcpy(query.node, about->name, sizeof about->name);
 	query.incarnation = about->incarnation;
+	query.asked = (uint64_t)c->now.ms;
 	for (uint32_t i = 0; i < t->count && asked < CONFIRM_PEERS; i++) {
 		const struct member *m = &t->items[(start + i) % t->count];
 		if (m == &t->items[MEMBER_SELF] || !can_ask(c, m, about))
@@ -314,22 +321,55 @@ begin_round(struct core *c, struct member *m)
 	if (m->confirm_asked > 0) {
 		m->is_confirming = true;
 		m->confirm_at = mono_add(c->now, confirm_ms(c));
-	} else if (mono_reached(alone, c->now)) {
+	} else if (m->state == MEMBER_SUSPECT && mono_reached(alone, c->now)) {
 		declare_dead(c, m);
 	} else {
-		m->ask_at = alone;
+		m->ask_at = later(alone, mono_add(c->now, ASK_AGAIN_MIN_MS));
 	}
 }
 
-/* A round is over.  With an answer it decides; without one somebody else is
- * asked, until those who do not answer are silent themselves. */
+static int64_t
+between(int64_t low, int64_t ms, int64_t high)
+{
+	return ms < low ? low : ms > high ? high : ms;
+}
+
+/* A round is over.  With an answer it decides, unless it is too early for
+ * that, or the suspect was vouched for meanwhile: those who were asked before
+ * did not know of it yet.  Without one somebody else is asked, until those who
+ * do not answer are silent themselves. */
 static void
 end_round(struct core *c, struct member *m)
 {
 	m->is_confirming = false;
 	m->ask_at = c->now;
-	if (m->confirm_unheard > 0)
+	if (m->confirm_unheard == 0)
+		return;
+	int64_t early_ms = mono_diff(earliest_death(c, m, 1), c->now);
+	if (early_ms <= 0 && m->state == MEMBER_SUSPECT)
 		declare_dead(c, m);
+	else /* in ever shorter steps: those we ask may learn of it */
+		m->ask_at =
+			mono_add(c->now, between(ASK_AGAIN_MIN_MS, early_ms / 2,
+						 ASK_AGAIN_MAX_MS));
+}
+
+/* How long ago it was heard, here or by whom we asked; negative: never. */
+static int64_t
+age_ms(const struct core *c, const struct member *m)
+{
+	if (m->has_rx && m->has_heard)
+		return mono_diff(c->now, later(m->last_rx, m->heard_at));
+	if (!m->has_rx && !m->has_heard)
+		return -1;
+	return mono_diff(c->now, m->has_rx ? m->last_rx : m->heard_at);
+}
+
+void
+member_ask_early(struct core *c, struct member *m)
+{
+	mono at = mono_add(c->now, member_patience_ms(c) / 2);
+	m->ask_at = mono_min(m->ask_at, at);
 }
 
 void
@@ -340,6 +380,7 @@ member_on_query(
 	member_id id = member_find(c, query->node);
 	memcpy(answer.node, query->node, sizeof query->node);
 	answer.incarnation = query->incarnation;
+	answer.asked = query->asked;
 	answer.age_ms = -1;
 	if (id != MEMBER_NONE) {
 		const struct member *m = member_get(c, id);
@@ -347,13 +388,39 @@ member_on_query(
 		answer.node_id = m->node_id;
 		if (id == MEMBER_SELF || is_away(c, m))
 			answer.age_ms = 0;
-		else if (m->has_rx)
-			answer.age_ms = mono_diff(c->now, m->last_rx);
+		else
+			answer.age_ms = age_ms(c, m);
 		if (m->incarnation > query->incarnation ||
 			m->state == MEMBER_DEAD || m->state == MEMBER_LEFT)
 			member_send_news(c, from->link, m);
 	}
 	member_send_link(c, from->link, WIRE_LAST_HEARD_ANSWER, &answer);
+}
+
+/* Keeps when others heard it.  Counted from our question on, so that what goes
+ * round and round between hosts that all only heard of it does not get younger
+ * on its way. */
+static void
+hear_of(struct core *c, struct member *m, const skep_LastHeardAnswer *answer)
+{
+	mono asked = {(int64_t)answer->asked};
+	if (answer->age_ms < 0 || answer->asked == 0 ||
+		answer->asked > (uint64_t)c->now.ms)
+		return;
+	mono at = mono_add(asked, -answer->age_ms);
+	m->heard_at = m->has_heard ? later(m->heard_at, at) : at;
+	m->has_heard = true;
+}
+
+/* Somebody heard it: our link is at fault, not its host.  We ask again in time
+ * for those who ask us. */
+static void
+believe(struct core *c, struct member *m, int64_t age_ms)
+{
+	m->is_confirming = false;
+	m->ask_at = mono_add(c->now,
+		between(ASK_AGAIN_MIN_MS, member_patience_ms(c) / 2 - age_ms,
+			ASK_AGAIN_MAX_MS));
 }
 
 void
@@ -363,44 +430,43 @@ member_on_answer(struct core *c, const skep_LastHeardAnswer *answer)
 	if (id == MEMBER_NONE)
 		return;
 	struct member *m = member_at(c, id);
-	if (m->state != MEMBER_SUSPECT || !m->is_confirming)
-		return;
 	/* A host installed anew is heard under the name of the one we mean,
 	 * which nobody will ever hear again. */
 	bool is_other =
 		answer->node_id && m->node_id && answer->node_id != m->node_id;
 	if (!is_other && answer->incarnation < m->incarnation)
 		return;
-	int64_t left_ms = member_patience_ms(c) - answer->age_ms;
-	if (!is_other && answer->age_ms >= 0 && left_ms > 0) {
-		/* Somebody hears it: our link is at fault, not its host. */
-		if (left_ms < ASK_AGAIN_MIN_MS)
-			left_ms = ASK_AGAIN_MIN_MS;
-		if (left_ms > ASK_AGAIN_MAX_MS)
-			left_ms = ASK_AGAIN_MAX_MS;
-		m->is_confirming = false;
-		m->ask_at = mono_add(c->now, left_ms);
+	if (!is_other)
+		hear_of(c, m, answer);
+	if (!m->is_confirming)
 		return;
-	}
-	if (++m->confirm_unheard >= m->confirm_asked)
+	if (!is_other && answer->age_ms >= 0 &&
+		answer->age_ms < member_patience_ms(c))
+		believe(c, m, answer->age_ms);
+	else if (++m->confirm_unheard >= m->confirm_asked)
 		end_round(c, m);
 }
 
 /* --- Time --- */
 
+/* When one that is alive will have been silent for too long. */
+static mono
+silent_at(const struct core *c, const struct member *m)
+{
+	mono at = mono_add(last_word(m), member_patience_ms(c));
+	return m->hb_is_going ? later(at, m->away_until) : at;
+}
+
 /* When this member's detector has something to do. */
 static mono
 due_at(const struct core *c, const struct member *m)
 {
-	if (m->state == MEMBER_ALIVE) {
-		mono at = mono_add(last_word(m), member_patience_ms(c));
-		return m->hb_is_going ? later(at, m->away_until) : at;
-	}
-	if (m->state != MEMBER_SUSPECT)
+	mono at = m->is_confirming ? m->confirm_at : m->ask_at;
+	if (m->state == MEMBER_SUSPECT)
+		return at;
+	if (m->state != MEMBER_ALIVE)
 		return MONO_NEVER;
-	if (m->is_confirming)
-		return m->confirm_at;
-	return later(m->ask_at, earliest_death(c, m, 1));
+	return m->link ? silent_at(c, m) : mono_min(at, silent_at(c, m));
 }
 
 static void
@@ -408,7 +474,7 @@ tick_member(struct core *c, struct member *m)
 {
 	if (!mono_reached(due_at(c, m), c->now))
 		return;
-	if (m->state == MEMBER_ALIVE)
+	if (m->state == MEMBER_ALIVE && mono_reached(silent_at(c, m), c->now))
 		suspect(c, m,
 			effects_format(&c->fx,
 				m->hb_is_going ? "it went to start again and "

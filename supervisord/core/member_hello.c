@@ -248,6 +248,7 @@ accept(struct core *c, struct member_pending *p, struct member *m,
 			  m->state == MEMBER_LEFT ||
 			  member_log_incarnation(m->incarnation) !=
 				  member_log_incarnation(hello->incarnation);
+	m->has_heard &= !is_other;
 	m->node_id = hello->node_id;
 	m->boot = hello->boot;
 	m->version =

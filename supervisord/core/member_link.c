@@ -257,6 +257,7 @@ lose_link(struct core *c, struct member *m)
 	m->link_lost_at = c->now;
 	if (member_take_spare(c, m))
 		return;
+	member_ask_early(c, m);
 	m->redial_at = mono_add(c->now, is_lower ? 0 : REDIAL_MIN_MS);
 	if (m->redial_delay_ms) /* it never was a good link */
 		member_back_off(c, m, 0);

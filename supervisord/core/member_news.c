@@ -236,6 +236,8 @@ vouch(struct core *c, struct member *m, const skep_MemberNews *news)
 	if (news->state == MEMBER_ALIVE)
 		m->vouched_at = c->now;
 	member_enter(c, m, state, news->incarnation);
+	if (!m->link)
+		member_ask_early(c, m);
 	if (!m->link && !m->dial)
 		m->redial_at =
 			mono_min(m->redial_at, mono_add(c->now, REDIAL_MIN_MS));
@@ -258,6 +260,7 @@ adopt(struct core *c, member_id from, struct member *m,
 	if (is_changed) {
 		m->node_id = news->node_id;
 		m->nonce = 0;
+		m->has_heard = false;
 	}
 	if (!m->link && member_set_address(m, news->address))
 		is_changed = true;

@@ -170,6 +170,9 @@ void member_hurry_heartbeat(struct core *c);
 void member_on_query(
 	struct core *c, struct member *from, const skep_LastHeardQuery *query);
 void member_on_answer(struct core *c, const skep_LastHeardAnswer *answer);
+/* We have no link to a member that is alive: others are asked about it before
+ * its silence counts, so that we can answer those who ask us. */
+void member_ask_early(struct core *c, struct member *m);
 /* Our own failing was noticed: more patience with others. */
 void member_worsen_health(struct core *c);
 /* Our own lag and health; suspicions and deaths; heartbeats. */

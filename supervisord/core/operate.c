@@ -123,8 +123,10 @@ operate_on_spec_set(struct core *c, const struct input_spec_set *in)
 	answer(c, in->request, code, after, done);
 }
 
-/* The overrides of a service and of its instances go with it. */
-static void
+/* The overrides of a service and of its instances go with it; returns the STORE
+ * with which they are gone for good: one that outlived its service would hold
+ * for a later one of that name. */
+static uint64_t
 delete_overrides(struct core *c, const char *service)
 {
 	uint64_t after;
@@ -132,6 +134,7 @@ delete_overrides(struct core *c, const char *service)
 	const struct instance *i = instance_of_service(c, service);
 	for (; i; i = instance_next_of_service(c, i))
 		specs_delete(c, ENTRY_OVERRIDE, i->name, &after);
+	return c->store_seq;
 }
 
 void
@@ -146,7 +149,7 @@ operate_on_spec_del(struct core *c, const struct input_spec_del *in)
 		return;
 	}
 	if (code == REPLY_OK) {
-		delete_overrides(c, in->name);
+		after = delete_overrides(c, in->name);
 		core_note_by(c, NOTE_DELETED, in->name, 0, "", &in->actor);
 	}
 	answer(c, in->request, code, after, "deleted");

@@ -11,6 +11,7 @@
 
 #include "keeper/handoff.h"
 #include "keeper/keeper.h"
+#include "keeper/loan.h"
 #include "keeper/lock.h"
 #include "keeper/logs.h"
 #include "keeper/proc.h"
@@ -67,7 +68,10 @@ open_cgroup(struct instance *i, const char *path)
 		       : -1;
 	if (fd < 0)
 		return;
+	fd = loan_park(fd);
 	int events = cgroup_open_events(fd);
+	if (events >= 0)
+		events = loan_park(events);
 	if (events < 0 ||
 		loop_watch(&k->loop, &i->populated, events, EPOLLPRI) < 0) {
 		if (events >= 0)
@@ -114,7 +118,7 @@ adopt_leader(struct instance *i, pid_t pid, int pidfd)
 {
 	struct loop *l = &i->keeper->loop;
 	i->pid = pid;
-	i->pidfd = pidfd;
+	i->pidfd = loan_park(pidfd);
 	i->is_child = false;
 	i->state = INSTANCE_RUNNING;
 	handoff_resume(i);
@@ -124,7 +128,7 @@ adopt_leader(struct instance *i, pid_t pid, int pidfd)
 			i->name);
 		instance_kill(i);
 	}
-	if (loop_watch(l, &i->end, pidfd, EPOLLIN) < 0) {
+	if (loop_watch(l, &i->end, i->pidfd, EPOLLIN) < 0) {
 		say(SAY_ERROR, "%s: its end will not be seen", i->name);
 		instance_kill(i);
 	}

@@ -221,11 +221,14 @@ set_work_dir(struct child *c)
 {
 	struct err err = {""};
 	enter(c, CHILD_WORK_DIR);
-	need(c,
-		workdir_prepare(c->plan->dirs, c->start->iid, c->ids.uid,
-			c->ids.gid, &err),
-		&err);
 	workdir_path(c->plan->dirs, c->start->iid, c->work);
+	if (c->start->has_handoff || c->start->has_state)
+		need(c,
+			workdir_prepare(c->plan->dirs, c->start->iid,
+				c->ids.uid, c->ids.gid, &err),
+			&err);
+	else
+		workdir_clear(c->plan->dirs, c->start->iid);
 }
 
 static void

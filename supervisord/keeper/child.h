@@ -61,7 +61,7 @@ struct child_report {
 };
 
 /* What the child needs; all borrowed from the keeper's memory before the
- * fork. */
+ * fork.  Of descriptors it has these, dirs->work, and no other. */
 struct child_plan {
 	const struct kproto_start *start;
 	const struct options *options;

@@ -177,6 +177,9 @@ prepare(struct instance *i, int signal, struct err *err)
 {
 	if (i->pid == 0 || i->state != INSTANCE_RUNNING)
 		return err_set(err, -ESRCH, "its leader does not run");
+	if (!i->has_handoff)
+		return err_set(err, -ENOTSUP,
+			"it was started without SKEP_STATE_OUT");
 	int rc = check_threads(i->pid, signal, err);
 	if (rc < 0)
 		return rc;

@@ -12,6 +12,7 @@
 #include "keeper/fifo.h"
 #include "keeper/keeper.h"
 #include "keeper/limits.h"
+#include "keeper/loan.h"
 #include "keeper/lock.h"
 #include "keeper/logs.h"
 #include "keeper/proc.h"
@@ -161,12 +162,14 @@ prepare(struct instance *i, const struct kproto_start *s, const char **step,
 	struct keeper *k = i->keeper;
 	*step = "cgroup";
 	if (k->cgroups.is_usable) {
-		i->cgroup_fd = cgroup_open(&k->cgroups, i->iid, err);
-		if (i->cgroup_fd < 0)
-			return i->cgroup_fd;
+		int dir = cgroup_open(&k->cgroups, i->iid, err);
+		if (dir < 0)
+			return dir;
+		i->cgroup_fd = loan_park(dir);
 		int events = cgroup_open_events(i->cgroup_fd);
 		if (events < 0)
 			return err_sys(err, events, "cgroup.events");
+		events = loan_park(events);
 		int rc = loop_watch(&k->loop, &i->populated, events, EPOLLPRI);
 		if (rc < 0) {
 			close(events);
@@ -191,45 +194,92 @@ prepare(struct instance *i, const struct kproto_start *s, const char **step,
 	return logs_set(i, &s->log, err);
 }
 
+/* A copy, for the child to take, of one that stays ours; -1 for -1. */
+static int
+copy_fd(int fd)
+{
+	return fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+}
+
+/* Opens what only this child uses; 'report_fd' is our end of its reports.
+ * What was opened before an error is the caller's to close. */
+static int
+fill_plan(struct instance *i, int state_fd, struct child_plan *plan,
+	int *report_fd, struct err *err)
+{
+	int ends[2];
+	plan->lock_fd = lock_take(&i->keeper->dirs, i->iid, err);
+	if (plan->lock_fd < 0)
+		return plan->lock_fd;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return err_sys(err, -errno, "socketpair");
+	fcntl(ends[0], F_SETFL, O_NONBLOCK);
+	*report_fd = loan_park(ends[0]);
+	plan->report_fd = ends[1];
+	plan->fifo_fd = copy_fd(i->fifo_fd);
+	plan->state_fd = copy_fd(state_fd);
+	plan->ready_fd = copy_fd(i->notify.ready.fd);
+	if ((i->fifo_fd >= 0 && plan->fifo_fd < 0) ||
+		(state_fd >= 0 && plan->state_fd < 0) ||
+		(i->notify.ready.fd >= 0 && plan->ready_fd < 0))
+		return err_sys(err, -errno, "a descriptor for the service");
+	return 0;
+}
+
+/* The descriptors of the plan. */
+static size_t
+list_fds(const struct child_plan *plan, int out[LOAN_FDS_MAX])
+{
+	const int all[] = {plan->report_fd, plan->lock_fd, plan->fifo_fd,
+		plan->state_fd, plan->ready_fd};
+	size_t count = 0;
+	for (size_t n = 0; n < sizeof all / sizeof *all; n++)
+		if (all[n] >= 0)
+			out[count++] = all[n];
+	return count;
+}
+
+/* The leader lives: listens to it. */
+static int
+watch_child(struct instance *i, const struct spawned *child, int report_fd,
+	struct err *err)
+{
+	instance_set_leader(i, child->pid, loan_park(child->pidfd));
+	int rc = loop_watch(&i->keeper->loop, &i->report, report_fd, EPOLLIN);
+	return rc < 0 ? err_sys(err, rc, "epoll") : 0;
+}
+
 static int
 fork_child(struct instance *i, const struct kproto_start *s, int state_fd,
 	struct err *err)
 {
 	struct keeper *k = i->keeper;
 	struct spawned child;
-	int ends[2];
-	int lock = lock_take(&k->dirs, i->iid, err);
-	if (lock < 0)
-		return lock;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
-		close(lock);
-		return err_sys(err, -errno, "socketpair");
-	}
-	fcntl(ends[0], F_SETFL, O_NONBLOCK);
+	int fds[LOAN_FDS_MAX], report_fd = -1;
 	struct child_plan plan = {
 		.start = s,
 		.options = &k->options,
 		.dirs = &k->dirs,
-		.report_fd = ends[1],
-		.fifo_fd = i->fifo_fd,
-		.lock_fd = lock,
-		.state_fd = state_fd,
+		.report_fd = -1,
+		.fifo_fd = -1,
+		.lock_fd = -1,
+		.state_fd = -1,
 		.output_fd = -1,
-		.ready_fd = i->notify.ready.fd,
+		.ready_fd = -1,
 	};
-	int rc = spawn_fork(i->cgroup_fd, &child, err);
+	int rc = fill_plan(i, state_fd, &plan, &report_fd, err);
+	size_t count = list_fds(&plan, fds);
+	for (size_t n = 0; rc < 0 && n < count; n++)
+		close(fds[n]);
+	if (rc == 0)
+		rc = loan_fork(
+			i->cgroup_fd, fds, count, k->dirs.work, &child, err);
 	if (rc == 0 && child.pid == 0)
 		child_run(&plan);
-	close(ends[1]);
-	close(lock);
-	if (rc == 0) {
-		instance_set_leader(i, child.pid, child.pidfd);
-		rc = loop_watch(&k->loop, &i->report, ends[0], EPOLLIN);
-		if (rc < 0)
-			err_sys(err, rc, "epoll");
-	}
-	if (rc < 0)
-		close(ends[0]);
+	if (rc == 0)
+		rc = watch_child(i, &child, report_fd, err);
+	if (rc < 0 && report_fd >= 0)
+		close(report_fd);
 	return rc;
 }
 
@@ -290,6 +340,7 @@ let_go(struct instance *i)
 static bool
 take_report(struct instance *i, struct child_report *r)
 {
+	loan_collect();
 	i->step = r->step;
 	switch (r->kind) {
 	case CHILD_AT_STEP:

@@ -20,6 +20,7 @@ libkeeper_a_SOURCES = \
 	supervisord/keeper/launch.c supervisord/keeper/launch.h \
 	supervisord/keeper/leave.c supervisord/keeper/leave.h \
 	supervisord/keeper/limits.c supervisord/keeper/limits.h \
+	supervisord/keeper/loan.c supervisord/keeper/loan.h \
 	supervisord/keeper/lock.c supervisord/keeper/lock.h \
 	supervisord/keeper/logs.c supervisord/keeper/logs.h \
 	supervisord/keeper/loop.c supervisord/keeper/loop.h \

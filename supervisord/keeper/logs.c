@@ -6,6 +6,7 @@
 
 #include "keeper/fifo.h"
 #include "keeper/keeper.h"
+#include "keeper/loan.h"
 
 /* An epoch begins or has ended. */
 static void
@@ -87,9 +88,10 @@ logs_set(struct instance *i, const struct kproto_log *log, struct err *err)
 	i->log.name = i->name;
 	i->log.epoch = i->epoch;
 	if (is_ours(log) && i->fifo_fd < 0) {
-		i->fifo_fd = fifo_open(&k->dirs, i->iid, err);
-		if (i->fifo_fd < 0)
-			return i->fifo_fd;
+		int fd = fifo_open(&k->dirs, i->iid, err);
+		if (fd < 0)
+			return fd;
+		i->fifo_fd = loan_park(fd);
 	}
 	if (i->is_log_open && is_changed)
 		send_close(i);
@@ -105,8 +107,11 @@ logs_adopt(struct instance *i, struct err *err)
 {
 	if (!is_ours(&i->log))
 		return 0;
-	i->fifo_fd = fifo_open(&i->keeper->dirs, i->iid, err);
-	return i->fifo_fd < 0 ? i->fifo_fd : 0;
+	int fd = fifo_open(&i->keeper->dirs, i->iid, err);
+	if (fd < 0)
+		return fd;
+	i->fifo_fd = loan_park(fd);
+	return 0;
 }
 
 bool

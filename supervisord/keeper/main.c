@@ -18,6 +18,7 @@
 #include "keeper/handoff.h"
 #include "keeper/keeper.h"
 #include "keeper/leader.h"
+#include "keeper/loan.h"
 #include "keeper/logs.h"
 #include "keeper/run.h"
 #include "keeper/session.h"
@@ -33,6 +34,7 @@ static void
 on_child(struct keeper *k, pid_t pid, int status)
 {
 	struct instance *i = instance_find_pid(&k->instances, pid);
+	loan_on_gone(pid);
 	if (!i)
 		i = leader_find(k, pid);
 	if (i)

@@ -33,13 +33,13 @@ struct clone_request {
 	uint64_t cgroup;
 };
 
-/* One clone3; -errno as the kernel says it. */
+/* One clone3 with more 'flags'; -errno as the kernel says it. */
 static int
-clone_into(int cgroup_fd, struct spawned *out)
+clone_into(int cgroup_fd, uint64_t flags, struct spawned *out)
 {
 	int pidfd = -1;
 	struct clone_request c = {
-		.flags = CLONE_PIDFD,
+		.flags = CLONE_PIDFD | flags,
 		.pidfd = (uintptr_t)&pidfd,
 		.exit_signal = SIGCHLD,
 	};
@@ -106,18 +106,31 @@ spawn_avoid_clone_into(void)
 	is_clone_into_broken = true;
 }
 
+/* As spawn_fork, with more flags for clone3. */
+static int
+fork_with(uint64_t flags, int cgroup_fd, struct spawned *out, struct err *err)
+{
+	bool must_walk = is_clone_into_broken && cgroup_fd >= 0;
+	int rc = must_walk ? -ENOSYS : clone_into(cgroup_fd, flags, out);
+	if (rc == -ENOSYS || rc == -E2BIG || rc == -EINVAL)
+		rc = fork_into(cgroup_fd, out);
+	return rc < 0 ? err_sys(err, rc, "a process cannot be forked") : 0;
+}
+
 int
 spawn_fork(int cgroup_fd, struct spawned *out, struct err *err)
 {
-	bool must_walk = is_clone_into_broken && cgroup_fd >= 0;
-	int rc = must_walk ? -ENOSYS : clone_into(cgroup_fd, out);
-	if (rc == -ENOSYS || rc == -E2BIG || rc == -EINVAL)
-		rc = fork_into(cgroup_fd, out);
-	if (rc < 0)
-		return err_sys(err, rc, "a process cannot be forked");
-	for (size_t i = 0; out->pid == 0 && i < kept_back_count; i++)
-		close(kept_back[i]);
-	return 0;
+	int rc = fork_with(0, cgroup_fd, out, err);
+	if (rc == 0 && out->pid == 0)
+		for (size_t i = 0; i < kept_back_count; i++)
+			close(kept_back[i]);
+	return rc;
+}
+
+int
+spawn_fork_sharing(int cgroup_fd, struct spawned *out, struct err *err)
+{
+	return fork_with(CLONE_FILES, cgroup_fd, out, err);
 }
 
 /* The kernel's struct sigaction, all zero: SIG_DFL.  The C library's refuses

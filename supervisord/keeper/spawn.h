@@ -22,6 +22,10 @@ struct spawned {
  * with 126 by itself. */
 int spawn_fork(int cgroup_fd, struct spawned *out, struct err *err);
 
+/* As above, but where the kernel can the child shares our table of
+ * descriptors: see keeper/loan.h, which is the only one to call this. */
+int spawn_fork_sharing(int cgroup_fd, struct spawned *out, struct err *err);
+
 /* From now on 'fd' is closed in every child before anything else: a child that
  * outlives us before its exec must not hold what the next skepd needs. */
 void spawn_keep_back(int fd);

@@ -63,6 +63,15 @@ remove_tree(int parent, const char *name, int depth)
 	unlinkat(parent, name, AT_REMOVEDIR);
 }
 
+/* Removes the files that we know. */
+static void
+clear(int fd)
+{
+	for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++)
+		remove_tree(fd, answers[i].name, REMOVE_DEPTH);
+	remove_tree(fd, "state-in", REMOVE_DEPTH);
+}
+
 int
 workdir_prepare(const struct dirs *d, uint64_t iid, uid_t uid, gid_t gid,
 	struct err *err)
@@ -81,11 +90,19 @@ workdir_prepare(const struct dirs *d, uint64_t iid, uid_t uid, gid_t gid,
 		(geteuid() == 0 && fchown(fd, uid, gid) < 0))
 		rc = err_sys(err, -errno, "%s/work/%s",
 			d->options->conf.node.state_dir, name);
-	for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++)
-		remove_tree(fd, answers[i].name, REMOVE_DEPTH);
-	remove_tree(fd, "state-in", REMOVE_DEPTH);
+	clear(fd);
 	close(fd);
 	return rc;
+}
+
+void
+workdir_clear(const struct dirs *d, uint64_t iid)
+{
+	int fd = open_dir(d, iid);
+	if (fd < 0)
+		return;
+	clear(fd);
+	close(fd);
 }
 
 int

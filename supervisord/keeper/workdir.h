@@ -1,4 +1,6 @@
 /* The directory in which a service leaves its state: state_dir/work/IID.
+ * Only a start with a handoff or with a state makes it: on a disk that is the
+ * dearest part of a start.
  *
  * It belongs to the service's user, so nothing in it is trusted: the keeper
  * looks at names only and follows no link.  The files it knows are "state"
@@ -23,6 +25,9 @@ void workdir_path(const struct dirs *d, uint64_t iid, char out[PATH_MAX]);
  * The node has collected by then whatever it wants to keep. */
 int workdir_prepare(const struct dirs *d, uint64_t iid, uid_t uid, gid_t gid,
 	struct err *err);
+
+/* For a start that needs none: removes what an earlier one left there. */
+void workdir_clear(const struct dirs *d, uint64_t iid);
 
 /* The answer that stands there now, 0 for none. */
 int workdir_read_answer(const struct dirs *d, uint64_t iid);

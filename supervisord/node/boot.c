@@ -21,6 +21,7 @@
 #include "node/feeds.h"
 #include "node/health.h"
 #include "node/identity.h"
+#include "node/launch.h"
 #include "node/node_private.h"
 #include "node/orders.h"
 #include "node/pool.h"
@@ -255,6 +256,7 @@ open_quarantine(
 {
 	struct quarantine_hooks hooks = {n, announce, keep_quarantined};
 	n->quarantine = quarantine_new(&hooks);
+	n->launcher = launcher_new();
 	int code = store_load(n->store, STORE_QUARANTINE, load_quarantined,
 		n->quarantine, err);
 	if (!code && welcome->has_crash)
@@ -381,8 +383,8 @@ boot_core(struct node *n, struct err *err)
 		code = store_start(n->store, err);
 	if (code)
 		return code;
-	n->health = health_new(n->loop, n->keeper, n->conf.node.name,
-		node_on_news, n);
+	n->health = health_new(
+		n->loop, n->keeper, n->conf.node.name, node_on_news, n);
 	keeper_each_found(n->keeper, feed_found, n);
 	struct input boot = {.kind = INPUT_BOOT};
 	node_step(n, &boot);
@@ -468,6 +470,7 @@ node_close(struct node *n)
 	apply_free(n->apply);
 	requests_free(n->requests);
 	recording_close(n);
+	launcher_free(n->launcher);
 	quarantine_free(n->quarantine);
 	keeper_free(n->keeper);
 }

@@ -57,8 +57,25 @@ stop_rank(struct node *n, const char *service)
 	return is_known ? depends_height(n->core, &value.policy) : 0;
 }
 
-/* Decodes and hands over; the body is announced meanwhile, as it came from
- * outside. */
+/* Writes the body of a START.  A spec that was not started from here before
+ * is announced meanwhile, as it came from outside. */
+static int
+start_write(struct node *n, const struct launch_host *host,
+	const struct effect_start *start, struct writer *w, struct err *err)
+{
+	bool is_new = !launcher_knows(n->launcher, start->body);
+	if (is_new && !quarantine_enter(
+			      n->quarantine, start->body, "start", start->name))
+		return err_set(err, -EINVAL,
+			"its spec made skep-node crash twice here and is "
+			"quarantined");
+	int code = launch_write(n->launcher, host, start, w, err);
+	if (is_new)
+		quarantine_leave(n->quarantine);
+	return code;
+}
+
+/* Decodes and hands over. */
 static int
 start_send(struct node *n, const struct effect_start *start, int state_fd,
 	struct err *err)
@@ -72,12 +89,7 @@ start_send(struct node *n, const struct effect_start *start, int state_fd,
 	};
 	struct writer w;
 	writer_init(&w, body, sizeof body);
-	if (!quarantine_enter(n->quarantine, start->body, "start", start->name))
-		return err_set(err, -EINVAL,
-			"its spec made skep-node crash twice here and is "
-			"quarantined");
-	int code = launch_write(&host, start, &w, err);
-	quarantine_leave(n->quarantine);
+	int code = start_write(n, &host, start, &w, err);
 	if (code)
 		return code;
 	health_on_start(n->health, start->name, start->epoch, start->body);

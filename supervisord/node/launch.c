@@ -26,19 +26,20 @@ launch_iid(const char *instance)
 	return hash_text(instance, 0);
 }
 
-/* A list of texts under construction. */
+/* Lists of texts under construction, one behind the other: together they are
+ * no larger than a message. */
 struct pack {
 	struct writer w;
-	uint32_t count;
+	size_t begin;	/* of the list that is being packed */
+	uint32_t count; /* of its texts */
 };
 
 static void
 pack_init(struct pack *p)
 {
-	void *buffer = malloc(IPC_BODY_MAX);
-	CHECK(buffer);
-	writer_init(&p->w, buffer, IPC_BODY_MAX);
-	p->count = 0;
+	static unsigned char space[IPC_BODY_MAX];
+	writer_init(&p->w, space, sizeof space);
+	p->begin = p->count = 0;
 }
 
 static void
@@ -63,17 +64,23 @@ pack_add_pair(struct pack *p, const char *key, const char *value)
 	free(text);
 }
 
-static void
-pack_add_all(struct pack *p, const struct spec_texts *texts)
+/* The list that was packed; the next one begins. */
+static struct kproto_texts
+pack_done(struct pack *p)
 {
-	for (size_t i = 0; i < texts->count; i++)
-		pack_add(p, texts->items[i]);
+	struct kproto_texts texts = {
+		p->count, {p->w.base + p->begin, p->w.size - p->begin}};
+	p->begin = p->w.size;
+	p->count = 0;
+	return texts;
 }
 
 static struct kproto_texts
-pack_done(const struct pack *p)
+pack_all(struct pack *p, const struct spec_texts *texts)
 {
-	return (struct kproto_texts){p->count, writer_done(&p->w)};
+	for (size_t i = 0; i < texts->count; i++)
+		pack_add(p, texts->items[i]);
+	return pack_done(p);
 }
 
 /* Our own names may not be set from outside: a service must be able to
@@ -107,7 +114,7 @@ env_add_epoch(struct pack *p, uint64_t epoch)
 	pack_add_pair(p, "SKEP_EPOCH", at);
 }
 
-static void
+static struct kproto_texts
 launch_pack_env(struct pack *p, const struct launch_host *host,
 	const struct effect_start *start, const struct spec_names *names,
 	const struct spec_pairs *pairs)
@@ -126,6 +133,7 @@ launch_pack_env(struct pack *p, const struct launch_host *host,
 	pack_add_pair(p, "SKEP_SOCKET", host->socket);
 	if (start->handoff_from && start->handoff_from[0])
 		pack_add_pair(p, "SKEP_HANDOFF_FROM", start->handoff_from);
+	return pack_done(p);
 }
 
 static void
@@ -233,37 +241,9 @@ launch_fill(struct kproto_start *out, const struct launch_host *host,
 	launch_set_state(out, host, start);
 }
 
-/* The lists of a start while they are packed. */
-struct packs {
-	struct pack argv;
-	struct pack env;
-	struct pack groups;
-	struct pack capabilities;
-	struct pack commands[KCMD_COUNT];
-};
-
-#define PACKS (sizeof(struct packs) / sizeof(struct pack))
-
 static void
-packs_fini(struct packs *p)
-{
-	struct pack *all = &p->argv;
-	for (size_t i = 0; i < PACKS; i++)
-		free(all[i].w.base);
-}
-
-static bool
-packs_are_bad(const struct packs *p)
-{
-	const struct pack *all = &p->argv;
-	for (size_t i = 0; i < PACKS; i++)
-		if (all[i].w.bad)
-			return true;
-	return false;
-}
-
-static void
-launch_pack_commands(struct packs *p, const struct spec_launch *expanded)
+launch_pack_commands(struct pack *p, const struct spec_launch *expanded,
+	struct kproto_start *out)
 {
 	const struct spec_texts *const commands[KCMD_COUNT] = {
 		[KCMD_PRE_START] = &expanded->hooks.pre_start,
@@ -275,7 +255,7 @@ launch_pack_commands(struct packs *p, const struct spec_launch *expanded)
 		[KCMD_LIVENESS] = &expanded->liveness.exec,
 	};
 	for (unsigned i = 0; i < KCMD_COUNT; i++)
-		pack_add_all(&p->commands[i], commands[i]);
+		out->commands[i] = pack_all(p, commands[i]);
 }
 
 static int
@@ -287,39 +267,106 @@ launch_write_spec(const struct launch_host *host,
 	spec_expand(spec, names, &expanded);
 	struct kproto_start out;
 	launch_fill(&out, host, start, spec, &expanded);
-	struct packs p;
-	for (size_t i = 0; i < PACKS; i++)
-		pack_init(&(&p.argv)[i]);
-	pack_add_all(&p.argv, &expanded.command);
-	pack_add_all(&p.groups, &spec->supplementary_groups);
-	pack_add_all(&p.capabilities, &spec->capabilities);
-	launch_pack_env(&p.env, host, start, names, &expanded.environment);
-	launch_pack_commands(&p, &expanded);
-	out.argv = pack_done(&p.argv);
-	out.env = pack_done(&p.env);
-	out.groups = pack_done(&p.groups);
-	out.capabilities = pack_done(&p.capabilities);
-	for (unsigned i = 0; i < KCMD_COUNT; i++)
-		out.commands[i] = pack_done(&p.commands[i]);
+	struct pack p;
+	pack_init(&p);
+	out.argv = pack_all(&p, &expanded.command);
+	out.groups = pack_all(&p, &spec->supplementary_groups);
+	out.capabilities = pack_all(&p, &spec->capabilities);
+	out.env =
+		launch_pack_env(&p, host, start, names, &expanded.environment);
+	launch_pack_commands(&p, &expanded, &out);
 	kproto_put_start(w, &out);
-	bool is_bad = packs_are_bad(&p) || w->bad;
-	packs_fini(&p);
 	spec_launch_fini(&expanded);
-	return is_bad ? -E2BIG : 0;
+	return p.w.bad || w->bad ? -E2BIG : 0;
+}
+
+/* --- Specs that were decoded --- */
+
+#define KNOWN_MAX 8
+
+struct known_spec {
+	struct bytes body; /* ours; as it came */
+	struct spec *spec;
+};
+
+struct launcher {
+	struct known_spec known[KNOWN_MAX];
+	unsigned next; /* of 'known', to be replaced */
+};
+
+struct launcher *
+launcher_new(void)
+{
+	struct launcher *l = calloc(1, sizeof *l);
+	CHECK(l);
+	return l;
+}
+
+static void
+known_fini(struct known_spec *k)
+{
+	free((void *)(uintptr_t)k->body.data);
+	spec_free(k->spec);
+}
+
+void
+launcher_free(struct launcher *l)
+{
+	for (unsigned i = 0; l && i < KNOWN_MAX; i++)
+		known_fini(&l->known[i]);
+	free(l);
+}
+
+static const struct spec *
+launcher_find(const struct launcher *l, struct bytes body)
+{
+	for (unsigned i = 0; i < KNOWN_MAX; i++) {
+		const struct known_spec *k = &l->known[i];
+		if (k->spec && k->body.size == body.size &&
+			memcmp(k->body.data, body.data, body.size) == 0)
+			return k->spec;
+	}
+	return NULL;
+}
+
+bool
+launcher_knows(const struct launcher *l, struct bytes body)
+{
+	return launcher_find(l, body) != NULL;
+}
+
+/* Decodes it, in the place of the one that was decoded longest ago. */
+static int
+launcher_decode(struct launcher *l, struct bytes body, const struct spec **out,
+	struct err *err)
+{
+	struct spec *spec;
+	int code = spec_from_body(body.data, body.size, &spec, err);
+	if (code)
+		return code;
+	void *copy = malloc(body.size);
+	CHECK(copy);
+	memcpy(copy, body.data, body.size);
+	struct known_spec *k = &l->known[l->next++ % KNOWN_MAX];
+	known_fini(k);
+	*k = (struct known_spec){{copy, body.size}, spec};
+	*out = spec;
+	return 0;
 }
 
 int
-launch_write(const struct launch_host *host, const struct effect_start *start,
-	struct writer *w, struct err *err)
+launch_write(struct launcher *l, const struct launch_host *host,
+	const struct effect_start *start, struct writer *w, struct err *err)
 {
-	struct spec *spec = NULL;
 	char service[SERVICE_NAME_MAX + 1];
 	const char *instance = "";
 	int code = spec_split_name(start->name, service, &instance);
 	if (code)
 		return err_set(
 			err, code, "'%s' is no instance's name", start->name);
-	code = spec_from_body(start->body.data, start->body.size, &spec, err);
+	const struct spec *spec = launcher_find(l, start->body);
+	if (!spec)
+		code = launcher_decode(l, start->body, &spec, err);
 	if (code)
 		return err_wrap(err, code,
 			"its spec is not understood by this version");
@@ -330,7 +377,6 @@ launch_write(const struct launch_host *host, const struct effect_start *start,
 		.host = host->node,
 	};
 	code = launch_write_spec(host, start, spec, &names, w);
-	spec_free(spec);
 	if (code)
 		return err_set(err, code,
 			"its command and environment are larger than %u bytes",

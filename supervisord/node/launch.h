@@ -8,6 +8,7 @@
 #ifndef SKEP_NODE_LAUNCH_H
 #define SKEP_NODE_LAUNCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/cursor.h"
@@ -30,9 +31,21 @@ struct launch_host {
 /* The short id of an instance on this host. */
 uint64_t launch_iid(const char *instance);
 
+/* Writes starts; keeps the specs of the last ones decoded, since most starts
+ * are of an instance that ended, or of one more replica. */
+struct launcher;
+
+struct launcher *launcher_new(void);
+/* NULL accepted. */
+void launcher_free(struct launcher *l);
+
+/* Whether a start of this body was written lately: then nothing of it is
+ * decoded again. */
+bool launcher_knows(const struct launcher *l, struct bytes body);
+
 /* Writes the KMSG_START body into 'w'.  -EINVAL when the spec's body makes no
  * sense here (a newer skep wrote it), -E2BIG when it does not fit. */
-int launch_write(const struct launch_host *host,
+int launch_write(struct launcher *l, const struct launch_host *host,
 	const struct effect_start *start, struct writer *w, struct err *err);
 
 #endif

@@ -33,6 +33,7 @@ struct queries;	   /* query.h: what hosts ask each other for readers */
 struct states;	   /* states.c: DUMPs and FETCHes under way */
 struct apply;	   /* apply.h: effects that wait, and their order */
 struct quarantine; /* quarantine.h: items that made the node crash */
+struct launcher;   /* launch.h: specs that were started, decoded */
 struct specdir;	   /* specdir.h: services.d */
 struct recording;  /* recording.h: inputs to a file, if asked for */
 struct requests;   /* requests.h: who waits for which REPLY */
@@ -55,6 +56,7 @@ struct node {
 	struct api *api;
 	struct apply *apply;
 	struct quarantine *quarantine;
+	struct launcher *launcher;
 	struct specdir *specdir;
 	struct requests *requests;
 	struct recording *recording;

@@ -18,6 +18,7 @@
 #define RETRY_FIRST_MS	100
 #define RETRY_LAST_MS	5000
 #define PRUNE_EVERY	1000 /* events between two clean-ups */
+#define EVENTS_WAIT_MS	100  /* for company */
 #define EVENTS_READ_MAX 10000
 #define ASIDE_MAX	1000
 
@@ -62,6 +63,7 @@ struct store {
 	pthread_cond_t wake_thread;
 	pthread_cond_t wake_reader;
 	struct list queue;
+	size_t urgent_count;   /* of 'queue': what is no event */
 	struct list reads;     /* queries whose turn has come */
 	struct list answers;   /* queries that are answered */
 	int64_t busy_since_ms; /* when the batch was taken; 0: none */
@@ -157,6 +159,31 @@ store_open_file(struct store *s, struct err *err)
 
 /* --- The thread --- */
 
+static struct timespec
+after_ms(int64_t ms)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += ms / 1000;
+	t.tv_nsec += ms % 1000 * 1000000;
+	if (t.tv_nsec >= 1000000000) {
+		t.tv_sec++;
+		t.tv_nsec -= 1000000000;
+	}
+	return t;
+}
+
+/* Waits while there are only events: nobody waits for those, and each
+ * transaction costs an fsync. */
+static void
+store_gather(struct store *s)
+{
+	struct timespec until = after_ms(EVENTS_WAIT_MS);
+	int rc = 0;
+	while (s->urgent_count == 0 && !s->is_stopping && rc != ETIMEDOUT)
+		rc = pthread_cond_timedwait(&s->wake_thread, &s->lock, &until);
+}
+
 /* Waits for work; moves all of it into 'batch'.  False: stop. */
 static bool
 store_take(struct store *s, struct list *batch)
@@ -164,6 +191,8 @@ store_take(struct store *s, struct list *batch)
 	pthread_mutex_lock(&s->lock);
 	while (list_is_empty(&s->queue) && !s->is_stopping)
 		pthread_cond_wait(&s->wake_thread, &s->lock);
+	store_gather(s);
+	s->urgent_count = 0;
 	list_init(batch);
 	while (!list_is_empty(&s->queue)) {
 		struct list *first = s->queue.next;
@@ -231,14 +260,7 @@ store_write_once(struct store *s, struct list *batch, struct err *err)
 static bool
 store_back_off(struct store *s, int64_t ms)
 {
-	struct timespec until;
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += ms / 1000;
-	until.tv_nsec += ms % 1000 * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
+	struct timespec until = after_ms(ms);
 	pthread_mutex_lock(&s->lock);
 	s->stats.failures++;
 	int rc = 0;
@@ -368,14 +390,18 @@ store_settle(struct store *s, struct list *batch, bool is_written)
 		else
 			job_free(job);
 	}
-	pthread_cond_signal(&s->wake_reader);
+	if (!list_is_empty(&s->reads))
+		pthread_cond_signal(&s->wake_reader);
 	if (is_written) {
 		s->stats.writes += writes;
 		s->stats.transactions += writes > 0;
 	}
 	s->busy_since_ms = 0;
+	bool has_news =
+		s->stored_seq > s->told_seq || !list_is_empty(&s->answers);
 	pthread_mutex_unlock(&s->lock);
-	ev_async_send(s->loop, &s->wake_loop);
+	if (has_news)
+		ev_async_send(s->loop, &s->wake_loop);
 }
 
 static void
@@ -492,7 +518,11 @@ store_open(struct ev_loop *loop, const char *path,
 	list_init(&s->reads);
 	list_init(&s->answers);
 	pthread_mutex_init(&s->lock, NULL);
-	pthread_cond_init(&s->wake_thread, NULL);
+	pthread_condattr_t monotonic;
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&s->wake_thread, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 	pthread_cond_init(&s->wake_reader, NULL);
 	ev_async_init(&s->wake_loop, on_wake);
 	s->wake_loop.data = s;
@@ -596,9 +626,13 @@ store_queue(struct store *s, struct job *job, uint64_t size_max)
 	pthread_mutex_lock(&s->lock);
 	bool fits = s->stats.queued_size + job->size <= size_max;
 	if (fits) {
+		bool is_first = list_is_empty(&s->queue);
 		s->stats.queued_size += job->size;
 		list_append(&s->queue, &job->link);
-		pthread_cond_signal(&s->wake_thread);
+		if (job->kind != JOB_EVENT && s->urgent_count++ == 0)
+			is_first = true; /* of those that end the wait */
+		if (is_first)
+			pthread_cond_signal(&s->wake_thread);
 	} else if (job->kind == JOB_EVENT) {
 		s->stats.events_dropped++;
 	}

@@ -2,7 +2,8 @@
  *
  * The loop's thread queues writes and never waits; a thread of its own takes
  * all that are queued into one transaction (group commit) and then posts the
- * highest number, which the node gives to the core as STORED.  A disk that is
+ * highest number, which the node gives to the core as STORED.  Events alone
+ * wait a tenth of a second for more, as nothing waits for them.  A disk that is
  * full or slow is retried with back-off and said once; what waits for it
  * waits.  The queue is bounded: beyond STORE_QUEUE_MAX a write is refused and
  * the node ends itself (the keeper starts a new one, services live on);

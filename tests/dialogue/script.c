@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/view.h"
+#include "tests/sim/check.h"
 
 static const char *const host_names[] = {"alpha", "beta", "gamma", "delta",
 	"epsilon", "zeta", "eta", "theta", "iota"};
@@ -453,7 +454,8 @@ run_command(struct script *s, char **words, int count)
 void
 script_init(struct script *s, FILE *out)
 {
-	*s = (struct script){.w = world_new(1), .out = out, .at = WORLD_HOSTS};
+	*s = (struct script){
+		.w = check_world(1), .out = out, .at = WORLD_HOSTS};
 	/* Time is what the script says, not what chance says. */
 	s->w->latency_min_ms = s->w->latency_max_ms = 1;
 	s->born_wall_ms = 1700000000000 + s->w->now.ms;

@@ -248,6 +248,15 @@ check_attach(struct world *w, struct check_stats *stats)
 	return k;
 }
 
+struct world *
+check_world(uint64_t seed)
+{
+	static _Thread_local struct check_stats stats;
+	struct world *w = world_new(seed);
+	check_attach(w, &stats);
+	return w;
+}
+
 /* --- What was counted --- */
 
 void

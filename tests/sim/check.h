@@ -87,6 +87,9 @@ struct check {
  * they count is added to 'stats' (borrowed until the world is freed). */
 struct check *check_attach(struct world *w, struct check_stats *stats);
 
+/* A small world with all of them, for which nobody counts. */
+struct world *check_world(uint64_t seed);
+
 /* Attaches one family; 'check_attach' calls them all. */
 void check_member(struct check *k);
 void check_registry(struct check *k);
@@ -104,6 +107,11 @@ int64_t check_pair_ms(const struct check *k, uint32_t a, uint32_t b);
 /* The core of a host of which something is demanded at the end: it runs, has
  * not left, and was not left broken; else NULL. */
 struct core *check_core(const struct check *k, uint32_t host);
+/* P3, of what a host in peace runs: whether it is pinned to another one, where
+ * it could be.  Moving it may take several attempts: it is demanded when all is
+ * said to be at rest, and waited for until then. */
+bool check_is_misplaced(
+	struct world *w, uint32_t host, struct instance *instance);
 /* The host of that name, or WORLD_NO_HOST. */
 uint32_t check_host_of(const struct check *k, const char *name);
 /* The state of a host's own row of an instance before this step. */

@@ -12,7 +12,10 @@
  * failure timeout (local health at its worst), twice when nobody can be
  * asked, a grace for keepers, and the rounds. */
 #define DETECT_MS 60000
-/* A full scan each so many steps of a host, besides when something changed. */
+/* So many others are asked before a host is DEAD, where there are as many. */
+#define ASKED_MAX 7
+/* A full scan after each step of a host but those of which it only heard
+ * that somebody lives; after so many of these too. */
 #define SCAN_EVERY 64
 
 /* What one host said of another. */
@@ -22,12 +25,21 @@ struct belief {
 	uint64_t incarnation;
 };
 
+/* Whom one host asked last about another. */
+struct question {
+	mono at;
+	uint32_t asked[ASKED_MAX]; /* hosts */
+	uint32_t count;
+};
+
 /* What is remembered of one host. */
 struct mind {
 	struct belief *beliefs; /* owned, by member_id */
 	uint32_t count;
+	struct question *questions; /* owned, by host */
+	uint32_t question_count;
 	uint64_t digest;  /* of its view, at the last scan */
-	uint32_t scan_in; /* steps */
+	uint32_t scan_in; /* signs of life */
 	mono unheard_at;  /* last answer that somebody was not heard */
 };
 
@@ -106,21 +118,111 @@ scan(struct members *m, uint32_t host)
 		if (id != MEMBER_SELF)
 			check_gone(m, host, about);
 	}
+	member_check(c);
 	mind->digest = c->members.view_digest;
 	mind->scan_in = SCAN_EVERY;
 }
 
-/* Whether an accuser asks 'p': it has not left, and is linked. */
-static bool
-is_asked(const struct members *m, uint32_t accuser, uint32_t p)
+/* --- Whom a host asks before it calls another one dead --- */
+
+static struct question *
+question_at(struct members *m, uint32_t host, uint32_t about)
 {
-	const struct core *c = m->k->w->hosts[accuser].core;
-	member_id id = member_find(c, m->k->w->hosts[p].name);
-	return id != MEMBER_NONE && member_get(c, id)->link;
+	struct mind *mind = mind_at(m, host);
+	while (mind->question_count <= about)
+		mind->questions = array_add(mind->questions,
+			&mind->question_count, sizeof *mind->questions);
+	return &mind->questions[about];
 }
 
-/* M3: nobody declares a host dead that is well, while a third one that could
- * be asked stands well between them. */
+/* Whether 'p' is surely one of those who can be asked about 'x'. */
+static bool
+can_be_asked(const struct core *c, const struct member *p, const char *x)
+{
+	return p->link && p->state == MEMBER_ALIVE && p->has_rx &&
+	       strcmp(p->name, x) != 0 &&
+	       mono_diff(c->now, p->last_rx) < c->settings.failure_timeout_ms;
+}
+
+static uint32_t
+count_askable(const struct core *c, const char *x)
+{
+	uint32_t n = 0;
+	for (member_id id = 1; id < c->members.count; id++)
+		n += can_be_asked(c, member_get(c, id), x);
+	return n;
+}
+
+/* A query goes out; those of one moment are one round.  Returns about whom. */
+static uint32_t
+on_query(struct members *m, uint32_t host, const struct effect_send *send)
+{
+	const struct core *c = m->k->w->hosts[host].core;
+	skep_LastHeardQuery q = skep_LastHeardQuery_init_zero;
+	if (!wire_decode(WIRE_LAST_HEARD_QUERY, send->body, &q))
+		return WORLD_NO_HOST;
+	uint32_t x = check_host_of(m->k, q.node);
+	member_id to = MEMBER_NONE;
+	for (member_id id = 1; id < c->members.count; id++)
+		if (member_get(c, id)->link == send->link)
+			to = id;
+	if (x == WORLD_NO_HOST || to == MEMBER_NONE)
+		return WORLD_NO_HOST;
+	struct question *question = question_at(m, host, x);
+	if (question->at.ms != m->k->w->now.ms)
+		*question = (struct question){.at = m->k->w->now};
+	if (question->count < ASKED_MAX)
+		question->asked[question->count++] =
+			check_host_of(m->k, member_get(c, to)->name);
+	return x;
+}
+
+/* M8: as many are asked as there are, up to a bound. */
+static void
+check_asked(struct members *m, uint32_t host, uint32_t x)
+{
+	if (x == WORLD_NO_HOST)
+		return;
+	const struct core *c = m->k->w->hosts[host].core;
+	const struct question *q = question_at(m, host, x);
+	const char *name = m->k->w->hosts[x].name;
+	uint32_t n = count_askable(c, name);
+	if (q->count < n && q->count < ASKED_MAX)
+		world_violated(m->k->w, "M8", "%s asked %u of %u about %s",
+			c->config.node, q->count, n, name);
+}
+
+/* The queries of a step. */
+static void
+on_queries(struct members *m, uint32_t host, const struct effects *fx)
+{
+	uint32_t last = WORLD_NO_HOST;
+	for (size_t i = 0; i < fx->count; i++) {
+		const struct effect *e = &fx->items[i];
+		if (e->kind != EFFECT_SEND ||
+			e->send.type != WIRE_LAST_HEARD_QUERY)
+			continue;
+		uint32_t x = on_query(m, host, &e->send);
+		if (x != last)
+			check_asked(m, host, last);
+		last = x;
+	}
+	check_asked(m, host, last);
+}
+
+static bool
+is_asked(struct members *m, uint32_t accuser, uint32_t about, uint32_t p)
+{
+	const struct question *q = question_at(m, accuser, about);
+	for (uint32_t i = 0; i < q->count; i++)
+		if (q->asked[i] == p)
+			return true;
+	return false;
+}
+
+/* M3: nobody declares a host dead that is well, while a third one that was
+ * asked last stands well between them.  (Who was not asked, of many, and
+ * hears the dead one passes the obituary on to it, and it refutes.) */
 static void
 check_death(struct members *m, uint32_t accuser, uint32_t x)
 {
@@ -134,28 +236,13 @@ check_death(struct members *m, uint32_t accuser, uint32_t x)
 		world_violated(k->w, "M3", "%s declared %s dead, which is well",
 			k->w->hosts[accuser].name, k->w->hosts[x].name);
 	for (uint32_t p = 0; p < k->w->count; p++)
-		if (p != x && p != accuser && is_asked(m, accuser, p) &&
+		if (p != x && p != accuser && is_asked(m, accuser, x, p) &&
 			check_pair_ms(k, accuser, p) >= WELL_MS &&
 			check_pair_ms(k, p, x) >= WELL_MS)
 			world_violated(k->w, "M3",
 				"%s declared %s dead, which %s hears",
 				k->w->hosts[accuser].name, k->w->hosts[x].name,
 				k->w->hosts[p].name);
-}
-
-/* Whether an accuser could have asked somebody else about 'x'. */
-static bool
-can_ask_anybody(const struct core *c, const char *x)
-{
-	for (member_id id = 1; id < c->members.count; id++) {
-		const struct member *p = member_get(c, id);
-		if (p->link && p->state == MEMBER_ALIVE && p->has_rx &&
-			strcmp(p->name, x) != 0 &&
-			mono_diff(c->now, p->last_rx) <
-				c->settings.failure_timeout_ms)
-			return true;
-	}
-	return false;
 }
 
 /* M8: one accuser alone never produces DEAD where another could be asked: an
@@ -165,7 +252,7 @@ check_accuser(struct members *m, uint32_t accuser, const char *x)
 {
 	const struct core *c = m->k->w->hosts[accuser].core;
 	struct mind *mind = mind_at(m, accuser);
-	if (!can_ask_anybody(c, x) || check_calm_ms(m->k, accuser) < 10000)
+	if (!count_askable(c, x) || check_calm_ms(m->k, accuser) < 10000)
 		return;
 	if (mono_diff(m->k->w->now, mind->unheard_at) > 3000)
 		world_violated(m->k->w, "M8",
@@ -190,7 +277,6 @@ on_down(struct members *m, uint32_t host, const struct effect_note *note)
 		return;
 	k->stats->deaths++;
 	k->stats->false_deaths += k->w->hosts[x].is_running;
-	k->w->deaths_checked++;
 	check_accuser(m, host, note->name);
 	check_death(m, host, x);
 }
@@ -219,8 +305,14 @@ on_answer(struct members *m, uint32_t host, struct bytes body)
 {
 	const struct core *c = m->k->w->hosts[host].core;
 	skep_LastHeardAnswer a = skep_LastHeardAnswer_init_zero;
-	if (wire_decode(WIRE_LAST_HEARD_ANSWER, body, &a) &&
-		(a.age_ms < 0 || a.age_ms >= c->settings.failure_timeout_ms))
+	if (!wire_decode(WIRE_LAST_HEARD_ANSWER, body, &a))
+		return;
+	member_id id = member_find(c, a.node);
+	uint64_t known = id == MEMBER_NONE ? 0 : member_get(c, id)->node_id;
+	/* One installed anew is heard under the name of the one asked about. */
+	bool is_other = known && a.node_id && a.node_id != known;
+	if (is_other || a.age_ms < 0 ||
+		a.age_ms >= c->settings.failure_timeout_ms)
 		mind_at(m, host)->unheard_at = m->k->w->now;
 }
 
@@ -231,6 +323,15 @@ is_transition(enum note_kind kind)
 	       kind == NOTE_NODE_DOWN || kind == NOTE_NODE_LEFT;
 }
 
+/* Whether a step was no more than a sign of life: one host cannot look at all
+ * of many others each time that one of them says that it is there. */
+static bool
+is_sign(const struct input *in, const struct effects *fx)
+{
+	return in->kind == INPUT_RECV && in->recv.type == WIRE_HEARTBEAT &&
+	       fx->count == 0;
+}
+
 static void
 on_step(struct world *w, uint32_t host, const struct input *in,
 	const struct effects *fx, void *context)
@@ -238,17 +339,18 @@ on_step(struct world *w, uint32_t host, const struct input *in,
 	struct members *m = context;
 	const struct core *c = w->hosts[host].core;
 	struct mind *mind = mind_at(m, host);
-	bool is_due =
-		mind->digest != c->members.view_digest || mind->scan_in-- == 0;
+	bool is_due = !is_sign(in, fx) ||
+		      mind->digest != c->members.view_digest ||
+		      mind->scan_in-- == 0;
 	if (in->kind == INPUT_RECV && in->recv.type == WIRE_LAST_HEARD_ANSWER)
 		on_answer(m, host, in->recv.body);
 	if (in->kind == INPUT_RECV && in->recv.type == WIRE_MEMBER_NEWS)
 		check_refuted(m, host, in->recv.body);
+	on_queries(m, host, fx);
 	for (size_t i = 0; i < fx->count; i++) {
 		const struct effect *e = &fx->items[i];
 		if (e->kind != EFFECT_NOTE || !is_transition(e->note.kind))
 			continue;
-		is_due = true;
 		/* M7: when nothing happens, nobody changes. */
 		if (m->k->phase == WORLD_PHASE_QUIET)
 			world_violated(w, "M7", "%s: %s: %s",
@@ -266,8 +368,10 @@ on_fault(struct world *w, const struct world_fault_event *e, void *context)
 {
 	struct members *m = context;
 	(void)w;
-	if (e->what == WORLD_FAULT_START && e->a != WORLD_NO_HOST)
-		mind_at(m, e->a)->count = 0;
+	if (e->what != WORLD_FAULT_START || e->a == WORLD_NO_HOST)
+		return;
+	mind_at(m, e->a)->count = 0;
+	mind_at(m, e->a)->question_count = 0;
 }
 
 /* M5: all running hosts have one digest of their view, and it holds exactly
@@ -282,7 +386,6 @@ check_settled(struct members *m)
 		if (!c)
 			continue;
 		scan(m, a);
-		member_check(c);
 		first = first ? first : c;
 		if (c->members.view_digest != first->members.view_digest)
 			world_violated(m->k->w, "M5",
@@ -314,8 +417,10 @@ on_end(struct world *w, void *context)
 {
 	struct members *m = context;
 	(void)w;
-	for (uint32_t i = 0; i < m->count; i++)
+	for (uint32_t i = 0; i < m->count; i++) {
 		free(m->minds[i].beliefs);
+		free(m->minds[i].questions);
+	}
 	free(m->minds);
 	free(m);
 }

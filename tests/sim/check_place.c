@@ -12,6 +12,8 @@
 
 /* Ranks are compared for so many instances of a host at an end of a phase. */
 #define SAMPLES 64
+/* What a host's core keeps about the others is computed anew so often. */
+#define LOOK_EVERY 64 /* steps */
 #define RANKS	4096
 
 struct places {
@@ -91,7 +93,9 @@ on_step(struct world *w, uint32_t host, const struct input *in,
 	const struct effects *fx, void *context)
 {
 	struct places *p = context;
-	(void)w;
+	const struct host *h = &w->hosts[host];
+	if (h->steps % LOOK_EVERY == 0)
+		place_check(h->core);
 	if (in->kind == INPUT_BOOT)
 		return; /* what it had is not in its log yet */
 	for (size_t i = 0; i < fx->count; i++)
@@ -190,16 +194,26 @@ check_ranks(struct places *p, struct core *a, struct core *b)
 /* Whether an instance could go where it belongs: that host is healed too, and
  * the service did not answer that it wants to be left here (DESIGN 8). */
 static bool
-can_go(struct places *p, uint32_t host, struct instance *i,
+can_go(struct world *w, uint32_t host, struct instance *i,
 	const struct service_value *v)
 {
-	struct core *c = p->k->w->hosts[host].core;
-	const struct process *process = world_process(p->k->w, host, i->name);
+	struct core *c = w->hosts[host].core;
+	const struct process *process = world_process(w, host, i->name);
 	member_id to = duty_host(c, i, v);
 	if (to == MEMBER_NONE || (process && process->answer == ANSWER_IGNORE))
 		return false;
-	uint32_t x = check_host_of(p->k, member_get(c, to)->name);
-	return x != WORLD_NO_HOST && check_core(p->k, x);
+	uint32_t x = world_find(w, member_get(c, to)->name);
+	return x != WORLD_NO_HOST && w->hosts[x].core && !w->hosts[x].is_aside;
+}
+
+bool
+check_is_misplaced(struct world *w, uint32_t host, struct instance *i)
+{
+	struct core *c = w->hosts[host].core;
+	struct service_value v;
+	return i->state == INSTANCE_READY && instance_service(c, i, &v) &&
+	       place_verdict(c, i->name, &v, MEMBER_SELF) == PLACE_NOT_PINNED &&
+	       can_go(w, host, i, &v);
 }
 
 /* P3: nothing runs where it may not be, unless it can be nowhere else.  (A
@@ -210,15 +224,10 @@ check_running(struct places *p, uint32_t host)
 	struct core *c = p->k->w->hosts[host].core;
 	list_each (l, &c->instances.all) {
 		struct instance *i = container_of(l, struct instance, in_all);
-		struct service_value v;
-		if (i->state != INSTANCE_READY || !instance_service(c, i, &v))
-			continue;
-		enum place_verdict verdict =
-			place_verdict(c, i->name, &v, MEMBER_SELF);
-		if (verdict == PLACE_NOT_PINNED && can_go(p, host, i, &v))
-			world_violated(p->k->w, "P3", "%s runs %s, and %s",
-				c->config.node, i->name,
-				place_verdict_text(verdict));
+		if (check_is_misplaced(p->k->w, host, i))
+			world_violated(p->k->w, "P3",
+				"%s runs %s, which is pinned elsewhere",
+				c->config.node, i->name);
 	}
 }
 

@@ -125,7 +125,8 @@ heal_services(struct storm *s)
 {
 	for (uint32_t i = 0; i < s->w->behaviour_count; i++) {
 		struct behaviour *b = &s->w->behaviours[i];
-		b->is_deaf = b->is_dump_failing = b->is_fetch_failing = false;
+		b->is_deaf = b->is_dying = false;
+		b->is_dump_failing = b->is_fetch_failing = false;
 		b->blame = (enum start_blame)0;
 		b->answer = ANSWER_RESUME;
 		b->run_ms = 0;
@@ -422,6 +423,8 @@ process_trouble(
 	bool is_right = view_instance(c, p->name, &v) &&
 			!strcmp(v.node, s->w->hosts[host].name) &&
 			v.epoch == p->epoch && !strcmp(v.state, "ready");
+	is_right = is_right &&
+		   !check_is_misplaced(s->w, host, instance_find(c, p->name));
 	if (p->phase >= PROCESS_EXITED || is_right)
 		return NULL;
 	return say(out, "%s epoch %llu runs on %s, and should not", p->name,
@@ -456,9 +459,12 @@ static void
 print_members(struct storm *s, uint32_t a)
 {
 	const struct core *c = s->w->hosts[a].core;
-	printf("%s%s, hold '%s'\n", s->w->hosts[a].name,
-		s->hosts[a].is_core ? " (core)" : "",
-		member_hold_name(member_hold_now(c)));
+	printf("%s%s%s, hold '%s', desired state %016llx, wall %lld%s\n",
+		s->w->hosts[a].name, s->hosts[a].is_core ? " (core)" : "",
+		is_hanging(s, a) ? " (hanging)" : "",
+		member_hold_name(member_hold_now(c)),
+		(unsigned long long)specs_root(c), (long long)c->wall_ms,
+		c->duty.is_draining ? ", drains" : "");
 	for (member_id id = 1; id < c->members.count; id++) {
 		const struct member *m = member_get(c, id);
 		printf("  %s %s inc %llx%s%s intent %d\n", m->name,
@@ -482,7 +488,8 @@ converge_print(struct storm *s)
 			continue;
 		print_members(s, a);
 		while (view_instance_next(c, &cursor, &v)) {
-			if (!strcmp(v.state, "ready") && !v.is_foreign_copy)
+			if (!strcmp(v.state, "ready") && !v.is_foreign_copy &&
+				v.run_digest == v.wanted_digest)
 				continue;
 			printf("  %s %s on '%s' epoch %llu, duty '%s'%s: ",
 				v.name, v.state, v.node,

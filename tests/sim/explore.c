@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "tests/dialogue/script.h"
+#include "tests/sim/check.h"
 #include "tests/sim/world_view.h"
 
 #define STEPS	  110 /* milliseconds that the move takes, and some more */
@@ -215,7 +216,7 @@ run_plan(unsigned number, const struct plan *plan, bool is_loud)
 {
 	char trouble[WORLD_TROUBLE_MAX];
 	struct run r = {
-		.w = world_new(1),
+		.w = check_world(1),
 		.back_at = {MONO_NEVER, MONO_NEVER},
 	};
 	r.w->is_loud = is_loud;

@@ -235,7 +235,6 @@ main(int argc, char **argv)
 	}
 	CHECK(o.nodes && o.replicas);
 	struct world_options options = world_options_for(o.nodes, o.names);
-	options.is_bare = !o.is_checked;
 	struct world *w = world_new_with(1, &options);
 	if (o.is_checked)
 		check_attach(w, &stats);

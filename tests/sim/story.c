@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tests/sim/check.h"
+
 const char *const story_names[] = {"alpha", "beta", "gamma", "delta", "epsilon",
 	"zeta", "eta", "theta", "iota"};
 
@@ -38,10 +40,9 @@ wait_whole(struct world *w, int64_t limit_ms)
 		(unsigned long long)w->seed, (long long)limit_ms);
 }
 
-struct world *
-world_of(uint64_t seed, uint32_t n)
+static struct world *
+fill(struct world *w, uint32_t n)
 {
-	struct world *w = world_new(seed);
 	w->is_loud = getenv("SIM_LOUD") != NULL;
 	for (uint32_t i = 0; i < n; i++)
 		world_add(w, story_names[i], i ? "alpha:7400" : NULL);
@@ -49,15 +50,47 @@ world_of(uint64_t seed, uint32_t n)
 }
 
 struct world *
-whole_world(uint64_t seed, uint32_t n)
+world_of(uint64_t seed, uint32_t n)
 {
-	struct world *w = world_of(seed, n);
+	return fill(check_world(seed), n);
+}
+
+static struct world *
+make_whole(struct world *w, uint32_t n)
+{
 	for (uint32_t i = 0; i < n; i++)
 		world_start(w, i);
 	wait_whole(w, 30000);
 	world_run(w, 12000); /* the view is stable now */
 	ck_assert(world_is_whole(w, NULL));
 	return w;
+}
+
+struct world *
+whole_world(uint64_t seed, uint32_t n)
+{
+	return make_whole(world_of(seed, n), n);
+}
+
+static void
+check_core_only(struct world *w, uint32_t host, const struct input *in,
+	const struct effects *fx, void *context)
+{
+	(void)in;
+	(void)fx;
+	(void)context;
+	core_check(w->hosts[host].core);
+}
+
+struct world *
+lied_to_world(uint64_t seed, uint32_t n)
+{
+	struct world *w = fill(world_new(seed), n);
+	world_observe(w, &(struct world_observer){
+				 .name = "core",
+				 .on_step = check_core_only,
+			 });
+	return make_whole(w, n);
 }
 
 struct core *

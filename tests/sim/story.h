@@ -11,6 +11,9 @@ extern const char *const story_names[];
 struct world *world_of(uint64_t seed, uint32_t n);
 /* ... started, whole, and with a stable view. */
 struct world *whole_world(uint64_t seed, uint32_t n);
+/* ... for a test that has hosts hear what is not so: what they make of it is
+ * no truth about the world, so only each core by itself is checked. */
+struct world *lied_to_world(uint64_t seed, uint32_t n);
 
 struct core *core_of(struct world *w, uint32_t host);
 enum member_hold hold_of(struct world *w, uint32_t host);

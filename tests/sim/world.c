@@ -147,8 +147,6 @@ world_step(struct world *w, uint32_t host, struct input *in)
 	core_step(h->core, in, &fx);
 	if (h->core->members.incarnation_seq > h->core->stored_seq)
 		h->mute_at = w->now;
-	if (!w->options.is_bare)
-		world_check(w, host, &fx);
 	observe_step(w, host, in, &fx);
 	carry_out(w, host, &fx);
 	clock_arm(w, host);
@@ -314,7 +312,6 @@ free_host(struct world *w, struct host *h)
 	disk_drop_dirty(h);
 	drop_waiting(h);
 	free(h->records);
-	free(h->opinions);
 	disk_forget_index(h);
 	free(h->dirty);
 	free(h->processes);
@@ -390,7 +387,6 @@ world_start(struct world *w, uint32_t host)
 	h->since = w->now;
 	h->paused_until = w->now;
 	h->stored = 0;
-	h->opinion_count = 0;
 	h->config.nonce = prng_next(&w->prng);
 	h->config.seed = prng_next(&w->prng);
 	size_t size = core_size(limits);

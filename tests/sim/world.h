@@ -45,13 +45,6 @@ struct record {
 	mono written_at; /* while it is not durable */
 };
 
-/* What a checker remembers of one host's opinion about one name. */
-struct opinion {
-	char name[NODE_NAME_MAX + 1];
-	enum member_state state;
-	uint64_t incarnation;
-};
-
 /* What a service hands over.  'lives' counts the starts that this state has
  * seen, so that a lost state shows as a number that is too small. */
 struct state {
@@ -192,8 +185,6 @@ struct host {
 	size_t state_count;
 	struct fetching *fetches; /* under way in its node; owned */
 	size_t fetch_count;
-	struct opinion *opinions; /* by member; owned */
-	size_t opinion_count;
 	/* What it said: */
 	uint64_t notes[NOTE_KIND_COUNT];
 	char note_text[NOTE_KIND_COUNT][NOTE_TEXT_MAX + 1];
@@ -225,8 +216,6 @@ typedef void world_note_fn(struct world *w, uint32_t host,
 struct world_options {
 	uint32_t hosts_max;
 	struct core_limits limits; /* of each core */
-	/* Without the checkers that 'world_new' brings, for measurements. */
-	bool is_bare;
 };
 
 /* An entry of the heap: what happens at 'ms', in the order of 'number'. */
@@ -272,7 +261,6 @@ struct world {
 	world_note_fn *on_note;		       /* may be NULL */
 	void *context;			       /* for it */
 	bool is_loud; /* prints every note and fault, to look at one seed */
-	uint64_t deaths_checked; /* declarations that a checker looked at */
 	struct disk_counts disk_counts;
 	struct world_observer observers[WORLD_OBSERVERS];
 	uint32_t observer_count;

@@ -190,9 +190,6 @@ void disk_end(struct world *w, uint32_t host);
 void disk_load(struct world *w, uint32_t host);
 void record_free(struct record *r);
 
-/* The invariants of the members, after every step. */
-void world_check(struct world *w, uint32_t host, const struct effects *fx);
-
 /* The fake keeper: carries out START, SIGNAL, KILL, RELEASE, DUMP, FETCH and
  * DROP; its events; FOUND for what it has; the end of all its services. */
 void proc_perform(struct world *w, uint32_t host, const struct effect *e);

@@ -14,6 +14,8 @@
 static unsigned char buffer[IPC_BODY_MAX];
 static struct kproto_start out;
 static struct err err;
+static struct launcher *launcher;
+static struct bytes last_body; /* of 'launch' */
 
 static const struct launch_host host = {
 	.node = "alpha",
@@ -33,10 +35,10 @@ launch(const char *yaml, struct effect_start start)
 		"%s", err.text);
 	int length = spec_to_body(set->items[0], body, sizeof body);
 	ck_assert_int_gt(length, 0);
-	start.body = (struct bytes){body, (size_t)length};
+	start.body = last_body = (struct bytes){body, (size_t)length};
 	start.service = set->items[0]->name;
 	writer_init(&w, buffer, sizeof buffer);
-	int code = launch_write(&host, &start, &w, &err);
+	int code = launch_write(launcher, &host, &start, &w, &err);
 	if (!code)
 		ck_assert(kproto_get_start(writer_done(&w), &out));
 	spec_set_free(set);
@@ -190,10 +192,11 @@ START_TEST(test_body_from_the_future)
 	};
 	struct writer w;
 	writer_init(&w, buffer, sizeof buffer);
-	ck_assert_int_lt(launch_write(&host, &start, &w, &err), 0);
+	ck_assert_int_lt(launch_write(launcher, &host, &start, &w, &err), 0);
 	ck_assert_ptr_nonnull(strstr(err.text, "not understood"));
 	start.name = "web@";
-	ck_assert_int_eq(launch_write(&host, &start, &w, &err), -EINVAL);
+	ck_assert_int_eq(
+		launch_write(launcher, &host, &start, &w, &err), -EINVAL);
 }
 END_TEST
 
@@ -205,20 +208,68 @@ START_TEST(test_too_large)
 	ck_assert_int_eq(launch("services: {web: {command: [x]}}\n", start), 0);
 	writer_init(&w, small, sizeof small);
 	start.body = (struct bytes){"{\"command\":[\"x\"]}", 17};
-	ck_assert_int_lt(launch_write(&host, &start, &w, &err), 0);
+	ck_assert_int_lt(launch_write(launcher, &host, &start, &w, &err), 0);
 }
 END_TEST
+
+/* The same start, whether its spec is decoded or still known. */
+START_TEST(test_known_specs)
+{
+	struct effect_start start = {.name = "web"};
+	char yaml[100], want[32];
+	ck_assert(!launcher_knows(launcher, (struct bytes){"{}", 2}));
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < 20; i++) {
+			snprintf(yaml, sizeof yaml,
+				"services: {web: {command: [run, \"%d\"]}}\n",
+				i / 2);
+			snprintf(want, sizeof want, "run|%d|", i / 2);
+			ck_assert_int_eq(launch(yaml, start), 0);
+			ck_texts(&out.argv, want);
+		}
+	}
+}
+END_TEST
+
+START_TEST(test_known_when_written)
+{
+	struct effect_start start = {.name = "web", .service = "web"};
+	struct writer w;
+	ck_assert_int_eq(launch("services: {web: {command: [x]}}\n", start), 0);
+	ck_assert(launcher_knows(launcher, last_body));
+	start.body = (struct bytes){last_body.data, last_body.size - 1};
+	ck_assert(!launcher_knows(launcher, start.body));
+	writer_init(&w, buffer, sizeof buffer);
+	ck_assert_int_lt(launch_write(launcher, &host, &start, &w, &err), 0);
+	ck_assert(!launcher_knows(launcher, start.body));
+}
+END_TEST
+
+static void
+setup(void)
+{
+	launcher = launcher_new();
+}
+
+static void
+teardown(void)
+{
+	launcher_free(launcher);
+}
 
 int
 main(void)
 {
 	Suite *suite = suite_create("launch");
 	TCase *tc = tcase_create("launch");
+	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, test_plain);
 	tcase_add_test(tc, test_everything);
 	tcase_add_test(tc, test_clock_went_back);
 	tcase_add_test(tc, test_body_from_the_future);
 	tcase_add_test(tc, test_too_large);
+	tcase_add_test(tc, test_known_specs);
+	tcase_add_test(tc, test_known_when_written);
 	suite_add_tcase(suite, tc);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

@@ -6,6 +6,7 @@
 
 #include "core/view.h"
 #include "tests/dialogue/script.h"
+#include "tests/sim/check.h"
 
 #define RUN_MS 5000
 
@@ -126,7 +127,7 @@ START_TEST(row_ends_so)
 {
 	const struct life *row = &rows[_i];
 	struct instance_view v;
-	struct world *w = world_new(1);
+	struct world *w = check_world(1);
 	world_add(w, "alpha", NULL);
 	world_start(w, 0);
 	world_run(w, 1000);

@@ -5,6 +5,7 @@
 
 #include "core/wire.h"
 #include "core/wire.pb.h"
+#include "tests/sim/check.h"
 #include "tests/sim/story.h"
 
 /* --- Joining --- */
@@ -68,7 +69,7 @@ END_TEST
 /* Three new hosts that name each other found one cluster, not three. */
 START_TEST(founders_wait_for_each_other)
 {
-	struct world *w = world_new(2);
+	struct world *w = check_world(2);
 	for (uint32_t i = 0; i < 3; i++)
 		world_add(w, story_names[i], i ? "alpha:7400" : "beta:7400");
 	world_start(w, 0);
@@ -83,7 +84,7 @@ END_TEST
 
 START_TEST(founder_gives_up_waiting)
 {
-	struct world *w = world_new(2);
+	struct world *w = check_world(2);
 	world_add(w, "alpha", "beta:7400");
 	world_add(w, "beta", NULL);
 	world_start(w, 0);
@@ -111,7 +112,7 @@ END_TEST
 
 START_TEST(join_by_operator)
 {
-	struct world *w = world_new(4);
+	struct world *w = check_world(4);
 	world_add(w, "alpha", NULL);
 	world_add(w, "beta", NULL);
 	world_start(w, 0);
@@ -160,7 +161,7 @@ END_TEST
 /* The address reaches ourselves, but is not the one we are known by. */
 START_TEST(self_is_recognised)
 {
-	struct world *w = world_new(5);
+	struct world *w = check_world(5);
 	world_add(w, "alpha", "alpha:7400");
 	strcpy(w->hosts[0].config.address, "alias:7400");
 	world_start(w, 0);
@@ -273,7 +274,7 @@ END_TEST
 /* Two addresses of one host lead to two links; one remains. */
 START_TEST(second_address_is_no_second_member)
 {
-	struct world *w = world_new(11);
+	struct world *w = check_world(11);
 	world_add(w, "alpha", NULL);
 	world_add(w, "beta", "alpha:7400");
 	struct core_config *config = &w->hosts[1].config;
@@ -353,7 +354,7 @@ START_TEST(nonsense_is_survived)
 {
 	static const char *const who[] = {
 		"alpha", "beta", "gamma", "delta", "", "no name", "-._"};
-	struct world *w = whole_world((uint64_t)_i + 80, 3);
+	struct world *w = lied_to_world((uint64_t)_i + 80, 3);
 	static unsigned char pool[4096];
 	static struct effect items[1];
 	for (int i = 0; i < 500; i++) {

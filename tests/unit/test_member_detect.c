@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/wire.h"
+#include "core/wire.pb.h"
 #include "tests/sim/story.h"
 
 /* --- Dying --- */
@@ -231,6 +233,56 @@ START_TEST(random_faults)
 }
 END_TEST
 
+/* Host 0 hears a message of host 1, which stands still. */
+static void
+hear(struct world *w, enum wire_type type, const void *message)
+{
+	unsigned char pool[1024];
+	struct effect items[1];
+	struct effects fx = {.items = items,
+		.capacity = 1,
+		.pool = pool,
+		.pool_size = sizeof pool};
+	const struct core *c = core_of(w, 0);
+	struct input in = {.kind = INPUT_RECV};
+	in.recv.link = member_get(c, member_find(c, story_names[1]))->link;
+	in.recv.type = (uint16_t)type;
+	in.recv.body = wire_encode(&fx, type, message);
+	ck_assert_ptr_nonnull(in.recv.body.data);
+	world_input(w, 0, &in);
+}
+
+/* Somebody was asked about a silent host; then comes a refutation of it, and
+ * only then the answer that it was not heard: it has the time of a sign of
+ * life from the refutation on. */
+START_TEST(refutation_voids_the_round)
+{
+	struct world *w = lied_to_world(1, 3);
+	const struct core *c = core_of(w, 0);
+	const struct member *m = member_get(c, member_find(c, story_names[2]));
+	skep_MemberNews news = skep_MemberNews_init_zero;
+	skep_LastHeardAnswer answer = skep_LastHeardAnswer_init_zero;
+	world_power_off(w, 2);
+	world_run(w, 1000);
+	world_pause(w, 1, 1900); /* still fresh, and does not answer */
+	while (!m->is_confirming)
+		world_run(w, 1);
+	strcpy(news.node, m->name);
+	news.node_id = m->node_id;
+	news.incarnation = m->incarnation + 1;
+	news.state = MEMBER_ALIVE;
+	hear(w, WIRE_MEMBER_NEWS, &news);
+	ck_assert(m->is_confirming);
+	strcpy(answer.node, m->name);
+	answer.incarnation = news.incarnation;
+	answer.age_ms = -1;
+	hear(w, WIRE_LAST_HEARD_ANSWER, &answer);
+	ck_assert_int_eq(m->state, MEMBER_SUSPECT);
+	ck_assert_int_ge(wait_said(w, 0, 2, MEMBER_DEAD, 4000), 1900);
+	world_free(w);
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -253,6 +305,7 @@ suite(void)
 	tcase_add_loop_test(detect, healed_partition_refutes, 0, 3);
 	tcase_add_loop_test(detect, own_lag_blames_nobody, 0, 4);
 	tcase_add_loop_test(detect, long_pause_is_refuted, 0, 3);
+	tcase_add_test(detect, refutation_voids_the_round);
 	suite_add_tcase(s, detect);
 	TCase *longer = tcase_create("long");
 	tcase_set_timeout(longer, 120);

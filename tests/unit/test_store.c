@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "node/store.h"
+#include "sys/clock.h"
 #include "sys/say.h"
 #include "tests/lib/scratch.h"
 
@@ -438,6 +439,34 @@ START_TEST(test_events)
 }
 END_TEST
 
+/* Events wait for each other, and no longer than that; a record does not wait
+ * for events. */
+START_TEST(test_events_gather)
+{
+	struct store_stats stats;
+	open_good();
+	start_good();
+	int64_t began_ms = clock_mono().ms;
+	for (int i = 0; i < 200; i++) {
+		add_event("n", i);
+		usleep(1000);
+	}
+	for (;;) {
+		store_get_stats(store, &stats);
+		if (stats.writes == 200)
+			break;
+		usleep(1000);
+	}
+	int64_t took_ms = clock_mono().ms - began_ms;
+	ck_assert_uint_le(stats.transactions, (uint64_t)took_ms / 100 + 1);
+	add_event("last", 1000);
+	put(TABLE_META, "key", "value", 1);
+	wait_stored(1);
+	store_get_stats(store, &stats);
+	ck_assert_uint_eq(stats.writes, 202);
+}
+END_TEST
+
 START_TEST(test_events_are_pruned)
 {
 	enum { COUNT = STORE_EVENTS_MAX + 1500 };
@@ -496,6 +525,7 @@ main(void)
 	tcase_add_test(tc, test_corruption_while_running);
 	tcase_add_test(tc, test_readonly_folder);
 	tcase_add_test(tc, test_events);
+	tcase_add_test(tc, test_events_gather);
 	tcase_add_test(tc, test_events_are_pruned);
 	tcase_add_test(tc, test_query_cancelled);
 	suite_add_tcase(suite, tc);

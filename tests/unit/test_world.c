@@ -51,7 +51,6 @@ static struct conn *
 stream(struct world *w, struct seen *s)
 {
 	memset(s, 0, sizeof *s);
-	w->options.is_bare = true; /* what the cores make of it is not asked */
 	struct conn *k = net_new(w, 0, 1, 0);
 	s->link[0] = k->number * 2 + 2;
 	s->link[1] = k->number * 2 + 3;
