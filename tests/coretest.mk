@@ -192,4 +192,4 @@ sim-mutants: tests/sim/sim tests/unit/test_registry
 	MUTANT_CHECK_LIBS="$(CHECK_LIBS)" \
 	MUTANT_LDFLAGS="$(AM_LDFLAGS) $(LDFLAGS)" \
 	MUTANT_LIBS="$(NANOPB_LIBS) $(XXHASH_LIBS) $(LIBS)" \
-		$(srcdir)/tests/sim/mutants/run $(JOBS) $(NAMES)
+		$(srcdir)/tests/sim/mutants/run $(JOBS) $(ONLY)
