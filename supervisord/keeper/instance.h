@@ -86,11 +86,13 @@ struct instance {
 	struct kproto_log log;	/* output settings; 'name' is ours above */
 	int fifo_fd;		/* our end, -1 without one */
 	bool is_log_open;	/* the logger has its end */
+	uint64_t ended_epoch;	/* the logger is not told of; 0: none */
 	bool is_undrained;	/* EMPTY, and its last output is not taken */
 	bool is_released;	/* FAILED, and FORGET came before EMPTY */
 	bool has_handoff;	/* it was given a SKEP_STATE_OUT */
 	int stop_signal;	/* how skepd itself stops it; 0: SIGTERM */
 	int64_t stop_timeout_ms;
+	int64_t hook_timeout_ms; /* of pre_stop and post_stop */
 	uint32_t stop_rank;   /* those of a higher rank go first */
 	bool stop_all;	      /* the signal is for all of it */
 	bool is_asked;	      /* to stop, as skepd ends */
