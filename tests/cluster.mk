@@ -30,17 +30,24 @@ EXTRA_DIST += \
 
 # A second build of what daemon-reexec replaces, of another version.
 EXTRA_DIST += tests/cluster/next.h
-NEXT_BUILD = tests/cluster/next/skepd tests/cluster/next/skep-node
+NEXT_BUILD = tests/cluster/next/skepd tests/cluster/next/skep-node \
+	tests/cluster/next/skep-logger
 check_PROGRAMS += $(NEXT_BUILD)
 tests_cluster_next_skepd_CPPFLAGS = $(AM_CPPFLAGS) \
 	-include $(srcdir)/tests/cluster/next.h \
 	-DSKEP_LIBEXECDIR=\"$(skeplibexecdir)\"
 tests_cluster_next_skepd_SOURCES = supervisord/keeper/main.c \
-	supervisord/keeper/options.c supervisord/keeper/reexec.c \
-	supervisord/keeper/session.c
+	supervisord/keeper/helper.c supervisord/keeper/options.c \
+	supervisord/keeper/reexec.c supervisord/keeper/session.c \
+	supervisord/sys/kproto.c
 tests_cluster_next_skepd_LDADD = $(skepd_LDADD)
 tests_cluster_next_skep_node_CPPFLAGS = $(skep_node_CPPFLAGS) \
 	-include $(srcdir)/tests/cluster/next.h
 tests_cluster_next_skep_node_CFLAGS = $(skep_node_CFLAGS)
-tests_cluster_next_skep_node_SOURCES = $(skep_node_SOURCES)
+tests_cluster_next_skep_node_SOURCES = $(skep_node_SOURCES) \
+	supervisord/node/keeper_link.c supervisord/sys/kproto.c
 tests_cluster_next_skep_node_LDADD = $(skep_node_LDADD)
+tests_cluster_next_skep_logger_CPPFLAGS = $(AM_CPPFLAGS) \
+	-include $(srcdir)/tests/cluster/next.h
+tests_cluster_next_skep_logger_SOURCES = $(skep_logger_SOURCES)
+tests_cluster_next_skep_logger_LDADD = $(skep_logger_LDADD)

@@ -8,12 +8,14 @@ check_PROGRAMS += tests/unit/test_kproto tests/unit/test_policy \
 	tests/unit/test_cgroup tests/keeper/standin tests/keeper/probe \
 	tests/keeper/test_keeper tests/keeper/test_adopt \
 	tests/keeper/test_run tests/keeper/notifier \
+	tests/keeper/test_end \
 	tests/keeper/test_notify tests/unit/test_notice \
 	tests/unit/test_limits tests/unit/test_loan \
 	tests/keeper/test_rights
 TESTS += tests/unit/test_kproto tests/unit/test_policy \
 	tests/unit/test_cgroup tests/keeper/test_keeper \
 	tests/keeper/test_adopt tests/keeper/test_run \
+	tests/keeper/test_end \
 	tests/keeper/test_notify tests/unit/test_notice \
 	tests/unit/test_limits tests/unit/test_loan \
 	tests/keeper/test_rights
@@ -93,4 +95,13 @@ tests_keeper_test_adopt_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DPROBE_PATH=\"$(abs_builddir)/tests/keeper/probe\"
 tests_keeper_test_adopt_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_keeper_test_adopt_LDADD = libsys.a libbase.a $(CHECK_LIBS)
+
+tests_keeper_test_end_SOURCES = tests/keeper/test_end.c \
+	tests/keeper/world.c tests/keeper/world.h
+tests_keeper_test_end_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DSKEPD_PATH=\"$(abs_builddir)/skepd\" \
+	-DSTANDIN_PATH=\"$(abs_builddir)/tests/keeper/standin\" \
+	-DPROBE_PATH=\"$(abs_builddir)/tests/keeper/probe\"
+tests_keeper_test_end_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_keeper_test_end_LDADD = libsys.a libbase.a $(CHECK_LIBS)
 endif

@@ -225,6 +225,16 @@ on_stored(struct core *c, const struct input_stored *in)
 	member_on_stored(c);
 }
 
+/* Of this node, or of all of skepd here. */
+static void
+on_end(struct core *c, enum input_kind kind)
+{
+	if (kind == INPUT_GOING)
+		member_on_going(c);
+	else
+		ending_begin(c);
+}
+
 static void
 on_answered(struct core *c, const struct input_proc *in)
 {
@@ -288,7 +298,8 @@ dispatch(struct core *c, const struct input *in)
 		duty_on_due(c, &in->due);
 		break;
 	case INPUT_GOING:
-		member_on_going(c);
+	case INPUT_ENDING:
+		on_end(c, in->kind);
 		break;
 	case INPUT_STORED:
 		on_stored(c, &in->stored);

@@ -346,6 +346,8 @@ duty_decide(struct core *c, struct instance *inst)
 {
 	struct service_value s;
 	struct override_value o;
+	if (c->duty.is_ending)
+		return; /* see ending.c */
 	bool has = instance_service(c, inst, &s);
 	if (inst->is_declared && !has)
 		return; /* of a newer version than ours: leave it alone */

@@ -40,7 +40,7 @@ duty_mark(struct core *c, const char *instance)
 	struct instance *i = instance_find(c, instance);
 	if (i)
 		mark(c, i);
-	c->duty.is_held_dirty = true;
+	c->duty.is_held_dirty = c->duty.is_ending_dirty = true;
 	if (c->duty.is_draining)
 		c->duty.is_drain_dirty = true;
 }
@@ -346,6 +346,7 @@ duty_run(struct core *c)
 	start_waiting(c);
 	place_end_round(c);
 	drain_run(c);
+	ending_run(c);
 }
 
 void
@@ -363,7 +364,7 @@ mono
 duty_deadline(const struct core *c)
 {
 	const struct duty *d = &c->duty;
-	if (!list_is_empty(&d->dirty))
+	if (!list_is_empty(&d->dirty) || (d->is_ending && d->is_ending_dirty))
 		return c->now;
 	mono at = mono_min(drain_deadline(c), d->expect_until);
 	if (d->is_all_dirty)

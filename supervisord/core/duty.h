@@ -78,6 +78,8 @@ struct duty {
 	uint32_t drain_left;	/* of these, not yet ready elsewhere */
 	uint32_t drain_stuck;	/* of these, nowhere to go at present */
 	bool is_drain_dirty;	/* count again at the end of the step */
+	bool is_ending;		/* skepd ends here, for good (ending.c) */
+	bool is_ending_dirty;	/* look what is left, and whose turn it is */
 };
 
 struct core;
@@ -113,6 +115,12 @@ void drain_refresh(struct core *c);
 /* Counts what is left and publishes it; says "drained" when it is true. */
 void drain_run(struct core *c);
 mono drain_deadline(const struct core *c);
+
+/* All of skepd ends here: stops what is held, what depends on others first,
+ * and starts nothing any more (ending.c).  'done' when nothing is left. */
+void ending_begin(struct core *c);
+void ending_run(struct core *c);
+bool ending_is_done(const struct core *c);
 
 struct instance;
 struct service_value;

@@ -48,7 +48,8 @@
 	X(INPUT_NEWS, "news")                                                  \
 	X(INPUT_RAN, "ran")                                                    \
 	X(INPUT_DUE, "due")                                                    \
-	X(INPUT_GOING, "going")
+	X(INPUT_GOING, "going")                                                \
+	X(INPUT_ENDING, "ending")
 
 enum input_kind {
 #define X(kind, name) kind,
@@ -160,7 +161,8 @@ struct input_start_failed {
 #define NEWS_KINDS(X)                                                          \
 	X(NEWS_READY, "ready")	 /* its readiness is fulfilled */              \
 	X(NEWS_EXTEND, "extend") /* it asks for 'number' more ms */            \
-	X(NEWS_SICK, "sick")	 /* liveness or watchdog failed: 'text' */
+	X(NEWS_SICK, "sick")	 /* liveness or watchdog failed: 'text' */     \
+	X(NEWS_MAIN, "main")	 /* its leader is process 'number' now */
 
 enum news_kind {
 #define X(kind, name) kind,
@@ -308,8 +310,10 @@ struct input_request {
 	struct actor actor;
 };
 
-/* GOING has no payload: this node ends in a moment, another one will come in
- * its place, and the services run on meanwhile. */
+/* GOING and ENDING have no payload.  GOING: this node ends in a moment,
+ * another one will come in its place, and the services run on meanwhile.
+ * ENDING: all of skepd ends on this host, and the services before it; nothing
+ * takes that back. */
 
 /* One thing that happened. */
 struct input {

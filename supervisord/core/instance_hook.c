@@ -218,6 +218,11 @@ instance_on_news(struct core *c, const struct input_news *in)
 			effects_text(&c->fx, in->text));
 		end_sick(c, i, in->text);
 		break;
+	case NEWS_MAIN:
+		if (i->pid && in->number > 0 && in->number <= INT32_MAX)
+			i->pid = (uint32_t)in->number;
+		instance_publish(c, i);
+		break;
 	case NEWS_KIND_COUNT:
 		UNREACHABLE();
 	}

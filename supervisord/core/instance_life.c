@@ -118,7 +118,8 @@ static void
 start_again(struct core *c, struct instance *i, int64_t delay_ms)
 {
 	struct service_value service;
-	if (delay_ms <= 0 && instance_service(c, i, &service)) {
+	bool is_now = delay_ms <= 0 && !c->duty.is_ending;
+	if (is_now && instance_service(c, i, &service)) {
 		/* No row of its own for a state that lasts no time. */
 		i->state = INSTANCE_BACKOFF;
 		i->restarts++;
@@ -366,7 +367,8 @@ is_unwanted(struct core *c, const struct instance *i,
 	struct override_value o;
 	instance_override(c, i, &o);
 	*purpose = has_service ? STOP_HALT : STOP_GONE;
-	if (!has_service || !s->policy.is_enabled || o.is_stopped)
+	if (!has_service || !s->policy.is_enabled || o.is_stopped ||
+		c->duty.is_ending)
 		return true;
 	*purpose = STOP_LEAVE;
 	member_id holder = duty_holder(c, i->name, NULL);
@@ -659,7 +661,7 @@ on_deadline(struct core *c, struct instance *i)
 		return;
 	case INSTANCE_BACKOFF:
 		instance_arm(c, i, MONO_NEVER);
-		if (!instance_service(c, i, &service))
+		if (c->duty.is_ending || !instance_service(c, i, &service))
 			return; /* duty stops it */
 		i->restarts++;
 		instance_start(c, i, &service);

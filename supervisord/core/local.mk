@@ -13,6 +13,7 @@ libcore_a_SOURCES = \
 	supervisord/core/duty.h \
 	supervisord/core/effect.c \
 	supervisord/core/effect.h \
+	supervisord/core/ending.c \
 	supervisord/core/facts.c \
 	supervisord/core/facts.h \
 	supervisord/core/handoff.c \

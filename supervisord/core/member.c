@@ -522,6 +522,7 @@ member_hold_name(enum member_hold hold)
 		[HOLD_FREEZE] = "freeze",
 		[HOLD_STOP] = "stop",
 		[HOLD_LEAVING] = "leaving",
+		[HOLD_ENDING] = "ending",
 	};
 	return names[hold];
 }

@@ -88,6 +88,19 @@ typedef uint32_t member_id;
 #define MEMBER_SELF ((member_id)0)
 #define MEMBER_NONE ((member_id)UINT32_MAX)
 
+/* Why this host does not act for others at present.  The numbers travel in
+ * heartbeats. */
+enum member_hold {
+	HOLD_NONE,	/* it acts */
+	HOLD_FORMING,	/* waits for the stored list */
+	HOLD_LONELY,	/* lost more than half at once; holds */
+	HOLD_KEEP,	/* lonely, on_minority = keep: own services only */
+	HOLD_FREEZE,	/* lonely, on_minority = freeze: changes nothing */
+	HOLD_STOP,	/* lonely, on_minority = stop: stops its services */
+	HOLD_LEAVING,	/* leaves the cluster */
+	HOLD_ENDING,	/* skepd ends here and stops its services; final */
+};
+
 /* One host of the cluster, as others in the core may read it. */
 struct member {
 	struct map_link by_name;	/* in the table's maps */
@@ -117,6 +130,7 @@ struct member {
 	bool hb_is_ready;
 	bool hb_is_lonely;
 	bool hb_is_stalled;
+	enum member_hold hb_hold;	/* with hb_is_lonely, for people */
 	bool hb_is_going;		/* holds beyond its link, see is_away */
 	bool has_heartbeat;		/* one came since the link stands */
 	bool is_confirmed_down;		/* by an operator */
@@ -137,17 +151,6 @@ struct member {
 	uint32_t confirm_unheard;
 	mono news_at;			/* no full list to it before */
 	mono agreed_at;			/* when its view was last ours */
-};
-
-/* Why this host does not act for others at present. */
-enum member_hold {
-	HOLD_NONE,	/* it acts */
-	HOLD_FORMING,	/* waits for the stored list */
-	HOLD_LONELY,	/* lost more than half at once; holds */
-	HOLD_KEEP,	/* lonely, on_minority = keep: own services only */
-	HOLD_FREEZE,	/* lonely, on_minority = freeze: changes nothing */
-	HOLD_STOP,	/* lonely, on_minority = stop: stops its services */
-	HOLD_LEAVING,	/* leaves the cluster */
 };
 
 /* Why a Hello is refused; travels in Refuse. */
@@ -286,6 +289,8 @@ mono member_deadline(const struct core *c);
 
 /* This node goes and another comes: everybody is told. */
 void member_on_going(struct core *c);
+/* Nothing runs here in a moment: a hold that ends with this node. */
+void member_on_ending(struct core *c);
 
 /* Operators' words; each ends in exactly one REPLY. */
 void member_on_join(struct core *c, const struct input_request *r);

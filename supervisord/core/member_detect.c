@@ -105,6 +105,7 @@ fill_heartbeat(const struct core *c, skep_Heartbeat *hb)
 	hb->is_lonely = t->hold != HOLD_NONE;
 	hb->is_stalled = t->stall.is_on;
 	hb->is_going = t->is_going;
+	hb->hold = t->hold;
 }
 
 void
@@ -200,6 +201,9 @@ member_on_heartbeat(struct core *c, struct member *m, const skep_Heartbeat *hb)
 	m->hb_is_ready = hb->is_ready;
 	m->hb_is_lonely = hb->is_lonely;
 	m->hb_is_stalled = hb->is_stalled;
+	m->hb_hold = hb->hold > HOLD_NONE && hb->hold <= HOLD_ENDING
+			     ? (enum member_hold)hb->hold
+			     : HOLD_LONELY;
 	take_going(c, m, hb->is_going);
 	if (!m->has_heartbeat)
 		c->members.is_tally_known = false;

@@ -200,6 +200,7 @@ describe_lonely(struct core *c, struct text *t)
 		[HOLD_FREEZE] = "; changes nothing",
 		[HOLD_STOP] = "; stopped its services",
 		[HOLD_LEAVING] = "",
+		[HOLD_ENDING] = "",
 	};
 	struct member_tally n = count(c);
 	add_number(c, t, "%u", n.lost);
@@ -234,6 +235,9 @@ describe(struct core *c)
 		break;
 	case HOLD_LEAVING:
 		add(&t, "leaves the cluster");
+		break;
+	case HOLD_ENDING:
+		add(&t, "skepd ends here, and stops its services");
 		break;
 	}
 }
@@ -270,24 +274,36 @@ hold_note(struct core *c, enum member_hold before)
 		(uint64_t)member_present_count(c));
 }
 
+static enum note_kind
+note_kind(enum member_hold before, enum member_hold now)
+{
+	if (now == HOLD_ENDING || now == HOLD_LEAVING || before == HOLD_LEAVING)
+		return NOTE_NODE_STATE;
+	return now == HOLD_FORMING || before == HOLD_FORMING ? NOTE_FORMING
+							     : NOTE_LONELY;
+}
+
 void
 member_set_hold(struct core *c, enum member_hold hold)
 {
 	struct member_table *t = &c->members;
 	enum member_hold before = t->hold;
-	if (hold == before)
+	if (hold == before || before == HOLD_ENDING)
 		return;
 	t->hold = hold;
 	t->hold_since = c->now;
 	t->hold_until = hold_end(c);
 	describe(c);
-	core_note(c,
-		hold == HOLD_LEAVING || before == HOLD_LEAVING ? NOTE_NODE_STATE
-		: hold == HOLD_FORMING || before == HOLD_FORMING ? NOTE_FORMING
-								 : NOTE_LONELY,
-		c->config.node, 0, hold_note(c, before));
+	core_note(c, note_kind(before, hold), c->config.node, 0,
+		hold_note(c, before));
 	member_hurry_heartbeat(c);
 	duty_mark_all(c);
+}
+
+void
+member_on_ending(struct core *c)
+{
+	member_set_hold(c, HOLD_ENDING);
 }
 
 /* Nothing is to be waited for any more. */
@@ -438,6 +454,7 @@ tick_hold(struct core *c)
 		tick_lonely(c);
 		break;
 	case HOLD_LEAVING:
+	case HOLD_ENDING:
 		break;
 	}
 	if (t->hold != HOLD_NONE)

@@ -189,6 +189,7 @@ put(skep_TraceInput *msg, struct strings *s, const struct input *in)
 	case INPUT_BOOT:
 	case INPUT_TICK:
 	case INPUT_GOING:
+	case INPUT_ENDING:
 		return;
 	case INPUT_LINK_UP:
 	case INPUT_LINK_DOWN:
@@ -477,6 +478,7 @@ take(struct taking *t, struct trace_input *out)
 	case INPUT_BOOT:
 	case INPUT_TICK:
 	case INPUT_GOING:
+	case INPUT_ENDING:
 		return;
 	case INPUT_LINK_UP:
 	case INPUT_LINK_DOWN:

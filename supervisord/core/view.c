@@ -404,7 +404,7 @@ fill_hold(const struct core *c, uint32_t index, struct node_view *out)
 	const struct member *m = member_get(c, index);
 	bool is_self = index == MEMBER_SELF;
 	enum member_hold hold = is_self		  ? member_hold_now(c)
-				: m->hb_is_lonely ? HOLD_LONELY
+				: m->hb_is_lonely ? m->hb_hold
 						  : HOLD_NONE;
 	out->hold = out->hold_text = "";
 	if (!member_is_present(c, index) && !is_self)

@@ -165,6 +165,7 @@ input_text(const struct input *in, char *buffer, size_t size)
 	case INPUT_BOOT:
 	case INPUT_TICK:
 	case INPUT_GOING:
+	case INPUT_ENDING:
 		break;
 	case INPUT_LOAD:
 	case INPUT_LINK_UP:

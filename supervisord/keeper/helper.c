@@ -44,10 +44,11 @@ static const char *const passed_on[] = {
 static char **
 make_environment(void)
 {
+	static char version[sizeof KPROTO_VARIABLE + 16];
 	size_t count = 0;
 	while (environ[count])
 		count++;
-	char **out = calloc(count + 1, sizeof *out);
+	char **out = calloc(count + 2, sizeof *out);
 	if (!out)
 		return NULL;
 	size_t kept = 0;
@@ -59,6 +60,9 @@ make_environment(void)
 				out[kept++] = environ[i];
 				break;
 			}
+	snprintf(version, sizeof version, KPROTO_VARIABLE "=%u",
+		KPROTO_VERSION);
+	out[kept] = version;
 	return out;
 }
 
@@ -300,6 +304,8 @@ helper_on_exit(struct helper *h, int status)
 	h->ops->on_down(k, status);
 	if (k->is_stopping)
 		return;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == KPROTO_EXIT_VERSION)
+		reexec_heal(k, h->ops->program);
 	say_limited(&h->complaints, 5, SAY_WARNING, "%s ended (%s %d)",
 		h->ops->program, WIFSIGNALED(status) ? "signal" : "status",
 		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));

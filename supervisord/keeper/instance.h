@@ -92,6 +92,7 @@ struct instance {
 	bool has_handoff;	/* it was given a SKEP_STATE_OUT */
 	int stop_signal;	/* how skepd itself stops it; 0: SIGTERM */
 	int64_t stop_timeout_ms;
+	int64_t hook_timeout_ms; /* of pre_stop and post_stop */
 	uint32_t stop_rank;   /* those of a higher rank go first */
 	bool stop_all;	      /* the signal is for all of it */
 	bool is_asked;	      /* to stop, as skepd ends */

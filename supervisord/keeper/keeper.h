@@ -16,7 +16,13 @@
 #define MOVERS_MAX 64 /* that run at a time */
 
 /* How far a shutdown has come. */
-enum stop_phase { STOP_NO, STOP_ASKED, STOP_KILLED, STOP_HELPERS };
+enum stop_phase {
+	STOP_NO,
+	STOP_BY_NODE, /* the node stops what runs, with all hooks */
+	STOP_ASKED,   /* we do, what is left or if it does not */
+	STOP_KILLED,
+	STOP_HELPERS,
+};
 
 /* skepd. */
 struct keeper {

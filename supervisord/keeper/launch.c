@@ -146,6 +146,7 @@ take_instance(struct keeper *k, const struct kproto_start *s)
 	i->has_handoff = s->has_handoff;
 	i->stop_signal = s->stop_signal;
 	i->stop_timeout_ms = s->stop_timeout_ms;
+	i->hook_timeout_ms = s->hook_timeout_ms;
 	i->stop_rank = s->stop_rank;
 	i->stop_all = s->stop_all;
 	i->is_asked = i->is_rest_asked = false;

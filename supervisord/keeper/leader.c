@@ -6,6 +6,7 @@
 #include "keeper/keeper.h"
 #include "keeper/proc.h"
 #include "keeper/record.h"
+#include "keeper/session.h"
 #include "keeper/systemd.h"
 #include "sys/say.h"
 
@@ -45,6 +46,7 @@ leader_change(struct instance *i, pid_t pid)
 	instance_set_main(i, pid, pidfd, start_time);
 	systemd_park_leader(i, i->pidfd);
 	record_update(i);
+	session_send_news(i, KNEWS_MAIN, pid, "");
 }
 
 struct instance *

@@ -50,6 +50,7 @@ static const struct field fields[] = {
 	FIELD("was_unwatched", was_unwatched),
 	FIELD("stop_signal", stop_signal),
 	FIELD("stop_timeout_ms", stop_timeout_ms),
+	FIELD("hook_timeout_ms", hook_timeout_ms),
 	FIELD("stop_rank", stop_rank),
 	FIELD("stop_all", stop_all),
 	FIELD("log_target", log.target),

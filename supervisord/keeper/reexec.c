@@ -18,6 +18,7 @@
 #include "keeper/session.h"
 #include "keeper/spawn.h"
 #include "keeper/stop.h"
+#include "sys/clock.h"
 #include "sys/say.h"
 
 #define VARIABLE   "SKEPD_RESUME" /* the memfd's number */
@@ -26,6 +27,9 @@
 #define HELPERS_MS 5000
 #define STATE_MAX  (256U << 20)
 #define ARGS_MAX   32
+/* An installation that is half done, or never comes to its end, is no reason
+ * to do nothing else. */
+#define HEAL_AGAIN_MS 10000
 
 /* How we were started. */
 static char program[PATH_MAX];
@@ -110,6 +114,20 @@ reexec_ask(struct keeper *k)
 	close(child.pidfd);
 	k->reexec.check = child.pid;
 	enter(k, REEXEC_CHECKING, CHECK_MS);
+}
+
+void
+reexec_heal(struct keeper *k, const char *helper)
+{
+	int64_t age_ms = clock_mono().ms - (int64_t)k->start_ms;
+	if (k->is_stopping || k->reexec.phase != REEXEC_NO ||
+		age_ms < HEAL_AGAIN_MS)
+		return;
+	say(SAY_WARNING,
+		"the installed %s is of another version than this skepd, "
+		"which goes on as the installed one",
+		helper);
+	reexec_ask(k);
 }
 
 bool

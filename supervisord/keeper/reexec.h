@@ -40,6 +40,11 @@ void reexec_init(struct keeper *k, char **argv);
 /* The node asks for it; the answer goes to the node. */
 void reexec_ask(struct keeper *k);
 
+/* What is installed under the name of that helper is of another version than
+ * we are: does the same by itself, but not twice in a row without a while
+ * between. */
+void reexec_heal(struct keeper *k, const char *program);
+
 /* A child was reaped: whether it was ours. */
 bool reexec_on_exit(struct keeper *k, pid_t pid, int status);
 

@@ -392,7 +392,7 @@ on_pong(struct keeper *k, const struct ipc_message *m)
 	return true;
 }
 
-/* SHUTDOWN and REEXEC: about all of skepd. */
+/* SHUTDOWN, REEXEC and ENDED: about all of skepd. */
 static bool
 on_order(struct keeper *k, const struct ipc_message *m,
 	void (*act)(struct keeper *))
@@ -429,6 +429,8 @@ on_message(struct keeper *k, struct ipc_message *m)
 		return on_order(k, m, stop_begin);
 	case KMSG_REEXEC:
 		return on_order(k, m, reexec_ask);
+	case KMSG_ENDED:
+		return on_order(k, m, stop_on_ended);
 	default: /* from outside: any number may come */
 		return false;
 	}

@@ -12,6 +12,7 @@
 #define ASK_MAX_MS 3600000
 #define KILL_MS	   5000
 #define HELPERS_MS 5000
+#define SPARE_MS   15000 /* a rank has, beside its own timeouts */
 
 /* Instances of which something may be left. */
 static unsigned
@@ -34,14 +35,37 @@ enter(struct keeper *k, enum stop_phase phase, int64_t bound_ms)
 	loop_arm(&k->loop, &k->stop_timer, bound_ms);
 }
 
+/* No more than an hour of anybody's word. */
+static int64_t
+bounded_ms(int64_t ms)
+{
+	return ms < 0 ? 0 : ms < ASK_MAX_MS ? ms : ASK_MAX_MS;
+}
+
 /* How long it may take, by its own word or ours. */
 static int64_t
 patience_ms(const struct instance *i)
 {
-	if (i->stop_timeout_ms <= 0)
-		return ASK_MS;
-	return i->stop_timeout_ms < ASK_MAX_MS ? i->stop_timeout_ms
-					       : ASK_MAX_MS;
+	return i->stop_timeout_ms > 0 ? bounded_ms(i->stop_timeout_ms) : ASK_MS;
+}
+
+/* How long the node may take: for each rank pre_stop and post_stop,
+ * stop_command and the signal, and the end of what was killed. */
+static int64_t
+node_patience_ms(struct keeper *k)
+{
+	uint64_t ranks = 0;
+	int64_t one_ms = 0;
+	list_each (it, &k->instances.all) {
+		struct instance *i = container_of(it, struct instance, in_all);
+		if (!instance_is_alive(i))
+			continue;
+		int64_t ms = 2 * patience_ms(i) +
+			     2 * bounded_ms(i->hook_timeout_ms) + SPARE_MS;
+		one_ms = ms > one_ms ? ms : one_ms;
+		ranks |= 1ULL << (i->stop_rank % 64);
+	}
+	return one_ms * __builtin_popcountll(ranks);
 }
 
 static int
@@ -165,13 +189,34 @@ void
 stop_begin(struct keeper *k)
 {
 	if (k->stop_phase != STOP_NO) {
+		if (k->stop_phase == STOP_BY_NODE)
+			enter(k, STOP_ASKED, ASK_MS);
 		if (k->stop_phase == STOP_ASKED)
 			hurry(k);
 		return;
 	}
 	say(SAY_NOTICE, "stopping %u instances", count_alive(k));
+	enter(k, STOP_BY_NODE, node_patience_ms(k));
+	helper_send(&k->node, KMSG_ENDING, (struct bytes){NULL, 0}, NULL, 0);
+	stop_check(k);
+}
+
+/* What the node left is ours. */
+static void
+go_on_alone(struct keeper *k, const char *why)
+{
+	if (count_alive(k) > 0)
+		say(SAY_WARNING, "%s: skepd stops the last %u, without hooks",
+			why, count_alive(k));
 	enter(k, STOP_ASKED, ASK_MS);
 	stop_check(k);
+}
+
+void
+stop_on_ended(struct keeper *k)
+{
+	if (k->stop_phase == STOP_BY_NODE)
+		go_on_alone(k, "skep-node does not know of all");
 }
 
 void
@@ -191,6 +236,10 @@ stop_check(struct keeper *k)
 {
 	switch (k->stop_phase) {
 	case STOP_NO:
+		return;
+	case STOP_BY_NODE:
+		if (k->node.pid == 0)
+			go_on_alone(k, "skep-node is gone");
 		return;
 	case STOP_ASKED:
 	case STOP_KILLED:
@@ -212,6 +261,9 @@ stop_on_timer(struct timer *t)
 	struct keeper *k = container_of(t, struct keeper, stop_timer);
 	switch (k->stop_phase) {
 	case STOP_NO:
+		return;
+	case STOP_BY_NODE:
+		go_on_alone(k, "skep-node takes too long");
 		return;
 	case STOP_ASKED:
 		stop_check(k);

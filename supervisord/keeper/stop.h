@@ -1,5 +1,7 @@
-/* The end of skepd: every service is asked to leave, then made to; then the
- * helpers go, which takes the last lines to the logs. */
+/* The end of skepd.  The node stops every service as it would by an
+ * operator's word, with its hooks; what it leaves, and all of them if it
+ * dies, takes too long or a second signal comes, is asked by us to leave, then
+ * made to.  Then the helpers go, which takes the last lines to the logs. */
 #ifndef SKEP_KEEPER_STOP_H
 #define SKEP_KEEPER_STOP_H
 
@@ -7,10 +9,13 @@
 
 struct keeper;
 
-/* The stop signal of each to its leader (or to all of it), rank by rank; when
- * the leader is gone to the rest; after its stop_timeout, or when called
- * again, SIGKILL. */
+/* Has the node do it.  Where we do: the stop signal of each to its leader (or
+ * to all of it), rank by rank; when the leader is gone to the rest; after its
+ * stop_timeout, or when called again, SIGKILL. */
 void stop_begin(struct keeper *k);
+
+/* The node has stopped what it knows of. */
+void stop_on_ended(struct keeper *k);
 
 /* We end, and services go on: the next skepd adopts them. */
 void stop_leave(struct keeper *k);

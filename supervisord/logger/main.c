@@ -89,6 +89,22 @@ read_conf(const char *path)
 	return conf.node.log_dir;
 }
 
+/* Whether the keeper that started us speaks as we do; see kproto.h. */
+static bool
+is_version_known(void)
+{
+	const char *text = getenv(KPROTO_VARIABLE);
+	if (!text || strtoul(text, NULL, 10) == KPROTO_VERSION)
+		return true;
+	say(SAY_ERROR,
+		"skepd, which runs, speaks version %s of the protocol between "
+		"them, and this skep-logger, which is installed, version %u: "
+		"unless skepd replaces itself now, restart it (systemctl "
+		"restart skepd; services run on)",
+		text, KPROTO_VERSION);
+	return false;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -98,6 +114,8 @@ main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	say_init("skep-logger", SAY_INFO);
+	if (!is_version_known())
+		return KPROTO_EXIT_VERSION;
 	ignore_signals();
 	raise_files_limit();
 	umask(0027);

@@ -297,6 +297,12 @@ keeper_reexec(struct keeper *k)
 }
 
 void
+keeper_ended(struct keeper *k)
+{
+	keeper_send(k, KMSG_ENDED, (struct bytes){NULL, 0}, -1);
+}
+
+void
 keeper_breathe(struct keeper *k)
 {
 	mono now = clock_mono();
@@ -526,6 +532,9 @@ on_message(struct keeper *k)
 	case KMSG_GOING:
 		k->hooks.on_going(k->hooks.context, NULL);
 		return true;
+	case KMSG_ENDING:
+		k->hooks.on_ending(k->hooks.context);
+		return true;
 	case KMSG_RUN:
 	case KMSG_READY:
 	case KMSG_WELCOME:
@@ -534,6 +543,7 @@ on_message(struct keeper *k)
 	case KMSG_CRASHED:
 	case KMSG_SHUTDOWN:
 	case KMSG_REEXEC:
+	case KMSG_ENDED:
 	case KMSG_START:
 	case KMSG_SIGNAL:
 	case KMSG_KILL:
@@ -589,9 +599,12 @@ greet_welcome(struct keeper *k, struct keeper_welcome *out, struct err *err)
 	if (!kproto_get_welcome(body, &w))
 		return err_set(err, -EBADMSG, "WELCOME makes no sense");
 	if (w.version != KPROTO_VERSION)
-		return err_set(err, -EPROTO,
-			"skepd speaks version %u and skep-node version %u: "
-			"restart skepd",
+		return err_set(err, -EPROTONOSUPPORT,
+			"skepd, which runs, speaks version %u of the protocol "
+			"between them, and this skep-node, which is "
+			"installed, version %u: unless skepd replaces itself "
+			"now, restart it (systemctl restart skepd; services "
+			"run on)",
 			w.version, KPROTO_VERSION);
 	for (unsigned i = 0; i < KSOCKET_COUNT; i++)
 		if (w.sockets & 1u << i && i < k->message.fd_count) {

@@ -42,6 +42,9 @@ struct keeper_hooks {
 	 * will this node ('why' is NULL); or, in answer to 'keeper_reexec', it
 	 * does not. */
 	void (*on_going)(void *context, const char *why);
+	/* All of skepd ends: what runs is to be stopped, and then
+	 * 'keeper_ended' said. */
+	void (*on_ending)(void *context);
 	/* The keeper is gone (code 0) or does not make sense. */
 	void (*on_end)(void *context, int exit_code, const char *why);
 };
@@ -66,7 +69,7 @@ struct keeper *keeper_new(
 void keeper_free(struct keeper *k);
 
 /* Reads up to SYNCED, waiting 'timeout_ms' at most.  -EPIPE: the keeper is
- * gone; -ETIMEDOUT, -EBADMSG, -EPROTO (another version). */
+ * gone; -ETIMEDOUT, -EBADMSG, -EPROTONOSUPPORT (another version). */
 int keeper_greet(struct keeper *k, struct keeper_welcome *out,
 	int64_t timeout_ms, struct err *err);
 /* Calls 'fn' for each instance that the keeper told of, then forgets the
@@ -96,6 +99,9 @@ void keeper_collect(struct keeper *k, const char *name, uint64_t epoch);
  * program that is installed now. */
 void keeper_shutdown(struct keeper *k);
 void keeper_reexec(struct keeper *k);
+
+/* Nothing is left that this node would stop: the answer to 'on_ending'. */
+void keeper_ended(struct keeper *k);
 
 /* Says, once a second at most, that this node is alive.  For the long steps of
  * a start, in which PINGs are not read. */

@@ -91,6 +91,9 @@ report_news(const struct keeper_hooks *hooks, const char *name,
 	case KNEWS_WATCHDOG:
 		tell(hooks, name, NEWS_SICK, news);
 		break;
+	case KNEWS_MAIN:
+		tell(hooks, name, NEWS_MAIN, news);
+		break;
 	case KNEWS_STATUS:
 	case KNEWS_RELOADING:
 	case KNEWS_STOPPING:

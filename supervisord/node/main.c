@@ -1,5 +1,6 @@
 /* skep-node: one host's part of the cluster.  Started by skepd, never by
  * hand: descriptor 3 is its session with the keeper. */
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -139,8 +140,14 @@ main(int argc, char **argv)
 	}
 	heap_init(n.loop);
 	watch_signals(&n);
-	if (node_open(&n, &o, &err)) {
+	code = node_open(&n, &o, &err);
+	if (code)
 		say(SAY_ERROR, "%s", err.text);
+	/* At once: who closes the socket first is killed before it can say
+	 * with what it ends. */
+	if (code == -EPROTONOSUPPORT)
+		return KPROTO_EXIT_VERSION;
+	if (code) {
 		n.exit_code = EXIT_START;
 	} else {
 		ev_run(n.loop, 0);

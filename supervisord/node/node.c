@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "core/duty.h"
 #include "core/wire.h"
 #include "node/apply.h"
 #include "node/bulk.h"
@@ -95,6 +96,10 @@ node_try_step(struct node *n, struct input *in)
 	if (n->is_booted || in->kind == INPUT_BOOT)
 		node_arm(n, in->now);
 	apply_take(n->apply, &fx);
+	if (n->is_stopping && ending_is_done(n->core)) {
+		n->is_stopping = false;
+		keeper_ended(n->keeper);
+	}
 	return true;
 }
 
@@ -295,8 +300,18 @@ on_keeper_going(void *context, const char *why)
 	node_on_going(context, why);
 }
 
+static void
+on_keeper_ending(void *context)
+{
+	struct node *n = context;
+	struct input in = {.kind = INPUT_ENDING};
+	n->is_stopping = true;
+	node_step(n, &in);
+}
+
 const struct keeper_hooks node_keeper_calls = {
 	.on_going = on_keeper_going,
+	.on_ending = on_keeper_ending,
 	.on_input = on_keeper_input,
 	.on_mover = on_keeper_mover,
 	.on_probed = on_keeper_probed,

@@ -72,6 +72,7 @@ struct node {
 	bool has_joins;		 /* skep.conf names other hosts to join */
 	mono peers_since;	 /* when a peer was first seen alive */
 	bool is_booted;		 /* the core took BOOT */
+	bool is_stopping;	 /* skepd ends: 'keeper_ended' is owed */
 	bool is_announced;	 /* others were told that it starts again ... */
 	mono announced;		 /* ... at this time */
 	bool is_ending;		 /* no more effects are carried out */

@@ -75,7 +75,9 @@ kproto_get_welcome(struct bytes body, struct kproto_welcome *v)
 {
 	struct reader r;
 	reader_init(&r, body.data, body.size);
-	v->version = reader_u32(&r);
+	*v = (struct kproto_welcome){.version = reader_u32(&r)};
+	if (!r.bad && v->version != KPROTO_VERSION)
+		return true;
 	v->sockets = reader_u32(&r);
 	v->boot_id = reader_text(&r);
 	v->keeper_start_ms = reader_u64(&r);
@@ -274,7 +276,7 @@ kproto_get_news(struct bytes body, struct kproto_news *v)
 	reader_init(&r, body.data, body.size);
 	v->iid = reader_u64(&r);
 	v->epoch = reader_u64(&r);
-	v->kind = get_choice(&r, KNEWS_READY, KNEWS_OOM);
+	v->kind = get_choice(&r, KNEWS_READY, KNEWS_MAIN);
 	v->number = reader_i64(&r);
 	v->text = reader_text(&r);
 	return reader_is_done(&r);

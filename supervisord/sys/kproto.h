@@ -23,6 +23,14 @@
  * EMPTY is said when the cgroup (or the process group) holds nothing any
  * more, and only then may the same iid be started again.
  *
+ * Files on disk are replaced while a keeper runs, and the next helper that it
+ * starts may be of another version.  KPROTO_VERSION names the form of all that
+ * stands here.  The node reads it in WELCOME, whose first number it is and
+ * stays; the logger has it in its environment as KPROTO_VARIABLE (none: a
+ * keeper before version 3).  A helper that speaks another version says so and
+ * ends with KPROTO_EXIT_VERSION, upon which the keeper has itself replaced by
+ * the program that is installed now, as daemon-reexec does.
+ *
  * Errors: decoders return false for a body that is not of the form; the
  * keeper then ends the helper, a helper then exits with 70.
  */
@@ -36,7 +44,14 @@
 #include "base/limits.h"
 
 #define KPROTO_FD      3
-#define KPROTO_VERSION 2
+
+/* Raised with every change of a message, its number or its form; a test holds
+ * the form of each version. */
+#ifndef KPROTO_VERSION
+#define KPROTO_VERSION 3
+#endif
+#define KPROTO_VARIABLE	    "SKEPD_PROTOCOL"
+#define KPROTO_EXIT_VERSION 76
 
 /* The message types; the column on the right says who sends it. */
 #define KPROTO_MESSAGES(X)                                                     \
@@ -59,6 +74,8 @@
 	X(KMSG_GOING, 20)	/* keeper -> node: empty; REEXEC is accepted,  \
 				   or skepd leaves the services to the next    \
 				   one: the helpers end in a moment */         \
+	X(KMSG_ENDING, 21)	/* keeper -> node: empty; all of skepd ends:   \
+				   stop what runs, then say ENDED */           \
 	X(KMSG_START, 32)	/* node -> keeper: kproto_start (+ state fd) */\
 	X(KMSG_SIGNAL, 33)	/* node -> keeper: kproto_signal */            \
 	X(KMSG_KILL, 34)	/* node -> keeper: kproto_event; all of it */  \
@@ -76,6 +93,8 @@
 	X(KMSG_REEXEC, 51)	/* node -> keeper: empty; another program in   \
 				   its place.  Answered by GOING, or REFUSED   \
 				   with iid 0 and the step "reexec" */         \
+	X(KMSG_ENDED, 52)	/* node -> keeper: empty; nothing is left that \
+				   it would stop */                            \
 	X(KMSG_LOG_OPEN, 64)	/* keeper -> logger: kproto_log + FIFO */      \
 	X(KMSG_LOG_CLOSE, 65)	/* keeper -> logger: u64 iid; drain, close */  \
 	X(KMSG_LOG_READY, 66)	/* logger -> keeper: empty; send the FIFOs */  \
@@ -100,7 +119,7 @@ enum kproto_socket {
 	KSOCKET_COUNT,
 };
 
-/* First message to a new node. */
+/* First message to a new node.  'version' is its first number for ever. */
 struct kproto_welcome {
 	uint32_t version;	  /* KPROTO_VERSION */
 	uint32_t sockets;	  /* bit per kproto_socket that is real */
@@ -237,6 +256,7 @@ enum kproto_news_kind {
 	KNEWS_WATCHDOG,	  /* no WATCHDOG=1 in time, or WATCHDOG=trigger */
 	KNEWS_OOM,	  /* the kernel killed 'number' processes of it for
 			     memory; before EXITED */
+	KNEWS_MAIN,	  /* MAINPID=: its leader is 'number' now */
 };
 
 struct kproto_news {
@@ -352,6 +372,7 @@ struct kproto_start {
 /* Encoders write into 'w' (check w->bad); decoders borrow from the message
  * and return whether the body was exactly one such value. */
 void kproto_put_welcome(struct writer *w, const struct kproto_welcome *v);
+/* Of one of another version only 'version' is read. */
 bool kproto_get_welcome(struct bytes body, struct kproto_welcome *v);
 void kproto_put_instance(struct writer *w, const struct kproto_instance *v);
 bool kproto_get_instance(struct bytes body, struct kproto_instance *v);

@@ -78,6 +78,19 @@ for round in $(seq "$ROUNDS"); do
 	wait_for 30 "all counters are ready" all_are_ready alpha "$COUNTERS"
 done
 
+step "the files are replaced and nobody says so; then skep-node crashes"
+if ((ROUNDS % 2)); then from=old want=$version; else from=new want=$next; fi
+install_from "$T/$from"
+kill -9 "$(for p in $(cat "$CG/alpha/cgroup.procs"); do
+	[ "$(cat "/proc/$p/comm")" = skep-node ] && echo "$p"
+done)"
+wait_for 60 "skep-node is $want" node_is "$want"
+check "skepd went with it" test "$(keeper_version)" = "$want"
+check "in the same process" test "$(keeper_pid)" = "$keeper"
+check "it says why" grep -q "skep-node is of another version" \
+	"$T/alpha/skepd.log"
+wait_for 30 "all counters are ready" all_are_ready alpha "$COUNTERS"
+
 step "a program that does not work"
 printf '#!/bin/false\n' >"$T/bin/skepd.new"
 chmod 755 "$T/bin/skepd.new"

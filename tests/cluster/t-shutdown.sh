@@ -94,7 +94,12 @@ takes_again() {
 wait_for 60 "beta takes instances again" takes_again
 check "nothing ran twice" six_run
 
-step "shutdown of what depends on each other"
+step "shutdown of what depends on each other, and has hooks"
+cat >"$T/hook" <<END
+#!/bin/bash
+echo "\$SKEP_NODE \$SKEP_NAME \$1" >>$T/farewells
+END
+chmod 755 "$T/hook"
 cat >"$T/chain.yaml" <<END
 services:
   base: &one
@@ -102,17 +107,71 @@ services:
     user: root
     stop_signal: SIGUSR2
     placement: {pin: alpha}
+    stop_command: [$T/hook, stop_command]
+    hooks:
+      pre_stop: [$T/hook, pre_stop]
+      post_stop: [$T/hook, post_stop]
   mid: {<<: *one, depends_on: {base: {}}}
   top: {<<: *one, depends_on: {mid: {condition: started}}}
 END
+
+chain_up() {
+	local name
+	wait_for 30 "both are alive" both_are_alive
+	for name in base mid top; do
+		wait_for 30 "$name is ready" \
+			ctl alpha wait ready $name --timeout 30s
+	done
+	rm -f "$T/farewells"
+}
+
+# How the chain says good-bye, when the node sees to it ("with hooks"), or
+# skepd itself does.
+good_byes() {
+	local name
+	for name in top mid base; do
+		[ $# = 0 ] || printf '%s pre_stop\n%s stop_command\n' $name $name
+		echo $name
+		[ $# = 0 ] || echo "$name post_stop"
+	done
+}
+
+said_is() {
+	sed -n 's/^alpha \(base\|mid\|top\)/\1/p' "$T/farewells" >"$T/order"
+	good_byes "$@" >"$T/wanted"
+	diff "$T/wanted" "$T/order"
+}
+
 check "apply" ctl alpha apply -f "$T/chain.yaml"
-for name in base mid top; do
-	wait_for 30 "$name is ready" ctl alpha wait ready $name --timeout 30s
-done
-rm -f "$T/farewells"
+chain_up
 check "skepctl shutdown" ctl alpha shutdown -y
 wait_for 20 "skepd has ended" no_keeper alpha
-sed -n 's/^alpha \(base\|mid\|top\)$/\1/p' "$T/farewells" >"$T/order"
-printf 'top\nmid\nbase\n' >"$T/wanted"
-check "the top goes first" diff "$T/wanted" "$T/order"
+check "the top goes first, each with all its hooks" said_is with hooks
+check "skepd had nothing to stop itself" \
+	test "$(grep -c 'without hooks' "$T/alpha/skepd.log")" = 0
+
+step "the same by SIGTERM"
+host_start alpha
+chain_up
+kill -TERM "$(keeper_pid alpha)"
+wait_for 20 "skepd has ended" no_keeper alpha
+check "the same" said_is with hooks
+
+node_pid() {
+	local p
+	for p in $(cat "$CG/$1/cgroup.procs"); do
+		[ "$(cat "/proc/$p/comm")" = skep-node ] && echo "$p"
+	done
+}
+
+step "a skep-node that hangs"
+host_start alpha
+chain_up
+kill -STOP "$(node_pid alpha)"
+kill -TERM "$(keeper_pid alpha)"
+wait_for 40 "skepd has ended" no_keeper alpha
+check "is no reason to wait for ever, and the order is the same" said_is
+check "it is said" grep -q "skep-node is gone.*without hooks" \
+	"$T/alpha/skepd.log"
+check "nothing is left" test -z "$(here alpha)"
 finish

@@ -89,14 +89,27 @@ do_power_on(struct script *s, char **words, int count)
 		world_start(s->w, host_of(s, words[i]));
 }
 
+static void
+tell(struct script *s, char **words, int count, enum input_kind kind)
+{
+	for (int i = 1; i < count; i++) {
+		struct input in = {.kind = kind};
+		world_input(s->w, host_of(s, words[i]), &in);
+	}
+}
+
 /* Their nodes say that they start again; "crash" and "power-on" do it. */
 static void
 do_going(struct script *s, char **words, int count)
 {
-	for (int i = 1; i < count; i++) {
-		struct input in = {.kind = INPUT_GOING};
-		world_input(s->w, host_of(s, words[i]), &in);
-	}
+	tell(s, words, count, INPUT_GOING);
+}
+
+/* All of skepd ends there, and the services before it; "kill-host" does it. */
+static void
+do_ending(struct script *s, char **words, int count)
+{
+	tell(s, words, count, INPUT_ENDING);
 }
 
 /* A copy of its disk, to be put back later: a snapshot of a machine. */
@@ -414,6 +427,7 @@ static const struct {
 	{"crash", do_crash},
 	{"kill-host", do_kill_host},
 	{"going", do_going},
+	{"ending", do_ending},
 	{"power-off", do_power_off},
 	{"power-on", do_power_on},
 	{"reinstall", do_reinstall},

@@ -590,56 +590,6 @@ START_TEST(test_end_stops_services)
 }
 END_TEST
 
-/* Each is stopped by its own signal, in its own time, those of a higher rank
- * first; what a leader leaves gets the signal too. */
-START_TEST(test_end_is_in_order)
-{
-	char path[128], line[64];
-	world_start(&w, POLICY);
-	struct kproto_start first = {
-		.stop_signal = SIGUSR1,
-		.stop_rank = 2,
-		.working_dir = w.dir,
-	};
-	world_send_start(&w, &first, 1,
-		SH("trap 'sleep 0.3; echo first >> order; exit 0' USR1; "
-		   "echo up; while :; do sleep 0.05; done"),
-		-1);
-	world_expect(&w, KMSG_STARTED);
-	struct kproto_start second = {
-		.stop_rank = 1,
-		.working_dir = w.dir,
-	};
-	world_send_start(&w, &second, 2,
-		SH("(trap 'echo rest >> order; exit 0' TERM; echo up; "
-		   "while :; do sleep 0.05; done) & "
-		   "trap 'echo second >> order; exit 0' TERM; echo up; wait"),
-		-1);
-	world_expect(&w, KMSG_STARTED);
-	struct kproto_start third = {
-		.stop_timeout_ms = 200,
-		.working_dir = w.dir,
-	};
-	world_send_start(&w, &third, 3,
-		SH("trap '' TERM; echo up; while :; do sleep 1; done"), -1);
-	world_expect(&w, KMSG_STARTED);
-	world_read_log(&w, 1, "up");
-	world_read_log(&w, 2, "up\nup");
-	world_read_log(&w, 3, "up");
-	snprintf(path, sizeof path, "%s/order", w.dir);
-	int fd = open(path, O_RDWR | O_CREAT, 0666);
-	ck_assert_int_eq(fchmod(fd, 0666), 0);
-	mono began = clock_mono();
-	world_stop_keeper(&w);
-	ck_assert_int_lt(mono_diff(clock_mono(), began), 9000);
-	ssize_t n = read(fd, line, sizeof line - 1);
-	close(fd);
-	line[n > 0 ? n : 0] = 0;
-	ck_assert_str_eq(line, "first\nsecond\nrest\n");
-	world_remove(&w);
-}
-END_TEST
-
 START_TEST(test_hung_logger_is_replaced)
 {
 	world_start(&w, POLICY);
@@ -753,7 +703,6 @@ main(void)
 	tcase_add_test(t, test_state_comes_in);
 	tcase_add_test(t, test_start_is_bounded);
 	tcase_add_test(t, test_end_stops_services);
-	tcase_add_test(t, test_end_is_in_order);
 	tcase_add_test(t, test_hung_logger_is_replaced);
 	tcase_add_test(t, test_two_keepers);
 	tcase_add_loop_test(t, test_name_is_no_trick, 0, 5);

@@ -159,8 +159,10 @@ START_TEST(test_main_pid)
 	/* As a daemon that leaves its first process behind. */
 	pid_t first = start(&s, "sleep 1000 & echo $! > heir; " SAY
 				" MAINPID=$! READY=1; exit 0");
+	int64_t told = expect_news(KNEWS_MAIN).number;
 	expect_news(KNEWS_READY);
 	pid_t heir = world_read_pid(&w, "heir");
+	ck_assert_int_eq(told, heir);
 	ck_assert_int_ne(first, heir);
 	world_wait_gone(first);
 	struct kproto_signal term = {1, 1, SIGTERM, KTARGET_MAIN, false, false};

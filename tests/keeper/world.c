@@ -486,7 +486,9 @@ world_stop_keeper(struct world *w)
 	while (waitpid(w->keeper, &status, WNOHANG) == 0) {
 		ck_assert_msg(
 			!mono_reached(end, clock_mono()), "skepd does not end");
-		serve(w, w->node >= 0);
+		if (serve(w, w->node >= 0) && w->message.type == KMSG_ENDING)
+			ipc_send(w->node, KMSG_ENDED, (struct bytes){NULL, 0},
+				NULL, 0);
 	}
 	ck_assert_int_eq(status, 0);
 }

@@ -49,7 +49,7 @@ void world_greet(struct world *w, struct kproto_instance *instances,
 /* SIGKILL to skepd, and the ends of its helpers are closed. */
 void world_kill_keeper(struct world *w);
 
-/* SIGTERM to skepd; it must end well. */
+/* SIGTERM to skepd; it must end well.  The node leaves all stops to it. */
 void world_stop_keeper(struct world *w);
 
 /* Removes everything. */

@@ -272,8 +272,17 @@ START_TEST(test_bad_greetings)
 	struct keeper_welcome welcome;
 	struct err err = {""};
 	ck_assert_int_eq(keeper_greet(keeper, &welcome, 1, &err), -ETIMEDOUT);
-	say_welcome(KPROTO_VERSION + 1);
-	ck_assert_int_eq(keeper_greet(keeper, &welcome, 10000, &err), -EPROTO);
+	/* An older keeper, and a newer one whose WELCOME has another form. */
+	say_welcome(KPROTO_VERSION - 1);
+	ck_assert_int_eq(
+		keeper_greet(keeper, &welcome, 10000, &err), -EPROTONOSUPPORT);
+	ck_assert_ptr_nonnull(strstr(err.text, "restart skepd"));
+	struct writer *text = body();
+	writer_u32(text, KPROTO_VERSION + 1);
+	writer_text(text, "of another form");
+	say_fd(KMSG_WELCOME, NULL, 0);
+	ck_assert_int_eq(
+		keeper_greet(keeper, &welcome, 10000, &err), -EPROTONOSUPPORT);
 	writer_text(body(), "garbage");
 	say_fd(KMSG_INSTANCE, NULL, 0);
 	ck_assert_int_eq(keeper_greet(keeper, &welcome, 10000, &err), -EBADMSG);

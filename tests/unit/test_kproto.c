@@ -1,11 +1,13 @@
 /* The messages between keeper and helpers: what is written is read back, and
  * a body that is cut, longer or out of range is refused. */
 #include <check.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
+#include "base/hash.h"
 #include "base/prng.h"
 #include "sys/kproto.h"
 
@@ -161,6 +163,39 @@ START_TEST(test_body_must_be_exact)
 }
 END_TEST
 
+/* The form of all messages, by their numbers and the bytes of the samples. */
+static uint64_t
+form(void)
+{
+	struct hash_stream h;
+	unsigned char body[1024];
+	hash_stream_init(&h, 0);
+#define X(name, number)                                                        \
+	hash_stream_add(&h, #name, sizeof #name);                              \
+	hash_stream_add(&h, &(unsigned char){number}, 1);
+	KPROTO_MESSAGES(X)
+#undef X
+	for (int i = 0; i < KIND_COUNT; i++)
+		hash_stream_add(&h, body, encode(&kinds[i], body, sizeof body));
+	return hash_stream_value(&h);
+}
+
+/* A keeper may start a helper of another version, which then must notice. */
+START_TEST(test_form_has_a_version)
+{
+	static const struct {
+		uint32_t version;
+		uint64_t form;
+	} known = {3, 0xa715a8f8a6d846c0};
+	ck_assert_msg(known.version == KPROTO_VERSION && known.form == form(),
+		"the form of what keeper and helpers say is 0x%016" PRIx64
+		" now, in version %d: raise KPROTO_VERSION in sys/kproto.h "
+		"unless that was done since the last release, and put both "
+		"here",
+		form(), KPROTO_VERSION);
+}
+END_TEST
+
 START_TEST(test_garbage_is_survived)
 {
 	const struct kind *k = &kinds[_i];
@@ -304,6 +339,7 @@ main(void)
 	Suite *s = suite_create("kproto");
 	TCase *t = tcase_create("all");
 	tcase_add_loop_test(t, test_body_must_be_exact, 0, KIND_COUNT);
+	tcase_add_test(t, test_form_has_a_version);
 	tcase_add_loop_test(t, test_garbage_is_survived, 0, KIND_COUNT);
 	tcase_add_loop_test(
 		t, test_writer_that_is_too_small_says_so, 0, KIND_COUNT);

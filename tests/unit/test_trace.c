@@ -67,6 +67,7 @@ START_TEST(store_and_keeper_pass)
 	pass((struct input){.kind = INPUT_BOOT});
 	pass((struct input){.kind = INPUT_TICK});
 	pass((struct input){.kind = INPUT_GOING});
+	pass((struct input){.kind = INPUT_ENDING});
 }
 END_TEST
 
