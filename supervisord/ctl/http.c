@@ -308,7 +308,7 @@ send_all(int fd, const void *data, size_t size, int64_t timeout_ms,
 static int
 receive(int fd, struct http_parser *p, int64_t timeout_ms, struct err *err)
 {
-	char buffer[16384];
+	char buffer[65536];
 	while (p->state != HTTP_DONE) {
 		int rc = wait_for(fd, POLLIN, timeout_ms, err);
 		if (rc < 0)

@@ -162,7 +162,8 @@ make_base(struct cgroups *c, const char *own, uint64_t id, struct err *err)
 static int
 try_start(struct cgroups *c, struct err *err)
 {
-	int fd = cgroup_open(c, UINT64_MAX, err);
+	bool is_new;
+	int fd = cgroup_open(c, UINT64_MAX, &is_new, err);
 	if (fd < 0)
 		return fd;
 	struct spawned child;
@@ -226,11 +227,13 @@ name_of(uint64_t iid, char out[NAME_SIZE])
 }
 
 int
-cgroup_open(const struct cgroups *c, uint64_t iid, struct err *err)
+cgroup_open(
+	const struct cgroups *c, uint64_t iid, bool *is_new, struct err *err)
 {
 	char name[NAME_SIZE];
 	name_of(iid, name);
-	if (mkdirat(c->fd, name, 0755) < 0 && errno != EEXIST)
+	*is_new = mkdirat(c->fd, name, 0755) == 0;
+	if (!*is_new && errno != EEXIST)
 		return err_sys(err, -errno, "%s/%s", c->path, name);
 	int fd = openat(c->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return fd < 0 ? err_sys(err, -errno, "%s/%s", c->path, name) : fd;

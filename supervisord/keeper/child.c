@@ -5,11 +5,13 @@
 #include <inttypes.h>
 #include <linux/ioprio.h>
 #include <sched.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -28,6 +30,7 @@
 #include "keeper/workdir.h"
 
 #define ENV_FILE_MAX (1 << 20)
+#define STEP_SIZE    offsetof(struct child_report, blame)
 
 /* The child's own state on its way. */
 struct child {
@@ -56,13 +59,28 @@ child_step_name(enum child_step step)
 	return "unknown";
 }
 
+bool
+child_hear(int report_fd, struct child_report *out, int *rc)
+{
+	ssize_t n;
+	/* A child that left its byte unread is reset; what it said stands
+	 * behind that. */
+	do {
+		n = recv(report_fd, out, sizeof *out, MSG_DONTWAIT);
+	} while (n < 0 && (errno == EINTR || errno == ECONNRESET));
+	*rc = n < 0 ? -errno : 0;
+	return n >= (ssize_t)STEP_SIZE &&
+	       (out->kind == CHILD_AT_STEP || n == (ssize_t)sizeof *out);
+}
+
 static void
 send_report(const struct child *c, struct child_report *r)
 {
-	r->step = c->step;
+	size_t size = r->kind == CHILD_AT_STEP ? STEP_SIZE : sizeof *r;
 	ssize_t n;
+	r->step = c->step;
 	do {
-		n = write(c->plan->report_fd, r, sizeof *r);
+		n = write(c->plan->report_fd, r, size);
 	} while (n < 0 && errno == EINTR);
 }
 
@@ -114,7 +132,7 @@ check_who(struct child *c)
 {
 	struct err err = {""};
 	struct ids_own own;
-	enter(c, CHILD_USER);
+	c->step = CHILD_USER;
 	need(c,
 		ids_look_up(c->start->user, c->start->group, &c->start->groups,
 			&c->ids, &own, &err),

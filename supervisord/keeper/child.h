@@ -3,11 +3,11 @@
  * Everything that can block or that only the service's user may do is done
  * here and not in the keeper: name look-ups, the policy check on what they
  * gave, the work directory, the state, the environment file.  The keeper
- * hears by 'child_report's on a CLOEXEC socket: which step it is at, who it
- * resolved to, what failed; end of file after STEP "exec" means that the
- * program runs.  One byte comes back: the record is written.  The program is
- * not executed before that, nor when the keeper is gone; nor is pre_start,
- * which this process runs and bounds itself.
+ * hears by 'child_report's on a CLOEXEC socket: which step it is at ("user" if
+ * nothing came), who it resolved to, what failed; end of file after STEP
+ * "exec" means that the program runs.  One byte comes back: the record is
+ * written.  The program is not executed before that, nor when the keeper is
+ * gone; nor is pre_start, which this process runs and bounds itself.
  */
 #ifndef SKEP_KEEPER_CHILD_H
 #define SKEP_KEEPER_CHILD_H
@@ -47,7 +47,7 @@ const char *child_step_name(enum child_step step);
 
 enum child_report_kind { CHILD_AT_STEP, CHILD_IS, CHILD_FAILED };
 
-/* One message on the socket. */
+/* One message on the socket; CHILD_AT_STEP ends before 'blame'. */
 struct child_report {
 	enum child_report_kind kind;
 	enum child_step step;
@@ -76,6 +76,10 @@ struct child_plan {
 	const char *const *variables;	    /* more of them, "KEY=value", NULL
 					       at the end; or NULL */
 };
+
+/* Takes one report in; false at the end of file, or when none is there, with
+ * -errno (0: the end) in 'rc'. */
+bool child_hear(int report_fd, struct child_report *out, int *rc);
 
 /* Becomes the service or reports and exits with 127. */
 _Noreturn void child_run(const struct child_plan *plan);

@@ -97,15 +97,25 @@ file_replace_at(int dir_fd, const char *name, const char *text)
 		dir_fd, name, (struct bytes){text, strlen(text)});
 }
 
+/* Makes a new file, in the place of what a crash may have left there. */
+static int
+create_at(int dir_fd, const char *name)
+{
+	int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+	int fd = openat(dir_fd, name, flags, 0600);
+	if (fd >= 0 || errno != EEXIST)
+		return fd;
+	unlinkat(dir_fd, name, 0);
+	return openat(dir_fd, name, flags, 0600);
+}
+
 int
 file_replace_bytes_at(int dir_fd, const char *name, struct bytes bytes)
 {
 	char aside[NAME_MAX + 1];
 	if (snprintf(aside, sizeof aside, "%s.new", name) >= NAME_MAX)
 		return -ENAMETOOLONG;
-	unlinkat(dir_fd, aside, 0);
-	int fd = openat(dir_fd, aside,
-		O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = create_at(dir_fd, aside);
 	if (fd < 0)
 		return -errno;
 	int rc = write_all(fd, bytes);

@@ -51,9 +51,8 @@ struct ids_kept *
 ids_keep(uid_t uid, gid_t gid, const gid_t *groups, size_t count)
 {
 	size_t size = count * sizeof *groups;
-	struct ids_kept *kept = count <= IDS_GROUPS_MAX
-		? malloc(sizeof *kept + size)
-		: NULL;
+	struct ids_kept *kept =
+		count <= IDS_GROUPS_MAX ? malloc(sizeof *kept + size) : NULL;
 	if (!kept)
 		return NULL;
 	kept->uid = uid;
@@ -61,6 +60,15 @@ ids_keep(uid_t uid, gid_t gid, const gid_t *groups, size_t count)
 	kept->group_count = count;
 	memcpy(kept->groups, groups, size);
 	return kept;
+}
+
+bool
+ids_are(const struct ids_kept *kept, uid_t uid, gid_t gid, const gid_t *groups,
+	size_t count)
+{
+	return kept->uid == uid && kept->gid == gid &&
+	       kept->group_count == count &&
+	       memcmp(kept->groups, groups, count * sizeof *groups) == 0;
 }
 
 void

@@ -51,6 +51,10 @@ void ids_init_self(struct ids *ids);
 struct ids_kept *ids_keep(
 	uid_t uid, gid_t gid, const gid_t *groups, size_t count);
 
+/* Whether they are those. */
+bool ids_are(const struct ids_kept *kept, uid_t uid, gid_t gid,
+	const gid_t *groups, size_t count);
+
 /* Ids to switch to, from what was remembered. */
 void ids_recall(const struct ids_kept *kept, struct ids *out);
 

@@ -140,7 +140,6 @@ release_epoch(struct instance *i)
 	struct loop *l = &i->keeper->loop;
 	loop_close(l, &i->populated);
 	loop_close(l, &i->report);
-	loop_disarm(&i->again);
 	loop_disarm(&i->deadline);
 	loop_disarm(&i->end_wait);
 	loop_forget(l, &i->end);
@@ -159,6 +158,7 @@ void
 instance_free(struct instance *i)
 {
 	struct instances *t = &i->keeper->instances;
+	loop_disarm(&i->again);
 	release_epoch(i);
 	if (i->pid != 0 && i->is_child)
 		map_remove(&t->by_pid, &i->by_pid);
@@ -283,16 +283,18 @@ become_empty(struct instance *i)
 	struct keeper *k = i->keeper;
 	run_kill_all(k, i->iid);
 	remove_cgroup(i);
-	release_epoch(i);
-	notify_remove(&k->dirs, i->iid);
+	loop_disarm(&i->again);
 	i->group = 0;
 	i->state = INSTANCE_EMPTY;
-	logs_end_epoch(i);
 	i->is_undrained = false;
 	look_drained(i);
 	/* Written before it is said: the next keeper must not know less. */
 	record_update(i);
+	/* Said before we clear up: its next start may be decided meanwhile. */
 	session_send_event(i, KMSG_EMPTY, 0);
+	logs_end_epoch(i);
+	release_epoch(i);
+	notify_remove(&k->dirs, i->iid);
 	/* Not at once: our callers are not done with it. */
 	if (i->is_released)
 		loop_arm(&k->loop, &i->again, 0);

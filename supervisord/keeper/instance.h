@@ -86,6 +86,7 @@ struct instance {
 	struct kproto_log log;	/* output settings; 'name' is ours above */
 	int fifo_fd;		/* our end, -1 without one */
 	bool is_log_open;	/* the logger has its end */
+	uint64_t ended_epoch;	/* the logger is not told of; 0: none */
 	bool is_undrained;	/* EMPTY, and its last output is not taken */
 	bool is_released;	/* FAILED, and FORGET came before EMPTY */
 	bool has_handoff;	/* it was given a SKEP_STATE_OUT */

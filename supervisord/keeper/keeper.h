@@ -36,6 +36,7 @@ struct keeper {
 	struct helper node;
 	struct helper logger;
 	bool is_logger_ready;	 /* it asked for the FIFOs */
+	struct timer log_ends;	 /* the logger hears of ends */
 	struct crash crash;	 /* of the node */
 	struct list runs;	 /* commands that run, see run.c */
 	struct watch signals;	 /* signalfd */
@@ -46,7 +47,7 @@ struct keeper {
 	bool is_leaving;       /* we end and services do not */
 	struct reexec reexec;  /* another program in our place */
 	uint32_t crashes;      /* unasked ends of skepd before us, in a row */
-	struct timer beat;	  /* signs of life for systemd */
+	struct timer beat;     /* signs of life for systemd */
 	struct timer good_run; /* then that count is over */
 	pid_t movers[MOVERS_MAX]; /* running "get" movers, 0 = free */
 	char boot_id[64];	  /* of the kernel that runs */

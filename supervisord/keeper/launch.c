@@ -127,6 +127,10 @@ take_instance(struct keeper *k, const struct kproto_start *s)
 		free(name);
 		return NULL;
 	}
+	if (i->run_digest != s->run_digest) {
+		free(i->ids);
+		i->ids = NULL;
+	}
 	free(i->name);
 	i->name = name;
 	i->log.name = name; /* the old one is gone, whatever comes */
@@ -138,8 +142,6 @@ take_instance(struct keeper *k, const struct kproto_start *s)
 	i->is_ready = s->readiness == KREADY_NONE;
 	i->was_oom = i->was_unwatched = false;
 	i->is_killed = false;
-	free(i->ids);
-	i->ids = NULL;
 	i->answer = 0;
 	i->has_handoff = s->has_handoff;
 	i->stop_signal = s->stop_signal;
@@ -150,7 +152,7 @@ take_instance(struct keeper *k, const struct kproto_start *s)
 	i->is_asked = i->is_rest_asked = false;
 	loop_disarm(&i->again);
 	i->is_undrained = i->is_released = false;
-	i->step = CHILD_FORK;
+	i->step = CHILD_USER;
 	i->state = INSTANCE_LAUNCHING;
 	return i;
 }
@@ -161,9 +163,10 @@ prepare(struct instance *i, const struct kproto_start *s, const char **step,
 	struct err *err)
 {
 	struct keeper *k = i->keeper;
+	bool is_new = false;
 	*step = "cgroup";
 	if (k->cgroups.is_usable) {
-		int dir = cgroup_open(&k->cgroups, i->iid, err);
+		int dir = cgroup_open(&k->cgroups, i->iid, &is_new, err);
 		if (dir < 0)
 			return dir;
 		i->cgroup_fd = loan_park(dir);
@@ -177,10 +180,13 @@ prepare(struct instance *i, const struct kproto_start *s, const char **step,
 			return err_sys(err, rc, "cgroup.events");
 		}
 		cgroup_read_populated(events);
-		i->oom_kills = limits_count_oom(i->cgroup_fd);
+		i->oom_kills = is_new ? 0 : limits_count_oom(i->cgroup_fd);
 	}
 	*step = "resources";
-	int rc = limits_write(&k->cgroups, i->cgroup_fd, &s->resources, err);
+	int rc = 0;
+	if (!is_new || limits_are_set(&s->resources))
+		rc = limits_write(
+			&k->cgroups, i->cgroup_fd, &s->resources, err);
 	if (rc < 0)
 		return rc;
 	*step = "record";
@@ -214,7 +220,6 @@ fill_plan(struct instance *i, int state_fd, struct child_plan *plan,
 		return plan->lock_fd;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return err_sys(err, -errno, "socketpair");
-	fcntl(ends[0], F_SETFL, O_NONBLOCK);
 	*report_fd = loan_park(ends[0]);
 	plan->report_fd = ends[1];
 	plan->fifo_fd = copy_fd(i->fifo_fd);
@@ -284,6 +289,31 @@ fork_child(struct instance *i, const struct kproto_start *s, int state_fd,
 	return rc;
 }
 
+/* Writes the record, without which the next skepd would not know of it. */
+static bool
+note_child(struct instance *i)
+{
+	struct err err = {""};
+	int rc = record_write(i, &err);
+	if (rc == 0 && i->ids)
+		rc = notify_give(i, i->ids->uid, i->ids->gid, &err);
+	if (rc == 0)
+		return true;
+	fail_start(i, KBLAME_HOST, -rc, "record", err.text);
+	instance_kill(i);
+	return false;
+}
+
+/* Lets the child go on to its program. */
+static void
+let_go(struct instance *i)
+{
+	/* A child that is gone by now has said why. */
+	send(i->report.fd, "", 1, MSG_NOSIGNAL);
+	systemd_park_leader(i, i->pidfd);
+	systemd_park_output(i);
+}
+
 void
 launch_start(struct keeper *k, const struct kproto_start *s, int state_fd)
 {
@@ -300,6 +330,7 @@ launch_start(struct keeper *k, const struct kproto_start *s, int state_fd)
 	if (rc == 0) {
 		step = "fork";
 		rc = fork_child(i, s, state_fd, &err);
+		logs_begin_epoch(i);
 	}
 	if (rc < 0) {
 		fail_start(i, KBLAME_HOST, -rc, step, err.text);
@@ -314,27 +345,28 @@ launch_start(struct keeper *k, const struct kproto_start *s, int state_fd)
 							  : TIMEOUT_MAX_MS;
 	loop_arm(&k->loop, &i->deadline,
 		ms < 2 * TIMEOUT_MAX_MS ? ms : 2 * TIMEOUT_MAX_MS);
+	if (i->ids && note_child(i))
+		let_go(i);
 }
 
-/* Writes the record, without which the next skepd would not know of it, and
- * lets the child go on to its program. */
+/* As whom it runs.  An instance that runs again is let go before it says so,
+ * as whom it was last time; should that be wrong, it is put right. */
 static bool
-let_go(struct instance *i)
+take_ids(struct instance *i, const struct child_report *r)
 {
-	struct err err = {""};
-	int rc = record_write(i, &err);
-	if (rc == 0 && i->ids)
-		rc = notify_give(i, i->ids->uid, i->ids->gid, &err);
-	if (rc == 0) {
-		/* A child that is gone by now has said why. */
-		send(i->report.fd, "", 1, MSG_NOSIGNAL);
-		systemd_park_leader(i, i->pidfd);
-		systemd_park_output(i);
-		return true;
+	bool was_known = i->ids != NULL;
+	if (!was_known ||
+		!ids_are(i->ids, r->uid, r->gid, r->groups, r->group_count)) {
+		free(i->ids);
+		i->ids = ids_keep(r->uid, r->gid, r->groups, r->group_count);
+		if (!note_child(i))
+			return false;
 	}
-	fail_start(i, KBLAME_HOST, -rc, "record", err.text);
-	instance_kill(i);
-	return false;
+	if (!was_known)
+		let_go(i);
+	/* What follows is steps: they wait until it runs, or is gone. */
+	loop_change(&i->keeper->loop, &i->report, 0);
+	return true;
 }
 
 /* Takes in one report; false when the start is over. */
@@ -347,9 +379,7 @@ take_report(struct instance *i, struct child_report *r)
 	case CHILD_AT_STEP:
 		return true;
 	case CHILD_IS:
-		free(i->ids);
-		i->ids = ids_keep(r->uid, r->gid, r->groups, r->group_count);
-		return let_go(i);
+		return take_ids(i, r);
 	case CHILD_FAILED:
 		r->text[sizeof r->text - 1] = 0;
 		fail_start(i, r->blame, r->code, child_step_name(r->step),
@@ -378,27 +408,25 @@ on_pipe_closed(struct instance *i)
 	notify_on_running(i);
 }
 
+/* Takes in what the child has said so far. */
+static void
+hear(struct instance *i)
+{
+	struct child_report r;
+	int rc;
+	while (child_hear(i->report.fd, &r, &rc))
+		if (!take_report(i, &r))
+			return;
+	if (rc != -EAGAIN)
+		on_pipe_closed(i);
+}
+
 void
 launch_on_report(struct watch *w, uint32_t events)
 {
 	struct instance *i = container_of(w, struct instance, report);
-	struct child_report r;
 	(void)events;
-	for (;;) {
-		ssize_t n = read(w->fd, &r, sizeof r);
-		/* A child that left its byte unread is reset; what it said
-		 * stands behind that. */
-		if (n < 0 && (errno == EINTR || errno == ECONNRESET))
-			continue;
-		if (n < 0 && errno == EAGAIN)
-			return;
-		if (n != (ssize_t)sizeof r) {
-			on_pipe_closed(i);
-			return;
-		}
-		if (!take_report(i, &r))
-			return;
-	}
+	hear(i);
 }
 
 void
@@ -406,6 +434,9 @@ launch_on_deadline(struct timer *t)
 {
 	struct instance *i = container_of(t, struct instance, deadline);
 	struct err err;
+	hear(i); /* where it stands */
+	if (i->state != INSTANCE_LAUNCHING)
+		return;
 	err_set(&err, 0,
 		"the program did not run within start_timeout; it "
 		"stood at the step %s",
@@ -419,7 +450,7 @@ void
 launch_on_child_gone(struct instance *i)
 {
 	CHECK(i->state == INSTANCE_LAUNCHING);
-	launch_on_report(&i->report, EPOLLIN);
+	hear(i);
 	/* Something that it left still holds the pipe. */
 	if (i->state == INSTANCE_LAUNCHING)
 		on_pipe_closed(i);

@@ -4,7 +4,7 @@
  * there when the controller was enabled in cgroup.subtree_control of every
  * directory above; that is done when it is needed.  A limit that cannot be in
  * force fails the start: it is never passed over in silence.  What has no limit
- * gets the kernel's default, should the directory be an older one.
+ * gets the kernel's default where the directory is an older one.
  */
 #ifndef SKEP_KEEPER_LIMITS_H
 #define SKEP_KEEPER_LIMITS_H

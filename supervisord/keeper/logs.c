@@ -8,11 +8,13 @@
 #include "keeper/keeper.h"
 #include "keeper/loan.h"
 
+#define END_WAIT_MS 10 /* for the beginning of the next */
+
 /* An epoch begins or has ended. */
 static void
-send_epoch(struct instance *i, bool begins)
+send_epoch(struct instance *i, uint64_t epoch, bool begins)
 {
-	struct kproto_event e = {i->iid, i->epoch, begins};
+	struct kproto_event e = {i->iid, epoch, begins};
 	unsigned char body[64];
 	struct writer w;
 	if (!i->is_log_open)
@@ -21,6 +23,15 @@ send_epoch(struct instance *i, bool begins)
 	kproto_put_event(&w, &e);
 	helper_send(
 		&i->keeper->logger, KMSG_LOG_EPOCH, writer_done(&w), NULL, 0);
+}
+
+/* Says the end that is owed. */
+static void
+send_end(struct instance *i)
+{
+	if (i->ended_epoch != 0)
+		send_epoch(i, i->ended_epoch, false);
+	i->ended_epoch = 0;
 }
 
 static void
@@ -44,8 +55,8 @@ send_open(struct instance *i)
 	}
 	if (fd >= 0)
 		close(fd);
-	if (!instance_is_alive(i))
-		send_epoch(i, false);
+	i->ended_epoch = instance_is_alive(i) ? 0 : i->epoch;
+	send_end(i);
 }
 
 static void
@@ -53,6 +64,7 @@ send_close(struct instance *i)
 {
 	unsigned char body[8];
 	struct writer w;
+	send_end(i);
 	writer_init(&w, body, sizeof body);
 	writer_u64(&w, i->iid);
 	helper_send(
@@ -80,7 +92,6 @@ is_ours(const struct kproto_log *log)
 int
 logs_set(struct instance *i, const struct kproto_log *log, struct err *err)
 {
-	struct keeper *k = i->keeper;
 	/* A line is looked for by a stream that begins with this start. */
 	bool is_changed = !is_same(&i->log, log) || i->ready_line;
 	i->log = *log;
@@ -88,18 +99,25 @@ logs_set(struct instance *i, const struct kproto_log *log, struct err *err)
 	i->log.name = i->name;
 	i->log.epoch = i->epoch;
 	if (is_ours(log) && i->fifo_fd < 0) {
-		int fd = fifo_open(&k->dirs, i->iid, err);
+		int fd = fifo_open(&i->keeper->dirs, i->iid, err);
 		if (fd < 0)
 			return fd;
 		i->fifo_fd = loan_park(fd);
 	}
 	if (i->is_log_open && is_changed)
 		send_close(i);
-	if (i->is_log_open)
-		send_epoch(i, true);
-	else if (is_ours(log) && k->is_logger_ready)
-		send_open(i);
 	return 0;
+}
+
+void
+logs_begin_epoch(struct instance *i)
+{
+	if (i->is_log_open) {
+		send_end(i);
+		send_epoch(i, i->epoch, true);
+	} else if (is_ours(&i->log) && i->keeper->is_logger_ready) {
+		send_open(i);
+	}
 }
 
 int
@@ -125,7 +143,19 @@ logs_has_waiting(const struct instance *i)
 void
 logs_end_epoch(struct instance *i)
 {
-	send_epoch(i, false);
+	struct keeper *k = i->keeper;
+	send_end(i);
+	i->ended_epoch = i->epoch;
+	if (list_is_empty(&k->log_ends.link)) /* not armed */
+		loop_arm(&k->loop, &k->log_ends, END_WAIT_MS);
+}
+
+void
+logs_on_ends_due(struct timer *t)
+{
+	struct keeper *k = container_of(t, struct keeper, log_ends);
+	list_each (it, &k->instances.all)
+		send_end(container_of(it, struct instance, in_all));
 }
 
 bool

@@ -17,11 +17,19 @@
 extern const struct helper_ops logs_ops;
 
 /* Takes the output settings of a start, with 'ready_line' of it when a line
- * makes it ready: makes the FIFO, tells the logger. */
+ * makes it ready: makes the FIFO. */
 int logs_set(struct instance *i, const struct kproto_log *log, struct err *err);
 
-/* Nothing of the epoch is left that could write. */
+/* Tells the logger, before anything of the epoch can write. */
+void logs_begin_epoch(struct instance *i);
+
+/* Nothing of the epoch is left that could write.  The logger is told in a
+ * moment, or with the beginning of the next epoch: it is not to be in the way
+ * of a service that starts again. */
 void logs_end_epoch(struct instance *i);
+
+/* A callback: that moment. */
+void logs_on_ends_due(struct timer *t);
 
 /* Takes up the FIFO of an adopted instance, whose settings are known. */
 int logs_adopt(struct instance *i, struct err *err);

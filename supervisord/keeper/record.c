@@ -143,9 +143,11 @@ record_put(FILE *out, const struct instance *i, bool is_live)
 	const struct keeper *k = i->keeper;
 	char name[NAME_SIZE];
 	fprintf(out, "boot_id=%s\nname=%s\n", k->boot_id, i->name);
-	if (i->foreign_cgroup)
+	/* That of an empty one is removed. */
+	bool has_cgroup = instance_is_alive(i);
+	if (has_cgroup && i->foreign_cgroup)
 		fprintf(out, "cgroup=%s\n", i->foreign_cgroup);
-	else if (i->cgroup_fd >= 0)
+	else if (has_cgroup && i->cgroup_fd >= 0)
 		fprintf(out, "cgroup=%s/%s\n", k->cgroups.path,
 			name_of(i->iid, name));
 	put_ids(out, i->ids);

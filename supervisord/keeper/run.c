@@ -67,12 +67,8 @@ static bool
 read_failure(struct run *run, char out[TEXT_SIZE])
 {
 	struct child_report r;
-	for (;;) {
-		ssize_t n = recv(run->report_fd, &r, sizeof r, MSG_DONTWAIT);
-		if (n < 0 && (errno == EINTR || errno == ECONNRESET))
-			continue;
-		if (n != (ssize_t)sizeof r)
-			return false;
+	int rc;
+	while (child_hear(run->report_fd, &r, &rc)) {
 		if (r.kind != CHILD_FAILED)
 			continue;
 		r.text[sizeof r.text - 1] = 0;
@@ -80,6 +76,7 @@ read_failure(struct run *run, char out[TEXT_SIZE])
 			TEXT_SIZE - 32, r.text);
 		return true;
 	}
+	return false;
 }
 
 static void
@@ -369,9 +366,10 @@ open_cgroup(struct instance *i, enum kproto_command command, int *out,
 	struct keeper *k = i->keeper;
 	char name[32];
 	int parent = i->cgroup_fd;
+	bool is_new;
 	*out = -1;
 	if (!instance_is_alive(i) && k->cgroups.is_usable)
-		parent = cgroup_open(&k->cgroups, i->iid, err);
+		parent = cgroup_open(&k->cgroups, i->iid, &is_new, err);
 	else if (parent < 0)
 		return 0;
 	if (parent < 0)

@@ -106,11 +106,40 @@ spawn_avoid_clone_into(void)
 	is_clone_into_broken = true;
 }
 
+/* The kernel's struct sigaction.  The C library's function refuses the two
+ * signals that it keeps for itself, and an ignored one of those would be
+ * inherited too. */
+struct kernel_action {
+	uint64_t words[4]; /* the first is the handler; all zero: SIG_DFL */
+};
+
+/* Bit per signal whose disposition is not the default; all ones before the
+ * first fork. */
+static uint64_t changed_signals = ~UINT64_C(0);
+
+/* Looks once, for all children: the keeper changes no disposition after its
+ * first fork. */
+static void
+look_at_signals(void)
+{
+	static bool is_known;
+	struct kernel_action now;
+	if (is_known)
+		return;
+	is_known = true;
+	for (int s = 1; s < NSIG; s++)
+		if (syscall(SYS_rt_sigaction, s, NULL, &now,
+			    sizeof(uint64_t)) == 0 &&
+			now.words[0] == 0)
+			changed_signals &= ~(UINT64_C(1) << (s - 1));
+}
+
 /* As spawn_fork, with more flags for clone3. */
 static int
 fork_with(uint64_t flags, int cgroup_fd, struct spawned *out, struct err *err)
 {
 	bool must_walk = is_clone_into_broken && cgroup_fd >= 0;
+	look_at_signals();
 	int rc = must_walk ? -ENOSYS : clone_into(cgroup_fd, flags, out);
 	if (rc == -ENOSYS || rc == -E2BIG || rc == -EINVAL)
 		rc = fork_into(cgroup_fd, out);
@@ -133,19 +162,14 @@ spawn_fork_sharing(int cgroup_fd, struct spawned *out, struct err *err)
 	return fork_with(CLONE_FILES, cgroup_fd, out, err);
 }
 
-/* The kernel's struct sigaction, all zero: SIG_DFL.  The C library's refuses
- * the two signals that it keeps for itself, and an ignored one of those would
- * be inherited too. */
-struct kernel_action {
-	uint64_t words[4];
-};
-
 void
 spawn_reset(void)
 {
 	const struct kernel_action dfl = {{0}};
 	for (int s = 1; s < NSIG; s++)
-		syscall(SYS_rt_sigaction, s, &dfl, NULL, sizeof(uint64_t));
+		if (changed_signals >> (s - 1) & 1)
+			syscall(SYS_rt_sigaction, s, &dfl, NULL,
+				sizeof(uint64_t));
 	sigset_t none;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);

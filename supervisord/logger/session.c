@@ -7,18 +7,23 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/hash.h"
 #include "logger/stream.h"
 #include "logger/work.h"
 #include "sys/clock.h"
 #include "sys/ipc.h"
 #include "sys/say.h"
 
+#define BUCKETS 65536 /* of as many instances as the keeper has at most */
+
 /* Everything a run has. */
 struct session {
-	int socket;		    /* the keeper's, borrowed */
-	int epoll;		    /* socket (data NULL), work.done_fd (data
-				       'work') and FIFOs (stream) */
-	struct list all;	    /* streams by 'in_all', oldest first */
+	int socket;	    /* the keeper's, borrowed */
+	int epoll;	    /* socket (data NULL), work.done_fd (data
+			       'work') and FIFOs (stream) */
+	struct list all;    /* streams by 'in_all', oldest first */
+	struct map by_name; /* the same, by a hash of their names */
+	struct map by_iid;
 	struct list timed;	    /* those with a deadline, by 'in_timed' */
 	struct work work;	    /* whose threads do the turns */
 	unsigned pongs;		    /* PINGs to be answered ... */
@@ -31,6 +36,50 @@ struct session {
 };
 
 #define stream_of(link, member) container_of(link, struct stream, member)
+
+/* The room of the maps; what is not used is not touched. */
+static struct map_link *name_buckets[BUCKETS], *iid_buckets[BUCKETS];
+
+static void
+add_stream(struct session *x, struct stream *s)
+{
+	list_append(&x->all, &s->in_all);
+	map_insert(&x->by_name, &s->by_name, hash_text(s->name, 0));
+	map_insert(&x->by_iid, &s->by_iid, hash_mix(s->iid, 0));
+}
+
+static void
+remove_stream(struct session *x, struct stream *s)
+{
+	list_remove(&s->in_all);
+	list_remove(&s->in_timed);
+	map_remove(&x->by_name, &s->by_name);
+	map_remove(&x->by_iid, &s->by_iid);
+}
+
+/* The oldest stream of the name or the iid behind 'last', NULL: of all. */
+static struct stream *
+next_of_name(
+	const struct session *x, const struct stream *last, const char *name)
+{
+	struct map_link *l = last ? map_next(&x->by_name, &last->by_name)
+				  : map_first(&x->by_name, hash_text(name, 0));
+	for (; l; l = map_next(&x->by_name, l))
+		if (strcmp(stream_of(l, by_name)->name, name) == 0)
+			return stream_of(l, by_name);
+	return NULL;
+}
+
+static struct stream *
+next_of_iid(const struct session *x, const struct stream *last, uint64_t iid)
+{
+	struct map_link *l = last ? map_next(&x->by_iid, &last->by_iid)
+				  : map_first(&x->by_iid, hash_mix(iid, 0));
+	for (; l; l = map_next(&x->by_iid, l))
+		if (stream_of(l, by_iid)->iid == iid)
+			return stream_of(l, by_iid);
+	return NULL;
+}
 
 /* Polls the FIFO of 's' for one event, or stops doing so. */
 static void
@@ -163,12 +212,10 @@ is_closed(const struct stream *s)
 static struct stream *
 find_name(struct session *x, const char *name)
 {
-	list_each (it, &x->all) {
-		struct stream *s = stream_of(it, in_all);
-		if (!is_closed(s) && strcmp(s->name, name) == 0)
-			return s;
-	}
-	return NULL;
+	struct stream *s = NULL;
+	while ((s = next_of_name(x, s, name)) && is_closed(s))
+		continue;
+	return s;
 }
 
 /* Begins the streams that waited for one that is closed now. */
@@ -194,8 +241,7 @@ sweep(struct session *x)
 		struct stream *s = stream_of(it, in_all);
 		if (!is_closed(s))
 			continue;
-		list_remove(&s->in_all);
-		list_remove(&s->in_timed);
+		remove_stream(x, s);
 		begin_next(x, s->name);
 		stream_free(s);
 	}
@@ -230,15 +276,12 @@ on_open(struct session *x, struct bytes body)
 	if (!s)
 		return;
 	struct stream *older = find_name(x, s->name);
-	list_append(&x->all, &s->in_all);
+	add_stream(x, s);
 	if (!older)
 		stream_begin(s);
-	list_each (it, &x->all) {
-		struct stream *o = stream_of(it, in_all);
-		if (o == s || strcmp(o->name, s->name) != 0)
-			continue;
-		close_stream(x, o);
-	}
+	for (struct stream *o = NULL; (o = next_of_name(x, o, s->name));)
+		if (o != s)
+			close_stream(x, o);
 	turn(x, s);
 }
 
@@ -252,11 +295,8 @@ on_close(struct session *x, struct bytes body)
 		refuse(x, "a LOG_CLOSE");
 		return;
 	}
-	list_each (it, &x->all) {
-		struct stream *s = stream_of(it, in_all);
-		if (s->iid == iid)
-			close_stream(x, s);
-	}
+	for (struct stream *s = NULL; (s = next_of_iid(x, s, iid));)
+		close_stream(x, s);
 }
 
 static void
@@ -267,10 +307,7 @@ on_epoch(struct session *x, struct bytes body)
 		refuse(x, "a LOG_EPOCH");
 		return;
 	}
-	list_each (it, &x->all) {
-		struct stream *s = stream_of(it, in_all);
-		if (s->iid != e.iid)
-			continue;
+	for (struct stream *s = NULL; (s = next_of_iid(x, s, e.iid));) {
 		if (e.value)
 			begin_epoch(x, s, e.epoch);
 		else
@@ -440,6 +477,8 @@ session_run(int socket, const char *log_dir, const char *journal)
 	x = (struct session){.socket = socket};
 	list_init(&x.all);
 	list_init(&x.timed);
+	map_init(&x.by_name, name_buckets, BUCKETS);
+	map_init(&x.by_iid, iid_buckets, BUCKETS);
 	if (begin(&x, log_dir, journal, &err) < 0) {
 		say(SAY_ERROR, "%s", err.text);
 		return 1;

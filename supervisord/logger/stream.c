@@ -17,6 +17,8 @@
 #include "sys/logmarks.h"
 #include "sys/say.h"
 
+#define WHY_MAX 160 /* of a reason, in a line about it */
+
 static bool
 is_fifo(int fd)
 {
@@ -28,9 +30,12 @@ struct stream *
 stream_new(const struct kproto_log *log, int fifo)
 {
 	struct stream *s = is_fifo(fifo) ? calloc(1, sizeof *s) : NULL;
-	if (!s) {
+	if (s)
+		s->name = strndup(log->name, INSTANCE_NAME_MAX);
+	if (!s || !s->name) {
 		say(SAY_ERROR, "%.200s: its output cannot be taken", log->name);
 		close(fifo);
+		free(s);
 		return NULL;
 	}
 	list_init(&s->in_all);
@@ -46,7 +51,6 @@ stream_new(const struct kproto_log *log, int fifo)
 	s->fifo = fifo;
 	s->state = STREAM_WAITING;
 	s->file.fd = -1;
-	snprintf(s->name, sizeof s->name, "%s", log->name);
 	s->match = match_new(log->ready_line, s->name);
 	s->match_epoch = log->epoch;
 	if (s->target != KLOG_FILE && s->target != KLOG_JOURNAL)
@@ -76,6 +80,8 @@ stream_free(struct stream *s)
 	match_free(s->match);
 	logfile_close(&s->file);
 	close(s->fifo);
+	free(s->name);
+	free(s->why);
 	free(s);
 }
 
@@ -384,6 +390,12 @@ stall_journal(struct stream *s, int r, const struct err *err)
 		fall_back(s, err);
 }
 
+static const char *
+why_of(const struct stream *s)
+{
+	return s->why ? s->why : "out of memory";
+}
+
 /* The bytes have nowhere to go, for the reason in 'err'. */
 static void
 stall(struct stream *s, mono now, const struct err *err)
@@ -391,7 +403,8 @@ stall(struct stream *s, mono now, const struct err *err)
 	if (s->state != STREAM_STALLED) {
 		bool can_wait = s->when_full == KFULL_BLOCK;
 		s->give_up_at = mono_add(now, can_wait ? STREAM_BLOCK_MS : 0);
-		snprintf(s->why, sizeof s->why, "%s", err->text);
+		free(s->why);
+		s->why = strndup(err->text, WHY_MAX);
 	}
 	s->state = STREAM_STALLED;
 	s->due = mono_min(mono_add(now, STREAM_RETRY_MS), s->give_up_at);
@@ -399,7 +412,7 @@ stall(struct stream *s, mono now, const struct err *err)
 		return;
 	static struct say_limit limit;
 	say_limited(&limit, 60, SAY_WARNING, "%s: its output is dropped: %s",
-		s->name, s->why);
+		s->name, why_of(s));
 	s->state = STREAM_DROPPING;
 	s->due = mono_add(now, STREAM_RETRY_MS);
 }
@@ -417,7 +430,7 @@ recover(struct stream *s, struct err *err)
 		return r;
 	snprintf(line, sizeof line,
 		"skep: %" PRIu64 " bytes of output are missing here: %s",
-		s->dropped, s->why);
+		s->dropped, why_of(s));
 	return logfile_add_line(&s->file, line, err);
 }
 

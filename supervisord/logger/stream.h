@@ -39,6 +39,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "base/map.h"
 #include "base/mono.h"
 #include "logger/journal.h"
 #include "logger/logfile.h"
@@ -87,6 +88,8 @@ struct stream_asked {
 /* One instance's output. */
 struct stream {
 	struct list in_all;	      /* the owner's list */
+	struct map_link by_name;      /* the owner's */
+	struct map_link by_iid;	      /* the owner's */
 	struct list in_timed;	      /* the owner's list of those with a
 					 deadline */
 	struct list in_work;	      /* of work.c */
@@ -94,7 +97,7 @@ struct stream {
 	struct stream_asked asked;    /* the owner's */
 	struct stream_shared *shared; /* borrowed */
 	uint64_t iid;		      /* whose it is */
-	char name[INSTANCE_NAME_MAX + 1];
+	char *name;
 	enum kproto_log_target wanted; /* what it should be */
 	enum kproto_log_target target; /* what it is */
 	enum kproto_when_full when_full;
@@ -119,7 +122,7 @@ struct stream {
 	uint64_t closing_left; /* bytes that were in the FIFO */
 	bool is_ending;	       /* so does the epoch with 'ending_left' */
 	uint64_t ending_left;
-	char why[160];	      /* what is wrong with the file */
+	char *why;	      /* what was wrong with the file, or NULL */
 	struct match *match;  /* the line that is waited for, or NULL */
 	bool is_matched;      /* it came, and the keeper is not told yet */
 	uint64_t match_epoch; /* whose it is */

@@ -20,6 +20,7 @@ libnodeapi_a_SOURCES = \
 	supervisord/node/api_record.c \
 	supervisord/node/api_role.c supervisord/node/api_role.h \
 	supervisord/node/api_route.c \
+	supervisord/node/api_rows.c \
 	supervisord/node/api_spec.c \
 	supervisord/node/api_stream.c \
 	supervisord/node/api_text.c \

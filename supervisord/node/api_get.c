@@ -23,13 +23,12 @@ cluster_json(struct call *c)
 }
 
 /* The instances that the query's name, node and state let through. */
-static json_t *
-instances_json(struct call *c)
+static void
+add_instances(struct call *c, struct api_rows *rows)
 {
 	const char *name = call_query(c, "name");
 	const char *node = call_query(c, "node");
 	const char *state = call_query(c, "state");
-	json_t *list = json_array();
 	uint32_t cursor = 0;
 	struct instance_view v;
 	while (view_instance_next(core_of(c), &cursor, &v)) {
@@ -39,9 +38,8 @@ instances_json(struct call *c)
 			continue;
 		if (state && strcmp(state, v.state) != 0)
 			continue;
-		json_array_append_new(list, api_json_instance(&v));
+		api_rows_add(rows, &v);
 	}
-	return list;
 }
 
 static json_t *
@@ -93,6 +91,7 @@ void
 api_get_status(struct call *c)
 {
 	struct node *n = c->api->node;
+	struct api_rows rows = {0};
 	json_t *quarantined = json_array();
 	json_t *files = json_array();
 	node_quarantine_walk(n, add_quarantined, quarantined);
@@ -100,12 +99,12 @@ api_get_status(struct call *c)
 	json_t *o = json_object();
 	json_object_set_new(o, "cluster", cluster_json(c));
 	json_object_set_new(o, "nodes", nodes_json(c));
-	json_object_set_new(o, "instances", instances_json(c));
 	json_object_set_new(o, "quarantined", quarantined);
 	json_object_set_new(o, "files", files);
 	api_json_put(o, "weaker", n->weaker_why);
 	json_object_set_new(o, "keeper", keeper_json(n));
-	call_reply_json(c, MHD_HTTP_OK, o);
+	add_instances(c, &rows);
+	call_reply_rows(c, o, &rows);
 }
 
 static void
@@ -217,16 +216,14 @@ api_get_services(struct call *c)
 	call_reply_json(c, MHD_HTTP_OK, o);
 }
 
-static json_t *
-instances_named(struct call *c, const char *name)
+static void
+add_named(struct call *c, const char *name, struct api_rows *rows)
 {
-	json_t *list = json_array();
 	uint32_t cursor = 0;
 	struct instance_view v;
 	while (view_instance_next(core_of(c), &cursor, &v))
 		if (api_name_matches(name, &v))
-			json_array_append_new(list, api_json_instance(&v));
-	return list;
+			api_rows_add(rows, &v);
 }
 
 void
@@ -239,17 +236,17 @@ api_get_service(struct call *c)
 			"there is no service '%s'", name);
 		return;
 	}
-	json_t *o = service_json(c, e, true);
-	json_object_set_new(o, "instances", instances_named(c, name));
-	call_reply_json(c, MHD_HTTP_OK, o);
+	struct api_rows rows = {0};
+	add_named(c, name, &rows);
+	call_reply_rows(c, service_json(c, e, true), &rows);
 }
 
 void
 api_get_instances(struct call *c)
 {
-	json_t *o = json_object();
-	json_object_set_new(o, "instances", instances_json(c));
-	call_reply_json(c, MHD_HTTP_OK, o);
+	struct api_rows rows = {0};
+	add_instances(c, &rows);
+	call_reply_rows(c, json_object(), &rows);
 }
 
 /* An instance's name gives that instance, a service's all of its instances:
@@ -259,22 +256,16 @@ api_get_name(struct call *c)
 {
 	const char *name = c->captures[0];
 	struct instance_view v;
-	json_t *list;
-	if (view_instance(core_of(c), name, &v)) {
-		list = json_array();
-		json_array_append_new(list, api_json_instance(&v));
-	} else {
-		list = instances_named(c, name);
-	}
-	if (json_array_size(list) == 0) {
-		json_decref(list);
+	struct api_rows rows = {0};
+	if (view_instance(core_of(c), name, &v))
+		api_rows_add(&rows, &v);
+	else
+		add_named(c, name, &rows);
+	if (rows.count == 0)
 		call_reply_error(c, MHD_HTTP_NOT_FOUND, "not_found",
 			"nothing is named '%s'", name);
-		return;
-	}
-	json_t *o = json_object();
-	json_object_set_new(o, "instances", list);
-	call_reply_json(c, MHD_HTTP_OK, o);
+	else
+		call_reply_rows(c, json_object(), &rows);
 }
 
 static void

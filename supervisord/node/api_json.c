@@ -1,7 +1,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 
 #include "base/check.h"
@@ -70,50 +69,6 @@ api_json_put_time(json_t *o, const char *key, int64_t wall_ms)
 		(int)(wall_ms % 1000));
 	api_json_put(o, key, text);
 	api_json_put_int(o, name, wall_ms);
-}
-
-/* "exited 1" or "killed by SIGKILL"; "" for a status that says nothing. */
-static const char *
-exit_text(int32_t status, char *buffer, size_t size)
-{
-	char name[32];
-	if (status == 0)
-		return "";
-	if (status == STATUS_UNKNOWN)
-		return "ended unseen";
-	if (WIFSIGNALED(status))
-		snprintf(buffer, size, "killed by %s",
-			units_signal_name(
-				WTERMSIG(status), name, sizeof(name)));
-	else
-		snprintf(buffer, size, "exited %d", WEXITSTATUS(status));
-	return buffer;
-}
-
-json_t *
-api_json_instance(const struct instance_view *v)
-{
-	char buffer[64];
-	json_t *o = json_object();
-	api_json_put(o, "name", v->name);
-	api_json_put(o, "service", v->service);
-	api_json_put_bool(o, "declared", v->is_declared);
-	api_json_put(o, "desired", v->is_wanted ? "running" : "stopped");
-	api_json_put(o, "state", v->state);
-	api_json_put(o, "node", v->node);
-	api_json_put(o, "duty", v->duty);
-	api_json_put_int(o, "epoch", (int64_t)v->epoch);
-	api_json_put_int(o, "pid", v->pid);
-	api_json_put_int(o, "restarts", v->restarts);
-	api_json_put_int(o, "last_status", v->status);
-	api_json_put(
-		o, "last_exit", exit_text(v->status, buffer, sizeof(buffer)));
-	api_json_put_time(o, "since", v->since_wall_ms);
-	api_json_put_hex(o, "run_digest", v->run_digest);
-	api_json_put_hex(o, "wanted_digest", v->wanted_digest);
-	api_json_put_bool(o, "conflict", v->is_foreign_copy);
-	api_json_put(o, "why", v->why);
-	return o;
 }
 
 static const char *

@@ -181,13 +181,26 @@ void api_json_put_bool(json_t *o, const char *key, bool value);
 void api_json_put_hex(json_t *o, const char *key, uint64_t value);
 /* 'key' in RFC 3339 and 'key'_ms; null when 'wall_ms' is 0. */
 void api_json_put_time(json_t *o, const char *key, int64_t wall_ms);
-json_t *api_json_instance(const struct instance_view *v);
 json_t *api_json_node(const struct node_view *v);
 json_t *api_json_cluster(const struct cluster_view *v);
 /* An event that happened on 'host'. */
 json_t *api_json_event(const struct event *e, const char *host);
 /* Reads "10m" (ago) or RFC 3339 into wall milliseconds; false if neither. */
 bool api_parse_since(const char *text, int64_t *wall_ms_out);
+
+/* --- api_rows.c: instances as text, which may be many --- */
+
+/* A JSON array without its end; all zero: none was added. */
+struct api_rows {
+	struct api_text text;
+	size_t count;
+	int64_t second; /* that 'second_text' is of */
+	char second_text[24];
+};
+
+void api_rows_add(struct api_rows *rows, const struct instance_view *v);
+/* Replies with 'o' (taken) and 'rows' (left empty) as its "instances". */
+void call_reply_rows(struct call *c, json_t *o, struct api_rows *rows);
 
 /* --- handlers, by file --- */
 

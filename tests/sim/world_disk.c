@@ -121,7 +121,8 @@ disk_drop_dirty(struct host *h)
 static struct record *
 add_dirty(struct host *h)
 {
-	if (h->dirty_first + h->dirty_count == h->dirty_size) {
+	if (h->dirty_first > 0 &&
+		h->dirty_first + h->dirty_count == h->dirty_size) {
 		memmove(h->dirty, h->dirty + h->dirty_first,
 			h->dirty_count * sizeof *h->dirty);
 		h->dirty_first = 0;
