@@ -26,6 +26,14 @@ is_awake(const struct storm *s, uint32_t host)
 	return h->is_running && h->paused_until.ms <= s->w->now.ms;
 }
 
+/* Whether all of skepd was told to end there: it does not come to rest. */
+static bool
+is_ending(const struct storm *s, uint32_t host)
+{
+	const struct host *h = &s->w->hosts[host];
+	return h->is_running && h->core->duty.is_ending;
+}
+
 /* Whether it is on its way out of the cluster, or out. */
 static bool
 is_leaving(const struct storm *s, uint32_t host)
@@ -163,6 +171,8 @@ heal_host(struct storm *s, uint32_t host)
 	world_disk_set(s->w, host, &(struct disk_faults){0});
 	world_clock_rate(s->w, host, 0);
 	world_freeze(s->w, host, 0);
+	if (is_ending(s, host))
+		world_kill(s->w, host);
 	if (!h->is_running)
 		world_start(s->w, host);
 	/* What is on its way out, perhaps since before it was switched off,
@@ -206,7 +216,7 @@ static void
 freeze_host(struct storm *s, uint32_t host)
 {
 	struct host *h = &s->w->hosts[host];
-	if (is_leaving(s, host) && h->is_powered)
+	if ((is_leaving(s, host) || is_ending(s, host)) && h->is_powered)
 		world_power_off(s->w, host);
 	else if (h->is_running && !is_awake(s, host))
 		world_pause(s->w, host, FOR_EVER_MS);
