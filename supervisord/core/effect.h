@@ -77,6 +77,8 @@ struct effect_signal {
 	int signal;
 	bool to_all;	 /* every process, not only the leader */
 	bool is_handoff; /* wait for an answer; refuse if it would kill */
+	bool is_stop;	 /* it is to end, also if it stands still (SIGSTOP):
+			    SIGCONT goes behind the signal */
 };
 
 /* KILL everything of one start; RELEASE what is left on disk of it (work

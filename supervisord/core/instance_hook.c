@@ -91,6 +91,7 @@ instance_send_stop(struct core *c, struct instance *inst, bool to_all)
 	e->signal.epoch = inst->epoch;
 	e->signal.signal = has ? s.policy.stop_signal : FALLBACK_SIGNAL;
 	e->signal.to_all = to_all || (has && s.policy.stops_group);
+	e->signal.is_stop = true;
 	inst->phase = PHASE_NONE;
 	inst->stop_until = mono_add(c->now,
 		has ? s.policy.stop_timeout_ms : FALLBACK_TIMEOUT_MS);

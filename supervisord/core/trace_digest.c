@@ -50,7 +50,8 @@ digest_signal(uint64_t h, const struct effect_signal *e)
 {
 	h = hash_mix(add_text(h, e->name), e->epoch);
 	h = hash_mix(h, (uint64_t)e->signal);
-	return hash_mix(hash_mix(h, e->to_all), e->is_handoff);
+	h = hash_mix(hash_mix(h, e->to_all), e->is_handoff);
+	return hash_mix(h, e->is_stop);
 }
 
 static uint64_t

@@ -212,6 +212,7 @@ keeper_signal(struct keeper *k, const struct effect_signal *s)
 			    .signal = s->signal,
 			    .target = s->to_all ? KTARGET_ALL : KTARGET_MAIN,
 			    .is_handoff = s->is_handoff,
+			    .then_continue = s->is_stop,
 		    });
 	CHECK(!w.bad);
 	keeper_send(k, KMSG_SIGNAL, writer_done(&w), -1);

@@ -328,7 +328,7 @@ END_TEST
 
 START_TEST(test_commands)
 {
-	struct effect_signal s = {"web", 5, 15, true, false};
+	struct effect_signal s = {"web", 5, 15, true, false, true};
 	struct kproto_signal v;
 	struct kproto_event e;
 	int fd = open("/dev/null", O_RDONLY);
@@ -339,6 +339,7 @@ START_TEST(test_commands)
 		(struct bytes){message.body, message.size}, &v));
 	ck_assert_uint_eq(v.iid, launch_iid("web"));
 	ck_assert_uint_eq(v.target, KTARGET_ALL);
+	ck_assert(v.then_continue);
 	keeper_kill(keeper, "web", 5);
 	ck_assert_uint_eq(heard(), KMSG_KILL);
 	ck_assert(kproto_get_event(
