@@ -24,6 +24,14 @@ is_awake(const struct storm *s, uint32_t host)
 	return h->is_running && h->paused_until.ms <= s->w->now.ms;
 }
 
+/* Whether all of skepd was told to end there: it does not come to rest. */
+static bool
+is_ending(const struct storm *s, uint32_t host)
+{
+	const struct host *h = &s->w->hosts[host];
+	return h->is_running && h->core->duty.is_ending;
+}
+
 /* Whether it is on its way out of the cluster, or out. */
 static bool
 is_leaving(const struct storm *s, uint32_t host)
@@ -159,6 +167,8 @@ heal_host(struct storm *s, uint32_t host)
 	world_stall_disk(s->w, host, 0);
 	world_disk_set(s->w, host, &(struct disk_faults){0});
 	world_clock_rate(s->w, host, 0);
+	if (is_ending(s, host))
+		world_kill(s->w, host);
 	if (!h->is_running)
 		world_start(s->w, host);
 	world_pause(s->w, host, 0);
@@ -203,7 +213,7 @@ static void
 freeze_host(struct storm *s, uint32_t host)
 {
 	struct host *h = &s->w->hosts[host];
-	if (is_leaving(s, host) && h->is_powered)
+	if ((is_leaving(s, host) || is_ending(s, host)) && h->is_powered)
 		world_power_off(s->w, host);
 	else if (h->is_running && !is_awake(s, host))
 		world_pause(s->w, host, FOR_EVER_MS);

@@ -98,6 +98,37 @@ make_roll_upgrade(struct storm *s, struct prng *p)
 	roll_upgrade(s, 0, (uint32_t)any_scale(p, 200, 20000));
 }
 
+/* --- The end of skepd --- */
+
+/* Ends it when nothing is left, as the keeper does, or when a minute of
+ * patience is over: 'tries' are left of that, then it is off for a while. */
+static void
+shut(struct storm *s, uint32_t host, uint32_t tries)
+{
+	const struct host *h = &s->w->hosts[host];
+	if (!h->is_running || !h->core->duty.is_ending)
+		return;
+	if (tries && !ending_is_done(h->core)) {
+		storm_later(s, 250, shut, host, tries - 1);
+		return;
+	}
+	world_kill(s->w, host);
+	storm_start_later(s, host, 1000 + 250 * (int64_t)tries);
+}
+
+/* Somebody says "skepctl shutdown" there. */
+static void
+make_shutdown(struct storm *s, struct prng *p)
+{
+	uint32_t host = storm_any_running(s, p);
+	struct input in = {.kind = INPUT_ENDING};
+	if (host == MAKER_NO_HOST ||
+		!mono_reached(s->w->hosts[host].paused_until, s->w->now))
+		return;
+	world_input(s->w, host, &in);
+	storm_later(s, 1, shut, host, 240);
+}
+
 /* Drains 'host', lets it back, goes on with the next. */
 static void
 roll_drain(struct storm *s, uint32_t host, uint32_t gap_ms)
@@ -172,6 +203,7 @@ const struct maker work_node_makers[] = {
 	{"roll-restart", true, 20000, 300000, make_roll_restart, false},
 	{"roll-upgrade", true, 20000, 300000, make_roll_upgrade, false},
 	{"roll-drain", true, 20000, 300000, make_roll_drain, false},
+	{"shutdown", true, 20000, 300000, make_shutdown, false},
 	{"leave", true, 20000, 300000, make_leave, false},
 	{"forget", true, 10000, 300000, make_forget, false},
 	{"confirm-down", true, 10000, 300000, make_confirm_down, false},
