@@ -412,6 +412,10 @@ fill_hold(const struct core *c, uint32_t index, struct node_view *out)
 	if (hold != HOLD_NONE) {
 		out->hold = member_hold_name(hold);
 		out->hold_text = is_self ? c->members.hold_text : "";
+	} else if (m->hb_is_going && !m->link) {
+		out->hold = "restarting";
+		out->hold_text = "its skepd or skep-node starts again; its "
+				 "services run on";
 	} else if (member_is_stalled(c, index)) {
 		out->hold = "stalled";
 		out->hold_text = "its store does not write; it keeps what it "

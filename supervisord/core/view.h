@@ -55,8 +55,9 @@ struct node_view {
 	char reason[128];	 /* of the intent */
 	const char *progress;	 /* "", "draining", "drained", "undrainable" */
 	const char *address;
-	const char *hold;	 /* member_hold_name; self and lonely peers;
-				    "stalled": its store does not write */
+	const char *hold;	 /* member_hold_name; self and peers;
+				    "stalled": its store does not write;
+				    "restarting": it went to start again */
 	const char *hold_text;	 /* this host's own reason, else "" */
 	int64_t hold_left_ms;	 /* until the hold ends; -1: no end or none */
 	bool is_self;
