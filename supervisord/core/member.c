@@ -263,6 +263,8 @@ member_set_link(struct core *c, struct member *m, uint32_t link)
 		map_remove(map, &m->by_link);
 	m->link = link;
 	m->has_heartbeat = false;
+	m->hb_stalled_count = 0;
+	place_forget_hosts(c);
 	if (link)
 		map_insert(map, &m->by_link, hash_mix(link, 0));
 }

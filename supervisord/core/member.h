@@ -82,6 +82,10 @@ enum node_intent {
 	INTENT_DRAINING, /* gives everything away */
 };
 
+/* Hosts with a store that stalls which a heartbeat tells of; more are told
+ * when some of these are well. */
+#define STALLED_TOLD_MAX 8
+
 /* A member by number: an index that stays while the process runs.  0 is this
  * host itself. */
 typedef uint32_t member_id;
@@ -123,6 +127,8 @@ struct member {
 	bool hb_is_ready;
 	bool hb_is_lonely;
 	bool hb_is_stalled;
+	uint64_t hb_stalled[STALLED_TOLD_MAX]; /* others, that it hears of */
+	uint32_t hb_stalled_count;
 	enum member_hold hb_hold;	/* with hb_is_lonely, for people */
 	bool hb_is_going;		/* holds beyond its link, see is_away */
 	bool has_heartbeat;		/* one came since the link stands */

@@ -104,6 +104,7 @@ fill_heartbeat(const struct core *c, skep_Heartbeat *hb)
 	hb->is_ready = c->registry.origins[MEMBER_SELF].is_ready;
 	hb->is_lonely = t->hold != HOLD_NONE;
 	hb->is_stalled = t->stall.is_on;
+	member_tell_stalled(c, hb);
 	hb->is_going = t->is_going;
 	hb->hold = t->hold;
 }
@@ -200,7 +201,11 @@ member_on_heartbeat(struct core *c, struct member *m, const skep_Heartbeat *hb)
 	m->hb_health = hb->health;
 	m->hb_is_ready = hb->is_ready;
 	m->hb_is_lonely = hb->is_lonely;
+	/* Others hear it from us. */
+	if (m->hb_is_stalled != hb->is_stalled)
+		member_hurry_heartbeat(c);
 	m->hb_is_stalled = hb->is_stalled;
+	is_relevant |= member_hear_stalled(m, hb);
 	m->hb_hold = hb->hold > HOLD_NONE && hb->hold <= HOLD_ENDING
 			     ? (enum member_hold)hb->hold
 			     : HOLD_LONELY;

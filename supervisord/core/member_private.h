@@ -170,6 +170,10 @@ void member_hurry_heartbeat(struct core *c);
 void member_on_query(
 	struct core *c, struct member *from, const skep_LastHeardQuery *query);
 void member_on_answer(struct core *c, const skep_LastHeardAnswer *answer);
+/* Fills in which of those that are linked with us have a store that stalls;
+ * takes what a peer tells of others, and returns whether that was news. */
+void member_tell_stalled(const struct core *c, skep_Heartbeat *hb);
+bool member_hear_stalled(struct member *m, const skep_Heartbeat *hb);
 /* We have no link to a member that is alive: others are asked about it before
  * its silence counts, so that we can answer those who ask us. */
 void member_ask_early(struct core *c, struct member *m);

@@ -41,13 +41,58 @@ member_on_stored(struct core *c)
 		end_stall(c);
 }
 
+/* Whether its heartbeats reach us, as far as we know. */
+static bool
+is_heard(const struct member *m)
+{
+	return m->link && m->has_heartbeat && m->state == MEMBER_ALIVE;
+}
+
+/* Whether one whom we do not hear is told to stall by somebody else. */
+static bool
+is_told_of(const struct core *c, const struct member *about)
+{
+	const struct member_table *t = &c->members;
+	for (member_id id = 1; id < t->count; id++) {
+		const struct member *m = &t->items[id];
+		for (uint32_t i = 0; m->link && i < m->hb_stalled_count; i++)
+			if (m->hb_stalled[i] == about->by_name.hash)
+				return true;
+	}
+	return false;
+}
+
 bool
 member_is_stalled(const struct core *c, member_id id)
 {
 	const struct member_stall *s = &c->members.stall;
 	if (id == MEMBER_SELF)
 		return s->is_on || s->quiet_until.ms != MONO_NEVER.ms;
-	return member_get(c, id)->hb_is_stalled;
+	const struct member *m = member_get(c, id);
+	return is_heard(m) ? m->hb_is_stalled : is_told_of(c, m);
+}
+
+void
+member_tell_stalled(const struct core *c, skep_Heartbeat *hb)
+{
+	const struct member_table *t = &c->members;
+	for (member_id id = 1; id < t->count; id++) {
+		const struct member *m = &t->items[id];
+		if (is_heard(m) && m->hb_is_stalled &&
+			hb->stalled_count < STALLED_TOLD_MAX)
+			hb->stalled[hb->stalled_count++] = m->by_name.hash;
+	}
+}
+
+bool
+member_hear_stalled(struct member *m, const skep_Heartbeat *hb)
+{
+	size_t size = hb->stalled_count * sizeof hb->stalled[0];
+	bool is_news = m->hb_stalled_count != hb->stalled_count ||
+		       memcmp(m->hb_stalled, hb->stalled, size) != 0;
+	m->hb_stalled_count = hb->stalled_count;
+	memcpy(m->hb_stalled, hb->stalled, size);
+	return is_news;
 }
 
 /* When the store counts as stalled if it goes on like this. */

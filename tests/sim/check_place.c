@@ -165,15 +165,18 @@ is_told_the_same(const struct core *a, const struct core *b)
 }
 
 /* Whether two hosts know the same of all others.  That a store stalls is heard
- * over the link to its host alone: of one outside the healed core, with which
- * only one of the two is linked, they need not. */
+ * from its host, and from who hears it; of one outside the healed core, which
+ * only hosts hear that are outside too, they need not know the same. */
 static bool
 has_same_inputs(const struct core *a, const struct core *b)
 {
 	for (member_id id = 0; id < a->members.count; id++) {
 		member_id there = member_find(b, member_get(a, id)->name);
-		if (there != MEMBER_NONE &&
-			member_is_stalled(a, id) != member_is_stalled(b, there))
+		if (there == MEMBER_NONE || there == MEMBER_SELF ||
+			id == MEMBER_SELF || member_get(a, id)->link ||
+			member_get(b, there)->link)
+			continue;
+		if (member_is_stalled(a, id) != member_is_stalled(b, there))
 			return false;
 	}
 	return true;

@@ -69,7 +69,9 @@ clock_at(struct specifics *s, uint32_t host)
 	return &s->clocks[host];
 }
 
-/* S1: one version says one thing, on whatever way it came. */
+/* S1: one version says one thing, on whatever way it came, once it is on a disk
+ * or was sent.  What a power cut took before that never was, and its stamp may
+ * be given again. */
 static void
 check_content(struct specifics *s, const skep_Entry *e, struct bytes value)
 {
@@ -200,7 +202,6 @@ on_store(struct specifics *s, uint32_t host, const struct input *in,
 		return;
 	bool is_foreign =
 		in->kind == INPUT_RECV && in->recv.type == WIRE_ENTRIES;
-	check_content(s, &e, value.found);
 	check_entry(s, host, (enum entry_kind)e.kind, e.name);
 	if (is_foreign || e.stamp == SEED_STAMP ||
 		strcmp(e.writer, c->config.node) != 0)
@@ -243,12 +244,16 @@ on_stored(struct world *w, uint32_t host, enum core_table table,
 	struct bytes key, struct bytes value, uint64_t seq, void *context)
 {
 	struct specifics *s = context;
+	struct wire_slice body = {.whole = value};
 	skep_Entry e = skep_Entry_init_zero;
 	(void)key;
 	(void)seq;
+	e.value = wire_borrow(&body);
 	if (table != TABLE_SPEC || !value.data ||
-		!wire_decode_message(skep_Entry_fields, value, &e) ||
-		e.stamp == SEED_STAMP ||
+		!wire_decode_message(skep_Entry_fields, value, &e))
+		return;
+	check_content(s, &e, body.found);
+	if (e.stamp == SEED_STAMP ||
 		strcmp(e.writer, w->hosts[host].name) != 0)
 		return;
 	if (e.stamp > clock_at(s, host)->durable)
