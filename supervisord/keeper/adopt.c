@@ -135,6 +135,13 @@ adopt_leader(struct instance *i, pid_t pid, int pidfd)
 	notify_adopt(i);
 }
 
+/* Whether what is left of its process group is surely its own. */
+static bool
+is_group_ours(const struct instance *i)
+{
+	return lock_is_in_group(&i->keeper->dirs, i->iid, i->group);
+}
+
 /* What is left without its leader: more processes, or nothing. */
 static void
 adopt_rest(struct instance *i)
@@ -144,8 +151,9 @@ adopt_rest(struct instance *i)
 		i->status = KSTATUS_UNKNOWN;
 		say(SAY_WARNING, "%s: ended while no skepd ran", i->name);
 	}
-	/* Without its leader nobody says whose the group is now. */
-	if (i->cgroup_fd < 0)
+	/* Without its leader only a holder of its lock says whose the group
+	 * is now; and it ends without any news of ours. */
+	if (i->cgroup_fd < 0 && !is_group_ours(i))
 		i->group = 0;
 	instance_settle(i);
 }
@@ -181,7 +189,8 @@ is_astray(const struct instance *i, int leader)
 	bool is_empty = i->populated.fd < 0 ||
 			cgroup_read_populated(i->populated.fd) == 0;
 	return is_empty && has_ended(leader) &&
-	       lock_is_held(&i->keeper->dirs, i->iid);
+	       lock_is_held(&i->keeper->dirs, i->iid) &&
+	       (i->cgroup_fd >= 0 || !is_group_ours(i));
 }
 
 static bool
@@ -343,8 +352,10 @@ adopt_is_stray(struct keeper *k, uint64_t iid, struct err *err)
 			k->cgroups.path, iid);
 	else if (lock_is_held(&k->dirs, iid))
 		err_set(err, 0,
-			"a process of an earlier skepd still holds "
-			"%s/instances/%016" PRIx64 ".lock",
+			"a process of an earlier skepd, which cannot be told "
+			"from others, still holds %s/instances/%016" PRIx64
+			".lock: it is waited for; 'fuser -v' with that file "
+			"names it, for you to end it",
 			k->options.conf.node.run_dir, iid);
 	else
 		return false;

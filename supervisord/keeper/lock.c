@@ -1,10 +1,13 @@
 #include "keeper/lock.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define NAME_SIZE 24
@@ -53,6 +56,48 @@ lock_is_held(const struct dirs *d, uint64_t iid)
 	bool is_held = flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 	close(fd);
 	return is_held;
+}
+
+/* Whether one of the process' descriptors is that file. */
+static bool
+has_open(pid_t pid, const struct stat *file)
+{
+	char path[64];
+	struct dirent *e;
+	bool is_found = false;
+	snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+	DIR *dir = opendir(path);
+	while (dir && !is_found && (e = readdir(dir))) {
+		struct stat st;
+		is_found = e->d_name[0] != '.' &&
+			   fstatat(dirfd(dir), e->d_name, &st, 0) == 0 &&
+			   st.st_dev == file->st_dev &&
+			   st.st_ino == file->st_ino;
+	}
+	if (dir)
+		closedir(dir);
+	return is_found;
+}
+
+bool
+lock_is_in_group(const struct dirs *d, uint64_t iid, pid_t group)
+{
+	char name[NAME_SIZE];
+	struct stat file;
+	struct dirent *e;
+	bool is_found = false;
+	if (group <= 0 || fstatat(d->instances, name_of(iid, name), &file,
+				  AT_SYMLINK_NOFOLLOW) < 0)
+		return false;
+	DIR *dir = opendir("/proc");
+	while (dir && !is_found && (e = readdir(dir))) {
+		pid_t pid = (pid_t)strtol(e->d_name, NULL, 10);
+		is_found = pid > 0 && getpgid(pid) == group &&
+			   has_open(pid, &file);
+	}
+	if (dir)
+		closedir(dir);
+	return is_found;
 }
 
 void

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "keeper/dirs.h"
 #include "sys/err.h"
@@ -28,6 +29,10 @@ void lock_pass_on(int fd);
 
 /* Whether a process has the lock of the last start. */
 bool lock_is_held(const struct dirs *d, uint64_t iid);
+
+/* Whether a process of that group has it, as far as /proc shows us: then the
+ * group is that of the last start, whoever led it. */
+bool lock_is_in_group(const struct dirs *d, uint64_t iid, pid_t group);
 
 /* Removes the file. */
 void lock_remove(const struct dirs *d, uint64_t iid);

@@ -208,6 +208,37 @@ wait_for 20 "its history says why" bash -c "
 check "delete" ctl alpha delete dog
 wait_for 20 "none is left" process_count_is "$D/say.py|1000005" 0
 
+step "MAINPID: a daemon that leaves its first process behind"
+cat >"$T/heir.yaml" <<END
+services:
+  heir:
+    command: [/bin/sh, -c, "sleep 1000008 & python3 $D/say.py MAINPID=\$! READY=1; exit 0"]
+    user: root
+    type: notify
+    restart: {delay: 100ms}
+END
+# The pid in status is that of the one process that sleeps.
+shows_heir() {
+	[ "$(field alpha heir state)" = ready ] &&
+		[ "alpha $(field alpha heir pid)" = "$(processes 'sleep 1000008')" ]
+}
+check "apply" ctl alpha apply -f "$T/heir.yaml"
+wait_for 20 "status shows the heir" shows_heir
+heir=$(field alpha heir pid)
+# shellcheck disable=SC2046
+kill -9 $(cat "$CG/alpha/cgroup.procs")
+host_start alpha
+wait_for 20 "the next skepd shows it too" shows_heir
+check "it is the same process" test "$(field alpha heir pid)" = "$heir"
+kill -9 "$heir"
+wait_for 20 "its end is noticed" at_least_once heir
+wait_for 20 "the next one has an heir of its own" shows_heir
+wait_for 20 "its history says how" bash -c "
+	'$SKEPCTL' -s '$T/alpha/run/skepd.sock' history heir |
+	grep -q SIGKILL"
+check "delete" ctl alpha delete heir
+wait_for 20 "none is left" process_count_is 'sleep 1000008' 0
+
 step "hooks, in their order, with their variables"
 cat >"$T/hooks.yaml" <<END
 services:

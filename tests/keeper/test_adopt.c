@@ -2,10 +2,12 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -205,9 +207,58 @@ START_TEST(test_stray_is_left_alone)
 	struct kproto_failure f = world_expect_failure(&w, KMSG_START_FAILED);
 	ck_assert_uint_eq(f.blame, KBLAME_BUSY);
 	ck_assert_msg(strstr(f.text, "earlier skepd"), "%s", f.text);
+	ck_assert_msg(strstr(f.text, "fuser"), "%s", f.text);
 	ck_assert_int_eq(kill(child, 0), 0);
 	kill(child, SIGKILL);
 	world_wait_gone(child);
+	world_send_start(&w, &s, 1, SH("exit 0"), -1);
+	world_expect(&w, KMSG_STARTED);
+	world_expect_end(&w, 1, 0);
+	world_end(&w);
+}
+END_TEST
+
+/* Nobody can make a cgroup where there is no tree of them. */
+static void
+hide_cgroups(void)
+{
+	if (unshare(CLONE_NEWNS) == 0 &&
+		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0)
+		mount("none", "/sys/fs/cgroup", "tmpfs", 0, NULL);
+}
+
+/* Without cgroups what is left of a group is known by the lock that it holds:
+ * it is stopped as it always would be, and then the next start may come. */
+START_TEST(test_rest_of_a_group)
+{
+	struct kproto_instance is[4];
+	unsigned count = 0;
+	world_prepare(&w, POLICY);
+	w.before_exec = hide_cgroups;
+	world_run_keeper(&w);
+	world_greet(&w, NULL, NULL, NULL);
+	if (w.welcome.tracks_cgroups) {
+		puts("skipped: cgroups cannot be hidden here");
+		world_end(&w);
+		return;
+	}
+	pid_t pid = world_start_script(
+		&w, 1, "sleep 1000 & echo $! > child; exec sleep 1000");
+	pid_t child = world_read_pid(&w, "child");
+	world_kill_keeper(&w);
+	kill(pid, SIGKILL);
+	world_wait_gone(pid);
+	world_run_keeper(&w);
+	world_greet(&w, is, &count, NULL);
+	ck_assert_uint_eq(count, 1);
+	ck_assert_uint_eq(is[0].pid, 0);
+	ck_assert(!is[0].is_empty);
+	ck_assert_int_eq(is[0].status, KSTATUS_UNKNOWN);
+	struct kproto_signal term = {1, 1, SIGTERM, KTARGET_ALL, false, false};
+	world_send_signal(&w, &term);
+	world_expect(&w, KMSG_EMPTY);
+	world_wait_gone(child);
+	struct kproto_start s = {.epoch = 2};
 	world_send_start(&w, &s, 1, SH("exit 0"), -1);
 	world_expect(&w, KMSG_STARTED);
 	world_expect_end(&w, 1, 0);
@@ -528,6 +579,7 @@ main(void)
 	tcase_add_loop_test(t, test_hostile_is_killed_after_adoption, 0,
 		(int)(sizeof hostile / sizeof *hostile));
 	tcase_add_test(t, test_stray_is_left_alone);
+	tcase_add_test(t, test_rest_of_a_group);
 	tcase_add_test(t, test_record_of_another_version);
 	tcase_add_test(t, test_broken_record);
 	tcase_add_test(t, test_hung_helper_of_before_is_killed);
