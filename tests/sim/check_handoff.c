@@ -123,9 +123,59 @@ read_move(struct bytes value)
 
 /* --- Records --- */
 
+/* The host hears that a service was deleted or that it wants fewer instances:
+ * what nobody wants any more begins anew, also with its epochs. */
+static void
+on_edit(struct moves *m, uint32_t host, const char *service)
+{
+	const struct core *c = m->k->w->hosts[host].core;
+	const struct entry *e =
+		c ? specs_find(c, ENTRY_SERVICE, service) : NULL;
+	bool is_deleted = !e || e->is_deleted;
+	for (uint32_t i = 0; c && i < m->count; i++) {
+		struct page *p = m->items[i];
+		char its[SERVICE_NAME_MAX + 1];
+		instance_service_name(p->name, its);
+		if (p->host != host || strcmp(its, service) != 0)
+			continue;
+		const struct instance *inst = instance_find(c, p->name);
+		if (is_deleted || !inst || !inst->is_declared)
+			p->given = 0;
+	}
+}
+
+/* That is durable now. */
+static void
+on_edit_kept(struct moves *m, uint32_t host)
+{
+	for (uint32_t i = 0; i < m->count; i++) {
+		struct page *p = m->items[i];
+		if (p->host == host && !p->given)
+			p->given_kept = 0;
+	}
+}
+
+/* The service that a key of TABLE_SPEC is about; "": none. */
+static void
+edited(struct bytes key, char out[SERVICE_NAME_MAX + 1])
+{
+	const char *text = key.data;
+	size_t size = key.size - 1;
+	if (key.size == 0 || text[0] != ENTRY_SERVICE ||
+		size > SERVICE_NAME_MAX)
+		size = 0;
+	memcpy(out, text + 1, size);
+	out[size] = '\0';
+}
+
 static void
 on_store(struct moves *m, uint32_t host, const struct effect_store *s)
 {
+	char service[SERVICE_NAME_MAX + 1];
+	if (s->table == TABLE_SPEC) {
+		edited(s->key, service);
+		on_edit(m, host, service);
+	}
 	if (s->table != TABLE_HANDOFF)
 		return;
 	struct page *p = page_of_key(m, host, s->key);
@@ -141,28 +191,14 @@ on_stored(struct world *w, uint32_t host, enum core_table table,
 	struct moves *m = context;
 	(void)w;
 	(void)seq;
+	if (table == TABLE_SPEC)
+		on_edit_kept(m, host);
 	if (table != TABLE_HANDOFF)
 		return;
 	struct page *p = page_of_key(m, host, key);
 	p->durable = read_move(value);
 	if (p->durable.state == HANDOFF_COMMITTED)
 		p->given_kept = p->durable.epoch;
-}
-
-/* A service is edited or deleted: an instance that nobody wants any more
- * begins anew, also with its epochs. */
-static void
-on_edit(struct moves *m, uint32_t host, const char *service)
-{
-	const struct core *c = m->k->w->hosts[host].core;
-	for (uint32_t i = 0; c && i < m->count; i++) {
-		struct page *p = m->items[i];
-		char its[SERVICE_NAME_MAX + 1];
-		instance_service_name(p->name, its);
-		const struct instance *inst = instance_find(c, p->name);
-		if (!strcmp(its, service) && (!inst || !inst->is_declared))
-			p->given = p->given_kept = 0;
-	}
 }
 
 /* Whether nobody wants the state any more: its service was deleted, or does
@@ -237,7 +273,7 @@ check_root(struct moves *m, uint32_t host, const struct page *p,
 	bool has_ended =
 		was->state != HANDOFF_FREE && p->issued.state == HANDOFF_FREE;
 	bool has_arrived = was->state == HANDOFF_COMMITTED &&
-		keys_get(&m->served, root_key(was->root));
+			   keys_get(&m->served, root_key(was->root));
 	if (!has_ended || !was->has_root || m->is_void || has_arrived)
 		return;
 	if (!s->has_state || memcmp(s->root, was->root, DIGEST_SIZE) != 0)
@@ -325,7 +361,7 @@ check_word(struct moves *m, uint32_t host, uint16_t type, const skep_Handoff *h)
 		is_wrong = is_same && d->state != HANDOFF_COMMITTED;
 	else if (type == WIRE_HANDOFF_ACTIVE)
 		is_wrong = !i ||
-			(i->is_past ? i->epoch_used : i->epoch) <= h->epoch;
+			   (i->is_past ? i->epoch_used : i->epoch) <= h->epoch;
 	if (is_wrong)
 		world_violated(m->k->w, "H2",
 			"%s sends %s of %s epoch %llu attempt %u, and its disk "
@@ -346,9 +382,6 @@ on_effect(struct world *w, uint32_t host, const struct effect *e, void *context)
 		e->send.type <= WIRE_HANDOFF_ACTIVE &&
 		wire_decode(e->send.type, e->send.body, &h))
 		check_word(m, host, e->send.type, &h);
-	if (e->kind == EFFECT_NOTE &&
-		(e->note.kind == NOTE_DELETED || e->note.kind == NOTE_APPLIED))
-		on_edit(m, host, e->note.name);
 }
 
 /* --- States --- */
