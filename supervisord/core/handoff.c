@@ -164,21 +164,39 @@ read_record(struct handoff *h, struct bytes value)
 	return handoff_is_durable(h->state);
 }
 
-void
-handoff_on_load(struct core *c, struct bytes key, struct bytes value)
+/* Reads one record; false when it is lost on us. */
+static bool
+load(struct core *c, struct bytes key, struct bytes value)
 {
 	char name[INSTANCE_NAME_MAX + 1];
 	if (key.size == 0 || key.size > INSTANCE_NAME_MAX ||
 		memchr(key.data, 0, key.size))
-		return;
+		return false;
 	memcpy(name, key.data, key.size);
 	name[key.size] = '\0';
 	struct handoff *h =
 		find(c, name) ? NULL : handoff_new(c, name, HANDOFF_FREE);
-	if (h && !read_record(h, value)) {
-		list_remove(&h->link);
-		slots_give(&c->handoffs.slots, h);
-	}
+	if (!h)
+		return false;
+	if (read_record(h, value))
+		return true;
+	list_remove(&h->link);
+	slots_give(&c->handoffs.slots, h);
+	return false;
+}
+
+void
+handoff_on_load(struct core *c, struct bytes key, struct bytes value)
+{
+	c->has_unread |= !load(c, key, value);
+}
+
+void
+handoff_on_sealed(struct core *c, const struct input_sealed *in)
+{
+	CHECK(!c->is_booted);
+	if (!c->has_unread && !handoff_needs_state(c, in->name, in->root))
+		handoff_drop(c, in->name, in->root, 0);
 }
 
 void
@@ -233,12 +251,18 @@ handoff_end_and_drop(struct core *c, struct handoff *h)
 {
 	const struct handoff was = *h;
 	uint64_t after = handoff_end(c, h);
-	if (!was.has_root)
-		return;
+	if (was.has_root)
+		handoff_drop(c, was.name, was.root, after);
+}
+
+void
+handoff_drop(struct core *c, const char *name, const uint8_t root[DIGEST_SIZE],
+	uint64_t after)
+{
 	struct effect *e = effects_add(&c->fx, EFFECT_DROP);
 	e->after = after;
-	e->drop.name = effects_text(&c->fx, was.name);
-	memcpy(e->drop.root, was.root, DIGEST_SIZE);
+	e->drop.name = effects_text(&c->fx, name);
+	memcpy(e->drop.root, root, DIGEST_SIZE);
 }
 
 uint64_t

@@ -13,7 +13,7 @@
  *   DUMPING   (state sealed on our disk)
  *   FROZEN*   -- FROZEN(root) -->   FETCHING (pulls over the bulk link)
  *             <-- STAGED(root) --   STAGED*
- *   COMMITTED* -- COMMIT -->        OWNER* (epoch + 1), start, publish
+ *   COMMITTED* -- COMMIT -->        OWNER* (higher epoch), start, publish
  *             <-- ACTIVE --
  *   (done: record deleted; the dump goes when the target's row is READY)
  *
@@ -23,7 +23,7 @@
  * starts it again but repeats COMMIT, STAGED asks QUERY.  R1: the target is
  * DEAD while COMMITTED, or answers COMMIT with UNKNOWN, because it lost its
  * disk: the source takes it back with epoch + 2.  R2: the
- * source is DEAD while STAGED: the target takes it with epoch + 1.
+ * source is DEAD while STAGED: the target takes it.
  *
  *
  * Two copies.  A target that forgot the offer (a new disk), while the source
@@ -116,6 +116,10 @@ struct instance;
 void handoff_init(struct core *c);
 size_t handoff_need(const struct core_limits *limits);
 void handoff_on_load(struct core *c, struct bytes key, struct bytes value);
+/* A state that lies here: if no record names it, because it was sealed or
+ * fetched in the moment of a crash, it goes; unless there is a record that
+ * could not be read. */
+void handoff_on_sealed(struct core *c, const struct input_sealed *in);
 /* All records are loaded: take up again what was under way. */
 void handoff_on_boot(struct core *c);
 

@@ -45,6 +45,9 @@ void handoff_enter(struct core *c, struct handoff *h,
 uint64_t handoff_end(struct core *c, struct handoff *h);
 /* The same, and drops its state as soon as no record names it. */
 void handoff_end_and_drop(struct core *c, struct handoff *h);
+/* Drops a state that nothing names any more, once 'after' is durable. */
+void handoff_drop(struct core *c, const char *name,
+	const uint8_t root[DIGEST_SIZE], uint64_t after);
 /* The 'after' for what must not overtake anything decided so far: a DROP that
  * waits for the disk would take away a state of the same root that is fetched
  * or sealed meanwhile. */

@@ -319,6 +319,17 @@ on_staged(struct core *c, struct handoff *h, const skep_Handoff *m)
 	handoff_send(c, h, WIRE_HANDOFF_COMMIT, "", h->stored);
 }
 
+/* The epoch that the target took, as far as its row says it. */
+static uint64_t
+epoch_there(const struct core *c, const struct handoff *h)
+{
+	member_id id = member_find(c, h->peer_name);
+	const struct row *r = id == MEMBER_NONE
+		? NULL
+		: registry_find(c, ROW_INSTANCE, h->name, id);
+	return r && r->value.epoch > h->epoch ? r->value.epoch : h->epoch + 1;
+}
+
 /* The target runs it: nothing of it is ours any more. */
 static void
 done(struct core *c, struct handoff *h)
@@ -338,7 +349,7 @@ done(struct core *c, struct handoff *h)
 		i->draining_epoch = h->epoch;
 		instance_enter(c, i, INSTANCE_IDLE, MONO_NEVER);
 		if (i->is_declared)
-			instance_give(c, i, h->peer_name, h->epoch + 1);
+			instance_give(c, i, h->peer_name, epoch_there(c, h));
 		else
 			instance_disown(c, i);
 	}
@@ -410,6 +421,7 @@ has_gone_on(const struct core *c, const skep_Handoff *m)
 	const struct row *r = registry_first(c, ROW_INSTANCE, m->name);
 	for (; r; r = registry_next(c, r))
 		if (r->value.epoch > m->epoch &&
+			r->value.state != ROW_PAST &&
 			member_is_present(c, r->origin))
 			return true;
 	return false;
@@ -638,6 +650,7 @@ source_on_boot(struct core *c, struct handoff *h)
 	}
 	i->is_over = i->is_found = false;
 	i->epoch = h->epoch;
+	instance_use_epoch(i, h->epoch);
 	if (i->epoch_reserved < h->epoch)
 		i->epoch_reserved = h->epoch;
 	i->run_digest = h->run_digest;

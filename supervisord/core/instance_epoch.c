@@ -1,5 +1,10 @@
 /* Which epoch a start takes: one that nobody took before.
  *
+ * The highest epoch of an instance is always in somebody's row: a host that
+ * gives an instance up leaves its row behind, as PAST, until a present host's
+ * row has a higher one; and both are on disk.  (A tombstone says the epoch as
+ * well, but a boot of its host forgets it.)
+ *
  * While all known hosts are present, it is one above all that is known: the
  * gate has seen to it that what they know is known here.  A host that is away
  * may have started the instance without anybody hearing of it.  Then a new
@@ -93,4 +98,85 @@ instance_next_epoch(
 	uint64_t block = (last + EPOCH_BLOCK - 1) / EPOCH_BLOCK;
 	uint64_t step = (place + places - block % places) % places;
 	return (block + step) * EPOCH_BLOCK + 1;
+}
+
+void
+instance_use_epoch(struct instance *inst, uint64_t epoch)
+{
+	if (inst->epoch_used < epoch)
+		inst->epoch_used = epoch;
+}
+
+/* --- What is given up --- */
+
+/* Whether that was news. */
+static bool
+learn_holder(struct instance *inst, const char *node, uint64_t epoch)
+{
+	instance_use_epoch(inst, epoch);
+	if (epoch <= inst->epoch_floor && strcmp(inst->last_owner, node) == 0)
+		return false;
+	strcpy(inst->last_owner, node);
+	if (epoch > inst->epoch_floor)
+		inst->epoch_floor = epoch + EPOCH_BLOCK - 1;
+	return true;
+}
+
+void
+instance_saw_holder(
+	struct core *c, struct instance *inst, const char *node, uint64_t epoch)
+{
+	CHECK(inst->state == INSTANCE_IDLE);
+	bool is_outdone = inst->is_past && epoch >= inst->epoch_used;
+	inst->is_past &= !is_outdone;
+	if (learn_holder(inst, node, epoch) || is_outdone)
+		instance_store_owner(c, inst);
+	if (is_outdone)
+		instance_publish(c, inst);
+}
+
+void
+instance_give(
+	struct core *c, struct instance *inst, const char *node, uint64_t epoch)
+{
+	learn_holder(inst, node, epoch);
+	instance_disown(c, inst);
+}
+
+/* Whether a present host's row says as much as is known here: then ours may
+ * go. */
+static bool
+is_outdone(const struct core *c, const struct instance *i)
+{
+	const struct row *r = registry_first(c, ROW_INSTANCE, i->name);
+	for (; r; r = registry_next(c, r))
+		if (r->origin != MEMBER_SELF &&
+			r->value.epoch >= i->epoch_used &&
+			member_is_present(c, r->origin))
+			return true;
+	return false;
+}
+
+void
+instance_raise_floor(struct instance *inst)
+{
+	if (inst->epoch_floor < inst->epoch_used)
+		inst->epoch_floor = inst->epoch_used;
+	/* The rest of the block may be taken elsewhere. */
+	inst->epoch_reserved = inst->epoch_used;
+}
+
+void
+instance_disown(struct core *c, struct instance *inst)
+{
+	CHECK(inst->state == INSTANCE_IDLE);
+	CHECK(inst->epoch <= inst->epoch_used);
+	inst->is_remembered = false;
+	inst->is_refused = false;
+	instance_raise_floor(inst);
+	inst->is_past = inst->is_declared && !is_outdone(c, inst);
+	instance_drop_staged(c, inst);
+	instance_arm(c, inst, MONO_NEVER);
+	instance_store_owner(c, inst);
+	instance_publish(c, inst);
 }

@@ -40,6 +40,8 @@ add_instance(struct sum *s, const struct core *c)
 	add(s, i->epoch);
 	add(s, i->epoch_reserved);
 	add(s, i->epoch_floor);
+	add(s, i->epoch_used);
+	add(s, i->is_past);
 	add(s, i->epoch_after > c->stored_seq ? i->epoch_after - c->stored_seq
 					      : 0);
 	add(s, (uint64_t)(i->is_remembered | i->is_refused << 1 |

@@ -463,14 +463,14 @@ tiny_do(struct tiny *t, uint32_t host, enum tiny_deed deed)
 }
 
 void
-tiny_drop_unused(struct tiny *t, uint32_t host)
+tiny_sealed(struct tiny *t, uint32_t host)
 {
 	struct tiny_host *h = t->hosts[host];
 	for (uint32_t i = h->sealed_count; i-- > 0;) {
-		uint8_t root[DIGEST_SIZE];
-		root_of(h->sealed[i], root);
-		if (!handoff_needs_state(h->core, TINY_NAME, root))
-			drop(h, h->sealed[i]);
+		struct input in = {.kind = INPUT_SEALED};
+		in.sealed.name = TINY_NAME;
+		root_of(h->sealed[i], in.sealed.root);
+		tiny_step(t, host, &in);
 	}
 	/* Sealed, but no record says so: with the power it is gone. */
 	t->net->is_lost |=

@@ -711,6 +711,20 @@ proc_found(struct world *w, uint32_t host)
 }
 
 void
+proc_sealed(struct world *w, uint32_t host)
+{
+	struct host *h = &w->hosts[host];
+	/* From the end: one that is dropped leaves its place to the last. */
+	for (size_t i = h->state_count; i-- > 0;) {
+		struct input in = {.kind = INPUT_SEALED};
+		const struct state s = h->states[i];
+		in.sealed.name = s.name;
+		root_of(&s, in.sealed.root);
+		world_step(w, host, &in);
+	}
+}
+
+void
 proc_answer_again(struct world *w, uint32_t host)
 {
 	struct host *h = &w->hosts[host];
