@@ -29,7 +29,7 @@ check-cluster: all $(NEXT_BUILD)
 	SKEP_BUILD=$(abs_builddir) bash $(srcdir)/tests/cluster/run
 
 # The same with the tests that take longer than anybody wants to wait.
-check-long: all $(NEXT_BUILD)
+check-long: all $(NEXT_BUILD) sim-starve
 	SKEP_BUILD=$(abs_builddir) bash $(srcdir)/tests/cluster/run -l
 
 # A cluster of three on this machine, and a shell that knows it.

@@ -147,7 +147,8 @@ tests_sim_scale_LDADD = $(CORE_TEST_LIBS)
 sim-scale: tests/sim/scale
 	tests/sim/scale $(NODES:%=-n %) -N $(NAMES)
 
-# The same seeds under other compilers: make sim-hashes COUNT=60
+# The same seeds under other compilers: make sim-hashes COUNT=20
+#	HASHES='gcc-O2 clang-O2'
 EXTRA_DIST += tests/sim/hashes.sh
 .PHONY: sim-hashes
 sim-hashes: tests/sim/sim
@@ -158,7 +159,13 @@ sim-hashes: tests/sim/sim
 	HASHES_FLAGS="$(DEFS) $(DEFAULT_INCLUDES) $(INCLUDES) \
 		$(CORE_TEST_CPPFLAGS) $(CPPFLAGS) -std=gnu11" \
 	HASHES_LIBS="$(NANOPB_LIBS) $(XXHASH_LIBS)" \
-		$(srcdir)/tests/sim/hashes.sh $(COUNT)
+		$(srcdir)/tests/sim/hashes.sh $(or $(COUNT),20) 1 $(HASHES)
+
+# A day of hosts that are slow, and of nothing else.
+EXTRA_DIST += tests/sim/starve.sh
+.PHONY: sim-starve
+sim-starve: tests/sim/sim
+	$(srcdir)/tests/sim/starve.sh $(or $(COUNT),3) $(SEED)
 
 # Every state of small worlds, over the real cores: a few seconds' worth of
 # them in 'make check', as much as there is time for in 'make explore'.

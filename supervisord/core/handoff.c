@@ -116,8 +116,8 @@ handoff_new(struct core *c, const char *name, enum handoff_state state)
 
 /* --- The record --- */
 
-static uint64_t
-store(struct core *c, const struct handoff *h)
+void
+handoff_record(struct core *c, struct handoff *h)
 {
 	unsigned char buffer[512];
 	struct writer w;
@@ -133,7 +133,8 @@ store(struct core *c, const struct handoff *h)
 	writer_i64(&w, h->sealed_wall_ms);
 	writer_u64(&w, h->run_digest);
 	CHECK(!w.bad);
-	return core_store(c, TABLE_HANDOFF,
+	h->is_recorded = true;
+	h->stored = core_store(c, TABLE_HANDOFF,
 		(struct bytes){h->name, strlen(h->name)}, writer_done(&w));
 }
 
@@ -161,7 +162,8 @@ read_record(struct handoff *h, struct bytes value)
 	h->state = (enum handoff_state)state;
 	strcpy(h->peer_name, peer);
 	memcpy(h->root, root.data, DIGEST_SIZE);
-	return handoff_is_durable(h->state);
+	h->is_recorded = true;
+	return handoff_is_durable(h->state) || h->state == HANDOFF_STOPPING;
 }
 
 /* Reads one record; false when it is lost on us. */
@@ -195,6 +197,11 @@ void
 handoff_on_sealed(struct core *c, const struct input_sealed *in)
 {
 	CHECK(!c->is_booted);
+	struct handoff *h = find(c, in->name);
+	if (h && h->state == HANDOFF_STOPPING && in->epoch == h->epoch) {
+		h->has_root = true;
+		memcpy(h->root, in->root, DIGEST_SIZE);
+	}
 	if (!c->has_unread && !handoff_needs_state(c, in->name, in->root))
 		handoff_drop(c, in->name, in->root, 0);
 }
@@ -222,7 +229,7 @@ handoff_enter(struct core *c, struct handoff *h, enum handoff_state state,
 	h->deadline = deadline;
 	h->resend_at = MONO_NEVER;
 	if (handoff_is_durable(state)) {
-		h->stored = store(c, h);
+		handoff_record(c, h);
 		h->resend_at = mono_add(c->now, HANDOFF_RESEND_MS);
 	}
 	core_note(c, NOTE_HANDOFF, h->name, h->epoch,
@@ -235,7 +242,7 @@ uint64_t
 handoff_end(struct core *c, struct handoff *h)
 {
 	uint64_t seq = 0;
-	if (handoff_is_durable(h->state))
+	if (h->is_recorded)
 		seq = core_store(c, TABLE_HANDOFF,
 			(struct bytes){h->name, strlen(h->name)},
 			(struct bytes){NULL, 0});

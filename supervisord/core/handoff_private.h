@@ -40,6 +40,8 @@ struct handoff *handoff_new(struct core *c, const char *name,
 /* Enters a state; durable ones are stored ('h->stored' is the number). */
 void handoff_enter(struct core *c, struct handoff *h,
 	enum handoff_state state, mono deadline);
+/* Writes its record ('h->stored' is the number). */
+void handoff_record(struct core *c, struct handoff *h);
 /* Ends it: deletes the record, if there is one, and frees the slot.  Returns
  * the STORE's number, or 0. */
 uint64_t handoff_end(struct core *c, struct handoff *h);

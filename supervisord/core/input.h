@@ -98,6 +98,7 @@ struct input_found {
 /* SEALED: a whole state of an earlier life, and the instance it is kept for. */
 struct input_sealed {
 	const char *name;
+	uint64_t epoch; /* of the run that left it here; 0: it was fetched */
 	uint8_t root[DIGEST_SIZE];
 };
 

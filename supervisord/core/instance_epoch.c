@@ -18,8 +18,9 @@
  *   numbers that are i modulo 2^k >= n.  So two hosts that do so one after
  *   the other, the second without having heard of the first, do not meet.
  *
- * The same after a host that forgot, with its disk, what it had started.
- * What this does not cover is hosts that know different members.
+ * The same after a host that forgot, with its disk, what it had started; that
+ * is so when nobody's row says as much as this host has on its own.  What this
+ * does not cover is hosts that know different members.
  */
 #include <string.h>
 
@@ -76,6 +77,22 @@ has_absent(const struct core *c, uint64_t *place_out, uint64_t *places_out)
 	return is_any_away;
 }
 
+/* Whether no present host says in a row as much as is known here: whoever did
+ * has lost its disk, and with it epochs that nobody heard of. */
+static bool
+is_memory_lost(const struct core *c, const struct instance *i)
+{
+	uint64_t max = 0;
+	const struct row *r = registry_first(c, ROW_INSTANCE, i->name);
+	for (; r; r = registry_next(c, r))
+		if (member_is_present(c, r->origin) && r->value.epoch > max)
+			max = r->value.epoch;
+	/* A row of before a boot, or what is known since one, is no more exact
+	 * than a block. */
+	return max == 0 ? i->epoch_used > 0
+			: i->epoch_used > max + EPOCH_BLOCK - 1;
+}
+
 uint64_t
 instance_next_epoch(
 	const struct core *c, const struct instance *inst, bool is_lost)
@@ -89,6 +106,7 @@ instance_next_epoch(
 	bool is_ours = is_last_holder(c, inst);
 	bool is_in_block = is_ours && last < inst->epoch_reserved;
 	bool is_any_away = has_absent(c, &place, &places);
+	is_lost |= !is_ours && is_memory_lost(c, inst);
 	if (!is_lost && (is_in_block || !is_any_away))
 		return last + 1;
 	CHECK(place < places);

@@ -101,18 +101,11 @@ enum member_hold {
 	HOLD_ENDING,	/* skepd ends here and stops its services; final */
 };
 
-/* One host of the cluster, as others in the core may read it. */
+/* One host of the cluster, as others in the core may read it.  What a sign of
+ * life touches comes first: of many members each comes from far memory. */
 struct member {
-	struct map_link by_name;	/* in the table's maps */
-	struct map_link by_link;	/* ... while 'link' is not 0 */
-	char name[NODE_NAME_MAX + 1];	/* identity */
-	char address[ADDRESS_MAX + 1];	/* where to dial; "": not known */
-	uint64_t node_id;		/* 0: known from hearsay only */
-	uint64_t incarnation;		/* see member_log_incarnation */
-	uint64_t boot;
-	uint64_t nonce;			/* of its start; 0: never linked */
+	struct map_link by_link;	/* in a map while 'link' is not 0 */
 	enum member_state state;
-	mono since;			/* when 'state' began */
 	uint32_t link;			/* control link; 0: none */
 	uint32_t dial;			/* dial under way; 0: none */
 	mono last_rx;			/* last frame from it, any kind */
@@ -134,8 +127,7 @@ struct member {
 	bool hb_is_going;		/* holds beyond its link, see is_away */
 	bool has_heartbeat;		/* one came since the link stands */
 	bool is_confirmed_down;		/* by an operator */
-	uint32_t version;		/* protocol version spoken */
-	/* The rest is member*.c's own. */
+	/* member*.c's own: */
 	bool is_link_ours;		/* we dialled 'link' */
 	bool is_in_stable;		/* in the view that losses count from */
 	bool is_confirming;		/* a LASTHEARD round is under way */
@@ -151,6 +143,16 @@ struct member {
 	uint32_t confirm_unheard;
 	mono news_at;			/* no full list to it before */
 	mono agreed_at;			/* when its view was last ours */
+	/* Who it is: */
+	struct map_link by_name;	/* always */
+	char name[NODE_NAME_MAX + 1];	/* identity */
+	char address[ADDRESS_MAX + 1];	/* where to dial; "": not known */
+	uint64_t node_id;		/* 0: known from hearsay only */
+	uint64_t incarnation;		/* see member_log_incarnation */
+	uint64_t boot;
+	uint64_t nonce;			/* of its start; 0: never linked */
+	mono since;			/* when 'state' began */
+	uint32_t version;		/* protocol version spoken */
 };
 
 /* Why a Hello is refused; travels in Refuse. */

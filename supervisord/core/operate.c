@@ -345,6 +345,14 @@ signal_here(struct core *c, const struct instance *i, int64_t signal)
 	e->signal.signal = (int)signal;
 }
 
+static void
+forget(struct core *c, struct forward *f)
+{
+	CHECK(c->operate.forward_count > 0);
+	f->request = 0;
+	c->operate.forward_count--;
+}
+
 static struct forward *
 free_forward(struct core *c)
 {
@@ -365,6 +373,7 @@ forward(struct core *c, const struct input_request *r, member_id to)
 		return;
 	}
 	skep_Forward m = skep_Forward_init_zero;
+	c->operate.forward_count++;
 	*f = (struct forward){
 		.request = r->id,
 		.number = ++c->operate.next_number,
@@ -458,7 +467,7 @@ on_forward_reply(struct core *c, member_id from, struct bytes body)
 			continue;
 		core_reply(c, f->request, 0, (enum reply_code)m.code,
 			effects_text(&c->fx, m.text));
-		f->request = 0;
+		forget(c, f);
 	}
 }
 
@@ -475,13 +484,14 @@ operate_on_recv(
 void
 operate_on_tick(struct core *c)
 {
-	for (unsigned n = 0; n < FORWARDS_MAX; n++) {
+	for (unsigned n = 0; c->operate.forward_count && n < FORWARDS_MAX;
+		n++) {
 		struct forward *f = &c->operate.forwards[n];
 		if (f->request == 0 || !mono_reached(f->deadline, c->now))
 			continue;
 		core_reply(c, f->request, 0, REPLY_TIMEOUT,
 			"the host that holds it did not answer");
-		f->request = 0;
+		forget(c, f);
 	}
 }
 
@@ -489,7 +499,7 @@ mono
 operate_deadline(const struct core *c)
 {
 	mono at = MONO_NEVER;
-	for (unsigned n = 0; n < FORWARDS_MAX; n++)
+	for (unsigned n = 0; c->operate.forward_count && n < FORWARDS_MAX; n++)
 		if (c->operate.forwards[n].request)
 			at = mono_min(at, c->operate.forwards[n].deadline);
 	return at;

@@ -28,6 +28,7 @@ struct forward {
 };
 
 struct operate {
+	uint32_t forward_count; /* of these, in use: each step looks here */
 	struct forward forwards[FORWARDS_MAX];
 	uint64_t next_number;
 };

@@ -188,6 +188,7 @@ put(skep_TraceInput *msg, struct strings *s, const struct input *in)
 		return;
 	case INPUT_SEALED:
 		s->name = text_bytes(in->sealed.name);
+		msg->epoch = in->sealed.epoch;
 		put_root(msg, in->sealed.root);
 		return;
 	case INPUT_BOOT:
@@ -481,6 +482,7 @@ take(struct taking *t, struct trace_input *out)
 		return;
 	case INPUT_SEALED:
 		in->sealed.name = take_text(t, t->s.name);
+		in->sealed.epoch = t->msg.epoch;
 		take_root(t, in->sealed.root);
 		return;
 	case INPUT_BOOT:

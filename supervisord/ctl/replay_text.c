@@ -134,7 +134,8 @@ add_state_input(struct line *l, const struct input *in)
 			: in->fetched.is_ok   ? ", whole"
 					      : ", failed");
 	else if (in->kind == INPUT_SEALED)
-		line_add(l, " %s", in->sealed.name);
+		line_add(l, " %s epoch %" PRIu64, in->sealed.name,
+			in->sealed.epoch);
 	else if (in->kind == INPUT_FOUND)
 		line_add(l, " %s epoch %" PRIu64 " pid %u", in->found.name,
 			in->found.epoch, in->found.pid);

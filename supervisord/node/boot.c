@@ -375,10 +375,10 @@ feed_found(void *context, const struct input_found *found)
 }
 
 static void
-feed_sealed(void *context, const char *name, const uint8_t root[DIGEST_SIZE],
-	uint64_t size)
+feed_sealed(void *context, const char *name, uint64_t epoch,
+	const uint8_t root[DIGEST_SIZE], uint64_t size)
 {
-	struct input in = {.kind = INPUT_SEALED, .sealed = {.name = name}};
+	struct input in = {.kind = INPUT_SEALED, .sealed = {name, epoch, {0}}};
 	(void)size;
 	memcpy(in.sealed.root, root, DIGEST_SIZE);
 	node_step(context, &in);

@@ -14,8 +14,8 @@
 #define DETECT_MS 60000
 /* So many others are asked before a host is DEAD, where there are as many. */
 #define ASKED_MAX 7
-/* A full scan after each step of a host but those of which it only heard
- * that somebody lives; after so many of these too. */
+/* A full scan after each step of a host but those in which somebody only said
+ * or heard that it lives; after so many of these too. */
 #define SCAN_EVERY 64
 
 /* What one host said of another. */
@@ -323,13 +323,20 @@ is_transition(enum note_kind kind)
 	       kind == NOTE_NODE_DOWN || kind == NOTE_NODE_LEFT;
 }
 
-/* Whether a step was no more than a sign of life: one host cannot look at all
+/* Whether a step was no more than signs of life: one host cannot look at all
  * of many others each time that one of them says that it is there. */
 static bool
 is_sign(const struct input *in, const struct effects *fx)
 {
-	return in->kind == INPUT_RECV && in->recv.type == WIRE_HEARTBEAT &&
-	       fx->count == 0;
+	bool is_heard =
+		in->kind == INPUT_RECV && in->recv.type == WIRE_HEARTBEAT;
+	if (!is_heard && in->kind != INPUT_TICK)
+		return false;
+	for (size_t i = 0; i < fx->count; i++)
+		if (fx->items[i].kind != EFFECT_SEND ||
+			fx->items[i].send.type != WIRE_HEARTBEAT)
+			return false;
+	return is_heard || fx->count > 0;
 }
 
 static void

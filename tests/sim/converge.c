@@ -162,9 +162,9 @@ heal_host(struct storm *s, uint32_t host)
 	world_stall_disk(s->w, host, 0);
 	world_disk_set(s->w, host, &(struct disk_faults){0});
 	world_clock_rate(s->w, host, 0);
+	world_freeze(s->w, host, 0);
 	if (!h->is_running)
 		world_start(s->w, host);
-	world_pause(s->w, host, 0);
 	/* What is on its way out, perhaps since before it was switched off,
 	 * does not come to rest as a member: people install it anew. */
 	if (is_leaving(s, host)) {

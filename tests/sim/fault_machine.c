@@ -172,7 +172,8 @@ static void
 make_clock_step(struct storm *s, struct prng *p)
 {
 	uint32_t host = any(p, s->w->count);
-	int64_t ms = any_scale(p, 1, STEP_MAX_MS) * (any(p, 2) ? 1 : -1);
+	int64_t ms = any_scale(p, 1, STEP_MAX_MS);
+	ms *= any(p, 2) ? 1 : -1;
 	int64_t right_ms = any_scale(p, 1000, 120000);
 	if (s->hosts[host].clock_step_ms)
 		return;

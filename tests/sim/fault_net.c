@@ -126,6 +126,13 @@ flip(struct storm *s, uint32_t offset, uint32_t left)
 }
 
 static void
+split_flip(struct storm *s, struct prng *p)
+{
+	uint32_t left = 2 + any(p, 6);
+	flip(s, any(p, s->w->count), left);
+}
+
+static void
 make_partition(struct storm *s, struct prng *p)
 {
 	uint32_t side[STORM_NODES_MAX] = {0};
@@ -145,7 +152,7 @@ make_partition(struct storm *s, struct prng *p)
 	else if (mode == 4)
 		split_ring(s, p, side);
 	else
-		flip(s, any(p, s->w->count), 2 + any(p, 6));
+		split_flip(s, p);
 	storm_later(s, ms, heal_all, 0, 0);
 }
 

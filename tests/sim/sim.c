@@ -25,7 +25,6 @@ struct options {
 	bool is_loud;
 	bool is_soak;
 	bool is_printed;
-	int64_t storm_ms; /* 0: as drawn */
 	const char *file;
 };
 
@@ -54,8 +53,8 @@ run_words(const struct options *o)
 	char *words = strdup(o->soak.words ? o->soak.words : "");
 	CHECK(words);
 	swarm_draw(&config, o->soak.first, o->soak.nodes);
-	if (o->storm_ms > 0)
-		config.storm_ms = o->storm_ms;
+	if (o->soak.storm_ms > 0)
+		config.storm_ms = o->soak.storm_ms;
 	const char *wrong = swarm_parse(&config, words);
 	int status = 2;
 	if (wrong) {
@@ -92,9 +91,10 @@ read_options(int argc, char **argv, struct options *o)
 		else if (option == 'f')
 			o->soak.words = optarg;
 		else if (option == 'H')
-			o->storm_ms = (int64_t)(strtod(optarg, NULL) * 3600000);
+			o->soak.storm_ms =
+				(int64_t)(strtod(optarg, NULL) * 3600000);
 		else if (option == 't')
-			o->storm_ms = strtoll(optarg, NULL, 10) * 1000;
+			o->soak.storm_ms = strtoll(optarg, NULL, 10) * 1000;
 		else if (option == 'j')
 			o->soak.workers = (uint32_t)strtoul(optarg, NULL, 10);
 		else if (option == 'S')

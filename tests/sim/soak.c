@@ -238,6 +238,8 @@ soak_run(const struct soak *soak)
 		struct storm_config config;
 		char *words = strdup(soak->words ? soak->words : "");
 		swarm_draw(&config, soak->first + i, soak->nodes);
+		if (soak->storm_ms > 0)
+			config.storm_ms = soak->storm_ms;
 		CHECK(words && !swarm_parse(&config, words));
 		free(words);
 		run_one(&s, &config);

@@ -16,6 +16,7 @@ struct soak {
 	uint64_t count;	   /* 0: no end */
 	uint32_t nodes;	   /* 0: as drawn */
 	const char *words; /* after the draw; may be NULL */
+	int64_t storm_ms;  /* 0: as drawn */
 	uint32_t workers;
 	int64_t seconds;      /* 0: no end */
 	const char *failures; /* file that gets a line for each, or NULL */

@@ -102,7 +102,8 @@ void storm_later(
 #define MAKER_NO_HOST UINT32_MAX
 uint32_t storm_any_running(struct storm *s, struct prng *p);
 /* A number below 'below'; between two (both included); the same with small
- * ones as likely as large ones. */
+ * ones as likely as large ones.  Two draws never stand in one call or sum:
+ * compilers choose which is made first, and a seed is to be one storm. */
 uint32_t any(struct prng *p, uint32_t below);
 int64_t any_between(struct prng *p, int64_t low, int64_t high);
 int64_t any_scale(struct prng *p, int64_t low, int64_t high);

@@ -131,6 +131,8 @@ struct tiny_host {
 	uint32_t dials[TINY_HOSTS]; /* under way to that host; 0: none */
 	struct tiny_proc proc;
 	struct tiny_state sealed[TINY_STATES];
+	uint64_t sealed_epochs[TINY_STATES]; /* of the runs that left them; 0:
+						fetched */
 	uint32_t sealed_count;
 	bool is_dumping;	       /* DUMP was asked for */
 	struct tiny_state is_fetching; /* what FETCH asked for */

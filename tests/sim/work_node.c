@@ -156,14 +156,15 @@ make_leave(struct storm *s, struct prng *p)
 static void
 make_forget(struct storm *s, struct prng *p)
 {
-	ask(s, storm_any_running(s, p), REQUEST_FORGET, any(p, s->w->count));
+	uint32_t about = any(p, s->w->count);
+	ask(s, storm_any_running(s, p), REQUEST_FORGET, about);
 }
 
 static void
 make_confirm_down(struct storm *s, struct prng *p)
 {
-	ask(s, storm_any_running(s, p), REQUEST_CONFIRM_DOWN,
-		any(p, s->w->count));
+	uint32_t about = any(p, s->w->count);
+	ask(s, storm_any_running(s, p), REQUEST_CONFIRM_DOWN, about);
 }
 
 const struct maker work_node_makers[] = {

@@ -39,13 +39,15 @@ restart_words(struct prng *p, char *out, size_t size)
 {
 	static const char *const policies[] = {"always", "on-failure", "never"};
 	static const char *const modes[] = {"delay", "fail", "reschedule"};
+	uint32_t interval_s = 5 + any(p, 60), jitter = any(p, 2) * 20;
+	uint32_t max_s = 1 + any(p, 20), delay_ms = 1 + any(p, 1000);
+	uint32_t attempts = any(p, 3) ? 0 : 1 + any(p, 9);
+	const char *mode = modes[any(p, 4) ? 0 : any(p, 3)];
+	const char *policy = policies[any(p, 4) ? 0 : any(p, 3)];
 	return snprintf(out, size,
 		" policy=%s mode=%s attempts=%u delay=%ums max=%us jitter=%u"
 		" interval=%us",
-		policies[any(p, 4) ? 0 : any(p, 3)],
-		modes[any(p, 4) ? 0 : any(p, 3)], any(p, 3) ? 0 : 1 + any(p, 9),
-		1 + any(p, 1000), 1 + any(p, 20), any(p, 2) * 20,
-		5 + any(p, 60));
+		policy, mode, attempts, delay_ms, max_s, jitter, interval_s);
 }
 
 void
@@ -58,10 +60,11 @@ work_apply(struct storm *s, struct prng *p, uint32_t host, uint32_t number)
 	if (any(p, 4))
 		n += snprintf(line + n, size - (size_t)n, " replicas=%u",
 			1 + any(p, 4));
-	if (any(p, 2))
+	if (any(p, 2)) {
+		const char *mode = any(p, 4) ? "" : " hmode=restart";
 		n += snprintf(line + n, size - (size_t)n, " handoff%s%s",
-			any(p, 4) ? "" : " required",
-			any(p, 4) ? "" : " hmode=restart");
+			any(p, 4) ? "" : " required", mode);
+	}
 	if (any(p, 8) == 0)
 		n += snprintf(line + n, size - (size_t)n, " pin=%s",
 			s->w->hosts[any(p, s->w->count)].name);

@@ -51,6 +51,7 @@ struct state {
 	char name[INSTANCE_NAME_MAX + 1];
 	uint64_t birth; /* of the first start, unique in the world */
 	uint64_t lives;
+	uint64_t epoch; /* sealed: of the run that left it; 0: fetched */
 };
 
 enum process_phase {
@@ -132,21 +133,31 @@ struct fetching {
 };
 
 struct host {
-	char name[NODE_NAME_MAX + 1];
-	char address[ADDRESS_MAX + 1];
-	char alias[ADDRESS_MAX + 1]; /* a second address, or "" */
-	struct core_config config;
+	/* What every event touches: */
+	struct core *core; /* inside 'memory'; NULL while not running */
+	mono tick_at;	   /* when the heap has a tick for it */
+	uint64_t steps;
+	uint64_t sent;	   /* messages */
 	bool is_powered;   /* false: says nothing at all */
 	bool is_running;   /* false: its kernel refuses */
 	mono paused_until; /* the process stands still until then */
-	mono disk_stalled_until;
-	mono since; /* when it started, was paused, or stopped */
+	uint32_t starts;
+	uint64_t stored; /* last durable STORE of this start */
 	/* When all that it says last waited for its disk: nobody may hear it
 	 * under an incarnation that a loss of power takes from it again. */
 	mono mute_at;
-	uint32_t starts;
+	uint32_t group;	   /* its side of a partition */
+	mono clock_at;	   /* what its clock showed at 'clock_from' */
+	mono clock_from;   /* true time */
+	int32_t clock_ppm; /* how much faster than the true time it goes */
+	int64_t wall_step_ms;
+	mono frozen_until;	  /* the whole machine stands still */
+	int64_t read_bytes_per_s; /* 0: at once, < 0: never */
+	uint32_t cpu_percent;	  /* 0: as much as it wants */
+	/* The rest: */
+	mono disk_stalled_until;
+	mono since;		/* when it started, was paused, or stopped */
 	void *memory;		/* owned pages */
-	struct core *core;	/* inside 'memory'; NULL while not running */
 	struct record *records; /* durable, owned */
 	size_t record_count;
 	uint32_t *record_slots; /* world_disk.c's index of them, owned */
@@ -159,22 +170,12 @@ struct host {
 	struct disk_faults disk_faults;
 	int64_t disk_retry_ms; /* the back-off of a write that failed */
 	bool is_newer;	       /* speaks as a later version will */
-	uint64_t stored;       /* last durable STORE of this start */
 	struct list waiting;   /* struct effect_copy, owned */
 	struct list conns;     /* struct conn_end: streams that it is part of */
-	mono tick_at;	       /* when the heap has a tick for it */
 	mono faulted_at;     /* when something last happened to all its ways */
-	uint32_t group;	     /* its side of a partition */
 	uint32_t last_group; /* ... and the one before */
 	mono group_at;	     /* when that changed */
-	mono clock_at;	     /* what its clock showed at 'clock_from' */
-	mono clock_from;     /* true time */
-	int32_t clock_ppm;   /* how much faster than the true time it goes */
-	int64_t wall_step_ms;
-	mono frozen_until;	  /* the whole machine stands still */
-	int64_t read_bytes_per_s; /* 0: at once, < 0: never */
-	mono read_at;		  /* when it is done with what it reads */
-	uint32_t cpu_percent;	  /* 0: as much as it wants */
+	mono read_at;	     /* when it is done with what it reads */
 	struct map_link by_name, by_address, by_alias; /* in the world's maps */
 	bool is_aside;	   /* the driver's: it stays broken in phase 2 */
 	bool is_keeper_up; /* it outlives a crash of the node */
@@ -188,11 +189,13 @@ struct host {
 	/* What it said: */
 	uint64_t notes[NOTE_KIND_COUNT];
 	char note_text[NOTE_KIND_COUNT][NOTE_TEXT_MAX + 1];
-	uint64_t sent; /* messages */
-	uint64_t steps;
 	uint64_t replied; /* request of the last REPLY */
 	enum reply_code reply;
 	char reply_text[NOTE_TEXT_MAX + 1];
+	char name[NODE_NAME_MAX + 1];
+	char address[ADDRESS_MAX + 1];
+	char alias[ADDRESS_MAX + 1]; /* a second address, or "" */
+	struct core_config config;
 };
 
 /* A copy of a disk. */
