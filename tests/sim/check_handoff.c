@@ -237,7 +237,7 @@ check_root(struct moves *m, uint32_t host, const struct page *p,
 	bool has_ended =
 		was->state != HANDOFF_FREE && p->issued.state == HANDOFF_FREE;
 	bool has_arrived = was->state == HANDOFF_COMMITTED &&
-		keys_get(&m->served, root_key(was->root));
+			   keys_get(&m->served, root_key(was->root));
 	if (!has_ended || !was->has_root || m->is_void || has_arrived)
 		return;
 	if (!s->has_state || memcmp(s->root, was->root, DIGEST_SIZE) != 0)
@@ -325,7 +325,7 @@ check_word(struct moves *m, uint32_t host, uint16_t type, const skep_Handoff *h)
 		is_wrong = is_same && d->state != HANDOFF_COMMITTED;
 	else if (type == WIRE_HANDOFF_ACTIVE)
 		is_wrong = !i ||
-			(i->is_past ? i->epoch_used : i->epoch) <= h->epoch;
+			   (i->is_past ? i->epoch_used : i->epoch) <= h->epoch;
 	if (is_wrong)
 		world_violated(m->k->w, "H2",
 			"%s sends %s of %s epoch %llu attempt %u, and its disk "
