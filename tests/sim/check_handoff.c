@@ -323,6 +323,23 @@ on_start(struct moves *m, uint32_t host, const struct effect_start *s)
 	check_source(m, host, s);
 }
 
+/* ACTIVE is true when it is decided; what it waits for may last, and the
+ * service may be deleted by then. */
+static void
+check_active(struct moves *m, uint32_t host, const struct effect_send *s)
+{
+	skep_Handoff h = skep_Handoff_init_zero;
+	const struct core *c = m->k->w->hosts[host].core;
+	if (s->type != WIRE_HANDOFF_ACTIVE ||
+		!wire_decode(s->type, s->body, &h))
+		return;
+	const struct instance *i = instance_find(c, h.name);
+	if (!i || (i->is_past ? i->epoch_used : i->epoch) <= h.epoch)
+		world_violated(m->k->w, "H2",
+			"%s calls %s epoch %llu ACTIVE, and has it not",
+			c->config.node, h.name, (unsigned long long)h.epoch);
+}
+
 static void
 on_step(struct world *w, uint32_t host, const struct input *in,
 	const struct effects *fx, void *context)
@@ -340,6 +357,8 @@ on_step(struct world *w, uint32_t host, const struct input *in,
 			on_start(m, host, &fx->items[i].start);
 		else if (fx->items[i].kind == EFFECT_DROP)
 			on_drop(m, host, &fx->items[i].drop);
+		else if (fx->items[i].kind == EFFECT_SEND)
+			check_active(m, host, &fx->items[i].send);
 }
 
 /* --- Words --- */
@@ -350,8 +369,6 @@ check_word(struct moves *m, uint32_t host, uint16_t type, const skep_Handoff *h)
 {
 	const struct move *d = &page_of(m, host, h->name)->durable;
 	bool is_same = d->epoch == h->epoch && d->attempt == h->attempt;
-	const struct core *c = m->k->w->hosts[host].core;
-	const struct instance *i = c ? instance_find(c, h->name) : NULL;
 	bool is_wrong = false;
 	if (type == WIRE_HANDOFF_FROZEN)
 		is_wrong = !is_same || d->state != HANDOFF_FROZEN;
@@ -359,9 +376,6 @@ check_word(struct moves *m, uint32_t host, uint16_t type, const skep_Handoff *h)
 		is_wrong = !is_same || d->state != HANDOFF_STAGED;
 	else if (type == WIRE_HANDOFF_COMMIT)
 		is_wrong = is_same && d->state != HANDOFF_COMMITTED;
-	else if (type == WIRE_HANDOFF_ACTIVE)
-		is_wrong = !i ||
-			   (i->is_past ? i->epoch_used : i->epoch) <= h->epoch;
 	if (is_wrong)
 		world_violated(m->k->w, "H2",
 			"%s sends %s of %s epoch %llu attempt %u, and its disk "
@@ -379,7 +393,7 @@ on_effect(struct world *w, uint32_t host, const struct effect *e, void *context)
 	skep_Handoff h = skep_Handoff_init_zero;
 	(void)w;
 	if (e->kind == EFFECT_SEND && e->send.type >= WIRE_HANDOFF_OFFER &&
-		e->send.type <= WIRE_HANDOFF_ACTIVE &&
+		e->send.type < WIRE_HANDOFF_ACTIVE &&
 		wire_decode(e->send.type, e->send.body, &h))
 		check_word(m, host, e->send.type, &h);
 }
