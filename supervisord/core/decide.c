@@ -10,7 +10,7 @@ forget(struct core *c, struct instance *i)
 {
 	i->is_draining_out = false;
 	instance_release(c, i);
-	if (i->is_remembered || i->is_refused)
+	if (i->is_remembered || i->is_refused || i->is_past)
 		instance_disown(c, i);
 	instance_reap(c, i);
 }
@@ -37,21 +37,21 @@ unwanted(struct core *c, struct instance *i, const struct service_value *s)
 
 /* --- Held here --- */
 
-/* Whether it ended for good somewhere, under this very spec, and nobody asked
- * for another run since; its host may be dead. */
-static bool
-is_finished(
+const struct row *
+duty_finished(
 	struct core *c, const struct instance *i, const struct service_value *s)
 {
 	struct override_value o;
+	const struct row *best = NULL;
 	instance_override(c, i, &o);
 	const struct row *r = registry_first(c, ROW_INSTANCE, i->name);
 	for (; r; r = registry_next(c, r))
 		if (r->value.state == ROW_EXITED &&
 			r->value.run_digest == s->run_digest &&
-			r->value.seen_restart >= o.restart_generation)
-			return true;
-	return false;
+			r->value.seen_restart >= o.restart_generation &&
+			(!best || r->value.epoch > best->value.epoch))
+			best = r;
+	return best;
 }
 
 /* Whether we have a state of it and the holder has no more than that: a target
@@ -196,7 +196,7 @@ renew(struct core *c, struct instance *i, const struct service_value *s,
 	case INSTANCE_FAILED:
 		/* Nothing runs: it is as if it were held nowhere, and another
 		 * host may have run it again while this one was away. */
-		if (!is_finished(c, i, s))
+		if (!duty_finished(c, i, s))
 			duty_wait(c, i);
 		break;
 	case INSTANCE_STOPPING:
@@ -327,7 +327,7 @@ place_or_wait(struct core *c, struct instance *i, const struct service_value *s)
 		i->due_slot = duty_slot(c, i, s);
 		if (i->due_slot == 0)
 			return;
-	} else if (is_finished(c, i, s)) {
+	} else if (duty_finished(c, i, s)) {
 		i->is_draining_out = false;
 		return;
 	}

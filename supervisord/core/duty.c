@@ -49,6 +49,9 @@ void
 duty_mark_siblings(struct core *c, const char *instance)
 {
 	char service[SERVICE_NAME_MAX + 1];
+	/* What we start makes nothing ours, and what waits asks again. */
+	if (c->duty.is_starting)
+		return;
 	instance_service_name(instance, service);
 	struct instance *i = instance_of_service(c, service);
 	for (; i; i = instance_next_of_service(c, i))
@@ -312,14 +315,16 @@ start_waiting(struct core *c)
 	/* What changed may stand against it, and is looked at first. */
 	if (d->is_all_dirty && !mono_reached(d->all_at, c->now))
 		return;
+	d->is_starting = true;
 	list_each_safe (l, &d->waiting) {
 		struct instance *i = container_of(l, struct instance, in_dirty);
 		if (d->starting >= START_BUDGET || !has_room(c))
-			return;
+			break;
 		if (!is_open && !is_own_under_keep(c, i))
 			continue;
 		start_one(c, i);
 	}
+	d->is_starting = false;
 }
 
 void

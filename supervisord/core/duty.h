@@ -66,6 +66,8 @@ struct duty {
 	bool is_gate_overrun;	/* the bound has passed; said once */
 	uint64_t gate_overruns;	/* starts after the bound */
 	mono expect_until;	/* when late hosts are no longer waited for */
+	bool is_starting;	/* 'waiting' is walked: nothing else enters or
+				   leaves it */
 	uint32_t starting;	/* instances not yet ready here */
 	mono takeover_paid;	/* until when take-overs are accounted for */
 	bool is_takeover_due;	/* one waits for its turn */
@@ -91,8 +93,8 @@ size_t duty_need(const struct core_limits *limits);
 
 /* A row of this instance name changed, anywhere. */
 void duty_mark(struct core *c, const char *instance);
-/* It left a place on a host: those of its service that wait for one, because
- * of 'max_per_host', are evaluated. */
+/* It took or left a place on a host: those of its service that are held nowhere
+ * and belong to another one now, because of 'max_per_host', are evaluated. */
 void duty_mark_siblings(struct core *c, const char *instance);
 /* A service's entry, or an override of a service or an instance, changed. */
 void duty_mark_service(struct core *c, const char *name);
@@ -123,6 +125,7 @@ void ending_run(struct core *c);
 bool ending_is_done(const struct core *c);
 
 struct instance;
+struct row;
 struct service_value;
 
 /* Compares one instance with what it should be, and acts (decide.c). */
@@ -135,6 +138,10 @@ bool duty_waits_for_owner(const struct core *c, const struct instance *inst);
  * newest that is due and that no host has begun, or one that was begun by a
  * host that is gone. */
 int64_t duty_slot(struct core *c, const struct instance *inst,
+	const struct service_value *service);
+/* The row that says that it ended for good somewhere, under this very spec, and
+ * nobody asked for another run since; its host may be dead.  Or NULL. */
+const struct row *duty_finished(struct core *c, const struct instance *inst,
 	const struct service_value *service);
 /* Whether a copy on another present host runs, as its row says.  If it loses
  * against ours it is stopped first, and the row says when that is done. */

@@ -32,6 +32,14 @@ is_note_due(struct core *c, mono *next)
 	return true;
 }
 
+/* The cap of the pause before the next dial.  A name may be free again in
+ * seconds; anything else waits for people. */
+static int64_t
+redial_ms(uint32_t code)
+{
+	return code == REFUSE_NAME_TAKEN ? REDIAL_MAX_MS : REFUSED_REDIAL_MS;
+}
+
 /* Says why, to the other side and (once a minute) here, and hangs up. */
 static void
 refuse(struct core *c, struct member_pending *p, const char *name,
@@ -51,7 +59,7 @@ refuse(struct core *c, struct member_pending *p, const char *name,
 				reason));
 	member_send_link(c, p->link, WIRE_REFUSE, &msg);
 	member_close(c, p->link, reason);
-	member_dial_done(c, p->dial, REFUSED_REDIAL_MS);
+	member_dial_done(c, p->dial, redial_ms(code));
 	member_pending_free(c, p);
 }
 
@@ -95,7 +103,7 @@ member_on_refuse(
 		s->request = 0;
 	}
 	member_close(c, p->link, "refused by the other side");
-	member_dial_done(c, p->dial, REFUSED_REDIAL_MS);
+	member_dial_done(c, p->dial, redial_ms(msg->code));
 	member_pending_free(c, p);
 }
 
@@ -105,7 +113,7 @@ member_on_refused(struct core *c, struct member *m, const skep_Refuse *msg)
 {
 	note_refused(c, m->address, msg);
 	member_drop_link(c, m, "refused by the other side");
-	member_back_off(c, m, REFUSED_REDIAL_MS);
+	member_back_off(c, m, redial_ms(msg->code));
 }
 
 /* Checks that need no knowledge of the member.  Returns whether 'p' was

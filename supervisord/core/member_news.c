@@ -268,6 +268,8 @@ adopt(struct core *c, member_id from, struct member *m,
 		bury(c, m, news);
 	else
 		vouch(c, m, news);
+	if (was_left && m->state != MEMBER_LEFT)
+		registry_on_back(c, member_id_of(c, m));
 	if (m->nonce == 0)
 		m->nonce = news->nonce;
 	if (is_changed || was_left != (m->state == MEMBER_LEFT) ||

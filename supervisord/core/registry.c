@@ -118,9 +118,18 @@ row_hash(const struct row *row)
 	return v->meta.size ? hash_bytes(v->meta.data, v->meta.size, h) : h;
 }
 
-/* Tells those who decide that a shown row changed. */
+/* Whether a row says that its host holds an instance. */
+static bool
+is_place_taken(const struct row *row)
+{
+	return !row->is_deleted && row->value.kind == ROW_INSTANCE &&
+	       row_state_is_held(row->value.state);
+}
+
+/* Tells those who decide that a shown row changed; 'had_place' is what it said
+ * before. */
 static void
-mark(struct core *c, const struct row *row)
+mark(struct core *c, const struct row *row, bool had_place)
 {
 	if (!row->is_shown)
 		return;
@@ -129,7 +138,7 @@ mark(struct core *c, const struct row *row)
 		return;
 	}
 	duty_mark(c, row->name);
-	if (row->is_deleted || !row_state_is_held(row->value.state))
+	if (had_place != is_place_taken(row))
 		duty_mark_siblings(c, row->name);
 }
 
@@ -260,7 +269,7 @@ erase(struct core *c, struct origin *log, struct row *row)
 	if (!row)
 		return;
 	unlink_row(log, row);
-	mark(c, row);
+	mark(c, row, false);
 	give_row(c, row);
 }
 
@@ -291,10 +300,11 @@ registry_write(struct core *c, member_id id, struct origin *log,
 			give_row(c, row);
 		return false;
 	}
+	bool had_place = !is_new && is_place_taken(row);
 	unlink_row(log, row);
 	fill_row(c, row, change);
 	link_row(log, row);
-	mark(c, row);
+	mark(c, row, had_place);
 	return true;
 }
 
@@ -341,7 +351,7 @@ show_list(struct core *c, struct list *from, struct list *to)
 		list_remove(it);
 		list_append(to, it);
 		row->is_shown = true;
-		mark(c, row);
+		mark(c, row, false);
 	}
 }
 

@@ -58,7 +58,8 @@ enum row_kind {
 	X(ROW_EXITED, "exited", true)	 /* ended by itself, stays so */       \
 	X(ROW_FAILED, "failed", true)	 /* attempts used up */                \
 	X(ROW_STOPPED, "stopped", false) /* owned before a boot, or stopped */ \
-	X(ROW_REFUSED, "refused", false) /* this host cannot run that spec */
+	X(ROW_REFUSED, "refused", false) /* this host cannot run that spec */  \
+	X(ROW_PAST, "past", false)	 /* given up; only its epoch counts */
 
 enum row_state {
 #define X(state, name, is_held) state,
@@ -215,6 +216,10 @@ void registry_on_recv(
 /* An operator forgot this member: its rows go, and rows of incarnations seen
  * so far do not come back, unless the host itself does. */
 void registry_on_forget(struct core *c, member_id id);
+/* A member that was forgotten is back, by its own word, which we may have from
+ * others.  Logs below its own stay forgotten: a third host may hold one of a
+ * start under a number that was used before. */
+void registry_on_back(struct core *c, member_id id);
 void registry_on_tick(struct core *c);
 mono registry_deadline(const struct core *c);
 

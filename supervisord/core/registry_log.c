@@ -87,6 +87,26 @@ log_for_reset(
 	return begin_next(c, id, b);
 }
 
+uint64_t
+registry_forgotten(const struct core *c, member_id id)
+{
+	const struct member *m = member_get(c, id);
+	uint64_t forgotten = c->registry.origins[id].forgotten;
+	uint64_t left = m->state == MEMBER_LEFT
+				? member_log_incarnation(m->incarnation)
+				: 0;
+	return left > forgotten ? left : forgotten;
+}
+
+void
+registry_on_back(struct core *c, member_id id)
+{
+	uint64_t *forgotten = &c->registry.origins[id].forgotten;
+	uint64_t own = member_log_incarnation(member_get(c, id)->incarnation);
+	if (*forgotten >= own)
+		*forgotten = own ? own - 1 : 0;
+}
+
 /* The log that a batch goes to; NULL when it is old, or does not continue
  * anything that is held ('*is_gap'). */
 static struct origin *
@@ -95,7 +115,8 @@ choose_log(struct core *c, member_id sender, member_id id, const skep_Batch *b,
 {
 	struct origin *o = &c->registry.origins[id];
 	*is_gap = false;
-	if (b->incarnation <= o->forgotten || b->incarnation < o->incarnation)
+	if (b->incarnation <= registry_forgotten(c, id) ||
+		b->incarnation < o->incarnation)
 		return NULL;
 	if (o->incarnation == 0 && b->from == 0) {
 		begin(o, b);
@@ -274,8 +295,7 @@ registry_on_heartbeat(struct core *c, member_id id)
 {
 	const struct member *m = member_get(c, id);
 	uint64_t incarnation = member_log_incarnation(m->incarnation);
-	if (incarnation == 0 ||
-		incarnation <= c->registry.origins[id].forgotten)
+	if (incarnation == 0 || incarnation <= registry_forgotten(c, id))
 		return;
 	struct origin *log = registry_log_of(c, id, incarnation);
 	if (!log || log->position < m->hb_log_position || !log->has_end) {

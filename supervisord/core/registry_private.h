@@ -28,6 +28,10 @@ bool registry_is_whole(const struct origin *log);
 struct origin *registry_log_of(
 	struct core *c, member_id id, uint64_t incarnation);
 
+/* Logs of 'id' up to this incarnation are refused, whoever has them: they went
+ * when it left, which after our own start only the list of members knows. */
+uint64_t registry_forgotten(const struct core *c, member_id id);
+
 /* Makes 'log' an empty log of an incarnation. */
 void registry_log_init(struct origin *log, uint64_t incarnation);
 /* Puts one version of a row into a log, unless the log holds that or a newer

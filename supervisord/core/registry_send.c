@@ -185,8 +185,9 @@ put_position(struct core *c, struct wire_out *w, member_id peer, member_id id)
 		.gc = log->gc,
 		.wants_reset = log == o && o->is_reset_wanted && peer == id,
 	};
-	if (p.incarnation <= o->forgotten && o->forgotten) {
-		p.incarnation = o->forgotten;
+	uint64_t forgotten = registry_forgotten(c, id);
+	if (p.incarnation <= forgotten && forgotten) {
+		p.incarnation = forgotten;
 		p.position = p.top = p.gc = UINT64_MAX;
 		p.is_ready = true;
 	}
@@ -414,7 +415,7 @@ registry_on_linked(struct core *c, member_id id)
 {
 	struct registry *r = &c->registry;
 	r->origins[id].ack_sent = 0;
-	r->origins[id].forgotten = 0; /* it is back, by itself */
+	registry_on_back(c, id);
 	r->ack_at = mono_min(r->ack_at, c->now);
 	if (!mono_reached(r->pull_all_at, c->now)) {
 		registry_pull_now(c, id, id);

@@ -34,7 +34,7 @@ main_row(struct core *c, const char *name, uint32_t *copies)
 	const struct row *best = NULL;
 	const struct row *r = registry_first(c, ROW_INSTANCE, name);
 	for (; r; r = registry_next(c, r))
-		if (says_more(c, r, best))
+		if (r->value.state != ROW_PAST && says_more(c, r, best))
 			best = r;
 	return best;
 }
@@ -183,6 +183,12 @@ fill_instance(struct core *c, struct instance *i, struct instance_view *out)
 		     : duty == MEMBER_NONE ? "unplaced"
 					   : "pending";
 	const struct row *r = main_row(c, i->name, &copies);
+	const struct row *end = has && !policy_is_scheduled(&s.policy)
+					? duty_finished(c, i, &s)
+					: NULL;
+	/* Its work is done, whoever began it again and is gone. */
+	if (copies == 0 && end)
+		r = end;
 	struct override_value o;
 	instance_override(c, i, &o);
 	/* What ended on a host that is dead now, and is to run again. */

@@ -14,7 +14,7 @@
 #define SAMPLES 64
 /* What a host's core keeps about the others is computed anew so often. */
 #define LOOK_EVERY 64 /* steps */
-#define RANKS	4096
+#define RANKS	   4096
 
 struct places {
 	struct check *k;
@@ -164,11 +164,28 @@ is_told_the_same(const struct core *a, const struct core *b)
 	return true;
 }
 
+/* Whether two hosts know the same of all others.  That a store stalls is heard
+ * over the link to its host alone: of one outside the healed core, with which
+ * only one of the two is linked, they need not. */
+static bool
+has_same_inputs(const struct core *a, const struct core *b)
+{
+	for (member_id id = 0; id < a->members.count; id++) {
+		member_id there = member_find(b, member_get(a, id)->name);
+		if (there != MEMBER_NONE &&
+			member_is_stalled(a, id) != member_is_stalled(b, there))
+			return false;
+	}
+	return true;
+}
+
 static void
 check_ranks(struct places *p, struct core *a, struct core *b)
 {
 	uint32_t samples = 0;
 	struct service_value v;
+	if (!has_same_inputs(a, b))
+		return;
 	bool is_same = is_told_the_same(a, b);
 	list_each (l, &a->instances.all) {
 		const struct instance *i =

@@ -119,14 +119,20 @@ check_known_epoch(
 		(unsigned long long)l->epoch, s->k->w->hosts[l->host].name);
 }
 
-/* V2: nobody starts what it must know to run elsewhere. */
+/* V2: nobody starts what it must know to run elsewhere.  The start that ends a
+ * move adds no copy, it goes on with the source's: of another one, under a
+ * lower epoch, it is demanded that it ends (check_resolved). */
 static void
-check_double(struct services *s, uint32_t host, const struct life *l)
+check_double(struct services *s, uint32_t host, const struct life *l,
+	const struct effect_start *start)
 {
 	const struct core *c = s->k->w->hosts[host].core;
+	bool is_moved =
+		check_row_before(s->k, host, start->name) == ROW_HANDOFF;
 	for (uint32_t i = 0; i < l->count; i++) {
 		const struct copy *other = &l->copies[i];
 		if (other->host == host ||
+			(is_moved && other->epoch < start->epoch) ||
 			check_pair_ms(s->k, host, other->host) < KNOWN_MS ||
 			mono_diff(s->k->w->now, other->since) < KNOWN_MS)
 			continue;
@@ -333,7 +339,7 @@ on_start(struct services *s, uint32_t host, const struct effect_start *start)
 {
 	const struct life *l = life_of(s, start->name);
 	check_known_epoch(s, host, l, start->epoch);
-	check_double(s, host, l);
+	check_double(s, host, l, start);
 }
 
 /* A host deletes what it wrote down of an instance. */

@@ -14,6 +14,8 @@
 /* Rest lasts so long: what waits to be tried again is tried, and the state that
  * a move left behind is dropped. */
 #define REST_MS 5000
+/* What behaves answers its handoff signal in time. */
+#define ANSWER_MS 10
 
 /* --- Who is in the core --- */
 
@@ -129,6 +131,7 @@ heal_services(struct storm *s)
 		b->is_dump_failing = b->is_fetch_failing = false;
 		b->blame = (enum start_blame)0;
 		b->answer = ANSWER_RESUME;
+		b->answer_ms = ANSWER_MS;
 		b->run_ms = 0;
 		b->status = 0;
 	}
@@ -159,9 +162,9 @@ heal_host(struct storm *s, uint32_t host)
 	world_stall_disk(s->w, host, 0);
 	world_disk_set(s->w, host, &(struct disk_faults){0});
 	world_clock_rate(s->w, host, 0);
+	world_freeze(s->w, host, 0);
 	if (!h->is_running)
 		world_start(s->w, host);
-	world_pause(s->w, host, 0);
 	/* What is on its way out, perhaps since before it was switched off,
 	 * does not come to rest as a member: people install it anew. */
 	if (is_leaving(s, host)) {

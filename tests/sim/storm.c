@@ -76,7 +76,14 @@ void
 storm_start(struct storm *s, uint32_t host, uint32_t unused)
 {
 	(void)unused;
-	if (!s->w->hosts[host].is_running && !s->hosts[host].has_left)
+	const struct host *h = &s->w->hosts[host];
+	if (h->is_running || s->hosts[host].has_left)
+		return;
+	/* A machine that stands still starts nothing before it goes on. */
+	if (!mono_reached(h->frozen_until, s->w->now))
+		storm_later(s, mono_diff(h->frozen_until, s->w->now),
+			storm_start, host, 0);
+	else
 		world_start(s->w, host);
 }
 

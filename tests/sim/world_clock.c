@@ -94,6 +94,9 @@ world_pause(struct world *w, uint32_t host, int64_t ms)
 {
 	struct host *h = &w->hosts[host];
 	mono until = mono_add(w->now, ms);
+	/* No process runs on a machine that stands still. */
+	if (until.ms < h->frozen_until.ms)
+		until = h->frozen_until;
 	bool is_shorter = until.ms < h->paused_until.ms;
 	h->paused_until = h->since = until;
 	if (is_shorter) {
