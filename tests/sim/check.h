@@ -29,7 +29,7 @@
 #include "tests/sim/keys.h"
 #include "tests/sim/world.h"
 
-#define CHECK_TIMES   600
+#define CHECK_TIMES   6000
 #define CHECK_UNIT_MS 100
 
 /* How long something took, many times. */
