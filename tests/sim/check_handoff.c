@@ -199,7 +199,8 @@ check_committed(struct moves *m, uint32_t host, const struct page *p,
 			c->config.node, s->name, was->peer);
 }
 
-/* H3: a start that ends a move begins with the very state of the move. */
+/* H3: a start that ends a move begins with the very state of the move, unless
+ * the target has begun with it and the move is over: this is a later one. */
 static void
 check_root(struct moves *m, uint32_t host, const struct page *p,
 	const struct effect_start *s)
@@ -207,7 +208,9 @@ check_root(struct moves *m, uint32_t host, const struct page *p,
 	const struct move *was = &p->before;
 	bool has_ended =
 		was->state != HANDOFF_FREE && p->issued.state == HANDOFF_FREE;
-	if (!has_ended || !was->has_root || m->is_void)
+	bool has_arrived = was->state == HANDOFF_COMMITTED &&
+		keys_get(&m->served, root_key(was->root));
+	if (!has_ended || !was->has_root || m->is_void || has_arrived)
 		return;
 	if (!s->has_state || memcmp(s->root, was->root, DIGEST_SIZE) != 0)
 		world_violated(m->k->w, "H3",
@@ -293,7 +296,8 @@ check_word(struct moves *m, uint32_t host, uint16_t type, const skep_Handoff *h)
 	else if (type == WIRE_HANDOFF_COMMIT)
 		is_wrong = is_same && d->state != HANDOFF_COMMITTED;
 	else if (type == WIRE_HANDOFF_ACTIVE)
-		is_wrong = !i || i->epoch <= h->epoch;
+		is_wrong = !i ||
+			(i->is_past ? i->epoch_used : i->epoch) <= h->epoch;
 	if (is_wrong)
 		world_violated(m->k->w, "H2",
 			"%s sends %s of %s epoch %llu attempt %u, and its disk "
@@ -354,7 +358,8 @@ has_others(const struct moves *m, uint32_t host, const char *name)
 	const struct core *c = m->k->w->hosts[host].core;
 	const struct row *row =
 		c ? registry_first(c, ROW_INSTANCE, name) : NULL;
-	while (row && row->origin == MEMBER_SELF)
+	while (row &&
+		(row->origin == MEMBER_SELF || row->value.state == ROW_PAST))
 		row = registry_next(c, row);
 	for (uint32_t i = 0; !row && i < m->k->w->count; i++) {
 		const struct process *p = world_process(m->k->w, i, name);
