@@ -249,18 +249,29 @@ on_dumped(struct core *c, const struct input_dumped *in)
 		instance_on_dumped(c, in);
 }
 
+/* What comes before everything else, in this order. */
+static void
+on_birth(struct core *c, const struct input *in)
+{
+	if (in->kind == INPUT_LOAD)
+		on_load(c, &in->load);
+	else if (in->kind == INPUT_FOUND)
+		instance_on_found(c, &in->found);
+	else if (in->kind == INPUT_SEALED)
+		handoff_on_sealed(c, &in->sealed);
+	else
+		on_boot(c);
+}
+
 static void
 dispatch(struct core *c, const struct input *in)
 {
 	switch (in->kind) {
 	case INPUT_LOAD:
-		on_load(c, &in->load);
-		break;
 	case INPUT_FOUND:
-		instance_on_found(c, &in->found);
-		break;
+	case INPUT_SEALED:
 	case INPUT_BOOT:
-		on_boot(c);
+		on_birth(c, in);
 		break;
 	case INPUT_TICK:
 		break; /* every step looks at its timers */

@@ -41,6 +41,8 @@ struct core {
 	struct effects fx;
 
 	bool is_booted;		 /* INPUT_BOOT was taken */
+	bool has_unread;	 /* a record of an instance or a move could not
+				    be read, or had no place */
 	uint64_t incarnation;	 /* of this start of the node */
 	uint64_t store_seq;	 /* last STORE issued */
 	uint64_t stored_seq;	 /* last STORE known durable */

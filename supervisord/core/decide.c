@@ -10,7 +10,7 @@ forget(struct core *c, struct instance *i)
 {
 	i->is_draining_out = false;
 	instance_release(c, i);
-	if (i->is_remembered || i->is_refused)
+	if (i->is_remembered || i->is_refused || i->is_past)
 		instance_disown(c, i);
 	instance_reap(c, i);
 }

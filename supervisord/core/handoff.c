@@ -116,8 +116,8 @@ handoff_new(struct core *c, const char *name, enum handoff_state state)
 
 /* --- The record --- */
 
-static uint64_t
-store(struct core *c, const struct handoff *h)
+void
+handoff_record(struct core *c, struct handoff *h)
 {
 	unsigned char buffer[512];
 	struct writer w;
@@ -133,7 +133,8 @@ store(struct core *c, const struct handoff *h)
 	writer_i64(&w, h->sealed_wall_ms);
 	writer_u64(&w, h->run_digest);
 	CHECK(!w.bad);
-	return core_store(c, TABLE_HANDOFF,
+	h->is_recorded = true;
+	h->stored = core_store(c, TABLE_HANDOFF,
 		(struct bytes){h->name, strlen(h->name)}, writer_done(&w));
 }
 
@@ -161,24 +162,48 @@ read_record(struct handoff *h, struct bytes value)
 	h->state = (enum handoff_state)state;
 	strcpy(h->peer_name, peer);
 	memcpy(h->root, root.data, DIGEST_SIZE);
-	return handoff_is_durable(h->state);
+	h->is_recorded = true;
+	return handoff_is_durable(h->state) || h->state == HANDOFF_STOPPING;
+}
+
+/* Reads one record; false when it is lost on us. */
+static bool
+load(struct core *c, struct bytes key, struct bytes value)
+{
+	char name[INSTANCE_NAME_MAX + 1];
+	if (key.size == 0 || key.size > INSTANCE_NAME_MAX ||
+		memchr(key.data, 0, key.size))
+		return false;
+	memcpy(name, key.data, key.size);
+	name[key.size] = '\0';
+	struct handoff *h =
+		find(c, name) ? NULL : handoff_new(c, name, HANDOFF_FREE);
+	if (!h)
+		return false;
+	if (read_record(h, value))
+		return true;
+	list_remove(&h->link);
+	slots_give(&c->handoffs.slots, h);
+	return false;
 }
 
 void
 handoff_on_load(struct core *c, struct bytes key, struct bytes value)
 {
-	char name[INSTANCE_NAME_MAX + 1];
-	if (key.size == 0 || key.size > INSTANCE_NAME_MAX ||
-		memchr(key.data, 0, key.size))
-		return;
-	memcpy(name, key.data, key.size);
-	name[key.size] = '\0';
-	struct handoff *h =
-		find(c, name) ? NULL : handoff_new(c, name, HANDOFF_FREE);
-	if (h && !read_record(h, value)) {
-		list_remove(&h->link);
-		slots_give(&c->handoffs.slots, h);
+	c->has_unread |= !load(c, key, value);
+}
+
+void
+handoff_on_sealed(struct core *c, const struct input_sealed *in)
+{
+	CHECK(!c->is_booted);
+	struct handoff *h = find(c, in->name);
+	if (h && h->state == HANDOFF_STOPPING && in->epoch == h->epoch) {
+		h->has_root = true;
+		memcpy(h->root, in->root, DIGEST_SIZE);
 	}
+	if (!c->has_unread && !handoff_needs_state(c, in->name, in->root))
+		handoff_drop(c, in->name, in->root, 0);
 }
 
 void
@@ -204,7 +229,7 @@ handoff_enter(struct core *c, struct handoff *h, enum handoff_state state,
 	h->deadline = deadline;
 	h->resend_at = MONO_NEVER;
 	if (handoff_is_durable(state)) {
-		h->stored = store(c, h);
+		handoff_record(c, h);
 		h->resend_at = mono_add(c->now, HANDOFF_RESEND_MS);
 	}
 	core_note(c, NOTE_HANDOFF, h->name, h->epoch,
@@ -217,7 +242,7 @@ uint64_t
 handoff_end(struct core *c, struct handoff *h)
 {
 	uint64_t seq = 0;
-	if (handoff_is_durable(h->state))
+	if (h->is_recorded)
 		seq = core_store(c, TABLE_HANDOFF,
 			(struct bytes){h->name, strlen(h->name)},
 			(struct bytes){NULL, 0});
@@ -233,12 +258,18 @@ handoff_end_and_drop(struct core *c, struct handoff *h)
 {
 	const struct handoff was = *h;
 	uint64_t after = handoff_end(c, h);
-	if (!was.has_root)
-		return;
+	if (was.has_root)
+		handoff_drop(c, was.name, was.root, after);
+}
+
+void
+handoff_drop(struct core *c, const char *name, const uint8_t root[DIGEST_SIZE],
+	uint64_t after)
+{
 	struct effect *e = effects_add(&c->fx, EFFECT_DROP);
 	e->after = after;
-	e->drop.name = effects_text(&c->fx, was.name);
-	memcpy(e->drop.root, was.root, DIGEST_SIZE);
+	e->drop.name = effects_text(&c->fx, name);
+	memcpy(e->drop.root, root, DIGEST_SIZE);
 }
 
 uint64_t

@@ -9,21 +9,25 @@
  *   source                          target
  *   OFFERED   -- OFFER -->          ACCEPTED (volatile) or REFUSE
  *   SIGNALLED (SIGUSR1 sent, waits for the answer)
- *   STOPPING  (stop signal, until EMPTY)
+ *   STOPPING+ (stop signal, until EMPTY)
  *   DUMPING   (state sealed on our disk)
  *   FROZEN*   -- FROZEN(root) -->   FETCHING (pulls over the bulk link)
  *             <-- STAGED(root) --   STAGED*
- *   COMMITTED* -- COMMIT -->        OWNER* (epoch + 1), start, publish
+ *   COMMITTED* -- COMMIT -->        OWNER* (higher epoch), start, publish
  *             <-- ACTIVE --
  *   (done: record deleted; the dump goes when the target's row is READY)
  *
- * (* = durable.)  Abort is possible only before COMMITTED: the source starts
+ * (* = durable.  + = written down if a state is to be sealed; nothing waits for
+ * that but the seal.  After a loss of power a sealed state of that very run is
+ * found by it, and the instance starts here again from there.)
+ *
+ * Abort is possible only before COMMITTED: the source starts
  * its instance again, from the dump if there is one.  After a crash the
  * records are loaded back: FROZEN asks again or aborts, COMMITTED never
  * starts it again but repeats COMMIT, STAGED asks QUERY.  R1: the target is
  * DEAD while COMMITTED, or answers COMMIT with UNKNOWN, because it lost its
  * disk: the source takes it back with epoch + 2.  R2: the
- * source is DEAD while STAGED: the target takes it with epoch + 1.
+ * source is DEAD while STAGED: the target takes it.
  *
  *
  * Two copies.  A target that forgot the offer (a new disk), while the source
@@ -96,6 +100,7 @@ struct handoff {
 	bool wants_dump;	/* its state is to be sealed when it is empty */
 	bool is_required;	/* without a state it stays here */
 	bool is_signalled;	/* it must be stopped: it may be half way */
+	bool is_recorded;	/* there is a record of it */
 	bool is_cancelled;	/* back to a start here, once it is sealed */
 	char reason[NOTE_TEXT_MAX]; /* why it began, or why it failed */
 };
@@ -116,6 +121,10 @@ struct instance;
 void handoff_init(struct core *c);
 size_t handoff_need(const struct core_limits *limits);
 void handoff_on_load(struct core *c, struct bytes key, struct bytes value);
+/* A state that lies here.  It is kept if a record names it, or the run that
+ * was being stopped for a move left it; else it was sealed or fetched in the
+ * moment of a crash and goes, unless a record could not be read. */
+void handoff_on_sealed(struct core *c, const struct input_sealed *in);
 /* All records are loaded: take up again what was under way. */
 void handoff_on_boot(struct core *c);
 

@@ -40,11 +40,16 @@ struct handoff *handoff_new(struct core *c, const char *name,
 /* Enters a state; durable ones are stored ('h->stored' is the number). */
 void handoff_enter(struct core *c, struct handoff *h,
 	enum handoff_state state, mono deadline);
+/* Writes its record ('h->stored' is the number). */
+void handoff_record(struct core *c, struct handoff *h);
 /* Ends it: deletes the record, if there is one, and frees the slot.  Returns
  * the STORE's number, or 0. */
 uint64_t handoff_end(struct core *c, struct handoff *h);
 /* The same, and drops its state as soon as no record names it. */
 void handoff_end_and_drop(struct core *c, struct handoff *h);
+/* Drops a state that nothing names any more, once 'after' is durable. */
+void handoff_drop(struct core *c, const char *name,
+	const uint8_t root[DIGEST_SIZE], uint64_t after);
 /* The 'after' for what must not overtake anything decided so far: a DROP that
  * waits for the disk would take away a state of the same root that is fetched
  * or sealed meanwhile. */

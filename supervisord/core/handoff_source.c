@@ -38,14 +38,11 @@ leave_alone(struct core *c, struct handoff *h, const char *why)
 	give_up(c, h, why, HANDOFF_IGNORED_MS);
 }
 
-/* Starts the stopped instance here again, from its own dump if there is one:
- * the only way back once it was stopped. */
-static void
-abort_move(struct core *c, struct handoff *h, const char *why)
+/* The instance is to start from its own dump, if there is one: the number of
+ * the STORE that says so. */
+static uint64_t
+keep_own(struct core *c, const struct handoff *h, struct instance *i)
 {
-	struct instance *i = instance_find(c, h->name);
-	CHECK(i && i->state == INSTANCE_HANDOFF);
-	CHECK(h->state != HANDOFF_COMMITTED);
 	if (h->has_root && memcmp(i->staged_root, h->root, DIGEST_SIZE) != 0)
 		instance_drop_staged(c, i);
 	i->has_staged |= h->has_root;
@@ -55,12 +52,23 @@ abort_move(struct core *c, struct handoff *h, const char *why)
 		strcpy(i->staged_kind, "dump");
 		i->staged_from[0] = '\0';
 	}
+	i->is_remembered = true;
+	return instance_store_owner(c, i);
+}
+
+/* Starts the stopped instance here again: the only way back once it was
+ * stopped. */
+static void
+abort_move(struct core *c, struct handoff *h, const char *why)
+{
+	struct instance *i = instance_find(c, h->name);
+	CHECK(i && i->state == INSTANCE_HANDOFF);
+	CHECK(h->state != HANDOFF_COMMITTED);
 	instance_set_note(c, i, why);
 	retry_later(c, i, HANDOFF_AGAIN_MS);
 	/* One transaction or an earlier one: the staged root is on disk
 	 * before the record that named it goes. */
-	i->is_remembered = true;
-	uint64_t owner = instance_store_owner(c, i);
+	uint64_t owner = keep_own(c, h, i);
 	handoff_send(c, h, WIRE_HANDOFF_ABORT, why, owner);
 	core_note(c, NOTE_HANDOFF, h->name, h->epoch,
 		effects_format(&c->fx, "called off, starts here again: %s",
@@ -163,6 +171,8 @@ stop_for_move(struct core *c, struct handoff *h, struct instance *i)
 	}
 	bool has = policy_of(c, i, &s);
 	handoff_enter(c, h, HANDOFF_STOPPING, MONO_NEVER);
+	if (h->wants_dump)
+		handoff_record(c, h);
 	instance_stop(c, i, has ? &s.policy : NULL, STOP_HANDOFF, h->reason);
 }
 
@@ -319,6 +329,17 @@ on_staged(struct core *c, struct handoff *h, const skep_Handoff *m)
 	handoff_send(c, h, WIRE_HANDOFF_COMMIT, "", h->stored);
 }
 
+/* The epoch that the target took, as far as its row says it. */
+static uint64_t
+epoch_there(const struct core *c, const struct handoff *h)
+{
+	member_id id = member_find(c, h->peer_name);
+	const struct row *r = id == MEMBER_NONE
+		? NULL
+		: registry_find(c, ROW_INSTANCE, h->name, id);
+	return r && r->value.epoch > h->epoch ? r->value.epoch : h->epoch + 1;
+}
+
 /* The target runs it: nothing of it is ours any more. */
 static void
 done(struct core *c, struct handoff *h)
@@ -338,7 +359,7 @@ done(struct core *c, struct handoff *h)
 		i->draining_epoch = h->epoch;
 		instance_enter(c, i, INSTANCE_IDLE, MONO_NEVER);
 		if (i->is_declared)
-			instance_give(c, i, h->peer_name, h->epoch + 1);
+			instance_give(c, i, h->peer_name, epoch_there(c, h));
 		else
 			instance_disown(c, i);
 	}
@@ -410,6 +431,7 @@ has_gone_on(const struct core *c, const skep_Handoff *m)
 	const struct row *r = registry_first(c, ROW_INSTANCE, m->name);
 	for (; r; r = registry_next(c, r))
 		if (r->value.epoch > m->epoch &&
+			r->value.state != ROW_PAST &&
 			member_is_present(c, r->origin))
 			return true;
 	return false;
@@ -619,11 +641,37 @@ source_on_topology(struct core *c, struct handoff *h)
 	}
 }
 
+/* The node ended while it was being stopped.  What was sealed of that run is
+ * what it starts from, when the gate opens; what ended with the node alone is
+ * asked for its state as after any crash. */
+static void
+resume_stop(struct core *c, struct handoff *h, struct instance *i)
+{
+	bool is_live = i && instance_is_live(i);
+	bool is_other = is_live && (i->epoch != h->epoch ||
+		i->state != INSTANCE_CLEANING);
+	if (!h->has_root || !i || !i->is_remembered || is_other) {
+		handoff_end_and_drop(c, h);
+		return;
+	}
+	core_note(c, NOTE_HANDOFF, h->name, h->epoch,
+		"over: its host stopped; it starts here again from its state");
+	h->sealed_wall_ms = c->wall_ms;
+	keep_own(c, h, i);
+	handoff_end(c, h);
+	if (!is_live)
+		instance_enter(c, i, INSTANCE_BACKOFF, MONO_NEVER);
+}
+
 void
 source_on_boot(struct core *c, struct handoff *h)
 {
 	struct instance *i = instance_find(c, h->name);
 	char service[SERVICE_NAME_MAX + 1];
+	if (h->state == HANDOFF_STOPPING) {
+		resume_stop(c, h, i);
+		return;
+	}
 	instance_service_name(h->name, service);
 	/* A crash in the midst of its end left this record alone. */
 	if (!i)
@@ -638,6 +686,7 @@ source_on_boot(struct core *c, struct handoff *h)
 	}
 	i->is_over = i->is_found = false;
 	i->epoch = h->epoch;
+	instance_use_epoch(i, h->epoch);
 	if (i->epoch_reserved < h->epoch)
 		i->epoch_reserved = h->epoch;
 	i->run_digest = h->run_digest;

@@ -88,7 +88,11 @@ stage(struct core *c, struct handoff *h)
 		discard(c, h);
 		return;
 	}
+	/* What it had here before is history, also for the next boot. */
+	if (i->is_remembered)
+		instance_disown(c, i);
 	handoff_enter(c, h, HANDOFF_STAGED, MONO_NEVER);
+	instance_use_epoch(i, h->epoch);
 	i->epoch = i->epoch_reserved = h->epoch;
 	i->epoch_after = h->stored;
 	i->run_digest = h->run_digest;
@@ -117,15 +121,19 @@ static bool
 is_taken_over(const struct core *c, const skep_Handoff *m)
 {
 	const struct instance *i = instance_find(c, m->name);
-	return i && i->epoch > m->epoch &&
-	       (instance_is_held(i) || i->is_remembered || i->is_refused);
+	bool is_past = i && i->is_past && i->epoch_used > m->epoch;
+	return is_past ||
+		(i && i->epoch > m->epoch &&
+			(instance_is_held(i) || i->is_remembered ||
+				i->is_refused));
 }
 
 static void
 on_frozen(struct core *c, member_id from, struct handoff *h,
 	const skep_Handoff *m)
 {
-	if (is_taken_over(c, m))
+	bool is_known = h && handoff_is_same(h, m);
+	if (!is_known && is_taken_over(c, m))
 		return; /* COMMIT will ask */
 	if (h && h->state == HANDOFF_STAGED && handoff_is_same(h, m)) {
 		handoff_send(c, h, WIRE_HANDOFF_STAGED, "", h->stored);
@@ -164,12 +172,9 @@ on_frozen(struct core *c, member_id from, struct handoff *h,
 static void
 drop_late(struct core *c, const struct input_fetched *in)
 {
-	if (!in->is_final || !in->is_ok ||
-		handoff_needs_state(c, in->name, in->root))
-		return;
-	struct effect *e = effects_add(&c->fx, EFFECT_DROP);
-	e->drop.name = effects_text(&c->fx, in->name);
-	memcpy(e->drop.root, in->root, DIGEST_SIZE);
+	if (in->is_final && in->is_ok &&
+		!handoff_needs_state(c, in->name, in->root))
+		handoff_drop(c, in->name, in->root, 0);
 }
 
 void
@@ -211,16 +216,17 @@ take_over(struct core *c, struct handoff *h, bool is_given)
 	i->restarts = 0;
 	i->failures = 0;
 	i->is_remembered = true;
-	/* Above what a host that is gone had under a higher epoch, or may have
-	 * had: i->epoch is the source's. */
+	/* Above all that is known to have been used; i->epoch is the source's.
+	 * A block of others counts as a whole, but if its holder gives it. */
 	const uint64_t floor = i->epoch_floor;
 	if (is_given)
-		i->epoch_floor = h->epoch;
+		i->epoch_floor = i->epoch_used;
 	strcpy(i->last_owner, h->peer_name);
 	uint64_t epoch = instance_next_epoch(c, i, !is_given);
 	i->last_owner[0] = '\0';
 	i->epoch_floor = floor;
 	i->epoch_reserved = epoch + EPOCH_BLOCK - 1;
+	CHECK(i->epoch_reserved >= floor);
 	instance_store_owner(c, i);
 	uint64_t ended = handoff_end(c, h);
 	instance_start_at(c, i, &s, epoch, ended);
@@ -249,7 +255,7 @@ on_commit(struct core *c, member_id from, struct handoff *h,
 		return;
 	}
 	const struct instance *i = instance_find(c, m->name);
-	if (is_forgotten(c, m))
+	if (!is_taken_over(c, m) && is_forgotten(c, m))
 		handoff_echo(c, from, m, WIRE_HANDOFF_UNKNOWN, "");
 	else if (is_taken_over(c, m) && i->state != INSTANCE_STARTING)
 		handoff_echo(c, from, m, WIRE_HANDOFF_ACTIVE, "");
@@ -294,6 +300,21 @@ is_deleted(struct core *c, const struct handoff *h)
 	return !i->is_declared && specs_get_service(e, &s);
 }
 
+/* Whether the source's row says that it is not giving that run away any more.
+ * Its word may not come: others tell of its rows while no link to it stands.
+ * Nothing hangs on it before STAGED; an offer that goes on is made again. */
+static bool
+is_withdrawn(const struct core *c, const struct handoff *h)
+{
+	member_id source = member_find(c, h->peer_name);
+	if (h->state == HANDOFF_STAGED || source == MEMBER_NONE ||
+		!registry_walk(c, source, NULL))
+		return false; /* or nothing is known of that host */
+	const struct row *r = registry_find(c, ROW_INSTANCE, h->name, source);
+	return !r || !row_state_is_held(r->value.state) ||
+	       r->value.epoch > h->epoch;
+}
+
 void
 target_on_tick(struct core *c, struct handoff *h)
 {
@@ -309,6 +330,10 @@ target_on_tick(struct core *c, struct handoff *h)
 	}
 	if (!mono_reached(h->resend_at, c->now))
 		return;
+	if (is_withdrawn(c, h)) {
+		discard(c, h);
+		return;
+	}
 	h->resend_at = mono_add(c->now, HANDOFF_RESEND_MS);
 	/* A source that restarted may know nothing of it any more. */
 	if (h->state == HANDOFF_STAGED)
@@ -346,6 +371,7 @@ target_on_boot(struct core *c, struct handoff *h)
 		discard(c, h);
 		return;
 	}
+	instance_use_epoch(i, h->epoch);
 	i->epoch = i->epoch_reserved = h->epoch;
 	i->run_digest = h->run_digest;
 	i->is_remembered = true;

@@ -4,11 +4,12 @@
  * duration of the step; the core copies what it keeps.  The order of a
  * node's life is
  *
- *   LOAD*  FOUND*  BOOT  (anything else)*
+ *   LOAD*  FOUND*  SEALED*  BOOT  (anything else)*
  *
  * LOAD gives back one record of an earlier life from the store, FOUND one
- * instance that the keeper still runs, BOOT says that both lists are
- * complete.  Before BOOT the core only remembers; it sends nothing.
+ * instance that the keeper still runs, SEALED one state that lies in the dump
+ * store, BOOT says that the lists are complete.  Before BOOT the core only
+ * remembers, and lets go of states that nothing names; it sends nothing.
  *
  * A recorded sequence of inputs, given to a core with the same configuration
  * and limits, yields the same effects bit for bit.
@@ -49,7 +50,8 @@
 	X(INPUT_RAN, "ran")                                                    \
 	X(INPUT_DUE, "due")                                                    \
 	X(INPUT_GOING, "going")                                                \
-	X(INPUT_ENDING, "ending")
+	X(INPUT_ENDING, "ending")                                              \
+	X(INPUT_SEALED, "sealed")
 
 enum input_kind {
 #define X(kind, name) kind,
@@ -91,6 +93,13 @@ struct input_found {
 	bool is_empty;		 /* nothing of it is left */
 	bool is_ready;		 /* it had said so, or need not */
 	int64_t started_wall_ms; /* when it was started */
+};
+
+/* SEALED: a whole state of an earlier life, and the instance it is kept for. */
+struct input_sealed {
+	const char *name;
+	uint64_t epoch; /* of the run that left it here; 0: it was fetched */
+	uint8_t root[DIGEST_SIZE];
 };
 
 /* LINK_UP: a control connection stands, encrypted and with a proven key. */
@@ -323,6 +332,7 @@ struct input {
 	union {
 		struct input_load load;
 		struct input_found found;
+		struct input_sealed sealed;
 		struct input_link_up link_up;
 		struct input_link_down link_down;
 		struct input_recv recv;

@@ -10,6 +10,7 @@
 /* What an OWNER record says first. */
 #define OWNER_IS_OURS  1
 #define OWNER_HAS_LEFT 2 /* in a drain that may go on */
+#define OWNER_IS_PAST  4 /* its epoch counts */
 
 size_t
 instance_need(const struct core_limits *l)
@@ -334,6 +335,8 @@ row_state_of(const struct instance *i)
 		return ROW_REFUSED;
 	if (i->state == INSTANCE_IDLE && i->is_remembered)
 		return ROW_STOPPED;
+	if (i->state == INSTANCE_IDLE && i->is_past)
+		return ROW_PAST;
 	if (i->state == INSTANCE_STOPPING && i->purpose == STOP_HANDOFF)
 		return ROW_HANDOFF;
 	return shown[i->state];
@@ -350,7 +353,7 @@ instance_publish(struct core *c, struct instance *inst)
 	struct row_value v = {
 		.kind = ROW_INSTANCE,
 		.state = state,
-		.epoch = inst->epoch,
+		.epoch = state == ROW_PAST ? inst->epoch_used : inst->epoch,
 		.pid = inst->pid,
 		.run_digest = inst->run_digest,
 		.restarts = inst->restarts,
@@ -404,9 +407,9 @@ instance_store_owner(struct core *c, struct instance *inst)
 	writer_u8(&w, OWNER_VERSION);
 	writer_text(&w, inst->service);
 	writer_u32(&w, inst->ordinal);
-	writer_u8(&w, is_ours		    ? OWNER_IS_OURS
-		      : inst->is_draining_out ? OWNER_HAS_LEFT
-					      : 0);
+	uint8_t left = (inst->is_draining_out ? OWNER_HAS_LEFT : 0) |
+		(inst->is_past ? OWNER_IS_PAST : 0);
+	writer_u8(&w, is_ours ? OWNER_IS_OURS : left);
 	writer_text(&w, inst->last_owner);
 	writer_u64(&w, is_ours ? inst->epoch_reserved : inst->epoch_floor);
 	writer_u8(&w, inst->state == INSTANCE_EXITED);
@@ -447,9 +450,10 @@ read_owner(struct instance *i, struct bytes value, bool *has_exited)
 	uint8_t what = reader_u8(&r);
 	i->is_remembered = (what & OWNER_IS_OURS) != 0;
 	i->is_draining_out = (what & OWNER_HAS_LEFT) != 0;
+	i->is_past = (what & OWNER_IS_PAST) != 0;
 	is_ok &=
 		take_text(i->last_owner, sizeof i->last_owner, reader_text(&r));
-	i->epoch_reserved = i->epoch_floor = reader_u64(&r);
+	i->epoch_reserved = i->epoch_floor = i->epoch_used = reader_u64(&r);
 	*has_exited = reader_u8(&r) != 0;
 	i->status = (int32_t)reader_i64(&r);
 	i->run_digest = reader_u64(&r);
@@ -482,28 +486,29 @@ instance_service_name(const char *name, char out[static SERVICE_NAME_MAX + 1])
 	out[length] = '\0';
 }
 
-void
-instance_on_load(struct core *c, struct bytes key, struct bytes value)
+/* Reads one record; false when it is lost on us. */
+static bool
+load(struct core *c, struct bytes key, struct bytes value)
 {
 	char name[INSTANCE_NAME_MAX + 1];
 	char service[SERVICE_NAME_MAX + 1];
 	if (key.size == 0 || key.size > INSTANCE_NAME_MAX ||
 		memchr(key.data, 0, key.size))
-		return;
+		return false;
 	memcpy(name, key.data, key.size);
 	name[key.size] = '\0';
-	if (instance_find(c, name))
-		return;
 	instance_service_name(name, service);
-	struct instance *i = instance_add(c, name, service, 0);
+	struct instance *i = instance_find(c, name)
+				     ? NULL
+				     : instance_add(c, name, service, 0);
 	if (!i)
-		return;
+		return false;
 	bool has_exited;
 	if (!read_owner(i, value, &has_exited)) {
-		i->is_remembered = i->is_draining_out = false;
+		i->is_remembered = i->is_draining_out = i->is_past = false;
 		i->last_owner[0] = '\0';
 		instance_reap(c, i);
-		return;
+		return false;
 	}
 	/* It began with this one at the earliest: every start elsewhere since
 	 * then lies above it, and every start here above the whole block. */
@@ -513,6 +518,13 @@ instance_on_load(struct core *c, struct bytes key, struct bytes value)
 				   : 1;
 	if (i->is_remembered && has_exited)
 		i->state = INSTANCE_EXITED;
+	return true;
+}
+
+void
+instance_on_load(struct core *c, struct bytes key, struct bytes value)
+{
+	c->has_unread |= !load(c, key, value);
 }
 
 void
@@ -527,8 +539,14 @@ instance_on_found(struct core *c, const struct input_found *in)
 	if (!i)
 		return;
 	i->epoch = in->epoch;
+	/* It says how far into our block on the disk the starts have come. */
+	bool is_of_block = i->is_remembered &&
+		i->epoch_used < in->epoch + EPOCH_BLOCK;
+	if (i->epoch_used < in->epoch || is_of_block)
+		i->epoch_used = in->epoch;
 	if (i->epoch_reserved < in->epoch)
 		i->epoch_reserved = in->epoch;
+	i->is_past = false;
 	i->run_digest = in->run_digest;
 	i->pid = in->pid;
 	i->status = in->status;
@@ -590,55 +608,6 @@ instance_drop_staged(struct core *c, struct instance *inst)
 	e->after = after;
 	e->drop.name = effects_text(&c->fx, inst->name);
 	memcpy(e->drop.root, inst->staged_root, DIGEST_SIZE);
-}
-
-/* Whether that was news. */
-static bool
-learn_holder(struct instance *inst, const char *node, uint64_t epoch)
-{
-	if (epoch <= inst->epoch_floor && strcmp(inst->last_owner, node) == 0)
-		return false;
-	strcpy(inst->last_owner, node);
-	if (epoch > inst->epoch_floor)
-		inst->epoch_floor = epoch + EPOCH_BLOCK - 1;
-	return true;
-}
-
-void
-instance_saw_holder(struct core *c, struct instance *inst, const char *node,
-	uint64_t epoch)
-{
-	CHECK(inst->state == INSTANCE_IDLE);
-	if (learn_holder(inst, node, epoch))
-		instance_store_owner(c, inst);
-}
-
-void
-instance_give(struct core *c, struct instance *inst, const char *node,
-	uint64_t epoch)
-{
-	learn_holder(inst, node, epoch);
-	instance_disown(c, inst);
-}
-
-void
-instance_raise_floor(struct instance *inst)
-{
-	if (inst->epoch_floor < inst->epoch_reserved)
-		inst->epoch_floor = inst->epoch_reserved;
-}
-
-void
-instance_disown(struct core *c, struct instance *inst)
-{
-	CHECK(inst->state == INSTANCE_IDLE);
-	inst->is_remembered = false;
-	inst->is_refused = false;
-	instance_raise_floor(inst);
-	instance_drop_staged(c, inst);
-	instance_arm(c, inst, MONO_NEVER);
-	instance_store_owner(c, inst);
-	instance_publish(c, inst);
 }
 
 void

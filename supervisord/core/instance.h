@@ -119,10 +119,14 @@ struct instance {
 	bool is_killed;		   /* KILL was issued in this stop */
 	uint64_t epoch;		   /* of the last start here */
 	uint64_t epoch_floor;	   /* every start here lies above it */
+	uint64_t epoch_used;	   /* highest that a start is known to have
+				      taken; after a boot, may have taken */
 	uint64_t epoch_reserved;   /* last epoch of the stored block */
 	uint64_t epoch_after;	   /* STORE that reserved it */
 	uint64_t run_digest;	   /* of what runs, or was refused */
 	bool is_remembered;	   /* IDLE, but it was ours: row STOPPED */
+	bool is_past;		   /* IDLE; given up, no present host's row
+				      has 'epoch_used': row PAST; durable */
 	bool is_refused;	   /* IDLE; this host cannot run that digest */
 	bool is_kept;		   /* the keeper has something of 'epoch' */
 	bool has_start_failed;	   /* in CLEANING: it never ran */
@@ -243,6 +247,8 @@ void instance_reset(struct core *c, struct instance *inst);
  * twice and its host is waited for. */
 void instance_saw_holder(struct core *c, struct instance *inst,
 	const char *node, uint64_t epoch);
+/* A start, here or elsewhere, took this epoch. */
+void instance_use_epoch(struct instance *inst, uint64_t epoch);
 /* It is given up here: all epochs that were used lie below those to come, also
  * after the next start of the node. */
 void instance_raise_floor(struct instance *inst);
@@ -250,7 +256,8 @@ void instance_raise_floor(struct instance *inst);
  * write, so that no crash forgets both.  Allowed in IDLE. */
 void instance_give(struct core *c, struct instance *inst, const char *node,
 	uint64_t epoch);
-/* Forgets that it was ours; allowed in IDLE. */
+/* Forgets that it was ours, but for the epochs that were used; allowed in
+ * IDLE. */
 void instance_disown(struct core *c, struct instance *inst);
 /* Lets the keeper remove what is left of its last start, if that is so. */
 void instance_release(struct core *c, struct instance *inst);

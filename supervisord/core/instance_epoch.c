@@ -1,5 +1,10 @@
 /* Which epoch a start takes: one that nobody took before.
  *
+ * The highest epoch of an instance is always in somebody's row: a host that
+ * gives an instance up leaves its row behind, as PAST, until a present host's
+ * row has a higher one; and both are on disk.  (A tombstone says the epoch as
+ * well, but a boot of its host forgets it.)
+ *
  * While all known hosts are present, it is one above all that is known: the
  * gate has seen to it that what they know is known here.  A host that is away
  * may have started the instance without anybody hearing of it.  Then a new
@@ -13,8 +18,9 @@
  *   numbers that are i modulo 2^k >= n.  So two hosts that do so one after
  *   the other, the second without having heard of the first, do not meet.
  *
- * The same after a host that forgot, with its disk, what it had started.
- * What this does not cover is hosts that know different members.
+ * The same after a host that forgot, with its disk, what it had started; that
+ * is so when nobody's row says as much as this host has on its own.  What this
+ * does not cover is hosts that know different members.
  */
 #include <string.h>
 
@@ -71,6 +77,22 @@ has_absent(const struct core *c, uint64_t *place_out, uint64_t *places_out)
 	return is_any_away;
 }
 
+/* Whether no present host says in a row as much as is known here: whoever did
+ * has lost its disk, and with it epochs that nobody heard of. */
+static bool
+is_memory_lost(const struct core *c, const struct instance *i)
+{
+	uint64_t max = 0;
+	const struct row *r = registry_first(c, ROW_INSTANCE, i->name);
+	for (; r; r = registry_next(c, r))
+		if (member_is_present(c, r->origin) && r->value.epoch > max)
+			max = r->value.epoch;
+	/* A row of before a boot, or what is known since one, is no more exact
+	 * than a block. */
+	return max == 0 ? i->epoch_used > 0
+			: i->epoch_used > max + EPOCH_BLOCK - 1;
+}
+
 uint64_t
 instance_next_epoch(
 	const struct core *c, const struct instance *inst, bool is_lost)
@@ -84,6 +106,7 @@ instance_next_epoch(
 	bool is_ours = is_last_holder(c, inst);
 	bool is_in_block = is_ours && last < inst->epoch_reserved;
 	bool is_any_away = has_absent(c, &place, &places);
+	is_lost |= !is_ours && is_memory_lost(c, inst);
 	if (!is_lost && (is_in_block || !is_any_away))
 		return last + 1;
 	CHECK(place < places);
@@ -93,4 +116,85 @@ instance_next_epoch(
 	uint64_t block = (last + EPOCH_BLOCK - 1) / EPOCH_BLOCK;
 	uint64_t step = (place + places - block % places) % places;
 	return (block + step) * EPOCH_BLOCK + 1;
+}
+
+void
+instance_use_epoch(struct instance *inst, uint64_t epoch)
+{
+	if (inst->epoch_used < epoch)
+		inst->epoch_used = epoch;
+}
+
+/* --- What is given up --- */
+
+/* Whether that was news. */
+static bool
+learn_holder(struct instance *inst, const char *node, uint64_t epoch)
+{
+	instance_use_epoch(inst, epoch);
+	if (epoch <= inst->epoch_floor && strcmp(inst->last_owner, node) == 0)
+		return false;
+	strcpy(inst->last_owner, node);
+	if (epoch > inst->epoch_floor)
+		inst->epoch_floor = epoch + EPOCH_BLOCK - 1;
+	return true;
+}
+
+void
+instance_saw_holder(
+	struct core *c, struct instance *inst, const char *node, uint64_t epoch)
+{
+	CHECK(inst->state == INSTANCE_IDLE);
+	bool is_outdone = inst->is_past && epoch >= inst->epoch_used;
+	inst->is_past &= !is_outdone;
+	if (learn_holder(inst, node, epoch) || is_outdone)
+		instance_store_owner(c, inst);
+	if (is_outdone)
+		instance_publish(c, inst);
+}
+
+void
+instance_give(
+	struct core *c, struct instance *inst, const char *node, uint64_t epoch)
+{
+	learn_holder(inst, node, epoch);
+	instance_disown(c, inst);
+}
+
+/* Whether a present host's row says as much as is known here: then ours may
+ * go. */
+static bool
+is_outdone(const struct core *c, const struct instance *i)
+{
+	const struct row *r = registry_first(c, ROW_INSTANCE, i->name);
+	for (; r; r = registry_next(c, r))
+		if (r->origin != MEMBER_SELF &&
+			r->value.epoch >= i->epoch_used &&
+			member_is_present(c, r->origin))
+			return true;
+	return false;
+}
+
+void
+instance_raise_floor(struct instance *inst)
+{
+	if (inst->epoch_floor < inst->epoch_used)
+		inst->epoch_floor = inst->epoch_used;
+	/* The rest of the block may be taken elsewhere. */
+	inst->epoch_reserved = inst->epoch_used;
+}
+
+void
+instance_disown(struct core *c, struct instance *inst)
+{
+	CHECK(inst->state == INSTANCE_IDLE);
+	CHECK(inst->epoch <= inst->epoch_used);
+	inst->is_remembered = false;
+	inst->is_refused = false;
+	instance_raise_floor(inst);
+	inst->is_past = inst->is_declared && !is_outdone(c, inst);
+	instance_drop_staged(c, inst);
+	instance_arm(c, inst, MONO_NEVER);
+	instance_store_owner(c, inst);
+	instance_publish(c, inst);
 }

@@ -54,13 +54,14 @@ instance_start_at(struct core *c, struct instance *inst,
 	struct override_value o;
 	instance_override(c, inst, &o);
 	inst->epoch = epoch;
+	instance_use_epoch(inst, epoch);
 	inst->epoch_after = after;
 	inst->run_digest = service->run_digest;
 	inst->is_refused = false;
 	inst->has_start_failed = false;
 	inst->is_killed = false;
 	inst->is_remembered = true;
-	inst->is_draining_out = false;
+	inst->is_draining_out = inst->is_past = false;
 	inst->is_found = inst->is_salvaging = false;
 	inst->phase = PHASE_NONE;
 	inst->is_sick = inst->has_ended_early = false;
@@ -169,31 +170,6 @@ salvage(struct core *c, struct instance *i, const struct service_value *s)
 
 static void after_run(struct core *c, struct instance *i);
 
-/* Whether it leaves to a copy that should have lost against ours: a present
- * host's, with a lower epoch. */
-static bool
-outlives_us(struct core *c, const struct instance *i)
-{
-	member_id holder = duty_holder(c, i->name, NULL);
-	if (holder == MEMBER_NONE || holder == MEMBER_SELF)
-		return false;
-	const struct row *r = registry_find(c, ROW_INSTANCE, i->name, holder);
-	CHECK(r);
-	return r->value.epoch < i->epoch;
-}
-
-/* Our row stays, as STOPPED, until that host has heard of our epoch: its next
- * start lies above it. */
-static void
-keep_epoch(struct core *c, struct instance *i)
-{
-	CHECK(i->state == INSTANCE_IDLE);
-	i->is_remembered = true;
-	instance_drop_staged(c, i);
-	instance_store_owner(c, i);
-	instance_publish(c, i);
-}
-
 /* Nothing is left of it: what the stop was for. */
 static void
 finish_stop(struct core *c, struct instance *i)
@@ -213,10 +189,7 @@ finish_stop(struct core *c, struct instance *i)
 		instance_enter(c, i, INSTANCE_IDLE, MONO_NEVER);
 		instance_release(c, i);
 		i->restarts = 0;
-		if (purpose == STOP_LEAVE && outlives_us(c, i))
-			keep_epoch(c, i);
-		else
-			instance_disown(c, i);
+		instance_disown(c, i);
 		break;
 	case STOP_RESTART:
 		instance_reset(c, i);
@@ -416,6 +389,7 @@ instance_refuse(struct core *c, struct instance *inst, const char *why)
 	/* 'run_digest' stays: it is this very spec that was refused. */
 	inst->is_refused = true;
 	inst->is_remembered = false;
+	inst->is_past = true; /* when it is not refused any more */
 	instance_raise_floor(inst);
 	inst->restarts = 0;
 	instance_enter(c, inst, INSTANCE_IDLE, mono_add(c->now, REFUSED_MS));

@@ -58,7 +58,8 @@ enum row_kind {
 	X(ROW_EXITED, "exited", true)	 /* ended by itself, stays so */       \
 	X(ROW_FAILED, "failed", true)	 /* attempts used up */                \
 	X(ROW_STOPPED, "stopped", false) /* owned before a boot, or stopped */ \
-	X(ROW_REFUSED, "refused", false) /* this host cannot run that spec */
+	X(ROW_REFUSED, "refused", false) /* this host cannot run that spec */  \
+	X(ROW_PAST, "past", false)	 /* given up; only its epoch counts */
 
 enum row_state {
 #define X(state, name, is_held) state,

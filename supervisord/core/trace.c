@@ -165,7 +165,7 @@ static const char *
 order_trouble(const struct trace_reader *r, const struct input *in)
 {
 	bool is_of_birth = in->kind == INPUT_LOAD || in->kind == INPUT_FOUND ||
-			   in->kind == INPUT_BOOT;
+			   in->kind == INPUT_SEALED || in->kind == INPUT_BOOT;
 	if (in->now.ms < r->now_ms && r->steps)
 		return "time goes back in it";
 	if (r->is_booted && is_of_birth)

@@ -186,6 +186,11 @@ put(skep_TraceInput *msg, struct strings *s, const struct input *in)
 	case INPUT_FOUND:
 		put_found(msg, s, &in->found);
 		return;
+	case INPUT_SEALED:
+		s->name = text_bytes(in->sealed.name);
+		msg->epoch = in->sealed.epoch;
+		put_root(msg, in->sealed.root);
+		return;
 	case INPUT_BOOT:
 	case INPUT_TICK:
 	case INPUT_GOING:
@@ -474,6 +479,11 @@ take(struct taking *t, struct trace_input *out)
 		return;
 	case INPUT_FOUND:
 		in->found = take_found(t);
+		return;
+	case INPUT_SEALED:
+		in->sealed.name = take_text(t, t->s.name);
+		in->sealed.epoch = t->msg.epoch;
+		take_root(t, in->sealed.root);
 		return;
 	case INPUT_BOOT:
 	case INPUT_TICK:

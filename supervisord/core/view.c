@@ -34,7 +34,7 @@ main_row(struct core *c, const char *name, uint32_t *copies)
 	const struct row *best = NULL;
 	const struct row *r = registry_first(c, ROW_INSTANCE, name);
 	for (; r; r = registry_next(c, r))
-		if (says_more(c, r, best))
+		if (r->value.state != ROW_PAST && says_more(c, r, best))
 			best = r;
 	return best;
 }

@@ -133,6 +133,9 @@ add_state_input(struct line *l, const struct input *in)
 			!in->fetched.is_final ? ", more to come"
 			: in->fetched.is_ok   ? ", whole"
 					      : ", failed");
+	else if (in->kind == INPUT_SEALED)
+		line_add(l, " %s epoch %" PRIu64, in->sealed.name,
+			in->sealed.epoch);
 	else if (in->kind == INPUT_FOUND)
 		line_add(l, " %s epoch %" PRIu64 " pid %u", in->found.name,
 			in->found.epoch, in->found.pid);
@@ -182,6 +185,7 @@ input_text(const struct input *in, char *buffer, size_t size)
 			in->proc.epoch, in->proc.status);
 		break;
 	case INPUT_FOUND:
+	case INPUT_SEALED:
 	case INPUT_START_FAILED:
 	case INPUT_DUMPED:
 	case INPUT_FETCHED:

@@ -22,6 +22,7 @@
 #include "keeper/hook.h"
 #include "keeper/lock.h"
 #include "keeper/mover.h"
+#include "keeper/nofile.h"
 #include "keeper/notify.h"
 #include "keeper/policy.h"
 #include "keeper/proc.h"
@@ -253,6 +254,7 @@ static void
 set_rlimits(struct child *c)
 {
 	enter(c, CHILD_RLIMITS);
+	nofile_restore();
 	for (uint32_t i = 0; i < c->start->rlimit_count; i++) {
 		const struct kproto_rlimit *l = &c->start->rlimits[i];
 		struct rlimit v = {

@@ -99,10 +99,10 @@ add_kept(int *kept, size_t count, int fd)
 	return count + 1;
 }
 
-/* In the child: makes the table our own, with nothing but 'fds' and 'also'. */
-static int
-keep_only(const int *fds, size_t count, int also)
+int
+loan_keep(const int *fds, size_t count, int also)
 {
+	CHECK(count <= LOAN_FDS_MAX);
 	int kept[LOAN_FDS_MAX + 2] = {2};
 	size_t n = add_kept(kept, 1, also);
 	for (size_t i = 0; i < count; i++)
@@ -120,7 +120,7 @@ keep_only(const int *fds, size_t count, int also)
 static void
 receive(const struct loan *l, const int *fds, size_t count, int also)
 {
-	int rc = keep_only(fds, count, also);
+	int rc = loan_keep(fds, count, also);
 	if (!l)
 		return; /* a copy: what is not closed now is CLOEXEC */
 	if (rc < 0)

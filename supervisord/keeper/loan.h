@@ -32,6 +32,10 @@
 int loan_fork(int cgroup_fd, const int *fds, size_t count, int also,
 	struct spawned *out, struct err *err);
 
+/* In a child of spawn_fork: closes all but 'fds', 'also' (-1: none) and 0 to
+ * 2.  -errno where the kernel cannot; what is left is CLOEXEC. */
+int loan_keep(const int *fds, size_t count, int also);
+
 /* Closes what children do not need here any more. */
 void loan_collect(void);
 

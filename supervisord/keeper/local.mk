@@ -26,6 +26,7 @@ libkeeper_a_SOURCES = \
 	supervisord/keeper/loop.c supervisord/keeper/loop.h \
 	supervisord/keeper/mover.c supervisord/keeper/mover.h \
 	supervisord/keeper/leader.c supervisord/keeper/leader.h \
+	supervisord/keeper/nofile.c supervisord/keeper/nofile.h \
 	supervisord/keeper/notice.c supervisord/keeper/notice.h \
 	supervisord/keeper/notify.c supervisord/keeper/notify.h \
 	supervisord/keeper/options.c supervisord/keeper/options.h \

@@ -20,6 +20,7 @@
 #include "keeper/leader.h"
 #include "keeper/loan.h"
 #include "keeper/logs.h"
+#include "keeper/nofile.h"
 #include "keeper/run.h"
 #include "keeper/session.h"
 #include "keeper/spawn.h"
@@ -268,6 +269,7 @@ static void
 clean_start(void)
 {
 	umask(022);
+	nofile_raise();
 	systemd_init();
 	spawn_cloexec_from(3);
 	for (int fd = 0; fd < 3; fd++)

@@ -14,6 +14,7 @@
 #include "keeper/keeper.h"
 #include "keeper/launch.h"
 #include "keeper/leader.h"
+#include "keeper/loan.h"
 #include "keeper/notice.h"
 #include "keeper/record.h"
 #include "keeper/session.h"
@@ -324,6 +325,7 @@ open_socket(struct instance *i, struct err *err)
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return err_sys(err, -errno, "socket");
+	fd = loan_park(fd);
 	int rc = 0;
 	if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &one, sizeof one) < 0)
 		rc = err_sys(err, -errno, "SO_PASSCRED");

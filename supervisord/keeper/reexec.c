@@ -14,6 +14,7 @@
 #include "keeper/file.h"
 #include "keeper/former.h"
 #include "keeper/keeper.h"
+#include "keeper/nofile.h"
 #include "keeper/record.h"
 #include "keeper/session.h"
 #include "keeper/spawn.h"
@@ -216,8 +217,10 @@ execute(struct keeper *k)
 	keep_all(k, true);
 	former_end(k);
 	args[arg_count] = NULL;
+	nofile_restore();
 	execv(program, args);
 	say(SAY_ERROR, "%s: %s", program, strerror(errno));
+	nofile_raise();
 	former_begin(k);
 	keep_all(k, false);
 	unsetenv(VARIABLE);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "keeper/keeper.h"
+#include "keeper/loan.h"
 #include "keeper/result.h"
 #include "keeper/said.h"
 #include "keeper/session.h"
@@ -450,8 +451,11 @@ fork_run(struct run *run, struct instance *i, const struct kproto_start *start,
 		.variables = variables.list,
 	};
 	int rc = spawn_fork(run->cgroup_fd, &child, err);
-	if (rc == 0 && child.pid == 0)
+	if (rc == 0 && child.pid == 0) {
+		int fds[] = {plan.report_fd, plan.fifo_fd, plan.output_fd};
+		loan_keep(fds, sizeof fds / sizeof *fds, k->dirs.work);
 		child_run_command(&plan);
+	}
 	close(ends[1]);
 	run->report_fd = ends[0];
 	if (rc == 0) {

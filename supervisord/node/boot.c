@@ -18,6 +18,7 @@
 #include "core/specs.h"
 #include "node/api.h"
 #include "node/apply.h"
+#include "node/bulk.h"
 #include "node/feeds.h"
 #include "node/health.h"
 #include "node/identity.h"
@@ -373,6 +374,16 @@ feed_found(void *context, const struct input_found *found)
 		health_on_found(n->health, found, value.body);
 }
 
+static void
+feed_sealed(void *context, const char *name, uint64_t epoch,
+	const uint8_t root[DIGEST_SIZE], uint64_t size)
+{
+	struct input in = {.kind = INPUT_SEALED, .sealed = {name, epoch, {0}}};
+	(void)size;
+	memcpy(in.sealed.root, root, DIGEST_SIZE);
+	node_step(context, &in);
+}
+
 static int
 boot_core(struct node *n, struct err *err)
 {
@@ -386,6 +397,9 @@ boot_core(struct node *n, struct err *err)
 	n->health = health_new(
 		n->loop, n->keeper, n->conf.node.name, node_on_news, n);
 	keeper_each_found(n->keeper, feed_found, n);
+	code = bulk_list(n->bulk, feed_sealed, n, err);
+	if (code)
+		return code;
 	struct input boot = {.kind = INPUT_BOOT};
 	node_step(n, &boot);
 	n->schedules = schedules_new(n->loop, n->core, node_on_news, n);

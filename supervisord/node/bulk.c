@@ -80,6 +80,7 @@ struct seal {
 	struct pool_job job;
 	struct bulk *bulk;
 	char name[INSTANCE_NAME_MAX + 1];
+	uint64_t epoch;
 	uint64_t size_max;
 	int fd;
 	bulk_seal_fn *done;
@@ -95,8 +96,8 @@ static void
 run_seal(struct pool_job *job)
 {
 	struct seal *s = container_of(job, struct seal, job);
-	s->result = dumps_seal(&s->bulk->dumps, s->name, s->size_max, s->fd,
-		s->root, &s->size, &s->is_absent, &s->err);
+	s->result = dumps_seal(&s->bulk->dumps, s->name, s->epoch, s->size_max,
+		s->fd, s->root, &s->size, &s->is_absent, &s->err);
 }
 
 static void
@@ -116,10 +117,10 @@ bulk_seal(struct bulk *b, const char *name, uint64_t epoch, uint64_t size_max,
 {
 	struct seal *s = calloc(1, sizeof *s);
 	CHECK(s);
-	(void)epoch;
 	s->job = (struct pool_job){.run = run_seal, .done = seal_done};
 	s->bulk = b;
 	snprintf(s->name, sizeof s->name, "%s", name);
+	s->epoch = epoch;
 	s->size_max = size_max;
 	s->fd = fd;
 	s->done = done;

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <openssl/evp.h>
 #include <poll.h>
@@ -300,33 +301,57 @@ dumps_read_chunk(struct dumps *d, const uint8_t root[DIGEST_SIZE],
 
 /* --- References --- */
 
-/* Notes that 'name' needs 'root'; durable with the directory's next sync. */
+/* Notes that 'name' needs 'root', left by its run 'epoch' or (0) fetched;
+ * durable with the directory's next sync. */
 static int
 add_reference(struct dumps *d, const uint8_t root[DIGEST_SIZE],
-	const char *name, struct err *err)
+	const char *name, uint64_t epoch, struct err *err)
 {
-	char path[PATH_MAX];
+	char path[PATH_MAX], text[24];
+	int flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC;
 	int r = make_path(d, root, "for", name, path, err);
 	if (r < 0)
 		return r;
-	int fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int fd = open(path, flags, 0600);
 	if (fd < 0)
 		return err_sys(err, -errno, "%s", path);
+	int n = epoch ? snprintf(text, sizeof text, "%" PRIu64 "\n", epoch) : 0;
+	if (write(fd, text, (size_t)n) != n || (n && fsync(fd) < 0))
+		r = err_sys(err, errno ? -errno : -EIO, "%s", path);
 	close(fd);
-	return 0;
+	return r;
+}
+
+/* Reads the epoch that a reference tells, or 0; false when it is gone, or the
+ * disk does not give it. */
+static bool
+read_reference(int dir, const char *name, uint64_t *epoch)
+{
+	char text[24] = "";
+	int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	ssize_t n = read(fd, text, sizeof text - 1);
+	close(fd);
+	if (n < 0)
+		return false;
+	/* What lacks its end was not written whole. */
+	bool is_whole = n > 1 && text[n - 1] == '\n';
+	*epoch = is_whole ? strtoull(text, NULL, 10) : 0;
+	return true;
 }
 
 /* Gives the finished file 'from' its place as 'root', needed by 'name'. */
 static int
 publish(struct dumps *d, const char *from, const uint8_t root[DIGEST_SIZE],
-	const char *name, struct err *err)
+	const char *name, uint64_t epoch, struct err *err)
 {
 	char to[PATH_MAX];
 	int r = make_path(d, root, NULL, NULL, to, err);
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&d->mutex);
-	r = add_reference(d, root, name, err);
+	r = add_reference(d, root, name, epoch, err);
 	if (r == 0 && rename(from, to) < 0)
 		r = err_sys(err, -errno, "%s", to);
 	if (r == 0)
@@ -346,7 +371,7 @@ dumps_share(struct dumps *d, const uint8_t root[DIGEST_SIZE], const char *name,
 		return r;
 	pthread_mutex_lock(&d->mutex);
 	int fd = dumps_open(d, root, err);
-	r = fd < 0 ? fd : add_reference(d, root, name, err);
+	r = fd < 0 ? fd : add_reference(d, root, name, 0, err);
 	pthread_mutex_unlock(&d->mutex);
 	if (r == 0)
 		r = verify_fd(d, fd, root, &m, err);
@@ -412,12 +437,14 @@ dumps_list(struct dumps *d, dumps_each_fn *each, void *context, struct err *err)
 		uint8_t root[DIGEST_SIZE];
 		char hex[HEX_SIZE + 1];
 		struct stat st;
+		uint64_t epoch;
 		if (!read_hex(e->d_name, root) ||
 			strncmp(e->d_name + HEX_SIZE, ".for.", 5) != 0)
 			continue;
 		snprintf(hex, sizeof hex, "%.64s", e->d_name);
-		if (fstatat(dirfd(dir), hex, &st, AT_SYMLINK_NOFOLLOW) == 0)
-			each(context, e->d_name + HEX_SIZE + 5, root,
+		if (read_reference(dirfd(dir), e->d_name, &epoch) &&
+			fstatat(dirfd(dir), hex, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			each(context, e->d_name + HEX_SIZE + 5, epoch, root,
 				(uint64_t)st.st_size);
 	}
 	closedir(dir);
@@ -485,7 +512,7 @@ dumps_finish_part(struct dumps *d, const uint8_t root[DIGEST_SIZE],
 	manifest_fini(&found);
 	if (r == -EBADMSG)
 		unlink(path);
-	return r < 0 ? r : publish(d, path, root, name, err);
+	return r < 0 ? r : publish(d, path, root, name, 0, err);
 }
 
 /* --- Sealing --- */
@@ -621,9 +648,9 @@ seal_into(struct sealing *s, const char *path, int fd, struct err *err)
 }
 
 int
-dumps_seal(struct dumps *d, const char *name, uint64_t size_max, int fd,
-	uint8_t root_out[DIGEST_SIZE], uint64_t *size_out, bool *is_absent_out,
-	struct err *err)
+dumps_seal(struct dumps *d, const char *name, uint64_t epoch,
+	uint64_t size_max, int fd, uint8_t root_out[DIGEST_SIZE],
+	uint64_t *size_out, bool *is_absent_out, struct err *err)
 {
 	char path[PATH_MAX];
 	struct sealing s = {.dumps = d, .out = -1};
@@ -642,7 +669,7 @@ dumps_seal(struct dumps *d, const char *name, uint64_t size_max, int fd,
 	if (r == 0) {
 		manifest_root(&s.sum, root_out);
 		*size_out = s.written;
-		r = publish(d, path, root_out, name, err);
+		r = publish(d, path, root_out, name, epoch, err);
 	}
 	if (r < 0)
 		unlink(path);

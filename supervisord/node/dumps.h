@@ -1,7 +1,9 @@
 /* The dump store: states of services on this host's disk.
  *
  *   STATE_DIR/dumps/ROOT            a state, bytes as the service wrote them
- *   STATE_DIR/dumps/ROOT.for.NAME   empty: instance NAME needs that state
+ *   STATE_DIR/dumps/ROOT.for.NAME   instance NAME needs that state; in it
+ *                                   stands the epoch of the run that left it
+ *                                   on this host, or nothing: it was fetched
  *   STATE_DIR/dumps/ROOT.part.NAME  a state on its way here, chunks missing
  *   STATE_DIR/dumps/seal.NAME.tmp   a state being sealed; gone at next start
  *
@@ -64,11 +66,12 @@ void manifest_root(const struct manifest *m, uint8_t root[DIGEST_SIZE]);
 void dumps_digest(const void *data, size_t size, uint8_t digest[DIGEST_SIZE]);
 
 /* Seals the state that comes as a state stream (sys/statestream.h) from 'fd'
- * (borrowed) for 'name'.  '*is_absent_out' is set with -ENOENT when the
- * sender says that there is no state: nothing is stored. */
-int dumps_seal(struct dumps *d, const char *name, uint64_t size_max, int fd,
-	uint8_t root_out[DIGEST_SIZE], uint64_t *size_out, bool *is_absent_out,
-	struct err *err);
+ * (borrowed) for 'name', whose run 'epoch' left it.  '*is_absent_out' is set
+ * with -ENOENT when the sender says that there is no state: nothing is stored.
+ */
+int dumps_seal(struct dumps *d, const char *name, uint64_t epoch,
+	uint64_t size_max, int fd, uint8_t root_out[DIGEST_SIZE],
+	uint64_t *size_out, bool *is_absent_out, struct err *err);
 
 /* Reads a whole state and fills '*out'; -EBADMSG when the file no longer is
  * what its name says. */
@@ -106,8 +109,9 @@ int dumps_drop(struct dumps *d, const uint8_t root[DIGEST_SIZE],
 int dumps_open(
 	struct dumps *d, const uint8_t root[DIGEST_SIZE], struct err *err);
 
-/* Calls 'each' for every state and every name that needs it; at once. */
-typedef void dumps_each_fn(void *context, const char *name,
+/* Calls 'each' for every state and every name that needs it, with the epoch of
+ * the run that left it, or 0; at once. */
+typedef void dumps_each_fn(void *context, const char *name, uint64_t epoch,
 	const uint8_t root[DIGEST_SIZE], uint64_t size);
 int dumps_list(
 	struct dumps *d, dumps_each_fn *each, void *context, struct err *err);

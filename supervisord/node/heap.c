@@ -11,7 +11,8 @@
 #include <unistd.h>
 
 #define TRIM_EVERY_S	10.
-#define SETTLED_AFTER_S 2.     /* the start is over */
+#define SETTLED_FIRST_S 2.     /* the start is over, if it was a short one */
+#define SETTLED_LAST_S	60.    /* or by then */
 #define TRIM_KEEP	65536  /* bytes that stay at the heap's end */
 #define LARGE		131072 /* bytes of what gets pages of its own */
 
@@ -58,10 +59,13 @@ unmap_constants(struct dl_phdr_info *object, size_t size, void *context)
 static void
 on_settled(struct ev_loop *loop, ev_timer *w, int revents)
 {
-	(void)loop;
-	(void)w;
 	(void)revents;
 	dl_iterate_phdr(unmap_constants, NULL);
+	w->repeat *= 5.;
+	if (w->repeat > SETTLED_LAST_S)
+		ev_timer_stop(loop, w);
+	else
+		ev_timer_again(loop, w);
 }
 
 static void
@@ -81,7 +85,7 @@ heap_init(struct ev_loop *loop)
 	mallopt(M_ARENA_MAX, 1);
 	mallopt(M_MMAP_THRESHOLD, LARGE);
 	mallopt(M_TRIM_THRESHOLD, LARGE);
-	ev_timer_init(&settled, on_settled, SETTLED_AFTER_S, 0.);
+	ev_timer_init(&settled, on_settled, SETTLED_FIRST_S, SETTLED_FIRST_S);
 	ev_timer_start(loop, &settled);
 	ev_timer_init(&trim, on_trim, TRIM_EVERY_S, TRIM_EVERY_S);
 	ev_timer_start(loop, &trim);

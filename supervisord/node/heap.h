@@ -4,7 +4,8 @@
  * moment, in pieces between which small things stay; the C library would keep
  * the pages for ever.  And the start of a TLS and an SQL library goes through
  * megabytes of code and constants that are never looked at again; they are
- * unmapped once, and what is needed after all comes back from the page cache.
+ * unmapped a few times, 2 s to a minute after the start, and what is needed
+ * after all comes back from the page cache.
  * Where the C library has no such calls this does nothing.
  */
 #ifndef SKEP_NODE_HEAP_H

@@ -289,6 +289,44 @@ START_TEST(test_child_is_clean)
 }
 END_TEST
 
+static void
+limit_files(void)
+{
+	struct rlimit l;
+	getrlimit(RLIMIT_NOFILE, &l);
+	l.rlim_cur = 128;
+	setrlimit(RLIMIT_NOFILE, &l);
+}
+
+/* skepd uses all the descriptors that it may have; a service has the limit
+ * that skepd was given, as if it stood there alone. */
+START_TEST(test_limit_of_files)
+{
+	enum { MANY = 60 };
+	char program[128], want[64];
+	struct rlimit l;
+	getrlimit(RLIMIT_NOFILE, &l);
+	world_prepare(&w, POLICY);
+	w.before_exec = limit_files;
+	world_run_keeper(&w);
+	world_greet(&w, NULL, NULL, NULL);
+	for (uint64_t iid = 100; iid < 100 + MANY; iid++) {
+		struct kproto_start s = {.log.target = KLOG_NULL};
+		world_send_start(&w, &s, iid, SH("exec sleep 1000"), -1);
+		world_expect(&w, KMSG_STARTED);
+	}
+	snprintf(program, sizeof program, "%s/probe", w.dir);
+	world_send_start(&w, &(struct kproto_start){0}, 1,
+		(const char *const[]){program, NULL}, -1);
+	world_expect(&w, KMSG_STARTED);
+	const char *text = world_read_log(&w, 1, "end\n");
+	snprintf(want, sizeof want, "nofile 128 %ld\n", (long)l.rlim_max);
+	world_ck_line(text, want);
+	world_expect_end(&w, 1, 0);
+	world_end(&w);
+}
+END_TEST
+
 START_TEST(test_env_file)
 {
 	char path[128];
@@ -691,6 +729,7 @@ main(void)
 	tcase_add_test(t, test_leader_alone_is_not_empty);
 	tcase_add_test(t, test_signals_reach_all_or_one);
 	tcase_add_test(t, test_child_is_clean);
+	tcase_add_test(t, test_limit_of_files);
 	tcase_add_test(t, test_env_file);
 	tcase_add_test(t, test_logger_death_loses_nothing);
 	tcase_add_test(t, test_failed_start_is_forgotten);

@@ -6,7 +6,7 @@
 
 #include "core/wire.h"
 
-#define TIMERS_MAX 8
+#define TIMERS_MAX 9
 
 static const char *const act_names[] = {
 #define X(act, name, is_fault) [act] = name,
@@ -78,6 +78,7 @@ timers_of(const struct tiny *t, uint32_t host, mono timers[TIMERS_MAX])
 	}
 	add_timer(c->handoffs.retry_at, timers, &count);
 	add_timer(instance_deadline(c), timers, &count);
+	add_timer(c->members.stall.quiet_until, timers, &count);
 	if (c->members.hold != HOLD_NONE)
 		add_timer(c->members.hold_until, timers, &count);
 	/* A start that does not wait for news any more is said to be one: it

@@ -35,6 +35,10 @@ struct page {
 	struct move before; /* 'issued', before this step */
 	struct move durable;
 	uint64_t step; /* that 'before' is of */
+	/* Epoch of the last move that it committed, as issued and as durable;
+	 * 0 when the service began anew since. */
+	uint64_t given;
+	uint64_t given_kept;
 };
 
 /* A sealed state on a disk, or one that was. */
@@ -122,8 +126,12 @@ read_move(struct bytes value)
 static void
 on_store(struct moves *m, uint32_t host, const struct effect_store *s)
 {
-	if (s->table == TABLE_HANDOFF)
-		page_of_key(m, host, s->key)->issued = read_move(s->value);
+	if (s->table != TABLE_HANDOFF)
+		return;
+	struct page *p = page_of_key(m, host, s->key);
+	p->issued = read_move(s->value);
+	if (p->issued.state == HANDOFF_COMMITTED)
+		p->given = p->issued.epoch;
 }
 
 static void
@@ -133,8 +141,28 @@ on_stored(struct world *w, uint32_t host, enum core_table table,
 	struct moves *m = context;
 	(void)w;
 	(void)seq;
-	if (table == TABLE_HANDOFF)
-		page_of_key(m, host, key)->durable = read_move(value);
+	if (table != TABLE_HANDOFF)
+		return;
+	struct page *p = page_of_key(m, host, key);
+	p->durable = read_move(value);
+	if (p->durable.state == HANDOFF_COMMITTED)
+		p->given_kept = p->durable.epoch;
+}
+
+/* A service is edited or deleted: an instance that nobody wants any more
+ * begins anew, also with its epochs. */
+static void
+on_edit(struct moves *m, uint32_t host, const char *service)
+{
+	const struct core *c = m->k->w->hosts[host].core;
+	for (uint32_t i = 0; c && i < m->count; i++) {
+		struct page *p = m->items[i];
+		char its[SERVICE_NAME_MAX + 1];
+		instance_service_name(p->name, its);
+		const struct instance *inst = instance_find(c, p->name);
+		if (!strcmp(its, service) && (!inst || !inst->is_declared))
+			p->given = p->given_kept = 0;
+	}
 }
 
 /* Whether nobody wants the state any more: its service was deleted, or does
@@ -175,21 +203,21 @@ on_drop(struct moves *m, uint32_t host, const struct effect_drop *d)
 
 /* --- Starts --- */
 
-/* H9: who has committed does not start it again, unless the target is known
- * to be dead, and then two epochs later. */
+/* H9: who has committed does not start it again, now or later, unless the
+ * target is known to be dead or had it since, and then two epochs later. */
 static void
 check_committed(struct moves *m, uint32_t host, const struct page *p,
 	const struct effect_start *s)
 {
 	const struct core *c = m->k->w->hosts[host].core;
 	const struct move *was = &p->before;
+	if (p->given && s->epoch < p->given + 2)
+		world_violated(m->k->w, "H9",
+			"%s starts %s epoch %llu, of which it committed %llu",
+			c->config.node, s->name, (unsigned long long)s->epoch,
+			(unsigned long long)p->given);
 	if (was->state != HANDOFF_COMMITTED)
 		return;
-	if (s->epoch < was->epoch + 2)
-		world_violated(m->k->w, "H9",
-			"%s starts %s epoch %llu, which it committed to %s",
-			c->config.node, s->name, (unsigned long long)s->epoch,
-			was->peer);
 	member_id target = member_find(c, was->peer);
 	bool is_gone = target == MEMBER_NONE || !member_is_present(c, target);
 	if (!is_gone && p->issued.state == HANDOFF_FREE &&
@@ -199,7 +227,8 @@ check_committed(struct moves *m, uint32_t host, const struct page *p,
 			c->config.node, s->name, was->peer);
 }
 
-/* H3: a start that ends a move begins with the very state of the move. */
+/* H3: a start that ends a move begins with the very state of the move, unless
+ * the target has begun with it and the move is over: this is a later one. */
 static void
 check_root(struct moves *m, uint32_t host, const struct page *p,
 	const struct effect_start *s)
@@ -207,7 +236,9 @@ check_root(struct moves *m, uint32_t host, const struct page *p,
 	const struct move *was = &p->before;
 	bool has_ended =
 		was->state != HANDOFF_FREE && p->issued.state == HANDOFF_FREE;
-	if (!has_ended || !was->has_root || m->is_void)
+	bool has_arrived = was->state == HANDOFF_COMMITTED &&
+			   keys_get(&m->served, root_key(was->root));
+	if (!has_ended || !was->has_root || m->is_void || has_arrived)
 		return;
 	if (!s->has_state || memcmp(s->root, was->root, DIGEST_SIZE) != 0)
 		world_violated(m->k->w, "H3",
@@ -256,6 +287,23 @@ on_start(struct moves *m, uint32_t host, const struct effect_start *s)
 	check_source(m, host, s);
 }
 
+/* ACTIVE is true when it is decided; what it waits for may last, and the
+ * service may be deleted by then. */
+static void
+check_active(struct moves *m, uint32_t host, const struct effect_send *s)
+{
+	skep_Handoff h = skep_Handoff_init_zero;
+	const struct core *c = m->k->w->hosts[host].core;
+	if (s->type != WIRE_HANDOFF_ACTIVE ||
+		!wire_decode(s->type, s->body, &h))
+		return;
+	const struct instance *i = instance_find(c, h.name);
+	if (!i || (i->is_past ? i->epoch_used : i->epoch) <= h.epoch)
+		world_violated(m->k->w, "H2",
+			"%s calls %s epoch %llu ACTIVE, and has it not",
+			c->config.node, h.name, (unsigned long long)h.epoch);
+}
+
 static void
 on_step(struct world *w, uint32_t host, const struct input *in,
 	const struct effects *fx, void *context)
@@ -273,6 +321,8 @@ on_step(struct world *w, uint32_t host, const struct input *in,
 			on_start(m, host, &fx->items[i].start);
 		else if (fx->items[i].kind == EFFECT_DROP)
 			on_drop(m, host, &fx->items[i].drop);
+		else if (fx->items[i].kind == EFFECT_SEND)
+			check_active(m, host, &fx->items[i].send);
 }
 
 /* --- Words --- */
@@ -283,8 +333,6 @@ check_word(struct moves *m, uint32_t host, uint16_t type, const skep_Handoff *h)
 {
 	const struct move *d = &page_of(m, host, h->name)->durable;
 	bool is_same = d->epoch == h->epoch && d->attempt == h->attempt;
-	const struct core *c = m->k->w->hosts[host].core;
-	const struct instance *i = c ? instance_find(c, h->name) : NULL;
 	bool is_wrong = false;
 	if (type == WIRE_HANDOFF_FROZEN)
 		is_wrong = !is_same || d->state != HANDOFF_FROZEN;
@@ -292,8 +340,6 @@ check_word(struct moves *m, uint32_t host, uint16_t type, const skep_Handoff *h)
 		is_wrong = !is_same || d->state != HANDOFF_STAGED;
 	else if (type == WIRE_HANDOFF_COMMIT)
 		is_wrong = is_same && d->state != HANDOFF_COMMITTED;
-	else if (type == WIRE_HANDOFF_ACTIVE)
-		is_wrong = !i || i->epoch <= h->epoch;
 	if (is_wrong)
 		world_violated(m->k->w, "H2",
 			"%s sends %s of %s epoch %llu attempt %u, and its disk "
@@ -311,9 +357,12 @@ on_effect(struct world *w, uint32_t host, const struct effect *e, void *context)
 	skep_Handoff h = skep_Handoff_init_zero;
 	(void)w;
 	if (e->kind == EFFECT_SEND && e->send.type >= WIRE_HANDOFF_OFFER &&
-		e->send.type <= WIRE_HANDOFF_ACTIVE &&
+		e->send.type < WIRE_HANDOFF_ACTIVE &&
 		wire_decode(e->send.type, e->send.body, &h))
 		check_word(m, host, e->send.type, &h);
+	if (e->kind == EFFECT_NOTE &&
+		(e->note.kind == NOTE_DELETED || e->note.kind == NOTE_APPLIED))
+		on_edit(m, host, e->note.name);
 }
 
 /* --- States --- */
@@ -354,7 +403,8 @@ has_others(const struct moves *m, uint32_t host, const char *name)
 	const struct core *c = m->k->w->hosts[host].core;
 	const struct row *row =
 		c ? registry_first(c, ROW_INSTANCE, name) : NULL;
-	while (row && row->origin == MEMBER_SELF)
+	while (row &&
+		(row->origin == MEMBER_SELF || row->value.state == ROW_PAST))
 		row = registry_next(c, row);
 	for (uint32_t i = 0; !row && i < m->k->w->count; i++) {
 		const struct process *p = world_process(m->k->w, i, name);
@@ -443,12 +493,16 @@ on_fault(struct world *w, const struct world_fault_event *e, void *context)
 		struct page *p = m->items[i];
 		if (p->host != e->a)
 			continue;
-		if (e->what == WORLD_FAULT_START)
+		if (e->what == WORLD_FAULT_START) {
 			p->issued = p->before = p->durable;
+			p->given = p->given_kept;
+		}
 		if (e->what == WORLD_FAULT_REINSTALL ||
-			e->what == WORLD_FAULT_RESTORE)
+			e->what == WORLD_FAULT_RESTORE) {
 			p->issued = p->before = p->durable =
 				(struct move){.state = HANDOFF_FREE};
+			p->given = p->given_kept = 0;
+		}
 	}
 }
 

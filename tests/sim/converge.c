@@ -14,6 +14,8 @@
 /* Rest lasts so long: what waits to be tried again is tried, and the state that
  * a move left behind is dropped. */
 #define REST_MS 5000
+/* What behaves answers its handoff signal in time. */
+#define ANSWER_MS 10
 
 /* --- Who is in the core --- */
 
@@ -129,6 +131,7 @@ heal_services(struct storm *s)
 		b->is_dump_failing = b->is_fetch_failing = false;
 		b->blame = (enum start_blame)0;
 		b->answer = ANSWER_RESUME;
+		b->answer_ms = ANSWER_MS;
 		b->run_ms = 0;
 		b->status = 0;
 	}

@@ -189,7 +189,7 @@ const struct maker fault_machine_makers[] = {
 	{"disk-latency", false, 5000, 120000, make_disk_latency, false},
 	{"disk-full", false, 10000, 300000, make_disk_full, false},
 	{"disk-error", false, 10000, 300000, make_disk_error, false},
-	{"torn", false, 10000, 300000, make_torn, true},
+	{"torn", false, 10000, 300000, make_torn, false},
 	{"newer", false, 5000, 300000, make_newer, false},
 	{"clock-rate", false, 10000, 300000, make_clock_rate, false},
 	{"clock-step", false, 10000, 600000, make_clock_step, false},

@@ -380,8 +380,8 @@ tiny_start(struct tiny *t, uint32_t host)
 		core_new(t->memory[host], t->memory_size, &t->limits, &config);
 	load(t, host);
 	tiny_found(t, host);
+	tiny_sealed(t, host);
 	tiny_step(t, host, &in);
-	tiny_drop_unused(t, host);
 	tiny_answer_again(t, host);
 	tiny_settle(t);
 }

@@ -22,9 +22,6 @@
  *   which a death counts pass at once.
  *   Records that no handoff needs (members, specs) are durable at once, when
  *   nothing stands before them.
- *   Left-overs.  A state that was sealed and that no record names, because of
- *   a crash between the two, goes when the node starts.  (The real store of
- *   states keeps it: it cannot know whether a newer version's record does.)
  *
  * What stays: every interleaving of rows, handoff messages, fsyncs of owner
  * and handoff records, steps of processes, timers, crashes of the node, power
@@ -134,6 +131,8 @@ struct tiny_host {
 	uint32_t dials[TINY_HOSTS]; /* under way to that host; 0: none */
 	struct tiny_proc proc;
 	struct tiny_state sealed[TINY_STATES];
+	uint64_t sealed_epochs[TINY_STATES]; /* of the runs that left them; 0:
+						fetched */
 	uint32_t sealed_count;
 	bool is_dumping;	       /* DUMP was asked for */
 	struct tiny_state is_fetching; /* what FETCH asked for */
@@ -277,8 +276,8 @@ bool tiny_is_at_hand(const struct tiny *t, uint32_t host);
 void tiny_on_loss(struct tiny *t);
 /* A record became durable. */
 void tiny_on_record(struct tiny *t, const struct tiny_record *r);
-/* What the store of states holds and no record names goes at a start. */
-void tiny_drop_unused(struct tiny *t, uint32_t host);
+/* SEALED, for a node that starts. */
+void tiny_sealed(struct tiny *t, uint32_t host);
 /* All that ran there ended. */
 void tiny_end_proc(struct tiny *t, uint32_t host);
 /* FOUND, for a node that starts; what it answered before, said again. */

@@ -40,6 +40,8 @@ add_instance(struct sum *s, const struct core *c)
 	add(s, i->epoch);
 	add(s, i->epoch_reserved);
 	add(s, i->epoch_floor);
+	add(s, i->epoch_used);
+	add(s, i->is_past);
 	add(s, i->epoch_after > c->stored_seq ? i->epoch_after - c->stored_seq
 					      : 0);
 	add(s, (uint64_t)(i->is_remembered | i->is_refused << 1 |
@@ -98,6 +100,8 @@ add_members(struct sum *s, const struct core *c)
 {
 	const struct member_table *t = &c->members;
 	add(s, (uint64_t)t->hold << 4 | (uint64_t)(t->is_founding));
+	add(s, (uint64_t)(t->stall.is_on | is_armed(t->stall.quiet_until)
+						   << 1));
 	for (member_id id = 1; id < t->count; id++) {
 		const struct member *m = &t->items[id];
 		add(s, (uint64_t)m->state);
@@ -147,6 +151,7 @@ add_host(struct sum *s, const struct tiny_host *h)
 	add_bytes(s, &h->proc, sizeof h->proc);
 	add_bytes(s, &h->is_fetching, sizeof h->is_fetching);
 	add_bytes(s, h->sealed, sizeof h->sealed);
+	add_bytes(s, h->sealed_epochs, sizeof h->sealed_epochs);
 	for (uint32_t i = 0; i < h->record_count; i++) {
 		struct sum one = {0};
 		add_record(&one, &h->records[i]);

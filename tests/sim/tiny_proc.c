@@ -60,12 +60,15 @@ tiny_has_home(const struct tiny *t, struct tiny_state s)
 }
 
 static void
-seal(struct tiny_host *h, struct tiny_state s)
+seal(struct tiny_host *h, struct tiny_state s, uint64_t epoch)
 {
-	if (is_sealed_on(h, s))
-		return;
-	CHECK(h->sealed_count < TINY_STATES);
-	h->sealed[h->sealed_count++] = s;
+	uint32_t i = 0;
+	while (i < h->sealed_count && !is_same(h->sealed[i], s))
+		i++;
+	CHECK(i < TINY_STATES);
+	h->sealed_count += i == h->sealed_count;
+	h->sealed[i] = s;
+	h->sealed_epochs[i] = epoch;
 }
 
 static void
@@ -74,8 +77,11 @@ drop(struct tiny_host *h, struct tiny_state s)
 	for (uint32_t i = 0; i < h->sealed_count; i++) {
 		if (!is_same(h->sealed[i], s))
 			continue;
-		h->sealed[i] = h->sealed[--h->sealed_count];
-		h->sealed[h->sealed_count] = (struct tiny_state){0};
+		uint32_t last = --h->sealed_count;
+		h->sealed[i] = h->sealed[last];
+		h->sealed_epochs[i] = h->sealed_epochs[last];
+		h->sealed[last] = (struct tiny_state){0};
+		h->sealed_epochs[last] = 0;
 		return;
 	}
 }
@@ -393,7 +399,7 @@ dump(struct tiny *t, uint32_t host)
 	};
 	root_of(h->proc.state, in.dumped.root);
 	if (has)
-		seal(h, h->proc.state);
+		seal(h, h->proc.state, h->proc.epoch);
 	tiny_step(t, host, &in);
 }
 
@@ -414,7 +420,7 @@ fetch(struct tiny *t, uint32_t host)
 	};
 	root_of(h->is_fetching, in.fetched.root);
 	if (can)
-		seal(h, h->is_fetching);
+		seal(h, h->is_fetching, 0);
 	h->is_fetching = (struct tiny_state){0};
 	tiny_step(t, host, &in);
 }
@@ -463,18 +469,23 @@ tiny_do(struct tiny *t, uint32_t host, enum tiny_deed deed)
 }
 
 void
-tiny_drop_unused(struct tiny *t, uint32_t host)
+tiny_sealed(struct tiny *t, uint32_t host)
 {
 	struct tiny_host *h = t->hosts[host];
+	bool was_fetched = false;
 	for (uint32_t i = h->sealed_count; i-- > 0;) {
-		uint8_t root[DIGEST_SIZE];
-		root_of(h->sealed[i], root);
-		if (!handoff_needs_state(h->core, TINY_NAME, root))
-			drop(h, h->sealed[i]);
+		struct input in = {.kind = INPUT_SEALED};
+		in.sealed.name = TINY_NAME;
+		in.sealed.epoch = h->sealed_epochs[i];
+		root_of(h->sealed[i], in.sealed.root);
+		was_fetched |= h->sealed_epochs[i] == 0 &&
+			       is_same(h->sealed[i], t->net->newest);
+		tiny_step(t, host, &in);
 	}
-	/* Sealed, but no record says so: with the power it is gone. */
-	t->net->is_lost |=
-		!t->net->is_frozen && !tiny_has_home(t, t->net->newest);
+	/* What was fetched before its source was gone for ever, and not
+	 * STAGED: nobody was told that it is here. */
+	t->net->is_lost |= was_fetched && !t->net->is_frozen &&
+			   !tiny_has_home(t, t->net->newest);
 }
 
 void

@@ -398,6 +398,7 @@ world_start(struct world *w, uint32_t host)
 	observe_fault(w, WORLD_FAULT_START, host, WORLD_NO_HOST, 0);
 	disk_load(w, host);
 	proc_found(w, host);
+	proc_sealed(w, host);
 	struct input in = {.kind = INPUT_BOOT};
 	world_step(w, host, &in);
 	if (w->on_minority)

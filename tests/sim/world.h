@@ -51,6 +51,7 @@ struct state {
 	char name[INSTANCE_NAME_MAX + 1];
 	uint64_t birth; /* of the first start, unique in the world */
 	uint64_t lives;
+	uint64_t epoch; /* sealed: of the run that left it; 0: fetched */
 };
 
 enum process_phase {

@@ -191,10 +191,12 @@ void disk_load(struct world *w, uint32_t host);
 void record_free(struct record *r);
 
 /* The fake keeper: carries out START, SIGNAL, KILL, RELEASE, DUMP, FETCH and
- * DROP; its events; FOUND for what it has; the end of all its services. */
+ * DROP; its events; FOUND for what it has, SEALED for the states that lie on
+ * its disk; the end of all its services. */
 void proc_perform(struct world *w, uint32_t host, const struct effect *e);
 void proc_on_event(struct world *w, struct event *e);
 void proc_found(struct world *w, uint32_t host);
+void proc_sealed(struct world *w, uint32_t host);
 /* The node says that one is ready, for the next node to know. */
 void proc_mark_ready(
 	struct world *w, uint32_t host, const char *name, uint64_t epoch);

@@ -206,15 +206,19 @@ find_state(const struct host *h, const uint8_t root[DIGEST_SIZE])
 }
 
 static void
-keep_state(struct host *h, const struct state *s)
+keep_state(struct host *h, const struct state *s, uint64_t epoch)
 {
 	uint8_t root[DIGEST_SIZE];
 	root_of(s, root);
-	if (find_state(h, root))
+	struct state *there = find_state(h, root);
+	if (there) {
+		there->epoch = epoch;
 		return;
+	}
 	h->states = realloc(h->states, (h->state_count + 1) * sizeof *s);
 	CHECK(h->states);
-	h->states[h->state_count++] = *s;
+	h->states[h->state_count] = *s;
+	h->states[h->state_count++].epoch = epoch;
 }
 
 /* --- What the core wants --- */
@@ -602,7 +606,7 @@ on_dumped(struct world *w, struct event *e, struct process *p)
 	};
 	root_of(&p->state, in.dumped.root);
 	if (can) {
-		keep_state(&w->hosts[e->host], &p->state);
+		keep_state(&w->hosts[e->host], &p->state, p->epoch);
 		observe_state(w, e->host, STATE_IS_SEALED, &p->state, p->epoch);
 	}
 	world_step(w, e->host, &in);
@@ -627,7 +631,7 @@ tell_fetched(struct world *w, uint32_t host, struct fetching *f,
 	memcpy(in.fetched.root, done.root, DIGEST_SIZE);
 	if (s) {
 		struct state came = *s;
-		keep_state(h, &came);
+		keep_state(h, &came, 0);
 		observe_state(w, host, STATE_IS_FETCHED, &came, 0);
 	}
 	world_step(w, host, &in);
@@ -706,6 +710,21 @@ proc_found(struct world *w, uint32_t host)
 			.is_ready = p->is_ready,
 			.started_wall_ms = p->started_wall_ms,
 		};
+		world_step(w, host, &in);
+	}
+}
+
+void
+proc_sealed(struct world *w, uint32_t host)
+{
+	struct host *h = &w->hosts[host];
+	/* From the end: one that is dropped leaves its place to the last. */
+	for (size_t i = h->state_count; i-- > 0;) {
+		struct input in = {.kind = INPUT_SEALED};
+		const struct state s = h->states[i];
+		in.sealed.name = s.name;
+		in.sealed.epoch = s.epoch;
+		root_of(&s, in.sealed.root);
 		world_step(w, host, &in);
 	}
 }

@@ -520,13 +520,14 @@ is_bare(void *context)
 }
 
 static void
-count_each(void *context, const char *name, const uint8_t root[DIGEST_SIZE],
-	uint64_t size)
+count_each(void *context, const char *name, uint64_t epoch,
+	const uint8_t root[DIGEST_SIZE], uint64_t size)
 {
 	unsigned *count = context;
 	ck_assert_mem_eq(root, sealed.root, DIGEST_SIZE);
 	ck_assert_uint_eq(size, sealed.size);
 	ck_assert_int_eq(strncmp(name, "web", 3), 0);
+	ck_assert_uint_eq(epoch, strcmp(name, "web@2") == 0 ? 2 : 5);
 	++*count;
 }
 
@@ -536,7 +537,7 @@ START_TEST(test_shared_and_dropped)
 	unsigned count = 0;
 	seal(10);
 	bulk_seal(
-		from, "web@2", 1, 10, make_stream(10, false), on_sealed, NULL);
+		from, "web@2", 2, 10, make_stream(10, false), on_sealed, NULL);
 	ck_assert(world_wait_count(loop, &sealed.count, 2));
 	ck_assert_int_eq(bulk_list(from, count_each, &count, &err), 0);
 	ck_assert_uint_eq(count, 2);

@@ -333,6 +333,29 @@ START_TEST(test_bad_conf)
 }
 END_TEST
 
+#define ROOT "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
+static bool
+has_no_state(void *arg)
+{
+	(void)arg;
+	return scratch_size("state/dumps/" ROOT) < 0 &&
+	       scratch_size("state/dumps/" ROOT ".for.web") < 0;
+}
+
+/* A state that was sealed in the moment of a crash: no record names it. */
+START_TEST(test_stray_state)
+{
+	mkdir(scratch_path("state"), 0700);
+	mkdir(scratch_path("state/dumps"), 0700);
+	scratch_write("state/dumps/" ROOT, "state", 5);
+	scratch_write("state/dumps/" ROOT ".for.web", "", 0);
+	ck_assert(!has_no_state(NULL));
+	begin_with_web();
+	ck_assert(scratch_wait(has_no_state, NULL));
+}
+END_TEST
+
 START_TEST(test_not_by_hand)
 {
 	int status = system("./skep-node 3</dev/null 2>/dev/null");
@@ -353,6 +376,7 @@ main(void)
 	tcase_add_test(tc, test_quarantine);
 	tcase_add_test(tc, test_term);
 	tcase_add_test(tc, test_bad_conf);
+	tcase_add_test(tc, test_stray_state);
 	tcase_add_test(tc, test_not_by_hand);
 	suite_add_tcase(suite, tc);
 	SRunner *runner = srunner_create(suite);

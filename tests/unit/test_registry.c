@@ -106,6 +106,29 @@ settle(struct world *w, int64_t ms)
 	check_all(w);
 }
 
+/* Runs until host 'at' has all of the log of 'origin'. */
+static void
+settle_pair(struct world *w, unsigned at, unsigned origin, int64_t ms)
+{
+	for (; ms > 0 && !is_equal(w, at, origin); ms -= 10)
+		world_pass(w);
+	ck_assert(is_equal(w, at, origin));
+}
+
+/* Two hosts are linked, and the first words over that link are all that 'from'
+ * holds. */
+static void
+answer_all(struct world *w, unsigned from, unsigned to)
+{
+	skep_Pull pull = {.wants_all = true};
+	world_link(w, from, to);
+	world_drain(w);
+	struct core *c = world_enter(w, from);
+	registry_on_recv(c, world_id(w, from, to), WIRE_PULL,
+		wire_encode(&c->fx, WIRE_PULL, &pull));
+	world_leave(w, from);
+}
+
 /* What one replica has shown of one name so far. */
 struct seen {
 	uint64_t incarnation;
@@ -414,6 +437,47 @@ START_TEST(test_long_log)
 }
 END_TEST
 
+/* A log of many batches comes from its origin; in the midst of that another
+ * host sends an older copy of it, whole: no row falls back, and none that was
+ * deleted is back (R3, R4). */
+START_TEST(test_chains_cross)
+{
+	enum { MANY = 24000, NEWER = 20000 };
+	struct world w;
+	char name[32];
+	world_init(&w, 3, 3 * MANY, 1);
+	for (unsigned i = 0; i < MANY; i++) {
+		name_of(name, sizeof name, i);
+		put(&w, 0, name, 1);
+	}
+	set_ready(&w, 0);
+	world_link(&w, 0, 1);
+	settle_pair(&w, 1, 0, 20000);
+	world_cut(&w, 0, 1);
+	delete (&w, 0, "svc@0");
+	for (unsigned i = 1; i < NEWER; i++) {
+		name_of(name, sizeof name, i);
+		put(&w, 0, name, 2);
+	}
+	const struct origin *log = log_at(&w, 2, 0);
+	world_link(&w, 0, 2);
+	for (int i = 0; i < 2000 && !look(&w, 2, 0, "svc@1"); i++)
+		world_pass(&w);
+	ck_assert_uint_eq(look(&w, 2, 0, "svc@1")->value.epoch, 2);
+	ck_assert(!log->has_end);
+	world_cut(&w, 0, 2);
+	answer_all(&w, 1, 2);
+	for (int i = 0; i < 50 && !look(&w, 2, 0, "svc@8000"); i++)
+		world_pass(&w);
+	ck_assert_uint_eq(look(&w, 2, 0, "svc@8000")->value.epoch, 1);
+	ck_assert_uint_eq(look(&w, 2, 0, "svc@1")->value.epoch, 2);
+	ck_assert_ptr_null(look(&w, 2, 0, "svc@0"));
+	world_link_all(&w);
+	settle(&w, 20000);
+	world_fini(&w);
+}
+END_TEST
+
 /* The rows of a dead host stay, travel to others, and go when forgotten. */
 START_TEST(test_forget)
 {
@@ -491,6 +555,7 @@ main(void)
 	tcase_add_test(t, test_new_incarnation_empty);
 	tcase_add_test(t, test_audit);
 	tcase_add_test(t, test_long_log);
+	tcase_add_test(t, test_chains_cross);
 	tcase_add_test(t, test_forget);
 	tcase_add_test(t, test_queries_and_full);
 	tcase_add_loop_test(t, test_random, 0, SEEDS);

@@ -64,6 +64,12 @@ START_TEST(store_and_keeper_pass)
 	ck_assert_int_eq(in->found.started_wall_ms, 99);
 	in = pass((struct input){.kind = INPUT_STORED, .stored = {5}});
 	ck_assert_uint_eq(in->stored.seq, 5);
+	in = pass((struct input){
+		.kind = INPUT_SEALED, .sealed = {"web@1", 7, {1, 2, 3}}});
+	ck_assert_uint_eq(in->sealed.epoch, 7);
+	ck_assert_str_eq(in->sealed.name, "web@1");
+	ck_assert_mem_eq(in->sealed.root, ((uint8_t[DIGEST_SIZE]){1, 2, 3}),
+		DIGEST_SIZE);
 	pass((struct input){.kind = INPUT_BOOT});
 	pass((struct input){.kind = INPUT_TICK});
 	pass((struct input){.kind = INPUT_GOING});
