@@ -222,7 +222,8 @@ is_asked(struct members *m, uint32_t accuser, uint32_t about, uint32_t p)
 
 /* M3: nobody declares a host dead that is well, while a third one that was
  * asked last stands well between them.  (Who was not asked, of many, and
- * hears the dead one passes the obituary on to it, and it refutes.) */
+ * hears the dead one passes the obituary on to it, and it refutes.  Who has
+ * left meanwhile is asked no more.) */
 static void
 check_death(struct members *m, uint32_t accuser, uint32_t x)
 {
@@ -238,7 +239,8 @@ check_death(struct members *m, uint32_t accuser, uint32_t x)
 	for (uint32_t p = 0; p < k->w->count; p++)
 		if (p != x && p != accuser && is_asked(m, accuser, x, p) &&
 			check_pair_ms(k, accuser, p) >= WELL_MS &&
-			check_pair_ms(k, p, x) >= WELL_MS)
+			check_pair_ms(k, p, x) >= WELL_MS &&
+			!k->w->hosts[p].core->members.has_left)
 			world_violated(k->w, "M3",
 				"%s declared %s dead, which %s hears",
 				k->w->hosts[accuser].name, k->w->hosts[x].name,

@@ -78,6 +78,17 @@ has_record(const struct host *h)
 	return false;
 }
 
+/* Whether the state lies sealed or fetched on the host's disk.  What a service
+ * wrote and nobody sealed yet goes with the power, whatever is on record. */
+static bool
+has_state(const struct run *r, const struct host *h)
+{
+	for (size_t i = 0; i < h->state_count; i++)
+		if (h->states[i].birth == r->birth)
+			return true;
+	return false;
+}
+
 /* A host's power goes: does the state still have a home? */
 static void
 lose_power(struct run *r, uint32_t host)
@@ -92,7 +103,7 @@ lose_power(struct run *r, uint32_t host)
 	const struct process *own = world_process(w, host, "db");
 	if (host == BETA && own && own->phase == PROCESS_RUNNING)
 		r->may_be_lost = true;
-	bool stays_on_disk = has_record(&w->hosts[host]);
+	bool stays_on_disk = has_state(r, &w->hosts[host]);
 	if (!is_elsewhere && !stays_on_disk)
 		r->may_be_lost = true;
 	if (w->hosts[host].is_powered)
