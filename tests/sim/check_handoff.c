@@ -168,8 +168,34 @@ edited(struct bytes key, char out[SERVICE_NAME_MAX + 1])
 	out[size] = '\0';
 }
 
+/* H9: who has committed forgets that when the target said that it runs, or
+ * another one's row does; when the target is dead or has lost its disk; or when
+ * nobody wants the instance any more. */
 static void
-on_store(struct moves *m, uint32_t host, const struct effect_store *s)
+check_forgotten(struct moves *m, uint32_t host, const struct page *p,
+	const struct input *in)
+{
+	const struct core *c = m->k->w->hosts[host].core;
+	const struct instance *i = instance_find(c, p->name);
+	member_id target = member_find(c, p->issued.peer);
+	bool is_told = in->kind == INPUT_RECV &&
+		       (in->recv.type == WIRE_HANDOFF_ACTIVE ||
+			       in->recv.type == WIRE_HANDOFF_UNKNOWN);
+	/* While it boots it has met nobody. */
+	bool is_gone = in->kind != INPUT_BOOT &&
+		       (target == MEMBER_NONE || !member_is_present(c, target));
+	if (is_told || is_gone || !i || !i->is_declared ||
+		registry_epoch_max(c, p->name) > p->issued.epoch)
+		return;
+	world_violated(m->k->w, "H9",
+		"%s forgets that it committed %s epoch %llu to %s",
+		c->config.node, p->name, (unsigned long long)p->issued.epoch,
+		p->issued.peer);
+}
+
+static void
+on_store(struct moves *m, uint32_t host, const struct effect_store *s,
+	const struct input *in)
 {
 	char service[SERVICE_NAME_MAX + 1];
 	if (s->table == TABLE_SPEC) {
@@ -179,7 +205,11 @@ on_store(struct moves *m, uint32_t host, const struct effect_store *s)
 	if (s->table != TABLE_HANDOFF)
 		return;
 	struct page *p = page_of_key(m, host, s->key);
-	p->issued = read_move(s->value);
+	struct move next = read_move(s->value);
+	if (p->issued.state == HANDOFF_COMMITTED &&
+		next.state != HANDOFF_COMMITTED)
+		check_forgotten(m, host, p, in);
+	p->issued = next;
 	if (p->issued.state == HANDOFF_COMMITTED)
 		p->given = p->issued.epoch;
 }
@@ -351,7 +381,7 @@ on_step(struct world *w, uint32_t host, const struct input *in,
 		in->kind == INPUT_RECV && in->recv.type == WIRE_HANDOFF_ABORT;
 	for (size_t i = 0; i < fx->count; i++)
 		if (fx->items[i].kind == EFFECT_STORE)
-			on_store(m, host, &fx->items[i].store);
+			on_store(m, host, &fx->items[i].store, in);
 	for (size_t i = 0; i < fx->count; i++)
 		if (fx->items[i].kind == EFFECT_START)
 			on_start(m, host, &fx->items[i].start);

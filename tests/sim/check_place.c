@@ -88,6 +88,28 @@ check_eligible(struct places *p, uint32_t host, const struct effect_start *s)
 			c->config.node, s->name, place_verdict_text(verdict));
 }
 
+/* P1: nobody starts what it did not have before the hosts agree on who is
+ * there, and all that those hold is known here; until waiting for that has
+ * reached its bound. */
+static void
+check_informed(struct places *p, uint32_t host, const struct effect_start *s)
+{
+	const struct core *c = p->k->w->hosts[host].core;
+	if (check_row_before(p->k, host, s->name) != ROW_NONE ||
+		c->duty.is_gate_overrun)
+		return;
+	if (!member_is_view_agreed(c))
+		world_violated(p->k->w, "P1",
+			"%s starts %s while views of the members differ",
+			c->config.node, s->name);
+	for (member_id id = 1; id < c->members.count; id++)
+		if (member_is_present(c, id) && !registry_is_complete(c, id))
+			world_violated(p->k->w, "P1",
+				"%s starts %s and does not know what %s holds",
+				c->config.node, s->name,
+				member_get(c, id)->name);
+}
+
 static void
 on_step(struct world *w, uint32_t host, const struct input *in,
 	const struct effects *fx, void *context)
@@ -103,6 +125,7 @@ on_step(struct world *w, uint32_t host, const struct input *in,
 			check_lonely(p, host, &fx->items[i].start);
 			check_eligible(p, host, &fx->items[i].start);
 			check_loss(p, host, &fx->items[i].start);
+			check_informed(p, host, &fx->items[i].start);
 		}
 }
 
@@ -138,45 +161,39 @@ static void
 check_equal(struct places *p, const struct core *a, const struct core *b,
 	const char *name, uint32_t count, uint32_t other)
 {
-	bool is_equal = count == other;
-	for (uint32_t n = 0; is_equal && n < count; n++)
-		is_equal = !strcmp(member_get(a, p->ranks[n])->name,
-			member_get(b, p->others[n])->name);
-	if (!is_equal)
-		world_violated(p->k->w, "P1", "%s and %s rank %s differently",
-			a->config.node, b->config.node, name);
+	uint32_t n = 0;
+	while (n < count && n < other &&
+		!strcmp(member_get(a, p->ranks[n])->name,
+			member_get(b, p->others[n])->name))
+		n++;
+	if (n == count && n == other)
+		return;
+	world_violated(p->k->w, "P1",
+		"%s ranks %s at %u of %u for %s, and %s %s at %u of %u",
+		a->config.node,
+		n < count ? member_get(a, p->ranks[n])->name : "nobody", n,
+		count, name, b->config.node,
+		n < other ? member_get(b, p->others[n])->name : "nobody", n,
+		other);
 }
 
-/* Whether two hosts were told the same by their heartbeats about every other
- * one.  What a host says of itself (that its store has stalled) does not reach
- * those who cannot talk with it, and ranks are equal where inputs are. */
+/* Whether two hosts were told the same about every other one; ranks are equal
+ * where inputs are.  That a store stalls is heard from its host, a heartbeat
+ * later here than there, and from who hears it.  The rows of a host outside
+ * the healed core reach those who can talk with it; that those of the core
+ * reach everybody is R5. */
 static bool
 is_told_the_same(const struct core *a, const struct core *b)
 {
 	for (member_id x = 1; x < a->members.count; x++) {
 		member_id y = member_find(b, member_get(a, x)->name);
-		if (y == MEMBER_NONE || y == MEMBER_SELF ||
-			(member_get(a, x)->link && member_get(b, y)->link))
+		if (y == MEMBER_NONE || y == MEMBER_SELF)
 			continue;
-		if (member_is_stalled(a, x) != member_is_stalled(b, y))
-			return false;
-	}
-	return true;
-}
-
-/* Whether two hosts know the same of all others.  That a store stalls is heard
- * from its host, and from who hears it; of one outside the healed core, which
- * only hosts hear that are outside too, they need not know the same. */
-static bool
-has_same_inputs(const struct core *a, const struct core *b)
-{
-	for (member_id id = 0; id < a->members.count; id++) {
-		member_id there = member_find(b, member_get(a, id)->name);
-		if (there == MEMBER_NONE || there == MEMBER_SELF ||
-			id == MEMBER_SELF || member_get(a, id)->link ||
-			member_get(b, there)->link)
-			continue;
-		if (member_is_stalled(a, id) != member_is_stalled(b, there))
+		const struct origin *here = &a->registry.origins[x];
+		const struct origin *there = &b->registry.origins[y];
+		if (member_is_stalled(a, x) != member_is_stalled(b, y) ||
+			here->incarnation != there->incarnation ||
+			here->position != there->position)
 			return false;
 	}
 	return true;
@@ -187,8 +204,6 @@ check_ranks(struct places *p, struct core *a, struct core *b)
 {
 	uint32_t samples = 0;
 	struct service_value v;
-	if (!has_same_inputs(a, b))
-		return;
 	bool is_same = is_told_the_same(a, b);
 	list_each (l, &a->instances.all) {
 		const struct instance *i =
