@@ -16,6 +16,7 @@ set -u
 : "${LOSSES:=3}"
 : "${MOVES:=5}"
 : "${LOG_MIB:=200}"         # output of one service
+: "${REST_S:=3}"           # after the starts, before anything is weighed
 HERE=$(cd "$(dirname "$0")" && pwd)
 TOOLS=$SKEP_BUILD/tests/bench
 DRIVE=$TOOLS/drive
@@ -200,7 +201,7 @@ bench_start() {
 		for ((i = 0; i < ROUNDS; i++)); do
 			[ "$peer$i" = supervisord2 ] && break
 			begin_peer "$peer" "$SERVICES" start >>"$B/ms"
-			sleep 0.5
+			sleep "$REST_S"
 			"$DRIVE" weigh "$(cat "$P/fifo.pid")" >>"$B/kb"
 			end_peer
 		done
@@ -232,7 +233,7 @@ bench_many() {
 	fi
 	row "start $MANY services" ms "$peer" <"$B/ms"
 	if [ "$peer" != floor ]; then
-		sleep 2
+		sleep "$REST_S"
 		"$DRIVE" weigh "$(cat "$P/fifo.pid")" | awk -v base="$base" \
 			-v n=$((MANY - SERVICES)) \
 			'{ print ($1 - base) * 1024 / n }' |

@@ -127,10 +127,12 @@ main(int argc, char **argv)
 	FILE *log = fopen(argv[3], "w");
 	if (!log)
 		die(argv[3]);
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s", argv[1]);
+	/* Who sees the socket can connect to it. */
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s.new", argv[1]);
 	int listener = socket(AF_UNIX, SOCK_STREAM, 0);
 	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-		listen(listener, 16) < 0)
+		listen(listener, 16) < 0 ||
+		rename(address.sun_path, argv[1]) < 0)
 		die(argv[1]);
 	for (;;) {
 		int fd = accept(listener, NULL, NULL);
