@@ -368,14 +368,17 @@ may_be_unplaced(struct storm *s, uint32_t a, const struct instance_view *v)
 	return true;
 }
 
-/* Whether it is held outside the core, by a host whose disk stands still: it
- * can neither end a start nor begin one, and is present. */
+/* Whether it is held outside the core, by a host that is present and cannot do
+ * what it ought to: its disk stands still, so that it neither ends a start nor
+ * begins one; or it reads so slowly what others tell it that it does not know.
+ */
 static bool
-is_held_by_mute(struct storm *s, const struct instance_view *v)
+is_holder_unfit(struct storm *s, const struct instance_view *v)
 {
 	uint32_t x = v->node[0] ? world_find(s->w, v->node) : WORLD_NO_HOST;
 	return x != WORLD_NO_HOST && is_hanging(s, x) &&
-	       s->w->hosts[x].core->members.stall.is_on;
+	       (s->w->hosts[x].core->members.stall.is_on ||
+		       s->w->hosts[x].read_bytes_per_s != 0);
 }
 
 /* Whether a wanted instance may stay as 'v' says. */
@@ -384,7 +387,7 @@ is_at_rest(struct storm *s, uint32_t a, const struct instance_view *v)
 {
 	if (!strcmp(v->state, "unplaced"))
 		return may_be_unplaced(s, a, v);
-	if (is_held_by_mute(s, v))
+	if (is_holder_unfit(s, v))
 		return true;
 	return !strcmp(v->state, "ready") || !strcmp(v->state, "exited") ||
 	       !strcmp(v->state, "failed");
@@ -427,7 +430,7 @@ instance_trouble(
 	else if (!v->is_wanted && v->node[0] && strcmp(v->state, "stopped"))
 		why = "is not wanted and still held";
 	else if (is_ready && v->is_wanted &&
-		 v->run_digest != v->wanted_digest && !is_held_by_mute(s, v))
+		 v->run_digest != v->wanted_digest && !is_holder_unfit(s, v))
 		why = "runs an old spec";
 	else if (is_ready && !is_really_ready(s, v))
 		why = "is called ready and has no process";
