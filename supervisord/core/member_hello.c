@@ -169,16 +169,28 @@ is_taken(const struct core *c, const struct member *m, const skep_Hello *hello)
 	       member_is_fresh(c, m);
 }
 
+/* Whether another start of that name, or another host's, had the log that the
+ * sender of this Hello writes under one number with it: its rows are held here
+ * or elsewhere, and would be taken for the sender's. */
+static bool
+is_log_used(const struct member *m, const skep_Hello *hello)
+{
+	bool is_other = (m->node_id != 0 && m->node_id != hello->node_id) ||
+			(m->nonce != 0 && m->nonce != hello->nonce);
+	return is_other && member_log_incarnation(hello->incarnation) ==
+				   member_log_incarnation(m->incarnation);
+}
+
 /* Whether this Hello is older than what is known under its name, so that its
  * sender must first take a larger incarnation. */
 static bool
 is_outdated(const struct member *m, const skep_Hello *hello)
 {
+	if (is_log_used(m, hello))
+		return true;
 	if (hello->incarnation != m->incarnation)
 		return hello->incarnation < m->incarnation;
-	if (m->state == MEMBER_DEAD || m->state == MEMBER_LEFT)
-		return true;
-	return m->nonce != 0 && m->nonce != hello->nonce;
+	return m->state == MEMBER_DEAD || m->state == MEMBER_LEFT;
 }
 
 /* --- Accepting --- */
