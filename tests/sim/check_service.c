@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "core/instance.h"
 #include "core/view.h"
 #include "tests/sim/check.h"
 
@@ -347,9 +348,8 @@ on_start(struct services *s, uint32_t host, const struct effect_start *start)
 static void
 on_disowned(struct services *s, uint32_t host, struct bytes key)
 {
-	char name[INSTANCE_NAME_MAX + 1] = "";
-	CHECK(key.size <= INSTANCE_NAME_MAX);
-	memcpy(name, key.data, key.size);
+	char name[INSTANCE_NAME_MAX + 1];
+	CHECK(instance_name_of_key(key, name));
 	forget_on(s, life_of(s, name), host);
 }
 
