@@ -32,16 +32,6 @@ adopt_one(void)
 	return is[0];
 }
 
-/* Nothing of the old life is in the way of a next one. */
-static void
-start_again(void)
-{
-	struct kproto_start s = {.epoch = 2};
-	world_send_start(&w, &s, 1, SH("exit 0"), -1);
-	world_expect(&w, KMSG_STARTED);
-	world_expect_end(&w, 1, 0);
-}
-
 START_TEST(test_service_is_adopted)
 {
 	world_start(&w, POLICY);
@@ -65,7 +55,9 @@ START_TEST(test_service_is_adopted)
 	struct kproto_signal term = {1, 1, SIGTERM, KTARGET_MAIN, false, false};
 	world_send_signal(&w, &term);
 	world_expect_end(&w, 1, 7 << 8);
-	start_again();
+	world_send_start(&w, &s, 1, SH("exit 0"), -1);
+	world_expect(&w, KMSG_STARTED);
+	world_expect_end(&w, 1, 0);
 	world_end(&w);
 }
 END_TEST
@@ -170,7 +162,10 @@ START_TEST(test_hostile_is_killed_after_adoption)
 	do
 		world_expect(&w, i.pid ? KMSG_EXITED : KMSG_EMPTY);
 	while (w.message.type != KMSG_EMPTY && (i.pid = 0, true));
-	start_again();
+	struct kproto_start s = {.epoch = 2};
+	world_send_start(&w, &s, 1, SH("exit 0"), -1);
+	world_expect(&w, KMSG_STARTED);
+	world_expect_end(&w, 1, 0);
 	world_end(&w);
 }
 END_TEST
@@ -263,7 +258,10 @@ START_TEST(test_rest_of_a_group)
 	world_send_signal(&w, &term);
 	world_expect(&w, KMSG_EMPTY);
 	world_wait_gone(child);
-	start_again();
+	struct kproto_start s = {.epoch = 2};
+	world_send_start(&w, &s, 1, SH("exit 0"), -1);
+	world_expect(&w, KMSG_STARTED);
+	world_expect_end(&w, 1, 0);
 	world_end(&w);
 }
 END_TEST
@@ -306,7 +304,9 @@ START_TEST(test_broken_record)
 	ck_assert_msg(strstr(f.text, "earlier skepd"), "%s", f.text);
 	kill(pid, SIGKILL);
 	world_wait_gone(pid);
-	start_again();
+	world_send_start(&w, &s, 1, SH("exit 0"), -1);
+	world_expect(&w, KMSG_STARTED);
+	world_expect_end(&w, 1, 0);
 	world_end(&w);
 }
 END_TEST
