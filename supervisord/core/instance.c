@@ -352,6 +352,7 @@ void
 instance_publish(struct core *c, struct instance *inst)
 {
 	enum row_state state = row_state_of(inst);
+	instance_advance_clock(c, inst);
 	if (state == ROW_NONE) {
 		registry_delete(c, ROW_INSTANCE, inst->name);
 		return;

@@ -174,6 +174,9 @@ struct instances {
 	struct map by_service;	 /* hash of the service's name */
 	struct list all;
 	struct instance **timers; /* binary heap by (deadline, slot) */
+	uint64_t epoch_own;	  /* highest that this host reserved or knew
+				     of, of any instance it had */
+	uint64_t epoch_heard;	  /* highest that a heartbeat told of */
 	uint32_t timer_count;
 	uint32_t count;
 };
@@ -254,6 +257,12 @@ void instance_saw_holder(struct core *c, struct instance *inst,
 	const char *node, uint64_t epoch);
 /* A start, here or elsewhere, took this epoch. */
 void instance_use_epoch(struct instance *inst, uint64_t epoch);
+/* The clock of epochs, for heartbeats: no epoch of any instance that this host
+ * had, or that another one's heartbeat told of, is higher. */
+uint64_t instance_epoch_clock(const struct core *c);
+/* It goes on: by what this instance reserved, by what a heartbeat told. */
+void instance_advance_clock(struct core *c, const struct instance *inst);
+void instance_hear_clock(struct core *c, uint64_t clock);
 /* It is given up here: all epochs that were used lie below those to come, also
  * after the next start of the node. */
 void instance_raise_floor(struct instance *inst);

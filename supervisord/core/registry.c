@@ -50,6 +50,7 @@ registry_init(struct core *c)
 		registry_log_init(&r->spares[i], 0);
 		r->origins[i].is_shown = true;
 		r->origins[i].behind_at = MONO_NEVER;
+		r->origins[i].lacking_since = MONO_NEVER;
 	}
 	slots_init(&r->metas,
 		arena_take(&c->arena, meta_count(l), ROW_META_MAX),
@@ -595,6 +596,27 @@ registry_is_complete(const struct core *c, member_id id)
 	if (o->incarnation != incarnation)
 		return m->hb_log_position == 0;
 	return o->position >= m->hb_log_position;
+}
+
+bool
+registry_is_current(const struct core *c, member_id id)
+{
+	return c->registry.origins[id].incarnation ==
+	       member_log_incarnation(member_get(c, id)->incarnation);
+}
+
+int64_t
+registry_lacking_ms(const struct core *c, member_id id)
+{
+	const struct member *m = member_get(c, id);
+	mono since = c->registry.origins[id].lacking_since;
+	if (registry_is_complete(c, id))
+		return 0;
+	if (!m->has_heartbeat) {
+		bool is_silent = m->has_rx && m->last_rx.ms > m->since.ms;
+		since = is_silent ? m->last_rx : m->since;
+	}
+	return since.ms == MONO_NEVER.ms ? 0 : mono_diff(c->now, since);
 }
 
 uint64_t

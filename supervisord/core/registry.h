@@ -130,6 +130,8 @@ struct origin {
 	bool is_reset_wanted; /* an audit failed; ask for a reset */
 	mono pull_at;	      /* do not pull again before */
 	mono behind_at;	      /* when to look whether it must be pulled */
+	mono lacking_since;   /* since when it announces rows that are not
+				 here; NEVER: it does not */
 };
 
 /* What a Pull said about one origin; scratch. */
@@ -201,6 +203,12 @@ const char *row_state_name(enum row_state state);
 
 /* Whether we hold 'id's log up to the position it last announced. */
 bool registry_is_complete(const struct core *c, member_id id);
+/* For how long a present host has had rows that we lack, 0 when it has none:
+ * they wait for its disk, or nothing of it comes here. */
+int64_t registry_lacking_ms(const struct core *c, member_id id);
+/* Whether what we show of 'id' is of its present life: it began no other log
+ * since, whose rows are still on their way. */
+bool registry_is_current(const struct core *c, member_id id);
 /* Position and checksum of our own log, for heartbeats. */
 uint64_t registry_position(const struct core *c);
 uint64_t registry_checksum(const struct core *c);
