@@ -419,12 +419,12 @@ take_back(struct core *c, struct handoff *h, const char *why)
 	i->staged_wall_ms = h->sealed_wall_ms;
 	strcpy(i->staged_kind, "dump");
 	/* The target may have started epoch + 1, and what came after. */
-	strcpy(i->last_owner, h->peer_name);
+	instance_set_owner(c, i, h->peer_name);
 	if (i->epoch_floor <= h->epoch)
 		i->epoch_floor = h->epoch + 1;
 	i->epoch_reserved = h->epoch; /* the rest of the block is theirs */
 	uint64_t epoch = instance_next_epoch(c, i, true);
-	i->last_owner[0] = '\0';
+	instance_set_owner(c, i, "");
 	i->epoch_reserved = epoch + EPOCH_BLOCK - 1;
 	i->is_remembered = true;
 	instance_store_owner(c, i);
