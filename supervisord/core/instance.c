@@ -6,6 +6,8 @@
 #include "base/hash.h"
 #include "core/core_private.h"
 
+const char instance_nobody[] = "";
+
 #define OWNER_VERSION 2
 /* What an OWNER record says first. */
 #define OWNER_IS_OURS  1
@@ -18,8 +20,8 @@ instance_need(const struct core_limits *l)
 	return arena_need(l->instances_max, sizeof(struct instance)) +
 	       arena_need(l->instances_max, NOTE_TEXT_MAX) +
 	       arena_need(l->instances_max, sizeof(struct instance *)) +
-	       2 * arena_need(map_bucket_count(l->instances_max),
-			   sizeof(struct map_link *));
+	       arena_need(map_bucket_count(l->instances_max),
+		       sizeof(struct map_link *));
 }
 
 void
@@ -34,9 +36,6 @@ instance_init(struct core *c)
 	slots_init(&t->notes, arena_take(&c->arena, max, NOTE_TEXT_MAX), max,
 		NOTE_TEXT_MAX);
 	t->timers = arena_take(&c->arena, max, sizeof *t->timers);
-	map_init(&t->by_name,
-		arena_take(&c->arena, buckets, sizeof(struct map_link *)),
-		buckets);
 	map_init(&t->by_service,
 		arena_take(&c->arena, buckets, sizeof(struct map_link *)),
 		buckets);
@@ -48,14 +47,8 @@ instance_init(struct core *c)
 struct instance *
 instance_find(const struct core *c, const char *name)
 {
-	const struct map *m = &c->instances.by_name;
-	struct map_link *l = map_first(m, hash_text(name, 0));
-	for (; l; l = map_next(m, l)) {
-		struct instance *i = container_of(l, struct instance, by_name);
-		if (strcmp(i->name, name) == 0)
-			return i;
-	}
-	return NULL;
+	const struct name *n = names_find(c, name);
+	return n ? n->instance : NULL;
 }
 
 struct instance *
@@ -70,8 +63,11 @@ instance_add(
 	if (!i)
 		return NULL;
 	memset(i, 0, sizeof *i);
-	strcpy(i->name, name);
-	strcpy(i->service, service);
+	struct name *own = names_take(c, name);
+	own->instance = i;
+	i->name = own->text;
+	i->service = names_take(c, service)->text;
+	i->last_owner = instance_nobody;
 	i->ordinal = ordinal;
 	i->deadline = MONO_NEVER;
 	i->stop_until = MONO_NEVER;
@@ -80,7 +76,6 @@ instance_add(
 	i->since_wall_ms = c->wall_ms;
 	list_init(&i->in_dirty);
 	list_append(&t->all, &i->in_all);
-	map_insert(&t->by_name, &i->by_name, hash_text(name, 0));
 	map_insert(&t->by_service, &i->by_service, hash_text(service, 0));
 	t->count++;
 	return i;
@@ -90,7 +85,16 @@ struct instance *
 instance_by_slot(const struct core *c, uint32_t slot)
 {
 	struct instance *i = slots_get(&c->instances.slots, slot);
-	return i && i->name[0] ? i : NULL;
+	return i && i->name ? i : NULL;
+}
+
+void
+instance_set_owner(struct core *c, struct instance *inst, const char *node)
+{
+	const char *old = inst->last_owner;
+	inst->last_owner = *node ? names_take(c, node)->text : instance_nobody;
+	if (old != instance_nobody)
+		names_give(c, names_of(old));
 }
 
 void
@@ -148,16 +152,18 @@ instance_reap(struct core *c, struct instance *inst)
 		inst->is_remembered || inst->is_draining_out)
 		return;
 	if (inst->last_owner[0] || inst->epoch_floor) {
-		inst->last_owner[0] = '\0';
+		instance_set_owner(c, inst, "");
 		instance_store_owner(c, inst);
 	}
 	instance_arm(c, inst, MONO_NEVER);
-	map_remove(&t->by_name, &inst->by_name);
 	map_remove(&t->by_service, &inst->by_service);
 	list_remove(&inst->in_dirty);
 	list_remove(&inst->in_all);
 	instance_set_note(c, inst, "");
-	inst->name[0] = '\0';
+	names_of(inst->name)->instance = NULL;
+	names_give(c, names_of(inst->name));
+	names_give(c, names_of(inst->service));
+	inst->name = NULL;
 	slots_give(&t->slots, inst);
 	CHECK(t->count > 0);
 	t->count--;
@@ -441,19 +447,20 @@ take_text(char *out, size_t size, const char *text)
 
 /* Reads an OWNER record into 'i'; false when it makes no sense. */
 static bool
-read_owner(struct instance *i, struct bytes value, bool *has_exited)
+read_owner(struct core *c, struct instance *i, struct bytes value,
+	bool *has_exited)
 {
+	char owner[NODE_NAME_MAX + 1];
 	struct reader r;
 	reader_init(&r, value.data, value.size);
 	uint8_t version = reader_u8(&r);
-	bool is_ok = take_text(i->service, sizeof i->service, reader_text(&r));
+	bool is_ok = strcmp(i->service, reader_text(&r)) == 0;
 	i->ordinal = reader_u32(&r);
 	uint8_t what = reader_u8(&r);
 	i->is_remembered = (what & OWNER_IS_OURS) != 0;
 	i->is_draining_out = (what & OWNER_HAS_LEFT) != 0;
 	i->is_past = (what & OWNER_IS_PAST) != 0;
-	is_ok &=
-		take_text(i->last_owner, sizeof i->last_owner, reader_text(&r));
+	is_ok &= take_text(owner, sizeof owner, reader_text(&r));
 	i->epoch_reserved = i->epoch_floor = i->epoch_used = reader_u64(&r);
 	*has_exited = reader_u8(&r) != 0;
 	i->status = (int32_t)reader_i64(&r);
@@ -472,6 +479,7 @@ read_owner(struct instance *i, struct bytes value, bool *has_exited)
 	if (!is_ok || r.bad || version < 1 ||
 		root.size != DIGEST_SIZE)
 		return false;
+	instance_set_owner(c, i, owner);
 	memcpy(i->staged_root, root.data, DIGEST_SIZE);
 	return true;
 }
@@ -487,17 +495,25 @@ instance_service_name(const char *name, char out[static SERVICE_NAME_MAX + 1])
 	out[length] = '\0';
 }
 
+bool
+instance_name_of_key(struct bytes key, char out[static INSTANCE_NAME_MAX + 1])
+{
+	if (key.size == 0 || key.size > INSTANCE_NAME_MAX ||
+		memchr(key.data, 0, key.size))
+		return false;
+	memcpy(out, key.data, key.size);
+	out[key.size] = '\0';
+	return true;
+}
+
 /* Reads one record; false when it is lost on us. */
 static bool
 load(struct core *c, struct bytes key, struct bytes value)
 {
 	char name[INSTANCE_NAME_MAX + 1];
 	char service[SERVICE_NAME_MAX + 1];
-	if (key.size == 0 || key.size > INSTANCE_NAME_MAX ||
-		memchr(key.data, 0, key.size))
+	if (!instance_name_of_key(key, name))
 		return false;
-	memcpy(name, key.data, key.size);
-	name[key.size] = '\0';
 	instance_service_name(name, service);
 	struct instance *i = instance_find(c, name)
 				     ? NULL
@@ -505,9 +521,8 @@ load(struct core *c, struct bytes key, struct bytes value)
 	if (!i)
 		return false;
 	bool has_exited;
-	if (!read_owner(i, value, &has_exited)) {
+	if (!read_owner(c, i, value, &has_exited)) {
 		i->is_remembered = i->is_draining_out = i->is_past = false;
-		i->last_owner[0] = '\0';
 		instance_reap(c, i);
 		return false;
 	}

@@ -87,12 +87,13 @@ enum instance_phase {
 
 /* One instance.  Slots are stable; they are named by index. */
 struct instance {
-	struct map_link by_name;
+	struct list in_dirty;	 /* duty.dirty */
 	struct list in_all;	 /* instances.all, in order of birth */
 	struct map_link by_service;
-	struct list in_dirty;	 /* duty.dirty */
-	char name[INSTANCE_NAME_MAX + 1]; /* "": the slot is free */
-	char service[SERVICE_NAME_MAX + 1];
+	const char *name;	 /* in 'names', used; NULL: the slot is free */
+	const char *service;	 /* the same */
+	const char *last_owner;	 /* who else held it last: the same, or
+				    instance_nobody; see instance_set_owner */
 	uint32_t ordinal;	 /* 0 for the first of its service */
 	bool is_declared;	 /* the desired state has it */
 	bool is_limited;	 /* ... and bounds how many a host may hold */
@@ -137,7 +138,6 @@ struct instance {
 	uint32_t pid;
 	int32_t status;		   /* last wait status */
 	bool has_status;
-	char last_owner[NODE_NAME_MAX + 1]; /* who else held it last, "" */
 	uint32_t restarts;	   /* since it came here */
 	uint32_t failures;	   /* in a row, without a good run between */
 	uint32_t window_starts;	   /* restarts in the current interval */
@@ -165,8 +165,10 @@ struct instance {
 
 #define HEAP_NONE UINT32_MAX
 
+/* "", of no name's. */
+extern const char instance_nobody[];
+
 struct instances {
-	struct map by_name;
 	struct slots slots;	 /* of struct instance */
 	struct slots notes;	 /* texts of NOTE_TEXT_MAX bytes */
 	struct map by_service;	 /* hash of the service's name */
@@ -198,6 +200,9 @@ struct instance *instance_add(struct core *c, const char *name,
 /* The instance in a slot, or NULL.  No slot from instances.slots.mark on was
  * ever used. */
 struct instance *instance_by_slot(const struct core *c, uint32_t slot);
+/* Keeps who else held it last; "": nobody. */
+void instance_set_owner(
+	struct core *c, struct instance *inst, const char *node);
 /* Keeps its last trouble, for people; "" forgets it.  The text is copied, and
  * cut where it is too long. */
 void instance_set_note(
@@ -324,6 +329,10 @@ void instance_drop_staged(struct core *c, struct instance *inst);
 /* Formats a wait status: "exited 1", "killed by SIGKILL"; into the pool. */
 const char *instance_status_text(struct core *c, int32_t status);
 
+/* The instance that a record of the store is about; false: its key is no
+ * name. */
+bool instance_name_of_key(
+	struct bytes key, char out[static INSTANCE_NAME_MAX + 1]);
 /* The part of an instance's name before '@', cut to what a service's name may
  * be: the name may come from outside. */
 void instance_service_name(

@@ -188,12 +188,13 @@ instance_use_epoch(struct instance *inst, uint64_t epoch)
 
 /* Whether that was news. */
 static bool
-learn_holder(struct instance *inst, const char *node, uint64_t epoch)
+learn_holder(
+	struct core *c, struct instance *inst, const char *node, uint64_t epoch)
 {
 	instance_use_epoch(inst, epoch);
 	if (epoch <= inst->epoch_floor && strcmp(inst->last_owner, node) == 0)
 		return false;
-	strcpy(inst->last_owner, node);
+	instance_set_owner(c, inst, node);
 	if (epoch > inst->epoch_floor)
 		inst->epoch_floor = epoch + EPOCH_BLOCK - 1;
 	return true;
@@ -206,7 +207,7 @@ instance_saw_holder(
 	CHECK(inst->state == INSTANCE_IDLE);
 	bool is_outdone = inst->is_past && epoch >= inst->epoch_used;
 	inst->is_past &= !is_outdone;
-	if (learn_holder(inst, node, epoch) || is_outdone)
+	if (learn_holder(c, inst, node, epoch) || is_outdone)
 		instance_store_owner(c, inst);
 	if (is_outdone)
 		instance_publish(c, inst);
@@ -216,7 +217,7 @@ void
 instance_give(
 	struct core *c, struct instance *inst, const char *node, uint64_t epoch)
 {
-	learn_holder(inst, node, epoch);
+	learn_holder(c, inst, node, epoch);
 	instance_disown(c, inst);
 }
 
