@@ -90,6 +90,7 @@ struct instance {
 	bool is_undrained;	/* EMPTY, and its last output is not taken */
 	bool is_released;	/* FAILED, and FORGET came before EMPTY */
 	bool has_handoff;	/* it was given a SKEP_STATE_OUT */
+	bool has_state_path;	/* its state is a path, in its startcopy */
 	int stop_signal;	/* how skepd itself stops it; 0: SIGTERM */
 	int64_t stop_timeout_ms;
 	int64_t hook_timeout_ms; /* of pre_stop and post_stop */
