@@ -431,14 +431,18 @@ is_later(const struct handoff *h, enum row_state state)
 	       (state == ROW_STOPPED || state == ROW_FAILED);
 }
 
-/* Whether somebody else had it under a higher epoch since. */
+/* Whether somebody else had it under a higher epoch since.  Until it was
+ * committed that need not have been this state, and a host that began anew
+ * since may have lost it with its disk. */
 static bool
 is_taken(const struct core *c, const struct handoff *h)
 {
 	const struct row *r = registry_first(c, ROW_INSTANCE, h->name);
 	for (; r; r = registry_next(c, r))
 		if (r->origin != MEMBER_SELF && r->value.epoch > h->epoch &&
-			is_later(h, r->value.state))
+			is_later(h, r->value.state) &&
+			(h->state == HANDOFF_COMMITTED ||
+				registry_is_current(c, r->origin)))
 			return true;
 	return false;
 }
@@ -462,12 +466,12 @@ take_back(struct core *c, struct handoff *h, const char *why)
 	i->staged_wall_ms = h->sealed_wall_ms;
 	strcpy(i->staged_kind, "dump");
 	/* The target may have started epoch + 1, and what came after. */
-	strcpy(i->last_owner, h->peer_name);
+	instance_set_owner(c, i, h->peer_name);
 	if (i->epoch_floor <= h->epoch)
 		i->epoch_floor = h->epoch + 1;
 	i->epoch_reserved = h->epoch; /* the rest of the block is theirs */
 	uint64_t epoch = instance_next_epoch(c, i, true);
-	i->last_owner[0] = '\0';
+	instance_set_owner(c, i, "");
 	i->epoch_reserved = epoch + EPOCH_BLOCK - 1;
 	i->is_remembered = true;
 	instance_store_owner(c, i);
@@ -478,15 +482,22 @@ take_back(struct core *c, struct handoff *h, const char *why)
 /* --- News and time --- */
 
 /* Whether a host that is present went on under a higher epoch.  What a host
- * that is gone once had proves nothing about a state that is there. */
+ * that is gone once had proves nothing about a state that is there; what one
+ * had that began anew, neither, but it will tell: 'is_open_out'. */
 static bool
-has_gone_on(const struct core *c, const skep_Handoff *m)
+has_gone_on(const struct core *c, const skep_Handoff *m, bool *is_open_out)
 {
 	const struct row *r = registry_first(c, ROW_INSTANCE, m->name);
-	for (; r; r = registry_next(c, r))
-		if (r->value.epoch > m->epoch && r->value.state != ROW_PAST &&
-			member_is_present(c, r->origin))
+	*is_open_out = false;
+	for (; r; r = registry_next(c, r)) {
+		if (r->value.epoch <= m->epoch || r->value.state == ROW_PAST ||
+			!member_is_present(c, r->origin))
+			continue;
+		if (r->origin == MEMBER_SELF ||
+			registry_is_current(c, r->origin))
 			return true;
+		*is_open_out = true;
+	}
 	return false;
 }
 
@@ -502,12 +513,14 @@ on_query(struct core *c, member_id from, struct handoff *h,
 	 * somebody, went on without it, or if there is nothing to lose.  Else
 	 * the asker has the only copy of the state that there is. */
 	const struct instance *i = instance_find(c, m->name);
-	bool is_void = (i && (instance_is_held(i) || i->epoch > m->epoch)) ||
-		       m->root.size == 0 || has_gone_on(c, m);
+	bool is_open;
+	bool is_void = has_gone_on(c, m, &is_open) ||
+		       (i && (instance_is_held(i) || i->epoch > m->epoch)) ||
+		       m->root.size == 0;
 	if (is_void)
 		handoff_echo(c, from, m, WIRE_HANDOFF_ABORT,
 			"its source went on without it");
-	else if (member_hold_now(c) == HOLD_NONE)
+	else if (!is_open && member_hold_now(c) == HOLD_NONE)
 		handoff_echo(c, from, m, WIRE_HANDOFF_COMMIT,
 			"its source forgot it");
 }

@@ -73,7 +73,7 @@ instance_start_at(struct core *c, struct instance *inst,
 		inst->slot = inst->due_slot;
 	bool is_news = inst->seen_restart != o.restart_generation ||
 		inst->seen_move != o.move_generation;
-	inst->last_owner[0] = '\0';
+	instance_set_owner(c, inst, "");
 	inst->seen_restart = o.restart_generation;
 	inst->seen_move = o.move_generation;
 	/* A new node that finds it running must not obey those words again. */
@@ -99,7 +99,7 @@ instance_start(struct core *c, struct instance *inst,
 		if (epoch > inst->epoch_reserved)
 			inst->epoch_reserved = epoch + EPOCH_BLOCK - 1;
 		inst->is_remembered = true;
-		inst->last_owner[0] = '\0';
+		instance_set_owner(c, inst, "");
 		after = instance_store_owner(c, inst);
 	}
 	instance_start_at(c, inst, service, epoch, after);
