@@ -62,6 +62,7 @@ struct instance {
 	bool is_child;	     /* we reap it; else it was adopted */
 	bool is_ready;	     /* by the node's word, or at once */
 	bool is_killed;	     /* KILL was asked for this epoch */
+	bool has_state_path; /* its state is a path, in its startcopy */
 	struct watch end; /* adopted: its pidfd, which we do not close here */
 	struct timer end_wait; /* adopted: how long its status may take */
 	uint64_t start_time;   /* field 22 of its stat */
