@@ -59,24 +59,38 @@ count_ways(const struct storm *s, uint32_t host)
 	return n;
 }
 
-/* Whether a host between the core and 'host' can say that it hears it. */
+/* Whether the core hears of 'host' by way of one of which it hears. */
 static bool
 has_witness(const struct storm *s, uint32_t host)
 {
 	for (uint32_t i = 0; i < s->w->count; i++)
-		if (i != host && is_awake(s, i) && is_way_open(s, i, host) &&
-			count_ways(s, i) > 0)
+		if (s->hosts[i].is_heard && is_way_open(s, i, host))
 			return true;
 	return false;
+}
+
+/* Finds of whom the core hears, however many stand between. */
+static void
+survey(struct storm *s)
+{
+	bool is_more = true;
+	for (uint32_t i = 0; i < s->w->count; i++)
+		s->hosts[i].is_heard = s->hosts[i].is_core;
+	while (is_more) {
+		is_more = false;
+		for (uint32_t i = 0; i < s->w->count; i++) {
+			if (s->hosts[i].is_heard || !is_awake(s, i) ||
+				!has_witness(s, i))
+				continue;
+			s->hosts[i].is_heard = is_more = true;
+		}
+	}
 }
 
 static bool
 is_severed(const struct storm *s, uint32_t host)
 {
-	if (s->hosts[host].is_core)
-		return false;
-	return !is_awake(s, host) ||
-	       (count_ways(s, host) == 0 && !has_witness(s, host));
+	return !s->hosts[host].is_heard;
 }
 
 static bool
@@ -482,6 +496,7 @@ static const char *
 trouble(struct storm *s, char *out)
 {
 	const char *why = NULL;
+	survey(s);
 	for (uint32_t a = 0; a < s->w->count && !why; a++)
 		if (s->hosts[a].is_core)
 			why = host_trouble(s, a, out);

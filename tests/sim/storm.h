@@ -62,6 +62,7 @@ struct maker_run {
 struct storm_host {
 	bool has_left;	       /* by an operator; it must be installed anew */
 	bool is_core;	       /* phase 2 has healed it */
+	bool is_heard;	       /* the core hears of it; see converge.h */
 	int64_t clock_step_ms; /* that its wall clock is off */
 };
 
