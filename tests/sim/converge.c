@@ -387,8 +387,8 @@ may_be_unplaced(struct storm *s, uint32_t a, const struct instance_view *v)
 
 /* Whether it is held outside the core, or belongs there, at a host that is
  * present and cannot do what it ought to: its disk stands still, so that it
- * neither ends a start nor begins one; or it reads so slowly what others tell
- * it that it does not know. */
+ * neither ends a start nor begins one, nor says what it wrote or ended; or it
+ * reads so slowly what others tell it that it does not know. */
 static bool
 is_holder_unfit(struct storm *s, const struct instance_view *v)
 {
@@ -445,7 +445,8 @@ instance_trouble(
 		why = "is held twice";
 	else if (v->is_wanted && !is_at_rest(s, a, v))
 		why = "is wanted and not at rest";
-	else if (!v->is_wanted && v->node[0] && strcmp(v->state, "stopped"))
+	else if (!v->is_wanted && v->node[0] && strcmp(v->state, "stopped") &&
+		 !is_holder_unfit(s, v))
 		why = "is not wanted and still held";
 	else if (is_ready && v->is_wanted &&
 		 v->run_digest != v->wanted_digest && !is_holder_unfit(s, v))

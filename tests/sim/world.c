@@ -485,6 +485,12 @@ world_disk_copy(const struct world *w, uint32_t host)
 	CHECK(d);
 	d->records = records_copy(h->records, h->record_count);
 	d->count = h->record_count;
+	d->states = calloc(h->state_count + 1, sizeof *d->states);
+	CHECK(d->states);
+	for (size_t i = 0; i < h->state_count; i++)
+		d->states[i] = h->states[i];
+	d->state_count = h->state_count;
+	d->node_id = h->config.node_id;
 	return d;
 }
 
@@ -497,10 +503,26 @@ world_disk_restore(struct world *w, uint32_t host, struct disk *disk)
 		record_free(&h->records[--h->record_count]);
 	disk_forget_index(h);
 	free(h->records);
+	free(h->states);
 	h->records = disk->records;
 	h->record_count = disk->count;
+	h->states = disk->states;
+	h->state_count = disk->state_count;
+	h->config.node_id = disk->node_id;
 	free(disk);
 	observe_fault(w, WORLD_FAULT_RESTORE, host, WORLD_NO_HOST, 0);
+}
+
+void
+world_disk_free(struct disk *disk)
+{
+	if (!disk)
+		return;
+	while (disk->count)
+		record_free(&disk->records[--disk->count]);
+	free(disk->records);
+	free(disk->states);
+	free(disk);
 }
 
 void
