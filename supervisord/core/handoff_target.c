@@ -221,9 +221,10 @@ take_over(struct core *c, struct handoff *h, bool is_given)
 	const uint64_t floor = i->epoch_floor;
 	if (is_given)
 		i->epoch_floor = i->epoch_used;
-	strcpy(i->last_owner, h->peer_name);
+	instance_set_owner(c, i, h->peer_name);
 	uint64_t epoch = instance_next_epoch(c, i, !is_given);
-	i->last_owner[0] = '\0';
+	instance_set_owner(c, i, "");
+	i->is_stranger = !h->has_root && s.policy.handoff.has_state_path;
 	i->epoch_floor = floor;
 	i->epoch_reserved = epoch + EPOCH_BLOCK - 1;
 	CHECK(i->epoch_reserved >= floor);

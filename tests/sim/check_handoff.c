@@ -561,7 +561,7 @@ read_disk(struct moves *m, uint32_t host)
 {
 	const struct host *h = &m->k->w->hosts[host];
 	for (size_t i = 0; i < h->record_count; i++) {
-		const struct record *r = &h->records[i];
+		const struct record *r = h->records[i];
 		if (r->table != TABLE_HANDOFF)
 			continue;
 		struct page *p = page_of_key(

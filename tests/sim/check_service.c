@@ -106,7 +106,10 @@ check_epoch(
 	s->last[*at - 1] = epoch;
 }
 
-/* ... and from host to host, where the one knows the other. */
+/* ... and from host to host, where the one hears the other, be it only its
+ * heartbeats.  No more can hold while each side of a partition may start what
+ * it misses (DESIGN 9): a host that nobody hears may have used any epoch.  When
+ * it is heard again it is demanded again, whether its rows come or not. */
 static void
 check_known_epoch(
 	struct services *s, uint32_t host, const struct life *l, uint64_t epoch)
