@@ -138,6 +138,9 @@ struct instance {
 	uint32_t pid;
 	int32_t status;		   /* last wait status */
 	bool has_status;
+	bool is_stranger;	   /* its start here has no state and others had
+				      it since: until it runs, what stands at
+				      its state_path is old; durable */
 	uint32_t restarts;	   /* since it came here */
 	uint32_t failures;	   /* in a row, without a good run between */
 	uint32_t window_starts;	   /* restarts in the current interval */
@@ -232,6 +235,10 @@ bool instance_is_live(const struct instance *inst);
  * have taken unheard. */
 uint64_t instance_next_epoch(
 	const struct core *c, const struct instance *inst, bool is_lost);
+/* Whether its next start here, without a state, finds at its state_path what
+ * others have gone beyond.  False as well if nobody had it before: then it is
+ * what its operator put there. */
+bool instance_is_outdated(const struct core *c, const struct instance *inst);
 /* Starts it here.  Allowed in IDLE, BACKOFF, EXITED, FAILED. */
 void instance_start(struct core *c, struct instance *inst,
 	const struct service_value *service);

@@ -91,6 +91,15 @@ struct disk_counts {
 	uint64_t kept;	  /* durable by then, and nobody was told */
 };
 
+/* What stands at an instance's state_path on one host. */
+struct state_place {
+	char name[INSTANCE_NAME_MAX + 1];
+	struct state state;
+	bool is_there;
+	bool is_marked; /* 'root' was put there, in this stay */
+	uint8_t root[DIGEST_SIZE];
+};
+
 /* What a host's keeper knows of one instance. */
 struct process {
 	char name[INSTANCE_NAME_MAX + 1];
@@ -126,6 +135,7 @@ struct behaviour {
 	int64_t hook_ms;       /* that its hooks take; 0: one is never over */
 	unsigned failing;      /* hooks that fail: bit per enum hook */
 	bool is_dying;	       /* of the handoff signal */
+	bool has_path;	       /* its state stands at its state_path */
 	int64_t empty_ms;      /* from its end until nothing is left; 0: 1 */
 	bool is_dump_failing;  /* its state cannot be sealed */
 	uint64_t state_size;   /* bytes; 0: 1000 */
@@ -196,6 +206,8 @@ struct host {
 	size_t state_count;
 	struct fetching *fetches; /* under way in its node; owned */
 	size_t fetch_count;
+	struct state_place *places;
+	size_t place_count;
 	/* What it said: */
 	uint64_t notes[NOTE_KIND_COUNT];
 	char note_text[NOTE_KIND_COUNT][NOTE_TEXT_MAX + 1];
@@ -208,10 +220,13 @@ struct host {
 	struct core_config config;
 };
 
-/* A copy of a disk. */
+/* A copy of a disk: records, states, and whose it is. */
 struct disk {
 	struct record **records; /* used, the array owned */
 	size_t count;
+	struct state *states;
+	size_t state_count;
+	uint64_t node_id;
 };
 
 struct event;
@@ -323,9 +338,11 @@ void world_disk_set(
  * what such a version would change in meaning it cannot show. */
 void world_set_newer(struct world *w, uint32_t host, bool is_newer);
 
-/* Copies a host's disk; puts a copy (taken) in place of a stopped host's. */
+/* Copies a host's disk; puts a copy (taken) in place of a stopped host's, or
+ * frees it. */
 struct disk *world_disk_copy(struct world *w, uint32_t host);
 void world_disk_restore(struct world *w, uint32_t host, struct disk *disk);
+void world_disk_free(struct world *w, struct disk *disk);
 /* Gives a host's core an input from nowhere in the world. */
 void world_input(struct world *w, uint32_t host, struct input *in);
 
