@@ -13,12 +13,13 @@ tests_libworld_a_SOURCES = \
 	tests/sim/keys.c tests/sim/keys.h \
 	tests/sim/world_clock.c \
 	tests/sim/world_dial.c \
-	tests/sim/world_disk.c \
+	tests/sim/world_disk.c tests/sim/world_record.c \
 	tests/sim/world_event.c \
 	tests/sim/world_hash.c \
 	tests/sim/world_net.c \
 	tests/sim/world_observe.c tests/sim/world_observe.h \
 	tests/sim/record.c tests/sim/record.h \
+	tests/sim/world_place.c \
 	tests/sim/world_proc.c \
 	tests/sim/world_view.c tests/sim/world_view.h \
 	tests/sim/world_way.c \

@@ -5,7 +5,8 @@ TESTS += tests/tidy/purity.sh
 if HAVE_CHECK
 REPL_TESTS = tests/unit/test_buddy tests/unit/test_duration \
 	tests/unit/test_wire tests/unit/test_registry \
-	tests/unit/test_specs tests/unit/test_settings
+	tests/unit/test_specs tests/unit/test_settings \
+	tests/unit/test_names
 check_PROGRAMS += $(REPL_TESTS) tests/fuzz/fuzz_wire
 TESTS += $(REPL_TESTS) tests/fuzz/fuzz_wire
 
@@ -40,6 +41,11 @@ tests_unit_test_settings_SOURCES = tests/unit/test_settings.c $(REPL_STUB)
 tests_unit_test_settings_CPPFLAGS = $(REPL_CPPFLAGS)
 tests_unit_test_settings_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_settings_LDADD = $(REPL_LIBS) $(CHECK_LIBS)
+
+tests_unit_test_names_SOURCES = tests/unit/test_names.c $(REPL_STUB)
+tests_unit_test_names_CPPFLAGS = $(REPL_CPPFLAGS)
+tests_unit_test_names_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_names_LDADD = $(REPL_LIBS) $(CHECK_LIBS)
 
 tests_fuzz_fuzz_wire_SOURCES = tests/fuzz/fuzz_wire.c $(REPL_STUB)
 tests_fuzz_fuzz_wire_CPPFLAGS = $(REPL_CPPFLAGS)

@@ -26,10 +26,10 @@ size_t
 core_size(const struct core_limits *l)
 {
 	return arena_need(1, sizeof(struct core)) +
-		arena_need(l->effects_max, sizeof(struct effect)) +
-		arena_need(l->effects_size, 1) + member_need(l) +
-		registry_need(l) + specs_need(l) + place_need(l) +
-		instance_need(l) + duty_need(l) + handoff_need(l);
+	       arena_need(l->effects_max, sizeof(struct effect)) +
+	       arena_need(l->effects_size, 1) + names_need(l) + member_need(l) +
+	       registry_need(l) + specs_need(l) + place_need(l) +
+	       instance_need(l) + duty_need(l) + handoff_need(l);
 }
 
 struct core *
@@ -52,6 +52,7 @@ core_new(void *memory, size_t size, const struct core_limits *limits,
 	c->fx.pool_size = limits->effects_size;
 	prng_init(&c->prng, config->seed);
 	settings_init(c);
+	names_init(c);
 	member_init(c);
 	registry_init(c);
 	specs_init(c);
@@ -369,6 +370,7 @@ void
 core_check(const struct core *c)
 {
 	CHECK(c->stored_seq <= c->store_seq);
+	names_check(c);
 	member_check(c);
 	registry_check(c);
 	specs_check(c);

@@ -22,6 +22,7 @@
 #include "core/handoff.h"
 #include "core/instance.h"
 #include "core/member.h"
+#include "core/names.h"
 #include "core/operate.h"
 #include "core/place.h"
 #include "core/registry.h"
@@ -48,6 +49,7 @@ struct core {
 	uint64_t stored_seq;	 /* last STORE known durable */
 	uint64_t unknown_frames; /* messages of no known type */
 
+	struct names names;
 	struct member_table members;
 	struct registry registry;
 	struct specs specs;

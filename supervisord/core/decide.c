@@ -64,14 +64,16 @@ is_target_only(const struct core *c, const struct instance *i, member_id holder)
 	return i->has_staged && r && r->value.state == ROW_HANDOFF;
 }
 
-/* Whether another present host's copy wins against ours. */
+/* Whether another present host's copy wins against ours.  What a host ran
+ * before it began anew may be gone, with its disk: until it tells again, ours
+ * may be the last. */
 static bool
 is_beaten(struct core *c, const struct instance *i)
 {
 	uint32_t copies;
 	member_id holder = duty_holder(c, i->name, &copies);
 	return copies > 1 && holder != MEMBER_SELF && holder != MEMBER_NONE &&
-	       !is_target_only(c, i, holder);
+	       registry_is_current(c, holder) && !is_target_only(c, i, holder);
 }
 
 bool

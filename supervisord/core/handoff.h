@@ -8,7 +8,8 @@
  *
  *   source                          target
  *   OFFERED   -- OFFER -->          ACCEPTED (volatile) or REFUSE
- *   SIGNALLED (SIGUSR1 sent, waits for the answer)
+ *   SIGNALLED (SIGUSR1 sent, waits for the answer; or handoff.command runs;
+ *   or, if what stands at state_path after its end is its state, nothing)
  *   STOPPING+ (stop signal, until EMPTY)
  *   DUMPING   (state sealed on our disk)
  *   FROZEN*   -- FROZEN(root) -->   FETCHING (pulls over the bulk link)
@@ -81,6 +82,9 @@ struct handoff {
 	char name[INSTANCE_NAME_MAX + 1];
 	enum handoff_state state;
 	uint64_t epoch;		/* of the instance at the source */
+	uint64_t epoch_known;	/* >= epoch; highest that was known when the
+				   move was decided, of what ran elsewhere and
+				   lost: whoever goes on lies above it */
 	uint32_t attempt;
 	char peer_name[NODE_NAME_MAX + 1];
 	bool has_root;		/* false: nothing to carry */
@@ -151,6 +155,8 @@ void handoff_cancel(struct core *c, const char *name, const char *why);
 /* News of the instance.  Each returns whether the move took it (then nobody
  * else acts). */
 bool handoff_on_answered(struct core *c, const struct input_proc *in);
+/* The end of handoff.command. */
+void handoff_on_ran(struct core *c, const struct input_ran *in);
 bool handoff_on_exited(struct core *c, struct instance *inst);
 bool handoff_on_empty(struct core *c, struct instance *inst);
 bool handoff_on_dumped(struct core *c, const struct input_dumped *in);

@@ -12,6 +12,8 @@
 #define HANDOFF_RESEND_MS 1000
 /* A host that does not answer an offer is not the one. */
 #define HANDOFF_OFFER_MS 5000
+/* A command is waited for that much longer than it may take. */
+#define HANDOFF_ANSWER_MS 2000
 /* Sealing a state on our own disk. */
 #define HANDOFF_DUMP_MS 3600000
 /* What a transfer may take: this, and a second for each of these bytes. */
@@ -37,6 +39,10 @@ bool handoff_is_durable(enum handoff_state state);
 /* A new, zeroed move of 'name' in 'state', or NULL when the table is full. */
 struct handoff *handoff_new(struct core *c, const char *name,
 	enum handoff_state state);
+/* Takes note of what ran elsewhere before: rows of hosts that are gone, and of
+ * what is stopped or given up there ('epoch_known').  A copy that a present
+ * host holds is none of that: it lives, and may win. */
+void handoff_learn(const struct core *c, struct handoff *h);
 /* Enters a state; durable ones are stored ('h->stored' is the number). */
 void handoff_enter(struct core *c, struct handoff *h,
 	enum handoff_state state, mono deadline);

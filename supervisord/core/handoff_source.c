@@ -120,6 +120,7 @@ handoff_begin(struct core *c, struct instance *inst, member_id target,
 	}
 	strcpy(h->peer_name, member_get(c, target)->name);
 	h->epoch = inst->epoch;
+	handoff_learn(c, h);
 	/* Rises within a start of the node and from one start to the next. */
 	h->attempt = (uint32_t)(c->incarnation << 12) + ++inst->attempts;
 	h->run_digest = inst->run_digest;
@@ -136,28 +137,6 @@ static bool
 policy_of(struct core *c, const struct instance *i, struct service_value *s)
 {
 	return i && instance_service(c, i, s);
-}
-
-static void
-on_accept(struct core *c, struct handoff *h)
-{
-	struct service_value s;
-	struct instance *i = instance_find(c, h->name);
-	if (h->state != HANDOFF_OFFERED)
-		return;
-	if (!policy_of(c, i, &s) || i->state != INSTANCE_READY ||
-		i->epoch != h->epoch) {
-		give_up(c, h, "it changed meanwhile", HANDOFF_AGAIN_MS);
-		return;
-	}
-	struct effect *e = effects_add(&c->fx, EFFECT_SIGNAL);
-	e->signal.name = effects_text(&c->fx, i->name);
-	e->signal.epoch = i->epoch;
-	e->signal.signal = s.policy.handoff.signal;
-	e->signal.is_handoff = true;
-	h->terms = s.policy.handoff;
-	handoff_enter(
-		c, h, HANDOFF_SIGNALLED, mono_add(c->now, h->terms.timeout_ms));
 }
 
 /* Stops it for the move; what it leaves at $SKEP_STATE_OUT is its state. */
@@ -195,6 +174,50 @@ without_answer(
 	stop_for_move(c, h, i);
 }
 
+/* Asks it for its state as its terms say: by a command, by a signal, or only
+ * by the stop. */
+static void
+ask_for_state(struct core *c, struct handoff *h, struct instance *i)
+{
+	const struct policy_handoff *p = &h->terms;
+	int64_t patience_ms = p->timeout_ms;
+	if (p->has_command) {
+		struct effect *e = effects_add(&c->fx, EFFECT_RUN);
+		e->run.name = effects_text(&c->fx, i->name);
+		e->run.epoch = i->epoch;
+		e->run.hook = HOOK_HANDOFF;
+		e->run.timeout_ms = p->timeout_ms;
+		patience_ms += HANDOFF_ANSWER_MS;
+	} else if (p->signal) {
+		struct effect *e = effects_add(&c->fx, EFFECT_SIGNAL);
+		e->signal.name = effects_text(&c->fx, i->name);
+		e->signal.epoch = i->epoch;
+		e->signal.signal = p->signal;
+		e->signal.is_handoff = true;
+	} else {
+		h->wants_dump = true;
+		stop_for_move(c, h, i);
+		return;
+	}
+	handoff_enter(c, h, HANDOFF_SIGNALLED, mono_add(c->now, patience_ms));
+}
+
+static void
+on_accept(struct core *c, struct handoff *h)
+{
+	struct service_value s;
+	struct instance *i = instance_find(c, h->name);
+	if (h->state != HANDOFF_OFFERED)
+		return;
+	if (!policy_of(c, i, &s) || i->state != INSTANCE_READY ||
+		i->epoch != h->epoch) {
+		give_up(c, h, "it changed meanwhile", HANDOFF_AGAIN_MS);
+		return;
+	}
+	h->terms = s.policy.handoff;
+	ask_for_state(c, h, i);
+}
+
 bool
 handoff_on_answered(struct core *c, const struct input_proc *in)
 {
@@ -223,6 +246,29 @@ handoff_on_answered(struct core *c, const struct input_proc *in)
 	return true;
 }
 
+void
+handoff_on_ran(struct core *c, const struct input_ran *in)
+{
+	struct handoff *h =
+		(struct handoff *)(uintptr_t)handoff_find(c, in->name);
+	struct instance *i = instance_find(c, in->name);
+	if (!h || h->state != HANDOFF_SIGNALLED || !h->terms.has_command ||
+		h->epoch != in->epoch || !i)
+		return;
+	if (in->is_ok) {
+		h->wants_dump = true;
+		stop_for_move(c, h, i);
+	} else if (h->is_cancelled) {
+		/* It was told nothing: it goes on as if nothing had been. */
+		give_up(c, h, h->reason, HANDOFF_AGAIN_MS);
+	} else {
+		without_answer(c, h, i,
+			effects_format(&c->fx, "%s: %s",
+				hook_name(HOOK_HANDOFF),
+				effects_text(&c->fx, in->text)));
+	}
+}
+
 bool
 handoff_on_exited(struct core *c, struct instance *inst)
 {
@@ -237,8 +283,10 @@ handoff_on_exited(struct core *c, struct instance *inst)
 	if (h->state != HANDOFF_SIGNALLED)
 		return true;
 	h->is_signalled = true;
-	without_answer(
-		c, h, inst, "it ended before it answered the handoff signal");
+	without_answer(c, h, inst,
+		h->terms.has_command
+			? "it ended before handoff.command had"
+			: "it ended before it answered the handoff signal");
 	return true;
 }
 
@@ -255,6 +303,7 @@ static void
 freeze(struct core *c, struct handoff *h)
 {
 	instance_find(c, h->name)->stopped_in_vain = 0;
+	handoff_learn(c, h);
 	handoff_enter(c, h, HANDOFF_FROZEN, fetch_deadline(c, h));
 	handoff_send(c, h, WIRE_HANDOFF_FROZEN, "", h->stored);
 }
@@ -330,6 +379,9 @@ on_staged(struct core *c, struct handoff *h, const skep_Handoff *m)
 					: m->root.size == 0;
 	if (!is_same_root)
 		return;
+	/* What the target itself has had before, too. */
+	if (h->epoch_known < m->epoch_known)
+		h->epoch_known = m->epoch_known;
 	/* The commit point: from here on it is never started here again,
 	 * unless the target is dead. */
 	handoff_enter(c, h, HANDOFF_COMMITTED, MONO_NEVER);
@@ -341,9 +393,9 @@ static uint64_t
 epoch_there(const struct core *c, const struct handoff *h)
 {
 	member_id id = member_find(c, h->peer_name);
-	const struct row *r = id == MEMBER_NONE
-		? NULL
-		: registry_find(c, ROW_INSTANCE, h->name, id);
+	const struct row *r =
+		id == MEMBER_NONE ? NULL
+				  : registry_find(c, ROW_INSTANCE, h->name, id);
 	return r && r->value.epoch > h->epoch ? r->value.epoch : h->epoch + 1;
 }
 
@@ -373,25 +425,47 @@ done(struct core *c, struct handoff *h)
 	handoff_end_and_drop(c, h);
 }
 
-/* Whether a row of a higher epoch says that the move is history: it is ready
- * elsewhere, or, once committed, was there and came to rest since. */
+/* Whether the target says in its row that it has this very state and waits. */
 static bool
-is_later(const struct handoff *h, enum row_state state)
+is_staged_there(const struct core *c, const struct handoff *h)
 {
-	if (state == ROW_READY || state == ROW_EXITED)
-		return true;
-	return h->state == HANDOFF_COMMITTED &&
-	       (state == ROW_STOPPED || state == ROW_FAILED);
+	member_id id = member_find(c, h->peer_name);
+	const struct row *r =
+		id == MEMBER_NONE ? NULL
+				  : registry_find(c, ROW_INSTANCE, h->name, id);
+	return r && r->value.state == ROW_HANDOFF &&
+	       r->value.epoch == h->epoch && member_is_present(c, id);
 }
 
-/* Whether somebody else had it under a higher epoch since. */
+/* Whether a row says that the move is history: it is ready elsewhere, or, once
+ * committed, was there and came to rest since.  A host that is gone, or began
+ * anew, and is not the target, has not had this state; before the commit the
+ * target may have begun without it, and lost that with its disk. */
+static bool
+is_later(const struct core *c, const struct handoff *h, const struct row *r)
+{
+	const enum row_state state = r->value.state;
+	bool is_committed = h->state == HANDOFF_COMMITTED;
+	bool is_target = r->origin == member_find(c, h->peer_name);
+	bool is_current = registry_is_current(c, r->origin);
+	if (r->origin == MEMBER_SELF || r->value.epoch <= h->epoch_known)
+		return false;
+	if (state == ROW_READY || state == ROW_EXITED)
+		return is_target
+			       ? is_committed || is_current
+			       : is_current && member_is_present(c, r->origin);
+	return is_committed && (state == ROW_STOPPED || state == ROW_FAILED) &&
+	       !is_staged_there(c, h);
+}
+
+/* Whether somebody else had it since, under an epoch above all that was known
+ * before. */
 static bool
 is_taken(const struct core *c, const struct handoff *h)
 {
 	const struct row *r = registry_first(c, ROW_INSTANCE, h->name);
 	for (; r; r = registry_next(c, r))
-		if (r->origin != MEMBER_SELF && r->value.epoch > h->epoch &&
-			is_later(h, r->value.state))
+		if (is_later(c, h, r))
 			return true;
 	return false;
 }
@@ -414,13 +488,13 @@ take_back(struct core *c, struct handoff *h, const char *why)
 	memcpy(i->staged_root, h->root, DIGEST_SIZE);
 	i->staged_wall_ms = h->sealed_wall_ms;
 	strcpy(i->staged_kind, "dump");
-	/* The target may have started epoch + 1, and what came after. */
-	strcpy(i->last_owner, h->peer_name);
-	if (i->epoch_floor <= h->epoch)
-		i->epoch_floor = h->epoch + 1;
+	/* The target may have started what comes next, and what came after. */
+	instance_set_owner(c, i, h->peer_name);
+	if (i->epoch_floor <= h->epoch_known)
+		i->epoch_floor = h->epoch_known + 1;
 	i->epoch_reserved = h->epoch; /* the rest of the block is theirs */
 	uint64_t epoch = instance_next_epoch(c, i, true);
-	i->last_owner[0] = '\0';
+	instance_set_owner(c, i, "");
 	i->epoch_reserved = epoch + EPOCH_BLOCK - 1;
 	i->is_remembered = true;
 	instance_store_owner(c, i);
@@ -431,16 +505,23 @@ take_back(struct core *c, struct handoff *h, const char *why)
 /* --- News and time --- */
 
 /* Whether a host that is present went on under a higher epoch.  What a host
- * that is gone once had proves nothing about a state that is there. */
+ * that is gone once had proves nothing about a state that is there; what one
+ * had that began anew, neither, but it will tell: 'is_open_out'. */
 static bool
-has_gone_on(const struct core *c, const skep_Handoff *m)
+has_gone_on(const struct core *c, const skep_Handoff *m, bool *is_open_out)
 {
 	const struct row *r = registry_first(c, ROW_INSTANCE, m->name);
-	for (; r; r = registry_next(c, r))
-		if (r->value.epoch > m->epoch &&
-			r->value.state != ROW_PAST &&
-			member_is_present(c, r->origin))
+	*is_open_out = false;
+	for (; r; r = registry_next(c, r)) {
+		if (r->value.epoch <= m->epoch_known ||
+			r->value.state == ROW_PAST ||
+			!member_is_present(c, r->origin))
+			continue;
+		if (r->origin == MEMBER_SELF ||
+			registry_is_current(c, r->origin))
 			return true;
+		*is_open_out = true;
+	}
 	return false;
 }
 
@@ -456,12 +537,14 @@ on_query(struct core *c, member_id from, struct handoff *h,
 	 * somebody, went on without it, or if there is nothing to lose.  Else
 	 * the asker has the only copy of the state that there is. */
 	const struct instance *i = instance_find(c, m->name);
-	bool is_void = (i && (instance_is_held(i) || i->epoch > m->epoch)) ||
-		       m->root.size == 0 || has_gone_on(c, m);
+	bool is_open;
+	bool is_void = has_gone_on(c, m, &is_open) ||
+		       (i && (instance_is_held(i) || i->epoch > m->epoch)) ||
+		       m->root.size == 0;
 	if (is_void)
 		handoff_echo(c, from, m, WIRE_HANDOFF_ABORT,
 			"its source went on without it");
-	else if (member_hold_now(c) == HOLD_NONE)
+	else if (!is_open && member_hold_now(c) == HOLD_NONE)
 		handoff_echo(c, from, m, WIRE_HANDOFF_COMMIT,
 			"its source forgot it");
 }
@@ -538,6 +621,21 @@ handoff_cancel(struct core *c, const char *name, const char *why)
 	}
 }
 
+/* There was no answer in time. */
+static void
+on_silence(struct core *c, struct handoff *h, struct instance *i)
+{
+	if (h->terms.has_command) {
+		without_answer(c, h, i,
+			"handoff.command did not end within the timeout");
+		return;
+	}
+	/* It may be half way through: it is stopped in any case. */
+	h->is_signalled = true;
+	without_answer(
+		c, h, i, "no answer to the handoff signal within the timeout");
+}
+
 static void
 on_deadline(struct core *c, struct handoff *h)
 {
@@ -547,10 +645,7 @@ on_deadline(struct core *c, struct handoff *h)
 		give_up(c, h, "the target did not answer", HANDOFF_AGAIN_MS);
 		break;
 	case HANDOFF_SIGNALLED:
-		/* It may be half way through: it is stopped in any case. */
-		h->is_signalled = true;
-		without_answer(c, h, i,
-			"no answer to the handoff signal within the timeout");
+		on_silence(c, h, i);
 		break;
 	case HANDOFF_DUMPING:
 		abort_move(c, h, "its state could not be sealed in time");
@@ -655,8 +750,8 @@ static void
 resume_stop(struct core *c, struct handoff *h, struct instance *i)
 {
 	bool is_live = i && instance_is_live(i);
-	bool is_other = is_live && (i->epoch != h->epoch ||
-		i->state != INSTANCE_CLEANING);
+	bool is_other = is_live &&
+			(i->epoch != h->epoch || i->state != INSTANCE_CLEANING);
 	if (!h->has_root || !i || !i->is_remembered || is_other) {
 		handoff_end_and_drop(c, h);
 		return;

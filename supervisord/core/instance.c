@@ -6,11 +6,14 @@
 #include "base/hash.h"
 #include "core/core_private.h"
 
+const char instance_nobody[] = "";
+
 #define OWNER_VERSION 2
 /* What an OWNER record says first. */
 #define OWNER_IS_OURS  1
 #define OWNER_HAS_LEFT 2 /* in a drain that may go on */
 #define OWNER_IS_PAST  4 /* its epoch counts */
+#define OWNER_IS_STRANGER 8 /* ours, and did not run here yet */
 
 size_t
 instance_need(const struct core_limits *l)
@@ -18,8 +21,8 @@ instance_need(const struct core_limits *l)
 	return arena_need(l->instances_max, sizeof(struct instance)) +
 	       arena_need(l->instances_max, NOTE_TEXT_MAX) +
 	       arena_need(l->instances_max, sizeof(struct instance *)) +
-	       2 * arena_need(map_bucket_count(l->instances_max),
-			   sizeof(struct map_link *));
+	       arena_need(map_bucket_count(l->instances_max),
+		       sizeof(struct map_link *));
 }
 
 void
@@ -34,9 +37,6 @@ instance_init(struct core *c)
 	slots_init(&t->notes, arena_take(&c->arena, max, NOTE_TEXT_MAX), max,
 		NOTE_TEXT_MAX);
 	t->timers = arena_take(&c->arena, max, sizeof *t->timers);
-	map_init(&t->by_name,
-		arena_take(&c->arena, buckets, sizeof(struct map_link *)),
-		buckets);
 	map_init(&t->by_service,
 		arena_take(&c->arena, buckets, sizeof(struct map_link *)),
 		buckets);
@@ -48,14 +48,8 @@ instance_init(struct core *c)
 struct instance *
 instance_find(const struct core *c, const char *name)
 {
-	const struct map *m = &c->instances.by_name;
-	struct map_link *l = map_first(m, hash_text(name, 0));
-	for (; l; l = map_next(m, l)) {
-		struct instance *i = container_of(l, struct instance, by_name);
-		if (strcmp(i->name, name) == 0)
-			return i;
-	}
-	return NULL;
+	const struct name *n = names_find(c, name);
+	return n ? n->instance : NULL;
 }
 
 struct instance *
@@ -70,8 +64,11 @@ instance_add(
 	if (!i)
 		return NULL;
 	memset(i, 0, sizeof *i);
-	strcpy(i->name, name);
-	strcpy(i->service, service);
+	struct name *own = names_take(c, name);
+	own->instance = i;
+	i->name = own->text;
+	i->service = names_take(c, service)->text;
+	i->last_owner = instance_nobody;
 	i->ordinal = ordinal;
 	i->deadline = MONO_NEVER;
 	i->stop_until = MONO_NEVER;
@@ -80,7 +77,6 @@ instance_add(
 	i->since_wall_ms = c->wall_ms;
 	list_init(&i->in_dirty);
 	list_append(&t->all, &i->in_all);
-	map_insert(&t->by_name, &i->by_name, hash_text(name, 0));
 	map_insert(&t->by_service, &i->by_service, hash_text(service, 0));
 	t->count++;
 	return i;
@@ -90,7 +86,16 @@ struct instance *
 instance_by_slot(const struct core *c, uint32_t slot)
 {
 	struct instance *i = slots_get(&c->instances.slots, slot);
-	return i && i->name[0] ? i : NULL;
+	return i && i->name ? i : NULL;
+}
+
+void
+instance_set_owner(struct core *c, struct instance *inst, const char *node)
+{
+	const char *old = inst->last_owner;
+	inst->last_owner = *node ? names_take(c, node)->text : instance_nobody;
+	if (old != instance_nobody)
+		names_give(c, names_of(old));
 }
 
 void
@@ -148,16 +153,18 @@ instance_reap(struct core *c, struct instance *inst)
 		inst->is_remembered || inst->is_draining_out)
 		return;
 	if (inst->last_owner[0] || inst->epoch_floor) {
-		inst->last_owner[0] = '\0';
+		instance_set_owner(c, inst, "");
 		instance_store_owner(c, inst);
 	}
 	instance_arm(c, inst, MONO_NEVER);
-	map_remove(&t->by_name, &inst->by_name);
 	map_remove(&t->by_service, &inst->by_service);
 	list_remove(&inst->in_dirty);
 	list_remove(&inst->in_all);
 	instance_set_note(c, inst, "");
-	inst->name[0] = '\0';
+	names_of(inst->name)->instance = NULL;
+	names_give(c, names_of(inst->name));
+	names_give(c, names_of(inst->service));
+	inst->name = NULL;
 	slots_give(&t->slots, inst);
 	CHECK(t->count > 0);
 	t->count--;
@@ -346,6 +353,7 @@ void
 instance_publish(struct core *c, struct instance *inst)
 {
 	enum row_state state = row_state_of(inst);
+	instance_advance_clock(c, inst);
 	if (state == ROW_NONE) {
 		registry_delete(c, ROW_INSTANCE, inst->name);
 		return;
@@ -409,7 +417,9 @@ instance_store_owner(struct core *c, struct instance *inst)
 	writer_u32(&w, inst->ordinal);
 	uint8_t left = (inst->is_draining_out ? OWNER_HAS_LEFT : 0) |
 		(inst->is_past ? OWNER_IS_PAST : 0);
-	writer_u8(&w, is_ours ? OWNER_IS_OURS : left);
+	uint8_t ours = OWNER_IS_OURS |
+		(inst->is_stranger ? OWNER_IS_STRANGER : 0);
+	writer_u8(&w, is_ours ? ours : left);
 	writer_text(&w, inst->last_owner);
 	writer_u64(&w, is_ours ? inst->epoch_reserved : inst->epoch_floor);
 	writer_u8(&w, inst->state == INSTANCE_EXITED);
@@ -440,19 +450,21 @@ take_text(char *out, size_t size, const char *text)
 
 /* Reads an OWNER record into 'i'; false when it makes no sense. */
 static bool
-read_owner(struct instance *i, struct bytes value, bool *has_exited)
+read_owner(struct core *c, struct instance *i, struct bytes value,
+	bool *has_exited)
 {
+	char owner[NODE_NAME_MAX + 1];
 	struct reader r;
 	reader_init(&r, value.data, value.size);
 	uint8_t version = reader_u8(&r);
-	bool is_ok = take_text(i->service, sizeof i->service, reader_text(&r));
+	bool is_ok = strcmp(i->service, reader_text(&r)) == 0;
 	i->ordinal = reader_u32(&r);
 	uint8_t what = reader_u8(&r);
 	i->is_remembered = (what & OWNER_IS_OURS) != 0;
 	i->is_draining_out = (what & OWNER_HAS_LEFT) != 0;
 	i->is_past = (what & OWNER_IS_PAST) != 0;
-	is_ok &=
-		take_text(i->last_owner, sizeof i->last_owner, reader_text(&r));
+	i->is_stranger = (what & OWNER_IS_STRANGER) != 0;
+	is_ok &= take_text(owner, sizeof owner, reader_text(&r));
 	i->epoch_reserved = i->epoch_floor = i->epoch_used = reader_u64(&r);
 	*has_exited = reader_u8(&r) != 0;
 	i->status = (int32_t)reader_i64(&r);
@@ -471,6 +483,7 @@ read_owner(struct instance *i, struct bytes value, bool *has_exited)
 	if (!is_ok || r.bad || version < 1 ||
 		root.size != DIGEST_SIZE)
 		return false;
+	instance_set_owner(c, i, owner);
 	memcpy(i->staged_root, root.data, DIGEST_SIZE);
 	return true;
 }
@@ -512,9 +525,8 @@ load(struct core *c, struct bytes key, struct bytes value)
 	if (!i)
 		return false;
 	bool has_exited;
-	if (!read_owner(i, value, &has_exited)) {
+	if (!read_owner(c, i, value, &has_exited)) {
 		i->is_remembered = i->is_draining_out = i->is_past = false;
-		i->last_owner[0] = '\0';
 		instance_reap(c, i);
 		return false;
 	}
@@ -562,6 +574,8 @@ instance_on_found(struct core *c, const struct input_found *in)
 	i->is_found = i->is_kept = true;
 	i->state = in->pid ? INSTANCE_READY : INSTANCE_CLEANING;
 	i->has_readiness = in->pid && !in->is_ready;
+	if (in->pid) /* if it did not run before, it will not stop at that */
+		i->is_stranger = false;
 	i->since_wall_ms = in->started_wall_ms;
 	int64_t age_ms = c->wall_ms - in->started_wall_ms;
 	i->since = i->ready_since = mono_add(c->now, age_ms > 0 ? -age_ms : 0);

@@ -87,12 +87,13 @@ enum instance_phase {
 
 /* One instance.  Slots are stable; they are named by index. */
 struct instance {
-	struct map_link by_name;
+	struct list in_dirty;	 /* duty.dirty */
 	struct list in_all;	 /* instances.all, in order of birth */
 	struct map_link by_service;
-	struct list in_dirty;	 /* duty.dirty */
-	char name[INSTANCE_NAME_MAX + 1]; /* "": the slot is free */
-	char service[SERVICE_NAME_MAX + 1];
+	const char *name;	 /* in 'names', used; NULL: the slot is free */
+	const char *service;	 /* the same */
+	const char *last_owner;	 /* who else held it last: the same, or
+				    instance_nobody; see instance_set_owner */
 	uint32_t ordinal;	 /* 0 for the first of its service */
 	bool is_declared;	 /* the desired state has it */
 	bool is_limited;	 /* ... and bounds how many a host may hold */
@@ -137,7 +138,9 @@ struct instance {
 	uint32_t pid;
 	int32_t status;		   /* last wait status */
 	bool has_status;
-	char last_owner[NODE_NAME_MAX + 1]; /* who else held it last, "" */
+	bool is_stranger;	   /* its start here has no state and others had
+				      it since: until it runs, what stands at
+				      its state_path is old; durable */
 	uint32_t restarts;	   /* since it came here */
 	uint32_t failures;	   /* in a row, without a good run between */
 	uint32_t window_starts;	   /* restarts in the current interval */
@@ -165,13 +168,18 @@ struct instance {
 
 #define HEAP_NONE UINT32_MAX
 
+/* "", of no name's. */
+extern const char instance_nobody[];
+
 struct instances {
-	struct map by_name;
 	struct slots slots;	 /* of struct instance */
 	struct slots notes;	 /* texts of NOTE_TEXT_MAX bytes */
 	struct map by_service;	 /* hash of the service's name */
 	struct list all;
 	struct instance **timers; /* binary heap by (deadline, slot) */
+	uint64_t epoch_own;	  /* highest that this host reserved or knew
+				     of, of any instance it had */
+	uint64_t epoch_heard;	  /* highest that a heartbeat told of */
 	uint32_t timer_count;
 	uint32_t count;
 };
@@ -195,6 +203,9 @@ struct instance *instance_add(struct core *c, const char *name,
 /* The instance in a slot, or NULL.  No slot from instances.slots.mark on was
  * ever used. */
 struct instance *instance_by_slot(const struct core *c, uint32_t slot);
+/* Keeps who else held it last; "": nobody. */
+void instance_set_owner(
+	struct core *c, struct instance *inst, const char *node);
 /* Keeps its last trouble, for people; "" forgets it.  The text is copied, and
  * cut where it is too long. */
 void instance_set_note(
@@ -224,6 +235,10 @@ bool instance_is_live(const struct instance *inst);
  * have taken unheard. */
 uint64_t instance_next_epoch(
 	const struct core *c, const struct instance *inst, bool is_lost);
+/* Whether its next start here, without a state, finds at its state_path what
+ * others have gone beyond.  False as well if nobody had it before: then it is
+ * what its operator put there. */
+bool instance_is_outdated(const struct core *c, const struct instance *inst);
 /* Starts it here.  Allowed in IDLE, BACKOFF, EXITED, FAILED. */
 void instance_start(struct core *c, struct instance *inst,
 	const struct service_value *service);
@@ -249,6 +264,12 @@ void instance_saw_holder(struct core *c, struct instance *inst,
 	const char *node, uint64_t epoch);
 /* A start, here or elsewhere, took this epoch. */
 void instance_use_epoch(struct instance *inst, uint64_t epoch);
+/* The clock of epochs, for heartbeats: no epoch of any instance that this host
+ * had, or that another one's heartbeat told of, is higher. */
+uint64_t instance_epoch_clock(const struct core *c);
+/* It goes on: by what this instance reserved, by what a heartbeat told. */
+void instance_advance_clock(struct core *c, const struct instance *inst);
+void instance_hear_clock(struct core *c, uint64_t clock);
 /* It is given up here: all epochs that were used lie below those to come, also
  * after the next start of the node. */
 void instance_raise_floor(struct instance *inst);

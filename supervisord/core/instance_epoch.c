@@ -16,11 +16,22 @@
  *
  *   on this host's own places: blocks are numbered, and host i of n takes
  *   numbers that are i modulo 2^k >= n.  So two hosts that do so one after
- *   the other, the second without having heard of the first, do not meet.
+ *   the other, the second without having heard of the first, do not meet, and
+ *
+ *   above the clock of epochs: heartbeats tell the highest epoch, of whatever
+ *   instance, that their sender reserved or was told of (Lamport, 1978).
  *
  * The same after a host that forgot, with its disk, what it had started; that
- * is so when nobody's row says as much as this host has on its own.  What this
- * does not cover is hosts that know different members.
+ * is so when nobody's row says as much as this host has on its own.  And the
+ * same while a present host announces rows that do not come, because they wait
+ * for its disk: what it started is not known then, its clock is.  A restart in
+ * place goes on in its block only above the clock, too.
+ *
+ * So epochs rise along all ways on which hosts hear of each other.  A run that
+ * nobody heard of, of a host that was cut off all the time, may have a higher
+ * epoch than one that began later elsewhere; the two never have the same one.
+ * What this does not cover is hosts that know different members and start an
+ * instance without having heard of each other.
  */
 #include <string.h>
 
@@ -30,6 +41,53 @@
 #define UNHEARD_BLOCKS 2
 /* Places, at least: a few hosts more or less change nothing. */
 #define PLACES_MIN 8
+/* Rows that were announced so long ago are not just on their way. */
+#define LACKING_MS 5000
+/* What a heartbeat tells beyond is no epoch that anybody came to by starting
+ * things, and would leave us none. */
+#define CLOCK_MAX (EPOCH_MAX / 2)
+
+/* --- The clock --- */
+
+static uint64_t
+max(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+uint64_t
+instance_epoch_clock(const struct core *c)
+{
+	return max(c->instances.epoch_own, c->instances.epoch_heard);
+}
+
+void
+instance_advance_clock(struct core *c, const struct instance *inst)
+{
+	uint64_t *own = &c->instances.epoch_own;
+	*own = max(*own, max(inst->epoch_used, inst->epoch_reserved));
+}
+
+void
+instance_hear_clock(struct core *c, uint64_t clock)
+{
+	uint64_t *heard = &c->instances.epoch_heard;
+	if (clock <= CLOCK_MAX)
+		*heard = max(*heard, clock);
+}
+
+/* Whether a present host tells of rows, and they do not come. */
+static bool
+has_untold(const struct core *c)
+{
+	for (member_id id = 1; id < c->members.count; id++)
+		if (member_is_present(c, id) &&
+			registry_lacking_ms(c, id) >= LACKING_MS)
+			return true;
+	return false;
+}
+
+/* --- The next epoch --- */
 
 /* The largest epoch that any host may have used.  Another's STOPPED row may
  * come from its disk, which knows the first of a block only. */
@@ -56,6 +114,14 @@ is_last_holder(const struct core *c, const struct instance *i)
 		if (r->origin != MEMBER_SELF && r->value.epoch > i->epoch)
 			return false;
 	return true;
+}
+
+bool
+instance_is_outdated(const struct core *c, const struct instance *inst)
+{
+	bool is_first = known(c, inst->name) == 0 && inst->epoch_used == 0 &&
+			inst->epoch_floor == 0;
+	return !is_first && !is_last_holder(c, inst);
 }
 
 /* Whether a known host is away, and this host's place among all of them. */
@@ -98,20 +164,21 @@ instance_next_epoch(
 	const struct core *c, const struct instance *inst, bool is_lost)
 {
 	uint64_t place, places;
-	uint64_t last = known(c, inst->name);
-	if (last < inst->epoch)
-		last = inst->epoch;
-	if (last < inst->epoch_floor)
-		last = inst->epoch_floor;
+	const uint64_t heard = c->instances.epoch_heard;
+	uint64_t last =
+		max(known(c, inst->name), max(inst->epoch, inst->epoch_floor));
 	bool is_ours = is_last_holder(c, inst);
-	bool is_in_block = is_ours && last < inst->epoch_reserved;
-	bool is_any_away = has_absent(c, &place, &places);
+	bool is_untold = has_untold(c);
+	bool is_in_block = is_ours && last < inst->epoch_reserved &&
+			   (!is_untold || heard <= inst->epoch_reserved);
+	bool is_any_away = has_absent(c, &place, &places) || is_untold;
 	is_lost |= !is_ours && is_memory_lost(c, inst);
 	if (!is_lost && (is_in_block || !is_any_away))
 		return last + 1;
 	CHECK(place < places);
 	if (!is_ours)
 		last += UNHEARD_BLOCKS * EPOCH_BLOCK;
+	last = max(last, heard);
 	/* The first of a block above 'last', on one of our places. */
 	uint64_t block = (last + EPOCH_BLOCK - 1) / EPOCH_BLOCK;
 	uint64_t step = (place + places - block % places) % places;
@@ -129,12 +196,13 @@ instance_use_epoch(struct instance *inst, uint64_t epoch)
 
 /* Whether that was news. */
 static bool
-learn_holder(struct instance *inst, const char *node, uint64_t epoch)
+learn_holder(
+	struct core *c, struct instance *inst, const char *node, uint64_t epoch)
 {
 	instance_use_epoch(inst, epoch);
 	if (epoch <= inst->epoch_floor && strcmp(inst->last_owner, node) == 0)
 		return false;
-	strcpy(inst->last_owner, node);
+	instance_set_owner(c, inst, node);
 	if (epoch > inst->epoch_floor)
 		inst->epoch_floor = epoch + EPOCH_BLOCK - 1;
 	return true;
@@ -147,7 +215,7 @@ instance_saw_holder(
 	CHECK(inst->state == INSTANCE_IDLE);
 	bool is_outdone = inst->is_past && epoch >= inst->epoch_used;
 	inst->is_past &= !is_outdone;
-	if (learn_holder(inst, node, epoch) || is_outdone)
+	if (learn_holder(c, inst, node, epoch) || is_outdone)
 		instance_store_owner(c, inst);
 	if (is_outdone)
 		instance_publish(c, inst);
@@ -157,7 +225,7 @@ void
 instance_give(
 	struct core *c, struct instance *inst, const char *node, uint64_t epoch)
 {
-	learn_holder(inst, node, epoch);
+	learn_holder(c, inst, node, epoch);
 	instance_disown(c, inst);
 }
 
@@ -189,7 +257,7 @@ instance_disown(struct core *c, struct instance *inst)
 {
 	CHECK(inst->state == INSTANCE_IDLE);
 	CHECK(inst->epoch <= inst->epoch_used);
-	inst->is_remembered = false;
+	inst->is_remembered = inst->is_stranger = false;
 	inst->is_refused = false;
 	instance_raise_floor(inst);
 	inst->is_past = inst->is_declared && !is_outdone(c, inst);

@@ -24,8 +24,8 @@
  * dead, or that its name was seen with a larger incarnation (an old disk, a
  * reinstalled host), takes a larger one; nobody ever takes a smaller one for
  * a name.  What somebody heard itself within the failure timeout goes before
- * what others say: it passes an obituary on to its subject and waits for the
- * refutation.
+ * what others say: it passes an obituary, or what they remember of another
+ * start, on to its subject and waits for the answer, which holds for all.
  *
  * A node that starts again on purpose says so before it goes.  Its services
  * run on, and nobody suspects it within 'restart_grace'; asked about it, who
@@ -135,6 +135,7 @@ struct member {
 	bool is_confirmed_down;		/* by an operator */
 	/* member*.c's own: */
 	bool is_link_ours;		/* we dialled 'link' */
+	bool is_list_lost;		/* it had not taken us when we told */
 	bool is_in_stable;		/* in the view that losses count from */
 	bool is_confirming;		/* a LASTHEARD round is under way */
 	bool is_keeper_gone;		/* host up, its skepd refused */
@@ -156,7 +157,7 @@ struct member {
 	uint64_t node_id;		/* 0: known from hearsay only */
 	uint64_t incarnation;		/* see member_log_incarnation */
 	uint64_t boot;
-	uint64_t nonce;			/* of its start; 0: never linked */
+	uint64_t nonce;			/* of its start; 0: not known */
 	mono since;			/* when 'state' began */
 	uint32_t version;		/* protocol version spoken */
 };

@@ -107,6 +107,7 @@ fill_heartbeat(const struct core *c, skep_Heartbeat *hb)
 	member_tell_stalled(c, hb);
 	hb->is_going = t->is_going;
 	hb->hold = t->hold;
+	hb->epoch_clock = instance_epoch_clock(c);
 }
 
 void
@@ -206,12 +207,16 @@ member_on_heartbeat(struct core *c, struct member *m, const skep_Heartbeat *hb)
 		member_hurry_heartbeat(c);
 	m->hb_is_stalled = hb->is_stalled;
 	is_relevant |= member_hear_stalled(m, hb);
+	instance_hear_clock(c, hb->epoch_clock);
 	m->hb_hold = hb->hold > HOLD_NONE && hb->hold <= HOLD_ENDING
 			     ? (enum member_hold)hb->hold
 			     : HOLD_LONELY;
 	take_going(c, m, hb->is_going);
 	if (!m->has_heartbeat)
 		c->members.is_tally_known = false;
+	if (m->is_list_lost)
+		member_send_list(c, m);
+	m->is_list_lost = false;
 	m->has_heartbeat = true;
 	m->redial_delay_ms = 0; /* it took our Hello: a good link */
 	c->members.is_name_refused = false;

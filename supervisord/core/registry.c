@@ -15,9 +15,7 @@ meta_count(const struct core_limits *limits)
 size_t
 registry_need(const struct core_limits *limits)
 {
-	return arena_need(map_bucket_count(limits->rows_max),
-		       sizeof(struct map_link *)) +
-	       arena_need(limits->rows_max, sizeof(struct row)) +
+	return arena_need(limits->rows_max, sizeof(struct row)) +
 	       2 * arena_need(limits->members_max, sizeof(struct origin)) +
 	       arena_need(meta_count(limits), ROW_META_MAX) +
 	       arena_need(limits->members_max, sizeof(struct registry_want));
@@ -41,10 +39,6 @@ registry_init(struct core *c)
 {
 	struct registry *r = &c->registry;
 	const struct core_limits *l = &c->limits;
-	size_t buckets = map_bucket_count(l->rows_max);
-	map_init(&r->by_name,
-		arena_take(&c->arena, buckets, sizeof(struct map_link *)),
-		buckets);
 	slots_init(&r->rows,
 		arena_take(&c->arena, l->rows_max, sizeof(struct row)),
 		l->rows_max, sizeof(struct row));
@@ -56,6 +50,7 @@ registry_init(struct core *c)
 		registry_log_init(&r->spares[i], 0);
 		r->origins[i].is_shown = true;
 		r->origins[i].behind_at = MONO_NEVER;
+		r->origins[i].lacking_since = MONO_NEVER;
 	}
 	slots_init(&r->metas,
 		arena_take(&c->arena, meta_count(l), ROW_META_MAX),
@@ -93,10 +88,14 @@ registry_log_of(struct core *c, member_id id, uint64_t incarnation)
 
 /* --- Rows --- */
 
+/* Of name and kind, as replicas agree about it. */
 static uint64_t
-name_hash(enum row_kind kind, const char *name)
+name_hash(const struct row *row)
 {
-	return hash_text(name, kind);
+	_Static_assert(NAME_SEED == ROW_INSTANCE, "the hash is another one");
+	return row->value.kind == ROW_INSTANCE
+		       ? names_of(row->name)->by_text.hash
+		       : hash_text(row->name, row->value.kind);
 }
 
 /* What the checksum holds for a row: everything that replicas must agree
@@ -105,7 +104,7 @@ static uint64_t
 row_hash(const struct row *row)
 {
 	const struct row_value *v = &row->value;
-	uint64_t h = hash_mix(row->by_name.hash, row->seq);
+	uint64_t h = hash_mix(name_hash(row), row->seq);
 	h = hash_mix(h, (uint64_t)v->state << 1 | row->is_deleted);
 	h = hash_mix(h, v->epoch);
 	h = hash_mix(h, (uint64_t)v->pid << 32 | v->restarts);
@@ -142,20 +141,54 @@ mark(struct core *c, const struct row *row, bool had_place)
 		duty_mark_siblings(c, row->name);
 }
 
+/* The first row of a name, of whatever kind and log; its 'next' are the rest.
+ */
+static struct row *
+rows_of(const struct core *c, const char *name)
+{
+	const struct name *n = names_find(c, name);
+	return n ? n->rows : NULL;
+}
+
+/* Enters a row behind the others of its name. */
+static void
+chain(struct row *row)
+{
+	struct name *n = names_of(row->name);
+	struct row *first = n->rows;
+	row->next = NULL;
+	row->prev = first ? first->prev : row;
+	if (!first)
+		n->rows = row;
+	else
+		first->prev = first->prev->next = row;
+}
+
+static void
+unchain(struct row *row)
+{
+	struct name *n = names_of(row->name);
+	CHECK(n->rows);
+	if (n->rows == row)
+		n->rows = row->next;
+	else
+		row->prev->next = row->next;
+	if (row->next)
+		row->next->prev = row->prev;
+	else if (n->rows)
+		n->rows->prev = row->prev;
+}
+
 /* A row of one log, tombstones included. */
 static struct row *
 find_row(const struct core *c, enum row_kind kind, const char *name,
 	member_id id, bool is_shown)
 {
-	const struct map *map = &c->registry.by_name;
-	struct map_link *l = map_first(map, name_hash(kind, name));
-	for (; l; l = map_next(map, l)) {
-		struct row *row = container_of(l, struct row, by_name);
-		if (row->origin == id && row->is_shown == is_shown &&
-			row->value.kind == kind && !strcmp(row->name, name))
-			return row;
-	}
-	return NULL;
+	struct row *row = rows_of(c, name);
+	while (row && (row->origin != id || row->is_shown != is_shown ||
+			      row->value.kind != kind))
+		row = row->next;
+	return row;
 }
 
 static void
@@ -185,9 +218,9 @@ take_row(struct core *c, enum row_kind kind, const char *name)
 		return NULL;
 	memset(row, 0, sizeof *row);
 	list_init(&row->in_log);
-	memcpy(row->name, name, strlen(name) + 1);
+	row->name = names_take(c, name)->text;
 	row->value.kind = kind;
-	map_insert(&r->by_name, &row->by_name, name_hash(kind, name));
+	chain(row);
 	r->row_count++;
 	return row;
 }
@@ -198,7 +231,8 @@ give_row(struct core *c, struct row *row)
 	struct registry *r = &c->registry;
 	CHECK(r->row_count > 0);
 	give_meta(r, row);
-	map_remove(&r->by_name, &row->by_name);
+	unchain(row);
+	names_give(c, names_of(row->name));
 	list_remove(&row->in_log);
 	slots_give(&r->rows, row);
 	r->row_count--;
@@ -474,33 +508,27 @@ registry_set_ready(struct core *c)
 
 /* --- Queries --- */
 
+/* The first live row of that kind from 'row' (may be NULL) on. */
 static const struct row *
-first_live(const struct map *map, struct map_link *l, enum row_kind kind,
-	const char *name)
+first_live(const struct row *row, enum row_kind kind)
 {
-	for (; l; l = map_next(map, l)) {
-		const struct row *row = container_of(l, struct row, by_name);
-		if (row->is_shown && !row->is_deleted &&
-			row->value.kind == kind && !strcmp(row->name, name))
-			return row;
-	}
-	return NULL;
+	while (row &&
+		(!row->is_shown || row->is_deleted || row->value.kind != kind))
+		row = row->next;
+	return row;
 }
 
 const struct row *
 registry_first(const struct core *c, enum row_kind kind, const char *name)
 {
-	const struct map *map = &c->registry.by_name;
-	return first_live(
-		map, map_first(map, name_hash(kind, name)), kind, name);
+	return first_live(rows_of(c, name), kind);
 }
 
 const struct row *
 registry_next(const struct core *c, const struct row *row)
 {
-	const struct map *map = &c->registry.by_name;
-	return first_live(
-		map, map_next(map, &row->by_name), row->value.kind, row->name);
+	(void)c;
+	return first_live(row->next, row->value.kind);
 }
 
 const struct row *
@@ -522,15 +550,10 @@ registry_walk(const struct core *c, member_id origin, const struct row *after)
 uint64_t
 registry_epoch_max(const struct core *c, const char *name)
 {
-	const struct map *map = &c->registry.by_name;
-	struct map_link *l = map_first(map, name_hash(ROW_INSTANCE, name));
 	uint64_t max = 0;
-	for (; l; l = map_next(map, l)) {
-		const struct row *row = container_of(l, struct row, by_name);
-		if (row->value.kind == ROW_INSTANCE && row->value.epoch > max &&
-			!strcmp(row->name, name))
+	for (const struct row *row = rows_of(c, name); row; row = row->next)
+		if (row->value.kind == ROW_INSTANCE && row->value.epoch > max)
 			max = row->value.epoch;
-	}
 	return max;
 }
 
@@ -573,6 +596,27 @@ registry_is_complete(const struct core *c, member_id id)
 	if (o->incarnation != incarnation)
 		return m->hb_log_position == 0;
 	return o->position >= m->hb_log_position;
+}
+
+bool
+registry_is_current(const struct core *c, member_id id)
+{
+	return c->registry.origins[id].incarnation ==
+	       member_log_incarnation(member_get(c, id)->incarnation);
+}
+
+int64_t
+registry_lacking_ms(const struct core *c, member_id id)
+{
+	const struct member *m = member_get(c, id);
+	mono since = c->registry.origins[id].lacking_since;
+	if (registry_is_complete(c, id))
+		return 0;
+	if (!m->has_heartbeat) {
+		bool is_silent = m->has_rx && m->last_rx.ms > m->since.ms;
+		since = is_silent ? m->last_rx : m->since;
+	}
+	return since.ms == MONO_NEVER.ms ? 0 : mono_diff(c->now, since);
 }
 
 uint64_t
@@ -646,5 +690,5 @@ registry_check(const struct core *c)
 		rows += check_log(c, o, id);
 		rows += check_log(c, &r->spares[id], id);
 	}
-	CHECK(rows == r->row_count && r->by_name.count == rows);
+	CHECK(rows == r->row_count);
 }

@@ -75,8 +75,8 @@ struct row_value {
 	enum row_kind kind;
 	enum row_state state;
 	uint64_t epoch;	       /* of the running or last start */
-	uint32_t pid;	       /* leader */
 	uint64_t run_digest;   /* of the spec it runs */
+	uint32_t pid;	       /* leader */
 	uint32_t restarts;     /* since it came to this host */
 	int32_t status;	       /* last wait status */
 	uint64_t seen_restart; /* override generations that it has obeyed: an */
@@ -89,15 +89,16 @@ struct row_value {
 
 /* A stored row, as others may read it. */
 struct row {
-	struct map_link by_name; /* in registry.by_name, hash of name+kind */
+	struct row *prev, *next; /* of its name, in the order of their coming;
+				    the first one's 'prev' is the last */
 	struct list in_log;	 /* in its origin's log, by seq */
-	member_id origin;
+	const char *name;	 /* in 'names', used */
 	uint64_t seq;
+	member_id origin;
 	bool is_deleted; /* a tombstone; of the value only the epoch
 			    still means something */
 	bool is_shown;	 /* false in a log that is being received */
 	mono deleted_at; /* our own tombstones: when */
-	char name[INSTANCE_NAME_MAX + 1];
 	struct row_value value; /* meta points into 'meta' */
 	unsigned char *meta;	/* registry.c's own block, or NULL */
 };
@@ -129,6 +130,8 @@ struct origin {
 	bool is_reset_wanted; /* an audit failed; ask for a reset */
 	mono pull_at;	      /* do not pull again before */
 	mono behind_at;	      /* when to look whether it must be pulled */
+	mono lacking_since;   /* since when it announces rows that are not
+				 here; NEVER: it does not */
 };
 
 /* What a Pull said about one origin; scratch. */
@@ -143,7 +146,6 @@ struct registry_want {
 };
 
 struct registry {
-	struct map by_name;
 	struct slots rows; /* of struct row, rows_max of them */
 	struct origin *origins; /* members_max of them, index = member_id */
 	struct origin *spares;	/* members_max: incarnations being received */
@@ -201,6 +203,12 @@ const char *row_state_name(enum row_state state);
 
 /* Whether we hold 'id's log up to the position it last announced. */
 bool registry_is_complete(const struct core *c, member_id id);
+/* For how long a present host has had rows that we lack, 0 when it has none:
+ * they wait for its disk, or nothing of it comes here. */
+int64_t registry_lacking_ms(const struct core *c, member_id id);
+/* Whether what we show of 'id' is of its present life: it began no other log
+ * since, whose rows are still on their way. */
+bool registry_is_current(const struct core *c, member_id id);
 /* Position and checksum of our own log, for heartbeats. */
 uint64_t registry_position(const struct core *c);
 uint64_t registry_checksum(const struct core *c);

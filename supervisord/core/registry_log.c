@@ -241,6 +241,8 @@ registry_on_batch(struct core *c, member_id from, struct bytes body)
 	if (b.to < log->position)
 		return;
 	bool has_advanced = apply(c, from, id, log, &b, body);
+	if (registry_is_complete(c, id))
+		r->origins[id].lacking_since = MONO_NEVER;
 	registry_show_next_if_due(c, id);
 	r->ack_at = mono_min(r->ack_at, mono_add(c->now, ACK_DELAY_MS));
 	if (b.is_answer && !b.is_at_end && has_advanced)
@@ -295,6 +297,10 @@ registry_on_heartbeat(struct core *c, member_id id)
 {
 	const struct member *m = member_get(c, id);
 	uint64_t incarnation = member_log_incarnation(m->incarnation);
+	mono *lacking_since = &c->registry.origins[id].lacking_since;
+	*lacking_since = registry_is_complete(c, id)
+				 ? MONO_NEVER
+				 : mono_min(*lacking_since, c->now);
 	if (incarnation == 0 || incarnation <= registry_forgotten(c, id))
 		return;
 	struct origin *log = registry_log_of(c, id, incarnation);

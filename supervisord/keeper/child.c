@@ -85,6 +85,7 @@ send_report(const struct child *c, struct child_report *r)
 	} while (n < 0 && errno == EINTR);
 }
 
+/* The next step, one that may stand still. */
 static void
 enter(struct child *c, enum child_step step)
 {
@@ -128,6 +129,19 @@ report_ids(const struct child *c)
 	send_report(c, &r);
 }
 
+/* What the policy names is looked up, which may take as long as the user. */
+static void
+begin_policy(struct child *c)
+{
+	const struct conf_policy *p = &c->plan->options->conf.policy;
+	if (p->allowed_users.count + p->allowed_groups.count +
+			p->allowed_paths.count >
+		0)
+		enter(c, CHILD_POLICY);
+	else
+		c->step = CHILD_POLICY;
+}
+
 static void
 check_who(struct child *c)
 {
@@ -138,7 +152,7 @@ check_who(struct child *c)
 		ids_look_up(c->start->user, c->start->group, &c->start->groups,
 			&c->ids, &own, &err),
 		&err);
-	enter(c, CHILD_POLICY);
+	begin_policy(c);
 	need(c, rules_resolve(&c->plan->options->conf.policy, &c->policy, &err),
 		&err);
 	if (!policy_check_start(&c->policy, c->start, &c->ids, &own, &err))
@@ -218,7 +232,7 @@ static void
 set_output(struct child *c)
 {
 	struct err err = {""};
-	enter(c, CHILD_OUTPUT);
+	c->step = CHILD_OUTPUT;
 	open_ready(c);
 	int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (in < 0 || spawn_move_fd(in, 0) < 0)
@@ -253,7 +267,7 @@ set_work_dir(struct child *c)
 static void
 set_rlimits(struct child *c)
 {
-	enter(c, CHILD_RLIMITS);
+	c->step = CHILD_RLIMITS;
 	nofile_restore();
 	for (uint32_t i = 0; i < c->start->rlimit_count; i++) {
 		const struct kproto_rlimit *l = &c->start->rlimits[i];
@@ -305,14 +319,14 @@ set_priorities(struct child *c)
 {
 	struct err err;
 	reset_scheduling();
-	enter(c, CHILD_OOM);
+	c->step = CHILD_OOM;
 	int rc = write_oom_score(c->start->oom_score_adj);
 	if (rc < 0 && c->start->oom_score_adj != 0)
 		need(c,
 			err_sys(&err, rc, "oom_score_adj %d",
 				c->start->oom_score_adj),
 			&err);
-	enter(c, CHILD_NICE);
+	c->step = CHILD_NICE;
 	rc = setpriority(PRIO_PROCESS, 0, c->start->nice) < 0 ? -errno : 0;
 	if (rc < 0 && c->start->nice != 0)
 		need(c, err_sys(&err, rc, "nice %d", c->start->nice), &err);
@@ -322,7 +336,7 @@ static void
 switch_user(struct child *c)
 {
 	struct err err = {""};
-	enter(c, CHILD_SWITCH);
+	c->step = CHILD_SWITCH;
 	const struct kproto_texts *list = &c->start->capabilities;
 	uint64_t mask = 0;
 	umask((mode_t)(c->start->umask & 0777));
@@ -337,18 +351,38 @@ switch_user(struct child *c)
 		need(c, err_sys(&err, -errno, "no_new_privileges"), &err);
 }
 
-/* Puts the state where the service finds it. */
+/* Tells what became of an older state. */
+static void
+report_aside(const struct child *c, const char *text)
+{
+	struct child_report r = {.kind = CHILD_ASIDE};
+	if (!*text)
+		return;
+	snprintf(r.text, sizeof r.text, "%s", text);
+	send_report(c, &r);
+}
+
+/* Puts the state where the service finds it, or an old one out of its way. */
 static void
 put_state(struct child *c)
 {
 	struct err err = {""};
-	if (!c->start->has_state)
+	char said[MOVER_SAID_SIZE] = "";
+	const struct kproto_start *s = c->start;
+	struct mover_order order = {
+		.libexec_dir = c->plan->options->libexec_dir,
+		.work_dir = c->work,
+		.state_path = s->state_path,
+		.root = s->state_root,
+		.epoch = s->epoch,
+	};
+	if (!s->has_state && !(s->sets_aside && s->state_path[0]))
 		return;
 	enter(c, CHILD_STATE);
-	need(c,
-		mover_put(c->plan->options->libexec_dir, c->work,
-			c->plan->state_fd, &err),
-		&err);
+	int rc = s->has_state ? mover_put(&order, c->plan->state_fd, said, &err)
+			      : mover_set_aside(&order, said, &err);
+	need(c, rc, &err);
+	report_aside(c, said);
 }
 
 /* Reads the environment file as the service's user. */
@@ -407,18 +441,21 @@ add_own_variables(struct child *c)
 {
 	char value[PATH_MAX + 16];
 	struct env *e = &c->env;
+	const struct kproto_texts *dump = &c->start->commands[KCMD_HANDOFF];
 	int rc = 0;
 	rc |= set_default(e, "HOME", c->ids.home);
 	rc |= set_default(e, "USER", c->ids.user);
 	rc |= set_default(e, "LOGNAME", c->ids.user);
 	rc |= set_default(e, "SHELL", c->ids.shell);
 	if (c->start->has_handoff) {
-		snprintf(value, sizeof value, "%s/state", c->work);
+		snprintf(value, sizeof value, "%s/state%s", c->work,
+			c->plan->command == dump ? ".part" : "");
 		rc |= env_set(e, "SKEP_STATE_OUT", value);
 	}
 	if (c->start->has_state) {
 		snprintf(value, sizeof value, "%s/state-in", c->work);
-		rc |= env_set(e, "SKEP_STATE_IN", value);
+		rc |= env_set(e, "SKEP_STATE_IN",
+			c->start->state_path[0] ? c->start->state_path : value);
 		rc |= env_set(e, "SKEP_STATE_KIND", c->start->state_kind);
 		snprintf(value, sizeof value, "%" PRId64,
 			c->start->state_age_ms / 1000);
@@ -560,23 +597,24 @@ execute_command(struct child *c, const struct kproto_texts *argv)
 	fail(c, KBLAME_SERVICE, rc, err.text);
 }
 
-/* Runs the command that stands before the program, to its end. */
+/* Runs a command that stands before the program, to its end. */
 static void
-run_pre_start(struct child *c)
+run_before(struct child *c, enum child_step step, enum kproto_command command,
+	int64_t timeout_ms, const char *key)
 {
-	const struct kproto_texts *argv = &c->start->commands[KCMD_PRE_START];
+	const struct kproto_texts *argv = &c->start->commands[command];
 	struct spawned hook;
 	struct err err = {""};
 	if (argv->count == 0)
 		return;
-	enter(c, CHILD_PRE_START);
+	enter(c, step);
 	wait_for_record(c);
 	need(c, spawn_fork(-1, &hook, &err), &err);
 	if (hook.pid == 0) {
 		setpgid(0, 0);
 		execute_command(c, argv);
 	}
-	int rc = hook_wait(&hook, c->start->hook_timeout_ms, &err);
+	int rc = hook_wait(&hook, timeout_ms, key, &err);
 	if (rc < 0)
 		fail(c, KBLAME_SERVICE, rc, err.text);
 }
@@ -618,7 +656,11 @@ child_run(const struct child_plan *keepers)
 	put_state(&c);
 	set_environment(&c);
 	set_working_dir(&c);
-	run_pre_start(&c);
+	if (c.start->has_state)
+		run_before(&c, CHILD_RESTORE, KCMD_RESTORE,
+			c.start->handoff_timeout_ms, "handoff.timeout");
+	run_before(&c, CHILD_PRE_START, KCMD_PRE_START,
+		c.start->hook_timeout_ms, "hooks.timeout");
 	execute(&c, plan);
 }
 

@@ -4,7 +4,8 @@
  * here and not in the keeper: name look-ups, the policy check on what they
  * gave, the work directory, the state, the environment file.  The keeper
  * hears by 'child_report's on a CLOEXEC socket: which step it is at ("user" if
- * nothing came), who it resolved to, what failed; end of file after STEP
+ * nothing came; only of steps that may stand still, since each message costs
+ * the start some time), who it resolved to, what failed; end of file after STEP
  * "exec" means that the program runs.  One byte comes back: the record is
  * written.  The program is not executed before that, nor when the keeper is
  * gone; nor is pre_start, which this process runs and bounds itself.
@@ -34,7 +35,10 @@
 	X(CHILD_ENV_FILE, "env_file")                                          \
 	X(CHILD_WORKING_DIR, "working_dir")                                    \
 	X(CHILD_PRE_START, "pre_start")                                        \
-	X(CHILD_EXEC, "exec")
+	X(CHILD_EXEC, "exec")                                                  \
+	X(CHILD_RESTORE, "handoff.restore") /* before pre_start; its number is \
+					       the last, for a child may be of \
+					       an earlier version */
 
 enum child_step {
 #define X(name, text) name,
@@ -45,7 +49,7 @@ enum child_step {
 /* The step's word. */
 const char *child_step_name(enum child_step step);
 
-enum child_report_kind { CHILD_AT_STEP, CHILD_IS, CHILD_FAILED };
+enum child_report_kind { CHILD_AT_STEP, CHILD_IS, CHILD_FAILED, CHILD_ASIDE };
 
 /* One message on the socket; CHILD_AT_STEP ends before 'blame'. */
 struct child_report {
@@ -57,7 +61,8 @@ struct child_report {
 	gid_t gid;
 	size_t group_count;
 	gid_t groups[IDS_GROUPS_MAX];
-	char text[512]; /* CHILD_FAILED: the sentence */
+	char text[512]; /* CHILD_FAILED: the sentence; CHILD_ASIDE: what an
+			   older state is called now */
 };
 
 /* What the child needs; all borrowed from the keeper's memory before the

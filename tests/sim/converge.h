@@ -6,18 +6,19 @@
  * A host outside is
  *
  *   severed   it is down, stands still, or neither a core host can talk with
- *             it nor a third one that some of the core can ask; for the core
- *             it must be gone
- *   hanging   some of the core can talk with it and some cannot, or only a
- *             third host can, which rightly says that it lives (M3); what it
- *             runs counts, what it thinks does not
+ *             it nor any other from which, over however many, the core hears;
+ *             for the core it must be gone
+ *   hanging   some of the core can talk with it and some cannot, or only
+ *             others can, who rightly say that it lives (M3); what it runs
+ *             counts, what it thinks does not
  *
  * and one that all of the core can talk with belongs to the core.
  *
- * At rest: the core's hosts see each other and no severed one, each has all
- * rows that the others wrote, they agree on every instance, every wanted one
- * runs under the epoch that they all say, or has a reason that the shape of
- * the cluster gives; nothing else runs on them, and no move is under way.
+ * At rest: the core's hosts see each other and no severed one, and the same
+ * members, also of those that hang (M5); each has all rows that the others
+ * wrote, they agree on every instance, every wanted one runs under the epoch
+ * that they all say, or has a reason that the shape of the cluster gives;
+ * nothing else runs on them, and no move is under way.
  *
  * The bound B(N) for that is CONVERGE_BASE_MS + N * CONVERGE_HOST_MS.
  */

@@ -73,7 +73,7 @@ has_record(const struct host *h)
 	if (h->core && !handoff_is_busy(h->core, "db"))
 		return false;
 	for (size_t i = 0; i < h->record_count; i++)
-		if (h->records[i].table == TABLE_HANDOFF)
+		if (h->records[i]->table == TABLE_HANDOFF)
 			return true;
 	return false;
 }

@@ -290,6 +290,7 @@ world_new_with(uint64_t seed, const struct world_options *options)
 	w->options = *options;
 	w->hosts = calloc(options->hosts_max, sizeof *w->hosts);
 	CHECK(w->hosts);
+	make_map(&w->records, (size_t)options->limits.rows_max * 2);
 	make_map(&w->names, options->hosts_max);
 	make_map(&w->addresses, options->hosts_max);
 	make_map(&w->ways, (size_t)options->hosts_max * 64);
@@ -307,15 +308,13 @@ world_new_with(uint64_t seed, const struct world_options *options)
 static void
 free_host(struct world *w, struct host *h)
 {
-	for (size_t r = 0; r < h->record_count; r++)
-		record_free(&h->records[r]);
-	disk_drop_dirty(h);
+	disk_clear(w, h);
+	disk_drop_dirty(w, h);
 	drop_waiting(h);
-	free(h->records);
-	disk_forget_index(h);
 	free(h->dirty);
 	free(h->processes);
 	free(h->states);
+	free(h->places);
 	free(h->fetches);
 	if (h->memory)
 		munmap(h->memory, core_size(&w->options.limits));
@@ -330,6 +329,7 @@ world_free(struct world *w)
 	net_free_all(w);
 	event_free_all(w);
 	way_free_all(w);
+	free(w->records.buckets);
 	free(w->names.buckets);
 	free(w->addresses.buckets);
 	free(w->ways.buckets);
@@ -455,52 +455,10 @@ world_reinstall(struct world *w, uint32_t host)
 {
 	struct host *h = &w->hosts[host];
 	CHECK(!h->is_running);
-	while (h->record_count)
-		record_free(&h->records[--h->record_count]);
-	disk_forget_index(h);
+	disk_clear(w, h);
 	h->state_count = 0;
 	h->config.node_id = prng_next(&w->prng);
 	observe_fault(w, WORLD_FAULT_REINSTALL, host, WORLD_NO_HOST, 0);
-}
-
-static struct record *
-records_copy(const struct record *from, size_t count)
-{
-	struct record *to = calloc(count + 1, sizeof *to);
-	CHECK(to);
-	for (size_t i = 0; i < count; i++) {
-		to[i] = from[i];
-		to[i].value = malloc(from[i].value_size + 1);
-		CHECK(to[i].value);
-		memcpy(to[i].value, from[i].value, from[i].value_size);
-	}
-	return to;
-}
-
-struct disk *
-world_disk_copy(const struct world *w, uint32_t host)
-{
-	const struct host *h = &w->hosts[host];
-	struct disk *d = calloc(1, sizeof *d);
-	CHECK(d);
-	d->records = records_copy(h->records, h->record_count);
-	d->count = h->record_count;
-	return d;
-}
-
-void
-world_disk_restore(struct world *w, uint32_t host, struct disk *disk)
-{
-	struct host *h = &w->hosts[host];
-	CHECK(!h->is_running);
-	while (h->record_count)
-		record_free(&h->records[--h->record_count]);
-	disk_forget_index(h);
-	free(h->records);
-	h->records = disk->records;
-	h->record_count = disk->count;
-	free(disk);
-	observe_fault(w, WORLD_FAULT_RESTORE, host, WORLD_NO_HOST, 0);
 }
 
 void

@@ -35,14 +35,23 @@
 #define STREAM_QUEUE_MAX  (8u << 20) /* as CONN_QUEUE_MAX */
 #define DIAL_TIMEOUT_MS	  3000
 
-/* A record on a disk. */
+/* A record as disks hold it: one for all hosts that wrote the same, since
+ * what many hosts keep of many names is mostly that. */
 struct record {
+	struct map_link in_records; /* in the world's, by all that it says */
+	uint32_t users;		    /* places that hold it */
 	enum core_table table;
-	unsigned char key[256];
-	size_t key_size;
-	unsigned char *value; /* owned */
-	size_t value_size;
-	mono written_at; /* while it is not durable */
+	uint64_t key_hash;
+	uint32_t key_size;
+	uint32_t value_size;
+	const unsigned char *value; /* behind the key; NULL: the key goes */
+	unsigned char key[];
+};
+
+/* A write that is not durable yet. */
+struct record_write {
+	struct record *record; /* used */
+	mono written_at;
 };
 
 /* What a service hands over.  'lives' counts the starts that this state has
@@ -82,6 +91,15 @@ struct disk_counts {
 	uint64_t kept;	  /* durable by then, and nobody was told */
 };
 
+/* What stands at an instance's state_path on one host. */
+struct state_place {
+	char name[INSTANCE_NAME_MAX + 1];
+	struct state state;
+	bool is_there;
+	bool is_marked; /* 'root' was put there, in this stay */
+	uint8_t root[DIGEST_SIZE];
+};
+
 /* What a host's keeper knows of one instance. */
 struct process {
 	char name[INSTANCE_NAME_MAX + 1];
@@ -117,6 +135,7 @@ struct behaviour {
 	int64_t hook_ms;       /* that its hooks take; 0: one is never over */
 	unsigned failing;      /* hooks that fail: bit per enum hook */
 	bool is_dying;	       /* of the handoff signal */
+	bool has_path;	       /* its state stands at its state_path */
 	int64_t empty_ms;      /* from its end until nothing is left; 0: 1 */
 	bool is_dump_failing;  /* its state cannot be sealed */
 	uint64_t state_size;   /* bytes; 0: 1000 */
@@ -156,17 +175,18 @@ struct host {
 	uint32_t cpu_percent;	  /* 0: as much as it wants */
 	/* The rest: */
 	mono disk_stalled_until;
-	mono since;		/* when it started, was paused, or stopped */
-	void *memory;		/* owned pages */
-	struct record *records; /* durable, owned */
+	mono since;		 /* when it started, was paused, or stopped */
+	void *memory;		 /* owned pages */
+	struct record **records; /* durable; used, the array owned */
 	size_t record_count;
+	size_t record_room;
 	uint32_t *record_slots; /* world_disk.c's index of them, owned */
 	size_t record_slot_count;
 	size_t record_slots_used;
-	struct record *dirty; /* written, not yet durable; owned */
-	size_t dirty_first;   /* the oldest */
-	size_t dirty_count;   /* of those from there on */
-	size_t dirty_size;    /* room */
+	struct record_write *dirty; /* not yet durable; owned */
+	size_t dirty_first;	    /* the oldest */
+	size_t dirty_count;	    /* of those from there on */
+	size_t dirty_size;	    /* room */
 	struct disk_faults disk_faults;
 	int64_t disk_retry_ms; /* the back-off of a write that failed */
 	bool is_newer;	       /* speaks as a later version will */
@@ -186,6 +206,8 @@ struct host {
 	size_t state_count;
 	struct fetching *fetches; /* under way in its node; owned */
 	size_t fetch_count;
+	struct state_place *places;
+	size_t place_count;
 	/* What it said: */
 	uint64_t notes[NOTE_KIND_COUNT];
 	char note_text[NOTE_KIND_COUNT][NOTE_TEXT_MAX + 1];
@@ -198,10 +220,13 @@ struct host {
 	struct core_config config;
 };
 
-/* A copy of a disk. */
+/* A copy of a disk: records, states, and whose it is. */
 struct disk {
-	struct record *records;
+	struct record **records; /* used, the array owned */
 	size_t count;
+	struct state *states;
+	size_t state_count;
+	uint64_t node_id;
 };
 
 struct event;
@@ -237,6 +262,7 @@ struct world {
 	struct world_options options;
 	struct host *hosts; /* owned; they never move */
 	uint32_t count;
+	struct map records;	/* struct record */
 	struct map names;	/* struct host */
 	struct map addresses;	/* struct host, aliases too */
 	struct map ways;	/* struct way: exceptions only */
@@ -312,9 +338,11 @@ void world_disk_set(
  * what such a version would change in meaning it cannot show. */
 void world_set_newer(struct world *w, uint32_t host, bool is_newer);
 
-/* Copies a host's disk; puts a copy (taken) in place of a stopped host's. */
-struct disk *world_disk_copy(const struct world *w, uint32_t host);
+/* Copies a host's disk; puts a copy (taken) in place of a stopped host's, or
+ * frees it. */
+struct disk *world_disk_copy(struct world *w, uint32_t host);
 void world_disk_restore(struct world *w, uint32_t host, struct disk *disk);
+void world_disk_free(struct world *w, struct disk *disk);
 /* Gives a host's core an input from nowhere in the world. */
 void world_input(struct world *w, uint32_t host, struct input *in);
 

@@ -9,18 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "tests/sim/world_private.h"
 
 #define RETRY_FIRST_MS 100 /* as the store's */
 #define RETRY_LAST_MS  5000
 #define LATE_MS	       1000
-
-void
-record_free(struct record *r)
-{
-	free(r->value);
-}
 
 /* --- The index: open addressing, number of a record + 1 --- */
 
@@ -29,7 +22,8 @@ record_free(struct record *r)
 static bool
 is_same_key(const struct record *a, const struct record *b)
 {
-	return a->table == b->table && a->key_size == b->key_size &&
+	return a->key_hash == b->key_hash && a->table == b->table &&
+	       a->key_size == b->key_size &&
 	       !memcmp(a->key, b->key, a->key_size);
 }
 
@@ -39,18 +33,18 @@ static uint32_t *
 find_slot(const struct host *h, const struct record *r)
 {
 	size_t mask = h->record_slot_count - 1;
-	size_t at = hash_bytes(r->key, r->key_size, r->table) & mask;
+	size_t at = r->key_hash & mask;
 	for (;; at = (at + 1) & mask) {
 		uint32_t *slot = &h->record_slots[at];
 		if (*slot == 0 ||
 			(*slot != SLOT_GONE &&
-				is_same_key(&h->records[*slot - 1], r)))
+				is_same_key(h->records[*slot - 1], r)))
 			return slot;
 	}
 }
 
-void
-disk_forget_index(struct host *h)
+static void
+forget_index(struct host *h)
 {
 	free(h->record_slots);
 	h->record_slots = NULL;
@@ -63,14 +57,14 @@ make_slots(struct host *h)
 {
 	if (h->record_slots_used < h->record_slot_count / 2)
 		return;
-	disk_forget_index(h);
+	forget_index(h);
 	h->record_slot_count = 64;
 	while (h->record_slot_count < 4 * (h->record_count + 1))
 		h->record_slot_count *= 2;
 	h->record_slots = calloc(h->record_slot_count, sizeof *h->record_slots);
 	CHECK(h->record_slots);
 	for (size_t i = 0; i < h->record_count; i++)
-		*find_slot(h, &h->records[i]) = (uint32_t)i + 1;
+		*find_slot(h, h->records[i]) = (uint32_t)i + 1;
 	h->record_slots_used = h->record_count;
 }
 
@@ -78,47 +72,114 @@ make_slots(struct host *h)
 
 /* Takes a record out; the last one gets its place. */
 static void
-remove_record(struct host *h, uint32_t *slot)
+remove_record(struct world *w, struct host *h, uint32_t *slot)
 {
 	size_t i = *slot - 1, last = h->record_count - 1;
 	*slot = SLOT_GONE;
-	record_free(&h->records[i]);
+	record_give(w, h->records[i]);
 	if (i != last) {
-		*find_slot(h, &h->records[last]) = (uint32_t)i + 1;
+		*find_slot(h, h->records[last]) = (uint32_t)i + 1;
 		h->records[i] = h->records[last];
 	}
 	h->record_count--;
 }
 
 static void
-disk_apply(struct host *h, struct record *r)
+add_record(struct host *h, struct record *r)
+{
+	if (h->record_count == h->record_room) {
+		h->record_room = h->record_room ? h->record_room * 2 : 16;
+		h->records = realloc(
+			h->records, h->record_room * sizeof(struct record *));
+		CHECK(h->records);
+	}
+	h->records[h->record_count++] = record_share(r);
+	uint32_t *slot = find_slot(h, r);
+	h->record_slots_used += *slot == 0;
+	*slot = (uint32_t)h->record_count;
+}
+
+static void
+disk_apply(struct world *w, struct host *h, struct record *r)
 {
 	make_slots(h);
 	uint32_t *slot = find_slot(h, r);
 	if (*slot)
-		remove_record(h, slot);
-	if (!r->value)
-		return;
-	h->records =
-		realloc(h->records, (h->record_count + 1) * sizeof *h->records);
-	CHECK(h->records);
-	h->records[h->record_count++] = *r;
-	slot = find_slot(h, r);
-	h->record_slots_used += *slot == 0;
-	*slot = (uint32_t)h->record_count;
-	r->value = NULL;
+		remove_record(w, h, slot);
+	if (r->value)
+		add_record(h, r);
 }
 
 void
-disk_drop_dirty(struct host *h)
+disk_clear(struct world *w, struct host *h)
+{
+	while (h->record_count)
+		record_give(w, h->records[--h->record_count]);
+	free(h->records);
+	h->records = NULL;
+	h->record_room = 0;
+	forget_index(h);
+}
+
+struct disk *
+world_disk_copy(struct world *w, uint32_t host)
+{
+	const struct host *h = &w->hosts[host];
+	struct disk *d = calloc(1, sizeof *d);
+	CHECK(d);
+	d->records = calloc(h->record_count + 1, sizeof(struct record *));
+	CHECK(d->records);
+	while (d->count < h->record_count) {
+		d->records[d->count] = record_share(h->records[d->count]);
+		d->count++;
+	}
+	d->states = calloc(h->state_count + 1, sizeof *d->states);
+	CHECK(d->states);
+	for (size_t i = 0; i < h->state_count; i++)
+		d->states[i] = h->states[i];
+	d->state_count = h->state_count;
+	d->node_id = h->config.node_id;
+	return d;
+}
+
+void
+world_disk_restore(struct world *w, uint32_t host, struct disk *disk)
+{
+	struct host *h = &w->hosts[host];
+	CHECK(!h->is_running);
+	disk_clear(w, h);
+	h->records = disk->records;
+	h->record_count = h->record_room = disk->count;
+	free(h->states);
+	h->states = disk->states;
+	h->state_count = disk->state_count;
+	h->config.node_id = disk->node_id;
+	free(disk);
+	observe_fault(w, WORLD_FAULT_RESTORE, host, WORLD_NO_HOST, 0);
+}
+
+void
+world_disk_free(struct world *w, struct disk *disk)
+{
+	if (!disk)
+		return;
+	while (disk->count)
+		record_give(w, disk->records[--disk->count]);
+	free(disk->records);
+	free(disk->states);
+	free(disk);
+}
+
+void
+disk_drop_dirty(struct world *w, struct host *h)
 {
 	for (size_t i = 0; i < h->dirty_count; i++)
-		record_free(&h->dirty[h->dirty_first + i]);
+		record_give(w, h->dirty[h->dirty_first + i].record);
 	h->dirty_first = h->dirty_count = 0;
 }
 
 /* Room for one more behind what is dirty. */
-static struct record *
+static struct record_write *
 add_dirty(struct host *h)
 {
 	if (h->dirty_first > 0 &&
@@ -144,36 +205,15 @@ stall(struct world *w, struct host *h, int64_t ms)
 		h->disk_stalled_until = until;
 }
 
-/* Copies a value; a later version writes more behind it: field 1000, as
- * protobuf has it, which is as good as any bytes in the other records. */
-static void
-fill_value(struct record *r, struct bytes value, bool is_newer)
-{
-	static const unsigned char field[] = {0xc0, 0x3e, 0x01};
-	r->value = malloc(value.size + sizeof field);
-	CHECK(r->value);
-	memcpy(r->value, value.data, value.size);
-	r->value_size = value.size;
-	if (!is_newer)
-		return;
-	memcpy(r->value + value.size, field, sizeof field);
-	r->value_size += sizeof field;
-}
-
 void
 disk_write(struct world *w, uint32_t host, const struct effect *e)
 {
 	struct host *h = &w->hosts[host];
 	const struct effect_store *s = &e->store;
-	struct record r = {.table = s->table,
-		.key_size = s->key.size,
-		.written_at = w->now};
-	CHECK(s->key.size <= sizeof r.key);
 	observe_effect(w, host, e);
-	memcpy(r.key, s->key.data, s->key.size);
-	if (s->value.data)
-		fill_value(&r, s->value, h->is_newer);
-	*add_dirty(h) = r;
+	*add_dirty(h) = (struct record_write){
+		record_take(w, s->table, s->key, s->value, h->is_newer),
+		w->now};
 	const struct disk_faults *f = &h->disk_faults;
 	if (f->slow_permille && prng_chance(&w->prng, f->slow_permille, 1000))
 		stall(w, h,
@@ -212,14 +252,15 @@ static void
 write_first(struct world *w, uint32_t host)
 {
 	struct host *h = &w->hosts[host];
-	struct record *r = &h->dirty[h->dirty_first];
+	const struct record_write *write = &h->dirty[h->dirty_first];
+	struct record *r = write->record;
 	CHECK(h->dirty_count > 0);
 	h->stored++;
-	w->disk_counts.late += mono_diff(w->now, r->written_at) >= LATE_MS;
+	w->disk_counts.late += mono_diff(w->now, write->written_at) >= LATE_MS;
 	observe_stored(w, host, r->table, (struct bytes){r->key, r->key_size},
 		(struct bytes){r->value, r->value_size}, h->stored);
-	disk_apply(h, r);
-	record_free(r);
+	disk_apply(w, h, r);
+	record_give(w, r);
 	h->dirty_first++;
 	h->dirty_count--;
 }
@@ -236,7 +277,7 @@ disk_end(struct world *w, uint32_t host)
 		write_first(w, host);
 	w->disk_counts.lost += h->dirty_count;
 	w->disk_counts.torn += is_kept && h->dirty_count;
-	disk_drop_dirty(h);
+	disk_drop_dirty(w, h);
 }
 
 /* Whether the disk fails a write that it tries now. */
@@ -302,7 +343,7 @@ disk_load(struct world *w, uint32_t host)
 {
 	struct host *h = &w->hosts[host];
 	for (size_t i = 0; i < h->record_count; i++) {
-		const struct record *r = &h->records[i];
+		const struct record *r = h->records[i];
 		struct input in = {.kind = INPUT_LOAD};
 		in.load = (struct input_load){r->table, {r->key, r->key_size},
 			{r->value, r->value_size}};

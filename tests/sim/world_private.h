@@ -23,8 +23,8 @@ enum event_kind {
 	EVENT_EMPTY,
 	EVENT_ANSWERED,
 	EVENT_DUMPED,
-	EVENT_SAID, /* 'status': an enum news_kind */
-	EVENT_RAN,  /* 'status': an enum hook, and 256 if it failed */
+	EVENT_SAID,  /* 'status': an enum news_kind */
+	EVENT_RAN,   /* 'status': an enum hook, and 256 if it failed */
 	EVENT_FETCH, /* a fetch is tried */
 };
 
@@ -34,24 +34,24 @@ struct event {
 	uint64_t number; /* of two at one time the older goes first */
 	enum event_kind kind;
 	uint32_t host;
-	uint32_t start;	   /* of that host (of its keeper, for the keeper's
-			      events); a later start ignores it */
-	struct conn *conn; /* FRAME, RESET */
-	int side;	   /* of 'conn', where it arrives */
-	uint32_t dial; /* DIAL; FETCH: its number */
-	uint64_t seq;  /* STORED: its number; the keeper's: the epoch;
-			  REQUEST: its id */
-	mono held_since; /* GIVE_UP: since when */
-	int64_t amount;	 /* REQUEST: its number */
-	uint16_t type;	 /* FRAME; RESET: not 0 when said only once; REQUEST:
-			    its op */
-	bool is_waiting; /* FRAME: in the sender's process */
-	bool is_lost;	 /* FRAME: not all of its bytes arrive */
-	bool is_read;	 /* FRAME: the reader has got to it */
-	bool is_parked;	 /* until its host's process, or its disk, goes on */
-	int32_t status;	 /* EXITED, CLOSED */
-	struct event *next;	 /* in its pipe, or in the spare ones */
-	uint8_t size_class;	 /* of the block that it lies in */
+	uint32_t start;	    /* of that host (of its keeper, for the keeper's
+			       events); a later start ignores it */
+	struct conn *conn;  /* FRAME, RESET */
+	int side;	    /* of 'conn', where it arrives */
+	uint32_t dial;	    /* DIAL; FETCH: its number */
+	uint64_t seq;	    /* STORED: its number; the keeper's: the epoch;
+			       REQUEST: its id */
+	mono held_since;    /* GIVE_UP: since when */
+	int64_t amount;	    /* REQUEST: its number */
+	uint16_t type;	    /* FRAME; RESET: not 0 when said only once; REQUEST:
+			       its op */
+	bool is_waiting;    /* FRAME: in the sender's process */
+	bool is_lost;	    /* FRAME: not all of its bytes arrive */
+	bool is_read;	    /* FRAME: the reader has got to it */
+	bool is_parked;	    /* until its host's process, or its disk, goes on */
+	int32_t status;	    /* EXITED, CLOSED */
+	struct event *next; /* in its pipe, or in the spare ones */
+	uint8_t size_class; /* of the block that it lies in */
 	size_t size;
 	unsigned char body[]; /* the keeper's: the instance name; REQUEST: name
 				 and argument, each with its zero */
@@ -182,13 +182,20 @@ void clock_arm(struct world *w, uint32_t host);
 /* Writes; makes durable; forgets what is not; gives all back to the core. */
 void disk_write(struct world *w, uint32_t host, const struct effect *e);
 void disk_on_stored(struct world *w, struct event *e);
-void disk_drop_dirty(struct host *h);
-/* All its records were replaced. */
-void disk_forget_index(struct host *h);
+void disk_drop_dirty(struct world *w, struct host *h);
+/* All its records go. */
+void disk_clear(struct world *w, struct host *h);
 /* The end of a node or of its power: what becomes of its last writes. */
 void disk_end(struct world *w, uint32_t host);
 void disk_load(struct world *w, uint32_t host);
-void record_free(struct record *r);
+
+/* The record that says this (all copied), with one more user; 'value.data'
+ * NULL: that the key goes.  'is_newer' as in world_set_newer. */
+struct record *record_take(struct world *w, enum core_table table,
+	struct bytes key, struct bytes value, bool is_newer);
+/* The same one once more; one user less. */
+struct record *record_share(struct record *r);
+void record_give(struct world *w, struct record *r);
 
 /* The fake keeper: carries out START, SIGNAL, KILL, RELEASE, DUMP, FETCH and
  * DROP; its events; FOUND for what it has, SEALED for the states that lie on
@@ -203,5 +210,12 @@ void proc_mark_ready(
 void proc_end_all(struct world *w, uint32_t host);
 /* Says again what services answered, for a node that did not hear it. */
 void proc_answer_again(struct world *w, uint32_t host);
+
+/* What stands at the state_path of an instance; made empty if need be. */
+struct state_place *place_of(struct host *h, const char *name);
+/* As skep-mover: what is to be found there by a start with the state 'from',
+ * or (NULL) without one. */
+void place_prepare(struct state_place *at, const struct effect_start *s,
+	const struct state *from);
 
 #endif

@@ -210,7 +210,7 @@ memory_size(const struct core_limits *l)
 	       arena_need(l->effects_max, sizeof(struct effect)) +
 	       arena_need(l->effects_size, 1) +
 	       arena_need(l->members_max, sizeof(struct member)) +
-	       registry_need(l) + specs_need(l);
+	       names_need(l) + registry_need(l) + specs_need(l);
 }
 
 static struct core *
@@ -240,6 +240,7 @@ make_core(struct world *w, unsigned i)
 		m->state = i == j ? MEMBER_ALIVE : MEMBER_UNKNOWN;
 	}
 	settings_init(c);
+	names_init(c);
 	registry_init(c);
 	specs_init(c);
 	CHECK(c->arena.used == c->arena.size);

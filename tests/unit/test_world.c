@@ -266,8 +266,8 @@ records_after(uint64_t seed, bool is_keeping)
 	world_power_off(w, 1);
 	size_t more = w->hosts[1].record_count - before;
 	for (size_t i = 0; i < more; i++) /* the oldest ones */
-		ck_assert_int_eq(
-			w->hosts[1].records[before + i].key[1], (int)('a' + i));
+		ck_assert_int_eq(w->hosts[1].records[before + i]->key[1],
+			(int)('a' + i));
 	world_free(w);
 	return more;
 }
