@@ -67,6 +67,7 @@ add_handoff(struct sum *s, const struct core *c)
 		return;
 	add(s, h->state);
 	add(s, h->epoch);
+	add(s, h->epoch_known);
 	add(s, h->attempt);
 	add(s, hash_text(h->peer_name, 0));
 	add(s, h->stored > c->stored_seq ? h->stored - c->stored_seq : 0);
