@@ -609,7 +609,8 @@ source_on_tick(struct core *c, struct handoff *h)
 	bool is_deleted = !i || !i->is_declared;
 	bool is_given = h->state == HANDOFF_COMMITTED && is_deleted;
 	/* FROZEN too: while we were dead, the target took what it had. */
-	if (is_given || (handoff_is_durable(h->state) && handoff_is_taken(c, h))) {
+	bool is_taken = handoff_is_durable(h->state) && handoff_is_taken(c, h);
+	if (is_given || is_taken) {
 		done(c, h);
 		return;
 	}
