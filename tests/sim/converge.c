@@ -11,9 +11,9 @@
 #define LOOK_MS	    200	  /* between two looks at the core */
 #define HEARD_MS    500	  /* what was said is heard everywhere */
 #define PEOPLE_MS   15000 /* ... of the people who run it */
-/* Rest lasts so long: what waits to be tried again is tried, and the state that
- * a move left behind is dropped. */
-#define REST_MS 5000
+/* Rest lasts so long: what waits to be tried again (five seconds, a move that
+ * failed) is tried, and the state that a move left behind is dropped. */
+#define REST_MS 6000
 /* What behaves answers its handoff signal in time. */
 #define ANSWER_MS 10
 
@@ -59,24 +59,38 @@ count_ways(const struct storm *s, uint32_t host)
 	return n;
 }
 
-/* Whether a host between the core and 'host' can say that it hears it. */
+/* Whether the core hears of 'host' by way of one of which it hears. */
 static bool
 has_witness(const struct storm *s, uint32_t host)
 {
 	for (uint32_t i = 0; i < s->w->count; i++)
-		if (i != host && is_awake(s, i) && is_way_open(s, i, host) &&
-			count_ways(s, i) > 0)
+		if (s->hosts[i].is_heard && is_way_open(s, i, host))
 			return true;
 	return false;
+}
+
+/* Finds of whom the core hears, however many stand between. */
+static void
+survey(struct storm *s)
+{
+	bool is_more = true;
+	for (uint32_t i = 0; i < s->w->count; i++)
+		s->hosts[i].is_heard = s->hosts[i].is_core;
+	while (is_more) {
+		is_more = false;
+		for (uint32_t i = 0; i < s->w->count; i++) {
+			if (s->hosts[i].is_heard || !is_awake(s, i) ||
+				!has_witness(s, i))
+				continue;
+			s->hosts[i].is_heard = is_more = true;
+		}
+	}
 }
 
 static bool
 is_severed(const struct storm *s, uint32_t host)
 {
-	if (s->hosts[host].is_core)
-		return false;
-	return !is_awake(s, host) ||
-	       (count_ways(s, host) == 0 && !has_witness(s, host));
+	return !s->hosts[host].is_heard;
 }
 
 static bool
@@ -371,18 +385,40 @@ may_be_unplaced(struct storm *s, uint32_t a, const struct instance_view *v)
 	return true;
 }
 
-/* Whether it is held outside the core, or belongs there, at a host that is
- * present and cannot do what it ought to: its disk stands still, so that it
- * neither ends a start nor begins one; or it reads so slowly what others tell
- * it that it does not know. */
+/* Whether a host outside the core is present and cannot do what it ought to:
+ * its disk stands still, so that it neither ends a start nor begins one, nor
+ * says what it wrote or ended; or it reads so slowly what others tell it that
+ * it does not know. */
 static bool
-is_holder_unfit(struct storm *s, const struct instance_view *v)
+is_unfit(struct storm *s, const char *name)
 {
-	const char *name = v->node[0] ? v->node : v->duty;
 	uint32_t x = name[0] ? world_find(s->w, name) : WORLD_NO_HOST;
 	return x != WORLD_NO_HOST && is_hanging(s, x) &&
 	       (s->w->hosts[x].core->members.stall.is_on ||
 		       s->w->hosts[x].read_bytes_per_s != 0);
+}
+
+/* Whether such a one holds it, or ought to start it. */
+static bool
+is_holder_unfit(struct storm *s, const struct instance_view *v)
+{
+	return is_unfit(s, v->node[0] ? v->node : v->duty);
+}
+
+/* Whether a second copy is on a host that could give way and say so. */
+static bool
+is_twice(struct storm *s, uint32_t a, const struct instance_view *v)
+{
+	const struct core *c = s->w->hosts[a].core;
+	const struct row *r = registry_first(c, ROW_INSTANCE, v->name);
+	for (; v->is_foreign_copy && r; r = registry_next(c, r)) {
+		const char *name = member_get(c, r->origin)->name;
+		if (row_state_is_held(r->value.state) &&
+			member_is_present(c, r->origin) &&
+			strcmp(name, v->node) != 0 && !is_unfit(s, name))
+			return true;
+	}
+	return false;
 }
 
 /* Whether a wanted instance may stay as 'v' says. */
@@ -427,11 +463,12 @@ instance_trouble(
 {
 	const char *why = NULL;
 	bool is_ready = !strcmp(v->state, "ready");
-	if (v->is_foreign_copy)
+	if (is_twice(s, a, v))
 		why = "is held twice";
 	else if (v->is_wanted && !is_at_rest(s, a, v))
 		why = "is wanted and not at rest";
-	else if (!v->is_wanted && v->node[0] && strcmp(v->state, "stopped"))
+	else if (!v->is_wanted && v->node[0] && strcmp(v->state, "stopped") &&
+		 !is_holder_unfit(s, v))
 		why = "is not wanted and still held";
 	else if (is_ready && v->is_wanted &&
 		 v->run_digest != v->wanted_digest && !is_holder_unfit(s, v))
@@ -482,6 +519,7 @@ static const char *
 trouble(struct storm *s, char *out)
 {
 	const char *why = NULL;
+	survey(s);
 	for (uint32_t a = 0; a < s->w->count && !why; a++)
 		if (s->hosts[a].is_core)
 			why = host_trouble(s, a, out);
@@ -546,6 +584,18 @@ converge_print(struct storm *s)
 	}
 }
 
+/* How often a host of the core said that a move was over: its source drops the
+ * state when that is durable. */
+static uint64_t
+count_moved(const struct storm *s)
+{
+	uint64_t n = 0;
+	for (uint32_t i = 0; i < s->w->count; i++)
+		if (s->hosts[i].is_core)
+			n += s->w->hosts[i].notes[NOTE_MOVED];
+	return n;
+}
+
 int64_t
 converge_wait(struct storm *s, char out[static 512])
 {
@@ -556,6 +606,7 @@ converge_wait(struct storm *s, char out[static 512])
 	out[0] = '\0';
 	world_run(s->w, HEARD_MS);
 	mono since = s->w->now;
+	uint64_t moved = count_moved(s);
 	while (trouble(s, out) || mono_diff(s->w->now, since) < REST_MS) {
 		bool is_troubled = out[0];
 		if (is_troubled && mono_diff(s->w->now, start) >= limit_ms)
@@ -565,8 +616,9 @@ converge_wait(struct storm *s, char out[static 512])
 			people_at = mono_add(s->w->now, PEOPLE_MS);
 		}
 		world_run(s->w, is_troubled ? LOOK_MS : REST_MS);
-		if (is_troubled)
+		if (is_troubled || count_moved(s) != moved)
 			since = s->w->now;
+		moved = count_moved(s);
 		out[0] = '\0';
 	}
 	for (uint32_t i = 0; i < s->w->count; i++)
