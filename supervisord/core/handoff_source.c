@@ -413,7 +413,7 @@ done(struct core *c, struct handoff *h)
 				c->config.node,
 				effects_text(&c->fx, h->peer_name), h->size));
 	if (i && i->state == INSTANCE_HANDOFF) {
-		instance_release(c, i);
+		instance_release_old(c, i);
 		i->is_draining_out = c->duty.is_draining;
 		i->draining_epoch = h->epoch;
 		instance_enter(c, i, INSTANCE_IDLE, MONO_NEVER);

@@ -282,6 +282,9 @@ void instance_give(struct core *c, struct instance *inst, const char *node,
 void instance_disown(struct core *c, struct instance *inst);
 /* Lets the keeper remove what is left of its last start, if that is so. */
 void instance_release(struct core *c, struct instance *inst);
+/* The same of one that runs elsewhere with its state: what stands at its
+ * state_path is old from now on. */
+void instance_release_old(struct core *c, struct instance *inst);
 /* Enters a state, publishes the row, arms the deadline. */
 void instance_enter(struct core *c, struct instance *inst,
 	enum instance_state state, mono deadline);

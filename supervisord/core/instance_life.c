@@ -140,20 +140,44 @@ start_again(struct core *c, struct instance *i, int64_t delay_ms)
 /* --- Stopping --- */
 
 static void
-emit_proc(struct core *c, const struct instance *i, enum effect_kind kind)
+emit_proc(struct core *c, const struct instance *i, enum effect_kind kind,
+	bool sets_aside)
 {
 	struct effect *e = effects_add(&c->fx, kind);
 	e->proc.name = effects_text(&c->fx, i->name);
 	e->proc.epoch = i->epoch;
+	e->proc.sets_aside = sets_aside;
+}
+
+static void
+release(struct core *c, struct instance *i, bool sets_aside)
+{
+	if (!i->is_kept)
+		return;
+	i->is_kept = false;
+	emit_proc(c, i, EFFECT_RELEASE, sets_aside);
 }
 
 void
 instance_release(struct core *c, struct instance *inst)
 {
-	if (!inst->is_kept)
-		return;
-	inst->is_kept = false;
-	emit_proc(c, inst, EFFECT_RELEASE);
+	release(c, inst, false);
+}
+
+void
+instance_release_old(struct core *c, struct instance *inst)
+{
+	struct service_value s;
+	bool is_old = instance_service(c, inst, &s) &&
+		s.policy.handoff.has_state_path;
+	if (is_old && inst->is_kept)
+		core_note(c, NOTE_SET_ASIDE, inst->name, inst->epoch,
+			effects_format(&c->fx,
+				"it runs elsewhere with its state; what stands "
+				"at its state_path here is renamed to "
+				"*.skep-stale-%u",
+				inst->epoch));
+	release(c, inst, is_old);
 }
 
 /* Asks for the state that a run may have put aside while it was another
@@ -256,7 +280,7 @@ instance_stop(struct core *c, struct instance *inst,
 static void
 on_stop_timeout(struct core *c, struct instance *i)
 {
-	emit_proc(c, i, EFFECT_KILL);
+	emit_proc(c, i, EFFECT_KILL, false);
 	if (!i->is_killed)
 		core_note(c, NOTE_KILLED, i->name, i->epoch,
 			"stop_timeout passed");
@@ -622,7 +646,7 @@ on_lingering(struct core *c, struct instance *i)
 		after_run(c, i);
 		return;
 	}
-	emit_proc(c, i, EFFECT_KILL);
+	emit_proc(c, i, EFFECT_KILL, false);
 	instance_arm(c, i, mono_add(c->now, KILL_AGAIN_MS));
 }
 
