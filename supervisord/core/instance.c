@@ -8,12 +8,12 @@
 
 const char instance_nobody[] = "";
 
-#define OWNER_VERSION 2
+#define OWNER_VERSION 3
 /* What an OWNER record says first. */
 #define OWNER_IS_OURS  1
 #define OWNER_HAS_LEFT 2 /* in a drain that may go on */
 #define OWNER_IS_PAST  4 /* its epoch counts */
-#define OWNER_IS_STRANGER 8 /* ours, and did not run here yet */
+#define OWNER_IS_STRANGER 8 /* did not run here yet since others had it */
 
 size_t
 instance_need(const struct core_limits *l)
@@ -417,9 +417,8 @@ instance_store_owner(struct core *c, struct instance *inst)
 	writer_u32(&w, inst->ordinal);
 	uint8_t left = (inst->is_draining_out ? OWNER_HAS_LEFT : 0) |
 		(inst->is_past ? OWNER_IS_PAST : 0);
-	uint8_t ours = OWNER_IS_OURS |
-		(inst->is_stranger ? OWNER_IS_STRANGER : 0);
-	writer_u8(&w, is_ours ? ours : left);
+	uint8_t both = inst->is_stranger ? OWNER_IS_STRANGER : 0;
+	writer_u8(&w, both | (is_ours ? OWNER_IS_OURS : left));
 	writer_text(&w, inst->last_owner);
 	writer_u64(&w, is_ours ? inst->epoch_reserved : inst->epoch_floor);
 	writer_u8(&w, inst->state == INSTANCE_EXITED);
@@ -433,6 +432,7 @@ instance_store_owner(struct core *c, struct instance *inst)
 	writer_i64(&w, inst->staged_wall_ms);
 	writer_text(&w, inst->staged_kind);
 	writer_text(&w, inst->staged_from);
+	writer_u64(&w, inst->epoch_ran);
 	CHECK(!w.bad);
 	return core_store(c, TABLE_OWNER, key, writer_done(&w));
 }
@@ -479,6 +479,10 @@ read_owner(struct core *c, struct instance *i, struct bytes value,
 		i->staged_kind, sizeof i->staged_kind, reader_text(&r));
 	is_ok &= take_text(
 		i->staged_from, sizeof i->staged_from, reader_text(&r));
+	i->epoch_ran = version >= 3 ? reader_u64(&r) : 0;
+	/* Of a block of ours every epoch may have run. */
+	if (i->is_remembered && !i->is_stranger)
+		i->epoch_ran = i->epoch_reserved;
 	/* A later version may have written more behind it. */
 	if (!is_ok || r.bad || version < 1 ||
 		root.size != DIGEST_SIZE)
@@ -574,8 +578,10 @@ instance_on_found(struct core *c, const struct input_found *in)
 	i->is_found = i->is_kept = true;
 	i->state = in->pid ? INSTANCE_READY : INSTANCE_CLEANING;
 	i->has_readiness = in->pid && !in->is_ready;
-	if (in->pid) /* if it did not run before, it will not stop at that */
+	if (in->pid) /* if it does not run yet, it is about to */
 		i->is_stranger = false;
+	if (!i->is_stranger)
+		i->epoch_ran = in->epoch;
 	i->since_wall_ms = in->started_wall_ms;
 	int64_t age_ms = c->wall_ms - in->started_wall_ms;
 	i->since = i->ready_since = mono_add(c->now, age_ms > 0 ? -age_ms : 0);

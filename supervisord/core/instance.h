@@ -141,6 +141,8 @@ struct instance {
 	bool is_stranger;	   /* its start here has no state and others had
 				      it since: until it runs, what stands at
 				      its state_path is old; durable */
+	uint64_t epoch_ran;	   /* of its last run here, 0 for none; after a
+				      boot, the highest that may have been */
 	uint32_t restarts;	   /* since it came here */
 	uint32_t failures;	   /* in a row, without a good run between */
 	uint32_t window_starts;	   /* restarts in the current interval */
@@ -236,8 +238,9 @@ bool instance_is_live(const struct instance *inst);
 uint64_t instance_next_epoch(
 	const struct core *c, const struct instance *inst, bool is_lost);
 /* Whether its next start here, without a state, finds at its state_path what
- * others have gone beyond.  False as well if nobody had it before: then it is
- * what its operator put there. */
+ * others have gone beyond: somebody else took an epoch since its last run
+ * here.  False as well if nobody had it before: then it is what its operator
+ * put there. */
 bool instance_is_outdated(const struct core *c, const struct instance *inst);
 /* Starts it here.  Allowed in IDLE, BACKOFF, EXITED, FAILED. */
 void instance_start(struct core *c, struct instance *inst,

@@ -421,7 +421,7 @@ instance_refuse(struct core *c, struct instance *inst, const char *why)
 		effects_text(&c->fx, why));
 	/* 'run_digest' stays: it is this very spec that was refused. */
 	inst->is_refused = true;
-	inst->is_remembered = inst->is_stranger = false;
+	inst->is_remembered = false;
 	inst->is_past = true; /* when it is not refused any more */
 	instance_raise_floor(inst);
 	inst->restarts = 0;
@@ -476,6 +476,7 @@ instance_on_started(struct core *c, const struct input_proc *in)
 	struct service_value s;
 	i->pid = in->pid;
 	i->ready_since = c->now;
+	i->epoch_ran = i->epoch;
 	if (i->is_stranger) {
 		i->is_stranger = false;
 		instance_store_owner(c, i);
