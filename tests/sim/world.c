@@ -457,6 +457,7 @@ world_reinstall(struct world *w, uint32_t host)
 	CHECK(!h->is_running);
 	disk_clear(w, h);
 	h->state_count = 0;
+	h->place_count = 0;
 	h->config.node_id = prng_next(&w->prng);
 	observe_fault(w, WORLD_FAULT_REINSTALL, host, WORLD_NO_HOST, 0);
 }

@@ -257,6 +257,7 @@ fill_memory(struct world *w, uint32_t host, struct process *p,
 	p->state.lives++;
 	if (at) {
 		at->state = p->state;
+		at->state.epoch = p->epoch;
 		at->is_there = true;
 	}
 }
