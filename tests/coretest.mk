@@ -14,6 +14,7 @@ tests_libworld_a_SOURCES = \
 	tests/sim/world_clock.c \
 	tests/sim/world_dial.c \
 	tests/sim/world_disk.c tests/sim/world_record.c \
+	tests/sim/world_ahead.c \
 	tests/sim/world_event.c \
 	tests/sim/world_hash.c \
 	tests/sim/world_net.c \
