@@ -47,61 +47,44 @@ tests_unit_test_notice_SOURCES = tests/unit/test_notice.c
 tests_unit_test_notice_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_notice_LDADD = libkeeper.a $(CONF_LIBS) $(CHECK_LIBS)
 
-tests_keeper_notifier_SOURCES = tests/keeper/notifier.c
-
-tests_keeper_test_notify_SOURCES = tests/keeper/test_notify.c \
-	tests/keeper/world.c tests/keeper/world.h
-tests_keeper_test_notify_CPPFLAGS = $(AM_CPPFLAGS) \
+# The tests that play the keeper's helpers share their world.
+keeper_world = tests/keeper/world.c tests/keeper/world.h
+keeper_world_cppflags = $(AM_CPPFLAGS) \
 	-DSKEPD_PATH=\"$(abs_builddir)/skepd\" \
 	-DSTANDIN_PATH=\"$(abs_builddir)/tests/keeper/standin\" \
 	-DPROBE_PATH=\"$(abs_builddir)/tests/keeper/probe\"
+
+tests_keeper_notifier_SOURCES = tests/keeper/notifier.c
+
+tests_keeper_test_notify_SOURCES = tests/keeper/test_notify.c $(keeper_world)
+tests_keeper_test_notify_CPPFLAGS = $(keeper_world_cppflags)
 tests_keeper_test_notify_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_keeper_test_notify_LDADD = libsys.a libbase.a $(CHECK_LIBS)
 
-tests_keeper_test_rights_SOURCES = tests/keeper/test_rights.c \
-	tests/keeper/world.c tests/keeper/world.h
-tests_keeper_test_rights_CPPFLAGS = $(AM_CPPFLAGS) \
-	-DSKEPD_PATH=\"$(abs_builddir)/skepd\" \
-	-DSTANDIN_PATH=\"$(abs_builddir)/tests/keeper/standin\" \
-	-DPROBE_PATH=\"$(abs_builddir)/tests/keeper/probe\"
+tests_keeper_test_rights_SOURCES = tests/keeper/test_rights.c $(keeper_world)
+tests_keeper_test_rights_CPPFLAGS = $(keeper_world_cppflags)
 tests_keeper_test_rights_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_keeper_test_rights_LDADD = libsys.a libbase.a $(CHECK_LIBS)
 
 tests_keeper_probe_SOURCES = tests/keeper/probe.c
 
-tests_keeper_test_keeper_SOURCES = tests/keeper/test_keeper.c \
-	tests/keeper/world.c tests/keeper/world.h
-tests_keeper_test_keeper_CPPFLAGS = $(AM_CPPFLAGS) \
-	-DSKEPD_PATH=\"$(abs_builddir)/skepd\" \
-	-DSTANDIN_PATH=\"$(abs_builddir)/tests/keeper/standin\" \
-	-DPROBE_PATH=\"$(abs_builddir)/tests/keeper/probe\"
+tests_keeper_test_keeper_SOURCES = tests/keeper/test_keeper.c $(keeper_world)
+tests_keeper_test_keeper_CPPFLAGS = $(keeper_world_cppflags)
 tests_keeper_test_keeper_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_keeper_test_keeper_LDADD = libsys.a libbase.a $(CHECK_LIBS)
 
-tests_keeper_test_run_SOURCES = tests/keeper/test_run.c \
-	tests/keeper/world.c tests/keeper/world.h
-tests_keeper_test_run_CPPFLAGS = $(AM_CPPFLAGS) \
-	-DSKEPD_PATH=\"$(abs_builddir)/skepd\" \
-	-DSTANDIN_PATH=\"$(abs_builddir)/tests/keeper/standin\" \
-	-DPROBE_PATH=\"$(abs_builddir)/tests/keeper/probe\"
+tests_keeper_test_run_SOURCES = tests/keeper/test_run.c $(keeper_world)
+tests_keeper_test_run_CPPFLAGS = $(keeper_world_cppflags)
 tests_keeper_test_run_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_keeper_test_run_LDADD = libsys.a libbase.a $(CHECK_LIBS)
 
-tests_keeper_test_adopt_SOURCES = tests/keeper/test_adopt.c \
-	tests/keeper/world.c tests/keeper/world.h
-tests_keeper_test_adopt_CPPFLAGS = $(AM_CPPFLAGS) \
-	-DSKEPD_PATH=\"$(abs_builddir)/skepd\" \
-	-DSTANDIN_PATH=\"$(abs_builddir)/tests/keeper/standin\" \
-	-DPROBE_PATH=\"$(abs_builddir)/tests/keeper/probe\"
+tests_keeper_test_adopt_SOURCES = tests/keeper/test_adopt.c $(keeper_world)
+tests_keeper_test_adopt_CPPFLAGS = $(keeper_world_cppflags)
 tests_keeper_test_adopt_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_keeper_test_adopt_LDADD = libsys.a libbase.a $(CHECK_LIBS)
 
-tests_keeper_test_end_SOURCES = tests/keeper/test_end.c \
-	tests/keeper/world.c tests/keeper/world.h
-tests_keeper_test_end_CPPFLAGS = $(AM_CPPFLAGS) \
-	-DSKEPD_PATH=\"$(abs_builddir)/skepd\" \
-	-DSTANDIN_PATH=\"$(abs_builddir)/tests/keeper/standin\" \
-	-DPROBE_PATH=\"$(abs_builddir)/tests/keeper/probe\"
+tests_keeper_test_end_SOURCES = tests/keeper/test_end.c $(keeper_world)
+tests_keeper_test_end_CPPFLAGS = $(keeper_world_cppflags)
 tests_keeper_test_end_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_keeper_test_end_LDADD = libsys.a libbase.a $(CHECK_LIBS)
 endif

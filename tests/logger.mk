@@ -13,6 +13,7 @@ logger_tests = \
 	tests/unit/test_logger \
 	tests/unit/test_logkeep \
 	tests/unit/test_logtail \
+	tests/unit/test_marks \
 	tests/unit/test_mover \
 	tests/unit/test_statestream \
 	tests/unit/test_stream
@@ -49,6 +50,12 @@ tests_unit_test_logtail_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(ZLIB_CFLAGS)
 tests_unit_test_logtail_LDADD = \
 	libnodeapi.a libscratch.a libspec.a libsys.a libbase.a $(JANSSON_LIBS) \
 	$(ZLIB_LIBS) $(YAML_LIBS) $(EV_LIBS) $(CHECK_LIBS)
+
+tests_unit_test_marks_SOURCES = tests/unit/test_marks.c
+tests_unit_test_marks_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_marks_LDADD = \
+	liblogger.a libscratch.a libsys.a libbase.a $(CHECK_LIBS) \
+	$(ZLIB_LIBS) $(AX_PTHREAD_LIBS)
 
 check_LTLIBRARIES += tests/lib/hang.la
 tests_lib_hang_la_SOURCES = tests/lib/hang.c

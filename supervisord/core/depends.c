@@ -6,8 +6,9 @@
 
 /* A longer chain than this is called a circle that cannot be told. */
 #define DEPTH_MAX 32
-/* Services that are looked at for one height. */
+/* Services that are looked at for one height, and for one circle. */
 #define HEIGHT_BUDGET 1000
+#define CIRCLE_BUDGET 10000
 
 static bool
 find_service(struct core *c, const char *name, struct service_value *out)
@@ -136,7 +137,7 @@ const char *
 depends_circle(
 	struct core *c, const char *name, const struct spec_policy *policy)
 {
-	struct walk w = {.goal = name, .budget = 10000};
+	struct walk w = {.goal = name, .budget = CIRCLE_BUDGET};
 	if (!reaches_by(c, &w, policy))
 		return NULL;
 	const char *text = effects_text(&c->fx, name);

@@ -16,8 +16,9 @@
 const char *depends_unmet(struct core *c, const struct spec_policy *policy);
 
 /* The sentence with the circle that a service 'name' with 'policy' would
- * close ("depends_on: a circle: a -> b -> a; ..."), or NULL.  Bounded work:
- * each known service is looked at once. */
+ * close ("depends_on: a circle: a -> b -> a; ..."), or NULL.  Bounded work: a
+ * fixed number of steps; a circle beyond them is not seen, and its services
+ * wait for each other. */
 const char *depends_circle(
 	struct core *c, const char *name, const struct spec_policy *policy);
 

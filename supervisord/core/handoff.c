@@ -182,11 +182,8 @@ static bool
 load(struct core *c, struct bytes key, struct bytes value)
 {
 	char name[INSTANCE_NAME_MAX + 1];
-	if (key.size == 0 || key.size > INSTANCE_NAME_MAX ||
-		memchr(key.data, 0, key.size))
+	if (!instance_name_of_key(key, name))
 		return false;
-	memcpy(name, key.data, key.size);
-	name[key.size] = '\0';
 	struct handoff *h =
 		find(c, name) ? NULL : handoff_new(c, name, HANDOFF_FREE);
 	if (!h)

@@ -237,13 +237,20 @@ handoff_on_exited(struct core *c, struct instance *inst)
 	return true;
 }
 
-static void
-freeze(struct core *c, struct handoff *h)
+/* Until when the target may take to fetch the state. */
+static mono
+fetch_deadline(const struct core *c, const struct handoff *h)
 {
 	int64_t ms = HANDOFF_FETCH_MS +
 		     (int64_t)(h->size / HANDOFF_FETCH_BYTES) * 1000;
+	return mono_add(c->now, ms);
+}
+
+static void
+freeze(struct core *c, struct handoff *h)
+{
 	instance_find(c, h->name)->stopped_in_vain = 0;
-	handoff_enter(c, h, HANDOFF_FROZEN, mono_add(c->now, ms));
+	handoff_enter(c, h, HANDOFF_FROZEN, fetch_deadline(c, h));
 	handoff_send(c, h, WIRE_HANDOFF_FROZEN, "", h->stored);
 }
 
@@ -698,8 +705,5 @@ source_on_boot(struct core *c, struct handoff *h)
 	i->is_remembered = true;
 	instance_enter(c, i, INSTANCE_HANDOFF, MONO_NEVER);
 	if (h->state == HANDOFF_FROZEN)
-		h->deadline = mono_add(c->now,
-			HANDOFF_FETCH_MS +
-				(int64_t)(h->size / HANDOFF_FETCH_BYTES) *
-					1000);
+		h->deadline = fetch_deadline(c, h);
 }

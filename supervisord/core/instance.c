@@ -503,17 +503,25 @@ instance_service_name(const char *name, char out[static SERVICE_NAME_MAX + 1])
 	out[length] = '\0';
 }
 
+bool
+instance_name_of_key(struct bytes key, char out[static INSTANCE_NAME_MAX + 1])
+{
+	if (key.size == 0 || key.size > INSTANCE_NAME_MAX ||
+		memchr(key.data, 0, key.size))
+		return false;
+	memcpy(out, key.data, key.size);
+	out[key.size] = '\0';
+	return true;
+}
+
 /* Reads one record; false when it is lost on us. */
 static bool
 load(struct core *c, struct bytes key, struct bytes value)
 {
 	char name[INSTANCE_NAME_MAX + 1];
 	char service[SERVICE_NAME_MAX + 1];
-	if (key.size == 0 || key.size > INSTANCE_NAME_MAX ||
-		memchr(key.data, 0, key.size))
+	if (!instance_name_of_key(key, name))
 		return false;
-	memcpy(name, key.data, key.size);
-	name[key.size] = '\0';
 	instance_service_name(name, service);
 	struct instance *i = instance_find(c, name)
 				     ? NULL

@@ -344,6 +344,10 @@ void instance_drop_staged(struct core *c, struct instance *inst);
 /* Formats a wait status: "exited 1", "killed by SIGKILL"; into the pool. */
 const char *instance_status_text(struct core *c, int32_t status);
 
+/* The instance that a record of the store is about; false: its key is no
+ * name. */
+bool instance_name_of_key(
+	struct bytes key, char out[static INSTANCE_NAME_MAX + 1]);
 /* The part of an instance's name before '@', cut to what a service's name may
  * be: the name may come from outside. */
 void instance_service_name(

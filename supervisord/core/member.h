@@ -24,8 +24,8 @@
  * dead, or that its name was seen with a larger incarnation (an old disk, a
  * reinstalled host), takes a larger one; nobody ever takes a smaller one for
  * a name.  What somebody heard itself within the failure timeout goes before
- * what others say: it passes an obituary on to its subject and waits for the
- * refutation.
+ * what others say: it passes an obituary, or what they remember of another
+ * start, on to its subject and waits for the answer, which holds for all.
  *
  * A node that starts again on purpose says so before it goes.  Its services
  * run on, and nobody suspects it within 'restart_grace'; asked about it, who

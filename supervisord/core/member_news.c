@@ -3,6 +3,12 @@
 #include "base/hash.h"
 #include "core/member_private.h"
 
+static bool
+is_gone(uint32_t state)
+{
+	return state == MEMBER_DEAD || state == MEMBER_LEFT;
+}
+
 /* --- Telling --- */
 
 static void
@@ -157,7 +163,7 @@ on_own_news(struct core *c, const skep_MemberNews *news)
 		return;
 	/* A Hello of ours from before a refutation crossed the news of it;
 	 * the next one is on its way. */
-	if (news->state == MEMBER_ALIVE && news->nonce == self->nonce &&
+	if (!is_gone(news->state) && news->nonce == self->nonce &&
 		news->incarnation == self->incarnation)
 		return;
 	if (is_other && news->state == MEMBER_ALIVE)
@@ -172,12 +178,6 @@ on_own_news(struct core *c, const skep_MemberNews *news)
 }
 
 /* --- About others --- */
-
-static bool
-is_gone(uint32_t state)
-{
-	return state == MEMBER_DEAD || state == MEMBER_LEFT;
-}
 
 /* Whether what is said goes before what is known. */
 static bool
@@ -272,22 +272,26 @@ adopt(struct core *c, member_id from, struct member *m,
 		registry_on_back(c, member_id_of(c, m));
 	if (m->nonce == 0)
 		m->nonce = news->nonce;
-	if (is_changed || was_left != (m->state == MEMBER_LEFT) ||
-		log != member_log_incarnation(m->incarnation))
+	bool is_start = log != member_log_incarnation(m->incarnation);
+	if (is_changed || was_left != (m->state == MEMBER_LEFT) || is_start)
 		member_save(c, m);
+	/* The start that we are linked to may be an older one: it outgrows. */
+	if (m->link && is_start && from != member_id_of(c, m))
+		member_send_news(c, m->link, m);
 	pass_on(c, m, from);
 	duty_mark_all(c);
 }
 
-/* What we hear ourselves goes before what others say: the obituary goes to
- * its subject, whose answer will be the truth for all. */
+/* What we hear ourselves goes before what others say: an obituary, and what
+ * somebody only remembers (an old disk, or another host had that name), goes
+ * to its subject, whose answer will be the truth for all. */
 static bool
 is_contested(struct core *c, member_id from, struct member *m,
 	const skep_MemberNews *news)
 {
 	if (!m->link || from == member_id_of(c, m) || !member_is_fresh(c, m))
 		return false;
-	if (is_gone(news->state)) {
+	if (news->state != MEMBER_ALIVE) {
 		if (effects_has_room(&c->fx, 1, sizeof *news))
 			member_send_link(c, m->link, WIRE_MEMBER_NEWS, news);
 		return true;

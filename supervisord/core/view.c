@@ -76,6 +76,18 @@ start_obstacle(
 	return depends_unmet(c, &s->policy);
 }
 
+/* The host that ought to start it, when that may not have heard of it: what it
+ * says of its desired state is not what is known here. */
+static bool
+is_unaware(const struct core *c, const char *duty)
+{
+	member_id id = duty[0] ? member_find(c, duty) : MEMBER_SELF;
+	if (id == MEMBER_SELF || id == MEMBER_NONE)
+		return false;
+	const struct member *m = member_get(c, id);
+	return m->has_heartbeat && m->hb_spec_root != specs_root(c);
+}
+
 /* One line about what keeps an instance from running well. */
 static void
 fill_why(struct core *c, struct instance *i, const struct service_value *s,
@@ -109,6 +121,11 @@ fill_why(struct core *c, struct instance *i, const struct service_value *s,
 		obstacle = start_obstacle(c, i, s);
 	if (obstacle) {
 		text_add(&t, obstacle);
+		return;
+	}
+	if (strcmp(out->state, "pending") == 0 && is_unaware(c, out->duty)) {
+		text_add(&t, out->duty);
+		text_add(&t, " does not have the same desired state yet");
 		return;
 	}
 	const char *gate;
@@ -191,8 +208,8 @@ fill_instance(struct core *c, struct instance *i, struct instance_view *out)
 		r = end;
 	struct override_value o;
 	instance_override(c, i, &o);
-	/* What ended on a host that is dead now, and is to run again. */
-	bool is_past = r && r->value.state == ROW_EXITED &&
+	/* What ended on a host that is dead now, and is not to run again. */
+	bool is_past = out->is_wanted && r && r->value.state == ROW_EXITED &&
 		       r->value.seen_restart >= o.restart_generation;
 	if (r)
 		fill_row(c, out, r, copies > 0 || is_past);

@@ -85,6 +85,7 @@ send_report(const struct child *c, struct child_report *r)
 	} while (n < 0 && errno == EINTR);
 }
 
+/* The next step, one that may stand still. */
 static void
 enter(struct child *c, enum child_step step)
 {
@@ -128,6 +129,19 @@ report_ids(const struct child *c)
 	send_report(c, &r);
 }
 
+/* What the policy names is looked up, which may take as long as the user. */
+static void
+begin_policy(struct child *c)
+{
+	const struct conf_policy *p = &c->plan->options->conf.policy;
+	if (p->allowed_users.count + p->allowed_groups.count +
+			p->allowed_paths.count >
+		0)
+		enter(c, CHILD_POLICY);
+	else
+		c->step = CHILD_POLICY;
+}
+
 static void
 check_who(struct child *c)
 {
@@ -138,7 +152,7 @@ check_who(struct child *c)
 		ids_look_up(c->start->user, c->start->group, &c->start->groups,
 			&c->ids, &own, &err),
 		&err);
-	enter(c, CHILD_POLICY);
+	begin_policy(c);
 	need(c, rules_resolve(&c->plan->options->conf.policy, &c->policy, &err),
 		&err);
 	if (!policy_check_start(&c->policy, c->start, &c->ids, &own, &err))
@@ -218,7 +232,7 @@ static void
 set_output(struct child *c)
 {
 	struct err err = {""};
-	enter(c, CHILD_OUTPUT);
+	c->step = CHILD_OUTPUT;
 	open_ready(c);
 	int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (in < 0 || spawn_move_fd(in, 0) < 0)
@@ -253,7 +267,7 @@ set_work_dir(struct child *c)
 static void
 set_rlimits(struct child *c)
 {
-	enter(c, CHILD_RLIMITS);
+	c->step = CHILD_RLIMITS;
 	nofile_restore();
 	for (uint32_t i = 0; i < c->start->rlimit_count; i++) {
 		const struct kproto_rlimit *l = &c->start->rlimits[i];
@@ -305,14 +319,14 @@ set_priorities(struct child *c)
 {
 	struct err err;
 	reset_scheduling();
-	enter(c, CHILD_OOM);
+	c->step = CHILD_OOM;
 	int rc = write_oom_score(c->start->oom_score_adj);
 	if (rc < 0 && c->start->oom_score_adj != 0)
 		need(c,
 			err_sys(&err, rc, "oom_score_adj %d",
 				c->start->oom_score_adj),
 			&err);
-	enter(c, CHILD_NICE);
+	c->step = CHILD_NICE;
 	rc = setpriority(PRIO_PROCESS, 0, c->start->nice) < 0 ? -errno : 0;
 	if (rc < 0 && c->start->nice != 0)
 		need(c, err_sys(&err, rc, "nice %d", c->start->nice), &err);
@@ -322,7 +336,7 @@ static void
 switch_user(struct child *c)
 {
 	struct err err = {""};
-	enter(c, CHILD_SWITCH);
+	c->step = CHILD_SWITCH;
 	const struct kproto_texts *list = &c->start->capabilities;
 	uint64_t mask = 0;
 	umask((mode_t)(c->start->umask & 0777));

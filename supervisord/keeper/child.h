@@ -4,7 +4,8 @@
  * here and not in the keeper: name look-ups, the policy check on what they
  * gave, the work directory, the state, the environment file.  The keeper
  * hears by 'child_report's on a CLOEXEC socket: which step it is at ("user" if
- * nothing came), who it resolved to, what failed; end of file after STEP
+ * nothing came; only of steps that may stand still, since each message costs
+ * the start some time), who it resolved to, what failed; end of file after STEP
  * "exec" means that the program runs.  One byte comes back: the record is
  * written.  The program is not executed before that, nor when the keeper is
  * gone; nor is pre_start, which this process runs and bounds itself.

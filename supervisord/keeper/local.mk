@@ -52,3 +52,5 @@ libkeeper_a_CPPFLAGS = $(AM_CPPFLAGS) -DSKEP_LIBEXECDIR=\"$(skeplibexecdir)\"
 sbin_PROGRAMS += skepd
 skepd_SOURCES = supervisord/keeper/main.c
 skepd_LDADD = libkeeper.a $(CONF_LIBS)
+# Symbols are resolved once, in the keeper, and not in each child again.
+skepd_LDFLAGS = $(AM_LDFLAGS) -Wl,-z,now

@@ -98,6 +98,7 @@ claim(struct logfile *f, struct err *err)
 		return err_set(
 			err, -EINVAL, "%s: is not a regular file", f->name);
 	note_stat(f, &st);
+	f->opening++;
 	f->age_ms = read_age(f);
 	return 0;
 }

@@ -48,6 +48,8 @@ struct logfile {
 	uint64_t size;	    /* where the next byte goes */
 	dev_t device;	    /* which file 'fd' is: ... */
 	ino_t inode;	    /* ... to notice when its name is taken away */
+	uint32_t opening;   /* counts how often it was opened: a new file may
+			       have the inode of one that is gone; 0: never */
 	int64_t age_ms;	    /* how old it was when it was opened; 0 where the
 			       file system does not tell */
 };

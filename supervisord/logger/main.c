@@ -1,4 +1,5 @@
 #include <getopt.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -41,6 +42,16 @@ raise_files_limit(void)
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* Waking up does not interrupt what runs: neither the service that is just
+ * printing, nor the start of one that skepd tells us of.  Our share of the
+ * processor stays the same. */
+static void
+wait_for_others(void)
+{
+	static const struct sched_param none;
+	sched_setscheduler(0, SCHED_BATCH, &none);
 }
 
 /* What the command line says. */
@@ -118,6 +129,7 @@ main(int argc, char **argv)
 		return KPROTO_EXIT_VERSION;
 	ignore_signals();
 	raise_files_limit();
+	wait_for_others();
 	umask(0027);
 	if (!o.log_dir)
 		o.log_dir = read_conf(o.conf);

@@ -69,7 +69,7 @@ static void
 mark(struct marks *m, const struct logfile *f, uint64_t offset, mono now)
 {
 	append(f, offset, m->epoch);
-	m->inode = f->inode;
+	m->opening = f->opening;
 	m->offset = f->size;
 	m->at = now;
 	m->is_due = false;
@@ -87,7 +87,7 @@ marks_end(struct marks *m, const struct logfile *f, mono now)
 {
 	m->epoch |= LOGMARKS_END;
 	mark(m, f, f->size, now);
-	m->end_inode = f->inode;
+	m->end_opening = f->opening;
 	m->end = f->size;
 }
 
@@ -95,14 +95,14 @@ void
 marks_note(struct marks *m, const struct logfile *f, mono now)
 {
 	int64_t passed = mono_diff(now, m->at);
-	bool is_new = m->is_due || f->inode != m->inode;
+	bool is_new = m->is_due || f->opening != m->opening;
 	if (!is_new && passed < MARKS_LATEST_MS &&
 		(passed < MARKS_SOON_MS ||
 			f->size < m->offset + MARKS_SOON_SIZE))
 		return;
 	/* What came since the end of the last epoch is of this one. */
 	bool is_behind =
-		m->is_due && m->end_inode == f->inode && m->end <= f->size;
+		m->is_due && m->end_opening == f->opening && m->end <= f->size;
 	mark(m, f, is_behind ? m->end : f->size, now);
 }
 

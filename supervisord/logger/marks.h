@@ -19,13 +19,13 @@
 
 /* Where the marks of one stream stand. */
 struct marks {
-	uint64_t epoch;	 /* whose bytes come; LOGMARKS_END behind them */
-	bool is_due;	 /* the next bytes need one, whatever the time */
-	ino_t inode;	 /* of the file that has the last mark; 0: none */
-	uint64_t offset; /* of the last mark */
-	mono at;	 /* when that was made */
-	ino_t end_inode; /* where the last epoch ended ... */
-	uint64_t end;	 /* ... and at which offset */
+	uint64_t epoch;	      /* whose bytes come; LOGMARKS_END behind them */
+	bool is_due;	      /* the next bytes need one, whatever the time */
+	uint32_t opening;     /* of the file that has the last mark; 0: none */
+	uint64_t offset;      /* of the last mark */
+	mono at;	      /* when that was made */
+	uint32_t end_opening; /* where the last epoch ended ... */
+	uint64_t end;	      /* ... and at which offset */
 };
 
 /* Bytes of 'epoch' come from now on (0: unknown). */

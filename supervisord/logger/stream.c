@@ -139,11 +139,11 @@ static int
 open_file(struct stream *s, struct err *err)
 {
 	int r = logfile_open(&s->file, err);
-	if (r < 0 || s->file.inode == s->old_inode)
+	if (r < 0 || s->file.opening == s->old_opening)
 		return r;
-	if (s->old_inode == 0)
+	if (s->old_opening == 0)
 		tidy_files(s);
-	s->old_inode = s->file.inode;
+	s->old_opening = s->file.opening;
 	s->old_at = MONO_NEVER;
 	if (s->max_age_ms > 0)
 		s->old_at = mono_add(s->now,

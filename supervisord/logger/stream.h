@@ -101,15 +101,15 @@ struct stream {
 	enum kproto_log_target wanted; /* what it should be */
 	enum kproto_log_target target; /* what it is */
 	enum kproto_when_full when_full;
-	int fifo;	     /* owned; read end, or both */
-	struct logfile file; /* for KLOG_FILE */
-	struct marks marks;  /* when its bytes came */
-	bool is_compressed;  /* rotated files are */
-	int64_t max_age_ms;  /* of the file; 0: any */
-	ino_t old_inode;     /* the file that 'old_at' is about */
-	mono old_at;	     /* when it is to be rotated */
-	mono old_look;	     /* when that is looked at next */
-	mono now;	     /* of the turn */
+	int fifo;	      /* owned; read end, or both */
+	struct logfile file;  /* for KLOG_FILE */
+	struct marks marks;   /* when its bytes came */
+	bool is_compressed;   /* rotated files are */
+	int64_t max_age_ms;   /* of the file; 0: any */
+	uint32_t old_opening; /* of the file that 'old_at' is about; 0: none */
+	mono old_at;	      /* when it is to be rotated */
+	mono old_look;	      /* when that is looked at next */
+	mono now;	      /* of the turn */
 	enum stream_state state;
 	bool is_at_end;	  /* nobody has the FIFO open for writing:
 			     polling would never rest, so it is

@@ -200,16 +200,15 @@ linger_s(const struct node *n)
 void
 node_end(struct node *n, int exit_code, const char *why)
 {
-	static ev_timer linger;
 	double left_s = linger_s(n);
 	if (n->is_ending)
 		return;
 	say(exit_code ? SAY_ERROR : SAY_NOTICE, "leaving: %s", why);
 	n->is_ending = true;
 	n->exit_code = exit_code;
-	ev_timer_init(&linger, on_linger, left_s, 0.);
+	ev_timer_init(&n->linger, on_linger, left_s, 0.);
 	if (left_s > 0.)
-		ev_timer_start(n->loop, &linger);
+		ev_timer_start(n->loop, &n->linger);
 	else
 		ev_break(n->loop, EVBREAK_ALL);
 }

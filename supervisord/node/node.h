@@ -77,9 +77,10 @@ struct node {
 	mono announced;		 /* ... at this time */
 	bool is_ending;		 /* no more effects are carried out */
 	int exit_code;
-	ev_timer tick;	/* at the core's deadline */
-	mono tick_at;	/* what 'tick' is set to */
-	ev_timer files; /* until services.d may be applied */
+	ev_timer tick;	 /* at the core's deadline */
+	mono tick_at;	 /* what 'tick' is set to */
+	ev_timer files;	 /* until services.d may be applied */
+	ev_timer linger; /* until what was announced is out */
 };
 
 /* Steps the core with 'in' ('now' and 'wall_ms' are filled in here) and

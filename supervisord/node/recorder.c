@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/check.h"
+#include "sys/clock.h"
 
 #define BOOT_WAIT_MS 1000
 #define END_WAIT_MS  2000
@@ -98,25 +98,11 @@ start_thread(struct recorder *r, struct err *err)
 
 /* --- The ring --- */
 
-static struct timespec
-in_ms(int64_t ms)
-{
-	struct timespec at;
-	clock_gettime(CLOCK_MONOTONIC, &at);
-	at.tv_sec += ms / 1000;
-	at.tv_nsec += ms % 1000 * 1000000;
-	if (at.tv_nsec >= 1000000000) {
-		at.tv_nsec -= 1000000000;
-		at.tv_sec++;
-	}
-	return at;
-}
-
 /* Waits until at most 'size' bytes wait for the disk; under the lock. */
 static void
 wait_for_disk(struct recorder *r, uint64_t size, int64_t limit_ms)
 {
-	struct timespec until = in_ms(limit_ms);
+	struct timespec until = clock_in_ms(limit_ms);
 	while (r->put - r->written > size && !r->error)
 		if (pthread_cond_timedwait(&r->drained, &r->lock, &until))
 			return;

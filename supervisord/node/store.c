@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -159,26 +158,12 @@ store_open_file(struct store *s, struct err *err)
 
 /* --- The thread --- */
 
-static struct timespec
-after_ms(int64_t ms)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	t.tv_sec += ms / 1000;
-	t.tv_nsec += ms % 1000 * 1000000;
-	if (t.tv_nsec >= 1000000000) {
-		t.tv_sec++;
-		t.tv_nsec -= 1000000000;
-	}
-	return t;
-}
-
 /* Waits while there are only events: nobody waits for those, and each
  * transaction costs an fsync. */
 static void
 store_gather(struct store *s)
 {
-	struct timespec until = after_ms(EVENTS_WAIT_MS);
+	struct timespec until = clock_in_ms(EVENTS_WAIT_MS);
 	int rc = 0;
 	while (s->urgent_count == 0 && !s->is_stopping && rc != ETIMEDOUT)
 		rc = pthread_cond_timedwait(&s->wake_thread, &s->lock, &until);
@@ -260,7 +245,7 @@ store_write_once(struct store *s, struct list *batch, struct err *err)
 static bool
 store_back_off(struct store *s, int64_t ms)
 {
-	struct timespec until = after_ms(ms);
+	struct timespec until = clock_in_ms(ms);
 	pthread_mutex_lock(&s->lock);
 	s->stats.failures++;
 	int rc = 0;

@@ -1,7 +1,5 @@
 #include "sys/clock.h"
 
-#include <time.h>
-
 static int64_t
 read_ms(clockid_t id)
 {
@@ -20,4 +18,18 @@ int64_t
 clock_wall_ms(void)
 {
 	return read_ms(CLOCK_REALTIME);
+}
+
+struct timespec
+clock_in_ms(int64_t ms)
+{
+	struct timespec at;
+	clock_gettime(CLOCK_MONOTONIC, &at);
+	at.tv_sec += ms / 1000;
+	at.tv_nsec += ms % 1000 * 1000000;
+	if (at.tv_nsec >= 1000000000) {
+		at.tv_nsec -= 1000000000;
+		at.tv_sec++;
+	}
+	return at;
 }

@@ -1,8 +1,9 @@
-/* The two clocks of the shell.  The core never calls them: it is told. */
+/* The clocks of the shell.  The core never calls them: it is told. */
 #ifndef SKEP_SYS_CLOCK_H
 #define SKEP_SYS_CLOCK_H
 
 #include <stdint.h>
+#include <time.h>
 
 #include "base/mono.h"
 
@@ -12,5 +13,9 @@ mono clock_mono(void);
 
 /* Milliseconds since 1970, UTC. */
 int64_t clock_wall_ms(void);
+
+/* So many milliseconds (not negative) from now, on CLOCK_MONOTONIC: for a
+ * condition variable that was told to use it. */
+struct timespec clock_in_ms(int64_t ms);
 
 #endif

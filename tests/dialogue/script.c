@@ -269,18 +269,10 @@ static void
 do_apply(struct script *s, char **words, int count)
 {
 	struct script_service service;
-	struct input in = {.kind = INPUT_SPEC_SET};
 	uint32_t host = script_asked(s);
 	script_service(words + 2, count - 2, &service);
-	in.spec_set = (struct input_spec_set){
-		.request = s->w->next_request++,
-		.name = words[1],
-		.digest = service.digest,
-		.run_digest = service.run_digest,
-		.policy = &service.policy,
-		.body = {service.body, strlen(service.body)},
-		.source.file = "",
-	};
+	struct input in = script_spec_set(words[1], &service);
+	in.spec_set.request = s->w->next_request++;
 	world_input(s->w, host, &in);
 	print_reply(s, host, in.spec_set.request);
 }

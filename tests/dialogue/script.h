@@ -58,6 +58,10 @@ struct script_service {
 	char body[256];
 };
 void script_service(char *const *words, int count, struct script_service *out);
+/* The input that applies it under this name, without a request; both are
+ * borrowed. */
+struct input script_spec_set(
+	const char *name, const struct script_service *service);
 /* How its processes behave, from words such as "answer=none start=2s". */
 void script_behaviour(char *const *words, int count, struct behaviour *b);
 

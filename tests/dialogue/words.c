@@ -208,6 +208,20 @@ script_service(char *const *words, int count, struct script_service *out)
 	out->run_digest = run_digest_of(words, count);
 }
 
+struct input
+script_spec_set(const char *name, const struct script_service *service)
+{
+	return (struct input){
+		.kind = INPUT_SPEC_SET,
+		.spec_set = {.name = name,
+			.digest = service->digest,
+			.run_digest = service->run_digest,
+			.policy = &service->policy,
+			.body = {service->body, strlen(service->body)},
+			.source.file = ""},
+	};
+}
+
 void
 script_behaviour(char *const *words, int count, struct behaviour *b)
 {

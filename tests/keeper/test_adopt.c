@@ -32,6 +32,16 @@ adopt_one(void)
 	return is[0];
 }
 
+/* Nothing of the old life is in the way of a next one. */
+static void
+start_again(void)
+{
+	struct kproto_start s = {.epoch = 2};
+	world_send_start(&w, &s, 1, SH("exit 0"), -1);
+	world_expect(&w, KMSG_STARTED);
+	world_expect_end(&w, 1, 0);
+}
+
 START_TEST(test_service_is_adopted)
 {
 	world_start(&w, POLICY);
@@ -55,9 +65,7 @@ START_TEST(test_service_is_adopted)
 	struct kproto_signal term = {1, 1, SIGTERM, KTARGET_MAIN, false, false};
 	world_send_signal(&w, &term);
 	world_expect_end(&w, 1, 7 << 8);
-	world_send_start(&w, &s, 1, SH("exit 0"), -1);
-	world_expect(&w, KMSG_STARTED);
-	world_expect_end(&w, 1, 0);
+	start_again();
 	world_end(&w);
 }
 END_TEST
@@ -162,10 +170,7 @@ START_TEST(test_hostile_is_killed_after_adoption)
 	do
 		world_expect(&w, i.pid ? KMSG_EXITED : KMSG_EMPTY);
 	while (w.message.type != KMSG_EMPTY && (i.pid = 0, true));
-	struct kproto_start s = {.epoch = 2};
-	world_send_start(&w, &s, 1, SH("exit 0"), -1);
-	world_expect(&w, KMSG_STARTED);
-	world_expect_end(&w, 1, 0);
+	start_again();
 	world_end(&w);
 }
 END_TEST
@@ -258,10 +263,7 @@ START_TEST(test_rest_of_a_group)
 	world_send_signal(&w, &term);
 	world_expect(&w, KMSG_EMPTY);
 	world_wait_gone(child);
-	struct kproto_start s = {.epoch = 2};
-	world_send_start(&w, &s, 1, SH("exit 0"), -1);
-	world_expect(&w, KMSG_STARTED);
-	world_expect_end(&w, 1, 0);
+	start_again();
 	world_end(&w);
 }
 END_TEST
@@ -304,9 +306,7 @@ START_TEST(test_broken_record)
 	ck_assert_msg(strstr(f.text, "earlier skepd"), "%s", f.text);
 	kill(pid, SIGKILL);
 	world_wait_gone(pid);
-	world_send_start(&w, &s, 1, SH("exit 0"), -1);
-	world_expect(&w, KMSG_STARTED);
-	world_expect_end(&w, 1, 0);
+	start_again();
 	world_end(&w);
 }
 END_TEST

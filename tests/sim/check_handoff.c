@@ -94,9 +94,8 @@ page_of(struct moves *m, uint32_t host, const char *name)
 static struct page *
 page_of_key(struct moves *m, uint32_t host, struct bytes key)
 {
-	char name[INSTANCE_NAME_MAX + 1] = "";
-	CHECK(key.size <= INSTANCE_NAME_MAX);
-	memcpy(name, key.data, key.size);
+	char name[INSTANCE_NAME_MAX + 1];
+	CHECK(instance_name_of_key(key, name));
 	return page_of(m, host, name);
 }
 

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "core/instance.h"
+#include "core/view.h"
 #include "tests/sim/check.h"
 
 /* Two hosts that were well and could speak for so long know each other's
@@ -104,7 +106,10 @@ check_epoch(
 	s->last[*at - 1] = epoch;
 }
 
-/* ... and from host to host, where the one knows the other. */
+/* ... and from host to host, where the one hears the other, be it only its
+ * heartbeats.  No more can hold while each side of a partition may start what
+ * it misses (DESIGN 9): a host that nobody hears may have used any epoch.  When
+ * it is heard again it is demanded again, whether its rows come or not. */
 static void
 check_known_epoch(
 	struct services *s, uint32_t host, const struct life *l, uint64_t epoch)
@@ -346,9 +351,8 @@ on_start(struct services *s, uint32_t host, const struct effect_start *start)
 static void
 on_disowned(struct services *s, uint32_t host, struct bytes key)
 {
-	char name[INSTANCE_NAME_MAX + 1] = "";
-	CHECK(key.size <= INSTANCE_NAME_MAX);
-	memcpy(name, key.data, key.size);
+	char name[INSTANCE_NAME_MAX + 1];
+	CHECK(instance_name_of_key(key, name));
 	forget_on(s, life_of(s, name), host);
 }
 
@@ -472,6 +476,19 @@ check_rows(struct services *s, uint32_t host)
 	}
 }
 
+/* Whether the host that ought to start it stands outside the healed core and
+ * reads what others tell it too slowly to know; then status says so. */
+static bool
+is_unaware(const struct services *s, struct core *c, const char *name)
+{
+	struct instance_view v;
+	bool is_there = view_instance(c, name, &v) && v.duty[0];
+	uint32_t x = is_there ? world_find(s->k->w, v.duty) : WORLD_NO_HOST;
+	return x != WORLD_NO_HOST && !check_core(s->k, x) &&
+	       s->k->w->hosts[x].read_bytes_per_s != 0 &&
+	       (v.why[0] || !member_get(c, member_find(c, v.duty))->link);
+}
+
 /* V1: what is wanted and could run somewhere has a holder. */
 static void
 check_lost(struct services *s, struct core *c)
@@ -490,7 +507,8 @@ check_lost(struct services *s, struct core *c)
 			is_over |= row->value.state == ROW_EXITED;
 		if (o.is_stopped || is_over ||
 			duty_holder(c, i->name, NULL) != MEMBER_NONE ||
-			duty_host(c, i, &v) == MEMBER_NONE)
+			duty_host(c, i, &v) == MEMBER_NONE ||
+			is_unaware(s, c, i->name))
 			continue;
 		s->k->stats->lost++;
 		world_violated(s->k->w, "V1",

@@ -310,6 +310,9 @@ member_trouble(struct storm *s, uint32_t a, char *out)
 		return say(out, "%s holds: %s", name, c->members.hold_text);
 	if (!has_hanging(s) && !member_is_view_agreed(c))
 		return say(out, "%s: others see other members", name);
+	if (c->members.view_digest !=
+		s->w->hosts[first_core(s)].core->members.view_digest)
+		return say(out, "%s: the core sees other members", name);
 	for (uint32_t b = 0; b < s->w->count && !why; b++)
 		if (b != a)
 			why = opinion_trouble(s, a, b, out);
@@ -368,14 +371,15 @@ may_be_unplaced(struct storm *s, uint32_t a, const struct instance_view *v)
 	return true;
 }
 
-/* Whether it is held outside the core, by a host that is present and cannot do
- * what it ought to: its disk stands still, so that it neither ends a start nor
- * begins one; or it reads so slowly what others tell it that it does not know.
- */
+/* Whether it is held outside the core, or belongs there, at a host that is
+ * present and cannot do what it ought to: its disk stands still, so that it
+ * neither ends a start nor begins one; or it reads so slowly what others tell
+ * it that it does not know. */
 static bool
 is_holder_unfit(struct storm *s, const struct instance_view *v)
 {
-	uint32_t x = v->node[0] ? world_find(s->w, v->node) : WORLD_NO_HOST;
+	const char *name = v->node[0] ? v->node : v->duty;
+	uint32_t x = name[0] ? world_find(s->w, name) : WORLD_NO_HOST;
 	return x != WORLD_NO_HOST && is_hanging(s, x) &&
 	       (s->w->hosts[x].core->members.stall.is_on ||
 		       s->w->hosts[x].read_bytes_per_s != 0);
@@ -488,9 +492,10 @@ static void
 print_members(struct storm *s, uint32_t a)
 {
 	const struct core *c = s->w->hosts[a].core;
-	printf("%s%s%s, hold '%s', desired state %016llx, wall %lld%s\n",
+	printf("%s%s%s%s, hold '%s', desired state %016llx, wall %lld%s\n",
 		s->w->hosts[a].name, s->hosts[a].is_core ? " (core)" : "",
 		is_hanging(s, a) ? " (hanging)" : "",
+		s->w->hosts[a].read_bytes_per_s ? " (reads slowly)" : "",
 		member_hold_name(member_hold_now(c)),
 		(unsigned long long)specs_root(c), (long long)c->wall_ms,
 		c->duty.is_draining ? ", drains" : "");

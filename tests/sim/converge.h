@@ -14,10 +14,11 @@
  *
  * and one that all of the core can talk with belongs to the core.
  *
- * At rest: the core's hosts see each other and no severed one, each has all
- * rows that the others wrote, they agree on every instance, every wanted one
- * runs under the epoch that they all say, or has a reason that the shape of
- * the cluster gives; nothing else runs on them, and no move is under way.
+ * At rest: the core's hosts see each other and no severed one, and the same
+ * members, also of those that hang (M5); each has all rows that the others
+ * wrote, they agree on every instance, every wanted one runs under the epoch
+ * that they all say, or has a reason that the shape of the cluster gives;
+ * nothing else runs on them, and no move is under way.
  *
  * The bound B(N) for that is CONVERGE_BASE_MS + N * CONVERGE_HOST_MS.
  */

@@ -172,20 +172,12 @@ begin(struct run *r)
 	char line[] = "handoff";
 	char *words[WORDS_MAX];
 	struct script_service service;
-	struct input in = {.kind = INPUT_SPEC_SET};
 	struct world *w = r->w;
 	w->latency_min_ms = w->latency_max_ms = 1;
 	world_add(w, "alpha", NULL);
 	world_start(w, ALPHA);
 	script_service(words, script_words(line, words), &service);
-	in.spec_set = (struct input_spec_set){
-		.name = "db",
-		.digest = service.digest,
-		.run_digest = service.run_digest,
-		.policy = &service.policy,
-		.body = {service.body, strlen(service.body)},
-		.source.file = "",
-	};
+	struct input in = script_spec_set("db", &service);
 	world_input(w, ALPHA, &in);
 	world_run(w, 1000);
 	world_add(w, "beta", "alpha:7400");

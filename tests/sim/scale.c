@@ -138,18 +138,10 @@ apply(struct world *w, const struct options *o)
 		char line[64], name[16];
 		char *words[WORDS_MAX];
 		struct script_service service;
-		struct input in = {.kind = INPUT_SPEC_SET};
 		snprintf(name, sizeof name, "s%u", i);
 		snprintf(line, sizeof line, "replicas=%u", o->replicas);
 		script_service(words, script_words(line, words), &service);
-		in.spec_set = (struct input_spec_set){
-			.name = name,
-			.digest = service.digest,
-			.run_digest = service.run_digest,
-			.policy = &service.policy,
-			.body = {service.body, strlen(service.body)},
-			.source.file = "",
-		};
+		struct input in = script_spec_set(name, &service);
 		world_input(w, i % w->count, &in);
 		world_run(w, 5);
 	}

@@ -435,17 +435,9 @@ apply_service(struct tiny *t, bool has_handoff)
 	char line[] = "handoff";
 	char *words[WORDS_MAX];
 	struct script_service service;
-	struct input in = {.kind = INPUT_SPEC_SET};
 	int count = has_handoff ? script_words(line, words) : 0;
 	script_service(words, count, &service);
-	in.spec_set = (struct input_spec_set){
-		.name = TINY_NAME,
-		.digest = service.digest,
-		.run_digest = service.run_digest,
-		.policy = &service.policy,
-		.body = {service.body, strlen(service.body)},
-		.source.file = "",
-	};
+	struct input in = script_spec_set(TINY_NAME, &service);
 	tiny_step(t, 0, &in);
 	tiny_settle(t);
 }

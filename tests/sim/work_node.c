@@ -48,25 +48,7 @@ make_cordon(struct storm *s, struct prng *p)
 
 /* --- Rolling --- */
 
-/* Restarts the node of 'host', then the next one. */
-static void
-roll_restart(struct storm *s, uint32_t host, uint32_t gap_ms)
-{
-	if (host >= s->w->count)
-		return;
-	if (s->w->hosts[host].is_running) {
-		world_crash(s->w, host);
-		storm_start_later(s, host, 200);
-	}
-	storm_later(s, gap_ms, roll_restart, host + 1, gap_ms);
-}
-
-static void
-make_roll_restart(struct storm *s, struct prng *p)
-{
-	roll_restart(s, 0, (uint32_t)any_scale(p, 200, 20000));
-}
-
+/* The node of 'host' ends, and is back after a while. */
 static void
 go(struct storm *s, uint32_t host, uint32_t back_ms)
 {
@@ -74,6 +56,22 @@ go(struct storm *s, uint32_t host, uint32_t back_ms)
 		return;
 	world_crash(s->w, host);
 	storm_start_later(s, host, back_ms);
+}
+
+/* Restarts the node of 'host', then the next one. */
+static void
+roll_restart(struct storm *s, uint32_t host, uint32_t gap_ms)
+{
+	if (host >= s->w->count)
+		return;
+	go(s, host, 200);
+	storm_later(s, gap_ms, roll_restart, host + 1, gap_ms);
+}
+
+static void
+make_roll_restart(struct storm *s, struct prng *p)
+{
+	roll_restart(s, 0, (uint32_t)any_scale(p, 200, 20000));
 }
 
 /* The node of 'host' says that it starts again, and does; so the next one. */

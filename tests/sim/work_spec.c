@@ -12,16 +12,8 @@ set_service(struct storm *s, uint32_t host, const char *name, char *line)
 {
 	char *words[WORDS_MAX];
 	struct script_service service;
-	struct input in = {.kind = INPUT_SPEC_SET};
 	script_service(words, script_words(line, words), &service);
-	in.spec_set = (struct input_spec_set){
-		.name = name,
-		.digest = service.digest,
-		.run_digest = service.run_digest,
-		.policy = &service.policy,
-		.body = {service.body, strlen(service.body)},
-		.source.file = "",
-	};
+	struct input in = script_spec_set(name, &service);
 	world_input(s->w, host, &in);
 }
 

@@ -106,20 +106,12 @@ apply(struct world *w, const char *name, const char *words,
 	char line[256];
 	char *list[WORDS_MAX];
 	struct script_service service;
-	struct input in = {.kind = INPUT_SPEC_SET};
 	strcpy(line, behaviour);
 	script_behaviour(
 		list, script_words(line, list), world_behave(w, name, ""));
 	strcpy(line, words);
 	script_service(list, script_words(line, list), &service);
-	in.spec_set = (struct input_spec_set){
-		.name = name,
-		.digest = service.digest,
-		.run_digest = service.run_digest,
-		.policy = &service.policy,
-		.body = {service.body, strlen(service.body)},
-		.source.file = "",
-	};
+	struct input in = script_spec_set(name, &service);
 	world_input(w, 0, &in);
 }
 

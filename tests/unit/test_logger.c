@@ -226,6 +226,14 @@ START_TEST(test_output_comes_through_at_once)
 }
 END_TEST
 
+START_TEST(test_wakes_up_behind_others)
+{
+	player_start(RLIM_INFINITY);
+	ck_assert_int_eq(sched_getscheduler(player_logger), SCHED_BATCH);
+	player_finish();
+}
+END_TEST
+
 START_TEST(test_ready_line_is_told)
 {
 	struct player_instance *i = player_add(0, "web@1", 1000);
@@ -653,6 +661,7 @@ main(void)
 	tcase_add_checked_fixture(tc, player_setup, player_teardown);
 	tcase_add_test(tc, test_nothing_lost_or_doubled_over_kills);
 	tcase_add_test(tc, test_output_comes_through_at_once);
+	tcase_add_test(tc, test_wakes_up_behind_others);
 	tcase_add_test(tc, test_ready_line_is_told);
 	tcase_add_test(tc, test_directory_of_the_configuration);
 	tcase_add_loop_test(tc, test_wrong_command_lines, 0, 4);

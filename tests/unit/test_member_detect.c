@@ -283,6 +283,30 @@ START_TEST(refutation_voids_the_round)
 }
 END_TEST
 
+/* The clock of epochs goes from host to host, never back, and what no start
+ * leads to is no clock: above it there would be no epochs left. */
+START_TEST(the_clock_of_epochs_is_passed_on)
+{
+	struct world *w = lied_to_world(1, 3);
+	const struct core *c = core_of(w, 0);
+	const struct member *m = member_get(c, member_find(c, story_names[1]));
+	static const uint64_t told[] = {5000, 4000, EPOCH_MAX, UINT64_MAX};
+	for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
+		skep_Heartbeat hb = skep_Heartbeat_init_zero;
+		hb.incarnation = m->incarnation;
+		hb.view_digest = c->members.view_digest;
+		hb.is_ready = true;
+		hb.epoch_clock = told[i];
+		hear(w, WIRE_HEARTBEAT, &hb);
+		world_run(w, 1000);
+		for (uint32_t host = 0; host < w->count; host++)
+			ck_assert_uint_eq(
+				instance_epoch_clock(core_of(w, host)), 5000);
+	}
+	world_free(w);
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -306,6 +330,7 @@ suite(void)
 	tcase_add_loop_test(detect, own_lag_blames_nobody, 0, 4);
 	tcase_add_loop_test(detect, long_pause_is_refuted, 0, 3);
 	tcase_add_test(detect, refutation_voids_the_round);
+	tcase_add_test(detect, the_clock_of_epochs_is_passed_on);
 	suite_add_tcase(s, detect);
 	TCase *longer = tcase_create("long");
 	tcase_set_timeout(longer, 120);
