@@ -50,21 +50,21 @@ struct instance {
 	struct map_link by_pid; /* in instances.by_pid while pid is not 0 */
 	struct list in_all;	/* in instances.all, always */
 	enum instance_state state;
+	int status; /* its wait status, once it is reaped, or KSTATUS_UNKNOWN */
 	uint64_t iid;
 	uint64_t epoch;	     /* the last START */
 	uint64_t run_digest; /* as given with it */
 	char *name;	     /* ours */
 	pid_t pid;	     /* leader, 0 once it is reaped */
 	pid_t group;	     /* its process group, also afterwards */
-	bool is_child;	     /* we reap it; else it was adopted */
 	int pidfd;	     /* of the leader, or -1 */
+	bool is_child;	     /* we reap it; else it was adopted */
+	bool is_ready;	     /* by the node's word, or at once */
+	bool is_killed;	     /* KILL was asked for this epoch */
 	struct watch end; /* adopted: its pidfd, which we do not close here */
 	struct timer end_wait; /* adopted: how long its status may take */
 	uint64_t start_time;   /* field 22 of its stat */
-	int status;	       /* its wait status, once it is reaped, or
-				  KSTATUS_UNKNOWN */
 	int64_t started_wall_ms;
-	bool is_ready;		/* by the node's word, or at once */
 	uint64_t oom_kills;	/* that the cgroup counted before this start */
 	bool was_oom;		/* the kernel killed some of it for memory */
 	bool was_unwatched;	/* it missed its watchdog */
@@ -74,37 +74,39 @@ struct instance {
 	int64_t watchdog_ms;	/* 0: none */
 	struct notify notify;	/* what it says of itself */
 	int cgroup_fd;		/* directory, -1 without cgroups */
+	enum child_step step;	/* where the launching child is */
 	char *foreign_cgroup;	/* its path where it is not below our own */
 	struct watch populated; /* cgroup.events */
 	struct timer again;	/* look, or kill, once more; EMPTY: whether
 				   its output is taken */
-	bool is_killed;		/* KILL was asked for this epoch */
 	struct watch report;	/* what the launching child says */
-	enum child_step step;	/* where that child is */
 	struct timer deadline;	/* bound of the start */
 	struct ids_kept *ids;	/* as whom it runs, ours; NULL: not known */
 	struct kproto_log log;	/* output settings; 'name' is ours above */
 	int fifo_fd;		/* our end, -1 without one */
 	bool is_log_open;	/* the logger has its end */
-	uint64_t ended_epoch;	/* the logger is not told of; 0: none */
 	bool is_undrained;	/* EMPTY, and its last output is not taken */
 	bool is_released;	/* FAILED, and FORGET came before EMPTY */
 	bool has_handoff;	/* it was given a SKEP_STATE_OUT */
+	uint64_t ended_epoch;	/* the logger is not told of; 0: none */
 	int stop_signal;	/* how skepd itself stops it; 0: SIGTERM */
+	uint32_t stop_rank;	/* those of a higher rank go first */
 	int64_t stop_timeout_ms;
 	int64_t hook_timeout_ms; /* of pre_stop and post_stop */
-	uint32_t stop_rank;   /* those of a higher rank go first */
-	bool stop_all;	      /* the signal is for all of it */
-	bool is_asked;	      /* to stop, as skepd ends */
-	bool is_rest_asked;   /* its leader is gone, the rest was asked */
-	mono stop_until;      /* when it is killed then */
+	mono stop_until;	 /* when it is killed then */
+	bool stop_all;		 /* the signal is for all of it */
+	bool is_asked;		 /* to stop, as skepd ends */
+	bool is_rest_asked;	 /* its leader is gone, the rest was asked */
+	uint8_t handoff_target;	 /* kproto_target */
+	int handoff_signal;
 	int answer_wd;	      /* inotify watch, -1 */
 	int answer;	      /* last ANSWER said, 0 for none */
 	struct timer handoff; /* look again whether the signal is safe */
-	int handoff_signal;
-	uint8_t handoff_target; /* kproto_target */
-	mono handoff_until;	/* how long */
+	mono handoff_until;   /* how long */
 };
+
+/* There is one for each service: what is rarely used hangs on it. */
+_Static_assert(sizeof(struct instance) <= 616, "an instance became large");
 
 #define INSTANCE_BUCKETS 4096
 #define INSTANCES_MAX	 65536 /* that a node may have us remember */

@@ -52,14 +52,13 @@ void
 logfile_init(struct logfile *f, struct logdir *dir, const char *name,
 	uint64_t size_max, uint32_t files_max)
 {
-	CHECK(logfile_is_name(name));
 	*f = (struct logfile){
 		.dir = dir,
+		.name = name,
 		.size_max = size_max,
 		.files_max = files_max,
 		.fd = -1,
 	};
-	snprintf(f->name, sizeof f->name, "%s.log", name);
 }
 
 /* Takes what the kernel says about the file just opened or looked at. */

@@ -41,7 +41,7 @@ struct logdir {
 /* One NAME.log. */
 struct logfile {
 	struct logdir *dir; /* where it lies, borrowed */
-	char name[INSTANCE_NAME_MAX + sizeof ".log"]; /* "NAME.log" */
+	const char *name;   /* "NAME.log", borrowed */
 	uint64_t size_max;  /* rotate before this; 0: never */
 	uint32_t files_max; /* rotated files kept */
 	int fd;		    /* -1 while it is closed */
@@ -67,8 +67,8 @@ int logdir_open(struct logdir *d, struct err *err);
  * a letter or digit, INSTANCE_NAME_MAX at most. */
 bool logfile_is_name(const char *name);
 
-/* Prepares the log of the instance 'name' (valid, copied) in 'dir'.  Nothing
- * is opened yet. */
+/* Prepares the log in 'dir' whose file is 'name', "NAME.log" (borrowed, as
+ * long as 'f' lives).  Nothing is opened yet. */
 void logfile_init(struct logfile *f, struct logdir *dir, const char *name,
 	uint64_t size_max, uint32_t files_max);
 

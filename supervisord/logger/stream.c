@@ -26,16 +26,28 @@ is_fifo(int fd)
 	return fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
 }
 
+/* One with its names, or NULL. */
+static struct stream *
+make(const char *name)
+{
+	int length = (int)strnlen(name, INSTANCE_NAME_MAX);
+	size_t room = 2 * (size_t)length + sizeof ".log" + 1;
+	struct stream *s = calloc(1, sizeof *s + room);
+	if (!s)
+		return NULL;
+	snprintf(s->texts, room, "%.*s%c%.*s.log", length, name, 0, length,
+		name);
+	s->name = s->texts;
+	return s;
+}
+
 struct stream *
 stream_new(const struct kproto_log *log, int fifo)
 {
-	struct stream *s = is_fifo(fifo) ? calloc(1, sizeof *s) : NULL;
-	if (s)
-		s->name = strndup(log->name, INSTANCE_NAME_MAX);
-	if (!s || !s->name) {
+	struct stream *s = is_fifo(fifo) ? make(log->name) : NULL;
+	if (!s) {
 		say(SAY_ERROR, "%.200s: its output cannot be taken", log->name);
 		close(fifo);
-		free(s);
 		return NULL;
 	}
 	list_init(&s->in_all);
@@ -56,8 +68,8 @@ stream_new(const struct kproto_log *log, int fifo)
 	if (s->target != KLOG_FILE && s->target != KLOG_JOURNAL)
 		return s;
 	if (logfile_is_name(log->name)) {
-		logfile_init(&s->file, NULL, log->name, log->max_size,
-			log->max_files);
+		logfile_init(&s->file, NULL, s->name + strlen(s->name) + 1,
+			log->max_size, log->max_files);
 	} else {
 		say(SAY_ERROR,
 			"an instance of iid %" PRIu64 " has a name that "
@@ -80,7 +92,6 @@ stream_free(struct stream *s)
 	match_free(s->match);
 	logfile_close(&s->file);
 	close(s->fifo);
-	free(s->name);
 	free(s->why);
 	free(s);
 }

@@ -87,26 +87,27 @@ struct stream_asked {
 
 /* One instance's output. */
 struct stream {
-	struct list in_all;	      /* the owner's list */
-	struct map_link by_name;      /* the owner's */
-	struct map_link by_iid;	      /* the owner's */
-	struct list in_timed;	      /* the owner's list of those with a
-					 deadline */
-	struct list in_work;	      /* of work.c */
-	bool is_polled;		      /* the owner polls 'fifo' */
-	struct stream_asked asked;    /* the owner's */
-	struct stream_shared *shared; /* borrowed */
-	uint64_t iid;		      /* whose it is */
-	char *name;
+	struct list in_all;	       /* the owner's list */
+	struct map_link by_name;       /* the owner's */
+	struct map_link by_iid;	       /* the owner's */
+	struct list in_timed;	       /* the owner's list of those with a
+					  deadline */
+	struct list in_work;	       /* of work.c */
+	struct stream_asked asked;     /* the owner's */
+	struct stream_shared *shared;  /* borrowed */
+	uint64_t iid;		       /* whose it is */
+	const char *name;	       /* in 'texts' */
 	enum kproto_log_target wanted; /* what it should be */
 	enum kproto_log_target target; /* what it is */
 	enum kproto_when_full when_full;
 	int fifo;	      /* owned; read end, or both */
-	struct logfile file;  /* for KLOG_FILE */
+	struct logfile file;  /* for KLOG_FILE; its name is in 'texts' */
 	struct marks marks;   /* when its bytes came */
-	bool is_compressed;   /* rotated files are */
 	int64_t max_age_ms;   /* of the file; 0: any */
 	uint32_t old_opening; /* of the file that 'old_at' is about; 0: none */
+	bool is_compressed;   /* rotated files are */
+	bool is_polled;	      /* the owner polls 'fifo' */
+	bool is_matched;      /* 'match' came, and the keeper is not told yet */
 	mono old_at;	      /* when it is to be rotated */
 	mono old_look;	      /* when that is looked at next */
 	mono now;	      /* of the turn */
@@ -115,18 +116,21 @@ struct stream {
 			     polling would never rest, so it is
 			     looked at when 'due' */
 	bool is_holding;  /* half a line waits, until 'due' */
+	bool is_closing;  /* ends when 'closing_left' is moved */
+	bool is_ending;	  /* so does the epoch with 'ending_left' */
 	mono due;	  /* STALLED, DROPPING, at end, holding: next try */
 	mono give_up_at;  /* STALLED: begins to drop then */
 	uint64_t dropped; /* bytes since the last line about them */
-	bool is_closing;  /* ends when 'closing_left' is moved */
 	uint64_t closing_left; /* bytes that were in the FIFO */
-	bool is_ending;	       /* so does the epoch with 'ending_left' */
 	uint64_t ending_left;
 	char *why;	      /* what was wrong with the file, or NULL */
 	struct match *match;  /* the line that is waited for, or NULL */
-	bool is_matched;      /* it came, and the keeper is not told yet */
 	uint64_t match_epoch; /* whose it is */
+	char texts[];	      /* NAME, and behind its end "NAME.log" */
 };
+
+/* There is one for each service: what is rarely used hangs on it. */
+_Static_assert(sizeof(struct stream) <= 400, "a stream became large");
 
 /* Makes a stream in state WAITING for what 'log' says; 'fifo' is taken, on
  * error too.  A name that cannot be a file's goes to KLOG_NULL, said once, so

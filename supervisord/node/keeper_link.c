@@ -28,11 +28,10 @@ struct known {
 	struct map_link by_iid; /* in keeper.known */
 	struct list link;	/* in keeper.all */
 	uint64_t iid;
-	uint64_t epoch; /* last one started or told of */
-	bool is_collecting;
-	uint64_t collect_epoch;
-	bool is_found; /* in the account, not yet walked */
-	struct kproto_instance found;
+	uint64_t epoch;		       /* last one started or told of */
+	uint64_t collect_epoch;	       /* of the COLLECT under way; 0: none */
+	struct kproto_instance *found; /* in the account, not yet walked: ours;
+					  else NULL */
 	char name[];
 };
 
@@ -96,6 +95,7 @@ known_remove(struct keeper *k, struct known *known)
 {
 	map_remove(&k->known, &known->by_iid);
 	list_remove(&known->link);
+	free(known->found);
 	free(known);
 }
 
@@ -280,7 +280,6 @@ keeper_collect(struct keeper *k, const char *name, uint64_t epoch)
 			"the keeper does not know this instance");
 		return;
 	}
-	known->is_collecting = true;
 	known->collect_epoch = epoch;
 	keeper_send_event(k, KMSG_COLLECT, name, epoch);
 }
@@ -378,9 +377,9 @@ on_answer(struct keeper *k, const char *name, const struct kproto_event *e)
 static void
 on_mover(struct keeper *k, struct known *known, uint64_t epoch)
 {
-	if (!known->is_collecting || known->collect_epoch != epoch)
+	if (known->collect_epoch == 0 || known->collect_epoch != epoch)
 		return;
-	known->is_collecting = false;
+	known->collect_epoch = 0;
 	int socket = k->message.fds[0];
 	k->message.fds[0] = -1;
 	k->hooks.on_mover(k->hooks.context, known->name, epoch, socket,
@@ -495,9 +494,9 @@ on_refused(struct keeper *k, struct bytes body)
 	if (strcmp(f.step, "handoff") == 0) {
 		say(SAY_INFO, "%s: handoff: %s", known->name, f.text);
 		report_answer(k, known->name, f.epoch, ANSWER_UNSUPPORTED);
-	} else if (strcmp(f.step, "collect") == 0 && known->is_collecting &&
+	} else if (strcmp(f.step, "collect") == 0 && f.epoch > 0 &&
 		   known->collect_epoch == f.epoch) {
-		known->is_collecting = false;
+		known->collect_epoch = 0;
 		k->hooks.on_mover(
 			k->hooks.context, known->name, f.epoch, -1, f.text);
 	} else {
@@ -638,9 +637,11 @@ greet_instance(struct keeper *k, struct err *err)
 		return err_set(err, -EBADMSG, "two names have id %016llx",
 			(unsigned long long)i.iid);
 	known->epoch = i.epoch;
-	known->found = i;
-	known->found.name = known->name;
-	known->is_found = true;
+	if (!known->found)
+		known->found = malloc(sizeof *known->found);
+	CHECK(known->found);
+	*known->found = i;
+	known->found->name = known->name;
 	return 0;
 }
 
@@ -711,12 +712,13 @@ keeper_greet(struct keeper *k, struct keeper_welcome *out, int64_t timeout_ms,
 void
 keeper_each_found(struct keeper *k, keeper_found_fn *fn, void *context)
 {
-	list_each (it, &k->all) {
+	/* Safe: 'fn' may have the instance forgotten. */
+	list_each_safe (it, &k->all) {
 		struct known *known = container_of(it, struct known, link);
-		if (!known->is_found)
+		struct kproto_instance *i = known->found;
+		if (!i)
 			continue;
-		known->is_found = false;
-		const struct kproto_instance *i = &known->found;
+		known->found = NULL;
 		struct input_found found = {
 			.name = known->name,
 			.epoch = i->epoch,
@@ -728,6 +730,7 @@ keeper_each_found(struct keeper *k, keeper_found_fn *fn, void *context)
 			.started_wall_ms = i->started_wall_ms,
 		};
 		fn(context, &found);
+		free(i);
 	}
 }
 

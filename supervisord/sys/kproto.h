@@ -43,7 +43,7 @@
 #include "base/cursor.h"
 #include "base/limits.h"
 
-#define KPROTO_FD      3
+#define KPROTO_FD 3
 
 /* Raised with every change of a message, its number or its form; a test holds
  * the form of each version. */
@@ -55,10 +55,10 @@
 
 /* The message types; the column on the right says who sends it. */
 #define KPROTO_MESSAGES(X)                                                     \
-	X(KMSG_WELCOME, 1)	/* keeper -> node: kproto_welcome, sockets */  \
-	X(KMSG_INSTANCE, 2)	/* keeper -> node: kproto_instance */          \
-	X(KMSG_SYNCED, 3)	/* keeper -> node: empty; all INSTANCEs sent */\
-	X(KMSG_STARTED, 4)	/* keeper -> node: kproto_event */             \
+	X(KMSG_WELCOME, 1)  /* keeper -> node: kproto_welcome, sockets */      \
+	X(KMSG_INSTANCE, 2) /* keeper -> node: kproto_instance */              \
+	X(KMSG_SYNCED, 3)   /* keeper -> node: empty; all INSTANCEs sent */    \
+	X(KMSG_STARTED, 4)  /* keeper -> node: kproto_event */                 \
 	X(KMSG_START_FAILED, 5) /* keeper -> node: kproto_failure */           \
 	X(KMSG_EXITED, 6)	/* keeper -> node: kproto_event */             \
 	X(KMSG_EMPTY, 7)	/* keeper -> node: kproto_event */             \
@@ -69,38 +69,38 @@
 	X(KMSG_PING, 11)	/* keeper -> node/logger: empty */             \
 	X(KMSG_CRASHED, 12)	/* keeper -> node: kproto_crash; what the last \
 				   node was doing when it died */              \
-	X(KMSG_RAN, 13)		/* keeper -> node: kproto_ran; a RUN is over */\
-	X(KMSG_NEWS, 14)	/* keeper -> node: kproto_news */              \
-	X(KMSG_GOING, 20)	/* keeper -> node: empty; REEXEC is accepted,  \
-				   or skepd leaves the services to the next    \
-				   one: the helpers end in a moment */         \
-	X(KMSG_ENDING, 21)	/* keeper -> node: empty; all of skepd ends:   \
-				   stop what runs, then say ENDED */           \
-	X(KMSG_START, 32)	/* node -> keeper: kproto_start (+ state fd) */\
-	X(KMSG_SIGNAL, 33)	/* node -> keeper: kproto_signal */            \
-	X(KMSG_KILL, 34)	/* node -> keeper: kproto_event; all of it */  \
-	X(KMSG_FORGET, 35)	/* node -> keeper: kproto_event; remove the    \
-				   empty instance's directories */             \
-	X(KMSG_COLLECT, 36)	/* node -> keeper: kproto_event; start a mover \
-				   that reads the state out */                 \
-	X(KMSG_PONG, 37)	/* node/logger -> keeper: empty */             \
-	X(KMSG_DIGESTING, 38)	/* node -> keeper: u64; digest of the stored   \
-				   or received item about to be taken in */    \
-	X(KMSG_RUN, 39)		/* node -> keeper: kproto_run */               \
-	X(KMSG_READY, 40)	/* node -> keeper: kproto_event; it is ready:  \
-				   told to the next node with INSTANCE */      \
-	X(KMSG_SHUTDOWN, 50)	/* node -> keeper: empty; stop all and end */  \
-	X(KMSG_REEXEC, 51)	/* node -> keeper: empty; another program in   \
-				   its place.  Answered by GOING, or REFUSED   \
-				   with iid 0 and the step "reexec" */         \
-	X(KMSG_ENDED, 52)	/* node -> keeper: empty; nothing is left that \
-				   it would stop */                            \
-	X(KMSG_LOG_OPEN, 64)	/* keeper -> logger: kproto_log + FIFO */      \
-	X(KMSG_LOG_CLOSE, 65)	/* keeper -> logger: u64 iid; drain, close */  \
-	X(KMSG_LOG_READY, 66)	/* logger -> keeper: empty; send the FIFOs */  \
-	X(KMSG_LOG_EPOCH, 67)	/* keeper -> logger: kproto_event; 'value' 1:  \
-				   'epoch' begins, 0: it has ended and all it  \
-				   wrote is in the FIFO */                     \
+	X(KMSG_RAN, 13)	      /* keeper -> node: kproto_ran; a RUN is over */  \
+	X(KMSG_NEWS, 14)      /* keeper -> node: kproto_news */                \
+	X(KMSG_GOING, 20)     /* keeper -> node: empty; REEXEC is accepted,    \
+				 or skepd leaves the services to the next      \
+				 one: the helpers end in a moment */           \
+	X(KMSG_ENDING, 21)    /* keeper -> node: empty; all of skepd ends:     \
+				 stop what runs, then say ENDED */             \
+	X(KMSG_START, 32)     /* node -> keeper: kproto_start (+ state fd) */  \
+	X(KMSG_SIGNAL, 33)    /* node -> keeper: kproto_signal */              \
+	X(KMSG_KILL, 34)      /* node -> keeper: kproto_event; all of it */    \
+	X(KMSG_FORGET, 35)    /* node -> keeper: kproto_event; remove the      \
+				 empty instance's directories */               \
+	X(KMSG_COLLECT, 36)   /* node -> keeper: kproto_event; start a mover   \
+				 that reads the state out */                   \
+	X(KMSG_PONG, 37)      /* node/logger -> keeper: empty */               \
+	X(KMSG_DIGESTING, 38) /* node -> keeper: u64; digest of the stored     \
+				 or received item about to be taken in */      \
+	X(KMSG_RUN, 39)	      /* node -> keeper: kproto_run */                 \
+	X(KMSG_READY, 40)     /* node -> keeper: kproto_event; it is ready:    \
+				 told to the next node with INSTANCE */        \
+	X(KMSG_SHUTDOWN, 50)  /* node -> keeper: empty; stop all and end */    \
+	X(KMSG_REEXEC, 51)    /* node -> keeper: empty; another program in     \
+				 its place.  Answered by GOING, or REFUSED     \
+				 with iid 0 and the step "reexec" */           \
+	X(KMSG_ENDED, 52)     /* node -> keeper: empty; nothing is left that   \
+				 it would stop */                              \
+	X(KMSG_LOG_OPEN, 64)  /* keeper -> logger: kproto_log + FIFO */        \
+	X(KMSG_LOG_CLOSE, 65) /* keeper -> logger: u64 iid; drain, close */    \
+	X(KMSG_LOG_READY, 66) /* logger -> keeper: empty; send the FIFOs */    \
+	X(KMSG_LOG_EPOCH, 67) /* keeper -> logger: kproto_event; 'value' 1:    \
+				 'epoch' begins, 0: it has ended and all it    \
+				 wrote is in the FIFO */                       \
 	X(KMSG_LOG_MATCHED, 68) /* logger -> keeper: kproto_event; the line    \
 				   of 'ready_line' came */
 
@@ -130,7 +130,7 @@ struct kproto_welcome {
 	const char *conf_path;	  /* the skep.conf in force, "" for none */
 	const char *weaker_why;	  /* why not cgroups; "" otherwise */
 	const char *keeper_version; /* of skepd */
-	uint32_t keeper_crashes;  /* unasked ends of skepd, in a row */
+	uint32_t keeper_crashes;    /* unasked ends of skepd, in a row */
 };
 
 /* In place of a wait status: how it ended is not known, because it ended
@@ -139,14 +139,14 @@ struct kproto_welcome {
 
 /* What the keeper knows of one instance. */
 struct kproto_instance {
-	uint64_t iid;		/* short id, see above */
-	uint64_t epoch;		/* the running start */
-	const char *name;	/* full instance name */
-	uint32_t pid;		/* leader, 0 when it is gone */
-	uint64_t start_time;	/* field 22 of /proc/PID/stat, 0 if unknown */
-	bool is_empty;		/* nothing left: EXITED and EMPTY came */
-	int32_t status;		/* wait status of the leader, if pid is 0 */
-	uint64_t run_digest;	/* as given with START */
+	uint64_t iid;		 /* short id, see above */
+	uint64_t epoch;		 /* the running start */
+	const char *name;	 /* full instance name */
+	uint32_t pid;		 /* leader, 0 when it is gone */
+	uint64_t start_time;	 /* field 22 of /proc/PID/stat, 0 if unknown */
+	bool is_empty;		 /* nothing left: EXITED and EMPTY came */
+	int32_t status;		 /* wait status of the leader, if pid is 0 */
+	uint64_t run_digest;	 /* as given with START */
 	int64_t started_wall_ms; /* when it was started */
 	bool is_ready;		 /* READY came, or it has no readiness */
 };
@@ -185,9 +185,9 @@ struct kproto_failure {
 
 /* Why the node was restarted, told to the new one. */
 struct kproto_crash {
-	int32_t status;	    /* wait status of the old node */
-	uint64_t digest;    /* last DIGESTING it announced, 0 for none */
-	uint32_t in_a_row;  /* crashes with that same digest */
+	int32_t status;	   /* wait status of the old node */
+	uint64_t digest;   /* last DIGESTING it announced, 0 for none */
+	uint32_t in_a_row; /* crashes with that same digest */
 };
 
 /* Whom a signal is for. */
@@ -200,29 +200,29 @@ struct kproto_signal {
 	uint64_t iid;
 	uint64_t epoch;
 	int32_t signal;
-	uint8_t target;	      /* kproto_target */
-	bool is_handoff;      /* watch for the answer; send only if the process
-				 catches, ignores or blocks it: otherwise
-				 REFUSED with step "handoff" */
-	bool then_continue;   /* SIGCONT afterwards */
+	uint8_t target;	    /* kproto_target */
+	bool is_handoff;    /* watch for the answer; send only if the process
+			       catches, ignores or blocks it: otherwise
+			       REFUSED with step "handoff" */
+	bool then_continue; /* SIGCONT afterwards */
 };
 
 /* kind of command, its name in messages.  All of them come with START; they
  * run as the service's user, with its environment and in its cgroup. */
 #define KPROTO_COMMANDS(X)                                                     \
-	X(KCMD_PRE_START, "pre_start")	   /* by the keeper, before the exec */\
-	X(KCMD_POST_START, "post_start")   /* by RUN, as all that follow */    \
+	X(KCMD_PRE_START, "pre_start")	 /* by the keeper, before the exec */  \
+	X(KCMD_POST_START, "post_start") /* by RUN, as all that follow */      \
 	X(KCMD_PRE_STOP, "pre_stop")                                           \
 	X(KCMD_STOP, "stop_command")                                           \
-	X(KCMD_POST_STOP, "post_stop")	   /* after EMPTY */                   \
-	X(KCMD_READINESS, "readiness")	   /* exec probes */                   \
+	X(KCMD_POST_STOP, "post_stop") /* after EMPTY */                       \
+	X(KCMD_READINESS, "readiness") /* exec probes */                       \
 	X(KCMD_LIVENESS, "liveness")
 
 enum kproto_command {
 #define X(command, name) command,
 	KPROTO_COMMANDS(X)
 #undef X
-	KCMD_COUNT,
+		KCMD_COUNT,
 };
 
 /* RUN one of them.  Answered by RAN; at once, with status 0, when the start
@@ -247,16 +247,16 @@ struct kproto_ran {
 
 /* What the keeper heard of, or from, a running instance. */
 enum kproto_news_kind {
-	KNEWS_READY = 1,  /* READY=1, or a line on its readiness descriptor, or
-			     a line of its output that matched */
-	KNEWS_STATUS,	  /* STATUS=: 'text' */
-	KNEWS_RELOADING,  /* RELOADING=1 */
-	KNEWS_STOPPING,	  /* STOPPING=1 */
-	KNEWS_EXTEND,	  /* EXTEND_TIMEOUT_USEC: 'number' ms */
-	KNEWS_WATCHDOG,	  /* no WATCHDOG=1 in time, or WATCHDOG=trigger */
-	KNEWS_OOM,	  /* the kernel killed 'number' processes of it for
-			     memory; before EXITED */
-	KNEWS_MAIN,	  /* MAINPID=: its leader is 'number' now */
+	KNEWS_READY = 1, /* READY=1, or a line on its readiness descriptor, or
+			    a line of its output that matched */
+	KNEWS_STATUS,	 /* STATUS=: 'text' */
+	KNEWS_RELOADING, /* RELOADING=1 */
+	KNEWS_STOPPING,	 /* STOPPING=1 */
+	KNEWS_EXTEND,	 /* EXTEND_TIMEOUT_USEC: 'number' ms */
+	KNEWS_WATCHDOG,	 /* no WATCHDOG=1 in time, or WATCHDOG=trigger */
+	KNEWS_OOM,	 /* the kernel killed 'number' processes of it for
+			    memory; before EXITED */
+	KNEWS_MAIN,	 /* MAINPID=: its leader is 'number' now */
 };
 
 struct kproto_news {
@@ -308,11 +308,11 @@ struct kproto_log {
 	uint64_t iid;
 	uint64_t epoch;	    /* whose output comes, or came last */
 	const char *name;   /* the file is log_dir/NAME.log */
-	uint8_t target;	    /* kproto_log_target */
 	uint64_t max_size;  /* bytes per file; 0: never rotate */
-	uint32_t max_files; /* files kept beside the active one */
-	uint8_t when_full;  /* kproto_when_full */
 	int64_t max_age_ms; /* a file older than this is rotated; 0: never */
+	uint32_t max_files; /* files kept beside the active one */
+	uint8_t target;	    /* kproto_log_target */
+	uint8_t when_full;  /* kproto_when_full */
 	bool is_compressed; /* rotated files are */
 	const char *ready_line; /* LOG_OPEN: say when a line matches this ERE,
 				   once; "" in all else */
@@ -330,41 +330,41 @@ struct kproto_start {
 	uint64_t iid;
 	uint64_t epoch;
 	uint64_t run_digest;
-	const char *name;	     /* full instance name */
-	const char *service;	     /* the part before '@' */
-	struct kproto_texts argv;    /* at least one */
-	struct kproto_texts env;     /* complete, PATH included; the keeper adds
-					SKEP_STATE_OUT, SKEP_STATE_IN, HOME,
-					USER, LOGNAME, SHELL */
-	const char *user;	     /* "" = the keeper's own */
-	const char *group;	     /* "" = the user's */
-	struct kproto_texts groups;  /* supplementary */
-	const char *working_dir;     /* "" = / (root) or the run dir */
-	const char *env_file;	     /* "" = none; leading '-' = may be missing;
-					read after the switch to the user */
+	const char *name;	    /* full instance name */
+	const char *service;	    /* the part before '@' */
+	struct kproto_texts argv;   /* at least one */
+	struct kproto_texts env;    /* complete, PATH included; the keeper adds
+				       SKEP_STATE_OUT, SKEP_STATE_IN, HOME,
+				       USER, LOGNAME, SHELL */
+	const char *user;	    /* "" = the keeper's own */
+	const char *group;	    /* "" = the user's */
+	struct kproto_texts groups; /* supplementary */
+	const char *working_dir;    /* "" = / (root) or the run dir */
+	const char *env_file;	    /* "" = none; leading '-' = may be missing;
+				       read after the switch to the user */
 	uint32_t umask;
 	int32_t nice;
 	int32_t oom_score_adj;
 	bool no_new_privileges;
 	struct kproto_rlimit rlimits[KLIMITS_MAX];
 	uint32_t rlimit_count;
-	int64_t start_timeout_ms;    /* bound for fork to exec, hooks apart */
-	int32_t stop_signal;	     /* how the keeper stops it by itself, when
-					all of skepd ends; 0: SIGTERM */
-	int64_t stop_timeout_ms;     /* then SIGKILL to all of it; 0: 10 s */
-	uint32_t stop_rank;	     /* those of a higher rank go first */
-	bool stop_all;		     /* the signal is for the whole cgroup */
-	struct kproto_log log;	     /* 'iid', 'epoch', 'name': as above */
-	bool has_handoff;	     /* give it a SKEP_STATE_OUT */
-	bool has_state;		     /* a state descriptor comes with it */
-	const char *state_kind;	     /* SKEP_STATE_KIND */
-	int64_t state_age_ms;	     /* SKEP_STATE_AGE, in whole seconds */
+	int64_t start_timeout_ms; /* bound for fork to exec, hooks apart */
+	int32_t stop_signal;	  /* how the keeper stops it by itself, when
+				     all of skepd ends; 0: SIGTERM */
+	int64_t stop_timeout_ms;  /* then SIGKILL to all of it; 0: 10 s */
+	uint32_t stop_rank;	  /* those of a higher rank go first */
+	bool stop_all;		  /* the signal is for the whole cgroup */
+	struct kproto_log log;	  /* 'iid', 'epoch', 'name': as above */
+	bool has_handoff;	  /* give it a SKEP_STATE_OUT */
+	bool has_state;		  /* a state descriptor comes with it */
+	const char *state_kind;	  /* SKEP_STATE_KIND */
+	int64_t state_age_ms;	  /* SKEP_STATE_AGE, in whole seconds */
 	struct kproto_texts commands[KCMD_COUNT]; /* empty: there is none */
-	int64_t hook_timeout_ms;     /* of pre_start */
-	uint8_t readiness;	     /* kproto_readiness */
-	uint8_t ready_fd;	     /* KREADY_FD */
-	const char *ready_line;	     /* KREADY_LOG_LINE: an ERE; else "" */
-	int64_t watchdog_ms;	     /* WATCHDOG_USEC; 0: none */
+	int64_t hook_timeout_ms;		  /* of pre_start */
+	uint8_t readiness;			  /* kproto_readiness */
+	uint8_t ready_fd;			  /* KREADY_FD */
+	const char *ready_line; /* KREADY_LOG_LINE: an ERE; else "" */
+	int64_t watchdog_ms;	/* WATCHDOG_USEC; 0: none */
 	struct kproto_resources resources;
 	struct kproto_texts capabilities; /* without "CAP_" */
 };

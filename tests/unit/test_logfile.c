@@ -133,7 +133,7 @@ START_TEST(test_plan)
 	const struct plan_case *c = &plans[_i];
 	struct logfile f;
 	put("w.log", c->file);
-	logfile_init(&f, &dir, "w", 10, 3);
+	logfile_init(&f, &dir, "w.log", 10, 3);
 	ck_assert_int_eq(logfile_open(&f, &err), 0);
 	struct logfile_cut cut =
 		logfile_plan(&f, (struct bytes){c->ahead, strlen(c->ahead)});
@@ -169,7 +169,7 @@ END_TEST
 START_TEST(test_planted_things_are_refused)
 {
 	struct logfile f;
-	logfile_init(&f, &dir, "w", 10, 3);
+	logfile_init(&f, &dir, "w.log", 10, 3);
 	put("target", "secret");
 	ck_assert_int_eq(symlink("target", scratch_path("w.log")), 0);
 	ck_assert_int_eq(logfile_open(&f, &err), -ELOOP);
@@ -186,8 +186,8 @@ END_TEST
 START_TEST(test_one_writer_per_file)
 {
 	struct logfile f, g;
-	logfile_init(&f, &dir, "w", 10, 3);
-	logfile_init(&g, &dir, "w", 10, 3);
+	logfile_init(&f, &dir, "w.log", 10, 3);
+	logfile_init(&g, &dir, "w.log", 10, 3);
 	ck_assert_int_eq(logfile_open(&f, &err), 0);
 	ck_assert_int_eq(logfile_open(&g, &err), -EBUSY);
 	logfile_close(&f);
@@ -200,7 +200,7 @@ START_TEST(test_mode_and_lines_of_our_own)
 {
 	struct logfile f;
 	struct stat st;
-	logfile_init(&f, &dir, "w", 0, 3);
+	logfile_init(&f, &dir, "w.log", 0, 3);
 	ck_assert_int_eq(logfile_open(&f, &err), 0);
 	ck_assert_int_eq(stat(scratch_path("w.log"), &st), 0);
 	ck_assert_uint_eq(st.st_mode & 07777, 0640);
@@ -216,7 +216,7 @@ END_TEST
 START_TEST(test_meddling_is_noticed)
 {
 	struct logfile f;
-	logfile_init(&f, &dir, "w", 0, 3);
+	logfile_init(&f, &dir, "w.log", 0, 3);
 	ck_assert_int_eq(logfile_open(&f, &err), 0);
 	ck_assert_int_eq(logfile_add_line(&f, "one", &err), 0);
 	ck_assert_int_eq(truncate(scratch_path("w.log"), 0), 0);
@@ -236,7 +236,7 @@ START_TEST(test_removed_directory_is_made_again)
 {
 	struct logfile f;
 	struct logdir d = {scratch_path("logs/deep"), -1};
-	logfile_init(&f, &d, "w", 0, 3);
+	logfile_init(&f, &d, "w.log", 0, 3);
 	ck_assert_int_eq(logfile_open(&f, &err), 0);
 	ck_assert_int_eq(unlink(scratch_path("logs/deep/w.log")), 0);
 	ck_assert_int_eq(rmdir(scratch_path("logs/deep")), 0);

@@ -24,7 +24,7 @@ setup(void)
 {
 	dir = (struct logdir){scratch_begin(), -1};
 	ck_assert_int_eq(logdir_open(&dir, &err), 0);
-	logfile_init(&file, &dir, "w", SIZE, 3);
+	logfile_init(&file, &dir, "w.log", SIZE, 3);
 	file.inode = INODE;
 	file.opening = 1;
 	marks = (struct marks){0};
