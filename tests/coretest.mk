@@ -140,7 +140,8 @@ tests_sim_explore_LDADD = $(CORE_TEST_LIBS)
 # make sim-scale NODES=1000 NAMES=10000: minutes and gigabytes
 NAMES = 10000
 check_PROGRAMS += tests/sim/scale
-tests_sim_scale_SOURCES = tests/sim/scale.c tests/dialogue/script.h \
+tests_sim_scale_SOURCES = tests/sim/scale.c tests/sim/scale_audit.c \
+	tests/sim/scale_audit.h tests/dialogue/script.h \
 	tests/dialogue/words.c
 tests_sim_scale_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
 tests_sim_scale_LDADD = $(CORE_TEST_LIBS)

@@ -43,6 +43,7 @@ static void
 fetch_core(const struct core *c)
 {
 	fetch(&c->now, sizeof c->now);
+	fetch(&c->members, offsetof(struct member_table, pending));
 	fetch(&c->members.next_heartbeat,
 		sizeof c->members -
 			offsetof(struct member_table, next_heartbeat));
