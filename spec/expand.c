@@ -119,6 +119,11 @@ spec_expand(const struct spec *spec, const struct spec_names *names,
 	out->hooks.post_stop =
 		expand_texts(&spec->hooks.post_stop, names, pool);
 	out->hooks.timeout_ms = spec->hooks.timeout_ms;
+	out->handoff_command =
+		expand_texts(&spec->handoff.command, names, pool);
+	out->handoff_restore =
+		expand_texts(&spec->handoff.restore, names, pool);
+	out->state_path = expand(spec->handoff.state_path, names, pool);
 	out->readiness = expand_probe(&spec->readiness.probe, names, pool);
 	out->liveness = expand_probe(&spec->liveness.probe, names, pool);
 }

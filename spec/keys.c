@@ -552,11 +552,36 @@ static const struct spec_key keys[] = {
 	{.path = "handoff.signal",
 		.type = KEY_SIGNAL,
 		AT(handoff.signal),
+		.flags = KEY_OPTIONAL,
 		.fallback = "SIGUSR1",
-		.help = "The signal that asks it to write its state."},
-	LATER("handoff.command", "A command that writes the state."),
-	LATER("handoff.restore", "A command that takes the state in."),
-	LATER("handoff.state_path", "The file or directory that is state."),
+		.help = "The signal that asks it to write its state; 'none' "
+			"with 'command' or 'state_path', unless it is "
+			"given."},
+	{.path = "handoff.command",
+		.type = KEY_COMMAND,
+		AT(handoff.command),
+		.flags = KEY_EXPANDS | KEY_OPTIONAL | KEY_RESTARTS,
+		.max = SPEC_COMMAND_MAX,
+		.help = "A command that writes its state to "
+			"$SKEP_STATE_OUT, run as its user before the stop, "
+			"in place of the signal."},
+	{.path = "handoff.restore",
+		.type = KEY_COMMAND,
+		AT(handoff.restore),
+		.flags = KEY_EXPANDS | KEY_OPTIONAL,
+		.max = SPEC_COMMAND_MAX,
+		.help = "A command that takes the state in $SKEP_STATE_IN in "
+			"before a start with one; its failure is a failed "
+			"start."},
+	{.path = "handoff.state_path",
+		.type = KEY_TEXT,
+		AT(handoff.state_path),
+		.flags = KEY_EXPANDS | KEY_RESTARTS,
+		.fallback = "",
+		.shape = &shape_state_path,
+		.help = "The file that is its state when it has stopped, in "
+			"place of $SKEP_STATE_OUT; absolute, or relative to "
+			"'working_dir'."},
 	{.path = "handoff.timeout",
 		.type = KEY_DURATION,
 		AT(handoff.timeout_ms),

@@ -53,6 +53,8 @@ fill_handoff(const struct spec_handoff *h, struct policy_handoff *out)
 	out->timeout_ms = h->timeout_ms;
 	out->max_size = h->max_size;
 	out->is_required = h->is_required;
+	out->has_command = h->command.count > 0;
+	out->has_state_path = h->state_path[0] != '\0';
 }
 
 static void

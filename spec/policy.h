@@ -82,10 +82,12 @@ enum handoff_mode {
 struct policy_handoff {
 	bool is_present; /* false: plain stop and start */
 	enum handoff_mode mode;
-	int32_t signal;
-	int64_t timeout_ms; /* from the signal to the answer */
+	int32_t signal;	    /* 0: none is sent */
+	int64_t timeout_ms; /* from the question to the answer */
 	uint64_t max_size;  /* bytes of state */
 	bool is_required;   /* never start elsewhere without the state */
+	bool has_command;   /* it writes the state, in place of a signal */
+	bool has_state_path; /* what stands there after the end is its state */
 };
 
 /* Where instances go. */

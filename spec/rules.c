@@ -76,6 +76,33 @@ check_restart(const struct subject *s)
 	return 0;
 }
 
+/* How it gives its state: by a signal, a command, or what it leaves. */
+static int
+check_handoff(const struct subject *s)
+{
+	struct spec_handoff *h = &s->spec->handoff;
+	const struct node *signal = written(s, "handoff", "signal");
+	bool has_other = h->command.count > 0 || h->state_path[0];
+	if (!h->is_present)
+		return 0;
+	if (!signal && has_other)
+		h->signal = 0;
+	if (h->signal == 0 && !has_other)
+		return tree_fail(s->place, signal,
+			"handoff.signal: 'none' leaves no way to its state; "
+			"give handoff.command or handoff.state_path");
+	if (h->signal && h->command.count > 0)
+		return tree_fail(s->place, written(s, "handoff", "command"),
+			"handoff.command: 'signal' is given too; keep one of "
+			"them");
+	if (h->state_path[0] && h->state_path[0] != '/' &&
+		s->spec->working_dir[0] == '\0')
+		return tree_fail(s->place, written(s, "handoff", "state_path"),
+			"handoff.state_path: is relative, and there is no "
+			"'working_dir'; write it with a '/' in front");
+	return 0;
+}
+
 static int
 check_signals(const struct subject *s)
 {
@@ -257,6 +284,7 @@ rules_apply(const struct place *place, const struct node *name,
 		check_readiness,
 		check_liveness,
 		check_restart,
+		check_handoff,
 		check_signals,
 		check_depends,
 		check_schedule,

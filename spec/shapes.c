@@ -48,6 +48,31 @@ fits_path(const char *text)
 					  !strpbrk(text, "\t\n"));
 }
 
+/* Whether a part of a path, 'length' characters, is the name of something. */
+static bool
+is_part(const char *part, size_t length)
+{
+	return length > 0 && !(length == 1 && part[0] == '.') &&
+	       !(length == 2 && memcmp(part, "..", 2) == 0);
+}
+
+static bool
+fits_state_path(const char *text)
+{
+	if (text[0] == '\0')
+		return true;
+	if (strlen(text) >= 4000 || strpbrk(text, "\t\n"))
+		return false;
+	for (const char *at = text + (text[0] == '/');;) {
+		size_t length = strcspn(at, "/");
+		if (!is_part(at, length))
+			return false;
+		if (at[length] == '\0')
+			return true;
+		at += length + 1;
+	}
+}
+
 static bool
 fits_env_file(const char *text)
 {
@@ -142,6 +167,9 @@ const struct key_shape shape_user = {fits_user,
 	"^([A-Za-z0-9_][A-Za-z0-9._@$-]{0,254})?$"};
 const struct key_shape shape_path = {
 	fits_path, "an absolute path", "^(/[^\\t\\n]*)?$"};
+const struct key_shape shape_state_path = {fits_state_path,
+	"a path to a file, without '.', '..', '//' or a '/' at its end",
+	"^$|^(?!(.*/)?\\.{1,2}(/|$))/?[^/\\t\\n]+(/[^/\\t\\n]+)*$"};
 const struct key_shape shape_env_file = {fits_env_file,
 	"an absolute path, or '-' and one", "^(-?/[^\\t\\n]*)?$"};
 const struct key_shape shape_variable = {fits_variable,

@@ -17,6 +17,8 @@ extern const struct key_shape shape_name;
 extern const struct key_shape shape_user;
 /* An absolute path of at most 4095 bytes, or "". */
 extern const struct key_shape shape_path;
+/* A path without '.', '..' or an empty part, absolute or not, or "". */
+extern const struct key_shape shape_state_path;
 /* As shape_path, with an optional '-' in front. */
 extern const struct key_shape shape_env_file;
 /* A variable that a service may set: not ours, nor the loader's own. */

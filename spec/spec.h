@@ -188,7 +188,11 @@ struct spec_handoff {
 	bool is_required;
 	int32_t mode;  /* enum handoff_mode */
 	int32_t order; /* always 0: stop-first */
-	int32_t signal;
+	int32_t signal; /* 0: none is sent */
+	struct spec_texts command; /* (%) empty: none */
+	struct spec_texts restore; /* (%) empty: none */
+	char *state_path; /* (%) "": $SKEP_STATE_OUT; relative only with a
+			     'working_dir' */
 	int64_t timeout_ms;
 	uint64_t max_size; /* bytes */
 };
@@ -338,6 +342,9 @@ struct spec_launch {
 	struct spec_hooks hooks;
 	struct spec_probe readiness;
 	struct spec_probe liveness;
+	struct spec_texts handoff_command;
+	struct spec_texts handoff_restore;
+	char *state_path;
 	struct pool pool; /* owns them */
 };
 

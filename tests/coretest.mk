@@ -20,6 +20,7 @@ tests_libworld_a_SOURCES = \
 	tests/sim/world_net.c \
 	tests/sim/world_observe.c tests/sim/world_observe.h \
 	tests/sim/record.c tests/sim/record.h \
+	tests/sim/world_place.c \
 	tests/sim/world_proc.c \
 	tests/sim/world_view.c tests/sim/world_view.h \
 	tests/sim/world_way.c \

@@ -15,6 +15,7 @@ logger_tests = \
 	tests/unit/test_logtail \
 	tests/unit/test_marks \
 	tests/unit/test_mover \
+	tests/unit/test_mover_path \
 	tests/unit/test_statestream \
 	tests/unit/test_stream
 check_PROGRAMS += $(logger_tests)
@@ -64,6 +65,10 @@ tests_lib_hang_la_LDFLAGS = -module -avoid-version -rpath /nowhere
 tests_unit_test_mover_SOURCES = tests/unit/test_mover.c
 tests_unit_test_mover_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_mover_LDADD = \
+	libscratch.a libsys.a libbase.a $(CHECK_LIBS)
+tests_unit_test_mover_path_SOURCES = tests/unit/test_mover_path.c
+tests_unit_test_mover_path_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_mover_path_LDADD = \
 	libscratch.a libsys.a libbase.a $(CHECK_LIBS)
 
 tests_unit_test_statestream_SOURCES = \

@@ -68,6 +68,8 @@ struct effect_start {
 	const char *state_kind;	  /* "handoff" or "dump" */
 	int64_t state_wall_ms;	  /* when that state was sealed */
 	const char *handoff_from; /* node it came from, "" for none */
+	bool sets_aside; /* no state, and others had it since it was here, if
+			    ever: what stands at its state_path is old */
 };
 
 /* SIGNAL the leader or everything of one start. */
@@ -174,6 +176,7 @@ struct effect_reply {
 	X(NOTE_OOM, "oom")		     /* S: text = how many */          \
 	X(NOTE_SAID, "said")		     /* S: text = what it says */      \
 	X(NOTE_WAITING, "waiting")	     /* S: text = for what */          \
+	X(NOTE_SET_ASIDE, "set_aside")	     /* S: text = from, to */          \
 	X(NOTE_SKIPPED, "skipped")	     /* S: a scheduled run */          \
 	X(NOTE_STOPPING, "stopping")	     /* S: text = why */               \
 	X(NOTE_KILLED, "killed")	     /* S: stop_timeout passed */      \

@@ -8,7 +8,8 @@
  *
  *   source                          target
  *   OFFERED   -- OFFER -->          ACCEPTED (volatile) or REFUSE
- *   SIGNALLED (SIGUSR1 sent, waits for the answer)
+ *   SIGNALLED (SIGUSR1 sent, waits for the answer; or handoff.command runs;
+ *   or, if what stands at state_path after its end is its state, nothing)
  *   STOPPING+ (stop signal, until EMPTY)
  *   DUMPING   (state sealed on our disk)
  *   FROZEN*   -- FROZEN(root) -->   FETCHING (pulls over the bulk link)
@@ -151,6 +152,8 @@ void handoff_cancel(struct core *c, const char *name, const char *why);
 /* News of the instance.  Each returns whether the move took it (then nobody
  * else acts). */
 bool handoff_on_answered(struct core *c, const struct input_proc *in);
+/* The end of handoff.command. */
+void handoff_on_ran(struct core *c, const struct input_ran *in);
 bool handoff_on_exited(struct core *c, struct instance *inst);
 bool handoff_on_empty(struct core *c, struct instance *inst);
 bool handoff_on_dumped(struct core *c, const struct input_dumped *in);

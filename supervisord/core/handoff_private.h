@@ -12,6 +12,8 @@
 #define HANDOFF_RESEND_MS 1000
 /* A host that does not answer an offer is not the one. */
 #define HANDOFF_OFFER_MS 5000
+/* A command is waited for that much longer than it may take. */
+#define HANDOFF_ANSWER_MS 2000
 /* Sealing a state on our own disk. */
 #define HANDOFF_DUMP_MS 3600000
 /* What a transfer may take: this, and a second for each of these bytes. */

@@ -133,28 +133,6 @@ policy_of(struct core *c, const struct instance *i, struct service_value *s)
 	return i && instance_service(c, i, s);
 }
 
-static void
-on_accept(struct core *c, struct handoff *h)
-{
-	struct service_value s;
-	struct instance *i = instance_find(c, h->name);
-	if (h->state != HANDOFF_OFFERED)
-		return;
-	if (!policy_of(c, i, &s) || i->state != INSTANCE_READY ||
-		i->epoch != h->epoch) {
-		give_up(c, h, "it changed meanwhile", HANDOFF_AGAIN_MS);
-		return;
-	}
-	struct effect *e = effects_add(&c->fx, EFFECT_SIGNAL);
-	e->signal.name = effects_text(&c->fx, i->name);
-	e->signal.epoch = i->epoch;
-	e->signal.signal = s.policy.handoff.signal;
-	e->signal.is_handoff = true;
-	h->terms = s.policy.handoff;
-	handoff_enter(
-		c, h, HANDOFF_SIGNALLED, mono_add(c->now, h->terms.timeout_ms));
-}
-
 /* Stops it for the move; what it leaves at $SKEP_STATE_OUT is its state. */
 static void
 stop_for_move(struct core *c, struct handoff *h, struct instance *i)
@@ -190,6 +168,50 @@ without_answer(
 	stop_for_move(c, h, i);
 }
 
+/* Asks it for its state as its terms say: by a command, by a signal, or only
+ * by the stop. */
+static void
+ask_for_state(struct core *c, struct handoff *h, struct instance *i)
+{
+	const struct policy_handoff *p = &h->terms;
+	int64_t patience_ms = p->timeout_ms;
+	if (p->has_command) {
+		struct effect *e = effects_add(&c->fx, EFFECT_RUN);
+		e->run.name = effects_text(&c->fx, i->name);
+		e->run.epoch = i->epoch;
+		e->run.hook = HOOK_HANDOFF;
+		e->run.timeout_ms = p->timeout_ms;
+		patience_ms += HANDOFF_ANSWER_MS;
+	} else if (p->signal) {
+		struct effect *e = effects_add(&c->fx, EFFECT_SIGNAL);
+		e->signal.name = effects_text(&c->fx, i->name);
+		e->signal.epoch = i->epoch;
+		e->signal.signal = p->signal;
+		e->signal.is_handoff = true;
+	} else {
+		h->wants_dump = true;
+		stop_for_move(c, h, i);
+		return;
+	}
+	handoff_enter(c, h, HANDOFF_SIGNALLED, mono_add(c->now, patience_ms));
+}
+
+static void
+on_accept(struct core *c, struct handoff *h)
+{
+	struct service_value s;
+	struct instance *i = instance_find(c, h->name);
+	if (h->state != HANDOFF_OFFERED)
+		return;
+	if (!policy_of(c, i, &s) || i->state != INSTANCE_READY ||
+		i->epoch != h->epoch) {
+		give_up(c, h, "it changed meanwhile", HANDOFF_AGAIN_MS);
+		return;
+	}
+	h->terms = s.policy.handoff;
+	ask_for_state(c, h, i);
+}
+
 bool
 handoff_on_answered(struct core *c, const struct input_proc *in)
 {
@@ -218,6 +240,29 @@ handoff_on_answered(struct core *c, const struct input_proc *in)
 	return true;
 }
 
+void
+handoff_on_ran(struct core *c, const struct input_ran *in)
+{
+	struct handoff *h =
+		(struct handoff *)(uintptr_t)handoff_find(c, in->name);
+	struct instance *i = instance_find(c, in->name);
+	if (!h || h->state != HANDOFF_SIGNALLED || !h->terms.has_command ||
+		h->epoch != in->epoch || !i)
+		return;
+	if (in->is_ok) {
+		h->wants_dump = true;
+		stop_for_move(c, h, i);
+	} else if (h->is_cancelled) {
+		/* It was told nothing: it goes on as if nothing had been. */
+		give_up(c, h, h->reason, HANDOFF_AGAIN_MS);
+	} else {
+		without_answer(c, h, i,
+			effects_format(&c->fx, "%s: %s",
+				hook_name(HOOK_HANDOFF),
+				effects_text(&c->fx, in->text)));
+	}
+}
+
 bool
 handoff_on_exited(struct core *c, struct instance *inst)
 {
@@ -232,8 +277,10 @@ handoff_on_exited(struct core *c, struct instance *inst)
 	if (h->state != HANDOFF_SIGNALLED)
 		return true;
 	h->is_signalled = true;
-	without_answer(
-		c, h, inst, "it ended before it answered the handoff signal");
+	without_answer(c, h, inst,
+		h->terms.has_command
+			? "it ended before handoff.command had"
+			: "it ended before it answered the handoff signal");
 	return true;
 }
 
@@ -336,9 +383,9 @@ static uint64_t
 epoch_there(const struct core *c, const struct handoff *h)
 {
 	member_id id = member_find(c, h->peer_name);
-	const struct row *r = id == MEMBER_NONE
-		? NULL
-		: registry_find(c, ROW_INSTANCE, h->name, id);
+	const struct row *r =
+		id == MEMBER_NONE ? NULL
+				  : registry_find(c, ROW_INSTANCE, h->name, id);
 	return r && r->value.epoch > h->epoch ? r->value.epoch : h->epoch + 1;
 }
 
@@ -543,6 +590,21 @@ handoff_cancel(struct core *c, const char *name, const char *why)
 	}
 }
 
+/* There was no answer in time. */
+static void
+on_silence(struct core *c, struct handoff *h, struct instance *i)
+{
+	if (h->terms.has_command) {
+		without_answer(c, h, i,
+			"handoff.command did not end within the timeout");
+		return;
+	}
+	/* It may be half way through: it is stopped in any case. */
+	h->is_signalled = true;
+	without_answer(
+		c, h, i, "no answer to the handoff signal within the timeout");
+}
+
 static void
 on_deadline(struct core *c, struct handoff *h)
 {
@@ -552,10 +614,7 @@ on_deadline(struct core *c, struct handoff *h)
 		give_up(c, h, "the target did not answer", HANDOFF_AGAIN_MS);
 		break;
 	case HANDOFF_SIGNALLED:
-		/* It may be half way through: it is stopped in any case. */
-		h->is_signalled = true;
-		without_answer(c, h, i,
-			"no answer to the handoff signal within the timeout");
+		on_silence(c, h, i);
 		break;
 	case HANDOFF_DUMPING:
 		abort_move(c, h, "its state could not be sealed in time");
@@ -660,8 +719,8 @@ static void
 resume_stop(struct core *c, struct handoff *h, struct instance *i)
 {
 	bool is_live = i && instance_is_live(i);
-	bool is_other = is_live && (i->epoch != h->epoch ||
-		i->state != INSTANCE_CLEANING);
+	bool is_other = is_live &&
+			(i->epoch != h->epoch || i->state != INSTANCE_CLEANING);
 	if (!h->has_root || !i || !i->is_remembered || is_other) {
 		handoff_end_and_drop(c, h);
 		return;

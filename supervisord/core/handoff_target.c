@@ -221,6 +221,7 @@ take_over(struct core *c, struct handoff *h, bool is_given)
 	instance_set_owner(c, i, h->peer_name);
 	uint64_t epoch = instance_next_epoch(c, i, !is_given);
 	instance_set_owner(c, i, "");
+	i->is_stranger = !h->has_root && s.policy.handoff.has_state_path;
 	i->epoch_floor = floor;
 	i->epoch_reserved = epoch + EPOCH_BLOCK - 1;
 	CHECK(i->epoch_reserved >= floor);

@@ -194,7 +194,8 @@ struct input_news {
 	X(HOOK_POST_START, "post_start")                                       \
 	X(HOOK_PRE_STOP, "pre_stop")                                           \
 	X(HOOK_STOP_COMMAND, "stop_command")                                   \
-	X(HOOK_POST_STOP, "post_stop")
+	X(HOOK_POST_STOP, "post_stop")                                         \
+	X(HOOK_HANDOFF, "handoff.command")
 
 enum hook {
 #define X(hook, name) hook,

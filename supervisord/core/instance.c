@@ -13,6 +13,7 @@ const char instance_nobody[] = "";
 #define OWNER_IS_OURS  1
 #define OWNER_HAS_LEFT 2 /* in a drain that may go on */
 #define OWNER_IS_PAST  4 /* its epoch counts */
+#define OWNER_IS_STRANGER 8 /* ours, and did not run here yet */
 
 size_t
 instance_need(const struct core_limits *l)
@@ -421,7 +422,9 @@ instance_store_owner(struct core *c, struct instance *inst)
 	writer_u32(&w, inst->ordinal);
 	uint8_t left = (inst->is_draining_out ? OWNER_HAS_LEFT : 0) |
 		(inst->is_past ? OWNER_IS_PAST : 0);
-	writer_u8(&w, is_ours ? OWNER_IS_OURS : left);
+	uint8_t ours = OWNER_IS_OURS |
+		(inst->is_stranger ? OWNER_IS_STRANGER : 0);
+	writer_u8(&w, is_ours ? ours : left);
 	writer_text(&w, inst->last_owner);
 	writer_u64(&w, is_ours ? inst->epoch_reserved : inst->epoch_floor);
 	writer_u8(&w, inst->state == INSTANCE_EXITED);
@@ -468,6 +471,7 @@ read_owner(struct core *c, struct instance *i, struct bytes value,
 	i->is_remembered = (what & OWNER_IS_OURS) != 0;
 	i->is_draining_out = (what & OWNER_HAS_LEFT) != 0;
 	i->is_past = (what & OWNER_IS_PAST) != 0;
+	i->is_stranger = (what & OWNER_IS_STRANGER) != 0;
 	is_ok &= take_text(owner, sizeof owner, reader_text(&r));
 	i->epoch_reserved = i->epoch_floor = i->epoch_used = reader_u64(&r);
 	*has_exited = reader_u8(&r) != 0;
@@ -578,6 +582,8 @@ instance_on_found(struct core *c, const struct input_found *in)
 	i->is_found = i->is_kept = true;
 	i->state = in->pid ? INSTANCE_READY : INSTANCE_CLEANING;
 	i->has_readiness = in->pid && !in->is_ready;
+	if (in->pid) /* if it did not run before, it will not stop at that */
+		i->is_stranger = false;
 	i->since_wall_ms = in->started_wall_ms;
 	int64_t age_ms = c->wall_ms - in->started_wall_ms;
 	i->since = i->ready_since = mono_add(c->now, age_ms > 0 ? -age_ms : 0);

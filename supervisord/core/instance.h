@@ -148,6 +148,9 @@ struct instance {
 				      its state aside: there may be a dump */
 	bool is_salvaging;	   /* in CLEANING: that is being sealed */
 	bool has_status;
+	bool is_stranger;	   /* its start here has no state and others had
+				      it since: until it runs, what stands at
+				      its state_path is old; durable */
 	bool is_left_alone; /* this run of it asked for that */
 	int32_t status;	    /* last wait status */
 	int64_t slot;	    /* the scheduled instant of the last start */
@@ -239,6 +242,10 @@ bool instance_is_live(const struct instance *inst);
  * have taken unheard. */
 uint64_t instance_next_epoch(
 	const struct core *c, const struct instance *inst, bool is_lost);
+/* Whether its next start here, without a state, finds at its state_path what
+ * others have gone beyond.  False as well if nobody had it before: then it is
+ * what its operator put there. */
+bool instance_is_outdated(const struct core *c, const struct instance *inst);
 /* Starts it here.  Allowed in IDLE, BACKOFF, EXITED, FAILED. */
 void instance_start(struct core *c, struct instance *inst,
 	const struct service_value *service);

@@ -116,6 +116,14 @@ is_last_holder(const struct core *c, const struct instance *i)
 	return true;
 }
 
+bool
+instance_is_outdated(const struct core *c, const struct instance *inst)
+{
+	bool is_first = known(c, inst->name) == 0 && inst->epoch_used == 0 &&
+			inst->epoch_floor == 0;
+	return !is_first && !is_last_holder(c, inst);
+}
+
 /* Whether a known host is away, and this host's place among all of them. */
 static bool
 has_absent(const struct core *c, uint64_t *place_out, uint64_t *places_out)
@@ -249,7 +257,7 @@ instance_disown(struct core *c, struct instance *inst)
 {
 	CHECK(inst->state == INSTANCE_IDLE);
 	CHECK(inst->epoch <= inst->epoch_used);
-	inst->is_remembered = false;
+	inst->is_remembered = inst->is_stranger = false;
 	inst->is_refused = false;
 	instance_raise_floor(inst);
 	inst->is_past = inst->is_declared && !is_outdone(c, inst);

@@ -183,6 +183,10 @@ instance_on_ran(struct core *c, const struct input_ran *in)
 {
 	struct instance *i = instance_find(c, in->name);
 	CHECK(in->hook < HOOK_COUNT);
+	if (in->hook == HOOK_HANDOFF) {
+		handoff_on_ran(c, in);
+		return;
+	}
 	if (!i || i->epoch != in->epoch || i->phase != phase_of[in->hook])
 		return;
 	const char *why = effects_format(&c->fx, "%s: %s", hook_name(in->hook),

@@ -44,6 +44,8 @@ emit_start(struct core *c, struct instance *i,
 	e->start.body = effects_copy(&c->fx, service->body);
 	e->start.state_kind = "";
 	e->start.handoff_from = "";
+	e->start.sets_aside = i->is_stranger && !i->staged &&
+			      service->policy.handoff.has_state_path;
 	fill_state(c, i, &e->start);
 }
 
@@ -90,8 +92,13 @@ instance_start(struct core *c, struct instance *inst,
 	CHECK(!instance_is_live(inst));
 	uint64_t epoch = instance_next_epoch(c, inst, false);
 	uint64_t after = inst->epoch_after;
-	if (epoch > inst->epoch_reserved) {
-		inst->epoch_reserved = epoch + EPOCH_BLOCK - 1;
+	bool is_new = !inst->is_stranger && !inst->staged &&
+		service->policy.handoff.has_state_path &&
+		instance_is_outdated(c, inst);
+	inst->is_stranger |= is_new;
+	if (epoch > inst->epoch_reserved || is_new) {
+		if (epoch > inst->epoch_reserved)
+			inst->epoch_reserved = epoch + EPOCH_BLOCK - 1;
 		inst->is_remembered = true;
 		instance_set_owner(c, inst, "");
 		after = instance_store_owner(c, inst);
@@ -156,7 +163,9 @@ instance_release(struct core *c, struct instance *inst)
 static bool
 salvage(struct core *c, struct instance *i, const struct service_value *s)
 {
-	if (!i->is_found || !s->policy.handoff.is_present)
+	const struct policy_handoff *p = &s->policy.handoff;
+	/* What is its state stands where its next start looks for it. */
+	if (!i->is_found || !p->is_present || p->has_state_path)
 		return false;
 	i->is_found = false;
 	i->is_salvaging = true;
@@ -389,7 +398,7 @@ instance_refuse(struct core *c, struct instance *inst, const char *why)
 		effects_text(&c->fx, why));
 	/* 'run_digest' stays: it is this very spec that was refused. */
 	inst->is_refused = true;
-	inst->is_remembered = false;
+	inst->is_remembered = inst->is_stranger = false;
 	inst->is_past = true; /* when it is not refused any more */
 	instance_raise_floor(inst);
 	inst->restarts = 0;
@@ -444,6 +453,10 @@ instance_on_started(struct core *c, const struct input_proc *in)
 	struct service_value s;
 	i->pid = in->pid;
 	i->ready_since = c->now;
+	if (i->is_stranger) {
+		i->is_stranger = false;
+		instance_store_owner(c, i);
+	}
 	if (i->state == INSTANCE_STOPPING) {
 		/* The stop overtook a START that waited for the disk. */
 		instance_send_stop(c, i, false);

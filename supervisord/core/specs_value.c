@@ -88,7 +88,8 @@ specs_policy_to_wire(const struct spec_policy *p)
 		.start_timeout_ms = p->start_timeout_ms,
 		.has_handoff = true,
 		.handoff = {h->is_present, h->mode, (uint32_t)h->signal,
-			h->timeout_ms, h->max_size, h->is_required},
+			h->timeout_ms, h->max_size, h->is_required,
+			h->has_command, h->has_state_path},
 		.is_sticky = p->placement.is_sticky,
 		.max_per_host = p->placement.max_per_host,
 		.success_exit_codes_count = (pb_size_t)p->exit_code_count,
@@ -174,6 +175,8 @@ handoff_from_wire(const skep_HandoffPolicy *h)
 		.timeout_ms = h->timeout_ms,
 		.max_size = h->max_size,
 		.is_required = h->is_required,
+		.has_command = h->has_command,
+		.has_state_path = h->has_state_path,
 	};
 }
 

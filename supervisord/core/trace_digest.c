@@ -42,7 +42,8 @@ digest_start(uint64_t h, const struct effect_start *e)
 	h = add_root(h, e->root);
 	h = add_text(h, e->state_kind);
 	h = hash_mix(h, (uint64_t)e->state_wall_ms);
-	return add_text(h, e->handoff_from);
+	h = add_text(h, e->handoff_from);
+	return e->sets_aside ? hash_mix(h, 1) : h;
 }
 
 static uint64_t

@@ -351,18 +351,38 @@ switch_user(struct child *c)
 		need(c, err_sys(&err, -errno, "no_new_privileges"), &err);
 }
 
-/* Puts the state where the service finds it. */
+/* Tells what became of an older state. */
+static void
+report_aside(const struct child *c, const char *text)
+{
+	struct child_report r = {.kind = CHILD_ASIDE};
+	if (!*text)
+		return;
+	snprintf(r.text, sizeof r.text, "%s", text);
+	send_report(c, &r);
+}
+
+/* Puts the state where the service finds it, or an old one out of its way. */
 static void
 put_state(struct child *c)
 {
 	struct err err = {""};
-	if (!c->start->has_state)
+	char said[MOVER_SAID_SIZE] = "";
+	const struct kproto_start *s = c->start;
+	struct mover_order order = {
+		.libexec_dir = c->plan->options->libexec_dir,
+		.work_dir = c->work,
+		.state_path = s->state_path,
+		.root = s->state_root,
+		.epoch = s->epoch,
+	};
+	if (!s->has_state && !(s->sets_aside && s->state_path[0]))
 		return;
 	enter(c, CHILD_STATE);
-	need(c,
-		mover_put(c->plan->options->libexec_dir, c->work,
-			c->plan->state_fd, &err),
-		&err);
+	int rc = s->has_state ? mover_put(&order, c->plan->state_fd, said, &err)
+			      : mover_set_aside(&order, said, &err);
+	need(c, rc, &err);
+	report_aside(c, said);
 }
 
 /* Reads the environment file as the service's user. */
@@ -421,18 +441,21 @@ add_own_variables(struct child *c)
 {
 	char value[PATH_MAX + 16];
 	struct env *e = &c->env;
+	const struct kproto_texts *dump = &c->start->commands[KCMD_HANDOFF];
 	int rc = 0;
 	rc |= set_default(e, "HOME", c->ids.home);
 	rc |= set_default(e, "USER", c->ids.user);
 	rc |= set_default(e, "LOGNAME", c->ids.user);
 	rc |= set_default(e, "SHELL", c->ids.shell);
 	if (c->start->has_handoff) {
-		snprintf(value, sizeof value, "%s/state", c->work);
+		snprintf(value, sizeof value, "%s/state%s", c->work,
+			c->plan->command == dump ? ".part" : "");
 		rc |= env_set(e, "SKEP_STATE_OUT", value);
 	}
 	if (c->start->has_state) {
 		snprintf(value, sizeof value, "%s/state-in", c->work);
-		rc |= env_set(e, "SKEP_STATE_IN", value);
+		rc |= env_set(e, "SKEP_STATE_IN",
+			c->start->state_path[0] ? c->start->state_path : value);
 		rc |= env_set(e, "SKEP_STATE_KIND", c->start->state_kind);
 		snprintf(value, sizeof value, "%" PRId64,
 			c->start->state_age_ms / 1000);
@@ -574,23 +597,24 @@ execute_command(struct child *c, const struct kproto_texts *argv)
 	fail(c, KBLAME_SERVICE, rc, err.text);
 }
 
-/* Runs the command that stands before the program, to its end. */
+/* Runs a command that stands before the program, to its end. */
 static void
-run_pre_start(struct child *c)
+run_before(struct child *c, enum child_step step, enum kproto_command command,
+	int64_t timeout_ms, const char *key)
 {
-	const struct kproto_texts *argv = &c->start->commands[KCMD_PRE_START];
+	const struct kproto_texts *argv = &c->start->commands[command];
 	struct spawned hook;
 	struct err err = {""};
 	if (argv->count == 0)
 		return;
-	enter(c, CHILD_PRE_START);
+	enter(c, step);
 	wait_for_record(c);
 	need(c, spawn_fork(-1, &hook, &err), &err);
 	if (hook.pid == 0) {
 		setpgid(0, 0);
 		execute_command(c, argv);
 	}
-	int rc = hook_wait(&hook, c->start->hook_timeout_ms, &err);
+	int rc = hook_wait(&hook, timeout_ms, key, &err);
 	if (rc < 0)
 		fail(c, KBLAME_SERVICE, rc, err.text);
 }
@@ -632,7 +656,11 @@ child_run(const struct child_plan *keepers)
 	put_state(&c);
 	set_environment(&c);
 	set_working_dir(&c);
-	run_pre_start(&c);
+	if (c.start->has_state)
+		run_before(&c, CHILD_RESTORE, KCMD_RESTORE,
+			c.start->handoff_timeout_ms, "handoff.timeout");
+	run_before(&c, CHILD_PRE_START, KCMD_PRE_START,
+		c.start->hook_timeout_ms, "hooks.timeout");
 	execute(&c, plan);
 }
 

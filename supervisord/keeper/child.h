@@ -35,7 +35,10 @@
 	X(CHILD_ENV_FILE, "env_file")                                          \
 	X(CHILD_WORKING_DIR, "working_dir")                                    \
 	X(CHILD_PRE_START, "pre_start")                                        \
-	X(CHILD_EXEC, "exec")
+	X(CHILD_EXEC, "exec")                                                  \
+	X(CHILD_RESTORE, "handoff.restore") /* before pre_start; its number is \
+					       the last, for a child may be of \
+					       an earlier version */
 
 enum child_step {
 #define X(name, text) name,
@@ -46,7 +49,7 @@ enum child_step {
 /* The step's word. */
 const char *child_step_name(enum child_step step);
 
-enum child_report_kind { CHILD_AT_STEP, CHILD_IS, CHILD_FAILED };
+enum child_report_kind { CHILD_AT_STEP, CHILD_IS, CHILD_FAILED, CHILD_ASIDE };
 
 /* One message on the socket; CHILD_AT_STEP ends before 'blame'. */
 struct child_report {
@@ -58,7 +61,8 @@ struct child_report {
 	gid_t gid;
 	size_t group_count;
 	gid_t groups[IDS_GROUPS_MAX];
-	char text[512]; /* CHILD_FAILED: the sentence */
+	char text[512]; /* CHILD_FAILED: the sentence; CHILD_ASIDE: what an
+			   older state is called now */
 };
 
 /* What the child needs; all borrowed from the keeper's memory before the

@@ -33,7 +33,8 @@ ends_within(int pidfd, int64_t timeout_ms)
 }
 
 int
-hook_wait(const struct spawned *hook, int64_t timeout_ms, struct err *err)
+hook_wait(const struct spawned *hook, int64_t timeout_ms, const char *key,
+	struct err *err)
 {
 	char name[32];
 	int status = 0;
@@ -45,8 +46,8 @@ hook_wait(const struct spawned *hook, int64_t timeout_ms, struct err *err)
 	close(hook->pidfd);
 	if (has_expired)
 		return err_set(err, -ETIMEDOUT,
-			"it was not over after %" PRId64 " ms (hooks.timeout)",
-			timeout_ms);
+			"it was not over after %" PRId64 " ms (%s)", timeout_ms,
+			key);
 	if (WIFSIGNALED(status))
 		return err_set(err, -ECANCELED, "it was killed by %s",
 			units_signal_name(WTERMSIG(status), name, sizeof name));

@@ -128,6 +128,7 @@ instance_new(struct keeper *k, uint64_t iid)
 	timer_init(&i->again, on_again);
 	timer_init(&i->handoff, handoff_on_timer);
 	timer_init(&i->deadline, launch_on_deadline);
+	list_init(&i->in_ended);
 	list_append(&k->instances.all, &i->in_all);
 	map_insert(&k->instances.by_iid, &i->by_iid, hash_mix(iid, 1));
 	return i;
@@ -166,6 +167,7 @@ instance_free(struct instance *i)
 		close(i->fifo_fd);
 	map_remove(&t->by_iid, &i->by_iid);
 	list_remove(&i->in_all);
+	list_remove(&i->in_ended);
 	free(i->ids);
 	free(i->ready_line);
 	free(i->name);

@@ -49,6 +49,7 @@ struct instance {
 	struct map_link by_iid; /* in instances.by_iid, always */
 	struct map_link by_pid; /* in instances.by_pid while pid is not 0 */
 	struct list in_all;	/* in instances.all, always */
+	struct list in_ended;	/* in keeper.ended while its end is owed */
 	enum instance_state state;
 	int status; /* its wait status, once it is reaped, or KSTATUS_UNKNOWN */
 	uint64_t iid;
@@ -61,6 +62,7 @@ struct instance {
 	bool is_child;	     /* we reap it; else it was adopted */
 	bool is_ready;	     /* by the node's word, or at once */
 	bool is_killed;	     /* KILL was asked for this epoch */
+	bool has_state_path; /* its state is a path, in its startcopy */
 	struct watch end; /* adopted: its pidfd, which we do not close here */
 	struct timer end_wait; /* adopted: how long its status may take */
 	uint64_t start_time;   /* field 22 of its stat */
@@ -106,7 +108,7 @@ struct instance {
 };
 
 /* There is one for each service: what is rarely used hangs on it. */
-_Static_assert(sizeof(struct instance) <= 616, "an instance became large");
+_Static_assert(sizeof(struct instance) <= 632, "an instance became large");
 
 #define INSTANCE_BUCKETS 4096
 #define INSTANCES_MAX	 65536 /* that a node may have us remember */

@@ -36,7 +36,8 @@ struct keeper {
 	struct helper node;
 	struct helper logger;
 	bool is_logger_ready;	 /* it asked for the FIFOs */
-	struct timer log_ends;	 /* the logger hears of ends */
+	struct timer log_ends;	 /* the logger hears of ends: ... */
+	struct list ended;	 /* ... those of these instances */
 	struct crash crash;	 /* of the node */
 	struct list runs;	 /* commands that run, see run.c */
 	struct watch signals;	 /* signalfd */

@@ -144,6 +144,7 @@ take_instance(struct keeper *k, const struct kproto_start *s)
 	i->is_killed = false;
 	i->answer = 0;
 	i->has_handoff = s->has_handoff;
+	i->has_state_path = s->state_path[0] != '\0';
 	i->stop_signal = s->stop_signal;
 	i->stop_timeout_ms = s->stop_timeout_ms;
 	i->hook_timeout_ms = s->hook_timeout_ms;
@@ -314,6 +315,25 @@ let_go(struct instance *i)
 	systemd_park_output(i);
 }
 
+static int64_t
+bounded(int64_t ms)
+{
+	return ms < TIMEOUT_MAX_MS ? ms : TIMEOUT_MAX_MS;
+}
+
+/* How long the start may take, with the commands that stand before it. */
+static int64_t
+patience_ms(const struct kproto_start *s)
+{
+	int64_t ms = bounded(s->start_timeout_ms > 0 ? s->start_timeout_ms
+						     : TIMEOUT_DEFAULT_MS);
+	if (s->commands[KCMD_PRE_START].count > 0 && s->hook_timeout_ms > 0)
+		ms += bounded(s->hook_timeout_ms);
+	if (s->commands[KCMD_RESTORE].count > 0 && s->has_state)
+		ms += bounded(s->handoff_timeout_ms);
+	return ms;
+}
+
 void
 launch_start(struct keeper *k, const struct kproto_start *s, int state_fd)
 {
@@ -338,13 +358,7 @@ launch_start(struct keeper *k, const struct kproto_start *s, int state_fd)
 		return;
 	}
 	i->start_time = proc_start_time(i->pid);
-	int64_t ms = s->start_timeout_ms > 0 ? s->start_timeout_ms
-					     : TIMEOUT_DEFAULT_MS;
-	if (s->commands[KCMD_PRE_START].count > 0 && s->hook_timeout_ms > 0)
-		ms += s->hook_timeout_ms < TIMEOUT_MAX_MS ? s->hook_timeout_ms
-							  : TIMEOUT_MAX_MS;
-	loop_arm(&k->loop, &i->deadline,
-		ms < 2 * TIMEOUT_MAX_MS ? ms : 2 * TIMEOUT_MAX_MS);
+	loop_arm(&k->loop, &i->deadline, patience_ms(s));
 	if (i->ids && note_child(i))
 		let_go(i);
 }
@@ -380,12 +394,16 @@ take_report(struct instance *i, struct child_report *r)
 		return true;
 	case CHILD_IS:
 		return take_ids(i, r);
+	case CHILD_ASIDE:
+		r->text[sizeof r->text - 1] = 0;
+		session_send_news(i, KNEWS_ASIDE, 0, r->text);
+		return true;
 	case CHILD_FAILED:
 		r->text[sizeof r->text - 1] = 0;
 		fail_start(i, r->blame, r->code, child_step_name(r->step),
 			r->text);
 		/* What the hook left behind is no service. */
-		if (r->step == CHILD_PRE_START)
+		if (r->step == CHILD_PRE_START || r->step == CHILD_RESTORE)
 			instance_kill(i);
 		return false;
 	}

@@ -32,6 +32,7 @@ send_end(struct instance *i)
 	if (i->ended_epoch != 0)
 		send_epoch(i, i->ended_epoch, false);
 	i->ended_epoch = 0;
+	list_remove(&i->in_ended);
 }
 
 static void
@@ -146,6 +147,7 @@ logs_end_epoch(struct instance *i)
 	struct keeper *k = i->keeper;
 	send_end(i);
 	i->ended_epoch = i->epoch;
+	list_append(&k->ended, &i->in_ended);
 	if (list_is_empty(&k->log_ends.link)) /* not armed */
 		loop_arm(&k->loop, &k->log_ends, END_WAIT_MS);
 }
@@ -154,8 +156,8 @@ void
 logs_on_ends_due(struct timer *t)
 {
 	struct keeper *k = container_of(t, struct keeper, log_ends);
-	list_each (it, &k->instances.all)
-		send_end(container_of(it, struct instance, in_all));
+	list_each_safe (it, &k->ended)
+		send_end(container_of(it, struct instance, in_ended));
 }
 
 bool

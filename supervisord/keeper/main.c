@@ -168,6 +168,7 @@ init(struct keeper *k, struct err *err)
 	helper_init(&k->logger, k, &logs_ops);
 	timer_init(&k->stop_timer, stop_on_timer);
 	timer_init(&k->log_ends, logs_on_ends_due);
+	list_init(&k->ended);
 	int rc = loop_init(&k->loop, err);
 	if (rc == 0)
 		rc = watch_signals(k, err);

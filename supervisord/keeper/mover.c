@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -13,19 +15,32 @@
  * hold, which reads what is collected and has read what is put. */
 #define SIZE_MAX_TEXT "16TiB"
 
+#define WORDS_MAX 16
+
 /* Executes the mover in this process; the descriptors 0 to 2 are set. */
 static _Noreturn void
-execute(const char *libexec_dir, const char *verb, const char *work_dir)
+execute(const struct mover_order *o, const char *verb)
 {
 	static char locale[] = "LC_ALL=C";
-	char path[PATH_MAX];
-	snprintf(path, sizeof path, "%s/skep-mover", libexec_dir);
-	char *argv[] = {(char *)"skep-mover", (char *)(uintptr_t)verb,
-		(char *)"--max-size", (char *)SIZE_MAX_TEXT,
-		(char *)(uintptr_t)work_dir, NULL};
+	static char epoch[24], root[2 * 64 + 1], path[PATH_MAX];
+	const char *argv[WORDS_MAX] = {
+		"skep-mover", verb, "--max-size", SIZE_MAX_TEXT};
+	size_t count = 4;
+	const unsigned char *digest = o->root.data;
+	for (size_t i = 0; i < o->root.size && 2 * i + 2 < sizeof root; i++)
+		snprintf(root + 2 * i, 3, "%02x", digest[i]);
+	snprintf(epoch, sizeof epoch, "%" PRIu64, o->epoch);
+	const char *const options[] = {
+		"--path", o->state_path, "--epoch", epoch, "--root", root};
+	size_t taken = o->state_path[0] == '\0' ? 0 : root[0] ? 6 : 4;
+	for (size_t i = 0; i < taken; i++)
+		argv[count++] = options[i];
+	argv[count++] = "--";
+	argv[count] = o->work_dir;
+	snprintf(path, sizeof path, "%s/skep-mover", o->libexec_dir);
 	char *env[] = {locale, NULL};
 	spawn_cloexec_from(3);
-	execve(path, argv, env);
+	execve(path, (char *const *)(uintptr_t)argv, env);
 	dprintf(2, "%s: %s\n", path, strerror(errno));
 	_exit(127);
 }
@@ -52,42 +67,61 @@ read_line(int fd, char *out, size_t size)
 }
 
 static int
-wait_put(pid_t pid, const char *line, struct err *err)
+wait_for(pid_t pid, const char *verb, const char *line, struct err *err)
 {
 	int status = 0;
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
-	return err_set(err, -EIO, "skep-mover put: %s",
+	return err_set(err, -EIO, "skep-mover %s: %s", verb,
 		*line ? line : "ended without a word");
 }
 
-int
-mover_put(const char *libexec_dir, const char *work_dir, int state_fd,
-	struct err *err)
+/* Runs it with 'input', -1 for none. */
+static int
+run(const struct mover_order *order, const char *verb, int input,
+	char said[MOVER_SAID_SIZE], struct err *err)
 {
-	int said[2];
-	char line[400];
-	if (pipe2(said, O_CLOEXEC) < 0)
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC) < 0)
 		return err_sys(err, -errno, "pipe");
 	pid_t pid = fork();
-	if (pid < 0)
+	if (pid < 0) {
+		close(ends[0]);
+		close(ends[1]);
 		return err_sys(err, -errno, "skep-mover cannot be forked");
-	if (pid == 0) {
-		spawn_move_fd(state_fd, 0);
-		spawn_move_fd(said[1], 2);
-		execute(libexec_dir, "put", work_dir);
 	}
-	close(said[1]);
-	read_line(said[0], line, sizeof line);
-	close(said[0]);
-	return wait_put(pid, line, err);
+	if (pid == 0) {
+		if (input >= 0)
+			spawn_move_fd(input, 0);
+		spawn_move_fd(ends[1], 1);
+		spawn_move_fd(ends[1], 2);
+		execute(order, verb);
+	}
+	close(ends[1]);
+	read_line(ends[0], said, MOVER_SAID_SIZE);
+	close(ends[0]);
+	return wait_for(pid, verb, said, err);
+}
+
+int
+mover_put(const struct mover_order *order, int state_fd,
+	char said[MOVER_SAID_SIZE], struct err *err)
+{
+	return run(order, "put", state_fd, said, err);
+}
+
+int
+mover_set_aside(const struct mover_order *order, char said[MOVER_SAID_SIZE],
+	struct err *err)
+{
+	return run(order, "aside", -1, said, err);
 }
 
 pid_t
-mover_start_get(const char *libexec_dir, const char *work_dir,
-	const struct ids *ids, int socket, struct err *err)
+mover_start_get(const struct mover_order *order, const struct ids *ids,
+	int socket, struct err *err)
 {
 	struct spawned child;
 	int rc = spawn_fork(-1, &child, err);
@@ -107,5 +141,5 @@ mover_start_get(const char *libexec_dir, const char *work_dir,
 		dprintf(2, "skep-mover get: %s\n", why.text);
 		_exit(127);
 	}
-	execute(libexec_dir, "get", work_dir);
+	execute(order, "get");
 }

@@ -1,26 +1,45 @@
 /* skep-mover, which touches a service's state with the service's rights.
  *
- *   skep-mover put DIR   reads the state from fd 0 into DIR/state-in
- *   skep-mover get DIR   writes the state of DIR to the socket on fd 1
+ *   skep-mover put DIR    reads the state from fd 0 into DIR/state-in
+ *   skep-mover get DIR    writes the state of DIR to the socket on fd 1
+ *   skep-mover aside DIR  gives what stands at --path another name
  *
- * Exit 0 is success; otherwise one line on fd 2 says why.
+ * With --path it is what stands there that is the state.  Exit 0 is success,
+ * and a line on fd 1 of put and aside says what became of an older state;
+ * otherwise one line on fd 2 says why not.
  */
 #ifndef SKEP_KEEPER_MOVER_H
 #define SKEP_KEEPER_MOVER_H
 
+#include <stdint.h>
 #include <sys/types.h>
 
+#include "base/cursor.h"
 #include "keeper/ids.h"
 #include "sys/err.h"
 
-/* Runs "put" and waits for it.  For the child of a start, which has its
- * user's ids already; what it says on fd 2 becomes the error. */
-int mover_put(const char *libexec_dir, const char *work_dir, int state_fd,
+#define MOVER_SAID_SIZE 400
+
+/* What a mover is about; all of it borrowed. */
+struct mover_order {
+	const char *libexec_dir;
+	const char *work_dir;	/* of the instance */
+	const char *state_path; /* "" for none */
+	struct bytes root;	/* put: digest of the state */
+	uint64_t epoch;		/* put, aside: of the start it is for */
+};
+
+/* Runs "put" or "aside" and waits for it.  For the child of a start, which has
+ * its user's ids already; what it says on fd 2 becomes the error, its line on
+ * fd 1 'said'. */
+int mover_put(const struct mover_order *order, int state_fd,
+	char said[MOVER_SAID_SIZE], struct err *err);
+int mover_set_aside(const struct mover_order *order, char said[MOVER_SAID_SIZE],
 	struct err *err);
 
 /* Starts "get" as 'ids' with 'socket' (borrowed) as its output.  Returns its
  * pid, for the caller to reap, or -errno. */
-pid_t mover_start_get(const char *libexec_dir, const char *work_dir,
-	const struct ids *ids, int socket, struct err *err);
+pid_t mover_start_get(const struct mover_order *order, const struct ids *ids,
+	int socket, struct err *err);
 
 #endif

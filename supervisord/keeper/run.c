@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "keeper/handoff.h"
 #include "keeper/keeper.h"
 #include "keeper/loan.h"
 #include "keeper/result.h"
@@ -18,6 +19,7 @@
 #include "keeper/session.h"
 #include "keeper/spawn.h"
 #include "keeper/startcopy.h"
+#include "keeper/workdir.h"
 
 #define TEXT_SIZE      (SAID_MAX + 1) /* of RAN.text */
 #define TIMEOUT_MAX_MS 86400000
@@ -243,6 +245,22 @@ on_bound(struct timer *t)
 	kill_run(run);
 }
 
+/* handoff.command has ended: what it wrote is the state if all went well, and
+ * from then on as good as an answer of the service itself. */
+static void
+take_dump(struct run *run, int status)
+{
+	struct keeper *k = run->keeper;
+	struct instance *i = instance_find(&k->instances, run->iid);
+	if (!i || i->epoch != run->epoch || status != 0 || run->has_expired) {
+		workdir_clear_part(&k->dirs, run->iid);
+		return;
+	}
+	workdir_take_part(&k->dirs, run->iid);
+	if (i->has_handoff)
+		handoff_look(i);
+}
+
 bool
 run_on_exit(struct keeper *k, pid_t pid, int status)
 {
@@ -254,6 +272,8 @@ run_on_exit(struct keeper *k, pid_t pid, int status)
 		drain_output(run);
 		if (!takes_all(run))
 			leave_to_service(run);
+		if (run->command == KCMD_HANDOFF)
+			take_dump(run, status);
 		answer(run, status);
 		sweep(run);
 		return true;
@@ -490,6 +510,8 @@ begin(struct instance *i, const struct kproto_run *r,
 	struct keeper *k = i->keeper;
 	struct run *run = run_new(k, r);
 	int output = -1;
+	if (r->command == KCMD_HANDOFF)
+		workdir_clear_part(&k->dirs, r->iid);
 	if (!run)
 		return err_set(err, -ENOMEM, "out of memory");
 	int rc = open_cgroup(i, run->command, &run->cgroup_fd, err);
@@ -503,6 +525,8 @@ begin(struct instance *i, const struct kproto_run *r,
 		run_free(run);
 		return rc;
 	}
+	if (run->command == KCMD_HANDOFF)
+		i->answer = 0;
 	loop_arm(&k->loop, &run->bound,
 		r->timeout_ms < TIMEOUT_MAX_MS ? r->timeout_ms
 					       : TIMEOUT_MAX_MS);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include "keeper/mover.h"
 #include "keeper/record.h"
 #include "keeper/run.h"
+#include "keeper/startcopy.h"
 #include "keeper/stop.h"
 #include "keeper/workdir.h"
 
@@ -299,22 +301,20 @@ free_mover(struct keeper *k)
 	return NULL;
 }
 
-/* Starts a mover and hands its socket to the node. */
+/* Starts the mover of 'order' and hands its socket to the node. */
 static int
-start_mover(struct instance *i, struct err *err)
+start_mover(
+	struct instance *i, const struct mover_order *order, struct err *err)
 {
 	struct keeper *k = i->keeper;
-	char work[PATH_MAX];
 	unsigned char body[64];
 	struct writer w;
 	int ends[2];
 	struct ids ids;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		return err_sys(err, -errno, "socketpair");
-	workdir_path(&k->dirs, i->iid, work);
 	ids_recall(i->ids, &ids);
-	pid_t pid = mover_start_get(
-		k->options.libexec_dir, work, &ids, ends[1], err);
+	pid_t pid = mover_start_get(order, &ids, ends[1], err);
 	if (pid > 0) {
 		struct kproto_event e = {i->iid, i->epoch, 0};
 		*free_mover(k) = pid;
@@ -326,6 +326,31 @@ start_mover(struct instance *i, struct err *err)
 	close(ends[0]);
 	close(ends[1]);
 	return pid < 0 ? (int)pid : 0;
+}
+
+/* Starts a mover that reads what the instance left. */
+static int
+collect(struct instance *i, struct err *err)
+{
+	struct keeper *k = i->keeper;
+	struct kproto_start start = {.state_path = ""};
+	char work[PATH_MAX];
+	char *memory = NULL;
+	int rc = 0;
+	if (i->has_state_path)
+		rc = startcopy_read(
+			&k->dirs, i->iid, i->epoch, &start, &memory, err);
+	workdir_path(&k->dirs, i->iid, work);
+	struct mover_order order = {
+		.libexec_dir = k->options.libexec_dir,
+		.work_dir = work,
+		.state_path = start.state_path,
+		.epoch = i->epoch,
+	};
+	if (rc == 0)
+		rc = start_mover(i, &order, err);
+	free(memory);
+	return rc;
 }
 
 static void
@@ -342,7 +367,7 @@ on_collect(struct keeper *k, const struct kproto_event *e)
 	} else if (!free_mover(k)) {
 		refuse(k, e, EAGAIN, "collect", "too many movers run");
 	} else {
-		int rc = start_mover(i, &err);
+		int rc = collect(i, &err);
 		if (rc < 0)
 			refuse(k, e, -rc, "collect", err.text);
 	}

@@ -26,7 +26,7 @@ is_needed(const struct kproto_start *s)
 	for (unsigned i = 0; i < KCMD_COUNT; i++)
 		if (s->commands[i].count > 0)
 			return true;
-	return s->readiness == KREADY_LOG_LINE;
+	return s->readiness == KREADY_LOG_LINE || s->state_path[0];
 }
 
 static int

@@ -1,5 +1,6 @@
 /* A copy of a START, for what is needed of it later: the commands that run
- * beside or after the service, and the line that makes it ready.
+ * beside or after the service, the line that makes it ready, and where its
+ * state stands.
  *
  * run_dir/instances/IID.start, 0600: it holds the service's environment.  It
  * stands there only for a start that has such a need, until the next start or

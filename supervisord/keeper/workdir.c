@@ -12,6 +12,7 @@
 #include "keeper/spawn.h"
 
 #define REMOVE_DEPTH 16 /* directories in directories */
+#define PART_NAME    "state.part"
 
 /* The answers, the strongest word first: who says "ignore" or "restart" after
  * it wrote a state has changed its mind. */
@@ -70,6 +71,7 @@ clear(int fd)
 	for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++)
 		remove_tree(fd, answers[i].name, REMOVE_DEPTH);
 	remove_tree(fd, "state-in", REMOVE_DEPTH);
+	remove_tree(fd, PART_NAME, REMOVE_DEPTH);
 }
 
 int
@@ -119,6 +121,27 @@ workdir_read_answer(const struct dirs *d, uint64_t iid)
 			answer = (int)answers[i].answer;
 	close(fd);
 	return answer;
+}
+
+void
+workdir_clear_part(const struct dirs *d, uint64_t iid)
+{
+	int fd = open_dir(d, iid);
+	if (fd < 0)
+		return;
+	remove_tree(fd, PART_NAME, REMOVE_DEPTH);
+	close(fd);
+}
+
+void
+workdir_take_part(const struct dirs *d, uint64_t iid)
+{
+	int fd = open_dir(d, iid);
+	if (fd < 0)
+		return;
+	/* None is no state; the core asks for it, and hears so. */
+	renameat(fd, PART_NAME, fd, "state");
+	close(fd);
 }
 
 void

@@ -4,7 +4,11 @@
  *
  * It belongs to the service's user, so nothing in it is trusted: the keeper
  * looks at names only and follows no link.  The files it knows are "state"
- * (the answer "resume"), "state.restart", "state.ignore" and "state-in".
+ * (the answer "resume"), "state.restart", "state.ignore" and "state-in";
+ * "state.part", which is $SKEP_STATE_OUT for handoff.command and becomes
+ * "state" when that has ended well, so that half of a state is none; and
+ * "placed", by which skep-mover knows which state it has put at state_path: it
+ * stays from start to start.
  */
 #ifndef SKEP_KEEPER_WORKDIR_H
 #define SKEP_KEEPER_WORKDIR_H
@@ -31,6 +35,10 @@ void workdir_clear(const struct dirs *d, uint64_t iid);
 
 /* The answer that stands there now, 0 for none. */
 int workdir_read_answer(const struct dirs *d, uint64_t iid);
+
+/* Removes what a command left half written; gives what one wrote its name. */
+void workdir_clear_part(const struct dirs *d, uint64_t iid);
+void workdir_take_part(const struct dirs *d, uint64_t iid);
 
 /* Takes it aside, so that its name is free at once, and removes it with all
  * that is in it in a process of its own: a tree may be large. */

@@ -1,6 +1,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,9 +21,25 @@ mover_open_dir(const struct mover_job *job, struct err *err)
 	return fd;
 }
 
-/* Whether 'st' is a file that this user may hand over. */
-static int
-check_file(const struct mover_job *job, const struct stat *st, struct err *err)
+int
+mover_open_parent(
+	const struct mover_job *job, const char **name, struct err *err)
+{
+	char parent[PATH_MAX];
+	const char *slash = strrchr(job->path, '/');
+	size_t length = slash ? (size_t)(slash - job->path) : 0;
+	if (!slash || !slash[1] || length >= sizeof parent)
+		return err_set(err, -EINVAL, "is not an absolute path");
+	memcpy(parent, job->path, length);
+	strcpy(parent + length, length ? "" : "/");
+	*name = slash + 1;
+	int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? err_sys(err, -errno, "its directory") : fd;
+}
+
+int
+mover_check_file(
+	const struct mover_job *job, const struct stat *st, struct err *err)
 {
 	if (!S_ISREG(st->st_mode))
 		return err_set(err, -EINVAL, "is not a regular file");
@@ -39,27 +58,50 @@ check_file(const struct mover_job *job, const struct stat *st, struct err *err)
 	return 0;
 }
 
-/* Opens DIR/state after all checks; returns the descriptor.
- * '*is_absent_out': -ENOENT means that the service left none. */
+/* The name of what is read, for people. */
+static const char *
+label(const struct mover_job *job, char out[PATH_MAX])
+{
+	if (job->path)
+		return job->path;
+	snprintf(out, PATH_MAX, "%.4000s/" MOVER_STATE_OUT, job->dir);
+	return out;
+}
+
+/* Opens the state without a look at what it is.  '*is_absent_out': there is
+ * none, though its directory is there if that is ours. */
+static int
+open_any(const struct mover_job *job, bool *is_absent_out, struct err *err)
+{
+	const char *name = MOVER_STATE_OUT;
+	int dir = job->path ? mover_open_parent(job, &name, err)
+			    : mover_open_dir(job, err);
+	*is_absent_out = dir == -ENOENT && job->path;
+	if (dir < 0)
+		return dir;
+	/* Non-blocking, so that a planted FIFO does not hold us up. */
+	int fd = files_open_beneath(dir, name,
+		O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0, err);
+	close(dir);
+	*is_absent_out = fd == -ENOENT;
+	return fd;
+}
+
+/* Opens the state after all checks; returns the descriptor.
+ * '*is_absent_out': the service left none. */
 static int
 open_state(const struct mover_job *job, struct stat *st, bool *is_absent_out,
 	struct err *err)
 {
-	int dir = mover_open_dir(job, err);
-	if (dir < 0)
-		return dir;
-	/* Non-blocking, so that a planted FIFO does not hold us up. */
-	int fd = files_open_beneath(dir, MOVER_STATE_OUT,
-		O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0, err);
-	close(dir);
-	*is_absent_out = fd == -ENOENT;
+	char text[PATH_MAX];
+	int fd = open_any(job, is_absent_out, err);
 	if (fd < 0)
-		return err_wrap(err, fd, "%s", job->dir);
+		return err_wrap(err, fd, "%s", label(job, text));
 	int r = fstat(fd, st) < 0 ? err_sys(err, -errno, "cannot be examined")
-				  : check_file(job, st, err);
+				  : mover_check_file(job, st, err);
 	if (r < 0) {
 		close(fd);
-		return err_wrap(err, r, "%s/" MOVER_STATE_OUT, job->dir);
+		return err_wrap(err, r, "%s", label(job, text));
 	}
 	return fd;
 }
@@ -187,6 +229,7 @@ mover_get(const struct mover_job *job, int out, struct err *err)
 	struct sending s = {.out = out};
 	struct stat st = {0};
 	bool is_absent = false;
+	char text[PATH_MAX];
 	writer_init(&s.front, s.bytes, sizeof s.bytes);
 	int fd = open_state(job, &st, &is_absent, err);
 	if (is_absent)
@@ -198,7 +241,7 @@ mover_get(const struct mover_job *job, int out, struct err *err)
 	if (r == 0) {
 		r = send_file(&s, fd, &st, err);
 		if (r < 0 && !s.is_broken)
-			err_wrap(err, r, "%s/" MOVER_STATE_OUT, job->dir);
+			err_wrap(err, r, "%s", label(job, text));
 	}
 	r = send_outcome(&s, r, err);
 	if (fd >= 0)

@@ -4,5 +4,6 @@ skep_mover_SOURCES = \
 	supervisord/mover/get.c \
 	supervisord/mover/main.c \
 	supervisord/mover/mover.h \
+	supervisord/mover/place.c \
 	supervisord/mover/put.c
 skep_mover_LDADD = libsys.a libbase.a

@@ -2,6 +2,7 @@
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -10,12 +11,43 @@
 
 #define SIZE_MAX_DEFAULT ((uint64_t)1 << 30) /* as handoff.max_size */
 #define EXIT_USAGE	 2
+#define SAID_SIZE	 400
 
 static const char usage[] =
-	"usage: skep-mover get [--max-size SIZE] DIR\n"
+	"usage: skep-mover get [--max-size SIZE] [--path PATH] DIR\n"
 	"       skep-mover put [--max-size SIZE] [--framed] DIR\n"
-	"get sends DIR/state to standard output as a state stream; put writes\n"
-	"DIR/state-in from standard input.\n";
+	"       skep-mover put [--max-size SIZE] --path PATH [--epoch EPOCH]\n"
+	"                      [--root DIGEST] DIR\n"
+	"       skep-mover aside --path PATH [--epoch EPOCH] DIR\n"
+	"get sends DIR/state, or PATH, to standard output as a state stream; "
+	"put\n"
+	"writes DIR/state-in, or PATH, from standard input; aside gives what "
+	"stands\nat PATH another name.\n";
+
+/* Takes one option; false when it is wrong. */
+static bool
+take_option(int c, struct mover_job *job)
+{
+	char *end;
+	switch (c) {
+	case 'm':
+		return units_parse_size(optarg, &job->size_max) == 0;
+	case 'f':
+		job->is_framed = true;
+		return true;
+	case 'p':
+		job->path = optarg;
+		return optarg[0] == '/';
+	case 'r':
+		job->root = optarg;
+		return true;
+	case 'e':
+		job->epoch = strtoull(optarg, &end, 10);
+		return *optarg && !*end;
+	default: /* getopt's own '?' */
+		return false;
+	}
+}
 
 /* Reads the options behind the verb; false when they are wrong. */
 static bool
@@ -24,20 +56,75 @@ read_options(int argc, char **argv, struct mover_job *job)
 	static const struct option options[] = {
 		{"max-size", required_argument, NULL, 'm'},
 		{"framed", no_argument, NULL, 'f'},
+		{"path", required_argument, NULL, 'p'},
+		{"root", required_argument, NULL, 'r'},
+		{"epoch", required_argument, NULL, 'e'},
 		{0},
 	};
 	int c;
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c == 'm' && units_parse_size(optarg, &job->size_max) == 0)
-			continue;
-		if (c != 'f')
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1)
+		if (!take_option(c, job))
 			return false;
-		job->is_framed = true;
-	}
 	if (argc - optind != 1)
 		return false;
 	job->dir = argv[optind];
 	return true;
+}
+
+static int
+run_get(const struct mover_job *job, struct err *err)
+{
+	return mover_get(job, STDOUT_FILENO, err);
+}
+
+static void
+tell(const char *said)
+{
+	if (*said)
+		puts(said);
+}
+
+static int
+run_put(const struct mover_job *job, struct err *err)
+{
+	char said[SAID_SIZE];
+	if (!job->path)
+		return mover_put(job, STDIN_FILENO, err);
+	int r = mover_place(job, STDIN_FILENO, said, sizeof said, err);
+	if (r == 0)
+		tell(said);
+	return r;
+}
+
+static int
+run_aside(const struct mover_job *job, struct err *err)
+{
+	char said[SAID_SIZE];
+	int r = mover_set_aside(job, said, sizeof said, err);
+	if (r == 0)
+		tell(said);
+	return r;
+}
+
+/* What can be asked for. */
+static const struct verb {
+	const char *name;
+	int (*run)(const struct mover_job *job, struct err *err);
+	bool needs_path;
+	bool takes_frames;
+} verbs[] = {
+	{"get", run_get, false, false},
+	{"put", run_put, false, true},
+	{"aside", run_aside, true, false},
+};
+
+static const struct verb *
+find_verb(const char *name)
+{
+	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	return NULL;
 }
 
 int
@@ -45,20 +132,17 @@ main(int argc, char **argv)
 {
 	struct mover_job job = {.size_max = SIZE_MAX_DEFAULT};
 	struct err err = {""};
-	const char *verb = argc > 1 ? argv[1] : "";
-	bool is_get = strcmp(verb, "get") == 0;
-	bool is_put = strcmp(verb, "put") == 0;
-	bool is_ok = (is_get || is_put) &&
-		     read_options(argc - 1, argv + 1, &job) &&
-		     !(is_get && job.is_framed);
+	const struct verb *v = argc > 1 ? find_verb(argv[1]) : NULL;
+	bool is_ok = v && read_options(argc - 1, argv + 1, &job) &&
+		     (job.path || !v->needs_path) &&
+		     (!job.is_framed || (v->takes_frames && !job.path));
 	if (!is_ok) {
 		fputs(usage, stderr);
 		return EXIT_USAGE;
 	}
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
-	int r = is_get ? mover_get(&job, STDOUT_FILENO, &err)
-		       : mover_put(&job, STDIN_FILENO, &err);
+	int r = v->run(&job, &err);
 	if (r < 0)
 		fprintf(stderr, "skep-mover: %s\n", err.text);
 	return r < 0 ? 1 : 0;

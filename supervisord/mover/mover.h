@@ -2,18 +2,26 @@
  *
  * The keeper starts it as the service's user, so that a state file can show
  * nothing and overwrite nothing that the service could not itself.  It moves
- * one file and leaves.
+ * one state and leaves.
  *
- * The directory is given by the keeper, but what lies in it is the
- * service's, and is trusted with nothing: no link is followed, and only a
- * regular file is read that belongs to this user and has no second name (a
- * hard link planted there could be anybody's file).
+ * The state is DIR/state, or, for a service that knows nothing of skep, what
+ * stands at its state_path.  DIR is given by the keeper, but what lies in it
+ * is the service's, and is trusted with nothing: no link is followed, and only
+ * a regular file is read that belongs to this user and has no second name (a
+ * hard link planted there could be anybody's file).  Of a state_path the same
+ * is true of its last part; on the way to it links lead where they lead the
+ * service.
+ *
+ * An older state in the way of a new one is never used and never removed: it
+ * becomes PATH.skep-stale-EPOCH (place.c).
  */
 #ifndef SKEP_MOVER_MOVER_H
 #define SKEP_MOVER_MOVER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "sys/err.h"
 
@@ -21,10 +29,18 @@
 #define MOVER_STATE_OUT	   "state"	  /* written by the service */
 #define MOVER_STATE_IN	   "state-in"	  /* written for the service */
 #define MOVER_STATE_IN_TMP "state-in.tmp" /* while it is being written */
+#define MOVER_PLACED	   "placed" /* which state was put at state_path */
+/* Behind the last part of a state_path. */
+#define MOVER_IN_SUFFIX	   ".skep-in" /* while it is being written */
+#define MOVER_STALE_SUFFIX ".skep-stale-"
+#define MOVER_NAME_MAX	   255 /* of one part of a path */
 
 /* One run, as the command line says it. */
 struct mover_job {
 	const char *dir;   /* the instance's directory, borrowed */
+	const char *path;  /* its state_path, absolute; NULL: it has none */
+	const char *root;  /* put: the state's digest, or NULL */
+	uint64_t epoch;	   /* put, aside: of the start that is coming */
 	uint64_t size_max; /* bytes; a larger state is refused */
 	bool is_framed;	   /* put: the input is a state stream, not bare */
 };
@@ -40,7 +56,34 @@ int mover_get(const struct mover_job *job, int out, struct err *err);
  * a bare pipe is read to its end; a framed one must be complete. */
 int mover_put(const struct mover_job *job, int in, struct err *err);
 
+/* Puts the regular file 'in' at the job's path, with the mode 0600, synced.
+ * What stands there is left if it is the same, or if this very state was put
+ * there before: what was made of it since is newer.  Else it is set aside,
+ * which the line 'said' (of 'size' bytes) tells. */
+int mover_place(const struct mover_job *job, int in, char *said, size_t size,
+	struct err *err);
+
+/* Sets aside what stands at the job's path, if anything does. */
+int mover_set_aside(
+	const struct mover_job *job, char *said, size_t size, struct err *err);
+
 /* Opens the job's directory; returns the descriptor. */
 int mover_open_dir(const struct mover_job *job, struct err *err);
+
+/* Opens the directory of the job's path, and gives its last part.  -ENOENT
+ * when there is none such. */
+int mover_open_parent(
+	const struct mover_job *job, const char **name, struct err *err);
+
+/* Whether 'st' is a file that this user may hand over; says why not. */
+int mover_check_file(
+	const struct mover_job *job, const struct stat *st, struct err *err);
+
+/* Makes the file 'name' in 'dir' anew, for writing. */
+int mover_make_file(int dir, const char *name, struct err *err);
+
+/* Writes all of 'in', which is a file or a pipe with the bare bytes or
+ * ('is_framed') a state stream, into 'file'. */
+int mover_take(const struct mover_job *job, int in, int file, struct err *err);
 
 #endif

@@ -29,7 +29,7 @@ store(struct arriving *a, struct bytes data, struct err *err)
 			a->job->size_max);
 	int r = files_write_all(a->file, data, err);
 	if (r < 0)
-		return err_wrap(err, r, "%s/" MOVER_STATE_IN_TMP, a->job->dir);
+		return err_wrap(err, r, "the copy of the state");
 	a->got += data.size;
 	return 0;
 }
@@ -116,27 +116,28 @@ take_framed(struct arriving *a, struct err *err)
 	return 0;
 }
 
-/* Makes the file that will be renamed, anew. */
-static int
-make_file(const struct mover_job *job, int dir, struct err *err)
+int
+mover_make_file(int dir, const char *name, struct err *err)
 {
-	const char *name = MOVER_STATE_IN_TMP;
 	if (unlinkat(dir, name, 0) < 0 && errno != ENOENT)
-		return err_sys(err, -errno, "%s/%s: cannot be replaced",
-			job->dir, name);
-	int fd = files_open_beneath(
+		return err_sys(err, -errno, "%s: cannot be replaced", name);
+	return files_open_beneath(
 		dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, err);
-	if (fd < 0)
-		return err_wrap(err, fd, "%s", job->dir);
-	return fd;
+}
+
+int
+mover_take(const struct mover_job *job, int in, int file, struct err *err)
+{
+	struct arriving a = {.job = job, .in = in, .file = file};
+	return job->is_framed ? take_framed(&a, err) : take_bare(&a, err);
 }
 
 /* Gives the written file its name, durably. */
 static int
-name_file(struct arriving *a, int dir, struct err *err)
+name_file(const struct mover_job *job, int file, int dir, struct err *err)
 {
 	const char *step = "synced";
-	if (fsync(a->file) < 0)
+	if (fsync(file) < 0)
 		goto fail;
 	step = "renamed to";
 	if (renameat(dir, MOVER_STATE_IN_TMP, dir, MOVER_STATE_IN) < 0)
@@ -146,25 +147,25 @@ name_file(struct arriving *a, int dir, struct err *err)
 		return 0;
 fail:
 	return err_sys(err, -errno, "%s/" MOVER_STATE_IN ": cannot be %s",
-		a->job->dir, step);
+		job->dir, step);
 }
 
 int
 mover_put(const struct mover_job *job, int in, struct err *err)
 {
-	struct arriving a = {.job = job, .in = in, .file = -1};
 	int dir = mover_open_dir(job, err);
 	if (dir < 0)
 		return dir;
-	int r = a.file = make_file(job, dir, err);
-	if (r >= 0)
-		r = job->is_framed ? take_framed(&a, err) : take_bare(&a, err);
-	if (r == 0)
-		r = name_file(&a, dir, err);
-	if (r < 0 && a.file >= 0)
+	int file = mover_make_file(dir, MOVER_STATE_IN_TMP, err);
+	int r = file < 0 ? file : mover_take(job, in, file, err);
+	if (r < 0)
+		err_wrap(err, r, "%s/" MOVER_STATE_IN_TMP, job->dir);
+	else
+		r = name_file(job, file, dir, err);
+	if (r < 0 && file >= 0)
 		unlinkat(dir, MOVER_STATE_IN_TMP, 0);
-	if (a.file >= 0)
-		close(a.file);
+	if (file >= 0)
+		close(file);
 	close(dir);
 	return r;
 }

@@ -30,6 +30,7 @@ note_level(enum note_kind kind)
 	case NOTE_FORMING:
 	case NOTE_REPAIR:
 	case NOTE_KILLED:
+	case NOTE_SET_ASIDE:
 	case NOTE_SKIPPED:
 	case NOTE_MOVED:
 	case NOTE_OPERATOR:

@@ -8,6 +8,7 @@ static const uint8_t command_of_hook[HOOK_COUNT] = {
 	[HOOK_PRE_STOP] = KCMD_PRE_STOP,
 	[HOOK_STOP_COMMAND] = KCMD_STOP,
 	[HOOK_POST_STOP] = KCMD_POST_STOP,
+	[HOOK_HANDOFF] = KCMD_HANDOFF,
 };
 
 enum kproto_command
@@ -98,6 +99,7 @@ report_news(const struct keeper_hooks *hooks, const char *name,
 	case KNEWS_RELOADING:
 	case KNEWS_STOPPING:
 	case KNEWS_OOM:
+	case KNEWS_ASIDE:
 		hooks->on_word(hooks->context, name, news);
 		break;
 	}

@@ -1,6 +1,7 @@
 #include "node/launch.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -174,6 +175,28 @@ launch_set_state(struct kproto_start *out, const struct launch_host *host,
 	out->has_state = start->has_state;
 	out->state_kind = start->has_state ? start->state_kind : "";
 	out->state_age_ms = start->has_state && age_ms > 0 ? age_ms : 0;
+	if (start->has_state)
+		out->state_root = (struct bytes){start->root, DIGEST_SIZE};
+	out->sets_aside = start->sets_aside;
+}
+
+/* 'handoff.state_path', from the root on; in 'p'. */
+static const char *
+launch_state_path(struct pack *p, const struct spec_launch *expanded)
+{
+	const char *path = expanded->state_path;
+	if (path[0] == '\0' || path[0] == '/')
+		return path;
+	size_t size = strlen(expanded->working_dir) + strlen(path) + 2;
+	char *text = malloc(size);
+	CHECK(text);
+	snprintf(text, size, "%s/%s", expanded->working_dir, path);
+	pack_add(p, text);
+	free(text);
+	struct reader r;
+	struct kproto_texts texts = pack_done(p);
+	reader_init(&r, texts.packed.data, texts.packed.size);
+	return reader_text(&r);
 }
 
 /* How it says that it is ready. */
@@ -232,7 +255,9 @@ launch_fill(struct kproto_start *out, const struct launch_host *host,
 		.stop_signal = spec->stop_signal,
 		.stop_timeout_ms = spec->stop_timeout_ms,
 		.stop_all = spec->kill_mode == KILL_CONTROL_GROUP,
-		.has_handoff = spec->handoff.is_present,
+		.has_handoff =
+			spec->handoff.is_present &&
+			(!expanded->state_path[0] || spec->handoff.signal),
 	};
 	out->stop_rank = host->stop_rank;
 	launch_set_limits(out, &spec->rlimits);
@@ -253,6 +278,8 @@ launch_pack_commands(struct pack *p, const struct spec_launch *expanded,
 		[KCMD_POST_STOP] = &expanded->hooks.post_stop,
 		[KCMD_READINESS] = &expanded->readiness.exec,
 		[KCMD_LIVENESS] = &expanded->liveness.exec,
+		[KCMD_HANDOFF] = &expanded->handoff_command,
+		[KCMD_RESTORE] = &expanded->handoff_restore,
 	};
 	for (unsigned i = 0; i < KCMD_COUNT; i++)
 		out->commands[i] = pack_all(p, commands[i]);
@@ -275,6 +302,8 @@ launch_write_spec(const struct launch_host *host,
 	out.env =
 		launch_pack_env(&p, host, start, names, &expanded.environment);
 	launch_pack_commands(&p, &expanded, &out);
+	out.state_path = launch_state_path(&p, &expanded);
+	out.handoff_timeout_ms = spec->handoff.timeout_ms;
 	kproto_put_start(w, &out);
 	spec_launch_fini(&expanded);
 	return p.w.bad || w->bad ? -E2BIG : 0;

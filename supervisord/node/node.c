@@ -271,6 +271,8 @@ on_keeper_word(
 		snprintf(text, sizeof text, "it is reloading");
 	else if (news->kind == KNEWS_STOPPING)
 		snprintf(text, sizeof text, "it is stopping");
+	else if (news->kind == KNEWS_ASIDE)
+		note.kind = NOTE_SET_ASIDE;
 	if (news->kind == KNEWS_OOM) {
 		note.kind = NOTE_OOM;
 		snprintf(text, sizeof text,

@@ -227,7 +227,7 @@ kproto_get_run(struct bytes body, struct kproto_run *v)
 	reader_init(&r, body.data, body.size);
 	v->iid = reader_u64(&r);
 	v->epoch = reader_u64(&r);
-	v->command = get_choice(&r, KCMD_POST_START, KCMD_COUNT - 1);
+	v->command = get_choice(&r, KCMD_POST_START, KCMD_HANDOFF);
 	v->timeout_ms = reader_i64(&r);
 	return reader_is_done(&r) && v->timeout_ms > 0;
 }
@@ -251,7 +251,7 @@ kproto_get_ran(struct bytes body, struct kproto_ran *v)
 	reader_init(&r, body.data, body.size);
 	v->iid = reader_u64(&r);
 	v->epoch = reader_u64(&r);
-	v->command = get_choice(&r, KCMD_POST_START, KCMD_COUNT - 1);
+	v->command = get_choice(&r, KCMD_POST_START, KCMD_HANDOFF);
 	v->status = get_i32(&r);
 	v->has_expired = get_bool(&r);
 	v->is_refused = get_bool(&r);
@@ -276,7 +276,7 @@ kproto_get_news(struct bytes body, struct kproto_news *v)
 	reader_init(&r, body.data, body.size);
 	v->iid = reader_u64(&r);
 	v->epoch = reader_u64(&r);
-	v->kind = get_choice(&r, KNEWS_READY, KNEWS_MAIN);
+	v->kind = get_choice(&r, KNEWS_READY, KNEWS_ASIDE);
 	v->number = reader_i64(&r);
 	v->text = reader_text(&r);
 	return reader_is_done(&r);
@@ -425,6 +425,10 @@ kproto_put_start(struct writer *w, const struct kproto_start *v)
 	writer_u8(w, v->has_state);
 	writer_text(w, v->state_kind);
 	writer_i64(w, v->state_age_ms);
+	writer_text(w, v->state_path);
+	writer_bytes(w, v->state_root.data, v->state_root.size);
+	writer_u8(w, v->sets_aside);
+	writer_i64(w, v->handoff_timeout_ms);
 	put_life(w, v);
 }
 
@@ -460,6 +464,10 @@ kproto_get_start(struct bytes body, struct kproto_start *v)
 	v->has_state = get_bool(&r);
 	v->state_kind = reader_text(&r);
 	v->state_age_ms = reader_i64(&r);
+	v->state_path = reader_text(&r);
+	v->state_root = reader_bytes(&r);
+	v->sets_aside = get_bool(&r);
+	v->handoff_timeout_ms = reader_i64(&r);
 	get_life(&r, v);
 	return reader_is_done(&r) && v->argv.count > 0;
 }

@@ -48,7 +48,7 @@
 /* Raised with every change of a message, its number or its form; a test holds
  * the form of each version. */
 #ifndef KPROTO_VERSION
-#define KPROTO_VERSION 3
+#define KPROTO_VERSION 4
 #endif
 #define KPROTO_VARIABLE	    "SKEPD_PROTOCOL"
 #define KPROTO_EXIT_VERSION 76
@@ -216,7 +216,9 @@ struct kproto_signal {
 	X(KCMD_STOP, "stop_command")                                           \
 	X(KCMD_POST_STOP, "post_stop") /* after EMPTY */                       \
 	X(KCMD_READINESS, "readiness") /* exec probes */                       \
-	X(KCMD_LIVENESS, "liveness")
+	X(KCMD_LIVENESS, "liveness")                                           \
+	X(KCMD_HANDOFF, "handoff.command") /* by RUN; see workdir.h */         \
+	X(KCMD_RESTORE, "handoff.restore") /* by the keeper, when 'has_state' */
 
 enum kproto_command {
 #define X(command, name) command,
@@ -257,6 +259,7 @@ enum kproto_news_kind {
 	KNEWS_OOM,	 /* the kernel killed 'number' processes of it for
 			    memory; before EXITED */
 	KNEWS_MAIN,	 /* MAINPID=: its leader is 'number' now */
+	KNEWS_ASIDE,	 /* an older state got another name: 'text' */
 };
 
 struct kproto_news {
@@ -359,6 +362,13 @@ struct kproto_start {
 	bool has_state;		  /* a state descriptor comes with it */
 	const char *state_kind;	  /* SKEP_STATE_KIND */
 	int64_t state_age_ms;	  /* SKEP_STATE_AGE, in whole seconds */
+	const char *state_path;	  /* absolute: what stands there is its state,
+				     and SKEP_STATE_IN; "" for none */
+	struct bytes state_root;  /* has_state: its digest, as a mark that it
+				     was put at 'state_path' once */
+	bool sets_aside;	  /* what stands at 'state_path' is old: it gets
+				     another name */
+	int64_t handoff_timeout_ms; /* of KCMD_RESTORE */
 	struct kproto_texts commands[KCMD_COUNT]; /* empty: there is none */
 	int64_t hook_timeout_ms;		  /* of pre_start */
 	uint8_t readiness;			  /* kproto_readiness */

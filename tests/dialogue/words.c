@@ -124,7 +124,9 @@ fill_handoff(char *const *words, int count, struct policy_handoff *h)
 	h->is_present = true;
 	h->mode = (enum handoff_mode)pick(
 		words, count, "hmode", HANDOFF_RESUME, modes);
-	h->signal = 10;
+	h->has_command = script_has(words, count, "by-command");
+	h->has_state_path = script_has(words, count, "by-path");
+	h->signal = h->has_command || h->has_state_path ? 0 : 10;
 	h->timeout_ms = duration(words, count, "htimeout", 5000);
 	h->max_size = 1 << 20;
 	h->is_required = script_has(words, count, "required");
@@ -249,6 +251,7 @@ script_behaviour(char *const *words, int count, struct behaviour *b)
 	b->is_lingering = script_has(words, count, "lingering");
 	b->is_writing_late = script_has(words, count, "writes-late");
 	b->is_dying = script_has(words, count, "dies");
+	b->has_path = script_has(words, count, "by-path");
 	b->is_dump_failing = script_has(words, count, "dump-fails");
 	b->is_fetch_failing = script_has(words, count, "fetch-fails");
 }

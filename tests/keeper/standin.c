@@ -2,7 +2,7 @@
  *
  * As skep-node and skep-logger it sends its socket to the test, which then
  * speaks for it, and waits for the keeper's end of file.  As skep-mover it
- * copies the state, no more.
+ * copies the state, no more; it knows no state_path.
  */
 #include <fcntl.h>
 #include <poll.h>

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -88,6 +89,187 @@ START_TEST(test_hook_runs_as_the_service)
 	if (world_is_root)
 		world_ck_line(log, "user 65534 ");
 	ck_assert_int_eq(kill(pid, 0), 0);
+	world_end(&w);
+}
+END_TEST
+
+/* Reads what COLLECT gives into 'out'. */
+static void
+collect(char *out, size_t size)
+{
+	memset(out, 0, size);
+	world_send_event(&w, KMSG_COLLECT, 1, 1);
+	world_expect_event(&w, KMSG_MOVER);
+	ck_assert_uint_eq(w.message.fd_count, 1);
+	int fd = w.message.fds[0];
+	size_t have = 0;
+	ssize_t n;
+	fcntl(fd, F_SETFL, 0);
+	while ((n = read(fd, out + have, size - have)) > 0)
+		have += (size_t)n;
+	close(fd);
+}
+
+static bool
+holds(const char *bytes, size_t size, const char *text)
+{
+	return memmem(bytes, size, text, strlen(text)) != NULL;
+}
+
+static const struct {
+	const char *script;
+	int status;
+	const char *state; /* NULL: none */
+} dumps[] = {
+	{"echo whole >$SKEP_STATE_OUT", 0, "whole"},
+	{"echo half >$SKEP_STATE_OUT; exit 3", EXIT(3), NULL},
+	{": nothing", 0, NULL},
+};
+
+/* Only what a command wrote that ended well is a state. */
+START_TEST(test_dump_is_whole_or_none)
+{
+	char state[1000];
+	struct kproto_start s = {.has_handoff = true};
+	world_start(&w, POLICY);
+	s.working_dir = w.dir;
+	set_command(&s, KCMD_HANDOFF, dumps[_i].script);
+	world_send_start(&w, &s, 1, SH("exec sleep 1000"), -1);
+	world_expect_event(&w, KMSG_STARTED);
+	send_run(1, KCMD_HANDOFF, LONG_MS);
+	if (dumps[_i].state) {
+		struct kproto_event e = world_expect_event(&w, KMSG_ANSWER);
+		ck_assert_int_eq(e.value, KANSWER_RESUME);
+	}
+	struct kproto_ran r = expect_ran(KCMD_HANDOFF);
+	ck_assert_int_eq(r.status, dumps[_i].status);
+	world_send_event(&w, KMSG_KILL, 1, 1);
+	world_expect_end(&w, 1, SIGKILL);
+	collect(state, sizeof state);
+	ck_assert(!holds(state, sizeof state, "half"));
+	if (dumps[_i].state)
+		ck_assert(holds(state, sizeof state, dumps[_i].state));
+	world_end(&w);
+}
+END_TEST
+
+START_TEST(test_dump_in_vain_after_its_time)
+{
+	char state[1000];
+	struct kproto_start s = {.has_handoff = true};
+	world_start(&w, POLICY);
+	s.working_dir = w.dir;
+	set_command(&s, KCMD_HANDOFF, "echo half >$SKEP_STATE_OUT; sleep 1000");
+	world_send_start(&w, &s, 1, SH("exec sleep 1000"), -1);
+	world_expect_event(&w, KMSG_STARTED);
+	ck_assert(run(KCMD_HANDOFF, SHORT_MS).has_expired);
+	world_send_event(&w, KMSG_KILL, 1, 1);
+	world_expect_end(&w, 1, SIGKILL);
+	collect(state, sizeof state);
+	ck_assert(!holds(state, sizeof state, "half"));
+	world_end(&w);
+}
+END_TEST
+
+/* A file with this in it, as START takes it. */
+static int
+make_state(const char *text)
+{
+	int fd = memfd_create("state", 0);
+	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	return fd;
+}
+
+/* A directory that the services' user may write to. */
+static void
+make_place(char path[200])
+{
+	snprintf(path, 200, "%s/place", w.dir);
+	ck_assert_int_eq(mkdir(path, 0777), 0);
+	ck_assert_int_eq(chmod(path, 0777), 0);
+}
+
+START_TEST(test_restore_comes_before)
+{
+	world_start(&w, POLICY);
+	struct kproto_start s = {.state_kind = "handoff",
+		.working_dir = w.dir,
+		.handoff_timeout_ms = LONG_MS};
+	set_command(&s, KCMD_RESTORE, "cat $SKEP_STATE_IN; exit 4");
+	int fd = make_state("17");
+	world_send_start(&w, &s, 1, SH("echo ran; exec sleep 1000"), fd);
+	struct kproto_failure f = world_expect_failure(&w, KMSG_START_FAILED);
+	ck_assert_str_eq(f.step, "handoff.restore");
+	ck_assert_int_eq(f.blame, KBLAME_SERVICE);
+	ck_assert_str_eq(f.text, "it exited 4");
+	world_expect_event(&w, KMSG_EMPTY);
+	set_command(&s, KCMD_RESTORE, "echo restore >order");
+	set_command(&s, KCMD_PRE_START, "echo pre_start >>order");
+	s.epoch = 2;
+	chmod(w.dir, 0777);
+	world_send_start(&w, &s, 1, SH("cat order; echo .; sleep 1000"), fd);
+	ck_assert_uint_eq(world_expect_event(&w, KMSG_STARTED).epoch, 2);
+	world_read_log(&w, 1, "restore\npre_start\n.\n");
+	close(fd);
+	world_end(&w);
+}
+END_TEST
+
+/* The real mover in the place of the one that only copies. */
+static void
+take_real_mover(void)
+{
+	char command[300];
+	snprintf(command, sizeof command,
+		"cp --remove-destination ./skep-mover %s/libexec/skep-mover",
+		w.dir);
+	ck_assert_int_eq(system(command), 0);
+}
+
+/* What stands at a state_path goes and comes, and is in nobody's way. */
+START_TEST(test_state_path)
+{
+	char place[200], path[220], script[600], state[1000];
+	world_start(&w, POLICY);
+	take_real_mover();
+	make_place(place);
+	snprintf(path, sizeof path, "%s/db", place);
+	struct kproto_start s = {.state_kind = "handoff",
+		.state_path = path,
+		.state_root = {"\1\2", 2}};
+	snprintf(script, sizeof script,
+		"cat $SKEP_STATE_IN; echo \" at $SKEP_STATE_IN.\"; "
+		"ls %s; echo second >%s",
+		place, path);
+	int fd = make_state("first");
+	world_send_start(&w, &s, 1, SH(script), fd);
+	world_expect(&w, KMSG_STARTED);
+	snprintf(script, sizeof script, "first at %s.\ndb\n", path);
+	world_read_log(&w, 1, script);
+	world_expect_end(&w, 1, 0);
+	collect(state, sizeof state);
+	ck_assert(holds(state, sizeof state, "second"));
+	/* The same state a second time is older than what stands there. */
+	s.epoch = 2;
+	world_send_start(&w, &s, 1, SH("cat $SKEP_STATE_IN"), fd);
+	world_expect(&w, KMSG_STARTED);
+	world_read_log(&w, 1, "second\n");
+	world_expect_end(&w, 1, 0);
+	close(fd);
+	/* Others had it since. */
+	s = (struct kproto_start){
+		.state_path = path, .sets_aside = true, .epoch = 3};
+	snprintf(script, sizeof script, "ls %s; echo .", place);
+	world_send_start(&w, &s, 1, SH(script), -1);
+	struct kproto_news news;
+	world_expect(&w, KMSG_NEWS);
+	ck_assert(kproto_get_news(
+		(struct bytes){w.message.body, w.message.size}, &news));
+	ck_assert_int_eq(news.kind, KNEWS_ASIDE);
+	ck_assert_ptr_nonnull(strstr(news.text, "db.skep-stale-3"));
+	world_expect(&w, KMSG_STARTED);
+	world_read_log(&w, 1, "db.skep-stale-3\n.\n");
+	world_expect_end(&w, 1, 0);
 	world_end(&w);
 }
 END_TEST
@@ -390,6 +572,11 @@ main(void)
 	TCase *t = tcase_create("all");
 	tcase_set_timeout(t, 90);
 	tcase_add_test(t, test_hook_runs_as_the_service);
+	tcase_add_loop_test(
+		t, test_dump_is_whole_or_none, 0, sizeof dumps / sizeof *dumps);
+	tcase_add_test(t, test_dump_in_vain_after_its_time);
+	tcase_add_test(t, test_restore_comes_before);
+	tcase_add_test(t, test_state_path);
 	tcase_add_test(t, test_no_command_is_well);
 	tcase_add_test(t, test_refusals);
 	tcase_add_test(t, test_timeout_takes_the_command_alone);

@@ -343,6 +343,7 @@ world_send_start(struct world *w, struct kproto_start *s, uint64_t iid,
 	s->readiness = s->readiness ? s->readiness : KREADY_NONE;
 	s->start_timeout_ms = s->start_timeout_ms ? s->start_timeout_ms : 20000;
 	s->has_state = state_fd >= 0;
+	s->state_path = s->state_path ? s->state_path : "";
 	writer_init(&b, body, sizeof body);
 	kproto_put_start(&b, s);
 	ck_assert(!b.bad);

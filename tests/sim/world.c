@@ -316,6 +316,7 @@ free_host(struct world *w, struct host *h)
 	free(h->dirty);
 	free(h->processes);
 	free(h->states);
+	free(h->places);
 	free(h->fetches);
 	if (h->memory)
 		munmap(h->memory, core_size(&w->options.limits));

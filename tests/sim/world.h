@@ -91,6 +91,15 @@ struct disk_counts {
 	uint64_t kept;	  /* durable by then, and nobody was told */
 };
 
+/* What stands at an instance's state_path on one host. */
+struct state_place {
+	char name[INSTANCE_NAME_MAX + 1];
+	struct state state;
+	bool is_there;
+	bool is_marked; /* 'root' was put there, in this stay */
+	uint8_t root[DIGEST_SIZE];
+};
+
 /* What a host's keeper knows of one instance. */
 struct process {
 	char name[INSTANCE_NAME_MAX + 1];
@@ -126,6 +135,7 @@ struct behaviour {
 	int64_t hook_ms;       /* that its hooks take; 0: one is never over */
 	unsigned failing;      /* hooks that fail: bit per enum hook */
 	bool is_dying;	       /* of the handoff signal */
+	bool has_path;	       /* its state stands at its state_path */
 	int64_t empty_ms;      /* from its end until nothing is left; 0: 1 */
 	bool is_dump_failing;  /* its state cannot be sealed */
 	uint64_t state_size;   /* bytes; 0: 1000 */
@@ -196,6 +206,8 @@ struct host {
 	size_t state_count;
 	struct fetching *fetches; /* under way in its node; owned */
 	size_t fetch_count;
+	struct state_place *places;
+	size_t place_count;
 	/* What it said: */
 	uint64_t notes[NOTE_KIND_COUNT];
 	char note_text[NOTE_KIND_COUNT][NOTE_TEXT_MAX + 1];

@@ -220,4 +220,11 @@ void proc_end_all(struct world *w, uint32_t host);
 /* Says again what services answered, for a node that did not hear it. */
 void proc_answer_again(struct world *w, uint32_t host);
 
+/* What stands at the state_path of an instance; made empty if need be. */
+struct state_place *place_of(struct host *h, const char *name);
+/* As skep-mover: what is to be found there by a start with the state 'from',
+ * or (NULL) without one. */
+void place_prepare(struct state_place *at, const struct effect_start *s,
+	const struct state *from);
+
 #endif

@@ -231,21 +231,34 @@ fail_start(struct world *w, uint32_t host, const struct effect_start *s,
 		(int32_t)blame);
 }
 
-/* What it starts with: the state it was given, or nothing. */
+/* What it starts with: the state it was given, what stands at its state_path,
+ * or nothing. */
 static void
 fill_memory(struct world *w, uint32_t host, struct process *p,
 	const struct effect_start *s)
 {
-	if (s->has_state) {
-		const struct state *from = find_state(&w->hosts[host], s->root);
-		/* A start from a state that is not here: it was lost. */
-		CHECK(from);
+	const struct state *from =
+		s->has_state ? find_state(&w->hosts[host], s->root) : NULL;
+	struct state_place *at = behaviour_of(w, host, s->name)->has_path
+					 ? place_of(&w->hosts[host], s->name)
+					 : NULL;
+	/* A start from a state that is not here: it was lost. */
+	CHECK(from || !s->has_state);
+	if (at)
+		place_prepare(at, s, from);
+	if (at && at->is_there) {
+		p->state = at->state;
+	} else if (from) {
 		p->state = *from;
 	} else {
 		strcpy(p->state.name, s->name);
 		p->state.birth = ++w->next_birth;
 	}
 	p->state.lives++;
+	if (at) {
+		at->state = p->state;
+		at->is_there = true;
+	}
 }
 
 static void
@@ -331,6 +344,8 @@ do_release(struct world *w, uint32_t host, const struct effect_proc *r)
 	if (!p || p->epoch != r->epoch)
 		return;
 	CHECK(p->phase == PROCESS_EMPTY);
+	if (behaviour_of(w, host, p->name)->has_path)
+		place_of(&w->hosts[host], p->name)->is_marked = false;
 	observe(w, host, PROCESS_IS_RELEASED, p);
 	*p = h->processes[--h->process_count];
 }
@@ -514,23 +529,6 @@ on_said(struct world *w, struct event *e, struct process *p)
 }
 
 static void
-on_ran(struct world *w, struct event *e)
-{
-	struct input in = {.kind = INPUT_RAN};
-	bool is_failing = e->status >> 8;
-	if (!w->hosts[e->host].is_running)
-		return;
-	in.ran = (struct input_ran){
-		.name = (const char *)e->body,
-		.epoch = e->seq,
-		.hook = (enum hook)(e->status & 0xff),
-		.is_ok = !is_failing,
-		.text = is_failing ? "exited 1" : "",
-	};
-	world_step(w, e->host, &in);
-}
-
-static void
 on_start_failed(struct world *w, struct event *e)
 {
 	struct input in = {.kind = INPUT_START_FAILED};
@@ -587,12 +585,45 @@ on_answered(struct world *w, struct event *e, struct process *p)
 	tell(w, e->host, INPUT_ANSWERED, p, (uint8_t)e->status);
 }
 
+/* Its state stands at $SKEP_STATE_OUT, by whomever it was written. */
+static void
+put_aside(struct world *w, uint32_t host, struct process *p)
+{
+	p->has_out = true;
+	p->answer = ANSWER_RESUME;
+	observe(w, host, PROCESS_HAS_ANSWERED, p);
+	tell(w, host, INPUT_ANSWERED, p, ANSWER_RESUME);
+}
+
+static void
+on_ran(struct world *w, struct event *e, struct process *p)
+{
+	struct input in = {.kind = INPUT_RAN};
+	bool is_failing = e->status >> 8;
+	bool is_dump = (e->status & 0xff) == HOOK_HANDOFF;
+	if (is_dump && !is_failing &&
+		!behaviour_of(w, e->host, p->name)->has_path)
+		put_aside(w, e->host, p);
+	if (!w->hosts[e->host].is_running)
+		return;
+	in.ran = (struct input_ran){
+		.name = (const char *)e->body,
+		.epoch = e->seq,
+		.hook = (enum hook)(e->status & 0xff),
+		.is_ok = !is_failing,
+		.text = is_failing ? "exited 1" : "",
+	};
+	world_step(w, e->host, &in);
+}
+
 static void
 on_dumped(struct world *w, struct event *e, struct process *p)
 {
 	struct input in = {.kind = INPUT_DUMPED};
 	char name[INSTANCE_NAME_MAX + 1];
-	bool can = p->has_out && !e->status;
+	bool has_state =
+		p->has_out || behaviour_of(w, e->host, p->name)->has_path;
+	bool can = has_state && !e->status;
 	if (!w->hosts[e->host].is_running)
 		return;
 	strcpy(name, p->name);
@@ -600,7 +631,7 @@ on_dumped(struct world *w, struct event *e, struct process *p)
 		.name = name,
 		.epoch = p->epoch,
 		.is_ok = can,
-		.is_absent = !p->has_out,
+		.is_absent = !has_state,
 		.size = state_size(w, e->host, p->name),
 		.text = can ? "" : "no state could be read",
 	};
@@ -688,7 +719,7 @@ proc_on_event(struct world *w, struct event *e)
 	else if (is_its && e->kind == EVENT_SAID)
 		on_said(w, e, p);
 	else if (is_its && e->kind == EVENT_RAN)
-		on_ran(w, e);
+		on_ran(w, e, p);
 	event_free(w, e);
 }
 

@@ -67,6 +67,10 @@ start_sample(void)
 		.has_handoff = true,
 		.state_kind = "handoff",
 		.state_age_ms = -1,
+		.state_path = "/srv/web/state",
+		.state_root = {"0123", 4},
+		.sets_aside = true,
+		.handoff_timeout_ms = 7,
 		.commands[KCMD_PRE_STOP] = texts(stop, "/bin/stop", "now"),
 		.hook_timeout_ms = 5000,
 		.readiness = KREADY_FD,
@@ -186,7 +190,7 @@ START_TEST(test_form_has_a_version)
 	static const struct {
 		uint32_t version;
 		uint64_t form;
-	} known = {3, 0xa715a8f8a6d846c0};
+	} known = {4, 0x99815e433381d767};
 	ck_assert_msg(known.version == KPROTO_VERSION && known.form == form(),
 		"the form of what keeper and helpers say is 0x%016" PRIx64
 		" now, in version %d: raise KPROTO_VERSION in sys/kproto.h "

@@ -170,6 +170,40 @@ START_TEST(test_everything)
 }
 END_TEST
 
+/* Which variables and words a service gets that knows nothing of skep. */
+START_TEST(test_state_path)
+{
+	struct effect_start start = {
+		.name = "db@2",
+		.has_state = true,
+		.state_kind = "handoff",
+		.sets_aside = true,
+		.root = {0xab, 1},
+	};
+	ck_assert_int_eq(launch("services: {db: {command: [x], replicas: 2, "
+				"working_dir: \"/srv/%p\", handoff: "
+				"{state_path: data/%i, timeout: 4s, "
+				"restore: [load, \"%n\"]}}}\n",
+				 start),
+		0);
+	ck_assert_str_eq(out.state_path, "/srv/db/data/2");
+	ck_assert(!out.has_handoff && out.has_state && out.sets_aside);
+	ck_assert_int_eq(out.handoff_timeout_ms, 4000);
+	ck_assert_uint_eq(out.state_root.size, DIGEST_SIZE);
+	ck_assert_mem_eq(out.state_root.data, start.root, DIGEST_SIZE);
+	ck_texts(&out.commands[KCMD_RESTORE], "load|db@2|");
+	ck_assert_uint_eq(out.commands[KCMD_HANDOFF].count, 0);
+	start = (struct effect_start){.name = "db", .state_kind = ""};
+	ck_assert_int_eq(launch("services: {db: {command: [x], handoff: "
+				"{state_path: /d, signal: SIGUSR2, }}}\n",
+				 start),
+		0);
+	ck_assert_str_eq(out.state_path, "/d");
+	ck_assert(out.has_handoff && !out.has_state && !out.sets_aside);
+	ck_assert_uint_eq(out.state_root.size, 0);
+}
+END_TEST
+
 START_TEST(test_clock_went_back)
 {
 	struct effect_start start = {
@@ -265,6 +299,7 @@ main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, test_plain);
 	tcase_add_test(tc, test_everything);
+	tcase_add_test(tc, test_state_path);
 	tcase_add_test(tc, test_clock_went_back);
 	tcase_add_test(tc, test_body_from_the_future);
 	tcase_add_test(tc, test_too_large);

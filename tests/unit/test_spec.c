@@ -287,6 +287,38 @@ START_TEST(names_are_split)
 }
 END_TEST
 
+/* With another way to the state the signal is not sent, unless it is given. */
+static const struct {
+	const char *handoff;
+	int32_t signal;
+	bool has_command;
+	bool has_state_path;
+} ways[] = {
+	{"{}", SIGUSR1, false, false},
+	{"{signal: SIGUSR2}", SIGUSR2, false, false},
+	{"{command: [/d]}", 0, true, false},
+	{"{state_path: /d}", 0, false, true},
+	{"{state_path: /d, command: [/d]}", 0, true, true},
+	{"{state_path: /d, signal: SIGUSR1}", SIGUSR1, false, true},
+	{"{state_path: /d, signal: none}", 0, false, true},
+	{"{command: [], restore: [/r]}", SIGUSR1, false, false},
+};
+
+START_TEST(handoff_has_one_way_to_ask)
+{
+	char text[200];
+	struct spec_policy p;
+	snprintf(text, sizeof text, "command: /bin/cat, handoff: %s",
+		ways[_i].handoff);
+	struct spec *s = parse(text);
+	spec_policy_from(s, &p);
+	ck_assert_int_eq(p.handoff.signal, ways[_i].signal);
+	ck_assert(p.handoff.has_command == ways[_i].has_command);
+	ck_assert(p.handoff.has_state_path == ways[_i].has_state_path);
+	spec_free(s);
+}
+END_TEST
+
 START_TEST(policy_holds_what_the_spec_says)
 {
 	struct spec *s = parse("command: /bin/cat, instances: [a, bc], "
@@ -384,6 +416,8 @@ main(void)
 	tcase_add_test(t, specifiers_are_expanded);
 	tcase_add_test(t, instances_are_named);
 	tcase_add_loop_test(t, names_are_split, 0, COUNT(names));
+	tcase_add_loop_test(
+		t, handoff_has_one_way_to_ask, 0, sizeof ways / sizeof *ways);
 	tcase_add_test(t, policy_holds_what_the_spec_says);
 	tcase_add_test(t, limits_have_two_sides);
 	tcase_add_test(t, files_are_bounded);

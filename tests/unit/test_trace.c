@@ -182,7 +182,7 @@ full_policy(void)
 		.stop_timeout_ms = 7,
 		.stops_group = true,
 		.start_timeout_ms = 8,
-		.handoff = {true, HANDOFF_IGNORE, 10, 9, 11, true},
+		.handoff = {true, HANDOFF_IGNORE, 10, 9, 11, true, true, false},
 		.placement = {"ring", "beta", true, 12},
 		.partition = {CONSISTENCY_QUORUM, ON_LOSS_STOP, 13},
 		.exit_codes = {0, 255},

@@ -1,0 +1,249 @@
+/* A state at its state_path, and what stood there before. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "mover/mover.h"
+#include "sys/files.h"
+
+#define ASIDE_TRIES   100
+#define NAME_LONGEST  200 /* so that what is added fits */
+#define COMPARE_BYTES 65536
+#define MARK_MAX      130 /* digest in hex, and a newline */
+
+#ifndef RENAME_NOREPLACE
+#define RENAME_NOREPLACE (1 << 0)
+#endif
+
+/* A path on its way to hold the state. */
+struct place {
+	const struct mover_job *job;
+	int dir;	  /* its directory */
+	const char *name; /* its last part */
+	char *said;	  /* for people: what was set aside */
+	size_t said_size;
+};
+
+static int
+place_open(struct place *p, const struct mover_job *job, char *said,
+	size_t size, struct err *err)
+{
+	*p = (struct place){.job = job, .said = said, .said_size = size};
+	said[0] = '\0';
+	p->dir = mover_open_parent(job, &p->name, err);
+	if (p->dir < 0)
+		return err_wrap(err, p->dir, "%s", job->path);
+	if (strlen(p->name) <= NAME_LONGEST)
+		return 0;
+	close(p->dir);
+	return err_sys(err, -ENAMETOOLONG, "%s", job->path);
+}
+
+static int
+rename_new(int dir, const char *from, const char *to)
+{
+	long r = syscall(
+		SYS_renameat2, dir, from, dir, to, (long)RENAME_NOREPLACE);
+	return r < 0 ? -errno : 0;
+}
+
+/* Whether anything stands there. */
+static bool
+is_taken(const struct place *p)
+{
+	struct stat st;
+	return fstatat(p->dir, p->name, &st, AT_SYMLINK_NOFOLLOW) == 0 ||
+	       errno != ENOENT;
+}
+
+/* Gives what stands there a name of its own; durable with the next sync of
+ * the directory. */
+static int
+set_aside(struct place *p, struct err *err)
+{
+	char to[MOVER_NAME_MAX + 1];
+	int r = -EEXIST;
+	for (int i = 1; i <= ASIDE_TRIES && r == -EEXIST; i++) {
+		char number[16] = "";
+		if (i > 1)
+			snprintf(number, sizeof number, "-%d", i);
+		snprintf(to, sizeof to,
+			"%.200s" MOVER_STALE_SUFFIX "%" PRIu64 "%s", p->name,
+			p->job->epoch, number);
+		r = rename_new(p->dir, p->name, to);
+	}
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return err_sys(err, r, "%s: cannot be renamed to %s",
+			p->job->path, to);
+	snprintf(p->said, p->said_size,
+		"an older state stood at %s; it is called %s now", p->job->path,
+		to);
+	return 0;
+}
+
+/* --- Whether it is there already --- */
+
+static ssize_t
+read_at(int fd, void *buffer, uint64_t at)
+{
+	ssize_t n;
+	do {
+		n = pread(fd, buffer, COMPARE_BYTES, (off_t)at);
+	} while (n < 0 && errno == EINTR);
+	return n;
+}
+
+/* Whether both hold the same 'size' bytes. */
+static bool
+is_same_content(int a, int b, uint64_t size)
+{
+	static unsigned char x[COMPARE_BYTES], y[COMPARE_BYTES];
+	for (uint64_t at = 0; at < size;) {
+		ssize_t n = read_at(a, x, at);
+		if (n <= 0 || read_at(b, y, at) != n ||
+			memcmp(x, y, (size_t)n) != 0)
+			return false;
+		at += (uint64_t)n;
+	}
+	return true;
+}
+
+/* Whether what stands there is the state in 'in', in a file of ours. */
+static bool
+is_there(const struct place *p, int in)
+{
+	struct stat here, there;
+	struct err ignored;
+	int fd = files_open_beneath(p->dir, p->name,
+		O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0, &ignored);
+	if (fd < 0)
+		return false;
+	bool is_same = fstat(in, &here) == 0 && fstat(fd, &there) == 0 &&
+		       S_ISREG(here.st_mode) &&
+		       mover_check_file(p->job, &there, &ignored) == 0 &&
+		       here.st_size == there.st_size &&
+		       is_same_content(in, fd, (uint64_t)here.st_size) &&
+		       fsync(fd) == 0;
+	close(fd);
+	return is_same;
+}
+
+/* --- The mark --- */
+
+/* Whether this very state was put there in this stay. */
+static bool
+is_marked(const struct mover_job *job, int dir)
+{
+	char mark[MARK_MAX + 1];
+	struct err ignored;
+	if (!job->root)
+		return false;
+	int fd = files_open_beneath(dir, MOVER_PLACED,
+		O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0, &ignored);
+	if (fd < 0)
+		return false;
+	ssize_t n = read(fd, mark, MARK_MAX);
+	close(fd);
+	mark[n > 0 ? n : 0] = '\0';
+	return strcmp(mark, job->root) == 0;
+}
+
+static int
+set_mark(const struct mover_job *job, int dir, struct err *err)
+{
+	if (!job->root)
+		return 0;
+	int fd = mover_make_file(dir, MOVER_PLACED, err);
+	if (fd < 0)
+		return fd;
+	struct bytes text = {job->root, strlen(job->root)};
+	int r = files_write_all(fd, text, err);
+	if (r == 0 && (fsync(fd) < 0 || fsync(dir) < 0))
+		r = err_sys(err, -errno, MOVER_PLACED);
+	close(fd);
+	return r;
+}
+
+/* --- All of it --- */
+
+/* Writes the state beside its place; returns once it is durable. */
+static int
+write_beside(const struct place *p, const char *name, int in, struct err *err)
+{
+	int file = mover_make_file(p->dir, name, err);
+	if (file < 0)
+		return file;
+	int r = mover_take(p->job, in, file, err);
+	if (r == 0 && fsync(file) < 0)
+		r = err_sys(err, -errno, "%s", name);
+	close(file);
+	if (r < 0)
+		unlinkat(p->dir, name, 0);
+	return r;
+}
+
+static int
+replace(struct place *p, int in, struct err *err)
+{
+	char name[MOVER_NAME_MAX + 1];
+	snprintf(name, sizeof name, "%.200s" MOVER_IN_SUFFIX, p->name);
+	int r = write_beside(p, name, in, err);
+	if (r == 0)
+		r = set_aside(p, err);
+	if (r < 0)
+		return r;
+	r = rename_new(p->dir, name, p->name);
+	if (r < 0)
+		return err_sys(err, r, "%s: cannot be made from %s",
+			p->job->path, name);
+	return fsync(p->dir) < 0 ? err_sys(err, -errno, "its directory") : 0;
+}
+
+int
+mover_place(const struct mover_job *job, int in, char *said, size_t size,
+	struct err *err)
+{
+	struct place p;
+	int dir = mover_open_dir(job, err);
+	int r = dir < 0 ? dir : place_open(&p, job, said, size, err);
+	if (r < 0) {
+		if (dir >= 0)
+			close(dir);
+		return r;
+	}
+	if (!is_marked(job, dir) || !is_taken(&p)) {
+		r = is_there(&p, in) ? 0 : replace(&p, in, err);
+		if (r == 0)
+			r = set_mark(job, dir, err);
+		if (r < 0)
+			err_wrap(err, r, "%s", job->path);
+	}
+	close(p.dir);
+	close(dir);
+	return r;
+}
+
+int
+mover_set_aside(
+	const struct mover_job *job, char *said, size_t size, struct err *err)
+{
+	struct place p;
+	int r = place_open(&p, job, said, size, err);
+	if (r == -ENOENT) /* nor does anything stand in it */
+		return 0;
+	if (r < 0)
+		return r;
+	r = set_aside(&p, err);
+	if (r == 0 && fsync(p.dir) < 0)
+		r = err_sys(err, -errno, "%s: its directory", job->path);
+	close(p.dir);
+	return r;
+}

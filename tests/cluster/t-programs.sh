@@ -1,0 +1,173 @@
+#!/bin/bash
+# Programs that know nothing of skep move with their data: Redis by its
+# state_path with a client that writes all the time, SQLite by its file and by
+# commands.  An old state is never used; a planted one gives nothing away.
+BUDGET=150
+POLICY="allow_root = yes
+allowed_users = nobody"
+. "$(dirname "$0")/lib.sh"
+command -v redis-server >/dev/null && command -v sqlite3 >/dev/null ||
+	skip "needs redis-server and sqlite3"
+HOSTS3="alpha beta gamma"
+cluster_begin $HOSTS3
+for h in $HOSTS3; do
+	mkdir -p "$T/$h/lib/redis" "$T/$h/lib/notes"
+	chown nobody "$T/$h/lib" "$T/$h/lib/redis" "$T/$h/lib/notes"
+done
+host_start $HOSTS3
+for h in $HOSTS3; do
+	wait_for 30 "$h sees three alive" alive_count_is $h 3
+done
+
+# The recipes as they are shipped; only user and place are others here.
+recipe() {
+	sed -e "s,/var/lib,$T/%H/lib,; s,user: .*,user: nobody," \
+		"$SKEP_SOURCE/etc/examples/$1.yaml" >"$T/$1.yaml"
+}
+is_on() {
+	[ "$(field "${3:-alpha}" "$1" node)" = "$2" ] &&
+		[ "$(field "${3:-alpha}" "$1" state)" = ready ]
+}
+node_of() {
+	field "${2:-alpha}" "$1" node
+}
+has_stale() {
+	ls "$T/$1/lib/$2".skep-stale-* >/dev/null 2>&1
+}
+tells() {
+	ctl "$1" history "$2" | grep -q -- "$3"
+}
+
+step "Redis: a client counts while its host is drained, twice"
+recipe redis-kept
+check "apply" ctl alpha apply -f "$T/redis-kept.yaml"
+wait_for 30 "it runs" ready_count_is alpha 1
+redis() {
+	nsenter --net="/run/netns/$NS-$1" timeout 5 redis-cli -p 6381 "${@:2}"
+}
+check "it gets 20,000 keys" redis "$(node_of redis-kept)" eval \
+	'for i = 1, 20000 do redis.call("set", "key" .. i, i) end' 0
+count_all_the_time() {
+	local n where
+	while [ ! -e "$T/enough" ] && kill -0 $$ 2>/dev/null; do
+		where=$(node_of redis-kept gamma 2>/dev/null)
+		while n=$(redis "$where" incr counter 2>/dev/null) &&
+			[ "$n" -gt 0 ] 2>/dev/null && [ ! -e "$T/enough" ]; do
+			echo "$n $where"
+		done
+	done
+}
+count_all_the_time >"$T/counted" &
+counter=$!
+counted_more() {
+	[ "$(wc -l <"$T/counted")" -gt "$1" ]
+}
+wait_for 10 "the client counts" counted_more 20
+for round in 1 2; do
+	from=$(node_of redis-kept)
+	before=$(wc -l <"$T/counted")
+	check "drain $from" ctl gamma node drain "$from" -y
+	to=$(node_of redis-kept gamma)
+	check "it is elsewhere, on $to" test "$to" != "$from"
+	wait_for 20 "the client counts there" counted_more $((before + 50))
+	check "all keys came" test "$(redis "$to" dbsize)" -ge 20000
+	check "undrain $from" ctl gamma node undrain "$from"
+done
+touch "$T/enough"
+wait $counter
+every_write_is_there() {
+	local last
+	last=$(tail -n 1 "$T/counted" | awk '{ print $1 }')
+	[ "$(redis "$(node_of redis-kept)" get counter)" -ge "$last" ] &&
+		awk '$1 <= last { print "twice: " $0; exit 1 } { last = $1 }' \
+			"$T/counted"
+}
+check "no acknowledged write is lost, none was taken back" every_write_is_there
+say "    $(wc -l <"$T/counted") numbers on $(
+	awk '{ print $2 }' "$T/counted" | sort -u | tr '\n' ' ')"
+
+step "Redis: killed in the midst, it goes on with what it had saved"
+host=$(node_of redis-kept)
+check "set" redis "$host" set saved yes
+check "save" redis "$host" save
+epoch=$(field alpha redis-kept epoch)
+kill -9 "$(processes redis-server | awk '{ print $2 }')"
+is_again() {
+	[ "$(field alpha redis-kept epoch)" -gt "$epoch" ] &&
+		is_on redis-kept "$host"
+}
+wait_for 20 "it runs again on $host" is_again
+check "what it had saved is there" test "$(redis "$host" get saved)" = yes
+
+step "Redis: after the loss of its host an old dump is not used"
+old=$(for h in $HOSTS3; do
+	[ "$h" != "$host" ] && [ -e "$T/$h/lib/redis/dump.rdb" ] && echo "$h"
+done | head -n 1)
+check "there is an old dump, on $old" test -n "$old"
+sed "s/redis-kept:/redis-kept:\n    placement: {pin: $old}/" \
+	"$T/redis-kept.yaml" >"$T/pinned.yaml"
+power_off "$host"
+wait_for 20 "$host is dead" alive_count_is "$old" 2
+check "apply, pinned to $old" ctl "$old" apply -f "$T/pinned.yaml"
+wait_for 30 "it runs on $old" is_on redis-kept "$old" "$old"
+check "it has nothing" test "$(redis "$old" dbsize)" = 0
+check "the old dump has another name" has_stale "$old" redis/dump.rdb
+check "history tells it" tells "$old" redis-kept 'set_aside.*skep-stale'
+check "delete" ctl "$old" delete redis-kept
+host_start "$host"
+for h in $HOSTS3; do
+	wait_for 60 "$h sees three alive" alive_count_is $h 3
+done
+
+step "SQLite: by its file, and by commands"
+recipe sqlite
+check "apply" ctl alpha apply -f "$T/sqlite.yaml"
+wait_for 30 "both run" ready_count_is alpha 2
+# rows NAME FILE: how many lines it has where it runs.
+rows() {
+	sqlite3 "file:$T/$(node_of "$1")/lib/notes/$2?mode=ro" \
+		'SELECT count(*) FROM notes' 2>/dev/null || echo 0
+}
+has_rows() {
+	[ "$(rows "$1" "$2")" -ge "$3" ]
+}
+for pair in notes:notes.db notes-by-command:copied.db; do
+	name=${pair%:*} file=${pair#*:}
+	wait_for 20 "$name has written 10 lines" has_rows $name $file 10
+	from=$(node_of $name)
+	before=$(rows $name $file)
+	to=$(for h in $HOSTS3; do [ $h != "$from" ] && echo $h; done | tail -n 1)
+	check "move $name to $to" ctl alpha move $name "$to"
+	wait_for 30 "it runs on $to" is_on $name "$to"
+	check "its $before lines came" has_rows $name $file "$before"
+	wait_for 20 "it writes on" has_rows $name $file $((before + 10))
+	check "they are of both hosts" test "$(sqlite3 \
+		"file:$T/$to/lib/notes/$file?mode=ro" \
+		'SELECT count(DISTINCT at) FROM notes')" = 2
+done
+of_notes() {
+	sqlite3 "file:$T/$(node_of notes)/lib/notes/notes.db?mode=ro" "$1"
+}
+check "no line of it is missing" test "$(of_notes \
+	'SELECT max(n) - count(*) FROM notes')" = 0
+
+step "a link in place of the state gives nothing away; it stays where it is"
+cat >"$T/thief.yaml" <<END
+services:
+  thief:
+    command: [/bin/sh, -c, "ln -sf /etc/shadow state; exec sleep 500003"]
+    user: nobody
+    working_dir: $T/%H/lib
+    handoff: {state_path: state}
+    placement: {pin: alpha}
+END
+check "apply" ctl alpha apply -f "$T/thief.yaml"
+wait_for 20 "it runs on alpha" is_on thief alpha
+check "apply, pinned to beta" ctl alpha apply -f - <<END
+$(sed 's/pin: alpha/pin: beta/' "$T/thief.yaml")
+END
+wait_for 30 "the move is called off" tells alpha thief 'called off'
+ctl alpha history thief | grep 'called off' | tail -n 1
+check "no sealed state holds a password" bash -c \
+	"! grep -rqs 'root:' '$T'/*/state/dumps '$T'/*/state/work '$T'/*/lib"
+finish
