@@ -135,8 +135,13 @@ drain_one(struct core *c, struct instance *i, const struct service_value *s)
 	member_id target = duty_host(c, i, s);
 	if (target == MEMBER_NONE || target == MEMBER_SELF)
 		return false; /* counted as stuck by drain_run */
-	return move_to(
+	bool was_moving = drain_is_moving(c, i);
+	if (!was_moving && !drain_has_turn(c))
+		return false;
+	bool goes = move_to(
 		c, i, s, target, c->duty.drain_until, "its host is drained");
+	c->duty.drain_moving += !was_moving && drain_is_moving(c, i);
+	return goes;
 }
 
 /* Nothing is left to do about the operators' moves so far. */

@@ -15,6 +15,21 @@ drain_is_on(const struct core *c)
 	return c->duty.is_draining;
 }
 
+bool
+drain_is_moving(const struct core *c, const struct instance *inst)
+{
+	return handoff_is_busy(c, inst->name) || inst->is_draining_out ||
+	       (inst->state == INSTANCE_STOPPING &&
+		       inst->purpose == STOP_LEAVE);
+}
+
+bool
+drain_has_turn(const struct core *c)
+{
+	const struct duty *d = &c->duty;
+	return d->drain_parallel == 0 || d->drain_moving < d->drain_parallel;
+}
+
 /* Instances here that must go, everything held but what ended for good, and
  * those that went before our node started again. */
 static uint32_t
@@ -70,7 +85,7 @@ call_off(struct core *c)
 	d->is_draining = false;
 	place_forget_hosts(c);
 	d->drain_until = MONO_NEVER;
-	d->drain_total = d->drain_left = d->drain_stuck = 0;
+	d->drain_total = d->drain_left = d->drain_stuck = d->drain_moving = 0;
 	set_progress(c, DRAIN_NONE, "takes instances again");
 	forget_left(c);
 	list_each (l, &c->instances.all) {
@@ -103,6 +118,7 @@ drain_refresh(struct core *c)
 	if (!is_wanted)
 		return;
 	d->is_forced = v.is_forced;
+	d->drain_parallel = v.max_parallel;
 	d->drain_until = MONO_NEVER;
 	if (v.deadline_wall_ms) {
 		int64_t left_ms = v.deadline_wall_ms - c->wall_ms;
@@ -135,6 +151,7 @@ count_one(struct core *c, struct instance *i)
 	struct service_value s;
 	bool has = instance_service(c, i, &s);
 	bool is_busy = handoff_is_busy(c, i->name);
+	d->drain_moving += drain_is_moving(c, i);
 	d->drain_stuck += has && !is_busy && duty_host(c, i, &s) == MEMBER_NONE;
 	bool is_overdue = mono_reached(d->drain_until, c->now);
 	/* A move under way has bounds of its own, and holds the state. */
@@ -148,14 +165,17 @@ drain_run(struct core *c)
 	struct duty *d = &c->duty;
 	if (!d->is_draining || !d->is_drain_dirty)
 		return;
+	uint32_t moved = d->drain_moving;
 	d->is_drain_dirty = false;
-	d->drain_left = d->drain_stuck = 0;
+	d->drain_left = d->drain_stuck = d->drain_moving = 0;
 	/* What is on its way here comes, and must go again. */
 	d->drain_left += handoff_count_accepted(c);
 	list_each (l, &c->instances.all)
 		count_one(c, container_of(l, struct instance, in_all));
 	if (d->drain_total < d->drain_left)
 		d->drain_total = d->drain_left;
+	if (d->drain_parallel && d->drain_moving < moved)
+		duty_mark_all(c); /* the next ones */
 	if (d->drain_left == 0)
 		set_progress(c, DRAIN_DONE, "drained");
 	else if (mono_reached(d->drain_until, c->now))

@@ -76,6 +76,8 @@ struct duty {
 	bool is_draining;	/* by an operator, or because we leave */
 	bool is_forced;		/* what cannot move is stopped at the end */
 	mono drain_until;	/* MONO_NEVER: no deadline */
+	uint32_t drain_parallel; /* moves at a time; 0: any */
+	uint32_t drain_moving;	/* under way, not yet ready elsewhere */
 	uint32_t drain_total;	/* held here when it began */
 	uint32_t drain_left;	/* of these, not yet ready elsewhere */
 	uint32_t drain_stuck;	/* of these, nowhere to go at present */
@@ -112,6 +114,8 @@ mono duty_deadline(const struct core *c);
 
 /* Whether this host gives everything away at present. */
 bool drain_is_on(const struct core *c);
+/* Whether one more may go: so many move at a time. */
+bool drain_has_turn(const struct core *c);
 /* Rereads our own intent; begins or calls off the drain. */
 void drain_refresh(struct core *c);
 /* Counts what is left and publishes it; says "drained" when it is true. */
@@ -127,6 +131,9 @@ bool ending_is_done(const struct core *c);
 struct instance;
 struct row;
 struct service_value;
+
+/* Whether this host is giving it away, and it is not yet ready elsewhere. */
+bool drain_is_moving(const struct core *c, const struct instance *inst);
 
 /* Compares one instance with what it should be, and acts (decide.c). */
 void duty_decide(struct core *c, struct instance *inst);

@@ -4,7 +4,7 @@
 
 #include "core/handoff_private.h"
 
-#define RECORD_VERSION 1
+#define RECORD_VERSION 2 /* 1: without 'epoch_known' */
 
 size_t
 handoff_need(const struct core_limits *l)
@@ -143,6 +143,7 @@ handoff_record(struct core *c, struct handoff *h)
 	writer_u64(&w, h->size);
 	writer_i64(&w, h->sealed_wall_ms);
 	writer_u64(&w, h->run_digest);
+	writer_u64(&w, h->epoch_known);
 	CHECK(!w.bad);
 	h->is_recorded = true;
 	h->stored = core_store(c, TABLE_HANDOFF,
@@ -165,8 +166,9 @@ read_record(struct handoff *h, struct bytes value)
 	h->size = reader_u64(&r);
 	h->sealed_wall_ms = reader_i64(&r);
 	h->run_digest = reader_u64(&r);
+	h->epoch_known = version >= 2 ? reader_u64(&r) : h->epoch;
 	/* A later version may have written more behind it. */
-	if (r.bad || version < RECORD_VERSION ||
+	if (r.bad || version < 1 || h->epoch_known < h->epoch ||
 		state >= HANDOFF_STATE_COUNT || root.size != DIGEST_SIZE ||
 		strlen(peer) > NODE_NAME_MAX)
 		return false;
@@ -226,6 +228,23 @@ handoff_on_boot(struct core *c)
 		else
 			target_on_boot(c, h);
 	}
+}
+
+void
+handoff_learn(const struct core *c, struct handoff *h)
+{
+	const struct instance *i = instance_find(c, h->name);
+	uint64_t known =
+		i && i->epoch_used > h->epoch ? i->epoch_used : h->epoch;
+	const struct row *r = registry_first(c, ROW_INSTANCE, h->name);
+	for (; r; r = registry_next(c, r)) {
+		bool is_rival = row_state_is_held(r->value.state) &&
+				member_is_present(c, r->origin);
+		if (!is_rival && r->value.epoch > known)
+			known = r->value.epoch;
+	}
+	if (h->epoch_known < known)
+		h->epoch_known = known;
 }
 
 void
@@ -316,6 +335,7 @@ handoff_send(struct core *c, const struct handoff *h, uint16_t type,
 	m.size = h->size;
 	m.sealed_wall_ms = h->sealed_wall_ms;
 	m.run_digest = h->run_digest;
+	m.epoch_known = h->epoch_known;
 	strncpy(m.reason, reason, sizeof m.reason - 1);
 	member_send(c, to, type, wire_encode(&c->fx, type, &m),
 		after > c->stored_seq ? after : 0);
@@ -345,11 +365,13 @@ handoff_on_recv(struct core *c, member_id from, uint16_t type,
 {
 	skep_Handoff m = skep_Handoff_init_zero;
 	if (!wire_decode(type, body, &m) || m.name[0] == '\0' ||
-		m.epoch > EPOCH_MAX ||
+		m.epoch > EPOCH_MAX || m.epoch_known > EPOCH_MAX ||
 		(m.root.size != 0 && m.root.size != DIGEST_SIZE)) {
 		c->unknown_frames++;
 		return;
 	}
+	if (m.epoch_known < m.epoch)
+		m.epoch_known = m.epoch;
 	switch (type) {
 	case WIRE_HANDOFF_ACCEPT:
 	case WIRE_HANDOFF_REFUSE:

@@ -82,6 +82,9 @@ struct handoff {
 	char name[INSTANCE_NAME_MAX + 1];
 	enum handoff_state state;
 	uint64_t epoch;		/* of the instance at the source */
+	uint64_t epoch_known;	/* >= epoch; highest that was known when the
+				   move was decided, of what ran elsewhere and
+				   lost: whoever goes on lies above it */
 	uint32_t attempt;
 	char peer_name[NODE_NAME_MAX + 1];
 	bool has_root;		/* false: nothing to carry */

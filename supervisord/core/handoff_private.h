@@ -39,6 +39,10 @@ bool handoff_is_durable(enum handoff_state state);
 /* A new, zeroed move of 'name' in 'state', or NULL when the table is full. */
 struct handoff *handoff_new(struct core *c, const char *name,
 	enum handoff_state state);
+/* Takes note of what ran elsewhere before: rows of hosts that are gone, and of
+ * what is stopped or given up there ('epoch_known').  A copy that a present
+ * host holds is none of that: it lives, and may win. */
+void handoff_learn(const struct core *c, struct handoff *h);
 /* Enters a state; durable ones are stored ('h->stored' is the number). */
 void handoff_enter(struct core *c, struct handoff *h,
 	enum handoff_state state, mono deadline);

@@ -115,6 +115,7 @@ handoff_begin(struct core *c, struct instance *inst, member_id target,
 	}
 	strcpy(h->peer_name, member_get(c, target)->name);
 	h->epoch = inst->epoch;
+	handoff_learn(c, h);
 	/* Rises within a start of the node and from one start to the next. */
 	h->attempt = (uint32_t)(c->incarnation << 12) + ++inst->attempts;
 	h->run_digest = inst->run_digest;
@@ -297,6 +298,7 @@ static void
 freeze(struct core *c, struct handoff *h)
 {
 	instance_find(c, h->name)->stopped_in_vain = 0;
+	handoff_learn(c, h);
 	handoff_enter(c, h, HANDOFF_FROZEN, fetch_deadline(c, h));
 	handoff_send(c, h, WIRE_HANDOFF_FROZEN, "", h->stored);
 }
@@ -372,6 +374,9 @@ on_staged(struct core *c, struct handoff *h, const skep_Handoff *m)
 					: m->root.size == 0;
 	if (!is_same_root)
 		return;
+	/* What the target itself has had before, too. */
+	if (h->epoch_known < m->epoch_known)
+		h->epoch_known = m->epoch_known;
 	/* The commit point: from here on it is never started here again,
 	 * unless the target is dead. */
 	handoff_enter(c, h, HANDOFF_COMMITTED, MONO_NEVER);
@@ -415,29 +420,47 @@ done(struct core *c, struct handoff *h)
 	handoff_end_and_drop(c, h);
 }
 
-/* Whether a row of a higher epoch says that the move is history: it is ready
- * elsewhere, or, once committed, was there and came to rest since. */
+/* Whether the target says in its row that it has this very state and waits. */
 static bool
-is_later(const struct handoff *h, enum row_state state)
+is_staged_there(const struct core *c, const struct handoff *h)
 {
-	if (state == ROW_READY || state == ROW_EXITED)
-		return true;
-	return h->state == HANDOFF_COMMITTED &&
-	       (state == ROW_STOPPED || state == ROW_FAILED);
+	member_id id = member_find(c, h->peer_name);
+	const struct row *r =
+		id == MEMBER_NONE ? NULL
+				  : registry_find(c, ROW_INSTANCE, h->name, id);
+	return r && r->value.state == ROW_HANDOFF &&
+	       r->value.epoch == h->epoch && member_is_present(c, id);
 }
 
-/* Whether somebody else had it under a higher epoch since.  Until it was
- * committed that need not have been this state, and a host that began anew
- * since may have lost it with its disk. */
+/* Whether a row says that the move is history: it is ready elsewhere, or, once
+ * committed, was there and came to rest since.  A host that is gone, or began
+ * anew, and is not the target, has not had this state; before the commit the
+ * target may have begun without it, and lost that with its disk. */
+static bool
+is_later(const struct core *c, const struct handoff *h, const struct row *r)
+{
+	const enum row_state state = r->value.state;
+	bool is_committed = h->state == HANDOFF_COMMITTED;
+	bool is_target = r->origin == member_find(c, h->peer_name);
+	bool is_current = registry_is_current(c, r->origin);
+	if (r->origin == MEMBER_SELF || r->value.epoch <= h->epoch_known)
+		return false;
+	if (state == ROW_READY || state == ROW_EXITED)
+		return is_target
+			       ? is_committed || is_current
+			       : is_current && member_is_present(c, r->origin);
+	return is_committed && (state == ROW_STOPPED || state == ROW_FAILED) &&
+	       !is_staged_there(c, h);
+}
+
+/* Whether somebody else had it since, under an epoch above all that was known
+ * before. */
 static bool
 is_taken(const struct core *c, const struct handoff *h)
 {
 	const struct row *r = registry_first(c, ROW_INSTANCE, h->name);
 	for (; r; r = registry_next(c, r))
-		if (r->origin != MEMBER_SELF && r->value.epoch > h->epoch &&
-			is_later(h, r->value.state) &&
-			(h->state == HANDOFF_COMMITTED ||
-				registry_is_current(c, r->origin)))
+		if (is_later(c, h, r))
 			return true;
 	return false;
 }
@@ -458,10 +481,10 @@ take_back(struct core *c, struct handoff *h, const char *why)
 		instance_drop_staged(c, i);
 	if (h->has_root)
 		handoff_stage(c, h, i, "dump", "");
-	/* The target may have started epoch + 1, and what came after. */
+	/* The target may have started what comes next, and what came after. */
 	instance_set_owner(c, i, h->peer_name);
-	if (i->epoch_floor <= h->epoch)
-		i->epoch_floor = h->epoch + 1;
+	if (i->epoch_floor <= h->epoch_known)
+		i->epoch_floor = h->epoch_known + 1;
 	i->epoch_reserved = h->epoch; /* the rest of the block is theirs */
 	uint64_t epoch = instance_next_epoch(c, i, true);
 	instance_set_owner(c, i, "");
@@ -483,7 +506,8 @@ has_gone_on(const struct core *c, const skep_Handoff *m, bool *is_open_out)
 	const struct row *r = registry_first(c, ROW_INSTANCE, m->name);
 	*is_open_out = false;
 	for (; r; r = registry_next(c, r)) {
-		if (r->value.epoch <= m->epoch || r->value.state == ROW_PAST ||
+		if (r->value.epoch <= m->epoch_known ||
+			r->value.state == ROW_PAST ||
 			!member_is_present(c, r->origin))
 			continue;
 		if (r->origin == MEMBER_SELF ||

@@ -66,6 +66,7 @@ on_offer(struct core *c, member_id from, struct handoff *h,
 	}
 	strcpy(h->peer_name, member_get(c, from)->name);
 	h->epoch = m->epoch;
+	h->epoch_known = m->epoch_known;
 	h->attempt = m->attempt;
 	h->run_digest = m->run_digest;
 	handoff_enter(
@@ -90,8 +91,10 @@ stage(struct core *c, struct handoff *h)
 	/* What it had here before is history, also for the next boot. */
 	if (i->is_remembered)
 		instance_disown(c, i);
+	if (h->epoch_known < i->epoch_used)
+		h->epoch_known = i->epoch_used;
 	handoff_enter(c, h, HANDOFF_STAGED, MONO_NEVER);
-	instance_use_epoch(i, h->epoch);
+	instance_use_epoch(i, h->epoch_known);
 	i->epoch = i->epoch_reserved = h->epoch;
 	i->epoch_after = h->stored;
 	i->run_digest = h->run_digest;
@@ -120,11 +123,10 @@ static bool
 is_taken_over(const struct core *c, const skep_Handoff *m)
 {
 	const struct instance *i = instance_find(c, m->name);
-	bool is_past = i && i->is_past && i->epoch_used > m->epoch;
-	return is_past ||
-		(i && i->epoch > m->epoch &&
-			(instance_is_held(i) || i->is_remembered ||
-				i->is_refused));
+	bool is_past = i && i->is_past && i->epoch_used > m->epoch_known;
+	return is_past || (i && i->epoch > m->epoch_known &&
+				  (instance_is_held(i) || i->is_remembered ||
+					  i->is_refused));
 }
 
 static void
@@ -154,6 +156,7 @@ on_frozen(struct core *c, member_id from, struct handoff *h,
 		return;
 	h->has_root = m->root.size == DIGEST_SIZE;
 	memcpy(h->root, m->root.bytes, m->root.size);
+	h->epoch_known = m->epoch_known;
 	h->size = m->size;
 	h->sealed_wall_ms = m->sealed_wall_ms;
 	h->run_digest = m->run_digest;
@@ -230,17 +233,24 @@ take_over(struct core *c, struct handoff *h, bool is_given)
 	instance_start_at(c, i, &s, epoch, ended);
 }
 
-/* Whether nothing here remembers the handoff that is committed: we said
- * STAGED, and our disk was lost since. */
+/* Whether nothing here remembers the handoff that is committed, and nobody went
+ * on with it: we said STAGED, and our disk was lost since. */
 static bool
 is_forgotten(const struct core *c, const skep_Handoff *m)
 {
 	const struct instance *i = instance_find(c, m->name);
 	const struct handoff *h = handoff_find(c, m->name);
 	bool is_in_move = h && h->epoch >= m->epoch;
-	return c->is_booted && !is_in_move &&
-	       registry_epoch_max(c, m->name) <= m->epoch &&
-	       (!i || (i->epoch <= m->epoch && !instance_is_held(i)));
+	if (!c->is_booted || is_in_move ||
+		(i && (i->epoch > m->epoch_known || instance_is_held(i))))
+		return false;
+	const struct row *r = registry_first(c, ROW_INSTANCE, m->name);
+	for (; r; r = registry_next(c, r))
+		if (r->value.epoch > m->epoch_known &&
+			row_state_is_held(r->value.state) &&
+			member_is_present(c, r->origin))
+			return false;
+	return true;
 }
 
 static void
@@ -369,7 +379,7 @@ target_on_boot(struct core *c, struct handoff *h)
 		discard(c, h);
 		return;
 	}
-	instance_use_epoch(i, h->epoch);
+	instance_use_epoch(i, h->epoch_known);
 	i->epoch = i->epoch_reserved = h->epoch;
 	i->run_digest = h->run_digest;
 	i->is_remembered = true;

@@ -317,6 +317,7 @@ struct input_request {
 	const char *arg; /* "" when the op has none */
 	int64_t number;	 /* 0 when the op has none */
 	bool is_forced;	 /* --force */
+	uint32_t max_parallel; /* of a drain, 0: any */
 	struct actor actor;
 };
 

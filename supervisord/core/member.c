@@ -5,7 +5,7 @@
 #include "base/hash.h"
 #include "core/member_private.h"
 
-#define RECORD_VERSION 1
+#define RECORD_VERSION 2 /* with a nonce; 1 is read, too */
 #define RECORD_SIZE    (ADDRESS_MAX + 64)
 #define INCARNATION    "incarnation"
 #define LEAVING	       "leaving"
@@ -129,6 +129,7 @@ member_save(struct core *c, const struct member *m)
 	writer_u64(&w, m->node_id);
 	writer_u64(&w, m->incarnation);
 	writer_text(&w, m->address);
+	writer_u64(&w, m->nonce);
 	CHECK(!w.bad);
 	core_store(c, TABLE_MEMBER, (struct bytes){m->name, strlen(m->name)},
 		writer_done(&w));
@@ -145,9 +146,9 @@ member_on_load(struct core *c, struct bytes key, struct bytes value)
 	uint64_t node_id = reader_u64(&r);
 	uint64_t incarnation = reader_u64(&r);
 	const char *address = reader_text(&r);
+	uint64_t nonce = version < RECORD_VERSION ? 0 : reader_u64(&r);
 	/* A later version may have written more behind it. */
-	if (r.bad || version < RECORD_VERSION ||
-		incarnation > INCARNATION_MAX)
+	if (r.bad || version == 0 || incarnation > INCARNATION_MAX)
 		return;
 	if (key.size > NODE_NAME_MAX)
 		return;
@@ -159,6 +160,7 @@ member_on_load(struct core *c, struct bytes key, struct bytes value)
 		return;
 	m->node_id = node_id;
 	m->incarnation = incarnation;
+	m->nonce = nonce;
 	m->state = has_left ? MEMBER_LEFT : MEMBER_UNKNOWN;
 	member_set_address(m, address);
 }
@@ -268,6 +270,7 @@ member_set_link(struct core *c, struct member *m, uint32_t link)
 		lookup_remove(links, m->link);
 	m->link = link;
 	m->has_heartbeat = false;
+	m->is_list_lost = false;
 	m->hb_stalled_count = 0;
 	place_forget_hosts(c);
 	if (link)

@@ -136,6 +136,7 @@ struct member {
 	bool is_confirmed_down;		/* by an operator */
 	/* member*.c's own: */
 	bool is_link_ours;		/* we dialled 'link' */
+	bool is_list_lost;		/* it had not taken us when we told */
 	bool is_in_stable;		/* in the view that losses count from */
 	bool is_confirming;		/* a LASTHEARD round is under way */
 	bool is_keeper_gone;		/* host up, its skepd refused */
@@ -156,7 +157,7 @@ struct member {
 	char address[ADDRESS_MAX + 1];	/* where to dial; "": not known */
 	uint64_t node_id;		/* 0: known from hearsay only */
 	uint64_t boot;
-	uint64_t nonce;			/* of its start; 0: never linked */
+	uint64_t nonce;			/* of its start; 0: not known */
 	mono since;			/* when 'state' began */
 	uint32_t version;		/* protocol version spoken */
 };

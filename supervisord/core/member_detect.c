@@ -214,6 +214,9 @@ member_on_heartbeat(struct core *c, struct member *m, const skep_Heartbeat *hb)
 	take_going(c, m, hb->is_going);
 	if (!m->has_heartbeat)
 		c->members.is_tally_known = false;
+	if (m->is_list_lost)
+		member_send_list(c, m);
+	m->is_list_lost = false;
 	m->has_heartbeat = true;
 	m->redial_delay_ms = 0; /* it took our Hello: a good link */
 	c->members.is_name_refused = false;

@@ -265,7 +265,7 @@ accept(struct core *c, struct member_pending *p, struct member *m,
 		       m->incarnation != hello->incarnation;
 	bool is_up = m->state != MEMBER_ALIVE || m->nonce != hello->nonce;
 	bool is_changed = member_set_address(m, hello->address) || is_other ||
-			  m->state == MEMBER_LEFT ||
+			  m->state == MEMBER_LEFT || m->nonce == 0 ||
 			  member_log_incarnation(m->incarnation) !=
 				  member_log_incarnation(hello->incarnation);
 	m->has_heard &= !is_other;

@@ -140,9 +140,14 @@ refute(struct core *c, uint64_t incarnation)
 	member_set_own(c, incarnation + 1);
 	member_worsen_health(c);
 	t->refutes++;
-	for (member_id id = 1; id < t->count; id++)
-		if (t->items[id].link)
-			member_send_hello(c, t->items[id].link);
+	for (member_id id = 1; id < t->count; id++) {
+		struct member *m = &t->items[id];
+		if (!m->link)
+			continue;
+		member_send_hello(c, m->link);
+		/* It may be he who holds us for dead, and take us only now. */
+		m->is_list_lost = !m->has_heartbeat;
+	}
 	for (uint32_t i = 0; i < PENDING_MAX; i++)
 		if (t->pending[i].link)
 			member_send_hello(c, t->pending[i].link);
@@ -159,7 +164,10 @@ on_own_news(struct core *c, const skep_MemberNews *news)
 	/* An old disk: the number of our start was used before, and others
 	 * hold the log of that start under it. */
 	bool is_used = news->nonce != 0 && news->nonce != self->nonce;
-	if (c->members.has_left || news->incarnation < self->incarnation)
+	bool is_our_log =
+		member_log_incarnation(news->incarnation) == c->incarnation;
+	if (c->members.has_left || (news->incarnation < self->incarnation &&
+					   !(is_used && is_our_log)))
 		return;
 	/* A Hello of ours from before a refutation crossed the news of it;
 	 * the next one is on its way. */
@@ -170,8 +178,7 @@ on_own_news(struct core *c, const skep_MemberNews *news)
 		return; /* two claim our name; Hello decides, not hearsay */
 	/* The rows of who has left are forgotten with their log; only a new
 	 * log brings them back. */
-	if (news->state == MEMBER_DEAD && !is_other && !is_used &&
-		member_log_incarnation(news->incarnation) == c->incarnation)
+	if (news->state == MEMBER_DEAD && !is_other && !is_used && is_our_log)
 		refute(c, news->incarnation);
 	else
 		outgrow(c, news->incarnation);
@@ -270,10 +277,12 @@ adopt(struct core *c, member_id from, struct member *m,
 		vouch(c, m, news);
 	if (was_left && m->state != MEMBER_LEFT)
 		registry_on_back(c, member_id_of(c, m));
-	if (m->nonce == 0)
-		m->nonce = news->nonce;
 	bool is_start = log != member_log_incarnation(m->incarnation);
-	if (is_changed || was_left != (m->state == MEMBER_LEFT) || is_start)
+	bool is_named = m->nonce == 0 && news->nonce != 0;
+	if (is_named)
+		m->nonce = news->nonce;
+	if (is_changed || was_left != (m->state == MEMBER_LEFT) || is_start ||
+		is_named)
 		member_save(c, m);
 	/* The start that we are linked to may be an older one: it outgrows. */
 	if (m->link && is_start && from != member_id_of(c, m))
@@ -299,6 +308,21 @@ is_contested(struct core *c, member_id from, struct member *m,
 	return news->node_id != 0 && news->node_id != m->node_id;
 }
 
+/* Two starts of it had the same number (an old disk), and the rows that one of
+ * them wrote are somewhere taken for the other's: the one that we are linked to
+ * hears of the other, and outgrows both. */
+static void
+tell_of_other_start(
+	struct core *c, const struct member *m, const skep_MemberNews *news)
+{
+	bool is_other = m->nonce != 0 && news->nonce != 0 &&
+			m->nonce != news->nonce &&
+			member_log_incarnation(m->incarnation) ==
+				member_log_incarnation(news->incarnation);
+	if (m->link && is_other && effects_has_room(&c->fx, 1, sizeof *news))
+		member_send_link(c, m->link, WIRE_MEMBER_NEWS, news);
+}
+
 void
 member_on_news(struct core *c, member_id from, const skep_MemberNews *news)
 {
@@ -316,6 +340,8 @@ member_on_news(struct core *c, member_id from, const skep_MemberNews *news)
 	struct member *m = id == MEMBER_NONE ? NULL : member_at(c, id);
 	if (!m && news->state == MEMBER_LEFT)
 		return;
+	if (m)
+		tell_of_other_start(c, m, news);
 	if (!m)
 		m = member_add(c, news->node);
 	else if (!is_news(m, news) || is_contested(c, from, m, news))

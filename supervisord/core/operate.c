@@ -511,7 +511,9 @@ static void
 set_intent(
 	struct core *c, const struct input_request *r, enum node_intent intent)
 {
-	struct node_value v = {.intent = intent, .is_forced = r->is_forced};
+	struct node_value v = {.intent = intent,
+		.is_forced = r->is_forced,
+		.max_parallel = r->max_parallel};
 	uint64_t after = 0;
 	if (member_find(c, r->name) == MEMBER_NONE) {
 		refuse(c, r->id, REPLY_NOT_FOUND,

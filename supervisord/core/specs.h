@@ -165,6 +165,7 @@ struct node_value {
 	int64_t deadline_wall_ms; /* 0: none */
 	char reason[128];
 	bool is_forced;
+	uint32_t max_parallel; /* of a drain: moves at a time; 0: any */
 };
 
 /* Decoders return false for bytes that make no sense (they came from

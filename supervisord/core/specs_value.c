@@ -303,6 +303,7 @@ specs_get_node(const struct entry *e, struct node_value *out)
 	out->intent = (enum node_intent)msg.intent;
 	out->deadline_wall_ms = msg.deadline_wall_ms;
 	out->is_forced = msg.is_forced;
+	out->max_parallel = msg.max_parallel;
 	memcpy(out->reason, msg.reason, sizeof out->reason);
 	return true;
 }
@@ -393,6 +394,7 @@ specs_set_node(struct core *c, const char *name, const struct node_value *v,
 		.intent = v->intent,
 		.deadline_wall_ms = v->deadline_wall_ms,
 		.is_forced = v->is_forced,
+		.max_parallel = v->max_parallel,
 	};
 	copy_text(msg.reason, sizeof msg.reason, v->reason);
 	return set(c, ENTRY_NODE, name, skep_NodeValue_fields, &msg, after_out);

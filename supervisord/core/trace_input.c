@@ -122,6 +122,7 @@ put_request(
 	msg->code = in->op;
 	msg->number = in->number;
 	msg->is_ok = in->is_forced;
+	msg->size = in->max_parallel;
 	put_actor(msg, s, &in->actor);
 }
 
@@ -421,6 +422,7 @@ take_request(struct taking *t)
 		.arg = take_text(t, t->s.text),
 		.number = t->msg.number,
 		.is_forced = t->msg.is_ok,
+		.max_parallel = (uint32_t)t->msg.size,
 		.actor = take_actor(t),
 	};
 }

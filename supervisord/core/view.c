@@ -103,6 +103,12 @@ fill_why(struct core *c, struct instance *i, const struct service_value *s,
 		text_add(&t, h->peer_name);
 		return;
 	}
+	if (instance_is_held(i) && drain_is_on(c) && !drain_is_moving(c, i) &&
+		!drain_has_turn(c)) {
+		text_add(&t, "waits for its turn to move: --max-parallel ");
+		text_add_number(&t, c->duty.drain_parallel);
+		return;
+	}
 	if (i->state == INSTANCE_BACKOFF && i->heap_index != HEAP_NONE) {
 		text_add(&t, "next start in ");
 		text_add_duration(&t, mono_diff(i->deadline, c->now));

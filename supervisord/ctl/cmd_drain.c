@@ -221,6 +221,9 @@ drain_body(const struct ctl *ctl)
 			json_integer(ctl->opt.deadline_ms));
 	if (ctl->opt.is_force)
 		json_object_set_new(body, "force", json_true());
+	if (ctl->opt.max_parallel >= 0)
+		json_object_set_new(body, "max_parallel",
+			json_integer(ctl->opt.max_parallel));
 	return body;
 }
 

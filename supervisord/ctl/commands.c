@@ -53,8 +53,10 @@ static const struct command commands[] = {
 	{"history", "NAME", "what happened to it", "since lines node", 1, 1,
 		cmd_history},
 	{"drain", "[NODE]", "move everything away from a node",
-		"self deadline force dry-run detach monitor reason yes", 0, 1,
-		cmd_drain},
+		"self deadline force max-parallel dry-run detach monitor "
+		"reason "
+		"yes",
+		0, 1, cmd_drain},
 	{"wait", "ready NAME | node NODE STATE", "wait until it is so", "", 2,
 		3, cmd_wait},
 	{"shutdown", "", "stop all services of this host, and skepd",
@@ -71,8 +73,10 @@ static const struct command commands[] = {
 	{"node uncordon", "NODE", "let it take instances again", "", 1, 1,
 		cmd_node_uncordon},
 	{"node drain", "[NODE]", "the same as drain",
-		"self deadline force dry-run detach monitor reason yes", 0, 1,
-		cmd_drain},
+		"self deadline force max-parallel dry-run detach monitor "
+		"reason "
+		"yes",
+		0, 1, cmd_drain},
 	{"node undrain", "NODE", "let it take instances again", "", 1, 1,
 		cmd_node_undrain},
 	{"node join", "ADDRESS", "join the cluster of that host", "", 1, 1,

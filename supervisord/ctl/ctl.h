@@ -53,11 +53,12 @@ struct options {
 	bool is_verbose;
 	bool is_check;
 	bool is_stop;
-	int64_t timeout_ms;  /* -1: the command's default */
-	int64_t deadline_ms; /* 0: none */
-	int64_t for_ms;	     /* 0: no limit */
-	uint64_t max_size;   /* bytes; 0: the server's default */
-	int64_t lines;	     /* -1: the server's default */
+	int64_t timeout_ms;   /* -1: the command's default */
+	int64_t deadline_ms;  /* 0: none */
+	int64_t for_ms;	      /* 0: no limit */
+	uint64_t max_size;    /* bytes; 0: the server's default */
+	int64_t lines;	      /* -1: the server's default */
+	int64_t max_parallel; /* -1: any */
 	const char *socket;
 	const char *file;
 	const char *check_index;

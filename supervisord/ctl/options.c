@@ -65,6 +65,8 @@ static const struct option options[] = {
 		"give up what has not moved by then"},
 	{0, "force", NULL, KIND_FLAG, AT(is_force), false,
 		"stop what cannot move"},
+	{0, "max-parallel", "N", KIND_COUNT, AT(max_parallel), false,
+		"so many move at a time"},
 	{0, "dry-run", NULL, KIND_FLAG, AT(is_dry_run), false,
 		"say what would happen"},
 	{0, "detach", NULL, KIND_FLAG, AT(is_detach), false, "do not watch it"},

@@ -24,14 +24,13 @@ body_text(struct call *c, json_t *body, const char *key, bool is_needed)
 
 static void
 ask(struct call *c, enum request_op op, const char *name, const char *arg,
-	int64_t number, bool is_forced)
+	int64_t number)
 {
 	struct input in = {.kind = INPUT_REQUEST};
 	in.request = (struct input_request){.op = op,
 		.name = name,
 		.arg = arg,
 		.number = number,
-		.is_forced = is_forced,
 		.actor = call_actor(c)};
 	call_ask(c, &in, NULL, 0);
 }
@@ -45,7 +44,7 @@ verb_plain(struct call *c, enum request_op op)
 	json_t *body = call_body_object(c, keys);
 	if (!body)
 		return;
-	ask(c, op, c->captures[0], "", 0, false);
+	ask(c, op, c->captures[0], "", 0);
 	json_decref(body);
 }
 
@@ -59,7 +58,7 @@ verb_signal(struct call *c)
 	int signal;
 	const char *text = body_text(c, body, "signal", true);
 	if (text && units_parse_signal(text, &signal) == 0)
-		ask(c, REQUEST_SIGNAL, c->captures[0], "", signal, false);
+		ask(c, REQUEST_SIGNAL, c->captures[0], "", signal);
 	else if (text)
 		call_reply_error(c, MHD_HTTP_BAD_REQUEST, "invalid",
 			"'%s' is not a signal", text);
@@ -75,7 +74,7 @@ verb_move(struct call *c)
 		return;
 	const char *node = body_text(c, body, "node", true);
 	if (node)
-		ask(c, REQUEST_MOVE, c->captures[0], node, 0, false);
+		ask(c, REQUEST_MOVE, c->captures[0], node, 0);
 	json_decref(body);
 }
 
@@ -197,32 +196,65 @@ dry_drain(struct call *c, const char *node)
 	call_reply_json(c, MHD_HTTP_OK, o);
 }
 
+/* A whole number from 'min' to 'max', or 0 when it is left out; -1: answered,
+ * it is none. */
+static int64_t
+body_count(struct call *c, json_t *body, const char *key, int64_t min,
+	int64_t max)
+{
+	const json_t *value = json_object_get(body, key);
+	if (!value)
+		return 0;
+	int64_t n = json_integer_value(value);
+	if (json_is_integer(value) && n >= min && n <= max)
+		return n;
+	call_reply_error(c, MHD_HTTP_BAD_REQUEST, "invalid",
+		"'%s' must be a whole number, %lld or more", key,
+		(long long)min);
+	return -1;
+}
+
+/* The request that the body asks for; false: answered, it is wrong. */
+static bool
+read_drain(struct call *c, json_t *body, struct input_request *r)
+{
+	const json_t *force = json_object_get(body, "force");
+	if (force && !json_is_boolean(force)) {
+		call_reply_error(c, MHD_HTTP_BAD_REQUEST, "invalid",
+			"'force' must be true or false");
+		return false;
+	}
+	int64_t ms = body_count(c, body, "deadline_ms", 0, INT64_MAX);
+	if (ms < 0)
+		return false;
+	int64_t parallel = body_count(c, body, "max_parallel", 1, UINT32_MAX);
+	if (parallel < 0)
+		return false;
+	r->arg = body_text(c, body, "reason", false);
+	r->number = ms;
+	r->max_parallel = (uint32_t)parallel;
+	r->is_forced = json_is_true(force);
+	return r->arg;
+}
+
 static void
 verb_drain(struct call *c)
 {
 	static const char *const keys[] = {
-		"reason", "deadline_ms", "force", NULL};
+		"reason", "deadline_ms", "force", "max_parallel", NULL};
+	struct input in = {.kind = INPUT_REQUEST};
 	json_t *body = call_body_object(c, keys);
 	if (!body)
 		return;
-	const char *reason = body_text(c, body, "reason", false);
-	json_t *deadline = json_object_get(body, "deadline_ms");
-	json_t *force = json_object_get(body, "force");
-	if (!reason)
+	in.request = (struct input_request){.op = REQUEST_DRAIN,
+		.name = c->captures[0],
+		.actor = call_actor(c)};
+	if (!read_drain(c, body, &in.request))
 		goto out;
-	if ((deadline && (!json_is_integer(deadline) ||
-				 json_integer_value(deadline) < 0)) ||
-		(force && !json_is_boolean(force))) {
-		call_reply_error(c, MHD_HTTP_BAD_REQUEST, "invalid",
-			"'deadline_ms' must be a number of milliseconds, "
-			"'force' true or false");
-		goto out;
-	}
 	if (call_query_flag(c, "dry_run"))
 		dry_drain(c, c->captures[0]);
 	else
-		ask(c, REQUEST_DRAIN, c->captures[0], reason,
-			json_integer_value(deadline), json_is_true(force));
+		call_ask(c, &in, NULL, 0);
 out:
 	json_decref(body);
 }
@@ -236,7 +268,7 @@ verb_with_reason(struct call *c, enum request_op op)
 		return;
 	const char *reason = body_text(c, body, "reason", false);
 	if (reason)
-		ask(c, op, c->captures[0], reason, 0, false);
+		ask(c, op, c->captures[0], reason, 0);
 	json_decref(body);
 }
 
@@ -295,7 +327,7 @@ api_post_nodes(struct call *c)
 		return;
 	const char *address = body_text(c, body, "address", true);
 	if (address)
-		ask(c, REQUEST_JOIN, address, "", 0, false);
+		ask(c, REQUEST_JOIN, address, "", 0);
 	json_decref(body);
 }
 
@@ -309,6 +341,6 @@ api_put_cluster(struct call *c)
 		return;
 	const char *value = body_text(c, body, "value", true);
 	if (value)
-		ask(c, REQUEST_CLUSTER_SET, c->captures[0], value, 0, false);
+		ask(c, REQUEST_CLUSTER_SET, c->captures[0], value, 0);
 	json_decref(body);
 }

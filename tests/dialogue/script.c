@@ -1,5 +1,6 @@
 #include "tests/dialogue/script.h"
 
+#include <ctype.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -289,7 +290,7 @@ do_delete(struct script *s, char **words, int count)
 	print_reply(s, host, in.spec_del.request);
 }
 
-/* Any word of REQUEST_OPS: "drain beta 30s", "move web beta". */
+/* Any word of REQUEST_OPS: "drain beta 30s parallel=2", "move web beta". */
 static bool
 do_request(struct script *s, char **words, int count)
 {
@@ -302,8 +303,9 @@ do_request(struct script *s, char **words, int count)
 	uint32_t host = script_asked(s);
 	const char *arg = count > 2 ? words[2] : "";
 	int64_t value = 0;
-	if (op == REQUEST_DRAIN && count > 2) {
-		value = script_ms(arg);
+	const char *parallel = script_value(words, count, "parallel");
+	if (op == REQUEST_DRAIN) {
+		value = isdigit((unsigned char)*arg) ? script_ms(arg) : 0;
 		arg = "";
 	}
 	struct input in = {.kind = INPUT_REQUEST};
@@ -314,6 +316,7 @@ do_request(struct script *s, char **words, int count)
 		.arg = arg,
 		.number = op == REQUEST_SIGNAL ? atoi(arg) : value,
 		.is_forced = script_has(words, count, "force"),
+		.max_parallel = parallel ? (uint32_t)atoi(parallel) : 0,
 	};
 	world_input(s->w, host, &in);
 	print_reply(s, host, in.request.id);

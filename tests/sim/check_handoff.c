@@ -541,15 +541,46 @@ on_process(struct world *w, uint32_t host, const struct world_process_event *e,
 			*keys_at(&m->served, root_key(m->states[i].root)) = 1;
 }
 
+/* Whether a host's disk has a state, after it was put in place of another. */
+static bool
+is_on_disk(const struct world *w, const struct sealed *s)
+{
+	const struct host *h = &w->hosts[s->host];
+	for (size_t i = 0; i < h->state_count; i++)
+		if (h->states[i].birth == s->birth &&
+			h->states[i].lives == s->lives &&
+			!strcmp(h->states[i].name, s->name))
+			return true;
+	return false;
+}
+
+/* What the records of another disk say of its host's moves. */
+static void
+read_disk(struct moves *m, uint32_t host)
+{
+	const struct host *h = &m->k->w->hosts[host];
+	for (size_t i = 0; i < h->record_count; i++) {
+		const struct record *r = h->records[i];
+		if (r->table != TABLE_HANDOFF)
+			continue;
+		struct page *p = page_of_key(
+			m, host, (struct bytes){r->key, r->key_size});
+		p->durable = read_move((struct bytes){r->value, r->value_size});
+		p->issued = p->before = p->durable;
+		if (p->durable.state == HANDOFF_COMMITTED)
+			p->given = p->given_kept = p->durable.epoch;
+	}
+}
+
 static void
 on_fault(struct world *w, const struct world_fault_event *e, void *context)
 {
 	struct moves *m = context;
-	(void)w;
+	bool is_other_disk = e->what == WORLD_FAULT_REINSTALL ||
+			     e->what == WORLD_FAULT_RESTORE;
 	for (uint32_t i = 0; i < m->state_count; i++)
-		if (e->what == WORLD_FAULT_REINSTALL &&
-			m->states[i].host == e->a)
-			m->states[i].is_here = false;
+		if (is_other_disk && m->states[i].host == e->a)
+			m->states[i].is_here = is_on_disk(w, &m->states[i]);
 	for (uint32_t i = 0; i < m->count; i++) {
 		struct page *p = m->items[i];
 		if (p->host != e->a)
@@ -558,13 +589,14 @@ on_fault(struct world *w, const struct world_fault_event *e, void *context)
 			p->issued = p->before = p->durable;
 			p->given = p->given_kept;
 		}
-		if (e->what == WORLD_FAULT_REINSTALL ||
-			e->what == WORLD_FAULT_RESTORE) {
+		if (is_other_disk) {
 			p->issued = p->before = p->durable =
 				(struct move){.state = HANDOFF_FREE};
 			p->given = p->given_kept = 0;
 		}
 	}
+	if (is_other_disk)
+		read_disk(m, e->a);
 }
 
 /* --- Ends of phases --- */

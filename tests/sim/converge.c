@@ -59,24 +59,38 @@ count_ways(const struct storm *s, uint32_t host)
 	return n;
 }
 
-/* Whether a host between the core and 'host' can say that it hears it. */
+/* Whether the core hears of 'host' by way of one of which it hears. */
 static bool
 has_witness(const struct storm *s, uint32_t host)
 {
 	for (uint32_t i = 0; i < s->w->count; i++)
-		if (i != host && is_awake(s, i) && is_way_open(s, i, host) &&
-			count_ways(s, i) > 0)
+		if (s->hosts[i].is_heard && is_way_open(s, i, host))
 			return true;
 	return false;
+}
+
+/* Finds of whom the core hears, however many stand between. */
+static void
+survey(struct storm *s)
+{
+	bool is_more = true;
+	for (uint32_t i = 0; i < s->w->count; i++)
+		s->hosts[i].is_heard = s->hosts[i].is_core;
+	while (is_more) {
+		is_more = false;
+		for (uint32_t i = 0; i < s->w->count; i++) {
+			if (s->hosts[i].is_heard || !is_awake(s, i) ||
+				!has_witness(s, i))
+				continue;
+			s->hosts[i].is_heard = is_more = true;
+		}
+	}
 }
 
 static bool
 is_severed(const struct storm *s, uint32_t host)
 {
-	if (s->hosts[host].is_core)
-		return false;
-	return !is_awake(s, host) ||
-	       (count_ways(s, host) == 0 && !has_witness(s, host));
+	return !s->hosts[host].is_heard;
 }
 
 static bool
@@ -373,8 +387,8 @@ may_be_unplaced(struct storm *s, uint32_t a, const struct instance_view *v)
 
 /* Whether it is held outside the core, or belongs there, at a host that is
  * present and cannot do what it ought to: its disk stands still, so that it
- * neither ends a start nor begins one; or it reads so slowly what others tell
- * it that it does not know. */
+ * neither ends a start nor begins one, nor says what it wrote or ended; or it
+ * reads so slowly what others tell it that it does not know. */
 static bool
 is_holder_unfit(struct storm *s, const struct instance_view *v)
 {
@@ -431,7 +445,8 @@ instance_trouble(
 		why = "is held twice";
 	else if (v->is_wanted && !is_at_rest(s, a, v))
 		why = "is wanted and not at rest";
-	else if (!v->is_wanted && v->node[0] && strcmp(v->state, "stopped"))
+	else if (!v->is_wanted && v->node[0] && strcmp(v->state, "stopped") &&
+		 !is_holder_unfit(s, v))
 		why = "is not wanted and still held";
 	else if (is_ready && v->is_wanted &&
 		 v->run_digest != v->wanted_digest && !is_holder_unfit(s, v))
@@ -482,6 +497,7 @@ static const char *
 trouble(struct storm *s, char *out)
 {
 	const char *why = NULL;
+	survey(s);
 	for (uint32_t a = 0; a < s->w->count && !why; a++)
 		if (s->hosts[a].is_core)
 			why = host_trouble(s, a, out);

@@ -6,11 +6,11 @@
  * A host outside is
  *
  *   severed   it is down, stands still, or neither a core host can talk with
- *             it nor a third one that some of the core can ask; for the core
- *             it must be gone
- *   hanging   some of the core can talk with it and some cannot, or only a
- *             third host can, which rightly says that it lives (M3); what it
- *             runs counts, what it thinks does not
+ *             it nor any other from which, over however many, the core hears;
+ *             for the core it must be gone
+ *   hanging   some of the core can talk with it and some cannot, or only
+ *             others can, who rightly say that it lives (M3); what it runs
+ *             counts, what it thinks does not
  *
  * and one that all of the core can talk with belongs to the core.
  *

@@ -95,6 +95,28 @@ make_reinstall(struct storm *s, struct prng *p)
 	storm_start_later(s, host, back_ms);
 }
 
+/* Of a host's disk a copy is made; later it comes back with that: a machine
+ * put back to a snapshot. */
+static void
+make_old_disk(struct storm *s, struct prng *p)
+{
+	uint32_t host = storm_any_running(s, p);
+	int64_t back_ms = down_ms(p);
+	if (host == MAKER_NO_HOST)
+		return;
+	if (!s->old_disk) {
+		s->old_disk = world_disk_copy(s->w, host);
+		s->old_disk_of = host;
+		return;
+	}
+	host = s->old_disk_of;
+	world_power_off(s->w, host);
+	world_disk_restore(s->w, host, s->old_disk);
+	s->old_disk = NULL;
+	s->hosts[host].has_left = false;
+	storm_start_later(s, host, back_ms);
+}
+
 const struct maker fault_host_makers[] = {
 	{"crash", false, 5000, 600000, make_crash, false},
 	{"kill", false, 10000, 600000, make_kill, false},
@@ -103,5 +125,6 @@ const struct maker fault_host_makers[] = {
 	{"outage", false, 60000, 600000, make_outage, false},
 	{"pause", false, 5000, 600000, make_pause, false},
 	{"reinstall", false, 60000, 600000, make_reinstall, false},
+	{"old-disk", false, 60000, 600000, make_old_disk, false},
 	{0},
 };

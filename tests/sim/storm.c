@@ -263,6 +263,7 @@ storm_run(const struct storm_config *config, bool is_loud,
 	out->core_count = 0;
 	for (uint32_t i = 0; i < s->w->count; i++)
 		out->core_count += s->hosts[i].is_core;
+	world_disk_free(s->w, s->old_disk);
 	world_free(s->w);
 	free(s);
 }

@@ -62,6 +62,7 @@ struct maker_run {
 struct storm_host {
 	bool has_left;	       /* by an operator; it must be installed anew */
 	bool is_core;	       /* phase 2 has healed it */
+	bool is_heard;	       /* the core hears of it; see converge.h */
 	int64_t clock_step_ms; /* that its wall clock is off */
 };
 
@@ -73,6 +74,8 @@ struct storm {
 	struct storm_pending pending[STORM_PENDING_MAX];
 	uint32_t pending_count;
 	uint64_t next_pending;
+	struct disk *old_disk; /* a copy, to be put back; owned, or NULL */
+	uint32_t old_disk_of;
 	uint32_t edits;	 /* every edit of a service differs */
 	uint32_t churns; /* names that churn has used */
 	uint64_t acts;	 /* of all makers */

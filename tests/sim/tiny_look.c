@@ -67,6 +67,7 @@ add_handoff(struct sum *s, const struct core *c)
 		return;
 	add(s, h->state);
 	add(s, h->epoch);
+	add(s, h->epoch_known);
 	add(s, h->attempt);
 	add(s, hash_text(h->peer_name, 0));
 	add(s, h->stored > c->stored_seq ? h->stored - c->stored_seq : 0);
@@ -109,7 +110,8 @@ add_members(struct sum *s, const struct core *c)
 				  m->has_heartbeat << 2 | m->is_in_stable << 3 |
 				  m->hb_is_ready << 4 | m->hb_is_lonely << 5 |
 				  (m->hb_view_digest == t->view_digest) << 6 |
-				  member_is_expected(c, id) << 7));
+				  member_is_expected(c, id) << 7 |
+				  m->is_list_lost << 8));
 	}
 	for (member_id id = 0; id < t->count; id++) {
 		add(s, hash_text(t->items[id].name, 0));

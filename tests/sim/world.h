@@ -220,10 +220,13 @@ struct host {
 	struct core_config config;
 };
 
-/* A copy of a disk. */
+/* A copy of a disk: records, states, and whose it is. */
 struct disk {
 	struct record **records; /* used, the array owned */
 	size_t count;
+	struct state *states;
+	size_t state_count;
+	uint64_t node_id;
 };
 
 struct event;
@@ -335,9 +338,11 @@ void world_disk_set(
  * what such a version would change in meaning it cannot show. */
 void world_set_newer(struct world *w, uint32_t host, bool is_newer);
 
-/* Copies a host's disk; puts a copy (taken) in place of a stopped host's. */
+/* Copies a host's disk; puts a copy (taken) in place of a stopped host's, or
+ * frees it. */
 struct disk *world_disk_copy(struct world *w, uint32_t host);
 void world_disk_restore(struct world *w, uint32_t host, struct disk *disk);
+void world_disk_free(struct world *w, struct disk *disk);
 /* Gives a host's core an input from nowhere in the world. */
 void world_input(struct world *w, uint32_t host, struct input *in);
 

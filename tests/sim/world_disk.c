@@ -133,6 +133,12 @@ world_disk_copy(struct world *w, uint32_t host)
 		d->records[d->count] = record_share(h->records[d->count]);
 		d->count++;
 	}
+	d->states = calloc(h->state_count + 1, sizeof *d->states);
+	CHECK(d->states);
+	for (size_t i = 0; i < h->state_count; i++)
+		d->states[i] = h->states[i];
+	d->state_count = h->state_count;
+	d->node_id = h->config.node_id;
 	return d;
 }
 
@@ -144,8 +150,24 @@ world_disk_restore(struct world *w, uint32_t host, struct disk *disk)
 	disk_clear(w, h);
 	h->records = disk->records;
 	h->record_count = h->record_room = disk->count;
+	free(h->states);
+	h->states = disk->states;
+	h->state_count = disk->state_count;
+	h->config.node_id = disk->node_id;
 	free(disk);
 	observe_fault(w, WORLD_FAULT_RESTORE, host, WORLD_NO_HOST, 0);
+}
+
+void
+world_disk_free(struct world *w, struct disk *disk)
+{
+	if (!disk)
+		return;
+	while (disk->count)
+		record_give(w, disk->records[--disk->count]);
+	free(disk->records);
+	free(disk->states);
+	free(disk);
 }
 
 void

@@ -387,6 +387,7 @@ node_request(
 		a->op = in->request.op;
 		a->number = in->request.number;
 		a->is_forced = in->request.is_forced;
+		a->max_parallel = in->request.max_parallel;
 		snprintf(a->arg, sizeof(a->arg), "%s", in->request.arg);
 	}
 	uint32_t number = stub.asked_count;

@@ -17,6 +17,7 @@ struct stub_asked {
 	char arg[256];
 	int64_t number;
 	bool is_forced;
+	uint32_t max_parallel;
 	struct actor actor;
 	node_reply_fn *done; /* NULL: answered or cancelled */
 	void *context;

@@ -224,6 +224,8 @@ START_TEST(refusals_are_json_with_their_status)
 		{"POST", "/v1/names/web/stop", "{\"typo\": 1}", 400, "invalid"},
 		{"POST", "/v1/nodes/beta/drain", "{\"deadline_ms\": -1}", 400,
 			"invalid"},
+		{"POST", "/v1/nodes/beta/drain", "{\"max_parallel\": 0}", 400,
+			"invalid"},
 		{"POST", "/v1/services", "services: [", 400, "invalid"},
 		{"POST", "/v1/services", "", 400, "invalid"},
 		{"POST", "/v1/services?check_index=123",
@@ -272,37 +274,38 @@ START_TEST(verbs_reach_the_core)
 		const char *arg;
 		int64_t number;
 		bool is_forced;
+		uint32_t max_parallel;
 	} rows[] = {
 		{"POST", "/v1/names/web/start", "", REQUEST_START, "web", "", 0,
-			false},
+			false, 0},
 		{"POST", "/v1/names/web@1/stop", "{}", REQUEST_STOP, "web@1",
-			"", 0, false},
+			"", 0, false, 0},
 		{"POST", "/v1/names/web/restart", "", REQUEST_RESTART, "web",
-			"", 0, false},
+			"", 0, false, 0},
 		{"POST", "/v1/names/web/signal", "{\"signal\": \"hup\"}",
-			REQUEST_SIGNAL, "web", "", 1, false},
+			REQUEST_SIGNAL, "web", "", 1, false, 0},
 		{"POST", "/v1/names/web@1/move", "{\"node\": \"beta\"}",
-			REQUEST_MOVE, "web@1", "beta", 0, false},
+			REQUEST_MOVE, "web@1", "beta", 0, false, 0},
 		{"POST", "/v1/nodes/beta/cordon", "{\"reason\": \"r\"}",
-			REQUEST_CORDON, "beta", "r", 0, false},
+			REQUEST_CORDON, "beta", "r", 0, false, 0},
 		{"POST", "/v1/nodes/beta/uncordon", "", REQUEST_UNCORDON,
-			"beta", "", 0, false},
+			"beta", "", 0, false, 0},
 		{"POST", "/v1/nodes/beta/drain",
 			"{\"reason\": \"r\", \"deadline_ms\": 5000, "
-			"\"force\": true}",
-			REQUEST_DRAIN, "beta", "r", 5000, true},
+			"\"force\": true, \"max_parallel\": 2}",
+			REQUEST_DRAIN, "beta", "r", 5000, true, 2},
 		{"POST", "/v1/nodes/beta/undrain", "", REQUEST_UNDRAIN, "beta",
-			"", 0, false},
+			"", 0, false, 0},
 		{"POST", "/v1/nodes/beta/leave", "", REQUEST_LEAVE, "beta", "",
-			0, false},
+			0, false, 0},
 		{"POST", "/v1/nodes/beta/forget", "", REQUEST_FORGET, "beta",
-			"", 0, false},
+			"", 0, false, 0},
 		{"POST", "/v1/nodes/beta/confirm-down", "",
-			REQUEST_CONFIRM_DOWN, "beta", "", 0, false},
+			REQUEST_CONFIRM_DOWN, "beta", "", 0, false, 0},
 		{"POST", "/v1/nodes", "{\"address\": \"h:1\"}", REQUEST_JOIN,
-			"h:1", "", 0, false},
+			"h:1", "", 0, false, 0},
 		{"PUT", "/v1/cluster/expect", "{\"value\": \"5\"}",
-			REQUEST_CLUSTER_SET, "expect", "5", 0, false},
+			REQUEST_CLUSTER_SET, "expect", "5", 0, false, 0},
 	};
 	for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		json_t *o;
@@ -317,6 +320,7 @@ START_TEST(verbs_reach_the_core)
 		ck_assert_str_eq(a->arg, rows[i].arg);
 		ck_assert_int_eq(a->number, rows[i].number);
 		ck_assert_int_eq(a->is_forced, rows[i].is_forced);
+		ck_assert_uint_eq(a->max_parallel, rows[i].max_parallel);
 		ck_assert_uint_eq(a->actor.uid, getuid());
 		ck_assert_uint_eq(a->actor.pid, (uint32_t)getpid());
 	}

@@ -298,10 +298,11 @@ POST /v1/nodes/alpha/drain $ok
 GET /v1/nodes/alpha 200 {"name":"alpha","intent":"draining","progress":"draining"}
 GET /v1/instances 200 {"instances":[$web1]}
 ANSWERS
-expect 5 drain alpha -y --deadline 300ms
+expect 5 drain alpha -y --deadline 300ms --max-parallel 2
 has err 'left on alpha: web@1'
 lacks out drained
 has log '"deadline_ms":300'
+has log '"max_parallel":2'
 expect 0 drain alpha -y --detach
 serve <<ANSWERS
 GET /v1/instances?node=alpha 200 {"instances":[$web1]}

@@ -247,6 +247,29 @@ START_TEST(old_disk_outgrows_its_past)
 }
 END_TEST
 
+/* A host that was called dead accepts its accuser before that one accepts it:
+ * what it says in between does not count there, and is said again. */
+START_TEST(list_reaches_who_accepts_late)
+{
+	struct world *w = whole_world(11, 3);
+	world_power_off(w, 2);
+	wait_said(w, 0, 2, MEMBER_DEAD, 10000);
+	wait_said(w, 1, 2, MEMBER_DEAD, 10000);
+	world_cut_both(w, 0, 1, true);
+	ck_assert_int_eq(ask(w, 0, REQUEST_CONFIRM_DOWN, "gamma"), REPLY_OK);
+	world_pause(w, 0, 30000);
+	world_set_dial(w, 0, 1, LINK_TIMEOUT); /* one link is made, not two */
+	ck_assert_int_ge(wait_said(w, 1, 0, MEMBER_DEAD, 20000), 0);
+	world_cut_both(w, 0, 1, false);
+	ck_assert_int_ge(wait_said(w, 1, 0, MEMBER_ALIVE, 40000), 0);
+	world_run(w, 1000);
+	const struct core *beta = core_of(w, 1);
+	member_id gamma = member_find(beta, "gamma");
+	ck_assert(member_get(beta, gamma)->is_confirmed_down);
+	world_free(w);
+}
+END_TEST
+
 /* The same disk twice: the second is refused while the first is heard. */
 START_TEST(clone_is_refused)
 {
@@ -411,6 +434,7 @@ suite(void)
 	tcase_add_test(join, taken_name_is_refused_and_told);
 	tcase_add_test(join, reinstalled_host_takes_its_name_again);
 	tcase_add_test(join, old_disk_outgrows_its_past);
+	tcase_add_test(join, list_reaches_who_accepts_late);
 	tcase_add_test(join, clone_is_refused);
 	tcase_add_test(join, second_address_is_no_second_member);
 	suite_add_tcase(s, join);

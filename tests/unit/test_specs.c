@@ -463,12 +463,12 @@ START_TEST(test_other_values)
 	ck_assert_int_eq(
 		specs_set_override(c, "web@1", &o, &after), REPLY_UNCHANGED);
 	ck_assert_uint_eq(after, stored);
-	struct node_value n = {INTENT_DRAINING, 12345, "disk", true};
+	struct node_value n = {INTENT_DRAINING, 12345, "disk", true, 3};
 	struct node_value n2;
 	specs_set_node(c, "n0", &n, &after);
 	ck_assert(specs_get_node(specs_find(c, ENTRY_NODE, "n0"), &n2));
 	ck_assert(n2.intent == INTENT_DRAINING && n2.is_forced &&
-		  n2.deadline_wall_ms == 12345);
+		  n2.deadline_wall_ms == 12345 && n2.max_parallel == 3);
 	ck_assert_str_eq(n2.reason, "disk");
 	/* All defaults encode to no bytes at all; still an entry. */
 	memset(&o, 0, sizeof o);

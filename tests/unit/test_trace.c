@@ -220,13 +220,14 @@ START_TEST(requests_pass)
 		const struct input *in =
 			pass((struct input){.kind = INPUT_REQUEST,
 				.request = {8, (enum request_op)op, "web", "",
-					-5, true, actor}});
+					-5, true, 4, actor}});
 		ck_assert_uint_eq(in->request.id, 8);
 		ck_assert_int_eq((int)in->request.op, (int)op);
 		ck_assert_str_eq(in->request.name, "web");
 		ck_assert_str_eq(in->request.arg, "");
 		ck_assert_int_eq(in->request.number, -5);
 		ck_assert(in->request.is_forced);
+		ck_assert_uint_eq(in->request.max_parallel, 4);
 		assert_actor(&in->request.actor);
 	}
 	const struct input *in = pass((struct input){.kind = INPUT_REQUEST,
