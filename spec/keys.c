@@ -691,7 +691,14 @@ static const struct spec_key keys[] = {
 		.fallback = "UTC",
 		.shape = &shape_timezone,
 		.help = "The time zone of 'cron', such as Europe/Vienna."},
-	LATER("schedule.allow_overlap", "Two runs of one name at a time."),
+	{.path = "schedule.allow_overlap",
+		.type = KEY_BOOL,
+		AT(schedule.allow_overlap),
+		.fallback = "false",
+		.help = "Only 'false': a run that is due while the last one "
+			"still goes on is skipped, and history says so. For "
+			"runs side by side write two services whose 'cron' "
+			"take turns."},
 	BLOCK("hooks",
 		"Commands around start and stop, run as the service's user."),
 	{.path = "hooks.pre_start",

@@ -11,9 +11,9 @@
 #define LOOK_MS	    200	  /* between two looks at the core */
 #define HEARD_MS    500	  /* what was said is heard everywhere */
 #define PEOPLE_MS   15000 /* ... of the people who run it */
-/* Rest lasts so long: what waits to be tried again is tried, and the state that
- * a move left behind is dropped. */
-#define REST_MS 5000
+/* Rest lasts so long: what waits to be tried again (five seconds, a move that
+ * failed) is tried, and the state that a move left behind is dropped. */
+#define REST_MS 6000
 /* What behaves answers its handoff signal in time. */
 #define ANSWER_MS 10
 
@@ -385,18 +385,40 @@ may_be_unplaced(struct storm *s, uint32_t a, const struct instance_view *v)
 	return true;
 }
 
-/* Whether it is held outside the core, or belongs there, at a host that is
- * present and cannot do what it ought to: its disk stands still, so that it
- * neither ends a start nor begins one, nor says what it wrote or ended; or it
- * reads so slowly what others tell it that it does not know. */
+/* Whether a host outside the core is present and cannot do what it ought to:
+ * its disk stands still, so that it neither ends a start nor begins one, nor
+ * says what it wrote or ended; or it reads so slowly what others tell it that
+ * it does not know. */
 static bool
-is_holder_unfit(struct storm *s, const struct instance_view *v)
+is_unfit(struct storm *s, const char *name)
 {
-	const char *name = v->node[0] ? v->node : v->duty;
 	uint32_t x = name[0] ? world_find(s->w, name) : WORLD_NO_HOST;
 	return x != WORLD_NO_HOST && is_hanging(s, x) &&
 	       (s->w->hosts[x].core->members.stall.is_on ||
 		       s->w->hosts[x].read_bytes_per_s != 0);
+}
+
+/* Whether such a one holds it, or ought to start it. */
+static bool
+is_holder_unfit(struct storm *s, const struct instance_view *v)
+{
+	return is_unfit(s, v->node[0] ? v->node : v->duty);
+}
+
+/* Whether a second copy is on a host that could give way and say so. */
+static bool
+is_twice(struct storm *s, uint32_t a, const struct instance_view *v)
+{
+	const struct core *c = s->w->hosts[a].core;
+	const struct row *r = registry_first(c, ROW_INSTANCE, v->name);
+	for (; v->is_foreign_copy && r; r = registry_next(c, r)) {
+		const char *name = member_get(c, r->origin)->name;
+		if (row_state_is_held(r->value.state) &&
+			member_is_present(c, r->origin) &&
+			strcmp(name, v->node) != 0 && !is_unfit(s, name))
+			return true;
+	}
+	return false;
 }
 
 /* Whether a wanted instance may stay as 'v' says. */
@@ -441,7 +463,7 @@ instance_trouble(
 {
 	const char *why = NULL;
 	bool is_ready = !strcmp(v->state, "ready");
-	if (v->is_foreign_copy)
+	if (is_twice(s, a, v))
 		why = "is held twice";
 	else if (v->is_wanted && !is_at_rest(s, a, v))
 		why = "is wanted and not at rest";
@@ -562,6 +584,18 @@ converge_print(struct storm *s)
 	}
 }
 
+/* How often a host of the core said that a move was over: its source drops the
+ * state when that is durable. */
+static uint64_t
+count_moved(const struct storm *s)
+{
+	uint64_t n = 0;
+	for (uint32_t i = 0; i < s->w->count; i++)
+		if (s->hosts[i].is_core)
+			n += s->w->hosts[i].notes[NOTE_MOVED];
+	return n;
+}
+
 int64_t
 converge_wait(struct storm *s, char out[static 512])
 {
@@ -572,6 +606,7 @@ converge_wait(struct storm *s, char out[static 512])
 	out[0] = '\0';
 	world_run(s->w, HEARD_MS);
 	mono since = s->w->now;
+	uint64_t moved = count_moved(s);
 	while (trouble(s, out) || mono_diff(s->w->now, since) < REST_MS) {
 		bool is_troubled = out[0];
 		if (is_troubled && mono_diff(s->w->now, start) >= limit_ms)
@@ -581,8 +616,9 @@ converge_wait(struct storm *s, char out[static 512])
 			people_at = mono_add(s->w->now, PEOPLE_MS);
 		}
 		world_run(s->w, is_troubled ? LOOK_MS : REST_MS);
-		if (is_troubled)
+		if (is_troubled || count_moved(s) != moved)
 			since = s->w->now;
+		moved = count_moved(s);
 		out[0] = '\0';
 	}
 	for (uint32_t i = 0; i < s->w->count; i++)
