@@ -579,7 +579,8 @@ static const struct spec_key keys[] = {
 		.flags = KEY_EXPANDS | KEY_RESTARTS,
 		.fallback = "",
 		.shape = &shape_state_path,
-		.help = "The file that is its state when it has stopped, in "
+		.help = "The file or directory that is its state when it has "
+			"stopped, in "
 			"place of $SKEP_STATE_OUT; absolute, or relative to "
 			"'working_dir'."},
 	{.path = "handoff.timeout",

@@ -231,23 +231,6 @@ handoff_on_boot(struct core *c)
 }
 
 void
-handoff_learn(const struct core *c, struct handoff *h)
-{
-	const struct instance *i = instance_find(c, h->name);
-	uint64_t known =
-		i && i->epoch_used > h->epoch ? i->epoch_used : h->epoch;
-	const struct row *r = registry_first(c, ROW_INSTANCE, h->name);
-	for (; r; r = registry_next(c, r)) {
-		bool is_rival = row_state_is_held(r->value.state) &&
-				member_is_present(c, r->origin);
-		if (!is_rival && r->value.epoch > known)
-			known = r->value.epoch;
-	}
-	if (h->epoch_known < known)
-		h->epoch_known = known;
-}
-
-void
 handoff_enter(struct core *c, struct handoff *h, enum handoff_state state,
 	mono deadline)
 {

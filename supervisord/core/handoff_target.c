@@ -244,13 +244,7 @@ is_forgotten(const struct core *c, const skep_Handoff *m)
 	if (!c->is_booted || is_in_move ||
 		(i && (i->epoch > m->epoch_known || instance_is_held(i))))
 		return false;
-	const struct row *r = registry_first(c, ROW_INSTANCE, m->name);
-	for (; r; r = registry_next(c, r))
-		if (r->value.epoch > m->epoch_known &&
-			row_state_is_held(r->value.state) &&
-			member_is_present(c, r->origin))
-			return false;
-	return true;
+	return !handoff_has_rival(c, m);
 }
 
 static void

@@ -19,6 +19,7 @@ libcore_a_SOURCES = \
 	supervisord/core/handoff.c \
 	supervisord/core/handoff.h \
 	supervisord/core/handoff_private.h \
+	supervisord/core/handoff_rows.c \
 	supervisord/core/handoff_source.c \
 	supervisord/core/handoff_target.c \
 	supervisord/core/input.h \
