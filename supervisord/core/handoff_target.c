@@ -311,29 +311,17 @@ is_deleted(struct core *c, const struct handoff *h)
 	return !i->is_declared && specs_get_service(e, &s);
 }
 
-/* Whether a source that is here says in its row that it runs it again: then it
- * will not commit that attempt, and the state that is here is an older one. */
-static bool
-has_gone_on(const struct core *c, const struct handoff *h, member_id source,
-	const struct row *r)
-{
-	return r && row_state_is_held(r->value.state) &&
-	       r->value.epoch > h->epoch_known &&
-	       member_is_present(c, source) && registry_is_current(c, source);
-}
-
 /* Whether the source's row says that it is not giving that run away any more.
  * Its word may not come: others tell of its rows while no link to it stands.
- * Little hangs on it before STAGED; an offer that goes on is made again. */
+ * Nothing hangs on it before STAGED; an offer that goes on is made again. */
 static bool
 is_withdrawn(const struct core *c, const struct handoff *h)
 {
 	member_id source = member_find(c, h->peer_name);
-	if (source == MEMBER_NONE || !registry_walk(c, source, NULL))
-		return false; /* nothing is known of that host */
+	if (h->state == HANDOFF_STAGED || source == MEMBER_NONE ||
+		!registry_walk(c, source, NULL))
+		return false; /* or nothing is known of that host */
 	const struct row *r = registry_find(c, ROW_INSTANCE, h->name, source);
-	if (h->state == HANDOFF_STAGED)
-		return has_gone_on(c, h, source, r);
 	return !r || !row_state_is_held(r->value.state) ||
 	       r->value.epoch > h->epoch;
 }
