@@ -2,7 +2,8 @@
 examplesdir = $(pkgdatadir)/examples
 dist_examples_DATA = etc/skep.conf etc/examples/counter.c \
 	etc/examples/counter.yaml etc/examples/crasher.yaml \
-	etc/examples/once.yaml etc/examples/redis.yaml \
+	etc/examples/nginx.yaml etc/examples/once.yaml \
+	etc/examples/postgresql.yaml etc/examples/redis.yaml \
 	etc/examples/redis-kept.yaml etc/examples/sqlite.yaml \
 	etc/examples/web.yaml
 dist_examples_SCRIPTS = etc/examples/counter.sh

@@ -579,7 +579,8 @@ static const struct spec_key keys[] = {
 		.flags = KEY_EXPANDS | KEY_RESTARTS,
 		.fallback = "",
 		.shape = &shape_state_path,
-		.help = "The file that is its state when it has stopped, in "
+		.help = "The file or directory that is its state when it has "
+			"stopped, in "
 			"place of $SKEP_STATE_OUT; absolute, or relative to "
 			"'working_dir'."},
 	{.path = "handoff.timeout",
@@ -691,7 +692,14 @@ static const struct spec_key keys[] = {
 		.fallback = "UTC",
 		.shape = &shape_timezone,
 		.help = "The time zone of 'cron', such as Europe/Vienna."},
-	LATER("schedule.allow_overlap", "Two runs of one name at a time."),
+	{.path = "schedule.allow_overlap",
+		.type = KEY_BOOL,
+		AT(schedule.allow_overlap),
+		.fallback = "false",
+		.help = "Only 'false': a run that is due while the last one "
+			"still goes on is skipped, and history says so. For "
+			"runs side by side write two services whose 'cron' "
+			"take turns."},
 	BLOCK("hooks",
 		"Commands around start and stop, run as the service's user."),
 	{.path = "hooks.pre_start",

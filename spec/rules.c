@@ -270,6 +270,10 @@ check_schedule(const struct subject *s)
 	if (schedule->interval_ms && schedule->interval_ms < 1000)
 		return tree_fail(s->place, tree_get(map, "interval"),
 			"schedule.interval: must be 1s or more");
+	if (schedule->allow_overlap)
+		return tree_fail(s->place, tree_get(map, "allow_overlap"),
+			"schedule.allow_overlap: a name never runs twice at a "
+			"time; write two services whose 'cron' take turns");
 	return 0;
 }
 

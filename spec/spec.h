@@ -140,6 +140,7 @@ struct spec_schedule {
 	int64_t interval_ms; /* 0: by 'cron' */
 	char *cron;	     /* "": by 'interval' */
 	char *timezone;
+	bool allow_overlap; /* never true behind the rules */
 };
 
 /* 'hooks' */
@@ -186,9 +187,9 @@ struct spec_restart {
 struct spec_handoff {
 	bool is_present;
 	bool is_required;
-	int32_t mode;  /* enum handoff_mode */
-	int32_t order; /* always 0: stop-first */
-	int32_t signal; /* 0: none is sent */
+	int32_t mode;		   /* enum handoff_mode */
+	int32_t order;		   /* always 0: stop-first */
+	int32_t signal;		   /* 0: none is sent */
 	struct spec_texts command; /* (%) empty: none */
 	struct spec_texts restore; /* (%) empty: none */
 	char *state_path; /* (%) "": $SKEP_STATE_OUT; relative only with a

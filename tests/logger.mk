@@ -16,6 +16,7 @@ logger_tests = \
 	tests/unit/test_marks \
 	tests/unit/test_mover \
 	tests/unit/test_mover_path \
+	tests/unit/test_mover_tree \
 	tests/unit/test_statestream \
 	tests/unit/test_stream
 check_PROGRAMS += $(logger_tests)
@@ -70,6 +71,30 @@ tests_unit_test_mover_path_SOURCES = tests/unit/test_mover_path.c
 tests_unit_test_mover_path_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_mover_path_LDADD = \
 	libscratch.a libsys.a libbase.a $(CHECK_LIBS)
+
+tests_unit_test_mover_tree_SOURCES = tests/unit/test_mover_tree.c $(MOVER_TREE)
+tests_unit_test_mover_tree_CFLAGS = \
+	$(AM_CFLAGS) $(CHECK_CFLAGS) $(ARCHIVE_CFLAGS)
+tests_unit_test_mover_tree_LDADD = \
+	libscratch.a libsys.a libbase.a $(CHECK_LIBS) $(ARCHIVE_LIBS)
+
+check_PROGRAMS += tests/fuzz/replay_tree
+TESTS += tests/fuzz/replay_tree.sh
+dist_check_SCRIPTS += tests/fuzz/replay_tree.sh
+EXTRA_DIST += tests/fuzz/tree
+tests_fuzz_replay_tree_SOURCES = tests/fuzz/fuzz_tree.c tests/fuzz/replay.c \
+	tests/fuzz/fuzz.h tests/unit/panic.c $(MOVER_TREE)
+tests_fuzz_replay_tree_CFLAGS = $(AM_CFLAGS) $(ARCHIVE_CFLAGS)
+tests_fuzz_replay_tree_LDADD = libsys.a libbase.a $(ARCHIVE_LIBS)
+
+# `make fuzz-tree', as fuzz-spec and fuzz-conf (tests/spec.mk).
+fuzz-tree: tests/fuzz/fuzz_tree.c $(MOVER_TREE)
+	$(AM_V_CCLD)$(FUZZ_BUILD) $(ARCHIVE_CFLAGS) -o $@ \
+		$(srcdir)/tests/fuzz/fuzz_tree.c \
+		$(addprefix $(srcdir)/,$(filter %.c,$(MOVER_TREE))) \
+		$(srcdir)/tests/unit/panic.c \
+		$(srcdir)/supervisord/sys/files.c $(fuzz_base) $(ARCHIVE_LIBS)
+CLEANFILES += fuzz-tree
 
 tests_unit_test_statestream_SOURCES = \
 	tests/fuzz/fuzz_statestream.c \

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -26,6 +27,7 @@
 
 #define TIMEOUT_DEFAULT_MS 30000
 #define TIMEOUT_MAX_MS	   3600000
+#define STATE_BYTES	   1048576 /* of a state that are put in a second */
 
 static void
 fail_start(struct instance *i, enum kproto_blame blame, int code,
@@ -321,9 +323,19 @@ bounded(int64_t ms)
 	return ms < TIMEOUT_MAX_MS ? ms : TIMEOUT_MAX_MS;
 }
 
-/* How long the start may take, with the commands that stand before it. */
+/* How long it may take to put the state in place. */
 static int64_t
-patience_ms(const struct kproto_start *s)
+state_ms(int state_fd)
+{
+	struct stat st;
+	bool is_known = state_fd >= 0 && fstat(state_fd, &st) == 0;
+	return is_known ? bounded(st.st_size / STATE_BYTES * 1000) : 0;
+}
+
+/* How long the start may take, with its state and the commands that stand
+ * before it. */
+static int64_t
+patience_ms(const struct kproto_start *s, int state_fd)
 {
 	int64_t ms = bounded(s->start_timeout_ms > 0 ? s->start_timeout_ms
 						     : TIMEOUT_DEFAULT_MS);
@@ -331,7 +343,7 @@ patience_ms(const struct kproto_start *s)
 		ms += bounded(s->hook_timeout_ms);
 	if (s->commands[KCMD_RESTORE].count > 0 && s->has_state)
 		ms += bounded(s->handoff_timeout_ms);
-	return ms;
+	return ms + state_ms(state_fd);
 }
 
 void
@@ -358,7 +370,7 @@ launch_start(struct keeper *k, const struct kproto_start *s, int state_fd)
 		return;
 	}
 	i->start_time = proc_start_time(i->pid);
-	loop_arm(&k->loop, &i->deadline, patience_ms(s));
+	loop_arm(&k->loop, &i->deadline, patience_ms(s, state_fd));
 	if (i->ids && note_child(i))
 		let_go(i);
 }

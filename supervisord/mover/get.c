@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "mover/mover.h"
+#include "mover/tree.h"
 #include "sys/files.h"
 #include "sys/statestream.h"
 
@@ -87,6 +88,21 @@ open_any(const struct mover_job *job, bool *is_absent_out, struct err *err)
 	return fd;
 }
 
+/* Whether what is open may be the state; says why not. */
+static int
+check_state(const struct mover_job *job, int fd, const struct stat *st,
+	struct err *err)
+{
+	if (job->path && S_ISDIR(st->st_mode)) /* whose is it: tree_pack */
+		return 0;
+	int r = mover_check_file(job, st, err);
+	if (r == 0 && job->path && tree_is_packed(fd))
+		return err_set(err, -EINVAL,
+			"begins as a packed directory does, and could not be "
+			"told from one");
+	return r;
+}
+
 /* Opens the state after all checks; returns the descriptor.
  * '*is_absent_out': the service left none. */
 static int
@@ -98,7 +114,7 @@ open_state(const struct mover_job *job, struct stat *st, bool *is_absent_out,
 	if (fd < 0)
 		return err_wrap(err, fd, "%s", label(job, text));
 	int r = fstat(fd, st) < 0 ? err_sys(err, -errno, "cannot be examined")
-				  : mover_check_file(job, st, err);
+				  : check_state(job, fd, st, err);
 	if (r < 0) {
 		close(fd);
 		return err_wrap(err, r, "%s", label(job, text));
@@ -157,6 +173,7 @@ struct sending {
 	struct statestream_writer stream;
 	struct writer front;	  /* over 'bytes' */
 	bool is_broken;		  /* 'out' failed: nothing more can be said */
+	uint64_t left;		  /* of a directory: bytes still to come */
 	unsigned char bytes[512]; /* heads, fronts and reasons */
 };
 
@@ -196,6 +213,66 @@ send_file(struct sending *s, int fd, const struct stat *st, struct err *err)
 	return err_set(err, -ESTALE, "changed its size while it was read");
 }
 
+/* --- A directory --- */
+
+static int
+count_bytes(void *context, struct bytes bytes, struct err *err)
+{
+	uint64_t *size = context;
+	(void)err;
+	*size += bytes.size;
+	return 0;
+}
+
+/* How many bytes the directory makes; refuses too many. */
+static int
+measure_tree(
+	const struct mover_job *job, int dir, uint64_t *size, struct err *err)
+{
+	const struct tree_sink sink = {count_bytes, size};
+	*size = 0;
+	int r = tree_pack(dir, true, &sink, err);
+	if (r == 0 && *size > job->size_max)
+		r = err_set(err, -EFBIG,
+			"has %" PRIu64 " bytes with all that is in it, at most "
+			"%" PRIu64 " are allowed",
+			*size, job->size_max);
+	return r;
+}
+
+/* Sends more than a frame takes. */
+static int
+send_bytes(void *context, struct bytes bytes, struct err *err)
+{
+	struct sending *s = context;
+	const unsigned char *at = bytes.data;
+	int r = 0;
+	for (size_t done = 0; r == 0 && done < bytes.size;) {
+		size_t n = bytes.size - done;
+		if (n > STATESTREAM_DATA_MAX)
+			n = STATESTREAM_DATA_MAX;
+		if (n > s->left)
+			return err_set(
+				err, -ESTALE, "changed while it was read");
+		r = send_data(s, (struct bytes){at + done, n}, err);
+		s->left -= n;
+		done += n;
+	}
+	return r;
+}
+
+static int
+send_tree(struct sending *s, int dir, struct err *err)
+{
+	const struct tree_sink sink = {send_bytes, s};
+	int r = tree_pack(dir, false, &sink, err);
+	if (r == 0 && s->left > 0)
+		r = err_set(err, -ESTALE, "changed while it was read");
+	return r;
+}
+
+/* --- All of it --- */
+
 /* Ends the stream, well or with the reason in 'err'; returns the outcome. */
 static int
 send_outcome(struct sending *s, int r, struct err *err)
@@ -234,12 +311,19 @@ mover_get(const struct mover_job *job, int out, struct err *err)
 	int fd = open_state(job, &st, &is_absent, err);
 	if (is_absent)
 		return send_absent(out, err);
-	uint64_t size = fd < 0 ? 0 : (uint64_t)st.st_size;
-	statestream_put_head(&s.stream, size, &s.front);
-	int r = fd < 0 ? fd : flush(out, &s.front, err);
-	s.is_broken = fd >= 0 && r < 0;
+	bool is_tree = fd >= 0 && S_ISDIR(st.st_mode);
+	s.left = fd < 0 ? 0 : (uint64_t)st.st_size;
+	int r = is_tree ? measure_tree(job, fd, &s.left, err) : fd;
+	if (is_tree && r < 0)
+		err_wrap(err, r, "%s", label(job, text));
+	statestream_put_head(&s.stream, r < 0 ? 0 : s.left, &s.front);
+	if (r >= 0) {
+		r = flush(out, &s.front, err);
+		s.is_broken = r < 0;
+	}
 	if (r == 0) {
-		r = send_file(&s, fd, &st, err);
+		r = is_tree ? send_tree(&s, fd, err)
+			    : send_file(&s, fd, &st, err);
 		if (r < 0 && !s.is_broken)
 			err_wrap(err, r, "%s", label(job, text));
 	}

@@ -10,7 +10,7 @@
  * a regular file is read that belongs to this user and has no second name (a
  * hard link planted there could be anybody's file).  Of a state_path the same
  * is true of its last part; on the way to it links lead where they lead the
- * service.
+ * service.  It may be a directory: see tree.h.
  *
  * An older state in the way of a new one is never used and never removed: it
  * becomes PATH.skep-stale-EPOCH (place.c).
@@ -56,10 +56,11 @@ int mover_get(const struct mover_job *job, int out, struct err *err);
  * a bare pipe is read to its end; a framed one must be complete. */
 int mover_put(const struct mover_job *job, int in, struct err *err);
 
-/* Puts the regular file 'in' at the job's path, with the mode 0600, synced.
- * What stands there is left if it is the same, or if this very state was put
- * there before: what was made of it since is newer.  Else it is set aside,
- * which the line 'said' (of 'size' bytes) tells. */
+/* Puts the regular file 'in' at the job's path, synced: with the mode 0600, or,
+ * if it is a packed directory (tree.h), unpacked.  What stands there is left if
+ * it is the same, or if this very state was put there before: what was made of
+ * it since is newer.  Else it is set aside, which the line 'said' (of 'size'
+ * bytes) tells. */
 int mover_place(const struct mover_job *job, int in, char *said, size_t size,
 	struct err *err);
 

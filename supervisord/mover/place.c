@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "mover/mover.h"
+#include "mover/tree.h"
 #include "sys/files.h"
 
 #define ASIDE_TRIES   100
@@ -116,22 +117,67 @@ is_same_content(int a, int b, uint64_t size)
 	return true;
 }
 
-/* Whether what stands there is the state in 'in', in a file of ours. */
+/* Whether a file of ours holds the state in 'in'. */
 static bool
-is_there(const struct place *p, int in)
+is_same_file(const struct place *p, int fd, int in, uint64_t size)
 {
-	struct stat here, there;
+	struct stat st;
+	struct err ignored;
+	return fstat(fd, &st) == 0 &&
+	       mover_check_file(p->job, &st, &ignored) == 0 &&
+	       (uint64_t)st.st_size == size && is_same_content(in, fd, size) &&
+	       fsync(fd) == 0;
+}
+
+/* A directory that is packed beside the state that it may be. */
+struct comparing {
+	int in;
+	uint64_t at;
+};
+
+static int
+compare_bytes(void *context, struct bytes bytes, struct err *err)
+{
+	static unsigned char there[COMPARE_BYTES];
+	struct comparing *c = context;
+	const unsigned char *here = bytes.data;
+	for (size_t done = 0; done < bytes.size;) {
+		ssize_t n = read_at(c->in, there, c->at);
+		size_t count = n > 0 ? (size_t)n : 0;
+		if (count > bytes.size - done)
+			count = bytes.size - done;
+		if (count == 0 || memcmp(here + done, there, count) != 0)
+			return err_set(err, -ESTALE, "is another");
+		c->at += count;
+		done += count;
+	}
+	return 0;
+}
+
+static bool
+is_same_tree(int dir, int in, uint64_t size)
+{
+	struct comparing c = {.in = in};
+	const struct tree_sink sink = {compare_bytes, &c};
+	struct err ignored;
+	return tree_is_packed(in) &&
+	       tree_pack(dir, false, &sink, &ignored) == 0 && c.at == size &&
+	       syncfs(dir) == 0;
+}
+
+/* Whether what stands there is the state in 'in', of 'size' bytes. */
+static bool
+is_there(const struct place *p, int in, uint64_t size)
+{
+	struct stat st;
 	struct err ignored;
 	int fd = files_open_beneath(p->dir, p->name,
 		O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0, &ignored);
 	if (fd < 0)
 		return false;
-	bool is_same = fstat(in, &here) == 0 && fstat(fd, &there) == 0 &&
-		       S_ISREG(here.st_mode) &&
-		       mover_check_file(p->job, &there, &ignored) == 0 &&
-		       here.st_size == there.st_size &&
-		       is_same_content(in, fd, (uint64_t)here.st_size) &&
-		       fsync(fd) == 0;
+	bool is_dir = fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
+	bool is_same = is_dir ? is_same_tree(fd, in, size)
+			      : is_same_file(p, fd, in, size);
 	close(fd);
 	return is_same;
 }
@@ -174,9 +220,8 @@ set_mark(const struct mover_job *job, int dir, struct err *err)
 
 /* --- All of it --- */
 
-/* Writes the state beside its place; returns once it is durable. */
 static int
-write_beside(const struct place *p, const char *name, int in, struct err *err)
+write_file(const struct place *p, const char *name, int in, struct err *err)
 {
 	int file = mover_make_file(p->dir, name, err);
 	if (file < 0)
@@ -185,17 +230,45 @@ write_beside(const struct place *p, const char *name, int in, struct err *err)
 	if (r == 0 && fsync(file) < 0)
 		r = err_sys(err, -errno, "%s", name);
 	close(file);
-	if (r < 0)
-		unlinkat(p->dir, name, 0);
 	return r;
 }
 
 static int
-replace(struct place *p, int in, struct err *err)
+write_tree(const struct place *p, const char *name, int in, uint64_t size,
+	struct err *err)
+{
+	if (mkdirat(p->dir, name, 0700) < 0)
+		return err_sys(err, -errno, "%s", name);
+	int dir = files_open_beneath(
+		p->dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, err);
+	if (dir < 0)
+		return dir;
+	int r = tree_unpack(in, size, dir, err);
+	close(dir);
+	return r;
+}
+
+/* Writes the state beside its place; returns once it is durable. */
+static int
+write_beside(const struct place *p, const char *name, int in, uint64_t size,
+	struct err *err)
+{
+	int r = tree_remove(p->dir, name, err);
+	if (r < 0)
+		return r;
+	r = tree_is_packed(in) ? write_tree(p, name, in, size, err)
+			       : write_file(p, name, in, err);
+	if (r < 0)
+		tree_remove(p->dir, name, NULL);
+	return r;
+}
+
+static int
+replace(struct place *p, int in, uint64_t size, struct err *err)
 {
 	char name[MOVER_NAME_MAX + 1];
 	snprintf(name, sizeof name, "%.200s" MOVER_IN_SUFFIX, p->name);
-	int r = write_beside(p, name, in, err);
+	int r = write_beside(p, name, in, size, err);
 	if (r == 0)
 		r = set_aside(p, err);
 	if (r < 0)
@@ -205,6 +278,25 @@ replace(struct place *p, int in, struct err *err)
 		return err_sys(err, r, "%s: cannot be made from %s",
 			p->job->path, name);
 	return fsync(p->dir) < 0 ? err_sys(err, -errno, "its directory") : 0;
+}
+
+/* Puts it, unless it is there. */
+static int
+place(struct place *p, int in, int work, struct err *err)
+{
+	struct stat st;
+	if (fstat(in, &st) < 0 || !S_ISREG(st.st_mode))
+		return err_set(err, -EINVAL, "standard input is no file");
+	uint64_t size = (uint64_t)st.st_size;
+	if (size > p->job->size_max)
+		return err_set(err, -EFBIG,
+			"the state has %" PRIu64 " bytes, at most %" PRIu64
+			" are allowed",
+			size, p->job->size_max);
+	if (is_marked(p->job, work) && is_taken(p))
+		return 0;
+	int r = is_there(p, in, size) ? 0 : replace(p, in, size, err);
+	return r == 0 ? set_mark(p->job, work, err) : r;
 }
 
 int
@@ -219,13 +311,9 @@ mover_place(const struct mover_job *job, int in, char *said, size_t size,
 			close(dir);
 		return r;
 	}
-	if (!is_marked(job, dir) || !is_taken(&p)) {
-		r = is_there(&p, in) ? 0 : replace(&p, in, err);
-		if (r == 0)
-			r = set_mark(job, dir, err);
-		if (r < 0)
-			err_wrap(err, r, "%s", job->path);
-	}
+	r = place(&p, in, dir, err);
+	if (r < 0)
+		err_wrap(err, r, "%s", job->path);
 	close(p.dir);
 	close(dir);
 	return r;

@@ -1,8 +1,8 @@
 #!/bin/bash
 # Programs that know nothing of skep move with their data: Redis by its
 # state_path with a client that writes all the time, SQLite by its file and by
-# commands.  An old state is never used; a planted one gives nothing away.
-BUDGET=150
+# commands, PostgreSQL and nginx by their directories.  An old state is never used; a planted one gives nothing away.
+BUDGET=200
 POLICY="allow_root = yes
 allowed_users = nobody"
 . "$(dirname "$0")/lib.sh"
@@ -11,8 +11,10 @@ command -v redis-server >/dev/null && command -v sqlite3 >/dev/null ||
 HOSTS3="alpha beta gamma"
 cluster_begin $HOSTS3
 for h in $HOSTS3; do
-	mkdir -p "$T/$h/lib/redis" "$T/$h/lib/notes"
-	chown nobody "$T/$h/lib" "$T/$h/lib/redis" "$T/$h/lib/notes"
+	for d in "" redis notes postgresql nginx; do
+		mkdir -p "$T/$h/lib/$d"
+		chown nobody "$T/$h/lib/$d"
+	done
 done
 host_start $HOSTS3
 for h in $HOSTS3; do
@@ -27,6 +29,13 @@ recipe() {
 is_on() {
 	[ "$(field "${3:-alpha}" "$1" node)" = "$2" ] &&
 		[ "$(field "${3:-alpha}" "$1" state)" = ready ]
+}
+is_ready_somewhere() {
+	[ "$(field alpha "$1" state)" = ready ]
+}
+# tells_of HOST TEXT NAME: prints the line of its history.
+tells_of() {
+	ctl "$1" history "$3" | grep -- "$2" | tail -n 1
 }
 node_of() {
 	field "${2:-alpha}" "$1" node
@@ -123,10 +132,14 @@ step "SQLite: by its file, and by commands"
 recipe sqlite
 check "apply" ctl alpha apply -f "$T/sqlite.yaml"
 wait_for 30 "both run" ready_count_is alpha 2
-# rows NAME FILE: how many lines it has where it runs.
+# ask NAME FILE SQL: where it runs.
+ask() {
+	sqlite3 -cmd '.timeout 5000' \
+		"file:$T/$(node_of "$1")/lib/notes/$2?mode=ro" "$3"
+}
+# rows NAME FILE: how many lines it has.
 rows() {
-	sqlite3 "file:$T/$(node_of "$1")/lib/notes/$2?mode=ro" \
-		'SELECT count(*) FROM notes' 2>/dev/null || echo 0
+	ask "$1" "$2" 'SELECT count(*) FROM notes' 2>/dev/null || echo 0
 }
 has_rows() {
 	[ "$(rows "$1" "$2")" -ge "$3" ]
@@ -141,15 +154,69 @@ for pair in notes:notes.db notes-by-command:copied.db; do
 	wait_for 30 "it runs on $to" is_on $name "$to"
 	check "its $before lines came" has_rows $name $file "$before"
 	wait_for 20 "it writes on" has_rows $name $file $((before + 10))
-	check "they are of both hosts" test "$(sqlite3 \
-		"file:$T/$to/lib/notes/$file?mode=ro" \
+	check "they are of both hosts" test "$(ask $name $file \
 		'SELECT count(DISTINCT at) FROM notes')" = 2
 done
-of_notes() {
-	sqlite3 "file:$T/$(node_of notes)/lib/notes/notes.db?mode=ro" "$1"
-}
-check "no line of it is missing" test "$(of_notes \
+check "no line of it is missing" test "$(ask notes notes.db \
 	'SELECT max(n) - count(*) FROM notes')" = 0
+
+step "PostgreSQL: its directory"
+PG=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | tail -n 1)
+if [ -x "${PG:-/none}/postgres" ]; then
+	recipe postgresql
+	sed -i "s,/usr/lib/postgresql/15/bin,$PG,g" "$T/postgresql.yaml"
+	check "apply" ctl alpha apply -f "$T/postgresql.yaml"
+	wait_for 60 "it is ready" is_ready_somewhere postgresql
+	sql() {
+		nsenter --net="/run/netns/$NS-$1" timeout 10 "$PG/psql" \
+			-h 127.0.0.1 -p 5433 -U nobody -qAt -d postgres -c "$2"
+	}
+	from=$(node_of postgresql)
+	check "a table of 50,000 rows" sql "$from" "CREATE TABLE t AS
+		SELECT n, md5(n::text) AS x FROM generate_series(1, 50000) n"
+	sum=$(sql "$from" 'SELECT md5(string_agg(x, $$,$$ ORDER BY n)) FROM t')
+	check "drain $from" ctl gamma node drain "$from" -y
+	to=$(node_of postgresql gamma)
+	check "it is elsewhere, on $to" test "$to" != "$from"
+	check "the rows are the same" test "$sum" = "$(sql "$to" \
+		'SELECT md5(string_agg(x, $$,$$ ORDER BY n)) FROM t')"
+	check "no recovery was needed" bash -c \
+		"! grep -q 'not properly shut down' '$T/$to/log/postgresql.log'"
+	tells_of "$from" 'moved:' postgresql
+	check "undrain" ctl gamma node undrain "$from"
+	check "delete" ctl gamma delete postgresql
+fi
+
+step "nginx: its cache"
+if [ -x /usr/sbin/nginx ]; then
+	recipe nginx
+	sed -n 's/^#     //p' "$SKEP_SOURCE/etc/examples/nginx.yaml" \
+		>"$T/cache.conf"
+	sed -i "s,/etc/nginx/cache.conf,$T/cache.conf," "$T/nginx.yaml"
+	check "apply" ctl alpha apply -f "$T/nginx.yaml"
+	wait_for 30 "it is ready" is_ready_somewhere nginx
+	web() {
+		nsenter --net="/run/netns/$NS-$1" timeout 5 \
+			curl -s -D - http://127.0.0.1:8088/page
+	}
+	from=$(node_of nginx)
+	# What it stands before, on that host only.
+	mkdir "$T/web"
+	echo "the page" >"$T/web/page"
+	nsenter --net="/run/netns/$NS-$from" python3 -m http.server \
+		--directory "$T/web" --bind 127.0.0.1 8089 >/dev/null 2>&1 &
+	behind=$!
+	gives() {
+		web "$1" | grep -q "$2" && web "$1" | grep -q 'the page'
+	}
+	wait_for 20 "it has the page from its cache" gives "$from" 'X-Cache: HIT'
+	kill $behind
+	to=$(for h in $HOSTS3; do [ $h != "$from" ] && echo $h; done | tail -n 1)
+	check "move it to $to" ctl alpha move nginx "$to"
+	wait_for 30 "it runs on $to" is_on nginx "$to"
+	check "its cache came along" gives "$to" 'X-Cache: HIT'
+	check "delete" ctl gamma delete nginx
+fi
 
 step "a link in place of the state gives nothing away; it stays where it is"
 cat >"$T/thief.yaml" <<END

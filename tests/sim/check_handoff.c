@@ -319,9 +319,8 @@ check_staged(struct moves *m, uint32_t host, const struct effect_start *s)
 {
 	const struct core *c = m->k->w->hosts[host].core;
 	const struct instance *i = instance_find(c, s->name);
-	if (i && i->has_staged && i->epoch == s->epoch &&
-		(!s->has_state ||
-			memcmp(s->root, i->staged_root, DIGEST_SIZE) != 0))
+	if (i && i->staged && i->epoch == s->epoch &&
+		(!s->has_state || !instance_is_staged(i, s->root)))
 		world_violated(m->k->w, "H3",
 			"%s starts %s without the state that it holds",
 			c->config.node, s->name);
@@ -635,8 +634,7 @@ is_named(const struct core *c, const struct sealed *s)
 {
 	const struct instance *i = instance_find(c, s->name);
 	const struct handoff *h = handoff_find(c, s->name);
-	bool is_staged = i && i->has_staged &&
-			 !memcmp(i->staged_root, s->root, DIGEST_SIZE);
+	bool is_staged = i && instance_is_staged(i, s->root);
 	return is_staged ||
 	       (h && h->has_root && !memcmp(h->root, s->root, DIGEST_SIZE));
 }
