@@ -293,7 +293,8 @@ check_committed(struct moves *m, uint32_t host, const struct page *p,
 }
 
 /* H3: a start that ends a move begins with the very state of the move, unless
- * the target has begun with it and the move is over: this is a later one. */
+ * the target has begun with it and the move is over: this is a later one; or
+ * the service does without handoff by now. */
 static void
 check_root(struct moves *m, uint32_t host, const struct page *p,
 	const struct effect_start *s)
@@ -303,7 +304,8 @@ check_root(struct moves *m, uint32_t host, const struct page *p,
 		was->state != HANDOFF_FREE && p->issued.state == HANDOFF_FREE;
 	bool has_arrived = was->state == HANDOFF_COMMITTED &&
 			   keys_get(&m->served, root_key(was->root));
-	if (!has_ended || !was->has_root || m->is_void || has_arrived)
+	if (!has_ended || !was->has_root || m->is_void || has_arrived ||
+		is_unwanted(m, host, s->name))
 		return;
 	if (!s->has_state || memcmp(s->root, was->root, DIGEST_SIZE) != 0)
 		world_violated(m->k->w, "H3",
