@@ -603,16 +603,20 @@ on_fault(struct world *w, const struct world_fault_event *e, void *context)
 
 /* --- Ends of phases --- */
 
-/* Whether a target with the whole state waits for the word of a source that
- * runs outside the healed core, where it cannot be asked: what is here may be
- * the last state, were that one to die (H2). */
+/* Whether a target waits for the word of a source that runs outside the healed
+ * core, where it cannot be asked: with the whole state for good, since that may
+ * be the last one, were the source to die (H2); before that for a time. */
 static bool
 waits_outside(const struct moves *m, uint32_t host, const struct handoff *h)
 {
 	const struct world *w = m->k->w;
 	uint32_t x = world_find(w, h->peer_name);
-	return h->state == HANDOFF_STAGED && x != WORLD_NO_HOST &&
-	       w->hosts[x].is_running && w->hosts[x].is_aside &&
+	bool is_target = h->state == HANDOFF_STAGED ||
+			 ((h->state == HANDOFF_ACCEPTED ||
+				  h->state == HANDOFF_FETCHING) &&
+				 h->deadline.ms != MONO_NEVER.ms);
+	return is_target && x != WORLD_NO_HOST && w->hosts[x].is_running &&
+	       w->hosts[x].is_aside &&
 	       !(world_is_open(w, host, x) && world_is_open(w, x, host));
 }
 
