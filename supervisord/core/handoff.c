@@ -81,8 +81,19 @@ handoff_needs_state(const struct core *c, const char *name,
 	const struct handoff *h = find(c, name);
 	const struct instance *i = instance_find(c, name);
 	return (h && h->has_root && memcmp(h->root, root, DIGEST_SIZE) == 0) ||
-		(i && i->has_staged &&
-			memcmp(i->staged_root, root, DIGEST_SIZE) == 0);
+	       (i && instance_is_staged(i, root));
+}
+
+void
+handoff_stage(struct core *c, const struct handoff *h, struct instance *i,
+	const char *kind, const char *from)
+{
+	struct staged s = {.wall_ms = h->sealed_wall_ms};
+	CHECK(h->has_root && strlen(kind) < sizeof s.kind);
+	memcpy(s.root, h->root, DIGEST_SIZE);
+	strcpy(s.kind, kind);
+	strcpy(s.from, from);
+	instance_stage(c, i, &s);
 }
 
 uint32_t
@@ -217,23 +228,6 @@ handoff_on_boot(struct core *c)
 		else
 			target_on_boot(c, h);
 	}
-}
-
-void
-handoff_learn(const struct core *c, struct handoff *h)
-{
-	const struct instance *i = instance_find(c, h->name);
-	uint64_t known =
-		i && i->epoch_used > h->epoch ? i->epoch_used : h->epoch;
-	const struct row *r = registry_first(c, ROW_INSTANCE, h->name);
-	for (; r; r = registry_next(c, r)) {
-		bool is_rival = row_state_is_held(r->value.state) &&
-				member_is_present(c, r->origin);
-		if (!is_rival && r->value.epoch > known)
-			known = r->value.epoch;
-	}
-	if (h->epoch_known < known)
-		h->epoch_known = known;
 }
 
 void

@@ -1,6 +1,6 @@
-/* What the three files of the handoff share: the table and the messages
- * (handoff.c), the side that gives (handoff_source.c) and the side that takes
- * (handoff_target.c).
+/* What the files of the handoff share: the table and the messages (handoff.c),
+ * the side that gives (handoff_source.c), the side that takes
+ * (handoff_target.c), and what rows say about a move (handoff_rows.c).
  */
 #ifndef SKEP_CORE_HANDOFF_PRIVATE_H
 #define SKEP_CORE_HANDOFF_PRIVATE_H
@@ -39,10 +39,6 @@ bool handoff_is_durable(enum handoff_state state);
 /* A new, zeroed move of 'name' in 'state', or NULL when the table is full. */
 struct handoff *handoff_new(struct core *c, const char *name,
 	enum handoff_state state);
-/* Takes note of what ran elsewhere before: rows of hosts that are gone, and of
- * what is stopped or given up there ('epoch_known').  A copy that a present
- * host holds is none of that: it lives, and may win. */
-void handoff_learn(const struct core *c, struct handoff *h);
 /* Enters a state; durable ones are stored ('h->stored' is the number). */
 void handoff_enter(struct core *c, struct handoff *h,
 	enum handoff_state state, mono deadline);
@@ -53,6 +49,9 @@ void handoff_record(struct core *c, struct handoff *h);
 uint64_t handoff_end(struct core *c, struct handoff *h);
 /* The same, and drops its state as soon as no record names it. */
 void handoff_end_and_drop(struct core *c, struct handoff *h);
+/* The instance starts from the state of this move, which has one. */
+void handoff_stage(struct core *c, const struct handoff *h, struct instance *i,
+	const char *kind, const char *from);
 /* Drops a state that nothing names any more, once 'after' is durable. */
 void handoff_drop(struct core *c, const char *name,
 	const uint8_t root[DIGEST_SIZE], uint64_t after);
@@ -71,6 +70,22 @@ void handoff_echo(struct core *c, member_id to, const skep_Handoff *m,
 	uint16_t type, const char *reason);
 /* Whether a message is about this very attempt. */
 bool handoff_is_same(const struct handoff *h, const skep_Handoff *m);
+
+/* What rows say about a move (handoff_rows.c). */
+/* Takes note of what ran elsewhere before: rows of hosts that are gone, and of
+ * what is stopped or given up there ('epoch_known').  A copy that a present
+ * host holds is none of that: it lives, and may win. */
+void handoff_learn(const struct core *c, struct handoff *h);
+/* Whether somebody else had it since, under an epoch above all that was known
+ * before: the move is history. */
+bool handoff_is_taken(const struct core *c, const struct handoff *h);
+/* Whether a host that is present went on under a higher epoch.  What a host
+ * that is gone once had proves nothing about a state that is there; what one
+ * had that began anew, neither, but it will tell: 'is_open_out'. */
+bool handoff_has_gone_on(
+	const struct core *c, const skep_Handoff *m, bool *is_open_out);
+/* Whether a present host holds it under an epoch above what was known. */
+bool handoff_has_rival(const struct core *c, const skep_Handoff *m);
 
 /* The source's messages, timers, and what a member's death means. */
 void source_on_recv(struct core *c, member_id from, uint16_t type,

@@ -43,15 +43,10 @@ leave_alone(struct core *c, struct handoff *h, const char *why)
 static uint64_t
 keep_own(struct core *c, const struct handoff *h, struct instance *i)
 {
-	if (h->has_root && memcmp(i->staged_root, h->root, DIGEST_SIZE) != 0)
+	if (h->has_root && !instance_is_staged(i, h->root))
 		instance_drop_staged(c, i);
-	i->has_staged |= h->has_root;
-	if (h->has_root) {
-		memcpy(i->staged_root, h->root, DIGEST_SIZE);
-		i->staged_wall_ms = h->sealed_wall_ms;
-		strcpy(i->staged_kind, "dump");
-		i->staged_from[0] = '\0';
-	}
+	if (h->has_root)
+		handoff_stage(c, h, i, "dump", "");
 	i->is_remembered = true;
 	return instance_store_owner(c, i);
 }
@@ -425,51 +420,6 @@ done(struct core *c, struct handoff *h)
 	handoff_end_and_drop(c, h);
 }
 
-/* Whether the target says in its row that it has this very state and waits. */
-static bool
-is_staged_there(const struct core *c, const struct handoff *h)
-{
-	member_id id = member_find(c, h->peer_name);
-	const struct row *r =
-		id == MEMBER_NONE ? NULL
-				  : registry_find(c, ROW_INSTANCE, h->name, id);
-	return r && r->value.state == ROW_HANDOFF &&
-	       r->value.epoch == h->epoch && member_is_present(c, id);
-}
-
-/* Whether a row says that the move is history: it is ready elsewhere, or, once
- * committed, was there and came to rest since.  A host that is gone, or began
- * anew, and is not the target, has not had this state; before the commit the
- * target may have begun without it, and lost that with its disk. */
-static bool
-is_later(const struct core *c, const struct handoff *h, const struct row *r)
-{
-	const enum row_state state = r->value.state;
-	bool is_committed = h->state == HANDOFF_COMMITTED;
-	bool is_target = r->origin == member_find(c, h->peer_name);
-	bool is_current = registry_is_current(c, r->origin);
-	if (r->origin == MEMBER_SELF || r->value.epoch <= h->epoch_known)
-		return false;
-	if (state == ROW_READY || state == ROW_EXITED)
-		return is_target
-			       ? is_committed || is_current
-			       : is_current && member_is_present(c, r->origin);
-	return is_committed && (state == ROW_STOPPED || state == ROW_FAILED) &&
-	       !is_staged_there(c, h);
-}
-
-/* Whether somebody else had it since, under an epoch above all that was known
- * before. */
-static bool
-is_taken(const struct core *c, const struct handoff *h)
-{
-	const struct row *r = registry_first(c, ROW_INSTANCE, h->name);
-	for (; r; r = registry_next(c, r))
-		if (is_later(c, h, r))
-			return true;
-	return false;
-}
-
 /* R1: the target died after the commit, or forgot all about it; the state is
  * still here. */
 static void
@@ -482,12 +432,10 @@ take_back(struct core *c, struct handoff *h, const char *why)
 	core_note(c, NOTE_HANDOFF, h->name, h->epoch,
 		effects_format(&c->fx, "taken back: %s", why));
 	/* What it began with here, if that had not served yet, is older. */
-	if (!h->has_root || memcmp(i->staged_root, h->root, DIGEST_SIZE) != 0)
+	if (!h->has_root || !instance_is_staged(i, h->root))
 		instance_drop_staged(c, i);
-	i->has_staged = h->has_root;
-	memcpy(i->staged_root, h->root, DIGEST_SIZE);
-	i->staged_wall_ms = h->sealed_wall_ms;
-	strcpy(i->staged_kind, "dump");
+	if (h->has_root)
+		handoff_stage(c, h, i, "dump", "");
 	/* The target may have started what comes next, and what came after. */
 	instance_set_owner(c, i, h->peer_name);
 	if (i->epoch_floor <= h->epoch_known)
@@ -504,27 +452,6 @@ take_back(struct core *c, struct handoff *h, const char *why)
 
 /* --- News and time --- */
 
-/* Whether a host that is present went on under a higher epoch.  What a host
- * that is gone once had proves nothing about a state that is there; what one
- * had that began anew, neither, but it will tell: 'is_open_out'. */
-static bool
-has_gone_on(const struct core *c, const skep_Handoff *m, bool *is_open_out)
-{
-	const struct row *r = registry_first(c, ROW_INSTANCE, m->name);
-	*is_open_out = false;
-	for (; r; r = registry_next(c, r)) {
-		if (r->value.epoch <= m->epoch_known ||
-			r->value.state == ROW_PAST ||
-			!member_is_present(c, r->origin))
-			continue;
-		if (r->origin == MEMBER_SELF ||
-			registry_is_current(c, r->origin))
-			return true;
-		*is_open_out = true;
-	}
-	return false;
-}
-
 static void
 on_query(struct core *c, member_id from, struct handoff *h,
 	const skep_Handoff *m)
@@ -538,7 +465,7 @@ on_query(struct core *c, member_id from, struct handoff *h,
 	 * the asker has the only copy of the state that there is. */
 	const struct instance *i = instance_find(c, m->name);
 	bool is_open;
-	bool is_void = has_gone_on(c, m, &is_open) ||
+	bool is_void = handoff_has_gone_on(c, m, &is_open) ||
 		       (i && (instance_is_held(i) || i->epoch > m->epoch)) ||
 		       m->root.size == 0;
 	if (is_void)
@@ -675,7 +602,8 @@ source_on_tick(struct core *c, struct handoff *h)
 	bool is_deleted = !i || !i->is_declared;
 	bool is_given = h->state == HANDOFF_COMMITTED && is_deleted;
 	/* FROZEN too: while we were dead, the target took what it had. */
-	if (is_given || (handoff_is_durable(h->state) && is_taken(c, h))) {
+	bool is_taken = handoff_is_durable(h->state) && handoff_is_taken(c, h);
+	if (is_given || is_taken) {
 		done(c, h);
 		return;
 	}

@@ -19,6 +19,7 @@ libcore_a_SOURCES = \
 	supervisord/core/handoff.c \
 	supervisord/core/handoff.h \
 	supervisord/core/handoff_private.h \
+	supervisord/core/handoff_rows.c \
 	supervisord/core/handoff_source.c \
 	supervisord/core/handoff_target.c \
 	supervisord/core/input.h \
@@ -27,6 +28,7 @@ libcore_a_SOURCES = \
 	supervisord/core/instance_hook.c \
 	supervisord/core/instance_epoch.c \
 	supervisord/core/instance_life.c \
+	supervisord/core/instance_staged.c \
 	supervisord/core/member.c \
 	supervisord/core/member.h \
 	supervisord/core/member_detect.c \

@@ -124,20 +124,31 @@ check_known_epoch(
 		(unsigned long long)l->epoch, s->k->w->hosts[l->host].name);
 }
 
+/* Whether its next start goes on with a copy that this host has, or takes over,
+ * as its row says. */
+static bool
+goes_on(const struct services *s, uint32_t host, const char *name)
+{
+	enum row_state state = check_row_before(s->k, host, name);
+	return state == ROW_HANDOFF || state == ROW_STARTING ||
+	       state == ROW_READY || state == ROW_STOPPING ||
+	       state == ROW_BACKOFF;
+}
+
 /* V2: nobody starts what it must know to run elsewhere.  The start that ends a
- * move adds no copy, it goes on with the source's: of another one, under a
- * lower epoch, it is demanded that it ends (check_resolved). */
+ * move adds no copy, it goes on with the source's, and one in place goes on
+ * with its own: of another one, under a lower epoch, it is demanded that it
+ * ends (check_resolved), for the highest lives (DESIGN 9). */
 static void
 check_double(struct services *s, uint32_t host, const struct life *l,
 	const struct effect_start *start)
 {
 	const struct core *c = s->k->w->hosts[host].core;
-	bool is_moved =
-		check_row_before(s->k, host, start->name) == ROW_HANDOFF;
+	bool is_old = goes_on(s, host, start->name);
 	for (uint32_t i = 0; i < l->count; i++) {
 		const struct copy *other = &l->copies[i];
 		if (other->host == host ||
-			(is_moved && other->epoch < start->epoch) ||
+			(is_old && other->epoch < start->epoch) ||
 			check_pair_ms(s->k, host, other->host) < KNOWN_MS ||
 			mono_diff(s->k->w->now, other->since) < KNOWN_MS)
 			continue;
@@ -477,16 +488,20 @@ check_rows(struct services *s, uint32_t host)
 }
 
 /* Whether the host that ought to start it stands outside the healed core and
- * reads what others tell it too slowly to know; then status says so. */
+ * reads what others tell it too slowly to know; then status says so, here or
+ * there: what it has not read yet holds its starts back. */
 static bool
 is_unaware(const struct services *s, struct core *c, const char *name)
 {
-	struct instance_view v;
+	struct instance_view v, there;
 	bool is_there = view_instance(c, name, &v) && v.duty[0];
 	uint32_t x = is_there ? world_find(s->k->w, v.duty) : WORLD_NO_HOST;
-	return x != WORLD_NO_HOST && !check_core(s->k, x) &&
-	       s->k->w->hosts[x].read_bytes_per_s != 0 &&
-	       (v.why[0] || !member_get(c, member_find(c, v.duty))->link);
+	if (x == WORLD_NO_HOST || check_core(s->k, x) ||
+		s->k->w->hosts[x].read_bytes_per_s == 0)
+		return false;
+	struct core *own = s->k->w->hosts[x].core;
+	return v.why[0] || !member_get(c, member_find(c, v.duty))->link ||
+	       (own && view_instance(own, name, &there) && there.why[0]);
 }
 
 /* V1: what is wanted and could run somewhere has a holder. */
