@@ -5,6 +5,7 @@ tests_libworld_a_SOURCES = \
 	tests/sim/check.c tests/sim/check.h \
 	tests/sim/check_engine.c \
 	tests/sim/check_handoff.c \
+	tests/sim/check_path.c \
 	tests/sim/check_member.c \
 	tests/sim/check_place.c \
 	tests/sim/check_registry.c \
@@ -14,6 +15,7 @@ tests_libworld_a_SOURCES = \
 	tests/sim/world_clock.c \
 	tests/sim/world_dial.c \
 	tests/sim/world_disk.c tests/sim/world_record.c \
+	tests/sim/world_ahead.c \
 	tests/sim/world_event.c \
 	tests/sim/world_hash.c \
 	tests/sim/world_net.c \
@@ -140,7 +142,8 @@ tests_sim_explore_LDADD = $(CORE_TEST_LIBS)
 # make sim-scale NODES=1000 NAMES=10000: minutes and gigabytes
 NAMES = 10000
 check_PROGRAMS += tests/sim/scale
-tests_sim_scale_SOURCES = tests/sim/scale.c tests/dialogue/script.h \
+tests_sim_scale_SOURCES = tests/sim/scale.c tests/sim/scale_audit.c \
+	tests/sim/scale_audit.h tests/dialogue/script.h \
 	tests/dialogue/words.c
 tests_sim_scale_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
 tests_sim_scale_LDADD = $(CORE_TEST_LIBS)

@@ -1,7 +1,8 @@
 # Containers that take memory in proportion to what is in them.
 EXTRA_DIST += tests/memory.mk
 
-MEMORY_TESTS = tests/unit/test_map tests/unit/test_slots
+MEMORY_TESTS = tests/unit/test_map tests/unit/test_slots \
+	tests/unit/test_lookup
 if HAVE_CHECK
 check_PROGRAMS += $(MEMORY_TESTS)
 TESTS += $(MEMORY_TESTS)
@@ -10,6 +11,9 @@ endif
 tests_unit_test_map_SOURCES = tests/unit/test_map.c
 tests_unit_test_map_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_map_LDADD = libbase.a $(CHECK_LIBS)
+tests_unit_test_lookup_SOURCES = tests/unit/test_lookup.c
+tests_unit_test_lookup_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_lookup_LDADD = libbase.a $(CHECK_LIBS)
 tests_unit_test_slots_SOURCES = tests/unit/test_slots.c
 tests_unit_test_slots_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_slots_LDADD = libbase.a $(CHECK_LIBS)

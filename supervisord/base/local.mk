@@ -9,6 +9,7 @@ libbase_a_SOURCES = \
 	supervisord/base/hash.c supervisord/base/hash.h \
 	supervisord/base/limits.h \
 	supervisord/base/list.h \
+	supervisord/base/lookup.c supervisord/base/lookup.h \
 	supervisord/base/map.c supervisord/base/map.h \
 	supervisord/base/mono.h \
 	supervisord/base/prng.c supervisord/base/prng.h \

@@ -61,7 +61,7 @@ static bool
 is_target_only(const struct core *c, const struct instance *i, member_id holder)
 {
 	const struct row *r = registry_find(c, ROW_INSTANCE, i->name, holder);
-	return i->has_staged && r && r->value.state == ROW_HANDOFF;
+	return i->staged && r && r->value.state == ROW_HANDOFF;
 }
 
 /* Whether another present host's copy wins against ours.  What a host ran
@@ -115,7 +115,7 @@ move_to(struct core *c, struct instance *i, const struct service_value *s,
 		instance_is_live(i) &&
 		(i->state != INSTANCE_STOPPING || i->purpose == STOP_RESTART ||
 			i->purpose == STOP_AGAIN);
-	bool has_state = i->has_staged || (instance_is_live(i) && i->is_found);
+	bool has_state = i->staged || (instance_is_live(i) && i->is_found);
 	if (s->policy.handoff.is_present && (will_run || has_state))
 		return !is_stuck(c, i, target); /* it moves when it is ready */
 	instance_stop(c, i, &s->policy, STOP_LEAVE, why);

@@ -52,8 +52,11 @@ duty_mark_siblings(struct core *c, const char *instance)
 	/* What we start makes nothing ours, and what waits asks again. */
 	if (c->duty.is_starting)
 		return;
+	struct instance *i = instance_find(c, instance);
+	if (i && i->is_declared && !i->is_limited)
+		return; /* as all of its service that are wanted */
 	instance_service_name(instance, service);
-	struct instance *i = instance_of_service(c, service);
+	i = instance_of_service(c, service);
 	for (; i; i = instance_next_of_service(c, i))
 		if (i->is_limited && !instance_is_held(i))
 			mark(c, i);

@@ -88,6 +88,8 @@ struct effect_signal {
 struct effect_proc {
 	const char *name;
 	uint64_t epoch;
+	bool sets_aside; /* RELEASE: what stands at its state_path has moved on:
+			    no start here may find it */
 };
 
 /* RUN a command that stands around start and stop, as the service's user; its

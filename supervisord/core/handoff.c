@@ -81,8 +81,19 @@ handoff_needs_state(const struct core *c, const char *name,
 	const struct handoff *h = find(c, name);
 	const struct instance *i = instance_find(c, name);
 	return (h && h->has_root && memcmp(h->root, root, DIGEST_SIZE) == 0) ||
-		(i && i->has_staged &&
-			memcmp(i->staged_root, root, DIGEST_SIZE) == 0);
+	       (i && instance_is_staged(i, root));
+}
+
+void
+handoff_stage(struct core *c, const struct handoff *h, struct instance *i,
+	const char *kind, const char *from)
+{
+	struct staged s = {.wall_ms = h->sealed_wall_ms};
+	CHECK(h->has_root && strlen(kind) < sizeof s.kind);
+	memcpy(s.root, h->root, DIGEST_SIZE);
+	strcpy(s.kind, kind);
+	strcpy(s.from, from);
+	instance_stage(c, i, &s);
 }
 
 uint32_t

@@ -49,6 +49,9 @@ void handoff_record(struct core *c, struct handoff *h);
 uint64_t handoff_end(struct core *c, struct handoff *h);
 /* The same, and drops its state as soon as no record names it. */
 void handoff_end_and_drop(struct core *c, struct handoff *h);
+/* The instance starts from the state of this move, which has one. */
+void handoff_stage(struct core *c, const struct handoff *h, struct instance *i,
+	const char *kind, const char *from);
 /* Drops a state that nothing names any more, once 'after' is durable. */
 void handoff_drop(struct core *c, const char *name,
 	const uint8_t root[DIGEST_SIZE], uint64_t after);

@@ -43,15 +43,10 @@ leave_alone(struct core *c, struct handoff *h, const char *why)
 static uint64_t
 keep_own(struct core *c, const struct handoff *h, struct instance *i)
 {
-	if (h->has_root && memcmp(i->staged_root, h->root, DIGEST_SIZE) != 0)
+	if (h->has_root && !instance_is_staged(i, h->root))
 		instance_drop_staged(c, i);
-	i->has_staged |= h->has_root;
-	if (h->has_root) {
-		memcpy(i->staged_root, h->root, DIGEST_SIZE);
-		i->staged_wall_ms = h->sealed_wall_ms;
-		strcpy(i->staged_kind, "dump");
-		i->staged_from[0] = '\0';
-	}
+	if (h->has_root)
+		handoff_stage(c, h, i, "dump", "");
 	i->is_remembered = true;
 	return instance_store_owner(c, i);
 }
@@ -413,7 +408,7 @@ done(struct core *c, struct handoff *h)
 				c->config.node,
 				effects_text(&c->fx, h->peer_name), h->size));
 	if (i && i->state == INSTANCE_HANDOFF) {
-		instance_release(c, i);
+		instance_release_old(c, i);
 		i->is_draining_out = c->duty.is_draining;
 		i->draining_epoch = h->epoch;
 		instance_enter(c, i, INSTANCE_IDLE, MONO_NEVER);
@@ -437,12 +432,10 @@ take_back(struct core *c, struct handoff *h, const char *why)
 	core_note(c, NOTE_HANDOFF, h->name, h->epoch,
 		effects_format(&c->fx, "taken back: %s", why));
 	/* What it began with here, if that had not served yet, is older. */
-	if (!h->has_root || memcmp(i->staged_root, h->root, DIGEST_SIZE) != 0)
+	if (!h->has_root || !instance_is_staged(i, h->root))
 		instance_drop_staged(c, i);
-	i->has_staged = h->has_root;
-	memcpy(i->staged_root, h->root, DIGEST_SIZE);
-	i->staged_wall_ms = h->sealed_wall_ms;
-	strcpy(i->staged_kind, "dump");
+	if (h->has_root)
+		handoff_stage(c, h, i, "dump", "");
 	/* The target may have started what comes next, and what came after. */
 	instance_set_owner(c, i, h->peer_name);
 	if (i->epoch_floor <= h->epoch_known)

@@ -33,8 +33,7 @@ static void
 discard(struct core *c, struct handoff *h)
 {
 	struct instance *i = instance_find(c, h->name);
-	bool is_in_use = i && i->has_staged &&
-			 memcmp(i->staged_root, h->root, DIGEST_SIZE) == 0;
+	bool is_in_use = i && instance_is_staged(i, h->root);
 	if (h->state == HANDOFF_STAGED && i && i->state == INSTANCE_HANDOFF) {
 		instance_enter(c, i, INSTANCE_IDLE, MONO_NEVER);
 		instance_disown(c, i);
@@ -211,11 +210,9 @@ take_over(struct core *c, struct handoff *h, bool is_given)
 	CHECK(h->state == HANDOFF_STAGED);
 	if (!i || !instance_service(c, i, &s))
 		return; /* keep it staged until the spec is known */
-	i->has_staged = h->has_root;
-	memcpy(i->staged_root, h->root, DIGEST_SIZE);
-	i->staged_wall_ms = h->sealed_wall_ms;
-	strcpy(i->staged_kind, "handoff");
-	strcpy(i->staged_from, h->peer_name);
+	instance_unstage(c, i);
+	if (h->has_root)
+		handoff_stage(c, h, i, "handoff", h->peer_name);
 	i->restarts = 0;
 	i->failures = 0;
 	i->is_remembered = true;

@@ -8,18 +8,19 @@
 
 const char instance_nobody[] = "";
 
-#define OWNER_VERSION 2
+#define OWNER_VERSION 3
 /* What an OWNER record says first. */
 #define OWNER_IS_OURS  1
 #define OWNER_HAS_LEFT 2 /* in a drain that may go on */
 #define OWNER_IS_PAST  4 /* its epoch counts */
-#define OWNER_IS_STRANGER 8 /* ours, and did not run here yet */
+#define OWNER_IS_STRANGER 8 /* did not run here yet since others had it */
 
 size_t
 instance_need(const struct core_limits *l)
 {
 	return arena_need(l->instances_max, sizeof(struct instance)) +
 	       arena_need(l->instances_max, NOTE_TEXT_MAX) +
+	       arena_need(l->instances_max, sizeof(struct staged)) +
 	       arena_need(l->instances_max, sizeof(struct instance *)) +
 	       arena_need(map_bucket_count(l->instances_max),
 		       sizeof(struct map_link *));
@@ -36,6 +37,9 @@ instance_init(struct core *c)
 		sizeof(struct instance));
 	slots_init(&t->notes, arena_take(&c->arena, max, NOTE_TEXT_MAX), max,
 		NOTE_TEXT_MAX);
+	slots_init(&t->staged,
+		arena_take(&c->arena, max, sizeof(struct staged)), max,
+		sizeof(struct staged));
 	t->timers = arena_take(&c->arena, max, sizeof *t->timers);
 	map_init(&t->by_service,
 		arena_take(&c->arena, buckets, sizeof(struct map_link *)),
@@ -161,6 +165,7 @@ instance_reap(struct core *c, struct instance *inst)
 	list_remove(&inst->in_dirty);
 	list_remove(&inst->in_all);
 	instance_set_note(c, inst, "");
+	instance_unstage(c, inst);
 	names_of(inst->name)->instance = NULL;
 	names_give(c, names_of(inst->name));
 	names_give(c, names_of(inst->service));
@@ -417,9 +422,8 @@ instance_store_owner(struct core *c, struct instance *inst)
 	writer_u32(&w, inst->ordinal);
 	uint8_t left = (inst->is_draining_out ? OWNER_HAS_LEFT : 0) |
 		(inst->is_past ? OWNER_IS_PAST : 0);
-	uint8_t ours = OWNER_IS_OURS |
-		(inst->is_stranger ? OWNER_IS_STRANGER : 0);
-	writer_u8(&w, is_ours ? ours : left);
+	uint8_t both = inst->is_stranger ? OWNER_IS_STRANGER : 0;
+	writer_u8(&w, both | (is_ours ? OWNER_IS_OURS : left));
 	writer_text(&w, inst->last_owner);
 	writer_u64(&w, is_ours ? inst->epoch_reserved : inst->epoch_floor);
 	writer_u8(&w, inst->state == INSTANCE_EXITED);
@@ -428,11 +432,14 @@ instance_store_owner(struct core *c, struct instance *inst)
 	writer_u64(&w, inst->seen_restart);
 	writer_u64(&w, inst->seen_move);
 	writer_i64(&w, inst->slot);
-	writer_u8(&w, inst->has_staged);
-	writer_bytes(&w, inst->staged_root, sizeof inst->staged_root);
-	writer_i64(&w, inst->staged_wall_ms);
-	writer_text(&w, inst->staged_kind);
-	writer_text(&w, inst->staged_from);
+	static const struct staged nothing;
+	const struct staged *s = inst->staged ? inst->staged : &nothing;
+	writer_u8(&w, s != &nothing);
+	writer_bytes(&w, s->root, sizeof s->root);
+	writer_i64(&w, s->wall_ms);
+	writer_text(&w, s->kind);
+	writer_text(&w, s->from);
+	writer_u64(&w, inst->epoch_ran);
 	CHECK(!w.bad);
 	return core_store(c, TABLE_OWNER, key, writer_done(&w));
 }
@@ -454,6 +461,7 @@ read_owner(struct core *c, struct instance *i, struct bytes value,
 	bool *has_exited)
 {
 	char owner[NODE_NAME_MAX + 1];
+	struct staged staged;
 	struct reader r;
 	reader_init(&r, value.data, value.size);
 	uint8_t version = reader_u8(&r);
@@ -472,19 +480,23 @@ read_owner(struct core *c, struct instance *i, struct bytes value,
 	i->seen_restart = reader_u64(&r);
 	i->seen_move = reader_u64(&r);
 	i->slot = version >= 2 ? reader_i64(&r) : 0;
-	i->has_staged = reader_u8(&r) != 0;
+	bool has_staged = reader_u8(&r) != 0;
 	struct bytes root = reader_bytes(&r);
-	i->staged_wall_ms = reader_i64(&r);
-	is_ok &= take_text(
-		i->staged_kind, sizeof i->staged_kind, reader_text(&r));
-	is_ok &= take_text(
-		i->staged_from, sizeof i->staged_from, reader_text(&r));
+	staged.wall_ms = reader_i64(&r);
+	is_ok &= take_text(staged.kind, sizeof staged.kind, reader_text(&r));
+	is_ok &= take_text(staged.from, sizeof staged.from, reader_text(&r));
+	i->epoch_ran = version >= 3 ? reader_u64(&r) : 0;
+	/* Of a block of ours every epoch may have run. */
+	if (i->is_remembered && !i->is_stranger)
+		i->epoch_ran = i->epoch_reserved;
 	/* A later version may have written more behind it. */
 	if (!is_ok || r.bad || version < 1 ||
 		root.size != DIGEST_SIZE)
 		return false;
 	instance_set_owner(c, i, owner);
-	memcpy(i->staged_root, root.data, DIGEST_SIZE);
+	memcpy(staged.root, root.data, DIGEST_SIZE);
+	if (has_staged)
+		instance_stage(c, i, &staged);
 	return true;
 }
 
@@ -574,8 +586,10 @@ instance_on_found(struct core *c, const struct input_found *in)
 	i->is_found = i->is_kept = true;
 	i->state = in->pid ? INSTANCE_READY : INSTANCE_CLEANING;
 	i->has_readiness = in->pid && !in->is_ready;
-	if (in->pid) /* if it did not run before, it will not stop at that */
+	if (in->pid) /* if it does not run yet, it is about to */
 		i->is_stranger = false;
+	if (!i->is_stranger)
+		i->epoch_ran = in->epoch;
 	i->since_wall_ms = in->started_wall_ms;
 	int64_t age_ms = c->wall_ms - in->started_wall_ms;
 	i->since = i->ready_since = mono_add(c->now, age_ms > 0 ? -age_ms : 0);
@@ -607,7 +621,7 @@ instance_on_boot(struct core *c)
 {
 	list_each_safe (l, &c->instances.all) {
 		struct instance *i = container_of(l, struct instance, in_all);
-		if (i->state == INSTANCE_IDLE && i->has_staged)
+		if (i->state == INSTANCE_IDLE && i->staged)
 			instance_enter(c, i, INSTANCE_BACKOFF, MONO_NEVER);
 		else if (i->state == INSTANCE_CLEANING)
 			instance_on_boot_cleaning(c, i);
@@ -616,20 +630,6 @@ instance_on_boot(struct core *c)
 		if (i->state == INSTANCE_READY)
 			resume_run(c, i);
 	}
-}
-
-void
-instance_drop_staged(struct core *c, struct instance *inst)
-{
-	if (!inst->has_staged)
-		return;
-	inst->has_staged = false;
-	/* First no record names it any more, then it goes. */
-	uint64_t after = instance_store_owner(c, inst);
-	struct effect *e = effects_add(&c->fx, EFFECT_DROP);
-	e->after = after;
-	e->drop.name = effects_text(&c->fx, inst->name);
-	memcpy(e->drop.root, inst->staged_root, DIGEST_SIZE);
 }
 
 void

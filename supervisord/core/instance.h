@@ -85,85 +85,93 @@ enum instance_phase {
 	PHASE_POST_STOP,    /* STOPPING, CLEANING: EMPTY came; the hook's end */
 };
 
-/* One instance.  Slots are stable; they are named by index. */
+/* A state to start from. */
+struct staged {
+	uint8_t root[DIGEST_SIZE];
+	int64_t wall_ms;	      /* when it was put aside */
+	char kind[16];		      /* "handoff" or "dump" */
+	char from[NODE_NAME_MAX + 1]; /* the host it came from, "" */
+};
+
+/* One instance.  Slots are stable; they are named by index.  What a change of
+ * some host's row looks at comes first: of many each comes from far memory. */
 struct instance {
 	struct list in_dirty;	 /* duty.dirty */
-	struct list in_all;	 /* instances.all, in order of birth */
-	struct map_link by_service;
 	const char *name;	 /* in 'names', used; NULL: the slot is free */
 	const char *service;	 /* the same */
 	const char *last_owner;	 /* who else held it last: the same, or
 				    instance_nobody; see instance_set_owner */
+	struct staged *staged;	 /* the state that it starts from, or NULL;
+				    consumed when the new instance is ready;
+				    see instance_stage */
+	enum instance_state state;
 	uint32_t ordinal;	 /* 0 for the first of its service */
 	bool is_declared;	 /* the desired state has it */
 	bool is_limited;	 /* ... and bounds how many a host may hold */
+	bool is_remembered;	 /* IDLE, but it was ours: row STOPPED */
+	bool is_past;		 /* IDLE; given up, no present host's row
+				    has 'epoch_used': row PAST; durable */
+	bool is_refused;	 /* IDLE; this host cannot run that digest */
+	bool is_kept;		 /* the keeper has something of 'epoch' */
+	bool is_draining_out;	 /* left in the running drain, not yet ready
+				    elsewhere; durable */
+	bool is_held_back;	 /* 'depends_on' is not met; 'note' says it */
+	uint64_t epoch;		 /* of the last start here */
+	uint64_t epoch_floor;	 /* every start here lies above it */
+	uint64_t epoch_used;	 /* highest that a start is known to have
+				    taken; after a boot, may have taken */
+	uint64_t epoch_reserved; /* last epoch of the stored block */
+	uint64_t epoch_after;	 /* STORE that reserved it */
+	uint64_t run_digest;	 /* of what runs, or was refused */
+	uint64_t seen_restart;	 /* override generation already obeyed */
+	uint64_t seen_move;
+
+	/* Where it is found. */
+	struct list in_all; /* instances.all, in order of birth */
+	struct map_link by_service;
 	uint32_t seen_round;	 /* duty.c: last walk that declared it */
 
 	/* Life on this host. */
-	enum instance_state state;
 	enum stop_purpose purpose; /* in STOPPING */
 	enum instance_phase phase;
+	uint32_t heap_index;	   /* in instances.timers, or HEAP_NONE */
 	struct policy_hooks hooks; /* of what runs */
 	bool has_readiness;	   /* of what runs */
-	bool is_held_back;	   /* 'depends_on' is not met; 'note' says it */
 	bool is_sick;		   /* it was ended because it was not well */
 	bool was_sick;		   /* 'note' tells of it, until it is ready */
 	bool has_ended_early;	   /* before it was ready */
-	int64_t slot;		   /* the scheduled instant of the last start */
-	int64_t due_slot;	   /* the newest that came */
 	bool was_ready;		   /* when that stop began */
-	mono since;		   /* when 'state' began */
-	int64_t since_wall_ms;
-	mono deadline;		   /* of this state; NEVER: none */
-	uint32_t heap_index;	   /* in instances.timers, or HEAP_NONE */
-	mono stop_until;	   /* CLEANING: when what is left is killed */
 	bool is_killed;		   /* KILL was issued in this stop */
-	uint64_t epoch;		   /* of the last start here */
-	uint64_t epoch_floor;	   /* every start here lies above it */
-	uint64_t epoch_used;	   /* highest that a start is known to have
-				      taken; after a boot, may have taken */
-	uint64_t epoch_reserved;   /* last epoch of the stored block */
-	uint64_t epoch_after;	   /* STORE that reserved it */
-	uint64_t run_digest;	   /* of what runs, or was refused */
-	bool is_remembered;	   /* IDLE, but it was ours: row STOPPED */
-	bool is_past;		   /* IDLE; given up, no present host's row
-				      has 'epoch_used': row PAST; durable */
-	bool is_refused;	   /* IDLE; this host cannot run that digest */
-	bool is_kept;		   /* the keeper has something of 'epoch' */
 	bool has_start_failed;	   /* in CLEANING: it never ran */
 	bool is_over;		   /* in CLEANING: no EMPTY is awaited */
 	bool is_found;		   /* its run began under another node, or put
 				      its state aside: there may be a dump */
 	bool is_salvaging;	   /* in CLEANING: that is being sealed */
-	uint32_t pid;
-	int32_t status;		   /* last wait status */
 	bool has_status;
 	bool is_stranger;	   /* its start here has no state and others had
 				      it since: until it runs, what stands at
 				      its state_path is old; durable */
+	bool is_left_alone; /* this run of it asked for that */
+	int32_t status;	    /* last wait status */
+	uint64_t epoch_ran; /* of its last run here, 0 for none; after a boot,
+			       the highest that may have been */
+	int64_t slot;	    /* the scheduled instant of the last start */
+	int64_t due_slot;   /* the newest that came */
+	mono since;	    /* when 'state' began */
+	int64_t since_wall_ms;
+	mono deadline;	 /* of this state; NEVER: none */
+	mono stop_until; /* CLEANING: when what is left is killed */
+	uint32_t pid;
 	uint32_t restarts;	   /* since it came here */
 	uint32_t failures;	   /* in a row, without a good run between */
 	uint32_t window_starts;	   /* restarts in the current interval */
 	mono window_since;
 	mono ready_since;
-	uint64_t seen_restart;	   /* override generation already obeyed */
-	uint64_t seen_move;
-	bool is_draining_out;	   /* left in the running drain, not yet ready
-				      elsewhere; durable */
 	uint64_t draining_epoch;   /* epoch with which it left */
 	uint32_t attempts;	   /* at moving it, in this life of the node */
-	bool is_left_alone;	   /* this run of it asked for that */
 	uint32_t stopped_in_vain;  /* of these, in a row: it gave no state */
 	mono move_again_at;	   /* no attempt before */
 	char *note;		   /* last trouble, for people, or NULL */
-
-	/* State to start from, staged by handoff.c; consumed when the new
-	 * instance is ready. */
-	bool has_staged;
-	uint8_t staged_root[DIGEST_SIZE];
-	int64_t staged_wall_ms;
-	char staged_kind[16];	   /* "handoff" or "dump" */
-	char staged_from[NODE_NAME_MAX + 1];
 };
 
 #define HEAP_NONE UINT32_MAX
@@ -174,6 +182,7 @@ extern const char instance_nobody[];
 struct instances {
 	struct slots slots;	 /* of struct instance */
 	struct slots notes;	 /* texts of NOTE_TEXT_MAX bytes */
+	struct slots staged;	 /* of struct staged */
 	struct map by_service;	 /* hash of the service's name */
 	struct list all;
 	struct instance **timers; /* binary heap by (deadline, slot) */
@@ -236,8 +245,9 @@ bool instance_is_live(const struct instance *inst);
 uint64_t instance_next_epoch(
 	const struct core *c, const struct instance *inst, bool is_lost);
 /* Whether its next start here, without a state, finds at its state_path what
- * others have gone beyond.  False as well if nobody had it before: then it is
- * what its operator put there. */
+ * others have gone beyond: somebody else took an epoch since its last run
+ * here.  False as well if nobody had it before: then it is what its operator
+ * put there. */
 bool instance_is_outdated(const struct core *c, const struct instance *inst);
 /* Starts it here.  Allowed in IDLE, BACKOFF, EXITED, FAILED. */
 void instance_start(struct core *c, struct instance *inst,
@@ -282,6 +292,9 @@ void instance_give(struct core *c, struct instance *inst, const char *node,
 void instance_disown(struct core *c, struct instance *inst);
 /* Lets the keeper remove what is left of its last start, if that is so. */
 void instance_release(struct core *c, struct instance *inst);
+/* The same of one that runs elsewhere with its state: what stands at its
+ * state_path is old from now on. */
+void instance_release_old(struct core *c, struct instance *inst);
 /* Enters a state, publishes the row, arms the deadline. */
 void instance_enter(struct core *c, struct instance *inst,
 	enum instance_state state, mono deadline);
@@ -330,6 +343,14 @@ mono instance_consume_at(struct core *c, const struct instance *inst);
 /* Its spec is known: what was found running lets go of the state that it
  * started from when that has served. */
 void instance_on_declared(struct core *c, struct instance *inst);
+/* From now on it starts from this state (copied), and from no other. */
+void instance_stage(
+	struct core *c, struct instance *inst, const struct staged *state);
+/* Whether that is so of the state with this root. */
+bool instance_is_staged(
+	const struct instance *inst, const uint8_t root[DIGEST_SIZE]);
+/* It starts from none; what becomes of the one it had is the caller's. */
+void instance_unstage(struct core *c, struct instance *inst);
 /* Lets go of the state it would start from, if it has one. */
 void instance_drop_staged(struct core *c, struct instance *inst);
 

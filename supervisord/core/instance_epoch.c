@@ -119,9 +119,16 @@ is_last_holder(const struct core *c, const struct instance *i)
 bool
 instance_is_outdated(const struct core *c, const struct instance *inst)
 {
-	bool is_first = known(c, inst->name) == 0 && inst->epoch_used == 0 &&
-			inst->epoch_floor == 0;
-	return !is_first && !is_last_holder(c, inst);
+	const uint64_t ran = inst->epoch_ran;
+	const struct row *r = registry_first(c, ROW_INSTANCE, inst->name);
+	for (; r; r = registry_next(c, r))
+		if (r->origin != MEMBER_SELF && r->value.epoch > ran)
+			return true;
+	/* In logs that are not shown yet, and of hosts that are gone. */
+	r = registry_find(c, ROW_INSTANCE, inst->name, MEMBER_SELF);
+	uint64_t ours = max(max(ran, inst->epoch), r ? r->value.epoch : 0);
+	return registry_epoch_max(c, inst->name) > ours ||
+	       (inst->last_owner[0] && inst->epoch_floor > ran);
 }
 
 /* Whether a known host is away, and this host's place among all of them. */
@@ -257,7 +264,7 @@ instance_disown(struct core *c, struct instance *inst)
 {
 	CHECK(inst->state == INSTANCE_IDLE);
 	CHECK(inst->epoch <= inst->epoch_used);
-	inst->is_remembered = inst->is_stranger = false;
+	inst->is_remembered = false;
 	inst->is_refused = false;
 	instance_raise_floor(inst);
 	inst->is_past = inst->is_declared && !is_outdone(c, inst);

@@ -20,13 +20,14 @@
 static void
 fill_state(struct core *c, struct instance *i, struct effect_start *s)
 {
-	s->has_state = i->has_staged;
-	if (!i->has_staged)
+	const struct staged *from = i->staged;
+	s->has_state = from != NULL;
+	if (!from)
 		return;
-	memcpy(s->root, i->staged_root, DIGEST_SIZE);
-	s->state_kind = effects_text(&c->fx, i->staged_kind);
-	s->state_wall_ms = i->staged_wall_ms;
-	s->handoff_from = effects_text(&c->fx, i->staged_from);
+	memcpy(s->root, from->root, DIGEST_SIZE);
+	s->state_kind = effects_text(&c->fx, from->kind);
+	s->state_wall_ms = from->wall_ms;
+	s->handoff_from = effects_text(&c->fx, from->from);
 }
 
 static void
@@ -43,7 +44,7 @@ emit_start(struct core *c, struct instance *i,
 	e->start.body = effects_copy(&c->fx, service->body);
 	e->start.state_kind = "";
 	e->start.handoff_from = "";
-	e->start.sets_aside = i->is_stranger && !i->has_staged &&
+	e->start.sets_aside = i->is_stranger && !i->staged &&
 			      service->policy.handoff.has_state_path;
 	fill_state(c, i, &e->start);
 }
@@ -91,7 +92,7 @@ instance_start(struct core *c, struct instance *inst,
 	CHECK(!instance_is_live(inst));
 	uint64_t epoch = instance_next_epoch(c, inst, false);
 	uint64_t after = inst->epoch_after;
-	bool is_new = !inst->is_stranger && !inst->has_staged &&
+	bool is_new = !inst->is_stranger && !inst->staged &&
 		service->policy.handoff.has_state_path &&
 		instance_is_outdated(c, inst);
 	inst->is_stranger |= is_new;
@@ -140,20 +141,44 @@ start_again(struct core *c, struct instance *i, int64_t delay_ms)
 /* --- Stopping --- */
 
 static void
-emit_proc(struct core *c, const struct instance *i, enum effect_kind kind)
+emit_proc(struct core *c, const struct instance *i, enum effect_kind kind,
+	bool sets_aside)
 {
 	struct effect *e = effects_add(&c->fx, kind);
 	e->proc.name = effects_text(&c->fx, i->name);
 	e->proc.epoch = i->epoch;
+	e->proc.sets_aside = sets_aside;
+}
+
+static void
+release(struct core *c, struct instance *i, bool sets_aside)
+{
+	if (!i->is_kept)
+		return;
+	i->is_kept = false;
+	emit_proc(c, i, EFFECT_RELEASE, sets_aside);
 }
 
 void
 instance_release(struct core *c, struct instance *inst)
 {
-	if (!inst->is_kept)
-		return;
-	inst->is_kept = false;
-	emit_proc(c, inst, EFFECT_RELEASE);
+	release(c, inst, false);
+}
+
+void
+instance_release_old(struct core *c, struct instance *inst)
+{
+	struct service_value s;
+	bool is_old = instance_service(c, inst, &s) &&
+		s.policy.handoff.has_state_path;
+	if (is_old && inst->is_kept)
+		core_note(c, NOTE_SET_ASIDE, inst->name, inst->epoch,
+			effects_format(&c->fx,
+				"it runs elsewhere with its state; what stands "
+				"at its state_path here is renamed to "
+				"*.skep-stale-%u",
+				inst->epoch));
+	release(c, inst, is_old);
 }
 
 /* Asks for the state that a run may have put aside while it was another
@@ -256,7 +281,7 @@ instance_stop(struct core *c, struct instance *inst,
 static void
 on_stop_timeout(struct core *c, struct instance *i)
 {
-	emit_proc(c, i, EFFECT_KILL);
+	emit_proc(c, i, EFFECT_KILL, false);
 	if (!i->is_killed)
 		core_note(c, NOTE_KILLED, i->name, i->epoch,
 			"stop_timeout passed");
@@ -301,7 +326,7 @@ give_up(struct core *c, struct instance *i, const struct policy_restart *r)
 				c->now));
 		break;
 	case MODE_RESCHEDULE:
-		if (i->has_staged) { /* its state must not stay behind */
+		if (i->staged) { /* its state must not stay behind */
 			start_again(c, i, r->max_delay_ms);
 			break;
 		}
@@ -397,7 +422,7 @@ instance_refuse(struct core *c, struct instance *inst, const char *why)
 		effects_text(&c->fx, why));
 	/* 'run_digest' stays: it is this very spec that was refused. */
 	inst->is_refused = true;
-	inst->is_remembered = inst->is_stranger = false;
+	inst->is_remembered = false;
 	inst->is_past = true; /* when it is not refused any more */
 	instance_raise_floor(inst);
 	inst->restarts = 0;
@@ -419,7 +444,7 @@ mono
 instance_consume_at(struct core *c, const struct instance *inst)
 {
 	struct service_value s;
-	if (!inst->has_staged || !instance_service(c, inst, &s))
+	if (!inst->staged || !instance_service(c, inst, &s))
 		return MONO_NEVER;
 	if (inst->has_readiness)
 		return c->now; /* it said itself that it is ready */
@@ -429,7 +454,7 @@ instance_consume_at(struct core *c, const struct instance *inst)
 void
 instance_on_declared(struct core *c, struct instance *inst)
 {
-	if (inst->state == INSTANCE_READY && inst->has_staged &&
+	if (inst->state == INSTANCE_READY && inst->staged &&
 		inst->heap_index == HEAP_NONE)
 		instance_arm(c, inst, instance_consume_at(c, inst));
 }
@@ -452,6 +477,7 @@ instance_on_started(struct core *c, const struct input_proc *in)
 	struct service_value s;
 	i->pid = in->pid;
 	i->ready_since = c->now;
+	i->epoch_ran = i->epoch;
 	if (i->is_stranger) {
 		i->is_stranger = false;
 		instance_store_owner(c, i);
@@ -485,7 +511,7 @@ instance_on_start_failed(struct core *c, const struct input_start_failed *in)
 	switch (in->blame) {
 	case BLAME_HOST:
 		/* A state must not be left behind: it tries on. */
-		if (!i->has_staged) {
+		if (!i->staged) {
 			instance_refuse(c, i, in->text);
 			break;
 		}
@@ -583,13 +609,11 @@ instance_on_dumped(struct core *c, const struct input_dumped *in)
 		return;
 	i->is_salvaging = false;
 	if (in->is_ok) {
-		if (memcmp(i->staged_root, in->root, DIGEST_SIZE) != 0)
+		struct staged s = {.wall_ms = c->wall_ms, .kind = "dump"};
+		memcpy(s.root, in->root, DIGEST_SIZE);
+		if (!instance_is_staged(i, in->root))
 			instance_drop_staged(c, i);
-		i->has_staged = true;
-		memcpy(i->staged_root, in->root, DIGEST_SIZE);
-		i->staged_wall_ms = c->wall_ms;
-		strcpy(i->staged_kind, "dump");
-		i->staged_from[0] = '\0';
+		instance_stage(c, i, &s);
 		i->epoch_after = instance_store_owner(c, i);
 	}
 	after_run(c, i);
@@ -622,7 +646,7 @@ on_lingering(struct core *c, struct instance *i)
 		after_run(c, i);
 		return;
 	}
-	emit_proc(c, i, EFFECT_KILL);
+	emit_proc(c, i, EFFECT_KILL, false);
 	instance_arm(c, i, mono_add(c->now, KILL_AGAIN_MS));
 }
 

@@ -28,6 +28,7 @@ libcore_a_SOURCES = \
 	supervisord/core/instance_hook.c \
 	supervisord/core/instance_epoch.c \
 	supervisord/core/instance_life.c \
+	supervisord/core/instance_staged.c \
 	supervisord/core/member.c \
 	supervisord/core/member.h \
 	supervisord/core/member_detect.c \

@@ -14,8 +14,10 @@ size_t
 member_need(const struct core_limits *limits)
 {
 	return arena_need(limits->members_max, sizeof(struct member)) +
-	       2 * arena_need(map_bucket_count(limits->members_max),
-			   sizeof(struct map_link *));
+	       arena_need(map_bucket_count(limits->members_max),
+		       sizeof(struct map_link *)) +
+	       arena_need(lookup_slot_count(limits->members_max),
+		       sizeof(struct lookup_slot));
 }
 
 static bool
@@ -47,7 +49,10 @@ member_init(struct core *c)
 	t->max = c->limits.members_max;
 	t->items = arena_take(&c->arena, t->max, sizeof(struct member));
 	make_map(c, &t->by_name);
-	make_map(c, &t->by_link);
+	size_t slots = lookup_slot_count(t->max);
+	lookup_init(&t->by_link,
+		arena_take(&c->arena, slots, sizeof(struct lookup_slot)),
+		slots);
 	struct member *self = member_add(c, c->config.node);
 	CHECK(self == &t->items[MEMBER_SELF]);
 	self->state = MEMBER_ALIVE;
@@ -259,32 +264,24 @@ member_add(struct core *c, const char *name)
 void
 member_set_link(struct core *c, struct member *m, uint32_t link)
 {
-	struct map *map = &c->members.by_link;
+	struct lookup *links = &c->members.by_link;
 	c->members.is_tally_known = false;
 	if (m->link)
-		map_remove(map, &m->by_link);
+		lookup_remove(links, m->link);
 	m->link = link;
 	m->has_heartbeat = false;
 	m->is_list_lost = false;
 	m->hb_stalled_count = 0;
 	place_forget_hosts(c);
 	if (link)
-		map_insert(map, &m->by_link, hash_mix(link, 0));
+		lookup_put(links, link, member_id_of(c, m));
 }
 
 struct member *
 member_find_link(const struct core *c, uint32_t link)
 {
-	const struct map *map = &c->members.by_link;
-	if (link == 0)
-		return NULL;
-	struct map_link *l = map_first(map, hash_mix(link, 0));
-	for (; l; l = map_next(map, l)) {
-		struct member *m = container_of(l, struct member, by_link);
-		if (m->link == link)
-			return m;
-	}
-	return NULL;
+	uint32_t id = lookup_get(&c->members.by_link, link);
+	return id == LOOKUP_NONE ? NULL : &c->members.items[id];
 }
 
 bool

@@ -56,6 +56,7 @@
 #include "base/cursor.h"
 #include "base/limits.h"
 #include "base/list.h"
+#include "base/lookup.h"
 #include "base/map.h"
 #include "base/mono.h"
 #include "core/core.h"
@@ -108,7 +109,7 @@ enum member_hold {
 /* One host of the cluster, as others in the core may read it.  What a sign of
  * life touches comes first: of many members each comes from far memory. */
 struct member {
-	struct map_link by_link;	/* in a map while 'link' is not 0 */
+	uint64_t incarnation; /* see member_log_incarnation */
 	enum member_state state;
 	uint32_t link;			/* control link; 0: none */
 	uint32_t dial;			/* dial under way; 0: none */
@@ -155,7 +156,6 @@ struct member {
 	char name[NODE_NAME_MAX + 1];	/* identity */
 	char address[ADDRESS_MAX + 1];	/* where to dial; "": not known */
 	uint64_t node_id;		/* 0: known from hearsay only */
-	uint64_t incarnation;		/* see member_log_incarnation */
 	uint64_t boot;
 	uint64_t nonce;			/* of its start; 0: not known */
 	mono since;			/* when 'state' began */
@@ -218,7 +218,7 @@ struct member_table {
 	uint32_t count;
 	uint32_t max;
 	struct map by_name;	/* struct member */
-	struct map by_link;	/* struct member; those with a link */
+	struct lookup by_link;	/* numbers of those with a link */
 	struct member_pending pending[PENDING_MAX];
 	uint32_t pending_count; /* slots in use */
 	struct member_seed seeds[JOIN_MAX];

@@ -239,6 +239,7 @@ look_at_hosts(struct core *c)
 	for (member_id id = 0; id < c->members.count; id++)
 		p->hosts[id] = look_at_host(c, id);
 	p->has_hosts = true;
+	p->plain_count = 0;
 }
 
 void
@@ -273,12 +274,15 @@ place_check(const struct core *c)
 	if (!p->has_hosts)
 		return;
 	CHECK(p->sorted == c->members.count);
+	uint32_t eligible = 0;
 	for (member_id id = 0; id < c->members.count; id++) {
 		struct place_host h = look_at_host(c, id);
 		CHECK(h.verdict == p->hosts[id].verdict);
 		CHECK(h.weight == p->hosts[id].weight);
 		CHECK(h.name_hash == p->hosts[id].name_hash);
+		eligible += h.verdict == PLACE_ELIGIBLE;
 	}
+	CHECK(!p->plain_count || p->plain_count == eligible);
 }
 
 /* Whether some host said that it cannot run this very spec. */
@@ -294,6 +298,27 @@ is_refused_somewhere(
 	return false;
 }
 
+/* Whether an instance can be wherever any can. */
+static bool
+is_plain(const struct core *c, const char *instance,
+	const struct service_value *service)
+{
+	const struct policy_placement *policy = &service->policy.placement;
+	return !policy->max_per_host && !policy->pin[0] &&
+	       !is_refused_somewhere(c, instance, service->run_digest);
+}
+
+/* Whether it can be on a host that may be given something. */
+static bool
+is_fit(struct core *c, const char *instance,
+	const struct service_value *service, member_id id)
+{
+	const char *pin = service->policy.placement.pin;
+	if (pin[0] && strcmp(pin, member_get(c, id)->name) != 0)
+		return false;
+	return instance_verdict(c, instance, service, id) == PLACE_ELIGIBLE;
+}
+
 /* Fills the view with the eligible hosts, sorted by name; returns their
  * number. */
 static uint32_t
@@ -301,19 +326,16 @@ fill_view(struct core *c, const char *instance,
 	const struct service_value *service)
 {
 	struct place *p = &c->place;
-	const struct policy_placement *policy = &service->policy.placement;
 	uint32_t count = 0;
-	bool is_plain = !policy->max_per_host &&
-			!is_refused_somewhere(c, instance, service->run_digest);
+	bool is_any = is_plain(c, instance, service);
 	look_at_hosts(c);
+	if (is_any && p->plain_count)
+		return p->plain_count;
 	for (uint32_t i = 0; i < c->members.count; i++) {
 		member_id id = p->by_name[i];
 		const char *name = member_get(c, id)->name;
 		if (p->hosts[id].verdict != PLACE_ELIGIBLE ||
-			(policy->pin[0] && strcmp(policy->pin, name) != 0))
-			continue;
-		if (!is_plain && instance_verdict(c, instance, service, id) !=
-					 PLACE_ELIGIBLE)
+			(!is_any && !is_fit(c, instance, service, id)))
 			continue;
 		p->ids[count] = id;
 		p->view[count++] = (struct skep_place_node){
@@ -322,6 +344,8 @@ fill_view(struct core *c, const char *instance,
 			.weight = p->hosts[id].weight,
 		};
 	}
+	p->plain_count = is_any ? count : 0;
+	p->top_count = 0;
 	return count;
 }
 
@@ -343,6 +367,25 @@ fill_item(const struct core *c, const char *instance,
 	};
 }
 
+/* The index that hrw ranks first in the view.  Many instances of a service
+ * ask one after the other: as many ranks as it has are found at once. */
+static uint32_t
+first_of(struct core *c, const struct skep_place_item *item, uint32_t nodes)
+{
+	struct place *p = &c->place;
+	uint64_t hash = place_hrw_hash(item, nodes);
+	uint32_t rank = item->ordinal < nodes ? item->ordinal : 0;
+	if (p->top_hash != hash || rank >= p->top_count) {
+		uint32_t kept = item->ordinal < nodes ? item->replicas : 1;
+		kept = kept > rank ? kept : rank + 1;
+		p->top_count = kept < nodes ? kept : nodes;
+		p->top_hash = hash;
+		place_hrw_top(hash, p->view, nodes, p->scratch, p->order,
+			p->top_count);
+	}
+	return p->order[rank];
+}
+
 uint32_t
 place_rank_first(struct core *c, const char *instance,
 	const struct service_value *service, member_id *out, uint32_t max)
@@ -359,8 +402,7 @@ place_rank_first(struct core *c, const char *instance,
 	struct skep_place_item item;
 	char service_name[SERVICE_NAME_MAX + 1];
 	fill_item(c, instance, service, &item, service_name);
-	uint32_t first =
-		place_hrw_first(&item, p->view, nodes, p->scratch, p->order);
+	uint32_t first = first_of(c, &item, nodes);
 	memcpy(out, p->ids, nodes * sizeof *out);
 	out[first] = out[0];
 	out[0] = p->ids[first];
@@ -384,6 +426,7 @@ place_rank(struct core *c, const char *instance,
 	fill_item(c, instance, service, &item, service_name);
 	uint32_t ranked = s->ops->rank(
 		&item, p->view, nodes, p->scratch, p->order, nodes);
+	p->top_count = 0;
 	uint32_t count = 0;
 	/* A plugin's numbers are not trusted. */
 	for (uint32_t i = 0; i < ranked && i < nodes && count < max; i++)

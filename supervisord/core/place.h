@@ -71,6 +71,11 @@ struct place {
 	uint32_t sorted;		/* so many stand in 'by_name' */
 	bool is_round;			/* a round of rankings is under way */
 	bool has_hosts;
+	/* What 'view' and 'order' hold of the last ranking, while they do: */
+	uint32_t plain_count;		/* so many hosts that are eligible for
+					   whatever asks for none; 0: others */
+	uint32_t top_count;		/* so many best of these, in order */
+	uint64_t top_hash;		/* ... for this hash */
 	uint32_t *order;		/* what the strategy says */
 	uint64_t *scratch;		/* the strategy's own */
 };
@@ -117,11 +122,14 @@ enum place_verdict place_verdict(struct core *c, const char *instance,
 /* The sentence for people: "is cordoned". */
 const char *place_verdict_text(enum place_verdict verdict);
 
-/* The index that 'place_hrw' ranks first among 'node_count' nodes (at least
- * one); 'scratch' and 'order' as for its rank. */
-uint32_t place_hrw_first(const struct skep_place_item *item,
-	const struct skep_place_node *nodes, uint32_t node_count,
-	uint64_t *scratch, uint32_t *order);
+/* The hash that decides where 'place_hrw' puts an instance among 'node_count'
+ * nodes: the first instances of a service share one, and take its ranks. */
+uint64_t place_hrw_hash(
+	const struct skep_place_item *item, uint32_t node_count);
+/* The 'kept' (at least one) best nodes for a hash, best first, into 'order';
+ * 'scratch' as for its rank. */
+void place_hrw_top(uint64_t hash, const struct skep_place_node *nodes,
+	uint32_t node_count, uint64_t *scratch, uint32_t *order, uint32_t kept);
 
 /* Score of one host under hrw, exposed for 'why' and the golden vectors. */
 uint64_t place_hrw_score(uint64_t name_hash, uint64_t node_hash,

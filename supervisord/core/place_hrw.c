@@ -1,4 +1,5 @@
 /* Weighted rendezvous hashing in integers, see place.h. */
+#include "base/check.h"
 #include "base/hash.h"
 #include "core/place.h"
 
@@ -76,10 +77,10 @@ place_hrw_score(uint64_t name_hash, uint64_t node_hash, uint32_t weight)
 	return (negative_log2(h ? h : 1) << 32) / weight;
 }
 
-/* The hash that decides: the first 'node_count' instances of a service take
- * its ranks in order, so that they spread; the rest go by their own hash. */
-static uint64_t
-deciding_hash(const struct skep_place_item *item, uint32_t node_count)
+/* The first 'node_count' instances of a service take its ranks in order, so
+ * that they spread; the rest go by their own hash. */
+uint64_t
+place_hrw_hash(const struct skep_place_item *item, uint32_t node_count)
 {
 	return item->ordinal < node_count ? item->service_hash
 					  : item->instance_hash;
@@ -126,14 +127,20 @@ sift_down(const uint64_t *scores, uint32_t *order, uint32_t at, uint32_t count)
 	order[at] = moving;
 }
 
-/* Heapsort: no memory of its own, and no worst case among many hosts. */
+/* The first 'count' nodes as a heap, the worst on top. */
 static void
-sort(const uint64_t *scores, uint32_t *order, uint32_t count)
+make_heap(const uint64_t *scores, uint32_t *order, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
 		order[i] = i;
 	for (uint32_t i = count / 2; i-- > 0;)
 		sift_down(scores, order, i, count);
+}
+
+/* Heapsort: no memory of its own, and no worst case among many hosts. */
+static void
+sort_heap(const uint64_t *scores, uint32_t *order, uint32_t count)
+{
 	for (uint32_t last = count; last-- > 1;) {
 		uint32_t worst = order[0];
 		order[0] = order[last];
@@ -142,28 +149,28 @@ sort(const uint64_t *scores, uint32_t *order, uint32_t count)
 	}
 }
 
-uint32_t
-place_hrw_first(const struct skep_place_item *item,
-	const struct skep_place_node *nodes, uint32_t node_count,
-	uint64_t *scratch, uint32_t *order)
+static void
+score_all(uint64_t hash, const struct skep_place_node *nodes,
+	uint32_t node_count, uint64_t *scores)
 {
-	uint64_t h = deciding_hash(item, node_count);
-	/* The 'kept' best ones, the worst of them on top. */
-	uint32_t kept = item->ordinal < node_count ? item->ordinal + 1 : 1;
-	for (uint32_t i = 0; i < node_count; i++) {
-		scratch[i] = place_hrw_score(h, nodes[i].name_hash,
-			nodes[i].weight);
-		if (i < kept)
-			order[i] = i;
-		if (i + 1 == kept)
-			for (uint32_t at = kept / 2; at-- > 0;)
-				sift_down(scratch, order, at, kept);
-		if (i >= kept && is_after(scratch, order[0], i)) {
+	for (uint32_t i = 0; i < node_count; i++)
+		scores[i] = place_hrw_score(
+			hash, nodes[i].name_hash, nodes[i].weight);
+}
+
+void
+place_hrw_top(uint64_t hash, const struct skep_place_node *nodes,
+	uint32_t node_count, uint64_t *scratch, uint32_t *order, uint32_t kept)
+{
+	CHECK(kept > 0 && kept <= node_count);
+	score_all(hash, nodes, node_count, scratch);
+	make_heap(scratch, order, kept);
+	for (uint32_t i = kept; i < node_count; i++)
+		if (is_after(scratch, order[0], i)) {
 			order[0] = i;
 			sift_down(scratch, order, 0, kept);
 		}
-	}
-	return order[0];
+	sort_heap(scratch, order, kept);
 }
 
 static uint32_t
@@ -171,13 +178,12 @@ hrw_rank(const struct skep_place_item *item,
 	const struct skep_place_node *nodes, uint32_t node_count,
 	uint64_t *scratch, uint32_t *order, uint32_t order_max)
 {
-	uint64_t h = deciding_hash(item, node_count);
+	uint64_t h = place_hrw_hash(item, node_count);
 	if (order_max < node_count)
 		return 0;
-	for (uint32_t i = 0; i < node_count; i++)
-		scratch[i] = place_hrw_score(h, nodes[i].name_hash,
-			nodes[i].weight);
-	sort(scratch, order, node_count);
+	score_all(h, nodes, node_count, scratch);
+	make_heap(scratch, order, node_count);
+	sort_heap(scratch, order, node_count);
 	if (item->ordinal < node_count)
 		rotate(order, node_count, item->ordinal);
 	return node_count;

@@ -67,6 +67,8 @@ struct entry *
 specs_lookup(const struct core *c, enum entry_kind kind, const char *name)
 {
 	const struct map *map = &c->specs.by_key;
+	if (list_is_empty(&c->specs.order[kind]))
+		return NULL; /* of words about instances there are few */
 	struct map_link *l = map_first(map, specs_key_hash(kind, name));
 	for (; l; l = map_next(map, l)) {
 		struct entry *e = container_of(l, struct entry, by_key);

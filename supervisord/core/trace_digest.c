@@ -92,7 +92,8 @@ digest(uint64_t h, const struct effect *e)
 		return digest_signal(h, &e->signal);
 	case EFFECT_KILL:
 	case EFFECT_RELEASE:
-		return hash_mix(add_text(h, e->proc.name), e->proc.epoch);
+		h = hash_mix(add_text(h, e->proc.name), e->proc.epoch);
+		return e->proc.sets_aside ? hash_mix(h, 1) : h;
 	case EFFECT_RUN:
 		h = hash_mix(add_text(h, e->run.name), e->run.epoch);
 		return hash_mix(

@@ -15,6 +15,12 @@
 
 #define MOVERS_MAX 64 /* that run at a time */
 
+/* A mover that reads a state, or sets an old one aside. */
+struct running_mover {
+	pid_t pid;    /* 0: the place is free */
+	uint64_t iid; /* whose start must wait for it; 0: none */
+};
+
 /* How far a shutdown has come. */
 enum stop_phase {
 	STOP_NO,
@@ -50,7 +56,7 @@ struct keeper {
 	uint32_t crashes;      /* unasked ends of skepd before us, in a row */
 	struct timer beat;     /* signs of life for systemd */
 	struct timer good_run; /* then that count is over */
-	pid_t movers[MOVERS_MAX]; /* running "get" movers, 0 = free */
+	struct running_mover movers[MOVERS_MAX];
 	char boot_id[64];	  /* of the kernel that runs */
 	uint64_t start_ms;	  /* CLOCK_BOOTTIME of our start */
 };

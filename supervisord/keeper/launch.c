@@ -98,6 +98,9 @@ is_startable(struct keeper *k, const struct kproto_start *s, int state_fd)
 	else if (run_is_left(k, s->iid))
 		refuse(k, s, KBLAME_BUSY, "post_stop",
 			"a command of the last start is not over yet");
+	else if (session_is_moving(k, s->iid))
+		refuse(k, s, KBLAME_BUSY, "state",
+			"what stands at its state_path is being set aside");
 	else if (i && s->epoch <= i->epoch)
 		answer(k, KMSG_REFUSED, s, KBLAME_BUSY, "epoch",
 			"a start of this or a later epoch came before");

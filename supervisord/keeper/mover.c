@@ -119,9 +119,10 @@ mover_set_aside(const struct mover_order *order, char said[MOVER_SAID_SIZE],
 	return run(order, "aside", -1, said, err);
 }
 
-pid_t
-mover_start_get(const struct mover_order *order, const struct ids *ids,
-	int socket, struct err *err)
+/* Starts it as 'ids' with 'output' as descriptor 1. */
+static pid_t
+start(const struct mover_order *order, const char *verb, const struct ids *ids,
+	int output, struct err *err)
 {
 	struct spawned child;
 	int rc = spawn_fork(-1, &child, err);
@@ -136,10 +137,24 @@ mover_start_get(const struct mover_order *order, const struct ids *ids,
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (null >= 0)
 		spawn_move_fd(null, 0);
-	spawn_move_fd(socket, 1);
+	spawn_move_fd(output, 1);
 	if (ids_switch(ids, &why) < 0) {
-		dprintf(2, "skep-mover get: %s\n", why.text);
+		dprintf(2, "skep-mover %s: %s\n", verb, why.text);
 		_exit(127);
 	}
-	execute(order, "get");
+	execute(order, verb);
+}
+
+pid_t
+mover_start_get(const struct mover_order *order, const struct ids *ids,
+	int socket, struct err *err)
+{
+	return start(order, "get", ids, socket, err);
+}
+
+pid_t
+mover_start_aside(
+	const struct mover_order *order, const struct ids *ids, struct err *err)
+{
+	return start(order, "aside", ids, 2, err);
 }

@@ -42,4 +42,8 @@ int mover_set_aside(const struct mover_order *order, char said[MOVER_SAID_SIZE],
 pid_t mover_start_get(const struct mover_order *order, const struct ids *ids,
 	int socket, struct err *err);
 
+/* The same for "aside", whose words go where ours go. */
+pid_t mover_start_aside(const struct mover_order *order, const struct ids *ids,
+	struct err *err);
+
 #endif

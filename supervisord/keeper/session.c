@@ -93,8 +93,17 @@ void
 session_on_orphan(struct keeper *k, pid_t pid)
 {
 	for (size_t i = 0; i < MOVERS_MAX; i++)
-		if (k->movers[i] == pid)
-			k->movers[i] = 0;
+		if (k->movers[i].pid == pid)
+			k->movers[i] = (struct running_mover){0};
+}
+
+bool
+session_is_moving(const struct keeper *k, uint64_t iid)
+{
+	for (size_t i = 0; i < MOVERS_MAX; i++)
+		if (k->movers[i].pid && k->movers[i].iid == iid)
+			return true;
+	return false;
 }
 
 static void
@@ -275,28 +284,12 @@ session_forget(struct instance *i)
 		record_update(i);
 }
 
-/* START_FAILED is said before the child is reaped, and who hears it may let
- * go of the instance at once. */
-static void
-on_forget(struct keeper *k, const struct kproto_event *e)
-{
-	struct instance *i = find(k, e, "forget");
-	if (!i)
-		return;
-	if (!instance_is_alive(i))
-		session_forget(i);
-	else if (i->state == INSTANCE_FAILED)
-		i->is_released = true;
-	else
-		refuse(k, e, EBUSY, "forget", "something of it still runs");
-}
-
 /* A place for one more mover, or NULL. */
-static pid_t *
+static struct running_mover *
 free_mover(struct keeper *k)
 {
 	for (size_t i = 0; i < MOVERS_MAX; i++)
-		if (k->movers[i] == 0)
+		if (k->movers[i].pid == 0)
 			return &k->movers[i];
 	return NULL;
 }
@@ -317,7 +310,7 @@ start_mover(
 	pid_t pid = mover_start_get(order, &ids, ends[1], err);
 	if (pid > 0) {
 		struct kproto_event e = {i->iid, i->epoch, 0};
-		*free_mover(k) = pid;
+		free_mover(k)->pid = pid;
 		fcntl(ends[0], F_SETFL, O_NONBLOCK);
 		writer_init(&w, body, sizeof body);
 		kproto_put_event(&w, &e);
@@ -328,29 +321,92 @@ start_mover(
 	return pid < 0 ? (int)pid : 0;
 }
 
-/* Starts a mover that reads what the instance left. */
+/* What a mover of the instance is told.  The order borrows 'work' and
+ * '*memory', which the caller frees. */
 static int
-collect(struct instance *i, struct err *err)
+make_order(struct instance *i, struct mover_order *order, char work[PATH_MAX],
+	char **memory, struct err *err)
 {
 	struct keeper *k = i->keeper;
 	struct kproto_start start = {.state_path = ""};
-	char work[PATH_MAX];
-	char *memory = NULL;
 	int rc = 0;
+	*memory = NULL;
 	if (i->has_state_path)
 		rc = startcopy_read(
-			&k->dirs, i->iid, i->epoch, &start, &memory, err);
+			&k->dirs, i->iid, i->epoch, &start, memory, err);
 	workdir_path(&k->dirs, i->iid, work);
-	struct mover_order order = {
+	*order = (struct mover_order){
 		.libexec_dir = k->options.libexec_dir,
 		.work_dir = work,
 		.state_path = start.state_path,
 		.epoch = i->epoch,
 	};
+	return rc;
+}
+
+/* Starts a mover that reads what the instance left. */
+static int
+collect(struct instance *i, struct err *err)
+{
+	struct mover_order order;
+	char work[PATH_MAX];
+	char *memory;
+	int rc = make_order(i, &order, work, &memory, err);
 	if (rc == 0)
 		rc = start_mover(i, &order, err);
 	free(memory);
 	return rc;
+}
+
+/* Starts a mover that gives what stands at the state_path another name; what
+ * it says goes to our log.  A start that comes before it has ended waits. */
+static int
+set_aside(struct instance *i, struct running_mover *mover, struct err *err)
+{
+	struct mover_order order;
+	char work[PATH_MAX];
+	char *memory;
+	struct ids ids;
+	int rc = make_order(i, &order, work, &memory, err);
+	if (rc == 0) {
+		ids_recall(i->ids, &ids);
+		rc = mover_start_aside(&order, &ids, err);
+	}
+	free(memory);
+	if (rc > 0)
+		*mover = (struct running_mover){rc, i->iid};
+	return rc < 0 ? rc : 0;
+}
+
+/* If that does not work out, the next start here without a state does it. */
+static void
+try_set_aside(struct instance *i)
+{
+	struct err err = {""};
+	struct running_mover *mover = free_mover(i->keeper);
+	int rc = mover ? set_aside(i, mover, &err)
+		       : err_set(&err, -EAGAIN, "too many movers run");
+	if (rc < 0)
+		say(SAY_WARNING, "%s: what stands at its state_path: %s",
+			i->name, err.text);
+}
+
+/* START_FAILED is said before the child is reaped, and who hears it may let
+ * go of the instance at once. */
+static void
+on_forget(struct keeper *k, const struct kproto_event *e)
+{
+	struct instance *i = find(k, e, "forget");
+	if (!i)
+		return;
+	if (e->value && i->has_state_path && i->ids && !instance_is_alive(i))
+		try_set_aside(i);
+	if (!instance_is_alive(i))
+		session_forget(i);
+	else if (i->state == INSTANCE_FAILED)
+		i->is_released = true;
+	else
+		refuse(k, e, EBUSY, "forget", "something of it still runs");
 }
 
 static void

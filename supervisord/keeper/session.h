@@ -38,4 +38,8 @@ void session_send_failure(struct keeper *k, enum kproto_message type,
 /* A child was reaped that is neither leader nor helper: perhaps a mover. */
 void session_on_orphan(struct keeper *k, pid_t pid);
 
+/* Whether something of what 'iid' left is still being set aside: a start must
+ * wait for that. */
+bool session_is_moving(const struct keeper *k, uint64_t iid);
+
 #endif

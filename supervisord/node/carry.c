@@ -146,7 +146,7 @@ node_carry(void *context, const struct effect *e)
 		keeper_kill(n->keeper, e->proc.name, e->proc.epoch);
 		return;
 	case EFFECT_RELEASE:
-		keeper_forget(n->keeper, e->proc.name, e->proc.epoch);
+		keeper_forget(n->keeper, &e->proc);
 		return;
 	case EFFECT_LINK_OPEN:
 		links_open(n->links, e->link_open.dial, e->link_open.address);

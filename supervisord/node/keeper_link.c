@@ -173,8 +173,8 @@ on_writable(struct ev_loop *loop, ev_io *w, int revents)
 }
 
 static void
-keeper_send_event(
-	struct keeper *k, uint16_t type, const char *name, uint64_t epoch)
+keeper_send_value(struct keeper *k, uint16_t type, const char *name,
+	uint64_t epoch, int64_t value)
 {
 	unsigned char buffer[64];
 	struct writer w;
@@ -182,9 +182,17 @@ keeper_send_event(
 	kproto_put_event(&w, &(struct kproto_event){
 				     .iid = launch_iid(name),
 				     .epoch = epoch,
+				     .value = value,
 			     });
 	CHECK(!w.bad);
 	keeper_send(k, type, writer_done(&w), -1);
+}
+
+static void
+keeper_send_event(
+	struct keeper *k, uint16_t type, const char *name, uint64_t epoch)
+{
+	keeper_send_value(k, type, name, epoch, 0);
 }
 
 int
@@ -263,11 +271,12 @@ keeper_kill(struct keeper *k, const char *name, uint64_t epoch)
 }
 
 void
-keeper_forget(struct keeper *k, const char *name, uint64_t epoch)
+keeper_forget(struct keeper *k, const struct effect_proc *p)
 {
-	struct known *known = known_find(k, launch_iid(name));
-	keeper_send_event(k, KMSG_FORGET, name, epoch);
-	if (known && known->epoch == epoch)
+	struct known *known = known_find(k, launch_iid(p->name));
+	keeper_send_value(
+		k, KMSG_FORGET, p->name, p->epoch, p->sets_aside);
+	if (known && known->epoch == p->epoch)
 		known_remove(k, known);
 }
 

@@ -92,7 +92,7 @@ void keeper_probe(struct keeper *k, const char *name, uint64_t epoch,
 /* It is ready: for the next node to know. */
 void keeper_ready(struct keeper *k, const char *name, uint64_t epoch);
 void keeper_kill(struct keeper *k, const char *name, uint64_t epoch);
-void keeper_forget(struct keeper *k, const char *name, uint64_t epoch);
+void keeper_forget(struct keeper *k, const struct effect_proc *p);
 void keeper_collect(struct keeper *k, const char *name, uint64_t epoch);
 
 /* Orders to all of skepd: stop all services and end; be replaced by the

@@ -80,7 +80,8 @@
 	X(KMSG_SIGNAL, 33)    /* node -> keeper: kproto_signal */              \
 	X(KMSG_KILL, 34)      /* node -> keeper: kproto_event; all of it */    \
 	X(KMSG_FORGET, 35)    /* node -> keeper: kproto_event; remove the      \
-				 empty instance's directories */               \
+				 empty instance's directories; 'value' 1: what \
+				 stands at its state_path is old */            \
 	X(KMSG_COLLECT, 36)   /* node -> keeper: kproto_event; start a mover   \
 				 that reads the state out */                   \
 	X(KMSG_PONG, 37)      /* node/logger -> keeper: empty */               \

@@ -80,6 +80,10 @@ for round in 1 2; do
 	check "it is elsewhere, on $to" test "$to" != "$from"
 	wait_for 20 "the client counts there" counted_more $((before + 50))
 	check "all keys came" test "$(redis "$to" dbsize)" -ge 20000
+	wait_for 10 "what $from has left is called old" has_stale "$from" \
+		redis/dump.rdb
+	check "nothing stands at its place there" test ! -e \
+		"$T/$from/lib/redis/dump.rdb"
 	check "undrain $from" ctl gamma node undrain "$from"
 done
 touch "$T/enough"
@@ -108,22 +112,38 @@ is_again() {
 wait_for 20 "it runs again on $host" is_again
 check "what it had saved is there" test "$(redis "$host" get saved)" = yes
 
-step "Redis: after the loss of its host an old dump is not used"
-old=$(for h in $HOSTS3; do
-	[ "$h" != "$host" ] && [ -e "$T/$h/lib/redis/dump.rdb" ] && echo "$h"
-done | head -n 1)
-check "there is an old dump, on $old" test -n "$old"
-sed "s/redis-kept:/redis-kept:\n    placement: {pin: $old}/" \
-	"$T/redis-kept.yaml" >"$T/pinned.yaml"
+step "Redis: after the loss of its host it has nothing; its old dump is not used"
+stale_on() {
+	ls "$T/$1/lib/redis/" | grep -c 'dump.rdb.skep-stale-'
+}
+runs_elsewhere() {
+	[ "$(field "$1" redis-kept state)" = ready ] &&
+		[ "$(field "$1" redis-kept node)" != "$host" ]
+}
+check "its dump is there" test -e "$T/$host/lib/redis/dump.rdb"
+before=$(stale_on "$host")
+witness=$(for h in $HOSTS3; do [ $h != "$host" ] && echo $h; done | head -n 1)
 power_off "$host"
-wait_for 20 "$host is dead" alive_count_is "$old" 2
-check "apply, pinned to $old" ctl "$old" apply -f "$T/pinned.yaml"
-wait_for 30 "it runs on $old" is_on redis-kept "$old" "$old"
-check "it has nothing" test "$(redis "$old" dbsize)" = 0
-check "the old dump has another name" has_stale "$old" redis/dump.rdb
-check "history tells it" tells "$old" redis-kept 'set_aside.*skep-stale'
-check "delete" ctl "$old" delete redis-kept
+wait_for 30 "it runs on another host" runs_elsewhere "$witness"
+next=$(node_of redis-kept "$witness")
+check "it has nothing" test "$(redis "$next" dbsize)" = 0
 host_start "$host"
+for h in $HOSTS3; do
+	wait_for 60 "$h sees three alive" alive_count_is $h 3
+done
+third=$(for h in $HOSTS3; do
+	[ $h != "$host" ] && [ $h != "$next" ] && echo $h
+done)
+check "cordon $third" ctl "$third" node cordon "$third"
+power_off "$next"
+wait_for 30 "it runs on $host again" is_on redis-kept "$host" "$third"
+check "it has nothing there either" test "$(redis "$host" dbsize)" = 0
+check "the old dump has another name" test "$(stale_on "$host")" -gt "$before"
+check "history tells it" tells "$host" redis-kept \
+	'set_aside.*an older state stood'
+check "delete" ctl "$third" delete redis-kept
+check "uncordon $third" ctl "$third" node uncordon "$third"
+host_start "$next"
 for h in $HOSTS3; do
 	wait_for 60 "$h sees three alive" alive_count_is $h 3
 done

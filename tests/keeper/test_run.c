@@ -274,6 +274,40 @@ START_TEST(test_state_path)
 }
 END_TEST
 
+/* It runs elsewhere: what it left here gets another name before the next start
+ * here may look. */
+START_TEST(test_state_path_moved_on)
+{
+	char place[200], path[220], script[600];
+	unsigned char body[64];
+	struct writer b;
+	world_start(&w, POLICY);
+	take_real_mover();
+	make_place(place);
+	snprintf(path, sizeof path, "%s/db", place);
+	snprintf(script, sizeof script, "echo state >%s", path);
+	struct kproto_start s = {.state_path = path};
+	world_send_start(&w, &s, 1, SH(script), -1);
+	world_expect(&w, KMSG_STARTED);
+	world_expect_end(&w, 1, 0);
+	writer_init(&b, body, sizeof body);
+	kproto_put_event(&b, &(struct kproto_event){1, 1, 1});
+	ck_assert_int_eq(
+		ipc_send(w.node, KMSG_FORGET, writer_done(&b), NULL, 0), 0);
+	snprintf(script, sizeof script, "ls %s; echo .", place);
+	s.epoch = 1;
+	do { /* until it is renamed, and that is reaped */
+		s.epoch++;
+		world_send_start(&w, &s, 1, SH(script), -1);
+		world_receive(&w);
+	} while (w.message.type == KMSG_START_FAILED);
+	ck_assert_int_eq(w.message.type, KMSG_STARTED);
+	world_read_log(&w, 1, "db.skep-stale-1\n.\n");
+	world_expect_end(&w, 1, 0);
+	world_end(&w);
+}
+END_TEST
+
 START_TEST(test_no_command_is_well)
 {
 	world_start(&w, POLICY);
@@ -577,6 +611,7 @@ main(void)
 	tcase_add_test(t, test_dump_in_vain_after_its_time);
 	tcase_add_test(t, test_restore_comes_before);
 	tcase_add_test(t, test_state_path);
+	tcase_add_test(t, test_state_path_moved_on);
 	tcase_add_test(t, test_no_command_is_well);
 	tcase_add_test(t, test_refusals);
 	tcase_add_test(t, test_timeout_takes_the_command_alone);

@@ -8,6 +8,7 @@
  *   check_place.c     P1 to P6   where instances belong
  *   check_service.c   V1 to V9   what really runs
  *   check_handoff.c   H1 to H9   states on their way
+ *   check_path.c      F1, F2     what stands at state_paths
  *   check_engine.c    E1 to E5   the core as a machine
  *
  * An invariant is A (always: looked at in the step that could break it) or E
@@ -97,6 +98,7 @@ void check_specs(struct check *k);
 void check_place(struct check *k);
 void check_service(struct check *k);
 void check_handoff(struct check *k);
+void check_path(struct check *k);
 void check_engine(struct check *k);
 
 /* For how long nothing was done to a host; 0 when it is down or stands

@@ -293,7 +293,8 @@ check_committed(struct moves *m, uint32_t host, const struct page *p,
 }
 
 /* H3: a start that ends a move begins with the very state of the move, unless
- * the target has begun with it and the move is over: this is a later one. */
+ * the target has begun with it and the move is over: this is a later one; or
+ * the service does without handoff by now. */
 static void
 check_root(struct moves *m, uint32_t host, const struct page *p,
 	const struct effect_start *s)
@@ -303,7 +304,8 @@ check_root(struct moves *m, uint32_t host, const struct page *p,
 		was->state != HANDOFF_FREE && p->issued.state == HANDOFF_FREE;
 	bool has_arrived = was->state == HANDOFF_COMMITTED &&
 			   keys_get(&m->served, root_key(was->root));
-	if (!has_ended || !was->has_root || m->is_void || has_arrived)
+	if (!has_ended || !was->has_root || m->is_void || has_arrived ||
+		is_unwanted(m, host, s->name))
 		return;
 	if (!s->has_state || memcmp(s->root, was->root, DIGEST_SIZE) != 0)
 		world_violated(m->k->w, "H3",
@@ -319,9 +321,8 @@ check_staged(struct moves *m, uint32_t host, const struct effect_start *s)
 {
 	const struct core *c = m->k->w->hosts[host].core;
 	const struct instance *i = instance_find(c, s->name);
-	if (i && i->has_staged && i->epoch == s->epoch &&
-		(!s->has_state ||
-			memcmp(s->root, i->staged_root, DIGEST_SIZE) != 0))
+	if (i && i->staged && i->epoch == s->epoch &&
+		(!s->has_state || !instance_is_staged(i, s->root)))
 		world_violated(m->k->w, "H3",
 			"%s starts %s without the state that it holds",
 			c->config.node, s->name);
@@ -602,14 +603,44 @@ on_fault(struct world *w, const struct world_fault_event *e, void *context)
 
 /* --- Ends of phases --- */
 
+/* Whether a target waits for the word of a source that runs outside the healed
+ * core, where it cannot be asked: with the whole state for good, since that may
+ * be the last one, were the source to die (H2); before that for a time. */
+static bool
+waits_outside(const struct moves *m, uint32_t host, const struct handoff *h)
+{
+	const struct world *w = m->k->w;
+	uint32_t x = world_find(w, h->peer_name);
+	bool is_target = h->state == HANDOFF_STAGED ||
+			 ((h->state == HANDOFF_ACCEPTED ||
+				  h->state == HANDOFF_FETCHING) &&
+				 h->deadline.ms != MONO_NEVER.ms);
+	return is_target && x != WORLD_NO_HOST && w->hosts[x].is_running &&
+	       w->hosts[x].is_aside &&
+	       !(world_is_open(w, host, x) && world_is_open(w, x, host));
+}
+
+/* H5: every move comes to an end; an operator may just have moved it. */
+static void
+check_over(const struct moves *m, uint32_t host, const struct core *c)
+{
+	list_each (l, &c->handoffs.active) {
+		const struct handoff *h = container_of(l, struct handoff, link);
+		if (mono_diff(m->k->w->now, h->since) >= OVER_MS &&
+			!waits_outside(m, host, h))
+			world_violated(m->k->w, "H5", "%s still moves %s (%s)",
+				c->config.node, h->name,
+				handoff_state_name(h->state));
+	}
+}
+
 /* H7: every sealed state is named by somebody who will use it. */
 static bool
 is_named(const struct core *c, const struct sealed *s)
 {
 	const struct instance *i = instance_find(c, s->name);
 	const struct handoff *h = handoff_find(c, s->name);
-	bool is_staged = i && i->has_staged &&
-			 !memcmp(i->staged_root, s->root, DIGEST_SIZE);
+	bool is_staged = i && instance_is_staged(i, s->root);
 	return is_staged ||
 	       (h && h->has_root && !memcmp(h->root, s->root, DIGEST_SIZE));
 }
@@ -628,17 +659,10 @@ on_phase(struct world *w, enum world_phase phase, void *context)
 				"%s keeps a state of %s that nobody names",
 				c->config.node, s->name);
 	}
-	/* H5: every move comes to an end. */
 	for (uint32_t a = 0; a < w->count; a++) {
 		const struct core *c = check_core(m->k, a);
-		if (!c || list_is_empty(&c->handoffs.active))
-			continue;
-		const struct handoff *h = container_of(
-			c->handoffs.active.next, struct handoff, link);
-		if (mono_diff(w->now, h->since) < OVER_MS)
-			continue; /* an operator moved it */
-		world_violated(w, "H5", "%s still moves %s (%s)",
-			c->config.node, h->name, handoff_state_name(h->state));
+		if (c)
+			check_over(m, a, c);
 	}
 }
 

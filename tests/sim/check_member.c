@@ -283,14 +283,32 @@ on_down(struct members *m, uint32_t host, const struct effect_note *note)
 	check_death(m, host, x);
 }
 
+/* Whether a host has a link, or had it before this step. */
+static bool
+has_link(const struct core *c, uint32_t link, const struct effects *fx)
+{
+	bool is_there = false;
+	for (member_id id = 1; id < c->members.count; id++)
+		is_there |= member_get(c, id)->link == link;
+	for (uint32_t i = 0; i < PENDING_MAX; i++)
+		is_there |= c->members.pending[i].link == link;
+	for (size_t i = 0; i < fx->count; i++)
+		is_there |= fx->items[i].kind == EFFECT_LINK_CLOSE &&
+			    fx->items[i].link_close.link == link;
+	return is_there;
+}
+
 /* M6: a host that learns that it is held for dead takes a larger incarnation
- * in the same step, before it starts anything. */
+ * in the same step, before it starts anything.  What comes on a link that it
+ * has closed it does not learn. */
 static void
-check_refuted(struct members *m, uint32_t host, struct bytes body)
+check_refuted(struct members *m, uint32_t host, const struct input_recv *in,
+	const struct effects *fx)
 {
 	const struct core *c = m->k->w->hosts[host].core;
 	skep_MemberNews news = skep_MemberNews_init_zero;
-	if (!wire_decode(WIRE_MEMBER_NEWS, body, &news) ||
+	if (!has_link(c, in->link, fx) ||
+		!wire_decode(WIRE_MEMBER_NEWS, in->body, &news) ||
 		strcmp(news.node, c->config.node) != 0 ||
 		news.node_id != c->config.node_id ||
 		news.state != MEMBER_DEAD || c->members.has_left)
@@ -354,7 +372,7 @@ on_step(struct world *w, uint32_t host, const struct input *in,
 	if (in->kind == INPUT_RECV && in->recv.type == WIRE_LAST_HEARD_ANSWER)
 		on_answer(m, host, in->recv.body);
 	if (in->kind == INPUT_RECV && in->recv.type == WIRE_MEMBER_NEWS)
-		check_refuted(m, host, in->recv.body);
+		check_refuted(m, host, &in->recv, fx);
 	on_queries(m, host, fx);
 	for (size_t i = 0; i < fx->count; i++) {
 		const struct effect *e = &fx->items[i];

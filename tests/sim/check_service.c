@@ -488,16 +488,20 @@ check_rows(struct services *s, uint32_t host)
 }
 
 /* Whether the host that ought to start it stands outside the healed core and
- * reads what others tell it too slowly to know; then status says so. */
+ * reads what others tell it too slowly to know; then status says so, here or
+ * there: what it has not read yet holds its starts back. */
 static bool
 is_unaware(const struct services *s, struct core *c, const char *name)
 {
-	struct instance_view v;
+	struct instance_view v, there;
 	bool is_there = view_instance(c, name, &v) && v.duty[0];
 	uint32_t x = is_there ? world_find(s->k->w, v.duty) : WORLD_NO_HOST;
-	return x != WORLD_NO_HOST && !check_core(s->k, x) &&
-	       s->k->w->hosts[x].read_bytes_per_s != 0 &&
-	       (v.why[0] || !member_get(c, member_find(c, v.duty))->link);
+	if (x == WORLD_NO_HOST || check_core(s->k, x) ||
+		s->k->w->hosts[x].read_bytes_per_s == 0)
+		return false;
+	struct core *own = s->k->w->hosts[x].core;
+	return v.why[0] || !member_get(c, member_find(c, v.duty))->link ||
+	       (own && view_instance(own, name, &there) && there.why[0]);
 }
 
 /* V1: what is wanted and could run somewhere has a holder. */

@@ -359,6 +359,20 @@ agreement(struct storm *s, uint32_t a, const struct instance_view *v, char *out)
 	return NULL;
 }
 
+/* Whether its holder is the target of a move, which has the state and waits for
+ * the word of a source that it cannot ask: that may be the last state (H2). */
+static bool
+waits_outside(struct storm *s, const struct instance_view *v)
+{
+	uint32_t x = v->node[0] ? world_find(s->w, v->node) : WORLD_NO_HOST;
+	if (x == WORLD_NO_HOST || !s->w->hosts[x].core)
+		return false;
+	const struct handoff *h = handoff_find(s->w->hosts[x].core, v->name);
+	uint32_t peer = h ? world_find(s->w, h->peer_name) : WORLD_NO_HOST;
+	return peer != WORLD_NO_HOST && h->state == HANDOFF_STAGED &&
+	       is_hanging(s, peer) && !is_way_open(s, x, peer);
+}
+
 /* Whether no host of the core may run an instance of this service: it is
  * pinned to one outside, or each host has as many as it may. */
 static bool
@@ -468,7 +482,7 @@ instance_trouble(
 	else if (v->is_wanted && !is_at_rest(s, a, v))
 		why = "is wanted and not at rest";
 	else if (!v->is_wanted && v->node[0] && strcmp(v->state, "stopped") &&
-		 !is_holder_unfit(s, v))
+		 !is_holder_unfit(s, v) && !waits_outside(s, v))
 		why = "is not wanted and still held";
 	else if (is_ready && v->is_wanted &&
 		 v->run_digest != v->wanted_digest && !is_holder_unfit(s, v))

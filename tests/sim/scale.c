@@ -3,11 +3,12 @@
  *	scale [-n NODES] [-N NAMES] [-r REPLICAS] [-q SECONDS] [-l SECONDS] [-k]
  *
  * Boots a mesh, waits until it is whole, has NAMES instances applied, lets a
- * quiet while pass, takes the power of every 20th host at once and lets
- * another while pass.  For each phase it prints how fast that was against
- * real time (in CPU time of one core, so that what else runs does not count),
- * and what it was in events and bytes.  By hand: it takes minutes and
- * gigabytes.  With -k all checkers run, otherwise none.
+ * quiet while pass, takes the power of every 20th host at once, lets another
+ * while pass and gives them power again.  For each phase it prints how fast
+ * that was against real time (in CPU time of one core, so that what else runs
+ * does not count), and what it was in events and bytes.  At its end all is
+ * looked at (scale_audit.h), and must be at rest within two minutes.  By
+ * hand: it takes minutes and gigabytes.  With -k all checkers run too.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -17,8 +18,11 @@
 
 #include "tests/dialogue/script.h"
 #include "tests/sim/check.h"
+#include "tests/sim/scale_audit.h"
 
-#define RACK 20 /* every so many hosts is in the rack that is lost */
+#define RACK	20     /* every so many hosts is in the rack that is lost */
+#define LOOK_MS 1000   /* between two looks at all */
+#define REST_MS 120000 /* until all agree, at most */
 
 /* What the command line says. */
 struct options {
@@ -166,8 +170,38 @@ lose_rack(struct world *w)
 		world_power_off(w, i);
 }
 
-static int
-run(struct world *w, const struct options *o)
+static void
+heal_rack(struct world *w)
+{
+	for (uint32_t i = 0; i < w->count; i++)
+		if (!w->hosts[i].is_running)
+			world_start(w, i);
+}
+
+/* Lets time pass until all hosts agree and are right; whether it came. */
+static bool
+audit(struct world *w, enum world_phase phase)
+{
+	char why[AUDIT_TEXT_MAX] = "";
+	struct phase p = begin(w);
+	world_enter(w, WORLD_PHASE_HEALED);
+	bool is_at_rest = !scale_audit(w, why);
+	for (int64_t ms = 0; ms < REST_MS && !is_at_rest; ms += LOOK_MS) {
+		world_run(w, LOOK_MS);
+		is_at_rest = !scale_audit(w, why);
+	}
+	if (is_at_rest)
+		world_enter(w, WORLD_PHASE_SETTLED);
+	world_enter(w, phase);
+	end(w, &p, is_at_rest ? "  agreed" : "  NOT");
+	if (!is_at_rest)
+		printf("%s\n", why);
+	return is_at_rest;
+}
+
+/* Hosts start one after the other, until each sees all. */
+static bool
+boot(struct world *w, const struct options *o)
 {
 	struct phase p = begin(w);
 	for (uint32_t i = 0; i < o->nodes; i++) {
@@ -179,28 +213,73 @@ run(struct world *w, const struct options *o)
 	}
 	bool is_whole = wait_seen(w, 120000);
 	end(w, &p, "boot");
-	world_run(w, 12000); /* the view is stable now */
 	p = begin(w);
+	world_run(w, 12000); /* then the view is stable */
+	end(w, &p, "stable");
+	return audit(w, WORLD_PHASE_STORM) && is_whole;
+}
+
+static bool
+start_services(struct world *w, const struct options *o)
+{
+	struct phase p = begin(w);
 	apply(w, o);
 	bool all_run = wait_running(w, o->names, 120000);
 	end(w, &p, "apply");
-	p = begin(w);
+	return audit(w, WORLD_PHASE_QUIET) && all_run;
+}
+
+static bool
+be_quiet(struct world *w, const struct options *o)
+{
+	struct phase p = begin(w);
 	world_run(w, o->quiet_ms);
 	end(w, &p, "quiet");
-	p = begin(w);
-	if (o->nodes >= RACK)
-		lose_rack(w);
+	return audit(w, WORLD_PHASE_STORM);
+}
+
+static bool
+lose(struct world *w, const struct options *o)
+{
+	struct phase p = begin(w);
+	lose_rack(w);
 	bool is_seen_again = wait_seen(w, 30000);
 	end(w, &p, "lost");
-	bool all_run_again = wait_running(w, o->names, o->lost_ms);
+	p = begin(w);
+	bool all_run = wait_running(w, o->names, o->lost_ms);
 	world_run(w, o->lost_ms);
 	end(w, &p, "after");
-	printf("%u hosts whole: %s; %u of %u names run: %s; rack lost, seen by "
-	       "all: %s; all run again: %s; hash %016llx\n",
-		o->nodes, is_whole ? "yes" : "NO", processes(w), o->names,
-		all_run ? "yes" : "NO", is_seen_again ? "yes" : "NO",
-		all_run_again ? "yes" : "NO", (unsigned long long)w->hash);
-	return !(is_whole && all_run && is_seen_again && all_run_again);
+	return audit(w, WORLD_PHASE_STORM) && is_seen_again && all_run;
+}
+
+static bool
+heal(struct world *w, const struct options *o)
+{
+	struct phase p = begin(w);
+	heal_rack(w);
+	bool is_seen_again = wait_seen(w, 120000);
+	bool all_run = wait_running(w, o->names, o->lost_ms);
+	end(w, &p, "healed");
+	return audit(w, WORLD_PHASE_STORM) && is_seen_again && all_run;
+}
+
+static bool
+run(struct world *w, const struct options *o)
+{
+	bool is_well = boot(w, o);
+	is_well &= start_services(w, o);
+	is_well &= be_quiet(w, o);
+	if (o->nodes >= RACK) {
+		is_well &= lose(w, o);
+		is_well &= heal(w, o);
+	}
+	printf("%u hosts, %u of %u names run, %.0f s simulated: %s; hash "
+	       "%016llx\n",
+		o->nodes, processes(w), o->names,
+		(double)(w->now.ms - 1000000) / 1000,
+		is_well ? "all as it ought to be" : "NOT as it ought to be",
+		(unsigned long long)w->hash);
+	return is_well;
 }
 
 int
@@ -230,7 +309,7 @@ main(int argc, char **argv)
 	struct world *w = world_new_with(1, &options);
 	if (o.is_checked)
 		check_attach(w, &stats);
-	int status = run(w, &o);
+	bool is_well = run(w, &o);
 	world_free(w);
-	return status;
+	return !is_well;
 }

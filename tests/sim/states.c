@@ -90,7 +90,7 @@ describe_world(const struct tiny *t)
 		if (i)
 			printf("; %s epoch %llu%s", states[i->state],
 				(unsigned long long)i->epoch,
-				i->has_staged ? " with a state" : "");
+				i->staged ? " with a state" : "");
 		printf("; %s\n", !h->is_up ? "down"
 				 : f	   ? handoff_state_name(f->state)
 					   : "no move");

@@ -146,6 +146,8 @@ parse_option(struct storm_config *c, const char *key, const char *value)
 		return parse_count(value, 1, SWARM_VERSION, &c->version);
 	if (!strcmp(key, "services"))
 		return parse_count(value, 1, 32, &c->services);
+	if (!strcmp(key, "programs"))
+		return parse_count(value, 0, 100, &c->programs_percent);
 	if (!strcmp(key, "core"))
 		return parse_count(value, 0, STORM_NODES_MAX, &c->core);
 	if (!strcmp(key, "minority"))
@@ -215,6 +217,9 @@ swarm_print(const struct storm_config *c, char out[SWARM_LINE_MAX])
 		minorities[c->minority], (long long)c->latency_min_ms,
 		(long long)c->latency_max_ms, c->starve_percent,
 		c->stall_permille);
+	if (c->programs_percent)
+		n += snprintf(out + n, (size_t)(SWARM_LINE_MAX - n),
+			" programs=%u", c->programs_percent);
 	for (uint32_t i = 0; (m = maker_at(i)); i++) {
 		CHECK(n > 0 && n < SWARM_LINE_MAX);
 		if (c->mean_ms[i])

@@ -14,6 +14,8 @@
  *	starve	      nothing but nodes that get a fifth of their CPU, and 3 %
  *		      of frames that need a retransmission: then nobody may be
  *		      called dead
+ *	programs=50   so many percent of the services move by their state_path
+ *		      or by a command
  *	storm=90s services=12 minority=keep delay=2-30   and the like
  *
  * Words apply from left to right.  'swarm_print' writes a configuration such
@@ -46,6 +48,7 @@ struct storm_config {
 	uint32_t version; /* that it was recorded under */
 	int64_t storm_ms;
 	uint32_t services;
+	uint32_t programs_percent; /* of these move by path or command */
 	uint32_t minority;	/* enum on_minority */
 	int64_t latency_min_ms; /* of a frame, one way */
 	int64_t latency_max_ms;

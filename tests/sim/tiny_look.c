@@ -47,13 +47,13 @@ add_instance(struct sum *s, const struct core *c)
 	add(s, (uint64_t)(i->is_remembered | i->is_refused << 1 |
 			  i->has_start_failed << 2 | i->is_over << 3 |
 			  i->is_found << 4 | i->is_salvaging << 5 |
-			  i->has_staged << 6 | i->is_killed << 7));
+			  (i->staged != NULL) << 6 | i->is_killed << 7));
 	add(s, is_armed(i->deadline));
 	add(s, i->stop_until.ms != MONO_NEVER.ms);
 	add(s, i->seen_move);
 	add(s, hash_text(i->last_owner, 1));
-	if (i->has_staged)
-		add_bytes(s, i->staged_root, DIGEST_SIZE);
+	if (i->staged)
+		add_bytes(s, i->staged->root, DIGEST_SIZE);
 	add(s, mono_diff(i->move_again_at, c->now) > 0);
 }
 

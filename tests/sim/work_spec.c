@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "tests/dialogue/script.h"
 #include "tests/sim/storm.h"
 
@@ -42,6 +43,20 @@ restart_words(struct prng *p, char *out, size_t size)
 		policy, mode, attempts, delay_ms, max_s, jitter, interval_s);
 }
 
+/* The words of a service that knows nothing of handoffs, or "": it is one for
+ * the whole of the storm. */
+static const char *
+program_words(struct storm *s, uint32_t number, const char *name)
+{
+	uint64_t chance = hash_mix(s->config.seed, number);
+	if (chance % 100 >= s->config.programs_percent)
+		return "";
+	bool is_path = chance / 100 % 3 != 0;
+	if (is_path)
+		world_behave(s->w, name, "")->has_path = true;
+	return is_path ? " by-path" : " by-command";
+}
+
 void
 work_apply(struct storm *s, struct prng *p, uint32_t host, uint32_t number)
 {
@@ -54,8 +69,9 @@ work_apply(struct storm *s, struct prng *p, uint32_t host, uint32_t number)
 			1 + any(p, 4));
 	if (any(p, 2)) {
 		const char *mode = any(p, 4) ? "" : " hmode=restart";
-		n += snprintf(line + n, size - (size_t)n, " handoff%s%s",
-			any(p, 4) ? "" : " required", mode);
+		const char *program = program_words(s, number, name);
+		n += snprintf(line + n, size - (size_t)n, " handoff%s%s%s",
+			any(p, 4) ? "" : " required", mode, program);
 	}
 	if (any(p, 8) == 0)
 		n += snprintf(line + n, size - (size_t)n, " pin=%s",

@@ -110,6 +110,7 @@ carry_out(struct world *w, uint32_t host, const struct effects *fx)
 	struct host *h = &w->hosts[host];
 	for (size_t i = 0; i < fx->count; i++) {
 		const struct effect *e = &fx->items[i];
+		ahead_of_effect(w, fx, i);
 		hash_effect(w, host, e);
 		if (e->kind == EFFECT_STORE)
 			disk_write(w, host, e);
@@ -233,6 +234,7 @@ advance(struct world *w, mono end)
 		uint32_t host;
 		bool is_tick = event_is_tick(&w->heap[0], &host);
 		struct world_due due = event_pop(w);
+		ahead_of_events(w);
 		if (is_tick && !is_due(w, host, due.ms))
 			continue;
 		if (due.ms > w->now.ms)
@@ -457,6 +459,7 @@ world_reinstall(struct world *w, uint32_t host)
 	CHECK(!h->is_running);
 	disk_clear(w, h);
 	h->state_count = 0;
+	h->place_count = 0;
 	h->config.node_id = prng_next(&w->prng);
 	observe_fault(w, WORLD_FAULT_REINSTALL, host, WORLD_NO_HOST, 0);
 }

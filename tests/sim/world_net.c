@@ -54,6 +54,7 @@ end_init(struct world *w, struct conn *k, int side, uint32_t host)
 		.start = w->hosts[host].starts,
 		.is_open = true,
 		.unacked_since = MONO_NEVER,
+		.member = MEMBER_NONE,
 	};
 	list_init(&k->ends[side].of_host);
 	list_append(&w->hosts[host].conns, &k->ends[side].of_host);
@@ -481,6 +482,7 @@ arrive(struct world *w, struct event *e)
 		struct input in = {.kind = INPUT_RECV};
 		in.recv = (struct input_recv){
 			link_of(k, side), e->type, {e->body, e->size}};
+		ahead_learn(w, end, k->ends[!side].host);
 		world_step(w, e->host, &in);
 	} else if (e->kind == EVENT_FRAME && k->ends[!side].is_open) {
 		send_end(w, k, side, true);

@@ -75,6 +75,8 @@ struct conn_end {
 	mono last_at;	       /* arrival of the last one in a buffer */
 	mono unacked_since;    /* MONO_NEVER: the sender has heard of all */
 	int tries;	       /* of the first one, in vain */
+	member_id member;      /* what its host calls the other one, probably;
+				  MEMBER_NONE: not known, see ahead_learn */
 };
 
 /* A stream.  Freed when both ends are closed and nothing is on its way. */
@@ -165,6 +167,13 @@ void net_free_all(struct world *w);
 /* Begins to dial; the event's end. */
 void net_dial(struct world *w, uint32_t host, const struct effect_link_open *o);
 void net_on_dial(struct world *w, struct event *e);
+
+/* Asks for the memory of what happens some steps later. */
+void ahead_of_events(const struct world *w);
+void ahead_of_effect(
+	const struct world *w, const struct effects *fx, size_t at);
+/* A frame of 'from' came to one end of a stream. */
+void ahead_learn(const struct world *w, struct conn_end *end, uint32_t from);
 
 /* Adds an effect to the world's hash. */
 void hash_effect(struct world *w, uint32_t host, const struct effect *e);

@@ -257,6 +257,7 @@ fill_memory(struct world *w, uint32_t host, struct process *p,
 	p->state.lives++;
 	if (at) {
 		at->state = p->state;
+		at->state.epoch = p->epoch;
 		at->is_there = true;
 	}
 }
@@ -344,6 +345,8 @@ do_release(struct world *w, uint32_t host, const struct effect_proc *r)
 	if (!p || p->epoch != r->epoch)
 		return;
 	CHECK(p->phase == PROCESS_EMPTY);
+	if (behaviour_of(w, host, p->name)->has_path && r->sets_aside)
+		place_of(h, p->name)->is_there = false;
 	if (behaviour_of(w, host, p->name)->has_path)
 		place_of(&w->hosts[host], p->name)->is_marked = false;
 	observe(w, host, PROCESS_IS_RELEASED, p);

@@ -367,10 +367,10 @@ START_TEST(test_forget)
 {
 	greet();
 	keeper_start_instance(keeper, "web", 8, (struct bytes){"b", 1}, -1);
-	keeper_forget(keeper, "web", 5);
+	keeper_forget(keeper, &(struct effect_proc){"web", 5, false});
 	say_event(KMSG_STARTED, "web", 8, 80);
 	ck_assert_str_eq(took(), "0:web:8:80:0:0 ");
-	keeper_forget(keeper, "web", 8);
+	keeper_forget(keeper, &(struct effect_proc){"web", 8, true});
 	say_event(KMSG_STARTED, "web", 8, 80);
 	ck_assert_str_eq(took(), "");
 }

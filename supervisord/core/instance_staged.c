@@ -1,0 +1,44 @@
+/* The states that instances start from. */
+#include <string.h>
+
+#include "core/core_private.h"
+
+void
+instance_stage(
+	struct core *c, struct instance *inst, const struct staged *state)
+{
+	if (!inst->staged)
+		inst->staged = slots_take(&c->instances.staged);
+	CHECK(inst->staged); /* there are as many as instances */
+	*inst->staged = *state;
+}
+
+bool
+instance_is_staged(const struct instance *inst, const uint8_t root[DIGEST_SIZE])
+{
+	return inst->staged && !memcmp(inst->staged->root, root, DIGEST_SIZE);
+}
+
+void
+instance_unstage(struct core *c, struct instance *inst)
+{
+	if (inst->staged)
+		slots_give(&c->instances.staged, inst->staged);
+	inst->staged = NULL;
+}
+
+void
+instance_drop_staged(struct core *c, struct instance *inst)
+{
+	uint8_t root[DIGEST_SIZE];
+	if (!inst->staged)
+		return;
+	memcpy(root, inst->staged->root, DIGEST_SIZE);
+	instance_unstage(c, inst);
+	/* First no record names it any more, then it goes. */
+	uint64_t after = instance_store_owner(c, inst);
+	struct effect *e = effects_add(&c->fx, EFFECT_DROP);
+	e->after = after;
+	e->drop.name = effects_text(&c->fx, inst->name);
+	memcpy(e->drop.root, root, DIGEST_SIZE);
+}

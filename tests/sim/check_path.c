@@ -1,0 +1,171 @@
+/* F1, F2: what stands at state_paths.
+ *
+ * F1 (always): a start without a state does not go on from what stands there
+ *     if, when it was decided, its host's rows told that another host took an
+ *     epoch since the run that left it.
+ * F2 (always): what stands there is set aside only if another host forked the
+ *     instance since, or such a row tells that it was about to.
+ *
+ * The disks of the world are the truth about what stands where, and the forks
+ * of processes about who ran an instance under which epoch.  Services that
+ * were deleted once are left out: their epochs were forgotten.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "core/core_private.h"
+#include "tests/sim/check.h"
+
+struct paths {
+	struct check *k;
+	struct keys forked; /* host and name -> epoch of the last fork */
+	struct keys ran;    /* the same of the last that was seen to run */
+	struct keys told;   /* the same of the last start that was decided with
+			       a later run elsewhere in sight */
+	struct keys gone;   /* services that were deleted once: their epochs
+			       were forgotten, and may begin anew */
+};
+
+static uint64_t
+key_of(uint32_t host, const char *name)
+{
+	return hash_mix(host, hash_text(name, 0));
+}
+
+static const struct state_place *
+find_place(const struct world *w, uint32_t host, const char *name)
+{
+	const struct host *h = &w->hosts[host];
+	for (size_t i = 0; i < h->place_count; i++)
+		if (!strcmp(h->places[i].name, name))
+			return h->places[i].is_there ? &h->places[i] : NULL;
+	return NULL;
+}
+
+/* Whether a row of another host, as this one has it, tells of a run after
+ * 'epoch' and before 'start'. */
+static bool
+is_told_of_later(
+	const struct core *c, const char *name, uint64_t epoch, uint64_t start)
+{
+	const struct row *r = registry_first(c, ROW_INSTANCE, name);
+	for (; r; r = registry_next(c, r))
+		if (r->origin != MEMBER_SELF && r->value.epoch > epoch &&
+			r->value.epoch < start)
+			return true;
+	return false;
+}
+
+/* Whether another host forked it under a higher epoch. */
+static bool
+was_forked_later(
+	struct paths *p, uint32_t host, const char *name, uint64_t epoch)
+{
+	for (uint32_t i = 0; i < p->k->w->count; i++)
+		if (i != host && keys_get(&p->forked, key_of(i, name)) > epoch)
+			return true;
+	return false;
+}
+
+/* What a deletion ends, here or told of by others. */
+static void
+note_end(struct paths *p, const struct effect_note *n)
+{
+	char service[SERVICE_NAME_MAX + 1];
+	bool is_end = n->kind == NOTE_DELETED ||
+		      (n->kind == NOTE_STOPPING && strstr(n->text, "deleted"));
+	instance_service_name(n->name, service);
+	if (is_end)
+		*keys_at(&p->gone, hash_text(service, 0)) = 1;
+}
+
+/* A start is decided now, and waits for the disk. */
+static void
+note_decision(struct paths *p, uint32_t host, const struct effect_note *n)
+{
+	const struct world *w = p->k->w;
+	const struct state_place *at = find_place(w, host, n->name);
+	if (at && is_told_of_later(w->hosts[host].core, n->name,
+			  at->state.epoch, n->epoch))
+		*keys_at(&p->told, key_of(host, n->name)) = (uint32_t)n->epoch;
+}
+
+static void
+on_effect(struct world *w, uint32_t host, const struct effect *e, void *context)
+{
+	struct paths *p = context;
+	struct service_value s;
+	if (e->kind == EFFECT_NOTE)
+		note_end(p, &e->note);
+	if (e->kind == EFFECT_NOTE && e->note.kind == NOTE_STARTING)
+		note_decision(p, host, &e->note);
+	if (e->kind != EFFECT_START || e->start.has_state)
+		return;
+	struct core *c = w->hosts[host].core;
+	const struct instance *i = instance_find(c, e->start.name);
+	const struct state_place *at = find_place(w, host, e->start.name);
+	if (!at || !i || !instance_service(c, i, &s) ||
+		!s.policy.handoff.has_state_path ||
+		s.run_digest != e->start.run_digest)
+		return;
+	uint64_t left = at->state.epoch; /* of the run that left it */
+	bool is_told =
+		keys_get(&p->told, key_of(host, i->name)) == e->start.epoch;
+	bool is_gone = keys_get(&p->gone, hash_text(i->service, 0));
+	if (!e->start.sets_aside && is_told && !is_gone)
+		world_violated(w, "F1",
+			"%s starts %s under %llu from what its epoch %llu left "
+			"at its state_path, and knows of a later one elsewhere",
+			w->hosts[host].name, i->name,
+			(unsigned long long)i->epoch, (unsigned long long)left);
+	bool has_run =
+		keys_get(&p->ran, key_of(host, i->name)) == left && !is_gone;
+	if (e->start.sets_aside && has_run &&
+		!was_forked_later(p, host, i->name, left) &&
+		!is_told_of_later(c, i->name, left, e->start.epoch))
+		world_violated(w, "F2",
+			"%s sets aside what epoch %llu of %s left, and nobody "
+			"had it since",
+			w->hosts[host].name, (unsigned long long)left, i->name);
+}
+
+static void
+on_process(struct world *w, uint32_t host, const struct world_process_event *e,
+	void *context)
+{
+	struct paths *p = context;
+	(void)w;
+	if (e->what == PROCESS_IS_FORKED)
+		*keys_at(&p->forked, key_of(host, e->name)) =
+			(uint32_t)e->epoch;
+	if (e->what == PROCESS_IS_RUNNING)
+		*keys_at(&p->ran, key_of(host, e->name)) = (uint32_t)e->epoch;
+}
+
+static void
+on_end(struct world *w, void *context)
+{
+	struct paths *p = context;
+	(void)w;
+	keys_fini(&p->forked);
+	keys_fini(&p->ran);
+	keys_fini(&p->told);
+	keys_fini(&p->gone);
+	free(p);
+}
+
+void
+check_path(struct check *k)
+{
+	struct paths *p = calloc(1, sizeof *p);
+	CHECK(p);
+	p->k = k;
+	world_observe(k->w, &(struct world_observer){
+				    .name = "path",
+				    .on_effect = on_effect,
+				    .on_process = on_process,
+				    .on_end = on_end,
+				    .context = p,
+			    });
+}
