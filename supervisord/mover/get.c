@@ -12,6 +12,15 @@
 #include "sys/files.h"
 #include "sys/statestream.h"
 
+const char *
+mover_clean(struct err *err)
+{
+	for (char *at = err->text; *at; at++)
+		if ((unsigned char)*at < ' ' || *at == 0x7f)
+			*at = '?';
+	return err->text;
+}
+
 int
 mover_open_dir(const struct mover_job *job, struct err *err)
 {
@@ -282,7 +291,7 @@ send_outcome(struct sending *s, int r, struct err *err)
 	if (r == 0)
 		statestream_put_end(&s->stream, &s->front);
 	else
-		statestream_put_fail(err->text, &s->front);
+		statestream_put_fail(mover_clean(err), &s->front);
 	int sent = flush(s->out, &s->front, r == 0 ? err : NULL);
 	return r < 0 ? r : sent;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #define SIZE_MAX_DEFAULT ((uint64_t)1 << 30) /* as handoff.max_size */
 #define EXIT_USAGE	 2
 #define SAID_SIZE	 400
+#define MEMORY_MAX	 ((rlim_t)512 << 20) /* bytes */
 
 static const char usage[] =
 	"usage: skep-mover get [--max-size SIZE] [--path PATH] DIR\n"
@@ -128,6 +130,21 @@ find_verb(const char *name)
 	return NULL;
 }
 
+/* Neither a tree nor an archive makes us take more than this, however many
+ * names or holes it has.  What a sanitizer takes cannot be bounded so. */
+static void
+limit_memory(void)
+{
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_DATA, &limit) == 0 &&
+		limit.rlim_cur > MEMORY_MAX) {
+		limit.rlim_cur = MEMORY_MAX;
+		setrlimit(RLIMIT_DATA, &limit);
+	}
+#endif
+}
+
 int
 main(int argc, char **argv)
 {
@@ -141,11 +158,12 @@ main(int argc, char **argv)
 		fputs(usage, stderr);
 		return EXIT_USAGE;
 	}
+	limit_memory();
 	umask(077); /* modes are set in the end */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
 	int r = v->run(&job, &err);
 	if (r < 0)
-		fprintf(stderr, "skep-mover: %s\n", err.text);
+		fprintf(stderr, "skep-mover: %s\n", mover_clean(&err));
 	return r < 0 ? 1 : 0;
 }

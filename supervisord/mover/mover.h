@@ -64,9 +64,13 @@ int mover_put(const struct mover_job *job, int in, struct err *err);
 int mover_place(const struct mover_job *job, int in, char *said, size_t size,
 	struct err *err);
 
-/* Sets aside what stands at the job's path, if anything does. */
+/* Sets aside what stands at the job's path, if anything does; what was put
+ * there before is forgotten. */
 int mover_set_aside(
 	const struct mover_job *job, char *said, size_t size, struct err *err);
+
+/* The sentence, in which a file's name may be, without control characters. */
+const char *mover_clean(struct err *err);
 
 /* Opens the job's directory; returns the descriptor. */
 int mover_open_dir(const struct mover_job *job, struct err *err);

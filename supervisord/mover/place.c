@@ -218,6 +218,18 @@ set_mark(const struct mover_job *job, int dir, struct err *err)
 	return r;
 }
 
+/* What the service makes from now on is not made of that state. */
+static void
+remove_mark(const struct mover_job *job)
+{
+	struct err ignored;
+	int dir = mover_open_dir(job, &ignored);
+	if (dir < 0)
+		return; /* nor is there a mark */
+	unlinkat(dir, MOVER_PLACED, 0);
+	close(dir);
+}
+
 /* --- All of it --- */
 
 static int
@@ -324,6 +336,7 @@ mover_set_aside(
 	const struct mover_job *job, char *said, size_t size, struct err *err)
 {
 	struct place p;
+	remove_mark(job);
 	int r = place_open(&p, job, said, size, err);
 	if (r == -ENOENT) /* nor does anything stand in it */
 		return 0;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,6 +24,8 @@ static struct {
 	size_t size;
 	char errors[2000];
 } run;
+
+static rlim_t data_max; /* the mover's RLIMIT_DATA, 0: ours */
 
 static void
 setup(void)
@@ -46,6 +49,8 @@ become_mover(const char *const words[], int input)
 		1);
 	dup2(open(scratch_path("errors"), O_WRONLY | O_CREAT | O_TRUNC, 0600),
 		2);
+	if (data_max)
+		setrlimit(RLIMIT_DATA, &(struct rlimit){data_max, data_max});
 	execv(PROGRAM, (char *const *)(uintptr_t)argv);
 	_exit(127);
 }
@@ -368,6 +373,126 @@ START_TEST(test_aside)
 }
 END_TEST
 
+/* What is made after the state was set aside is not made of it. */
+START_TEST(test_aside_forgets_what_was_put)
+{
+	put("state", "aa");
+	RUN(0, "aside", "--path", scratch_path("db/dump"), "--epoch", "6");
+	ck_assert_int_eq(run.status, 0);
+	scratch_write("db/dump", "another", 7);
+	put("state", "aa");
+	ck_assert_int_eq(run.status, 0);
+	expect_file("db/dump", "state");
+	expect_file(STALE, "another");
+	expect_file("db/dump.skep-stale-6", "state");
+}
+END_TEST
+
+/* --- Bounds --- */
+
+/* One block of an archive. */
+static size_t
+put_header(char *at, const char *name, unsigned size, char type)
+{
+	unsigned sum = 0;
+	memset(at, 0, 512);
+	strcpy(at, name);
+	strcpy(at + 100, "0000700");
+	snprintf(at + 124, 12, "%011o", size);
+	strcpy(at + 136, "00000000000");
+	memset(at + 148, ' ', 8);
+	at[156] = type;
+	memcpy(at + 257, "ustar\00000", 8);
+	for (int i = 0; i < 512; i++)
+		sum += (unsigned char)at[i];
+	snprintf(at + 148, 7, "%06o", sum);
+	return 512;
+}
+
+/* A file whose map of holes has that many lines, which are all the same. */
+static size_t
+make_map(char *out, unsigned lines)
+{
+	static const char pax[] = "22 GNU.sparse.major=1\n"
+				  "22 GNU.sparse.minor=0\n"
+				  "25 GNU.sparse.realsize=9\n"
+				  "21 GNU.sparse.name=f\n";
+	char first[20];
+	int n = snprintf(first, sizeof first, "%u\n", lines);
+	size_t at = 16, map = (size_t)n + 4 * (size_t)lines;
+	memcpy(out, "\x89skep-tree-1\r\n\x1a\n", 16);
+	at += put_header(out + at, ".", 0, '5');
+	at += put_header(out + at, "pax", sizeof pax - 1, 'x');
+	memset(out + at, 0, 512);
+	memcpy(out + at, pax, sizeof pax - 1);
+	at += 512;
+	map = (map + 511) / 512 * 512;
+	at += put_header(out + at, "f", (unsigned)map, '0');
+	memset(out + at, 0, map + 1024);
+	memcpy(out + at, first, (size_t)n);
+	for (unsigned i = 0; i < lines; i++)
+		memcpy(out + at + (size_t)n + 4 * (size_t)i, "0\n0\n", 4);
+	return at + map + 1024;
+}
+
+START_TEST(test_put_takes_no_more_memory)
+{
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+	unsigned lines = _i ? 1000000 : 10;
+	char *archive = malloc(4 * lines + 10000);
+	scratch_write("given", archive, make_map(archive, lines));
+	free(archive);
+	int file = open(scratch_path("given"), O_RDONLY);
+	data_max = (rlim_t)16 << 20;
+	RUN(file, "put", "--path", scratch_path("db/dump"), "--epoch", "7");
+	data_max = 0;
+	close(file);
+	if (_i == 0) {
+		expect_quiet();
+		ck_assert_int_eq(scratch_size("db/dump/f"), 9);
+		return;
+	}
+	ck_assert_int_eq(run.status, 1);
+	ck_assert_int_gt(strlen(run.errors), 0);
+	expect_file("db/dump", NULL);
+#endif
+}
+END_TEST
+
+START_TEST(test_memory_has_a_wall)
+{
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+	struct rlimit limit = {0, 0};
+	int ends[2];
+	ck_assert_int_eq(pipe(ends), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		close(ends[1]);
+		become_mover((const char *const[]){"put", NULL}, ends[0]);
+	}
+	/* It reads, and the pipe stays empty. */
+	while (limit.rlim_cur != (rlim_t)512 << 20) {
+		ck_assert_int_eq(waitpid(pid, NULL, WNOHANG), 0);
+		ck_assert_int_eq(prlimit(pid, RLIMIT_DATA, NULL, &limit), 0);
+	}
+	close(ends[1]);
+	close(ends[0]);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+#endif
+}
+END_TEST
+
+START_TEST(test_sentences_have_no_control_characters)
+{
+	ck_assert_int_eq(mkdir(scratch_path("db/dump"), 0700), 0);
+	ck_assert_int_eq(mkfifo(scratch_path("db/dump/a\n\033[2J"), 0600), 0);
+	get();
+	expect_refused("db/dump: a??[2J: is no file");
+	ck_assert_ptr_nonnull(
+		memmem(run.output, run.size, "a??[2J", strlen("a??[2J")));
+}
+END_TEST
+
 START_TEST(test_wrong_usage)
 {
 	RUN(0, "aside");
@@ -403,6 +528,10 @@ main(void)
 	tcase_add_test(t, test_get_planted);
 	tcase_add_test(t, test_get_foreign_owner);
 	tcase_add_test(t, test_aside);
+	tcase_add_test(t, test_aside_forgets_what_was_put);
+	tcase_add_loop_test(t, test_put_takes_no_more_memory, 0, 2);
+	tcase_add_test(t, test_memory_has_a_wall);
+	tcase_add_test(t, test_sentences_have_no_control_characters);
 	tcase_add_test(t, test_wrong_usage);
 	suite_add_tcase(suite, t);
 	SRunner *runner = srunner_create(suite);
