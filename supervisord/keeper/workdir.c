@@ -123,13 +123,36 @@ workdir_read_answer(const struct dirs *d, uint64_t iid)
 	return answer;
 }
 
+/* Removes what was taken aside in a process of its own. */
+static void
+remove_apart(const struct dirs *d, const char *aside)
+{
+	struct spawned child;
+	if (spawn_fork(-1, &child, NULL) < 0)
+		return;
+	if (child.pid == 0) {
+		remove_tree(d->work, aside, REMOVE_DEPTH);
+		_exit(0);
+	}
+	close(child.pidfd);
+}
+
 void
 workdir_clear_part(const struct dirs *d, uint64_t iid)
 {
+	char aside[40];
 	int fd = open_dir(d, iid);
 	if (fd < 0)
 		return;
-	remove_tree(fd, PART_NAME, REMOVE_DEPTH);
+	int rc = unlinkat(fd, PART_NAME, 0) < 0 ? -errno : 0;
+	/* A directory may be of any size, and nobody waits for it. */
+	for (unsigned i = 0; rc < 0 && rc != -ENOENT && i < 100; i++) {
+		snprintf(
+			aside, sizeof aside, ".%016" PRIx64 ".part.%u", iid, i);
+		rc = renameat(fd, PART_NAME, d->work, aside) < 0 ? -errno : 0;
+		if (rc == 0)
+			remove_apart(d, aside);
+	}
 	close(fd);
 }
 
@@ -148,7 +171,6 @@ void
 workdir_remove(const struct dirs *d, uint64_t iid)
 {
 	char name[17], aside[32];
-	struct spawned child;
 	snprintf(name, sizeof name, "%016" PRIx64, iid);
 	for (unsigned i = 0; i < 100; i++) {
 		snprintf(aside, sizeof aside, ".%s.%u", name, i);
@@ -157,13 +179,7 @@ workdir_remove(const struct dirs *d, uint64_t iid)
 		if (errno == ENOENT)
 			return;
 	}
-	if (spawn_fork(-1, &child, NULL) < 0)
-		return;
-	if (child.pid == 0) {
-		remove_tree(d->work, aside, REMOVE_DEPTH);
-		_exit(0);
-	}
-	close(child.pidfd);
+	remove_apart(d, aside);
 }
 
 /* Removes what was taken aside: names that begin with a dot. */

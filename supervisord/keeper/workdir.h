@@ -36,7 +36,8 @@ void workdir_clear(const struct dirs *d, uint64_t iid);
 /* The answer that stands there now, 0 for none. */
 int workdir_read_answer(const struct dirs *d, uint64_t iid);
 
-/* Removes what a command left half written; gives what one wrote its name. */
+/* Removes what a command left half written, a directory without waiting for
+ * it: they are for the keeper itself.  Gives what one wrote its name. */
 void workdir_clear_part(const struct dirs *d, uint64_t iid);
 void workdir_take_part(const struct dirs *d, uint64_t iid);
 

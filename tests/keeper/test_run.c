@@ -171,6 +171,27 @@ START_TEST(test_dump_in_vain_after_its_time)
 }
 END_TEST
 
+/* A directory where the state should be, too deep to be removed: it is out of
+ * the way of the next command nevertheless, and of the keeper. */
+START_TEST(test_dump_of_a_deep_directory)
+{
+	struct kproto_start s = {.has_handoff = true};
+	world_start(&w, POLICY);
+	s.working_dir = w.dir;
+	set_command(&s, KCMD_HANDOFF,
+		"test -e $SKEP_STATE_OUT && exit 9;"
+		"mkdir -p $SKEP_STATE_OUT/1/2/3/4/5/6/7/8/9/a/b/c/d/e/f/g/h/i;"
+		"exit 3");
+	world_send_start(&w, &s, 1, SH("exec sleep 1000"), -1);
+	world_expect_event(&w, KMSG_STARTED);
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(run(KCMD_HANDOFF, LONG_MS).status, EXIT(3));
+	world_send_event(&w, KMSG_KILL, 1, 1);
+	world_expect_end(&w, 1, SIGKILL);
+	world_end(&w);
+}
+END_TEST
+
 /* A file with this in it, as START takes it. */
 static int
 make_state(const char *text)
@@ -609,6 +630,7 @@ main(void)
 	tcase_add_loop_test(
 		t, test_dump_is_whole_or_none, 0, sizeof dumps / sizeof *dumps);
 	tcase_add_test(t, test_dump_in_vain_after_its_time);
+	tcase_add_test(t, test_dump_of_a_deep_directory);
 	tcase_add_test(t, test_restore_comes_before);
 	tcase_add_test(t, test_state_path);
 	tcase_add_test(t, test_state_path_moved_on);
