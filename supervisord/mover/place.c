@@ -160,8 +160,7 @@ is_same_tree(int dir, int in, uint64_t size)
 	struct comparing c = {.in = in};
 	const struct tree_sink sink = {compare_bytes, &c};
 	struct err ignored;
-	return tree_is_packed(in) &&
-	       tree_pack(dir, false, &sink, &ignored) == 0 && c.at == size &&
+	return tree_pack(dir, false, &sink, &ignored) == 0 && c.at == size &&
 	       syncfs(dir) == 0;
 }
 
@@ -176,8 +175,9 @@ is_there(const struct place *p, int in, uint64_t size)
 	if (fd < 0)
 		return false;
 	bool is_dir = fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
-	bool is_same = is_dir ? is_same_tree(fd, in, size)
-			      : is_same_file(p, fd, in, size);
+	bool is_same = is_dir == tree_is_packed(in) &&
+		       (is_dir ? is_same_tree(fd, in, size)
+			       : is_same_file(p, fd, in, size));
 	close(fd);
 	return is_same;
 }

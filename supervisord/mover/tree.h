@@ -40,6 +40,7 @@
 #define TREE_MAGIC_SIZE	 16
 #define TREE_DEPTH_MAX	 128	 /* directories in directories */
 #define TREE_ENTRIES_MAX 4000000 /* of one tree */
+#define TREE_SIZE_MAX	 (UINT64_C(1) << 50) /* of its files, with holes */
 
 /* Where the bytes go; what it returns other than 0 ends the packing. */
 struct tree_sink {

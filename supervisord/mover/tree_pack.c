@@ -30,6 +30,7 @@ struct packing {
 	dev_t device;
 	unsigned depth;
 	unsigned entries;
+	uint64_t size; /* of all files so far, with their holes */
 	struct first *firsts;
 	size_t first_count, first_room;
 	size_t length; /* of 'path' */
@@ -156,7 +157,7 @@ put_entry(struct packing *p)
 static struct first *
 slot_of(struct first *firsts, size_t room, ino_t inode)
 {
-	size_t i = (size_t)((uint64_t)inode * UINT64_C(0x9e3779b97f4a7c15));
+	size_t i = (size_t)(inode * UINT64_C(0x9e3779b97f4a7c15) >> 32);
 	while (firsts[i & (room - 1)].path &&
 		firsts[i & (room - 1)].inode != inode)
 		i++;
@@ -221,38 +222,78 @@ mark_holes(struct packing *p, int fd, const struct stat *st)
 	}
 	if (!has_data)
 		archive_entry_sparse_add_entry(p->entry, 0, 0);
-	return lseek(fd, 0, SEEK_SET) < 0 ? fail(p, "its start") : 0;
+	return 0;
 }
 
 static ssize_t
-read_data(int fd, uint64_t left)
+read_data(int fd, off_t at, size_t size)
 {
-	size_t size = left < BUFFER_SIZE ? (size_t)left : BUFFER_SIZE;
 	ssize_t n;
 	do {
-		n = read(fd, buffer, size);
+		n = pread(fd, buffer, size, at);
 	} while (n < 0 && errno == EINTR);
 	return n;
 }
 
+/* The data from 'at' to 'end'. */
 static int
-put_data(struct packing *p, int fd, uint64_t size)
+put_run(struct packing *p, int fd, off_t at, off_t end)
 {
-	if (p->is_measuring)
-		memset(buffer, 0, sizeof buffer);
-	while (size > 0) {
-		ssize_t n = size < BUFFER_SIZE ? (ssize_t)size : BUFFER_SIZE;
-		if (!p->is_measuring)
-			n = read_data(fd, size);
+	while (at < end) {
+		size_t size = BUFFER_SIZE;
+		if ((uint64_t)(end - at) < size)
+			size = (size_t)(end - at);
+		ssize_t n = p->is_measuring ? (ssize_t)size
+					    : read_data(fd, at, size);
 		if (n < 0)
 			return fail(p, "cannot be read");
 		if (n == 0)
 			return refuse(p, "changed while it was read");
 		if (archive_write_data(p->archive, buffer, (size_t)n) != n)
 			return archive_fail(p);
-		size -= (uint64_t)n;
+		at += n;
 	}
 	return 0;
+}
+
+/* The hole from 'at' to 'end', of which libarchive wants to hear but takes no
+ * byte: a file may be nothing else, and as large as file systems allow. */
+static int
+put_hole(struct packing *p, off_t at, off_t end)
+{
+	while (at < end) {
+		size_t size = (size_t)(end - at);
+		la_ssize_t n = archive_write_data(p->archive, buffer, size);
+		if (n <= 0)
+			return archive_fail(p);
+		at += n;
+	}
+	return 0;
+}
+
+/* All of a file, as the entry says where its data lies. */
+static int
+put_data(struct packing *p, int fd, off_t size)
+{
+	la_int64_t start, length;
+	off_t at = 0;
+	int r = 0;
+	if (archive_entry_sparse_reset(p->entry) == 0)
+		return put_run(p, fd, 0, size);
+	while (r == 0 && archive_entry_sparse_next(p->entry, &start, &length) ==
+				 ARCHIVE_OK) {
+		r = put_hole(p, at, start);
+		at = start + length;
+		if (r == 0)
+			r = put_run(p, fd, start, at);
+	}
+	return r == 0 ? put_hole(p, at, size) : r;
+}
+
+static bool
+is_same_time(struct timespec a, struct timespec b)
+{
+	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
 static bool
@@ -260,8 +301,8 @@ is_unchanged(int fd, const struct stat *before)
 {
 	struct stat now;
 	return fstat(fd, &now) == 0 && now.st_size == before->st_size &&
-	       now.st_mtim.tv_sec == before->st_mtim.tv_sec &&
-	       now.st_mtim.tv_nsec == before->st_mtim.tv_nsec;
+	       is_same_time(now.st_mtim, before->st_mtim) &&
+	       is_same_time(now.st_ctim, before->st_ctim);
 }
 
 /* A file that is open. */
@@ -289,12 +330,15 @@ pack_open_file(struct packing *p, int fd)
 		archive_entry_set_hardlink(p->entry, first->path);
 		return put_entry(p);
 	}
+	p->size += (uint64_t)st.st_size;
+	if (p->size > TREE_SIZE_MAX)
+		return refuse(p, "all is larger than 1 PiB, holes counted");
 	archive_entry_set_size(p->entry, st.st_size);
 	r = mark_holes(p, fd, &st);
 	if (r == 0)
 		r = put_entry(p);
 	if (r == 0)
-		r = put_data(p, fd, (uint64_t)st.st_size);
+		r = put_data(p, fd, st.st_size);
 	if (r == 0 && !is_unchanged(fd, &st))
 		r = refuse(p, "changed while it was read");
 	return r;
@@ -465,6 +509,8 @@ pack_dir(struct packing *p, int dir)
 	for (size_t i = 0; r == 0 && i < names.count; i++)
 		r = pack_named(p, dir, names.items[i]);
 	names_free(&names);
+	if (r == 0 && !is_unchanged(dir, &st))
+		r = refuse(p, "changed while it was read");
 	return r;
 }
 

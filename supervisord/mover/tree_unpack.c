@@ -97,13 +97,14 @@ open_archive(struct unpacking *u)
 
 /* --- Names --- */
 
-/* Whether every part of it is a name: none empty, "." or "..". */
+/* Whether every part of it is a name, none empty, "." or "..", and they are no
+ * more than a packed tree has. */
 static bool
 is_name_good(const char *name)
 {
 	if (!name || strlen(name) >= PATH_MAX)
 		return false;
-	for (;;) {
+	for (int depth = 0; depth <= TREE_DEPTH_MAX; depth++) {
 		size_t length = strcspn(name, "/");
 		bool is_dots = (length == 1 && name[0] == '.') ||
 			       (length == 2 && memcmp(name, "..", 2) == 0);
@@ -113,6 +114,7 @@ is_name_good(const char *name)
 			return true;
 		name += length + 1;
 	}
+	return false;
 }
 
 /* Opens the directory of 'name' beneath the root; '*last' is its last part. */
@@ -452,6 +454,23 @@ tree_unpack(int in, uint64_t size, int dir, struct err *err)
 
 /* --- Removing --- */
 
+/* Opens a directory to empty it, whatever its mode is. */
+static int
+open_to_empty(int parent, const char *name)
+{
+	char path[64];
+	int place = openat(
+		parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (place < 0)
+		return -errno;
+	snprintf(path, sizeof path, "/proc/self/fd/%d", place);
+	chmod(path, 0700);
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int code = errno;
+	close(place);
+	return fd < 0 ? -code : fd;
+}
+
 static int
 remove_all(int parent, const char *name, unsigned depth)
 {
@@ -459,15 +478,11 @@ remove_all(int parent, const char *name, unsigned depth)
 		return 0;
 	if (errno != EISDIR && errno != EPERM)
 		return -errno;
-	int fd = openat(
-		parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 || depth == 0) {
-		int code = fd < 0 ? errno : ELOOP;
-		if (fd >= 0)
-			close(fd);
-		return -code;
-	}
-	fchmod(fd, 0700);
+	if (depth == 0)
+		return -ELOOP;
+	int fd = open_to_empty(parent, name);
+	if (fd < 0)
+		return fd;
 	DIR *dir = fdopendir(fd);
 	int r = dir ? 0 : -errno;
 	for (struct dirent *e; r == 0 && (e = readdir(dir));)

@@ -165,6 +165,38 @@ START_TEST(test_put_leaves_the_same)
 }
 END_TEST
 
+/* A file that holds what a packed directory does is none. */
+START_TEST(test_put_a_tree_over_its_bytes)
+{
+	struct stat st;
+	size_t size;
+	ck_assert_int_eq(mkdir(scratch_path("db/dump"), 0700), 0);
+	get();
+	ck_assert_int_eq(run.status, 0);
+	/* Head and first fronts: the magic is alone in its frame. */
+	size_t front = STATESTREAM_HEAD_SIZE;
+	static char state[sizeof run.output];
+	for (size = 0; run.output[front] == 1;) {
+		uint32_t n;
+		memcpy(&n, run.output + front + 1, sizeof n);
+		memcpy(state + size,
+			run.output + front + STATESTREAM_FRAME_SIZE, n);
+		size += n;
+		front += STATESTREAM_FRAME_SIZE + n;
+	}
+	ck_assert_int_eq(rmdir(scratch_path("db/dump")), 0);
+	scratch_write("db/dump", state, size);
+	int file = open(scratch_path("db/dump"), O_RDONLY);
+	RUN(file, "put", "--path", scratch_path("db/dump"), "--epoch", "7",
+		"--root", "aa");
+	close(file);
+	ck_assert_msg(run.status == 0, "got: %s", run.errors);
+	ck_assert_int_eq(lstat(scratch_path("db/dump"), &st), 0);
+	ck_assert(S_ISDIR(st.st_mode));
+	ck_assert_int_eq(scratch_size(STALE), (long)size);
+}
+END_TEST
+
 START_TEST(test_put_once_only)
 {
 	put("state", "aa");
@@ -358,6 +390,7 @@ main(void)
 	tcase_add_test(t, test_put_where_nothing_is);
 	tcase_add_test(t, test_put_sets_another_aside);
 	tcase_add_test(t, test_put_leaves_the_same);
+	tcase_add_test(t, test_put_a_tree_over_its_bytes);
 	tcase_add_test(t, test_put_once_only);
 	tcase_add_test(t, test_put_never_replaces_what_is_stale);
 	tcase_add_test(t, test_put_over_a_planted_link);

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "mover/tree.h"
@@ -40,11 +41,15 @@ open_dir(const char *name)
 
 /* --- Packing and unpacking --- */
 
+static void (*meanwhile)(void); /* while a tree is packed */
+
 static int
 write_bytes(void *context, struct bytes bytes, struct err *e)
 {
 	const int *fd = context;
 	(void)e;
+	if (meanwhile)
+		meanwhile();
 	ck_assert_int_eq(
 		write(*fd, bytes.data, bytes.size), (ssize_t)bytes.size);
 	return 0;
@@ -268,7 +273,45 @@ START_TEST(test_holes_take_no_room)
 }
 END_TEST
 
+/* Nobody reads a hole: what is nothing else takes no time. */
+START_TEST(test_a_hole_as_large_as_may_be)
+{
+	off_t size = INT64_C(1) << 43;
+	int fd = open(scratch_path("from/holes"), O_RDWR | O_CREAT, 0600);
+	if (ftruncate(fd, size) < 0) {
+		close(fd);
+		return; /* not on this file system */
+	}
+	ck_assert_int_eq(pwrite(fd, "middle", 6, size / 2), 6);
+	close(fd);
+	carry();
+	expect_alike("holes");
+}
+END_TEST
+
 /* --- Hostile trees --- */
+
+START_TEST(test_pack_holes_without_end)
+{
+	int shm = open("/dev/shm", O_RDWR | O_TMPFILE, 0600);
+	off_t size = INT64_C(1) << 61;
+	bool can = shm >= 0 && ftruncate(shm, size) == 0;
+	close(shm);
+	char dir[] = "/dev/shm/skep-test.XXXXXX";
+	if (!can || !mkdtemp(dir))
+		return; /* no file system here takes such a file */
+	rmdir(scratch_path("from"));
+	ck_assert_int_eq(symlink(dir, scratch_path("from")), 0);
+	shm = open(scratch_path("from/holes"), O_RDWR | O_CREAT, 0600);
+	ck_assert_int_eq(ftruncate(shm, size), 0);
+	close(shm);
+	int r = pack();
+	unlink(scratch_path("from/holes"));
+	rmdir(dir);
+	ck_assert_int_eq(r, -1);
+	ck_assert_msg(strstr(err.text, "is larger than 1 PiB"), "%s", err.text);
+}
+END_TEST
 
 static void
 expect_no_pack(const char *why)
@@ -310,6 +353,67 @@ START_TEST(test_pack_foreign_owner)
 	chown(scratch_path("from/x"), 0, 0);
 	chown(scratch_path("from"), 12345, 12345);
 	expect_no_pack(".: belongs to uid 12345");
+}
+END_TEST
+
+/* Does it until the clock of the file system tells. */
+static void
+change(const char *name, void (*how)(void))
+{
+	struct stat now, before = stat_of(name);
+	do {
+		how();
+		now = stat_of(name);
+	} while (now.st_ctim.tv_sec == before.st_ctim.tv_sec &&
+		 now.st_ctim.tv_nsec == before.st_ctim.tv_nsec);
+}
+
+static void
+add_one(void)
+{
+	static int count;
+	char name[32];
+	snprintf(name, sizeof name, "from/y%d", count++);
+	scratch_write(name, "new", 3);
+}
+
+static void
+add_behind(void)
+{
+	change("from", add_one);
+}
+
+/* With the time that it had. */
+static void
+write_again(void)
+{
+	struct stat st = stat_of("from/x");
+	struct timespec times[2] = {st.st_atim, st.st_mtim};
+	scratch_write("from/x", "after", 5);
+	utimensat(AT_FDCWD, scratch_path("from/x"), times, 0);
+}
+
+static void
+write_secretly(void)
+{
+	change("from/x", write_again);
+}
+
+START_TEST(test_pack_what_changes)
+{
+	int state = memfd_create("state", 0);
+	int dir = open_dir("from");
+	struct tree_sink sink = {write_bytes, &state};
+	scratch_write("from/x", "befor", 5);
+	meanwhile = _i ? write_secretly : add_behind;
+	int r = tree_pack(dir, false, &sink, &err);
+	meanwhile = NULL;
+	close(dir);
+	close(state);
+	ck_assert_int_lt(r, 0);
+	ck_assert_msg(strstr(err.text, _i ? "x: changed while it was read"
+					  : ".: changed while it was read"),
+		"got: %s", err.text);
 }
 END_TEST
 
@@ -473,6 +577,56 @@ START_TEST(test_hostile_archive)
 }
 END_TEST
 
+/* What cannot be packed is not unpacked either: nobody could remove it. */
+START_TEST(test_archive_too_deep)
+{
+	static struct planted entries[TREE_DEPTH_MAX + 4] = {ROOT};
+	static char names[TREE_DEPTH_MAX + 2][2 * TREE_DEPTH_MAX + 5];
+	for (int i = 0; i < TREE_DEPTH_MAX + 2; i++) {
+		snprintf(names[i], sizeof names[i], "%s%sd",
+			i ? names[i - 1] : "", i ? "/" : "");
+		entries[i + 1] = (struct planted){
+			names[i], AE_IFDIR, NULL, false, 0, NULL};
+	}
+	int fd = make_archive(entries);
+	int r = unpack(fd);
+	close(fd);
+	ck_assert_int_lt(r, 0);
+	ck_assert_ptr_nonnull(strstr(err.text, "is no name of something"));
+	int dir = open_dir(".");
+	r = tree_remove(dir, "to", &err);
+	close(dir);
+	ck_assert_msg(r == 0, "got: %s", err.text);
+}
+END_TEST
+
+START_TEST(test_remove_what_is_closed)
+{
+	struct stat st;
+	mkdir(scratch_path("to/closed"), 0700);
+	scratch_write("to/closed/x", "x", 1);
+	symlink("../outside", scratch_path("to/way"));
+	chmod(scratch_path("to/closed"), 0);
+	chmod(scratch_path("to"), 0);
+	int dir = open_dir(".");
+	pid_t pid = fork();
+	if (pid == 0) {
+		fchown(dir, 65534, 65534);
+		chown(scratch_path("to"), 65534, 65534);
+		fchownat(dir, "to/closed", 65534, 65534, 0);
+		if (geteuid() == 0 && setresuid(65534, 65534, 65534) < 0)
+			_exit(2);
+		_exit(tree_remove(dir, "to", NULL) == 0 ? 0 : 1);
+	}
+	int status;
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	close(dir);
+	ck_assert_int_eq(status, 0);
+	ck_assert_int_eq(lstat(scratch_path("to"), &st), -1);
+	ck_assert_uint_eq(stat_of("outside").st_mode & 07777, 0755 & ~077);
+}
+END_TEST
+
 START_TEST(test_cut_archive)
 {
 	fill();
@@ -516,6 +670,9 @@ add_packing(TCase *t)
 	tcase_add_test(t, test_hard_links);
 	tcase_add_test(t, test_many_hard_links);
 	tcase_add_test(t, test_holes_take_no_room);
+	tcase_add_test(t, test_a_hole_as_large_as_may_be);
+	tcase_add_test(t, test_pack_holes_without_end);
+	tcase_add_loop_test(t, test_pack_what_changes, 0, 2);
 	tcase_add_test(t, test_pack_fifo);
 	tcase_add_test(t, test_pack_name_outside);
 	tcase_add_loop_test(t, test_pack_set_user_id, 0, 2);
@@ -535,7 +692,9 @@ main(void)
 	add_packing(t);
 	tcase_add_loop_test(
 		t, test_hostile_archive, 0, sizeof hostile / sizeof *hostile);
+	tcase_add_test(t, test_archive_too_deep);
 	tcase_add_test(t, test_cut_archive);
+	tcase_add_test(t, test_remove_what_is_closed);
 	tcase_add_test(t, test_remove_does_not_follow);
 	suite_add_tcase(suite, t);
 	SRunner *runner = srunner_create(suite);
