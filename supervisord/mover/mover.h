@@ -60,7 +60,7 @@ int mover_put(const struct mover_job *job, int in, struct err *err);
  * if it is a packed directory (tree.h), unpacked.  What stands there is left if
  * it is the same, or if this very state was put there before: what was made of
  * it since is newer.  Else it is set aside, which the line 'said' (of 'size'
- * bytes) tells. */
+ * bytes) tells, or the error. */
 int mover_place(const struct mover_job *job, int in, char *said, size_t size,
 	struct err *err);
 

@@ -326,6 +326,8 @@ mover_place(const struct mover_job *job, int in, char *said, size_t size,
 	r = place(&p, in, dir, err);
 	if (r < 0)
 		err_wrap(err, r, "%s", job->path);
+	if (r < 0 && *said) /* which the next run will not know */
+		err_wrap(err, r, "%s", said);
 	close(p.dir);
 	close(dir);
 	return r;

@@ -243,6 +243,19 @@ START_TEST(test_put_over_a_planted_link)
 }
 END_TEST
 
+/* Who fails after an older state was set aside says so nevertheless. */
+START_TEST(test_put_fails_behind_its_place)
+{
+	scratch_write("db/dump", "older", 5);
+	ck_assert_int_eq(mkdir(scratch_path("work/placed"), 0755), 0);
+	put("state", "aa");
+	expect_refused("it is called dump.skep-stale-7 now: ");
+	expect_refused("placed: cannot be replaced: Is a directory");
+	expect_file("db/dump", "state");
+	expect_file(STALE, "older");
+}
+END_TEST
+
 START_TEST(test_put_over_a_directory)
 {
 	ck_assert_int_eq(mkdir(scratch_path("db/dump"), 0755), 0);
@@ -519,6 +532,7 @@ main(void)
 	tcase_add_test(t, test_put_once_only);
 	tcase_add_test(t, test_put_never_replaces_what_is_stale);
 	tcase_add_test(t, test_put_over_a_planted_link);
+	tcase_add_test(t, test_put_fails_behind_its_place);
 	tcase_add_test(t, test_put_over_a_directory);
 	tcase_add_test(t, test_put_into_no_directory);
 	tcase_add_test(t, test_put_half_is_nothing);
