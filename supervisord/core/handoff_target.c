@@ -247,6 +247,17 @@ is_forgotten(const struct core *c, const skep_Handoff *m)
 	return !handoff_has_rival(c, m);
 }
 
+/* Whether it was started here since, and nobody has it any more: this handoff
+ * came to its end, whatever came after.  Only a source with an old disk, or one
+ * that was away all the time, still asks; its state is yesterday's. */
+static bool
+has_passed(const struct core *c, const skep_Handoff *m)
+{
+	const struct instance *i = instance_find(c, m->name);
+	return i && !instance_is_held(i) && i->epoch > m->epoch_known &&
+	       !handoff_find(c, m->name) && !handoff_has_rival(c, m);
+}
+
 static void
 on_commit(struct core *c, member_id from, struct handoff *h,
 	const skep_Handoff *m)
@@ -257,10 +268,12 @@ on_commit(struct core *c, member_id from, struct handoff *h,
 		return;
 	}
 	const struct instance *i = instance_find(c, m->name);
-	if (!is_taken_over(c, m) && is_forgotten(c, m))
-		handoff_echo(c, from, m, WIRE_HANDOFF_UNKNOWN, "");
-	else if (is_taken_over(c, m) && i->state != INSTANCE_STARTING)
+	bool is_over = is_taken_over(c, m) ? i->state != INSTANCE_STARTING
+					   : has_passed(c, m);
+	if (is_over)
 		handoff_echo(c, from, m, WIRE_HANDOFF_ACTIVE, "");
+	else if (!is_taken_over(c, m) && is_forgotten(c, m))
+		handoff_echo(c, from, m, WIRE_HANDOFF_UNKNOWN, "");
 }
 
 void

@@ -327,6 +327,10 @@ member_trouble(struct storm *s, uint32_t a, char *out)
 	if (c->members.view_digest !=
 		s->w->hosts[first_core(s)].core->members.view_digest)
 		return say(out, "%s: the core sees other members", name);
+	/* What one wrote who stands outside, and is hardly heard, may come to
+	 * the others one by one, and late. */
+	if (specs_root(c) != specs_root(s->w->hosts[first_core(s)].core))
+		return say(out, "%s: the core wants other things", name);
 	for (uint32_t b = 0; b < s->w->count && !why; b++)
 		if (b != a)
 			why = opinion_trouble(s, a, b, out);
