@@ -3,8 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/ioprio.h>
-#include <sched.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +11,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "keeper/caps.h"
@@ -287,40 +284,15 @@ set_rlimits(struct child *c)
 	}
 }
 
-static int
-write_oom_score(int score)
-{
-	char text[16];
-	int n = snprintf(text, sizeof text, "%d", score);
-	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	int rc = write(fd, text, (size_t)n) == n ? 0 : -errno;
-	close(fd);
-	return rc;
-}
-
-/* A skepd that its host favours does not favour its services: the usual
- * scheduling, and no class of I/O.  What may not be changed stays. */
-static void
-reset_scheduling(void)
-{
-	static const struct sched_param none;
-	if (sched_getscheduler(0) != SCHED_OTHER)
-		sched_setscheduler(0, SCHED_OTHER, &none);
-	syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, 0);
-	prctl(PR_SET_TIMERSLACK, 0, 0, 0, 0);
-}
-
 /* Both are inherited, so they are set even to their default, 0.  Without root
  * a keeper that was itself made nicer cannot go back: 0 is ours then. */
 static void
 set_priorities(struct child *c)
 {
 	struct err err;
-	reset_scheduling();
+	spawn_reset_scheduling();
 	c->step = CHILD_OOM;
-	int rc = write_oom_score(c->start->oom_score_adj);
+	int rc = spawn_set_oom_score(c->start->oom_score_adj);
 	if (rc < 0 && c->start->oom_score_adj != 0)
 		need(c,
 			err_sys(&err, rc, "oom_score_adj %d",

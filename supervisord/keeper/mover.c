@@ -138,6 +138,9 @@ start(const struct mover_order *order, const char *verb, const struct ids *ids,
 	if (null >= 0)
 		spawn_move_fd(null, 0);
 	spawn_move_fd(output, 1);
+	/* The service decides how much there is to do: it goes before us. */
+	spawn_set_oom_score(0);
+	spawn_reset_scheduling();
 	if (ids_switch(ids, &why) < 0) {
 		dprintf(2, "skep-mover %s: %s\n", verb, why.text);
 		_exit(127);

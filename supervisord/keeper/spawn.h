@@ -38,6 +38,13 @@ void spawn_avoid_clone_into(void);
 /* In the child: default dispositions, nothing blocked, a session of its own. */
 void spawn_reset(void);
 
+/* In the child: the kernel's oom_score_adj; 0 or -errno. */
+int spawn_set_oom_score(int score);
+
+/* In the child: a skepd that its host favours does not favour what it starts:
+ * the usual scheduling, and no class of I/O.  What may not be changed stays. */
+void spawn_reset_scheduling(void);
+
 /* In the child: every descriptor from 'first' on closes at exec. */
 void spawn_cloexec_from(unsigned first);
 

@@ -247,6 +247,38 @@ take_real_mover(void)
 	ck_assert_int_eq(system(command), 0);
 }
 
+/* Whatever the host thinks of skepd, it thinks no more of what reads a state,
+ * which may be as large as a service likes. */
+START_TEST(test_mover_is_not_favoured)
+{
+	char name[200], state[1000];
+	static const char script[] =
+		"#!/bin/sh\nset $(cat /proc/self/oom_score_adj)\n"
+		"echo score $1.\n";
+	struct kproto_start s = {.has_handoff = true, .working_dir = "/"};
+	world_start(&w, POLICY);
+	snprintf(name, sizeof name, "%s/libexec/skep-mover", w.dir);
+	unlink(name);
+	int fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+	ck_assert_int_eq(
+		write(fd, script, strlen(script)), (ssize_t)strlen(script));
+	fchmod(fd, 0755);
+	close(fd);
+	snprintf(name, sizeof name, "/proc/%d/oom_score_adj", (int)w.keeper);
+	fd = open(name, O_WRONLY | O_CLOEXEC);
+	ck_assert_int_eq(write(fd, "300", 3), 3);
+	close(fd);
+	world_send_start(&w, &s, 1, SH("exec sleep 1000"), -1);
+	world_expect_event(&w, KMSG_STARTED);
+	world_send_event(&w, KMSG_KILL, 1, 1);
+	world_expect_end(&w, 1, SIGKILL);
+	collect(state, sizeof state);
+	ck_assert_msg(
+		holds(state, sizeof state, "score 0."), "got: %.100s", state);
+	world_end(&w);
+}
+END_TEST
+
 /* What stands at a state_path goes and comes, and is in nobody's way. */
 START_TEST(test_state_path)
 {
@@ -632,6 +664,7 @@ main(void)
 	tcase_add_test(t, test_dump_in_vain_after_its_time);
 	tcase_add_test(t, test_dump_of_a_deep_directory);
 	tcase_add_test(t, test_restore_comes_before);
+	tcase_add_test(t, test_mover_is_not_favoured);
 	tcase_add_test(t, test_state_path);
 	tcase_add_test(t, test_state_path_moved_on);
 	tcase_add_test(t, test_no_command_is_well);
