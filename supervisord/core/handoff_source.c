@@ -409,6 +409,9 @@ done(struct core *c, struct handoff *h)
 				effects_text(&c->fx, h->peer_name), h->size));
 	if (i && i->state == INSTANCE_HANDOFF) {
 		instance_release_old(c, i);
+		/* If both records name it, it goes when the last one has. */
+		if (h->has_root && instance_is_staged(i, h->root))
+			instance_unstage(c, i);
 		i->is_draining_out = c->duty.is_draining;
 		i->draining_epoch = h->epoch;
 		instance_enter(c, i, INSTANCE_IDLE, MONO_NEVER);
