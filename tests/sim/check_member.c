@@ -220,6 +220,17 @@ is_asked(struct members *m, uint32_t accuser, uint32_t about, uint32_t p)
 	return false;
 }
 
+/* Whether the accuser means the installation that runs there now.  One that
+ * another took the place of is dead, and the new one is not let in before. */
+static bool
+is_the_same(const struct check *k, uint32_t accuser, uint32_t x)
+{
+	const struct core *c = k->w->hosts[accuser].core;
+	member_id id = member_find(c, k->w->hosts[x].name);
+	uint64_t known = id == MEMBER_NONE ? 0 : member_get(c, id)->node_id;
+	return !known || known == k->w->hosts[x].config.node_id;
+}
+
 /* M3: nobody declares a host dead that is well, while a third one that was
  * asked last stands well between them.  (Who was not asked, of many, and
  * hears the dead one passes the obituary on to it, and it refutes.  Who has
@@ -231,7 +242,8 @@ check_death(struct members *m, uint32_t accuser, uint32_t x)
 	if (check_calm_ms(k, x) < WELL_MS ||
 		check_calm_ms(k, accuser) < WELL_MS)
 		return;
-	if (k->w->hosts[x].core->members.has_left)
+	if (k->w->hosts[x].core->members.has_left ||
+		!is_the_same(k, accuser, x))
 		return;
 	if (check_pair_ms(k, accuser, x) >= WELL_MS)
 		world_violated(k->w, "M3", "%s declared %s dead, which is well",
