@@ -10,7 +10,7 @@
 set -u
 
 : "${SKEP_BUILD:=$PWD}"   # where skepd and skepctl were built
-: "${SKEP_SOURCE:=$SKEP_BUILD}"
+: "${SKEP_SOURCE:=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}"
 : "${BUDGET:=120}"        # seconds for the whole test, printed
 
 SKEPD=$SKEP_BUILD/skepd
