@@ -131,22 +131,6 @@ open_state(const struct mover_job *job, struct stat *st, bool *is_absent_out,
 	return fd;
 }
 
-static bool
-is_same_time(struct timespec a, struct timespec b)
-{
-	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
-}
-
-/* Whether the file is still as 'before' says. */
-static bool
-is_unchanged(int fd, const struct stat *before)
-{
-	struct stat now;
-	return fstat(fd, &now) == 0 && now.st_size == before->st_size &&
-	       is_same_time(now.st_mtim, before->st_mtim) &&
-	       is_same_time(now.st_ctim, before->st_ctim);
-}
-
 static int
 send_all(int out, struct bytes bytes, struct err *err)
 {
@@ -210,7 +194,7 @@ send_file(struct sending *s, int fd, const struct stat *st, struct err *err)
 		if ((uint64_t)n > left || (n == 0 && left > 0))
 			break;
 		if (n == 0)
-			return is_unchanged(fd, st)
+			return tree_is_unchanged(fd, st)
 				       ? 0
 				       : err_set(err, -ESTALE,
 						 "changed while it was read");

@@ -32,6 +32,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "base/cursor.h"
 #include "sys/err.h"
@@ -52,6 +53,10 @@ struct tree_sink {
  * not read, but as many bytes come as with it. */
 int tree_pack(int dir, bool is_measuring, const struct tree_sink *sink,
 	struct err *err);
+
+/* Whether what is open as 'fd' is still as 'before' says: nobody wrote to it,
+ * gave it another size, or put its times back. */
+bool tree_is_unchanged(int fd, const struct stat *before);
 
 /* Whether the regular file 'in' begins as a packed tree does. */
 bool tree_is_packed(int in);

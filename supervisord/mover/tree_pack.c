@@ -296,8 +296,8 @@ is_same_time(struct timespec a, struct timespec b)
 	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
-static bool
-is_unchanged(int fd, const struct stat *before)
+bool
+tree_is_unchanged(int fd, const struct stat *before)
 {
 	struct stat now;
 	return fstat(fd, &now) == 0 && now.st_size == before->st_size &&
@@ -339,7 +339,7 @@ pack_open_file(struct packing *p, int fd)
 		r = put_entry(p);
 	if (r == 0)
 		r = put_data(p, fd, st.st_size);
-	if (r == 0 && !is_unchanged(fd, &st))
+	if (r == 0 && !tree_is_unchanged(fd, &st))
 		r = refuse(p, "changed while it was read");
 	return r;
 }
@@ -509,7 +509,7 @@ pack_dir(struct packing *p, int dir)
 	for (size_t i = 0; r == 0 && i < names.count; i++)
 		r = pack_named(p, dir, names.items[i]);
 	names_free(&names);
-	if (r == 0 && !is_unchanged(dir, &st))
+	if (r == 0 && !tree_is_unchanged(dir, &st))
 		r = refuse(p, "changed while it was read");
 	return r;
 }
