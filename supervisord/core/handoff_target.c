@@ -268,11 +268,12 @@ on_commit(struct core *c, member_id from, struct handoff *h,
 		return;
 	}
 	const struct instance *i = instance_find(c, m->name);
-	bool is_over = is_taken_over(c, m) ? i->state != INSTANCE_STARTING
-					   : has_passed(c, m);
+	bool is_taken = is_taken_over(c, m);
+	bool is_over = is_taken ? i->state != INSTANCE_STARTING
+				: has_passed(c, m);
 	if (is_over)
 		handoff_echo(c, from, m, WIRE_HANDOFF_ACTIVE, "");
-	else if (!is_taken_over(c, m) && is_forgotten(c, m))
+	else if (!is_taken && is_forgotten(c, m))
 		handoff_echo(c, from, m, WIRE_HANDOFF_UNKNOWN, "");
 }
 
