@@ -1,12 +1,11 @@
 #include "tests/sim/converge.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/view.h"
+#include "tests/sim/world_view.h"
 
-#define TROUBLE_MAX 512
 #define FOR_EVER_MS 100000000
 #define LOOK_MS	    200	  /* between two looks at the core */
 #define HEARD_MS    500	  /* what was said is heard everywhere */
@@ -273,19 +272,6 @@ tend(struct storm *s)
 
 /* --- At rest --- */
 
-static const char *say(char *out, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static const char *
-say(char *out, const char *format, ...)
-{
-	va_list args;
-	va_start(args, format);
-	vsnprintf(out, TROUBLE_MAX, format, args);
-	va_end(args);
-	return out;
-}
-
 /* Whether host 'a' has all rows that 'b', known there as 'id', has written. */
 static bool
 has_all_rows(const struct storm *s, uint32_t a, uint32_t b, member_id id)
@@ -306,11 +292,13 @@ opinion_trouble(struct storm *s, uint32_t a, uint32_t b, char *out)
 	if (s->hosts[b].is_core &&
 		(!is_known || member_get(c, id)->state != MEMBER_ALIVE ||
 			!member_get(c, id)->link))
-		return say(out, "%s: %s is well, and not linked", who, about);
+		return world_say(
+			out, "%s: %s is well, and not linked", who, about);
 	if (s->hosts[b].is_core && !has_all_rows(s, a, b, id))
-		return say(out, "%s does not have all rows of %s", who, about);
+		return world_say(
+			out, "%s does not have all rows of %s", who, about);
 	if (is_severed(s, b) && is_known && member_is_present(c, id))
-		return say(
+		return world_say(
 			out, "%s: %s is gone, and called present", who, about);
 	return NULL;
 }
@@ -321,16 +309,17 @@ member_trouble(struct storm *s, uint32_t a, char *out)
 	const struct core *c = s->w->hosts[a].core;
 	const char *name = s->w->hosts[a].name, *why = NULL;
 	if (member_hold_now(c) != HOLD_NONE)
-		return say(out, "%s holds: %s", name, c->members.hold_text);
+		return world_say(
+			out, "%s holds: %s", name, c->members.hold_text);
 	if (!has_hanging(s) && !member_is_view_agreed(c))
-		return say(out, "%s: others see other members", name);
+		return world_say(out, "%s: others see other members", name);
 	if (c->members.view_digest !=
 		s->w->hosts[first_core(s)].core->members.view_digest)
-		return say(out, "%s: the core sees other members", name);
+		return world_say(out, "%s: the core sees other members", name);
 	/* What one wrote who stands outside, and is hardly heard, may come to
 	 * the others one by one, and late. */
 	if (specs_root(c) != specs_root(s->w->hosts[first_core(s)].core))
-		return say(out, "%s: the core wants other things", name);
+		return world_say(out, "%s: the core wants other things", name);
 	for (uint32_t b = 0; b < s->w->count && !why; b++)
 		if (b != a)
 			why = opinion_trouble(s, a, b, out);
@@ -355,7 +344,7 @@ agreement(struct storm *s, uint32_t a, const struct instance_view *v, char *out)
 		if (b == a || !s->hosts[b].is_core ||
 			is_same_there(s->w->hosts[b].core, v))
 			continue;
-		return say(out,
+		return world_say(out,
 			"%s says that %s is %s on '%s' epoch %llu, %s does not",
 			s->w->hosts[a].name, v->name, v->state, v->node,
 			(unsigned long long)v->epoch, s->w->hosts[b].name);
@@ -497,8 +486,8 @@ instance_trouble(
 		why = "is being moved";
 	if (!why)
 		return agreement(s, a, v, out);
-	return say(out, "%s says: %s (%s on '%s', %s) %s", s->w->hosts[a].name,
-		v->name, v->state, v->node, v->why, why);
+	return world_say(out, "%s says: %s (%s on '%s', %s) %s",
+		s->w->hosts[a].name, v->name, v->state, v->node, v->why, why);
 }
 
 /* One process against what its host says about its instance. */
@@ -515,8 +504,8 @@ process_trouble(
 		   !check_is_misplaced(s->w, host, instance_find(c, p->name));
 	if (p->phase >= PROCESS_EXITED || is_right)
 		return NULL;
-	return say(out, "%s epoch %llu runs on %s, and should not", p->name,
-		(unsigned long long)p->epoch, s->w->hosts[host].name);
+	return world_say(out, "%s epoch %llu runs on %s, and should not",
+		p->name, (unsigned long long)p->epoch, s->w->hosts[host].name);
 }
 
 static const char *

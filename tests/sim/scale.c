@@ -182,7 +182,7 @@ heal_rack(struct world *w)
 static bool
 audit(struct world *w, enum world_phase phase)
 {
-	char why[AUDIT_TEXT_MAX] = "";
+	char why[WORLD_TROUBLE_MAX] = "";
 	struct phase p = begin(w);
 	world_enter(w, WORLD_PHASE_HEALED);
 	bool is_at_rest = !scale_audit(w, why);

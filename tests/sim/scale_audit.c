@@ -1,23 +1,7 @@
 #include "tests/sim/scale_audit.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-#include "tests/sim/world_view.h"
-
-static const char *say(char *out, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static const char *
-say(char *out, const char *format, ...)
-{
-	va_list args;
-	va_start(args, format);
-	vsnprintf(out, AUDIT_TEXT_MAX, format, args);
-	va_end(args);
-	return out;
-}
 
 /* Whether 'log' is what its origin has. */
 static bool
@@ -37,15 +21,18 @@ pair_trouble(const struct world *w, uint32_t a, uint32_t b, char *out)
 	const char *who = w->hosts[a].name, *about = w->hosts[b].name;
 	member_id id = member_find(c, about);
 	if (!of && id != MEMBER_NONE && member_is_present(c, id))
-		return say(out, "%s: %s is gone, and present", who, about);
+		return world_say(
+			out, "%s: %s is gone, and present", who, about);
 	if (!of)
 		return NULL;
 	if (id == MEMBER_NONE || !member_get(c, id)->link ||
 		member_get(c, id)->state != MEMBER_ALIVE)
-		return say(out, "%s: %s is well, and not linked", who, about);
+		return world_say(
+			out, "%s: %s is well, and not linked", who, about);
 	if (!is_same_log(&c->registry.origins[id],
 		    &of->registry.origins[MEMBER_SELF]))
-		return say(out, "%s does not have the rows of %s", who, about);
+		return world_say(
+			out, "%s does not have the rows of %s", who, about);
 	return NULL;
 }
 
@@ -56,13 +43,15 @@ host_trouble(
 	const struct core *c = w->hosts[a].core;
 	const char *why = NULL;
 	if (member_hold_now(c) != HOLD_NONE)
-		return say(out, "%s: %s", c->config.node, c->members.hold_text);
+		return world_say(
+			out, "%s: %s", c->config.node, c->members.hold_text);
 	if (c->members.view_digest != first->members.view_digest ||
 		!member_is_view_agreed(c))
-		return say(out, "%s sees other members", c->config.node);
+		return world_say(out, "%s sees other members", c->config.node);
 	if (specs_root(c) != specs_root(first) ||
 		c->settings.digest != first->settings.digest)
-		return say(out, "%s wants something else", c->config.node);
+		return world_say(
+			out, "%s wants something else", c->config.node);
 	for (uint32_t b = 0; b < w->count && !why; b++)
 		if (b != a)
 			why = pair_trouble(w, a, b, out);
@@ -109,8 +98,8 @@ instance_trouble(
 	const struct world *w, struct core *c, struct core *first, char *out)
 {
 	if (c->instances.count != first->instances.count)
-		return say(out, "%s knows %u instances, %s %u", c->config.node,
-			c->instances.count, first->config.node,
+		return world_say(out, "%s knows %u instances, %s %u",
+			c->config.node, c->instances.count, first->config.node,
 			first->instances.count);
 	list_each (l, &c->instances.all) {
 		const struct instance *i =
@@ -118,8 +107,8 @@ instance_trouble(
 		bool is_right = c == first ? is_true(w, c, i->name)
 					   : is_same(c, first, i->name);
 		if (!i->is_declared || !is_right)
-			return say(out, "%s errs about %s", c->config.node,
-				i->name);
+			return world_say(out, "%s errs about %s",
+				c->config.node, i->name);
 	}
 	return NULL;
 }
@@ -135,11 +124,11 @@ processes(const struct world *w)
 }
 
 const char *
-scale_audit(const struct world *w, char out[AUDIT_TEXT_MAX])
+scale_audit(const struct world *w, char out[WORLD_TROUBLE_MAX])
 {
 	uint32_t at = world_first_running(w);
 	if (at == WORLD_HOSTS)
-		return say(out, "no host runs");
+		return world_say(out, "no host runs");
 	struct core *first = w->hosts[at].core;
 	const char *why = NULL;
 	for (uint32_t a = 0; a < w->count && !why; a++)
@@ -149,7 +138,7 @@ scale_audit(const struct world *w, char out[AUDIT_TEXT_MAX])
 		if (w->hosts[a].core)
 			why = instance_trouble(w, w->hosts[a].core, first, out);
 	if (!why && processes(w) != first->instances.count)
-		why = say(out, "%u processes run for %u instances",
+		why = world_say(out, "%u processes run for %u instances",
 			processes(w), first->instances.count);
 	return why;
 }

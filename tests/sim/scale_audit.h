@@ -8,9 +8,7 @@
 #ifndef SKEP_TESTS_SIM_SCALE_AUDIT_H
 #define SKEP_TESTS_SIM_SCALE_AUDIT_H
 
-#include "tests/sim/world.h"
-
-#define AUDIT_TEXT_MAX 400
+#include "tests/sim/world_view.h"
 
 /* What is wrong, in 'out', or NULL.  Demanded of every host that runs: it
  * holds nothing back; it is linked with all others that run and counts no
@@ -18,6 +16,6 @@
  * all, and all rows of each; its core is sound; of every wanted instance it
  * knows one copy, which runs under that epoch where it says.  And no other
  * process runs. */
-const char *scale_audit(const struct world *w, char out[AUDIT_TEXT_MAX]);
+const char *scale_audit(const struct world *w, char out[WORLD_TROUBLE_MAX]);
 
 #endif

@@ -1,9 +1,20 @@
 #include "tests/sim/world_view.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/view.h"
+
+const char *
+world_say(char *out, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	vsnprintf(out, WORLD_TROUBLE_MAX, format, args);
+	va_end(args);
+	return out;
+}
 
 uint32_t
 world_first_running(const struct world *w)

@@ -6,6 +6,10 @@
 
 #define WORLD_TROUBLE_MAX 512
 
+/* Writes such a sentence into 'out', of WORLD_TROUBLE_MAX bytes; returns it. */
+const char *world_say(char *out, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
 /* The sentence what keeps the world from being settled, written into
  * 'buffer', or NULL.  Settled: the running hosts see each other, agree on
  * every instance; every wanted one is held by exactly one host, whose keeper
