@@ -34,6 +34,12 @@ static const struct key_word policy_words[] = {
 	{0},
 };
 
+static const struct key_word takeover_words[] = {
+	{"newest", TAKEOVER_NEWEST, WORD_USUAL},
+	{"wait", TAKEOVER_WAIT, WORD_USUAL},
+	{0},
+};
+
 static const struct key_word function_words[] = {
 	{"constant", DELAY_CONSTANT, WORD_USUAL},
 	{"linear", DELAY_LINEAR, WORD_USUAL},
@@ -609,7 +615,52 @@ static const struct spec_key keys[] = {
 		.words = order_words,
 		.help = "Whether the old instance ends before the new one "
 			"starts."},
-	LATER("checkpoint", "State kept on other hosts while it runs."),
+	{.path = "checkpoint",
+		.type = KEY_BLOCK,
+		AT(checkpoint.is_present),
+		.flags = KEY_RESTARTS,
+		.help = "State kept on other hosts while it runs, for the day "
+			"its host dies: what the service renames to "
+			"$SKEP_CHECKPOINT_OUT, or with 'handoff.state_path' "
+			"what stands there after 'command'."},
+	{.path = "checkpoint.every",
+		.type = KEY_DURATION,
+		AT(checkpoint.every_ms),
+		.fallback = "30s",
+		.min = SECOND,
+		.max = DAY,
+		.help = "How often one is asked for, or taken at most when the "
+			"service writes them by itself."},
+	{.path = "checkpoint.signal",
+		.type = KEY_SIGNAL,
+		AT(checkpoint.signal),
+		.flags = KEY_OPTIONAL,
+		.fallback = "none",
+		.help = "The signal that asks it to write one; never the one "
+			"of 'handoff'."},
+	{.path = "checkpoint.command",
+		.type = KEY_COMMAND,
+		AT(checkpoint.command),
+		.flags = KEY_EXPANDS | KEY_OPTIONAL | KEY_RESTARTS,
+		.max = SPEC_COMMAND_MAX,
+		.help = "A command that writes one, run as its user, in place "
+			"of the signal."},
+	{.path = "checkpoint.replicas",
+		.type = KEY_INT,
+		AT(checkpoint.replicas),
+		.fallback = "2",
+		.min = 1,
+		.max = POLICY_HOLDERS_MAX,
+		.help = "How many other hosts keep it; it counts when all of "
+			"them have it on disk."},
+	{.path = "checkpoint.takeover",
+		.type = KEY_WORD,
+		AT(checkpoint.takeover),
+		.fallback = "newest",
+		.words = takeover_words,
+		.help = "Whether the next host starts from the newest one "
+			"that can be had, or waits rather than start from an "
+			"older one than the last that counted."},
 	BLOCK("placement", "Where instances go."),
 	{.path = "placement.strategy",
 		.type = KEY_TEXT,

@@ -358,6 +358,7 @@ duty_decide(struct core *c, struct instance *inst)
 	bool has = instance_service(c, inst, &s);
 	if (inst->is_declared && !has)
 		return; /* of a newer version than ours: leave it alone */
+	checkpoint_review(c, inst, has ? &s : NULL);
 	instance_override(c, inst, &o);
 	bool is_wanted = has && s.policy.is_enabled && !o.is_stopped;
 	if (handoff_is_busy(c, inst->name)) {

@@ -214,11 +214,16 @@ has_room(struct core *c)
 	return effects_has_room(&c->fx, 256, SPEC_BODY_MAX + FRAME_MAX / 4);
 }
 
-/* Whether something that it depends on is missing; then it is held. */
+/* Whether something that it depends on is missing, or what it is to begin with;
+ * then it is held. */
 static bool
-hold_back(struct core *c, struct instance *i, const struct spec_policy *p)
+hold_back(struct core *c, struct instance *i, const struct service_value *s)
 {
-	const char *why = depends_unmet(c, p);
+	const char *why = depends_unmet(c, &s->policy);
+	if (!why && !instance_is_held(i))
+		why = checkpoint_missing(c, i, s);
+	if (!why && checkpoint_is_sealing(c, i))
+		why = "its last checkpoint is being sealed";
 	if (!why && i->is_held_back)
 		instance_set_note(c, i, "");
 	bool is_news = why && (!i->note || strcmp(i->note, why) != 0);
@@ -290,7 +295,7 @@ start_one(struct core *c, struct instance *i)
 		list_remove(&i->in_dirty);
 		return;
 	}
-	if (hold_back(c, i, &s.policy) ||
+	if (hold_back(c, i, &s) ||
 		(is_takeover(c, i) && !pay_takeover(c)))
 		return;
 	list_remove(&i->in_dirty);

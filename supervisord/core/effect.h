@@ -65,7 +65,7 @@ struct effect_start {
 	struct bytes body; /* canonical spec text */
 	bool has_state;	   /* start from the staged state 'root' */
 	uint8_t root[DIGEST_SIZE];
-	const char *state_kind;	  /* "handoff" or "dump" */
+	const char *state_kind;	  /* "handoff", "dump" or "checkpoint" */
 	int64_t state_wall_ms;	  /* when that state was sealed */
 	const char *handoff_from; /* node it came from, "" for none */
 	bool sets_aside; /* no state, and others had it since it was here, if
@@ -79,6 +79,7 @@ struct effect_signal {
 	int signal;
 	bool to_all;	 /* every process, not only the leader */
 	bool is_handoff; /* wait for an answer; refuse if it would kill */
+	bool is_checkpoint; /* refuse if it would kill */
 	bool is_stop;	 /* it is to end, also if it stands still (SIGSTOP):
 			    SIGCONT goes behind the signal */
 };
@@ -114,12 +115,14 @@ struct effect_link_close {
 	const char *why; /* for the log */
 };
 
-/* DUMP: seal the state that the (stopped) instance left: read it as the
+/* DUMP: seal the state that the instance left, or keeps aside: read it as the
  * service's user, hash, write to the dump store, fsync; answered by DUMPED. */
 struct effect_dump {
 	const char *name;
 	uint64_t epoch;
 	uint64_t size_max; /* bytes; larger is an error */
+	bool is_checkpoint; /* it runs: what stands at $SKEP_CHECKPOINT_OUT, or
+			       at its state_path, as far as it stands still */
 };
 
 /* FETCH a sealed state from another host over its bulk connection into the
@@ -187,6 +190,7 @@ struct effect_reply {
 	X(NOTE_HANDOFF, "handoff")	     /* S: text = step */              \
 	X(NOTE_MOVED, "moved")		     /* S: text = from, to, bytes */   \
 	X(NOTE_CONFLICT, "conflict")	     /* S: two copies, one lives */    \
+	X(NOTE_CHECKPOINT, "checkpoint")     /* S: text = what is wrong */     \
 	X(NOTE_APPLIED, "applied")	     /* service */                     \
 	X(NOTE_DELETED, "deleted")	     /* service */                     \
 	X(NOTE_DECLARED_DIFFERENTLY, "declared_differently") /* service */     \

@@ -81,7 +81,8 @@ handoff_needs_state(const struct core *c, const char *name,
 	const struct handoff *h = find(c, name);
 	const struct instance *i = instance_find(c, name);
 	return (h && h->has_root && memcmp(h->root, root, DIGEST_SIZE) == 0) ||
-	       (i && instance_is_staged(i, root));
+	       (i && instance_is_staged(i, root)) ||
+	       checkpoint_needs_state(c, name, root);
 }
 
 void
@@ -94,6 +95,7 @@ handoff_stage(struct core *c, const struct handoff *h, struct instance *i,
 	strcpy(s.kind, kind);
 	strcpy(s.from, from);
 	instance_stage(c, i, &s);
+	checkpoint_adopt(c, i, h->epoch, h->root, h->size, h->sealed_wall_ms);
 }
 
 uint32_t
@@ -276,6 +278,8 @@ void
 handoff_drop(struct core *c, const char *name, const uint8_t root[DIGEST_SIZE],
 	uint64_t after)
 {
+	if (handoff_needs_state(c, name, root))
+		return; /* something else does */
 	struct effect *e = effects_add(&c->fx, EFFECT_DROP);
 	e->after = after;
 	e->drop.name = effects_text(&c->fx, name);

@@ -52,13 +52,6 @@ void handoff_end_and_drop(struct core *c, struct handoff *h);
 /* The instance starts from the state of this move, which has one. */
 void handoff_stage(struct core *c, const struct handoff *h, struct instance *i,
 	const char *kind, const char *from);
-/* Drops a state that nothing names any more, once 'after' is durable. */
-void handoff_drop(struct core *c, const char *name,
-	const uint8_t root[DIGEST_SIZE], uint64_t after);
-/* The 'after' for what must not overtake anything decided so far: a DROP that
- * waits for the disk would take away a state of the same root that is fetched
- * or sealed meanwhile. */
-uint64_t handoff_after(const struct core *c);
 /* The other side, if it is known and linked, else MEMBER_NONE. */
 member_id handoff_peer(const struct core *c, const struct handoff *h);
 /* Sends a message about H to the other side, if it is linked. */

@@ -237,6 +237,8 @@ handoff_on_answered(struct core *c, const struct input_proc *in)
 			"the handoff signal would kill it: it does not "
 			"support handoff");
 		break;
+	case ANSWER_CHECKPOINT:
+		return false; /* no answer to that */
 	}
 	return true;
 }

@@ -357,9 +357,15 @@ row_state_of(const struct instance *i)
 void
 instance_publish(struct core *c, struct instance *inst)
 {
+	unsigned char meta[ROW_META_MAX];
 	enum row_state state = row_state_of(inst);
+	uint64_t kept = checkpoint_epoch(c, inst->name);
+	bool is_keeper = state == ROW_NONE && kept;
 	instance_advance_clock(c, inst);
-	if (state == ROW_NONE) {
+	if (is_keeper) {
+		state = ROW_PAST;
+		instance_use_epoch(inst, kept);
+	} else if (state == ROW_NONE) {
 		registry_delete(c, ROW_INSTANCE, inst->name);
 		return;
 	}
@@ -375,6 +381,7 @@ instance_publish(struct core *c, struct instance *inst)
 		.slot = inst->slot,
 		.seen_restart = inst->seen_restart,
 		.seen_move = inst->seen_move,
+		.meta = checkpoint_meta(c, inst, is_keeper, meta),
 	};
 	uint64_t after =
 		inst->epoch_after > c->stored_seq ? inst->epoch_after : 0;

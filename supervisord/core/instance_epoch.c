@@ -158,7 +158,8 @@ is_memory_lost(const struct core *c, const struct instance *i)
 	uint64_t max = 0;
 	const struct row *r = registry_first(c, ROW_INSTANCE, i->name);
 	for (; r; r = registry_next(c, r))
-		if (member_is_present(c, r->origin) && r->value.epoch > max)
+		if (member_is_present(c, r->origin) && r->value.epoch > max &&
+			!checkpoint_is_keeper(r))
 			max = r->value.epoch;
 	/* A row of before a boot, or what is known since one, is no more exact
 	 * than a block. */
@@ -245,6 +246,7 @@ is_outdone(const struct core *c, const struct instance *i)
 	for (; r; r = registry_next(c, r))
 		if (r->origin != MEMBER_SELF &&
 			r->value.epoch >= i->epoch_used &&
+			!checkpoint_is_keeper(r) &&
 			member_is_present(c, r->origin))
 			return true;
 	return false;

@@ -14,14 +14,24 @@
 #define SALVAGE_MS 3600000
 /* The keeper still has the last epoch. */
 #define BUSY_MS 1000
+/* Its checkpoint is being sealed: a start looks again. */
+#define SEALING_MS 50
 
 /* --- Starting --- */
 
 static void
-fill_state(struct core *c, struct instance *i, struct effect_start *s)
+fill_state(struct core *c, struct instance *i,
+	const struct service_value *service, struct effect_start *s)
 {
 	const struct staged *from = i->staged;
-	s->has_state = from != NULL;
+	const struct snapshot *kept =
+		from ? NULL : checkpoint_to_start(c, i, service);
+	s->has_state = from || kept;
+	if (kept) {
+		memcpy(s->root, kept->root, DIGEST_SIZE);
+		s->state_kind = "checkpoint";
+		s->state_wall_ms = kept->wall_ms;
+	}
 	if (!from)
 		return;
 	memcpy(s->root, from->root, DIGEST_SIZE);
@@ -44,9 +54,9 @@ emit_start(struct core *c, struct instance *i,
 	e->start.body = effects_copy(&c->fx, service->body);
 	e->start.state_kind = "";
 	e->start.handoff_from = "";
-	e->start.sets_aside = i->is_stranger && !i->staged &&
+	fill_state(c, i, service, &e->start);
+	e->start.sets_aside = i->is_stranger && !e->start.has_state &&
 			      service->policy.handoff.has_state_path;
-	fill_state(c, i, &e->start);
 }
 
 void
@@ -127,6 +137,9 @@ static void
 start_again(struct core *c, struct instance *i, int64_t delay_ms)
 {
 	struct service_value service;
+	/* What it wrote at last is what it begins with. */
+	if (delay_ms < SEALING_MS && checkpoint_is_sealing(c, i))
+		delay_ms = SEALING_MS;
 	bool is_now = delay_ms <= 0 && !c->duty.is_ending;
 	if (is_now && instance_service(c, i, &service)) {
 		/* No row of its own for a state that lasts no time. */
@@ -614,6 +627,8 @@ instance_on_dumped(struct core *c, const struct input_dumped *in)
 		if (!instance_is_staged(i, in->root))
 			instance_drop_staged(c, i);
 		instance_stage(c, i, &s);
+		checkpoint_adopt(
+			c, i, i->epoch, in->root, in->size, c->wall_ms);
 		i->epoch_after = instance_store_owner(c, i);
 	}
 	after_run(c, i);
@@ -671,6 +686,10 @@ on_deadline(struct core *c, struct instance *i)
 		}
 		return;
 	case INSTANCE_BACKOFF:
+		if (checkpoint_is_sealing(c, i)) {
+			instance_arm(c, i, mono_add(c->now, SEALING_MS));
+			return;
+		}
 		instance_arm(c, i, MONO_NEVER);
 		if (c->duty.is_ending || !instance_service(c, i, &service))
 			return; /* duty stops it */

@@ -9,6 +9,7 @@ static const uint8_t command_of_hook[HOOK_COUNT] = {
 	[HOOK_STOP_COMMAND] = KCMD_STOP,
 	[HOOK_POST_STOP] = KCMD_POST_STOP,
 	[HOOK_HANDOFF] = KCMD_HANDOFF,
+	[HOOK_CHECKPOINT] = KCMD_CHECKPOINT,
 };
 
 enum kproto_command

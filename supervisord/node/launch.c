@@ -280,6 +280,7 @@ launch_pack_commands(struct pack *p, const struct spec_launch *expanded,
 		[KCMD_LIVENESS] = &expanded->liveness.exec,
 		[KCMD_HANDOFF] = &expanded->handoff_command,
 		[KCMD_RESTORE] = &expanded->handoff_restore,
+		[KCMD_CHECKPOINT] = &expanded->checkpoint_command,
 	};
 	for (unsigned i = 0; i < KCMD_COUNT; i++)
 		out->commands[i] = pack_all(p, commands[i]);

@@ -1,0 +1,570 @@
+/* The table of checkpoints, its records, and what hosts say in their rows. */
+#include "core/checkpoint.h"
+
+#include <string.h>
+
+#include "base/hash.h"
+#include "core/checkpoint_private.h"
+
+#define RECORD_VERSION 1
+#define WORD_VERSION   1
+#define AGAIN_MS       1000
+
+/* What a word says first. */
+#define WORD_IS_KEEPER 1
+#define WORD_IS_RUNNER 2
+
+static uint32_t
+table_max(const struct core_limits *l)
+{
+	return l->instances_max < CHECKPOINTS_MAX ? l->instances_max
+						  : CHECKPOINTS_MAX;
+}
+
+size_t
+checkpoint_need(const struct core_limits *l)
+{
+	uint32_t max = table_max(l);
+	return arena_need(max, sizeof(struct checkpoint)) +
+	       arena_need(map_bucket_count(max), sizeof(struct map_link *));
+}
+
+void
+checkpoint_init(struct core *c)
+{
+	struct checkpoints *t = &c->checkpoints;
+	uint32_t max = table_max(&c->limits);
+	size_t buckets = map_bucket_count(max);
+	slots_init(&t->slots,
+		arena_take(&c->arena, max, sizeof(struct checkpoint)), max,
+		sizeof(struct checkpoint));
+	map_init(&t->by_name,
+		arena_take(&c->arena, buckets, sizeof(struct map_link *)),
+		buckets);
+	list_init(&t->all);
+	t->look_at = MONO_NEVER;
+}
+
+/* --- The order --- */
+
+int
+snapshot_compare(const struct snapshot *a, const struct snapshot *b)
+{
+	if (a->epoch != b->epoch)
+		return a->epoch < b->epoch ? -1 : 1;
+	if (a->epoch == 0 || a->number == b->number)
+		return 0;
+	return a->number < b->number ? -1 : 1;
+}
+
+/* --- The table --- */
+
+struct checkpoint *
+checkpoint_of(const struct core *c, const char *name)
+{
+	struct map_link *l = map_first(
+		&c->checkpoints.by_name, hash_text(name, 0));
+	for (; l; l = map_next(&c->checkpoints.by_name, l)) {
+		struct checkpoint *k =
+			container_of(l, struct checkpoint, by_name);
+		if (strcmp(k->name, name) == 0)
+			return k;
+	}
+	return NULL;
+}
+
+const struct checkpoint *
+checkpoint_find(const struct core *c, const char *name)
+{
+	return checkpoint_of(c, name);
+}
+
+struct checkpoint *
+checkpoint_make(struct core *c, const char *name)
+{
+	struct checkpoints *t = &c->checkpoints;
+	struct checkpoint *k = checkpoint_of(c, name);
+	if (k)
+		return k;
+	k = slots_take(&t->slots);
+	if (!k)
+		return NULL;
+	memset(k, 0, sizeof *k);
+	strcpy(k->name, name);
+	list_append(&t->all, &k->in_all);
+	map_insert(&t->by_name, &k->by_name, hash_text(name, 0));
+	k->retry_at = k->phase_until = k->next_at = MONO_NEVER;
+	k->spread_until = c->now;
+	return k;
+}
+
+void
+checkpoint_arm(struct core *c, mono at)
+{
+	c->checkpoints.look_at = mono_min(c->checkpoints.look_at, at);
+}
+
+void
+checkpoint_drop(struct core *c, const struct checkpoint *k,
+	const uint8_t root[DIGEST_SIZE], uint64_t after)
+{
+	handoff_drop(c, k->name, root, after);
+}
+
+void
+checkpoint_end(struct core *c, struct checkpoint *k)
+{
+	checkpoint_drop_all(c, k);
+	list_remove(&k->in_all);
+	map_remove(&c->checkpoints.by_name, &k->by_name);
+	slots_give(&c->checkpoints.slots, k);
+}
+
+bool
+checkpoint_needs_state(const struct core *c, const char *name,
+	const uint8_t root[DIGEST_SIZE])
+{
+	const struct checkpoint *k = checkpoint_find(c, name);
+	if (!k)
+		return false;
+	for (uint32_t i = 0; i < k->word.count; i++)
+		if (!memcmp(k->word.kept[i].root, root, DIGEST_SIZE))
+			return true;
+	return k->want.epoch && !memcmp(k->want.root, root, DIGEST_SIZE);
+}
+
+uint64_t
+checkpoint_epoch(const struct core *c, const char *name)
+{
+	const struct checkpoint *k = checkpoint_find(c, name);
+	return k && k->word.count ? k->word.kept[0].epoch : 0;
+}
+
+/* --- Bytes --- */
+
+static void
+write_kept(struct writer *w, const struct checkpoint_word *word)
+{
+	writer_u8(w, (uint8_t)word->count);
+	for (uint32_t i = 0; i < word->count; i++) {
+		const struct snapshot *s = &word->kept[i];
+		writer_u64(w, s->epoch);
+		writer_u64(w, s->number);
+		writer_raw(w, s->root, DIGEST_SIZE);
+		writer_u64(w, s->size);
+		writer_i64(w, s->wall_ms);
+	}
+	writer_u64(w, word->acked.epoch);
+	writer_u64(w, word->acked.number);
+	writer_i64(w, word->acked.wall_ms);
+}
+
+static void
+read_root(struct reader *r, uint8_t root[DIGEST_SIZE])
+{
+	for (size_t i = 0; i < DIGEST_SIZE; i++)
+		root[i] = reader_u8(r);
+}
+
+/* Reads what 'write_kept' wrote; false when it makes no sense. */
+static bool
+read_kept(struct reader *r, struct checkpoint_word *word)
+{
+	word->count = reader_u8(r);
+	if (word->count > CHECKPOINT_KEPT)
+		return false;
+	for (uint32_t i = 0; i < word->count; i++) {
+		struct snapshot *s = &word->kept[i];
+		s->epoch = reader_u64(r);
+		s->number = reader_u64(r);
+		read_root(r, s->root);
+		s->size = reader_u64(r);
+		s->wall_ms = reader_i64(r);
+		if (s->epoch == 0 || s->epoch > EPOCH_MAX || s->number == 0 ||
+			(i && snapshot_compare(s, s - 1) >= 0))
+			return false;
+	}
+	word->acked.epoch = reader_u64(r);
+	word->acked.number = reader_u64(r);
+	word->acked.wall_ms = reader_i64(r);
+	return !r->bad && word->acked.epoch <= EPOCH_MAX;
+}
+
+/* --- The record --- */
+
+static void
+record(struct core *c, struct checkpoint *k)
+{
+	unsigned char buffer[256];
+	struct bytes key = {k->name, strlen(k->name)};
+	struct writer w;
+	if (k->word.count == 0) {
+		k->stored = core_store(
+			c, TABLE_CHECKPOINT, key, (struct bytes){NULL, 0});
+		return;
+	}
+	writer_init(&w, buffer, sizeof buffer);
+	writer_u8(&w, RECORD_VERSION);
+	write_kept(&w, &k->word);
+	CHECK(!w.bad);
+	k->stored = core_store(c, TABLE_CHECKPOINT, key, writer_done(&w));
+}
+
+static bool
+load(struct core *c, struct bytes key, struct bytes value)
+{
+	char name[INSTANCE_NAME_MAX + 1];
+	struct checkpoint_word word = {0};
+	struct reader r;
+	reader_init(&r, value.data, value.size);
+	uint8_t version = reader_u8(&r);
+	/* A later version may have written more behind it. */
+	if (!instance_name_of_key(key, name) || version < 1 ||
+		!read_kept(&r, &word) || checkpoint_of(c, name))
+		return false;
+	struct checkpoint *k = checkpoint_make(c, name);
+	if (!k)
+		return false;
+	k->word = word;
+	return true;
+}
+
+void
+checkpoint_on_load(struct core *c, struct bytes key, struct bytes value)
+{
+	c->has_unread |= !load(c, key, value);
+}
+
+void
+checkpoint_on_boot(struct core *c)
+{
+	char service[SERVICE_NAME_MAX + 1];
+	list_each_safe (l, &c->checkpoints.all) {
+		struct checkpoint *k =
+			container_of(l, struct checkpoint, in_all);
+		struct instance *i = instance_find(c, k->name);
+		instance_service_name(k->name, service);
+		if (!i)
+			i = instance_add(c, k->name, service, 0);
+		if (!i)
+			checkpoint_end(c, k); /* nobody could ask for it */
+		else
+			instance_publish(c, i);
+	}
+}
+
+/* --- What is kept --- */
+
+/* Which of the two that were kept stays beside a newer one: the last that was
+ * acknowledged, else the newest. */
+static uint32_t
+one_to_stay(const struct checkpoint_word *word)
+{
+	bool is_open = snapshot_compare(&word->kept[0], &word->acked) > 0;
+	bool has_acked =
+		word->count == 2 &&
+		snapshot_compare(&word->kept[1], &word->acked) <= 0;
+	return is_open && has_acked ? 1 : 0;
+}
+
+bool
+checkpoint_keep(struct core *c, struct checkpoint *k, const struct snapshot *s)
+{
+	struct checkpoint_word *word = &k->word;
+	const struct checkpoint_word was = *word;
+	CHECK(s->epoch > 0 && s->number > 0);
+	if (was.count && snapshot_compare(s, &was.kept[0]) <= 0)
+		return false;
+	word->kept[0] = *s;
+	word->count = 1;
+	if (was.count)
+		word->kept[word->count++] = was.kept[one_to_stay(&was)];
+	record(c, k);
+	for (uint32_t i = 0; i < was.count; i++)
+		checkpoint_drop(c, k, was.kept[i].root, k->stored);
+	k->is_changed = true;
+	duty_mark(c, k->name);
+	return true;
+}
+
+void
+checkpoint_drop_all(struct core *c, struct checkpoint *k)
+{
+	const struct checkpoint_word was = k->word;
+	const struct snapshot want = k->want;
+	k->word.count = 0;
+	k->want.epoch = 0;
+	k->is_changed = true;
+	if (was.count)
+		record(c, k);
+	for (uint32_t i = 0; i < was.count; i++)
+		checkpoint_drop(c, k, was.kept[i].root, k->stored);
+	if (want.epoch)
+		checkpoint_drop(c, k, want.root, k->stored);
+}
+
+void
+checkpoint_adopt(struct core *c, struct instance *inst, uint64_t epoch,
+	const uint8_t root[DIGEST_SIZE], uint64_t size, int64_t wall_ms)
+{
+	struct service_value service;
+	struct snapshot s = {.epoch = epoch,
+		.number = CHECKPOINT_LAST,
+		.size = size,
+		.wall_ms = wall_ms};
+	if (!instance_service(c, inst, &service) ||
+		!service.policy.checkpoint.is_present)
+		return;
+	struct checkpoint *k = checkpoint_make(c, inst->name);
+	if (!k)
+		return;
+	memcpy(s.root, root, DIGEST_SIZE);
+	checkpoint_keep(c, k, &s);
+}
+
+/* --- Words --- */
+
+struct bytes
+checkpoint_meta(const struct core *c, const struct instance *inst,
+	bool is_keeper, void *room)
+{
+	const struct checkpoint *k = checkpoint_find(c, inst->name);
+	struct writer w;
+	if (!k || (!k->word.is_runner && k->word.count == 0))
+		return (struct bytes){NULL, 0};
+	writer_init(&w, room, ROW_META_MAX);
+	writer_u8(&w, WORD_VERSION);
+	writer_u8(&w,
+		(uint8_t)((is_keeper ? WORD_IS_KEEPER : 0) |
+			  (k->word.is_runner ? WORD_IS_RUNNER : 0)));
+	writer_u8(&w, k->word.wanted);
+	write_kept(&w, &k->word);
+	writer_u8(&w, (uint8_t)k->word.holder_count);
+	for (uint32_t i = 0; i < k->word.holder_count; i++)
+		writer_text(&w, k->word.holders[i]);
+	CHECK(!w.bad);
+	return writer_done(&w);
+}
+
+bool
+checkpoint_read_row(const struct row *row, struct checkpoint_word *out)
+{
+	struct reader r;
+	memset(out, 0, sizeof *out);
+	if (row->value.kind != ROW_INSTANCE || row->value.meta.size == 0)
+		return false;
+	reader_init(&r, row->value.meta.data, row->value.meta.size);
+	uint8_t version = reader_u8(&r);
+	uint8_t flags = reader_u8(&r);
+	out->is_keeper = (flags & WORD_IS_KEEPER) != 0;
+	out->is_runner = (flags & WORD_IS_RUNNER) != 0;
+	out->wanted = reader_u8(&r);
+	if (version < 1 || !read_kept(&r, out))
+		return false;
+	out->holder_count = reader_u8(&r);
+	if (out->holder_count > POLICY_HOLDERS_MAX)
+		return false;
+	for (uint32_t i = 0; i < out->holder_count; i++) {
+		const char *name = reader_text(&r);
+		if (strlen(name) > NODE_NAME_MAX)
+			return false;
+		strcpy(out->holders[i], name);
+	}
+	return !r.bad;
+}
+
+bool
+checkpoint_is_keeper(const struct row *row)
+{
+	const unsigned char *meta = row->value.meta.data;
+	return row->value.state == ROW_PAST && row->value.meta.size >= 2 &&
+	       (meta[1] & WORD_IS_KEEPER) != 0;
+}
+
+void
+checkpoint_publish(struct core *c, struct checkpoint *k)
+{
+	struct instance *i = instance_find(c, k->name);
+	k->is_changed = false;
+	if (i)
+		instance_publish(c, i);
+}
+
+const struct row *
+checkpoint_next_word(const struct core *c, const char *name,
+	const struct row *row, struct checkpoint_word *out)
+{
+	row = row ? registry_next(c, row)
+		  : registry_first(c, ROW_INSTANCE, name);
+	for (; row; row = registry_next(c, row))
+		if (row->origin != MEMBER_SELF &&
+			member_is_present(c, row->origin) &&
+			registry_is_current(c, row->origin) &&
+			checkpoint_read_row(row, out))
+			return row;
+	return NULL;
+}
+
+static bool
+names_host(const struct checkpoint_word *word, const char *node)
+{
+	for (uint32_t i = 0; i < word->holder_count; i++)
+		if (strcmp(word->holders[i], node) == 0)
+			return true;
+	return false;
+}
+
+uint32_t
+checkpoint_count(const struct core *c, const char *name,
+	const struct checkpoint_word *word, const struct snapshot *what)
+{
+	struct checkpoint_word other;
+	uint32_t count = 0;
+	const struct row *r = checkpoint_next_word(c, name, NULL, &other);
+	for (; r; r = checkpoint_next_word(c, name, r, &other))
+		count += other.count &&
+			 snapshot_compare(&other.kept[0], what) >= 0 &&
+			 names_host(word, member_get(c, r->origin)->name);
+	return count;
+}
+
+void
+checkpoint_acked(const struct core *c, const char *name, struct snapshot *out)
+{
+	const struct checkpoint *k = checkpoint_find(c, name);
+	struct checkpoint_word word;
+	memset(out, 0, sizeof *out);
+	if (k)
+		*out = k->word.acked;
+	const struct row *r = registry_first(c, ROW_INSTANCE, name);
+	for (; r; r = registry_next(c, r))
+		if (checkpoint_read_row(r, &word) &&
+			snapshot_compare(&word.acked, out) > 0)
+			*out = word.acked;
+}
+
+/* --- Changes and time --- */
+
+/* Whether this host is the one that keeps the instance going. */
+static bool
+is_runner(const struct instance *i)
+{
+	return instance_is_held(i) && i->state != INSTANCE_HANDOFF;
+}
+
+/* Whether a word of another host wants us to keep some. */
+static bool
+is_asked_for(const struct core *c, const char *name)
+{
+	struct checkpoint_word word;
+	const struct row *r = checkpoint_next_word(c, name, NULL, &word);
+	for (; r; r = checkpoint_next_word(c, name, r, &word))
+		if (word.is_runner && names_host(&word, c->config.node))
+			return true;
+	return false;
+}
+
+/* It does not run here (any more): our word is that of a holder. */
+static void
+become_holder(struct checkpoint *k)
+{
+	if (!k->word.is_runner)
+		return;
+	k->word.is_runner = false;
+	k->word.holder_count = 0;
+	k->word.wanted = 0;
+	k->is_changed = true;
+}
+
+void
+checkpoint_review(struct core *c, struct instance *inst,
+	const struct service_value *service)
+{
+	struct checkpoint *k = checkpoint_of(c, inst->name);
+	if (!service || !service->policy.checkpoint.is_present) {
+		if (!k)
+			return;
+		checkpoint_end(c, k);
+		instance_publish(c, inst);
+		return;
+	}
+	if (!k && (is_runner(inst) || is_asked_for(c, inst->name)))
+		k = checkpoint_make(c, inst->name);
+	if (!k)
+		return;
+	if (is_runner(inst)) {
+		checkpoint_run(c, k, inst, service);
+	} else {
+		become_holder(k);
+		checkpoint_hold(c, k, inst);
+	}
+	if (k->is_changed)
+		checkpoint_publish(c, k);
+	bool is_idle = k->phase == CHECKPOINT_IDLE && k->want.epoch == 0;
+	if (!k->word.is_runner && k->word.count == 0 && is_idle &&
+		k->failed_count == 0)
+		checkpoint_end(c, k);
+}
+
+static void
+on_tick(struct core *c, struct checkpoint *k)
+{
+	struct instance *i = instance_find(c, k->name);
+	struct service_value s;
+	checkpoint_hold_on_tick(c, k);
+	if (!k->word.is_runner && k->phase != CHECKPOINT_IDLE &&
+		mono_reached(k->phase_until, c->now)) {
+		k->phase = CHECKPOINT_IDLE;
+		duty_mark(c, k->name);
+	}
+	if (i && is_runner(i) && instance_service(c, i, &s) &&
+		s.policy.checkpoint.is_present)
+		checkpoint_run_on_tick(c, k, i, &s);
+}
+
+void
+checkpoint_on_tick(struct core *c)
+{
+	struct checkpoints *t = &c->checkpoints;
+	if (!mono_reached(t->look_at, c->now))
+		return;
+	t->look_at = MONO_NEVER;
+	list_each_safe (l, &t->all) {
+		struct checkpoint *k =
+			container_of(l, struct checkpoint, in_all);
+		mono due = checkpoint_due(c, k);
+		if (mono_reached(due, c->now) &&
+			!effects_has_room(&c->fx, 64, SPEC_BODY_MAX)) {
+			t->look_at = c->now; /* the rest, next */
+			return;
+		}
+		if (mono_reached(due, c->now)) {
+			on_tick(c, k);
+			due = checkpoint_due(c, k);
+		}
+		/* What its spec does not let us do now is looked at again. */
+		if (mono_reached(due, c->now))
+			due = mono_add(c->now, AGAIN_MS);
+		checkpoint_arm(c, due);
+	}
+}
+
+mono
+checkpoint_deadline(const struct core *c)
+{
+	return c->checkpoints.look_at;
+}
+
+void
+checkpoint_check(const struct core *c)
+{
+	list_each (l, &c->checkpoints.all) {
+		const struct checkpoint *k =
+			container_of(l, struct checkpoint, in_all);
+		CHECK(checkpoint_find(c, k->name) == k);
+		CHECK(k->word.count <= CHECKPOINT_KEPT);
+		CHECK(k->word.count < 2 ||
+			snapshot_compare(&k->word.kept[0], &k->word.kept[1]) >
+				0);
+	}
+}

@@ -1,0 +1,370 @@
+/* Those who keep checkpoints for another host, and who starts from one. */
+#include <string.h>
+
+#include "base/hash.h"
+#include "core/checkpoint_private.h"
+
+/* A host that could not give one is asked again after this. */
+#define FAILED_MS 5000
+
+/* --- Fetching --- */
+
+/* One host's copy of one checkpoint. */
+static uint64_t
+copy_key(const struct core *c, member_id origin, const struct snapshot *s)
+{
+	uint64_t h = hash_bytes(s->root, DIGEST_SIZE, s->number);
+	return hash_mix(h, hash_text(member_get(c, origin)->name, s->epoch));
+}
+
+static bool
+has_failed(const struct core *c, const struct checkpoint *k, member_id origin,
+	const struct snapshot *s)
+{
+	uint64_t key = copy_key(c, origin, s);
+	for (uint32_t i = 0; i < k->failed_count; i++)
+		if (k->failed[i] == key)
+			return true;
+	return false;
+}
+
+/* That copy is of no use for a while. */
+static void
+set_failed(struct core *c, struct checkpoint *k, member_id origin)
+{
+	uint64_t key = copy_key(c, origin, &k->want);
+	if (k->failed_count < CHECKPOINT_FAILED_MAX)
+		k->failed[k->failed_count++] = key;
+	else
+		k->failed[key % CHECKPOINT_FAILED_MAX] = key;
+	k->retry_at = mono_add(c->now, FAILED_MS);
+	checkpoint_arm(c, k->retry_at);
+}
+
+static bool
+is_same(const struct snapshot *a, const struct snapshot *b)
+{
+	return snapshot_compare(a, b) == 0 &&
+	       !memcmp(a->root, b->root, DIGEST_SIZE) && a->size == b->size;
+}
+
+/* Whether a word tells of that very checkpoint. */
+static bool
+has(const struct checkpoint_word *word, const struct snapshot *s)
+{
+	for (uint32_t i = 0; i < word->count; i++)
+		if (is_same(&word->kept[i], s))
+			return true;
+	return false;
+}
+
+/* A present host that has it and has not failed; the runner before others. */
+static member_id
+source_of(const struct core *c, const struct checkpoint *k,
+	const struct snapshot *s)
+{
+	struct checkpoint_word word;
+	member_id best = MEMBER_NONE;
+	const struct row *r = checkpoint_next_word(c, k->name, NULL, &word);
+	for (; r; r = checkpoint_next_word(c, k->name, r, &word)) {
+		if (!has(&word, s) || has_failed(c, k, r->origin, s))
+			continue;
+		if (word.is_runner)
+			return r->origin;
+		if (best == MEMBER_NONE)
+			best = r->origin;
+	}
+	return best;
+}
+
+/* Gives up what is on its way. */
+static void
+stop_fetch(struct core *c, struct checkpoint *k)
+{
+	const struct snapshot was = k->want;
+	k->want.epoch = 0;
+	if (was.epoch)
+		checkpoint_drop(c, k, was.root, handoff_after(c));
+}
+
+/* Whether what is on its way still comes from a host that has it. */
+static bool
+is_coming(const struct core *c, const struct checkpoint *k)
+{
+	struct checkpoint_word word;
+	const struct row *r = checkpoint_next_word(c, k->name, NULL, &word);
+	for (; k->want.epoch && r;
+		r = checkpoint_next_word(c, k->name, r, &word))
+		if (strcmp(member_get(c, r->origin)->name, k->from) == 0)
+			return has(&word, &k->want);
+	return false;
+}
+
+static void
+emit_fetch(struct core *c, struct checkpoint *k, member_id from)
+{
+	struct effect *e = effects_add(&c->fx, EFFECT_FETCH);
+	e->after = handoff_after(c);
+	strcpy(k->from, member_get(c, from)->name);
+	e->fetch.name = effects_text(&c->fx, k->name);
+	e->fetch.node = effects_text(&c->fx, k->from);
+	e->fetch.address = effects_text(&c->fx, member_get(c, from)->address);
+	memcpy(e->fetch.root, k->want.root, DIGEST_SIZE);
+	e->fetch.size = k->want.size;
+}
+
+/* Wants it here.  What is on its way, of an older one, comes first: if each
+ * newer one took its place, a slow way would never bring any. */
+static void
+fetch(struct core *c, struct checkpoint *k, const struct snapshot *s)
+{
+	if (is_coming(c, k))
+		return;
+	stop_fetch(c, k);
+	for (uint32_t i = 0; i < k->word.count; i++)
+		if (!memcmp(k->word.kept[i].root, s->root, DIGEST_SIZE)) {
+			/* Nothing has changed since: it is here. */
+			checkpoint_keep(c, k, s);
+			return;
+		}
+	member_id from = source_of(c, k, s);
+	if (from == MEMBER_NONE)
+		return;
+	k->want = *s;
+	emit_fetch(c, k, from);
+}
+
+void
+checkpoint_on_fetched(struct core *c, const struct input_fetched *in)
+{
+	struct checkpoint *k = checkpoint_of(c, in->name);
+	if (!k || !k->want.epoch || !in->is_final ||
+		memcmp(k->want.root, in->root, DIGEST_SIZE) != 0)
+		return;
+	const struct snapshot came = k->want;
+	member_id from = member_find(c, k->from);
+	if (!in->is_ok && from != MEMBER_NONE)
+		set_failed(c, k, from);
+	if (!in->is_ok)
+		core_note(c, NOTE_CHECKPOINT, k->name, came.epoch,
+			effects_format(&c->fx, "not fetched from %s: %s",
+				effects_text(&c->fx, k->from),
+				effects_text(&c->fx, in->text)));
+	k->want.epoch = 0;
+	if (in->is_ok && !checkpoint_keep(c, k, &came))
+		checkpoint_drop(c, k, came.root, handoff_after(c));
+	duty_mark(c, k->name);
+}
+
+void
+checkpoint_hold_on_tick(struct core *c, struct checkpoint *k)
+{
+	if (!mono_reached(k->retry_at, c->now))
+		return;
+	k->failed_count = 0;
+	k->retry_at = MONO_NEVER;
+	duty_mark(c, k->name);
+}
+
+/* --- Holding --- */
+
+/* The word of the host that runs it: the one with the highest epoch. */
+static const struct row *
+find_runner(
+	const struct core *c, const char *name, struct checkpoint_word *out)
+{
+	struct checkpoint_word word;
+	const struct row *best = NULL;
+	const struct row *r = checkpoint_next_word(c, name, NULL, &word);
+	for (; r; r = checkpoint_next_word(c, name, r, &word)) {
+		if (!word.is_runner ||
+			(best && r->value.epoch <= best->value.epoch))
+			continue;
+		best = r;
+		*out = word;
+	}
+	return best;
+}
+
+static bool
+is_named(const struct core *c, const struct checkpoint_word *word)
+{
+	for (uint32_t i = 0; i < word->holder_count; i++)
+		if (strcmp(word->holders[i], c->config.node) == 0)
+			return true;
+	return false;
+}
+
+/* Whether enough of those who are named have as much as we do. */
+static bool
+is_superfluous(const struct core *c, const struct checkpoint *k,
+	const struct checkpoint_word *runner)
+{
+	return k->word.count && runner->count &&
+	       snapshot_compare(&runner->kept[0], &k->word.kept[0]) >= 0 &&
+	       checkpoint_count(c, k->name, runner, &k->word.kept[0]) >=
+		       runner->wanted;
+}
+
+void
+checkpoint_hold(struct core *c, struct checkpoint *k, struct instance *inst)
+{
+	struct checkpoint_word runner;
+	if (!find_runner(c, inst->name, &runner))
+		return;
+	if (snapshot_compare(&runner.acked, &k->word.acked) > 0)
+		k->word.acked = runner.acked;
+	bool is_behind =
+		runner.count &&
+		(k->word.count == 0 ||
+			snapshot_compare(&runner.kept[0], &k->word.kept[0]) >
+				0);
+	if (!is_named(c, &runner)) {
+		stop_fetch(c, k);
+		if (is_superfluous(c, k, &runner))
+			checkpoint_drop_all(c, k);
+	} else if (is_behind) {
+		fetch(c, k, &runner.kept[0]);
+	}
+}
+
+/* --- Starting --- */
+
+/* The newest that this host or a present one has, and can give; epoch 0: there
+ * is none. */
+static void
+find_best(const struct core *c, const char *name, struct snapshot *best)
+{
+	const struct checkpoint *k = checkpoint_find(c, name);
+	struct checkpoint_word word;
+	memset(best, 0, sizeof *best);
+	if (k && k->word.count)
+		*best = k->word.kept[0];
+	const struct row *r = checkpoint_next_word(c, name, NULL, &word);
+	for (; r; r = checkpoint_next_word(c, name, r, &word))
+		for (uint32_t i = 0; i < word.count; i++) {
+			const struct snapshot *s = &word.kept[i];
+			bool is_bad = k && has_failed(c, k, r->origin, s);
+			if (!is_bad && snapshot_compare(s, best) > 0)
+				*best = *s;
+		}
+}
+
+/* Whether a host that is away is still waited for. */
+static bool
+is_any_expected(const struct core *c)
+{
+	for (member_id id = 1; id < c->members.count; id++)
+		if (!member_is_present(c, id) && member_is_expected(c, id))
+			return true;
+	return false;
+}
+
+/* The host that ran it last, if what it said of its checkpoints was never
+ * heard since we began, and nobody forgot it; or MEMBER_NONE. */
+static member_id
+unheard_runner(const struct core *c, const struct instance *i)
+{
+	struct checkpoint_word word;
+	member_id id = i->last_owner[0] && !i->is_remembered
+			       ? member_find(c, i->last_owner)
+			       : MEMBER_NONE;
+	if (id == MEMBER_NONE || id == MEMBER_SELF ||
+		member_get(c, id)->state == MEMBER_LEFT ||
+		member_is_present(c, id))
+		return MEMBER_NONE;
+	const struct row *r = registry_find(c, ROW_INSTANCE, i->name, id);
+	return r && checkpoint_read_row(r, &word) ? MEMBER_NONE : id;
+}
+
+/* What a start without 'acked' waits for, or NULL. */
+static const char *
+wait_for_acked(struct core *c, const struct instance *i,
+	const struct policy_checkpoint *p, const struct snapshot *best,
+	const struct snapshot *acked)
+{
+	bool is_less = snapshot_compare(best, acked) < 0;
+	if (is_less && is_any_expected(c))
+		return "waits for hosts that may have its last checkpoint";
+	if (p->takeover != TAKEOVER_WAIT)
+		return NULL;
+	if (is_less)
+		return "its last checkpoint that counts is on no host that is "
+		       "here (takeover: wait); start one that has it, or "
+		       "'skepctl node forget' them";
+	member_id id = unheard_runner(c, i);
+	if (id == MEMBER_NONE)
+		return NULL;
+	const char *node = effects_text(&c->fx, member_get(c, id)->name);
+	return effects_format(&c->fx,
+		"%s ran it last, and what it said of its checkpoints is not "
+		"known here (takeover: wait); start it, or 'skepctl node "
+		"forget %s'",
+		node, node);
+}
+
+/* Says that what counted is lost. */
+static void
+tell_loss(struct core *c, struct checkpoint *k, const struct snapshot *best,
+	const struct snapshot *acked)
+{
+	if (k->is_loss_told)
+		return;
+	k->is_loss_told = true;
+	core_note(c, NOTE_CHECKPOINT, k->name, acked->epoch,
+		best->epoch ? effects_format(&c->fx,
+				      "it starts from an older checkpoint: one "
+				      "that is newer by %d s counted, and is "
+				      "on no host that is here",
+				      (acked->wall_ms - best->wall_ms) / 1000)
+			    : "it starts without a checkpoint: one counted, "
+			      "and is on no host that is here");
+}
+
+const char *
+checkpoint_missing(struct core *c, struct instance *inst,
+	const struct service_value *service)
+{
+	const struct policy_checkpoint *p = &service->policy.checkpoint;
+	struct snapshot best, acked;
+	if (!p->is_present || inst->staged ||
+		(service->policy.handoff.has_state_path &&
+			!inst->is_stranger && !instance_is_outdated(c, inst)))
+		return NULL;
+	find_best(c, inst->name, &best);
+	checkpoint_acked(c, inst->name, &acked);
+	const char *why = wait_for_acked(c, inst, p, &best, &acked);
+	if (why)
+		return why;
+	if (best.epoch == 0 && acked.epoch == 0)
+		return NULL;
+	struct checkpoint *k = checkpoint_make(c, inst->name);
+	if (!k)
+		return "there is no room for its checkpoint: raise names_max";
+	bool is_here = best.epoch == 0 ||
+		       (k->word.count &&
+			       snapshot_compare(&best, &k->word.kept[0]) <= 0);
+	if (!is_here) {
+		fetch(c, k, &best);
+		if (k->word.count == 0 ||
+			snapshot_compare(&best, &k->word.kept[0]) > 0)
+			return effects_format(&c->fx,
+				"fetches its last checkpoint from %s",
+				effects_text(&c->fx, k->from));
+	}
+	if (snapshot_compare(&best, &acked) < 0)
+		tell_loss(c, k, &best, &acked);
+	return NULL;
+}
+
+const struct snapshot *
+checkpoint_to_start(struct core *c, const struct instance *inst,
+	const struct service_value *service)
+{
+	const struct checkpoint *k = checkpoint_find(c, inst->name);
+	if (!k || k->word.count == 0 ||
+		!service->policy.checkpoint.is_present ||
+		(service->policy.handoff.has_state_path && !inst->is_stranger))
+		return NULL;
+	return &k->word.kept[0];
+}
