@@ -288,6 +288,20 @@ checkpoint_keep(struct core *c, struct checkpoint *k, const struct snapshot *s)
 }
 
 void
+checkpoint_lose(struct core *c, struct checkpoint *k)
+{
+	struct checkpoint_word *word = &k->word;
+	const struct snapshot lost = word->kept[0];
+	CHECK(word->count > 0);
+	word->kept[0] = word->kept[1];
+	word->count--;
+	record(c, k);
+	checkpoint_drop(c, k, lost.root, k->stored);
+	k->is_changed = true;
+	duty_mark(c, k->name);
+}
+
+void
 checkpoint_drop_all(struct core *c, struct checkpoint *k)
 {
 	const struct checkpoint_word was = k->word;

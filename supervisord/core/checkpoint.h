@@ -24,7 +24,8 @@
  * have as much, so a change of ranks never leaves fewer copies.
  *
  * Who is to start an instance takes the newest that any present host has, its
- * own included, and fetches it first ('checkpoint_missing').  With 'takeover:
+ * own included, and fetches it first ('checkpoint_missing'); of its own copy it
+ * has every byte verified, and one that is damaged counts no more.  With 'takeover:
  * wait' it does not start from less than what was acknowledged: it waits until
  * that is there, and until it has heard the last runner's word of it, or an
  * operator forgets that host.  A start in place takes the host's own newest,
@@ -92,7 +93,9 @@ struct checkpoint {
 
 	/* One on its way here. */
 	struct snapshot want; /* epoch 0: none */
-	char from[NODE_NAME_MAX + 1];
+	char from[NODE_NAME_MAX + 1]; /* "": from our own disk alone */
+	bool is_proving; /* it is our own newest, which is to be verified */
+	bool is_proven;	 /* that was so, for the start that is coming */
 	uint64_t failed[CHECKPOINT_FAILED_MAX]; /* of root and host: no use */
 	uint32_t failed_count;
 	mono retry_at; /* when those are forgotten */

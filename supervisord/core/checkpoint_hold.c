@@ -83,6 +83,7 @@ stop_fetch(struct core *c, struct checkpoint *k)
 {
 	const struct snapshot was = k->want;
 	k->want.epoch = 0;
+	k->is_proving = false;
 	if (was.epoch)
 		checkpoint_drop(c, k, was.root, handoff_after(c));
 }
@@ -103,12 +104,14 @@ is_coming(const struct core *c, const struct checkpoint *k)
 static void
 emit_fetch(struct core *c, struct checkpoint *k, member_id from)
 {
+	bool has_source = from != MEMBER_NONE;
 	struct effect *e = effects_add(&c->fx, EFFECT_FETCH);
 	e->after = handoff_after(c);
-	strcpy(k->from, member_get(c, from)->name);
+	strcpy(k->from, has_source ? member_get(c, from)->name : "");
 	e->fetch.name = effects_text(&c->fx, k->name);
 	e->fetch.node = effects_text(&c->fx, k->from);
-	e->fetch.address = effects_text(&c->fx, member_get(c, from)->address);
+	e->fetch.address = effects_text(&c->fx,
+		has_source ? member_get(c, from)->address : "");
 	memcpy(e->fetch.root, k->want.root, DIGEST_SIZE);
 	e->fetch.size = k->want.size;
 }
@@ -118,7 +121,7 @@ emit_fetch(struct core *c, struct checkpoint *k, member_id from)
 static void
 fetch(struct core *c, struct checkpoint *k, const struct snapshot *s)
 {
-	if (is_coming(c, k))
+	if (!k->is_proving && is_coming(c, k))
 		return;
 	stop_fetch(c, k);
 	for (uint32_t i = 0; i < k->word.count; i++)
@@ -134,6 +137,28 @@ fetch(struct core *c, struct checkpoint *k, const struct snapshot *s)
 	emit_fetch(c, k, from);
 }
 
+/* Has our own newest verified; what is damaged is fetched from a host that has
+ * it as well, if there is one. */
+static void
+prove(struct core *c, struct checkpoint *k)
+{
+	if (k->is_proving && (!k->from[0] || is_coming(c, k)))
+		return;
+	stop_fetch(c, k);
+	k->want = k->word.kept[0];
+	k->is_proving = true;
+	emit_fetch(c, k, source_of(c, k, &k->want));
+}
+
+/* What is kept here is damaged, and nobody had it whole. */
+static void
+on_damaged(struct core *c, struct checkpoint *k)
+{
+	core_note(c, NOTE_CHECKPOINT, k->name, k->word.kept[0].epoch,
+		"the newest that is kept here is damaged, and counts no more");
+	checkpoint_lose(c, k);
+}
+
 void
 checkpoint_on_fetched(struct core *c, const struct input_fetched *in)
 {
@@ -142,17 +167,24 @@ checkpoint_on_fetched(struct core *c, const struct input_fetched *in)
 		memcmp(k->want.root, in->root, DIGEST_SIZE) != 0)
 		return;
 	const struct snapshot came = k->want;
-	member_id from = member_find(c, k->from);
+	const bool was_proving = k->is_proving;
+	member_id from = k->from[0] ? member_find(c, k->from) : MEMBER_NONE;
 	if (!in->is_ok && from != MEMBER_NONE)
 		set_failed(c, k, from);
-	if (!in->is_ok)
+	if (!in->is_ok && k->from[0])
 		core_note(c, NOTE_CHECKPOINT, k->name, came.epoch,
 			effects_format(&c->fx, "not fetched from %s: %s",
 				effects_text(&c->fx, k->from),
 				effects_text(&c->fx, in->text)));
 	k->want.epoch = 0;
-	if (in->is_ok && !checkpoint_keep(c, k, &came))
+	k->is_proving = false;
+	if (was_proving && !in->is_ok)
+		on_damaged(c, k);
+	else if (in->is_ok && !was_proving && !checkpoint_keep(c, k, &came))
 		checkpoint_drop(c, k, came.root, handoff_after(c));
+	/* It was verified when it came, too. */
+	k->is_proven = in->is_ok && k->word.count &&
+		       is_same(&came, &k->word.kept[0]);
 	duty_mark(c, k->name);
 }
 
@@ -212,6 +244,7 @@ checkpoint_hold(struct core *c, struct checkpoint *k, struct instance *inst)
 	struct checkpoint_word runner;
 	if (!find_runner(c, inst->name, &runner))
 		return;
+	k->is_proven = false; /* what is on a disk for long may rot */
 	if (snapshot_compare(&runner.acked, &k->word.acked) > 0)
 		k->word.acked = runner.acked;
 	bool is_behind =
@@ -351,6 +384,10 @@ checkpoint_missing(struct core *c, struct instance *inst,
 			return effects_format(&c->fx,
 				"fetches its last checkpoint from %s",
 				effects_text(&c->fx, k->from));
+	}
+	if (k->word.count && !k->is_proven) {
+		prove(c, k);
+		return "its last checkpoint is being verified";
 	}
 	if (snapshot_compare(&best, &acked) < 0)
 		tell_loss(c, k, &best, &acked);

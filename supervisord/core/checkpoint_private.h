@@ -19,6 +19,8 @@ void checkpoint_arm(struct core *c, mono at);
  * than what is kept. */
 bool checkpoint_keep(
 	struct core *c, struct checkpoint *k, const struct snapshot *s);
+/* The newest that is kept is damaged: it goes. */
+void checkpoint_lose(struct core *c, struct checkpoint *k);
 /* Lets go of all that is kept and of what is on its way. */
 void checkpoint_drop_all(struct core *c, struct checkpoint *k);
 /* Publishes our word. */

@@ -79,9 +79,9 @@ struct effect_signal {
 	int signal;
 	bool to_all;	 /* every process, not only the leader */
 	bool is_handoff; /* wait for an answer; refuse if it would kill */
-	bool is_checkpoint; /* refuse if it would kill */
 	bool is_stop;	 /* it is to end, also if it stands still (SIGSTOP):
 			    SIGCONT goes behind the signal */
+	bool is_checkpoint; /* refuse if it would kill */
 };
 
 /* KILL everything of one start; RELEASE what is left on disk of it (work

@@ -54,6 +54,7 @@ struct world_process_event {
 	int32_t status;	     /* EXITED: wait status; ANSWERED: the answer */
 	uint64_t birth;	     /* of the state that it has; 0: none */
 	uint64_t lives;	     /* how many starts that state has seen */
+	uint64_t work;	     /* ... and checkpoints that were written */
 	const uint8_t *root; /* digest of a state; FORKED: the one it was
 				given, or NULL */
 };

@@ -8,6 +8,7 @@
 
 #define EMPTY_MS 1
 #define DUMP_MS	 5
+#define ASIDE_MS	   20 /* that writing a checkpoint takes */
 #define FETCH_MS 10
 /* As BULK_RETRY_MS and BULK_RETRY_MAX_MS. */
 #define FETCH_RETRY_MS	   200
@@ -111,7 +112,8 @@ static void
 root_of(const struct state *s, uint8_t root[DIGEST_SIZE])
 {
 	uint64_t words[4] = {
-		hash_text(s->name, 0), s->birth, s->lives, 0x736b6570};
+		hash_text(s->name, 0), s->birth, s->lives,
+		0x736b6570 + (s->work << 32)};
 	memcpy(root, words, DIGEST_SIZE);
 }
 
@@ -127,6 +129,7 @@ observe(struct world *w, uint32_t host, enum world_process_what what,
 		.status = what == PROCESS_HAS_ANSWERED ? p->answer : p->status,
 		.birth = p->state.birth,
 		.lives = p->state.lives,
+		.work = p->state.work,
 	};
 	observe_process(w, host, &event);
 }
@@ -143,6 +146,7 @@ observe_state(struct world *w, uint32_t host, enum world_process_what what,
 		.epoch = epoch,
 		.birth = s->birth,
 		.lives = s->lives,
+		.work = s->work,
 		.root = root,
 	};
 	observe_process(w, host, &event);
@@ -205,6 +209,22 @@ find_state(const struct host *h, const uint8_t root[DIGEST_SIZE])
 	return NULL;
 }
 
+bool
+world_rot(struct world *w, uint32_t host, const char *name)
+{
+	struct host *h = &w->hosts[host];
+	struct state *newest = NULL;
+	for (size_t i = 0; i < h->state_count; i++) {
+		struct state *s = &h->states[i];
+		if (!strcmp(s->name, name) && s->work && s->epoch == 0 &&
+			(!newest || s->work > newest->work))
+			newest = s;
+	}
+	if (newest)
+		newest->is_rotten = true;
+	return newest;
+}
+
 static void
 keep_state(struct host *h, const struct state *s, uint64_t epoch)
 {
@@ -244,6 +264,9 @@ fill_memory(struct world *w, uint32_t host, struct process *p,
 					 : NULL;
 	/* A start from a state that is not here: it was lost. */
 	CHECK(from || !s->has_state);
+	if (from && from->is_rotten)
+		world_violated(w, "H8", "%s starts %s from damaged bytes",
+			w->hosts[host].name, s->name);
 	if (at)
 		place_prepare(at, s, from);
 	if (at && at->is_there) {
@@ -291,6 +314,7 @@ do_start(struct world *w, uint32_t host, const struct effect_start *s)
 			.epoch = p->epoch,
 			.birth = p->state.birth,
 			.lives = p->state.lives,
+			.work = p->state.work,
 			.root = s->has_state ? s->root : NULL,
 		});
 	later(w, host, EVENT_STARTED, b->start_ms, s->name, s->epoch, 0);
@@ -308,6 +332,17 @@ do_handoff_signal(struct world *w, uint32_t host, struct process *p,
 			p->name, p->epoch, (int32_t)b->answer);
 }
 
+/* It wrote what it has; the node hears of it if it looks there. */
+static void
+write_aside(struct world *w, uint32_t host, struct process *p)
+{
+	p->state.work++;
+	p->aside = p->state;
+	p->has_aside = true;
+	if (behaviour_of(w, host, p->name)->has_path)
+		place_of(&w->hosts[host], p->name)->state = p->state;
+}
+
 static void
 do_signal(struct world *w, uint32_t host, const struct effect_signal *s)
 {
@@ -317,6 +352,11 @@ do_signal(struct world *w, uint32_t host, const struct effect_signal *s)
 		return;
 	if (s->is_handoff)
 		do_handoff_signal(w, host, p, b);
+	else if (s->is_checkpoint && !b->is_aside_deaf)
+		later(w, host, EVENT_ANSWERED, ASIDE_MS, p->name, p->epoch,
+			ANSWER_CHECKPOINT);
+	else if (s->is_checkpoint)
+		return;
 	else if (s->signal == SIGKILL)
 		end_process(w, host, p, 0, SIGKILL);
 	else if (!b->is_deaf && s->signal != SIGUSR1 && s->signal != SIGHUP)
@@ -411,6 +451,12 @@ do_fetch(struct world *w, uint32_t host, const struct effect_fetch *e)
 }
 
 static void
+forget_state(struct host *h, struct state *s)
+{
+	*s = h->states[--h->state_count];
+}
+
+static void
 do_drop(struct world *w, uint32_t host, const struct effect_drop *d)
 {
 	struct host *h = &w->hosts[host];
@@ -421,7 +467,7 @@ do_drop(struct world *w, uint32_t host, const struct effect_drop *d)
 	if (!s)
 		return;
 	observe_state(w, host, STATE_IS_DROPPED, s, 0);
-	*s = h->states[--h->state_count];
+	forget_state(h, s);
 }
 
 static void
@@ -450,9 +496,10 @@ proc_perform(struct world *w, uint32_t host, const struct effect *e)
 		b = behaviour_of(w, host, e->dump.name);
 		later(w, host, EVENT_DUMPED, DUMP_MS, e->dump.name,
 			e->dump.epoch,
-			b->is_dump_failing ||
+			(b->is_dump_failing ||
 				state_size(w, host, e->dump.name) >
-					e->dump.size_max);
+					e->dump.size_max) |
+				e->dump.is_checkpoint << 8);
 	} else if (e->kind == EFFECT_FETCH) {
 		do_fetch(w, host, &e->fetch);
 	} else if (e->kind == EFFECT_DROP) {
@@ -507,6 +554,9 @@ on_started(struct world *w, struct event *e, struct process *p)
 	if (b->ready_ms)
 		later(w, e->host, EVENT_SAID, b->ready_ms, p->name, p->epoch,
 			NEWS_READY);
+	if (b->aside_ms)
+		later(w, e->host, EVENT_ANSWERED, b->aside_ms, p->name,
+			p->epoch, ANSWER_CHECKPOINT);
 	if (b->sick_ms)
 		later(w, e->host, EVENT_SAID, b->sick_ms, p->name, p->epoch,
 			NEWS_SICK);
@@ -580,8 +630,17 @@ on_empty(struct world *w, struct event *e, struct process *p)
 static void
 on_answered(struct world *w, struct event *e, struct process *p)
 {
+	const struct behaviour *b = behaviour_of(w, e->host, p->name);
 	if (p->phase != PROCESS_RUNNING)
 		return;
+	if (e->status == ANSWER_CHECKPOINT) {
+		write_aside(w, e->host, p);
+		if (b->aside_ms)
+			later(w, e->host, EVENT_ANSWERED, b->aside_ms, p->name,
+				p->epoch, ANSWER_CHECKPOINT);
+		tell(w, e->host, INPUT_ANSWERED, p, ANSWER_CHECKPOINT);
+		return;
+	}
 	p->has_out |= e->status == ANSWER_RESUME;
 	p->answer = (uint8_t)e->status;
 	observe(w, e->host, PROCESS_HAS_ANSWERED, p);
@@ -607,6 +666,9 @@ on_ran(struct world *w, struct event *e, struct process *p)
 	if (is_dump && !is_failing &&
 		!behaviour_of(w, e->host, p->name)->has_path)
 		put_aside(w, e->host, p);
+	if ((e->status & 0xff) == HOOK_CHECKPOINT && !is_failing &&
+		p->phase == PROCESS_RUNNING)
+		write_aside(w, e->host, p);
 	if (!w->hosts[e->host].is_running)
 		return;
 	in.ran = (struct input_ran){
@@ -624,9 +686,13 @@ on_dumped(struct world *w, struct event *e, struct process *p)
 {
 	struct input in = {.kind = INPUT_DUMPED};
 	char name[INSTANCE_NAME_MAX + 1];
-	bool has_state =
-		p->has_out || behaviour_of(w, e->host, p->name)->has_path;
-	bool can = has_state && !e->status;
+	bool is_aside = e->status >> 8;
+	bool has_state = is_aside ? p->has_aside
+				  : p->has_out || behaviour_of(w, e->host,
+							  p->name)
+							  ->has_path;
+	bool can = has_state && !(e->status & 0xff);
+	const struct state *what = is_aside ? &p->aside : &p->state;
 	if (!w->hosts[e->host].is_running)
 		return;
 	strcpy(name, p->name);
@@ -635,13 +701,14 @@ on_dumped(struct world *w, struct event *e, struct process *p)
 		.epoch = p->epoch,
 		.is_ok = can,
 		.is_absent = !has_state,
+		.is_checkpoint = is_aside,
 		.size = state_size(w, e->host, p->name),
 		.text = can ? "" : "no state could be read",
 	};
-	root_of(&p->state, in.dumped.root);
+	root_of(what, in.dumped.root);
 	if (can) {
-		keep_state(&w->hosts[e->host], &p->state, p->epoch);
-		observe_state(w, e->host, STATE_IS_SEALED, &p->state, p->epoch);
+		keep_state(&w->hosts[e->host], what, is_aside ? 0 : p->epoch);
+		observe_state(w, e->host, STATE_IS_SEALED, what, p->epoch);
 	}
 	world_step(w, e->host, &in);
 }
@@ -684,6 +751,17 @@ on_fetch(struct world *w, struct event *e)
 			f = &h->fetches[i];
 	if (!f || !h->is_running)
 		return;
+	struct state *here = find_state(h, f->root);
+	if (here && !here->is_rotten) {
+		tell_fetched(w, e->host, f, here);
+		return;
+	}
+	if (here)
+		forget_state(h, here);
+	if (!f->address[0]) {
+		tell_fetched(w, e->host, f, NULL);
+		return;
+	}
 	uint32_t from = world_host_at(w, f->address);
 	bool can_reach = from != WORLD_HOSTS && w->hosts[from].is_running &&
 			 way_has_bulk(w, from, e->host);
@@ -695,8 +773,9 @@ on_fetch(struct world *w, struct event *e)
 		return;
 	}
 	bool is_failing = behaviour_of(w, e->host, f->name)->is_fetch_failing;
+	const struct state *s = find_state(&w->hosts[from], f->root);
 	tell_fetched(w, e->host, f,
-		is_failing ? NULL : find_state(&w->hosts[from], f->root));
+		is_failing || (s && s->is_rotten) ? NULL : s);
 }
 
 void

@@ -328,7 +328,7 @@ END_TEST
 
 START_TEST(test_commands)
 {
-	struct effect_signal s = {"web", 5, 15, true, false, true};
+	struct effect_signal s = {"web", 5, 15, true, false, true, false};
 	struct kproto_signal v;
 	struct kproto_event e;
 	int fd = open("/dev/null", O_RDONLY);
