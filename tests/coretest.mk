@@ -5,6 +5,7 @@ tests_libworld_a_SOURCES = \
 	tests/sim/check.c tests/sim/check.h \
 	tests/sim/check_engine.c \
 	tests/sim/check_handoff.c \
+	tests/sim/check_checkpoint.c \
 	tests/sim/check_path.c \
 	tests/sim/check_member.c \
 	tests/sim/check_place.c \

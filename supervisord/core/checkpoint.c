@@ -140,6 +140,13 @@ checkpoint_epoch(const struct core *c, const char *name)
 	return k && k->word.count ? k->word.kept[0].epoch : 0;
 }
 
+uint64_t
+checkpoint_stored(const struct core *c, const char *name)
+{
+	const struct checkpoint *k = checkpoint_find(c, name);
+	return k ? k->stored : 0;
+}
+
 /* --- Bytes --- */
 
 static void

@@ -153,6 +153,8 @@ struct bytes checkpoint_meta(const struct core *c, const struct instance *inst,
 	bool is_keeper, void *room);
 /* The epoch of the newest that is kept here, or 0. */
 uint64_t checkpoint_epoch(const struct core *c, const char *name);
+/* The STORE that our word waits for, or 0. */
+uint64_t checkpoint_stored(const struct core *c, const char *name);
 
 /* Something changed: members, rows, the desired state, or the instance.
  * 'service' is NULL when nobody wants it any more. */

@@ -296,9 +296,25 @@ fetch_deadline(const struct core *c, const struct handoff *h)
 	return mono_add(c->now, ms);
 }
 
+/* A move without a state of its own carries the last checkpoint, if there is
+ * one: where it goes it would else begin with less. */
+static void
+carry_checkpoint(const struct core *c, struct handoff *h)
+{
+	const struct checkpoint *k = checkpoint_find(c, h->name);
+	if (h->has_root || !k || k->word.count == 0)
+		return;
+	const struct snapshot *s = &k->word.kept[0];
+	h->has_root = true;
+	memcpy(h->root, s->root, DIGEST_SIZE);
+	h->size = s->size;
+	h->sealed_wall_ms = s->wall_ms;
+}
+
 static void
 freeze(struct core *c, struct handoff *h)
 {
+	carry_checkpoint(c, h);
 	instance_find(c, h->name)->stopped_in_vain = 0;
 	handoff_learn(c, h);
 	handoff_enter(c, h, HANDOFF_FROZEN, fetch_deadline(c, h));

@@ -383,9 +383,10 @@ instance_publish(struct core *c, struct instance *inst)
 		.seen_move = inst->seen_move,
 		.meta = checkpoint_meta(c, inst, is_keeper, meta),
 	};
-	uint64_t after =
-		inst->epoch_after > c->stored_seq ? inst->epoch_after : 0;
-	if (!registry_put(c, inst->name, &v, after))
+	uint64_t after = checkpoint_stored(c, inst->name);
+	if (after < inst->epoch_after)
+		after = inst->epoch_after;
+	if (!registry_put(c, inst->name, &v, after > c->stored_seq ? after : 0))
 		core_note(c, NOTE_REPAIR, inst->name, inst->epoch,
 			"the registry is full: raise names_max");
 }

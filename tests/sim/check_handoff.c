@@ -3,8 +3,8 @@
  * The books hold, for each host and instance, what its HANDOFF record
  * says as issued and as durable, and which sealed states lie on its disk.  H6
  * (duplicates and reorderings change nothing) has no moment of its own: worlds
- * send things twice and late, and everything here must hold.  H8 belongs to
- * checkpoints, which there are none of.
+ * send things twice and late, and everything here must hold.  H8 is in
+ * check_checkpoint.c.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -48,7 +48,9 @@ struct sealed {
 	uint8_t root[DIGEST_SIZE];
 	uint64_t birth;
 	uint64_t lives;
+	uint64_t work;
 	bool is_here;
+	bool is_checkpoint; /* its process went on: H8 */
 };
 
 struct moves {
@@ -451,8 +453,9 @@ has_home(const struct moves *m, const struct sealed *s)
 {
 	for (uint32_t i = 0; i < m->state_count; i++) {
 		const struct sealed *o = &m->states[i];
-		if (o != s && o->is_here && o->birth == s->birth &&
-			o->lives >= s->lives)
+		bool is_newer = o->lives > s->lives ||
+				(o->lives == s->lives && o->work >= s->work);
+		if (o != s && o->is_here && o->birth == s->birth && is_newer)
 			return true;
 	}
 	return false;
@@ -530,6 +533,7 @@ on_process(struct world *w, uint32_t host, const struct world_process_event *e,
 		strcpy(s->name, e->name);
 		s->birth = e->birth;
 		s->lives = e->lives;
+		s->work = e->work;
 		s->is_here = true;
 	}
 	if (e->what == STATE_IS_DROPPED)
@@ -641,7 +645,7 @@ is_named(const struct core *c, const struct sealed *s)
 	const struct instance *i = instance_find(c, s->name);
 	const struct handoff *h = handoff_find(c, s->name);
 	bool is_staged = i && instance_is_staged(i, s->root);
-	return is_staged ||
+	return is_staged || checkpoint_needs_state(c, s->name, s->root) ||
 	       (h && h->has_root && !memcmp(h->root, s->root, DIGEST_SIZE));
 }
 

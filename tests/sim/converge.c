@@ -434,7 +434,10 @@ is_at_rest(struct storm *s, uint32_t a, const struct instance_view *v)
 {
 	if (!strcmp(v->state, "unplaced"))
 		return may_be_unplaced(s, a, v);
-	if (is_holder_unfit(s, v))
+	uint32_t duty = v->node[0] ? WORLD_NO_HOST : world_find(s->w, v->duty);
+	if (is_holder_unfit(s, v) ||
+		(duty != WORLD_NO_HOST &&
+			check_waits_for_checkpoint(s->w, duty, v->name)))
 		return true;
 	return !strcmp(v->state, "ready") || !strcmp(v->state, "exited") ||
 	       !strcmp(v->state, "failed");

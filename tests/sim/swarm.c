@@ -148,6 +148,8 @@ parse_option(struct storm_config *c, const char *key, const char *value)
 		return parse_count(value, 1, 32, &c->services);
 	if (!strcmp(key, "programs"))
 		return parse_count(value, 0, 100, &c->programs_percent);
+	if (!strcmp(key, "checkpoints"))
+		return parse_count(value, 0, 100, &c->checkpoints_percent);
 	if (!strcmp(key, "core"))
 		return parse_count(value, 0, STORM_NODES_MAX, &c->core);
 	if (!strcmp(key, "minority"))
@@ -220,6 +222,9 @@ swarm_print(const struct storm_config *c, char out[SWARM_LINE_MAX])
 	if (c->programs_percent)
 		n += snprintf(out + n, (size_t)(SWARM_LINE_MAX - n),
 			" programs=%u", c->programs_percent);
+	if (c->checkpoints_percent)
+		n += snprintf(out + n, (size_t)(SWARM_LINE_MAX - n),
+			" checkpoints=%u", c->checkpoints_percent);
 	for (uint32_t i = 0; (m = maker_at(i)); i++) {
 		CHECK(n > 0 && n < SWARM_LINE_MAX);
 		if (c->mean_ms[i])

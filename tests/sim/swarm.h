@@ -49,6 +49,7 @@ struct storm_config {
 	int64_t storm_ms;
 	uint32_t services;
 	uint32_t programs_percent; /* of these move by path or command */
+	uint32_t checkpoints_percent; /* ... have checkpoints */
 	uint32_t minority;	/* enum on_minority */
 	int64_t latency_min_ms; /* of a frame, one way */
 	int64_t latency_max_ms;
