@@ -133,6 +133,15 @@ checkpoint_needs_state(const struct core *c, const char *name,
 	return k->want.epoch && !memcmp(k->want.root, root, DIGEST_SIZE);
 }
 
+bool
+checkpoint_keeps(const struct core *c, const char *name,
+	const uint8_t root[DIGEST_SIZE])
+{
+	const struct checkpoint *k = checkpoint_find(c, name);
+	return k && k->word.count &&
+	       !memcmp(k->word.kept[0].root, root, DIGEST_SIZE);
+}
+
 uint64_t
 checkpoint_epoch(const struct core *c, const char *name)
 {
@@ -205,7 +214,7 @@ record(struct core *c, struct checkpoint *k)
 	unsigned char buffer[256];
 	struct bytes key = {k->name, strlen(k->name)};
 	struct writer w;
-	if (k->word.count == 0) {
+	if (k->word.count == 0 && k->word.acked.epoch == 0) {
 		k->stored = core_store(
 			c, TABLE_CHECKPOINT, key, (struct bytes){NULL, 0});
 		return;
@@ -233,6 +242,7 @@ load(struct core *c, struct bytes key, struct bytes value)
 	if (!k)
 		return false;
 	k->word = word;
+	k->has_lost = word.count == 0;
 	return true;
 }
 
@@ -284,6 +294,7 @@ checkpoint_keep(struct core *c, struct checkpoint *k, const struct snapshot *s)
 		return false;
 	word->kept[0] = *s;
 	word->count = 1;
+	k->has_lost = false;
 	if (was.count)
 		word->kept[word->count++] = was.kept[one_to_stay(&was)];
 	record(c, k);
@@ -302,6 +313,7 @@ checkpoint_lose(struct core *c, struct checkpoint *k)
 	CHECK(word->count > 0);
 	word->kept[0] = word->kept[1];
 	word->count--;
+	k->has_lost = true;
 	record(c, k);
 	checkpoint_drop(c, k, lost.root, k->stored);
 	k->is_changed = true;
@@ -314,9 +326,11 @@ checkpoint_drop_all(struct core *c, struct checkpoint *k)
 	const struct checkpoint_word was = k->word;
 	const struct snapshot want = k->want;
 	k->word.count = 0;
+	k->word.acked.epoch = 0;
 	k->want.epoch = 0;
+	k->has_lost = false;
 	k->is_changed = true;
-	if (was.count)
+	if (was.count || was.acked.epoch)
 		record(c, k);
 	for (uint32_t i = 0; i < was.count; i++)
 		checkpoint_drop(c, k, was.kept[i].root, k->stored);
@@ -522,8 +536,9 @@ checkpoint_review(struct core *c, struct instance *inst,
 	if (k->is_changed)
 		checkpoint_publish(c, k);
 	bool is_idle = k->phase == CHECKPOINT_IDLE && k->want.epoch == 0;
+	/* What counted is remembered, also if our copy of it was damaged. */
 	if (!k->word.is_runner && k->word.count == 0 && is_idle &&
-		k->failed_count == 0)
+		k->failed_count == 0 && !k->has_lost)
 		checkpoint_end(c, k);
 }
 

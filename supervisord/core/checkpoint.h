@@ -90,12 +90,15 @@ struct checkpoint {
 	struct checkpoint_word word; /* as our row says it */
 	uint64_t stored; /* STORE of the last record */
 	bool is_changed; /* 'word' is to be said again */
+	bool has_lost;	 /* its newest was damaged: what counted is known */
 
 	/* One on its way here. */
 	struct snapshot want; /* epoch 0: none */
 	char from[NODE_NAME_MAX + 1]; /* "": from our own disk alone */
 	bool is_proving; /* it is our own newest, which is to be verified */
 	bool is_proven;	 /* that was so, for the start that is coming */
+	uint64_t came;	 /* bytes of it */
+	mono want_until; /* without more of them until then it is in vain */
 	uint64_t failed[CHECKPOINT_FAILED_MAX]; /* of root and host: no use */
 	uint32_t failed_count;
 	mono retry_at; /* when those are forgotten */
@@ -163,6 +166,9 @@ void checkpoint_review(struct core *c, struct instance *inst,
 /* Whether a checkpoint that is kept, or on its way, needs this state. */
 bool checkpoint_needs_state(const struct core *c, const char *name,
 	const uint8_t root[DIGEST_SIZE]);
+/* Whether it is the root of the newest that is kept here. */
+bool checkpoint_keeps(const struct core *c, const char *name,
+	const uint8_t root[DIGEST_SIZE]);
 /* A run ended and left this state, which is here: its last checkpoint. */
 void checkpoint_adopt(struct core *c, struct instance *inst, uint64_t epoch,
 	const uint8_t root[DIGEST_SIZE], uint64_t size, int64_t wall_ms);
@@ -172,8 +178,11 @@ const char *checkpoint_missing(struct core *c, struct instance *inst,
 /* What a start here begins with, if no move left it a state; or NULL. */
 const struct snapshot *checkpoint_to_start(struct core *c,
 	const struct instance *inst, const struct service_value *service);
-/* Whether one is being sealed of what ran here last: a start waits for it. */
-bool checkpoint_is_sealing(const struct core *c, const struct instance *inst);
+/* Whether a start here need not wait: what the last run wrote is not being
+ * sealed, and our own newest, if it begins with that, is verified, or fetched
+ * again when it was damaged; if not, that begins. */
+bool checkpoint_is_fit(struct core *c, struct instance *inst,
+	const struct service_value *service);
 
 /* A file was renamed to $SKEP_CHECKPOINT_OUT, or the signal would kill it. */
 void checkpoint_on_answered(struct core *c, const struct input_proc *in);

@@ -6,6 +6,8 @@
 
 /* A host that could not give one is asked again after this. */
 #define FAILED_MS 5000
+/* One that gives nothing for so long cannot be reached. */
+#define SILENT_MS 30000
 
 /* --- Fetching --- */
 
@@ -58,21 +60,24 @@ has(const struct checkpoint_word *word, const struct snapshot *s)
 	return false;
 }
 
-/* A present host that has it and has not failed; the runner before others. */
+/* A present host that has it and has not failed: one that is linked before
+ * others, the runner before others. */
 static member_id
 source_of(const struct core *c, const struct checkpoint *k,
 	const struct snapshot *s)
 {
 	struct checkpoint_word word;
 	member_id best = MEMBER_NONE;
+	uint32_t best_worth = 0;
 	const struct row *r = checkpoint_next_word(c, k->name, NULL, &word);
 	for (; r; r = checkpoint_next_word(c, k->name, r, &word)) {
-		if (!has(&word, s) || has_failed(c, k, r->origin, s))
+		uint32_t worth = 1 + word.is_runner +
+				 2 * (member_get(c, r->origin)->link != 0);
+		if (!has(&word, s) || has_failed(c, k, r->origin, s) ||
+			worth <= best_worth)
 			continue;
-		if (word.is_runner)
-			return r->origin;
-		if (best == MEMBER_NONE)
-			best = r->origin;
+		best = r->origin;
+		best_worth = worth;
 	}
 	return best;
 }
@@ -114,6 +119,9 @@ emit_fetch(struct core *c, struct checkpoint *k, member_id from)
 		has_source ? member_get(c, from)->address : "");
 	memcpy(e->fetch.root, k->want.root, DIGEST_SIZE);
 	e->fetch.size = k->want.size;
+	k->came = 0;
+	k->want_until = mono_add(c->now, SILENT_MS);
+	checkpoint_arm(c, k->want_until);
 }
 
 /* Wants it here.  What is on its way, of an older one, comes first: if each
@@ -159,13 +167,44 @@ on_damaged(struct core *c, struct checkpoint *k)
 	checkpoint_lose(c, k);
 }
 
+static void
+on_progress(struct core *c, struct checkpoint *k, uint64_t bytes)
+{
+	if (bytes > k->came)
+		k->want_until = mono_add(c->now, SILENT_MS);
+	k->came = bytes;
+}
+
+/* Where it should come from cannot be reached. */
+static void
+on_silence(struct core *c, struct checkpoint *k)
+{
+	member_id from = k->from[0] ? member_find(c, k->from) : MEMBER_NONE;
+	if (k->is_proving) { /* our own copy is as good as it was */
+		k->want_until = mono_add(c->now, SILENT_MS);
+		return;
+	}
+	core_note(c, NOTE_CHECKPOINT, k->name, k->want.epoch,
+		effects_format(&c->fx, "not fetched from %s: silent for %d s",
+			effects_text(&c->fx, k->from),
+			(int64_t)SILENT_MS / 1000));
+	if (from != MEMBER_NONE)
+		set_failed(c, k, from);
+	stop_fetch(c, k);
+	duty_mark(c, k->name);
+}
+
 void
 checkpoint_on_fetched(struct core *c, const struct input_fetched *in)
 {
 	struct checkpoint *k = checkpoint_of(c, in->name);
-	if (!k || !k->want.epoch || !in->is_final ||
+	if (!k || !k->want.epoch ||
 		memcmp(k->want.root, in->root, DIGEST_SIZE) != 0)
 		return;
+	if (!in->is_final) {
+		on_progress(c, k, in->bytes);
+		return;
+	}
 	const struct snapshot came = k->want;
 	const bool was_proving = k->is_proving;
 	member_id from = k->from[0] ? member_find(c, k->from) : MEMBER_NONE;
@@ -191,6 +230,8 @@ checkpoint_on_fetched(struct core *c, const struct input_fetched *in)
 void
 checkpoint_hold_on_tick(struct core *c, struct checkpoint *k)
 {
+	if (k->want.epoch && mono_reached(k->want_until, c->now))
+		on_silence(c, k);
 	if (!mono_reached(k->retry_at, c->now))
 		return;
 	k->failed_count = 0;
@@ -252,9 +293,12 @@ checkpoint_hold(struct core *c, struct checkpoint *k, struct instance *inst)
 		(k->word.count == 0 ||
 			snapshot_compare(&runner.kept[0], &k->word.kept[0]) >
 				0);
+	/* The runner knows what counted. */
+	k->has_lost = false;
 	if (!is_named(c, &runner)) {
 		stop_fetch(c, k);
-		if (is_superfluous(c, k, &runner))
+		if (is_superfluous(c, k, &runner) ||
+			(k->word.count == 0 && k->word.acked.epoch))
 			checkpoint_drop_all(c, k);
 	} else if (is_behind) {
 		fetch(c, k, &runner.kept[0]);
@@ -385,13 +429,25 @@ checkpoint_missing(struct core *c, struct instance *inst,
 				"fetches its last checkpoint from %s",
 				effects_text(&c->fx, k->from));
 	}
-	if (k->word.count && !k->is_proven) {
-		prove(c, k);
-		return "its last checkpoint is being verified";
-	}
 	if (snapshot_compare(&best, &acked) < 0)
 		tell_loss(c, k, &best, &acked);
 	return NULL;
+}
+
+bool
+checkpoint_is_fit(struct core *c, struct instance *inst,
+	const struct service_value *service)
+{
+	struct checkpoint *k = checkpoint_of(c, inst->name);
+	if (!k || inst->staged)
+		return true;
+	if (k->phase == CHECKPOINT_SEALING ||
+		(k->has_lost && checkpoint_missing(c, inst, service)))
+		return false;
+	if (k->is_proven || !checkpoint_to_start(c, inst, service))
+		return true;
+	prove(c, k);
+	return false;
 }
 
 const struct snapshot *

@@ -42,7 +42,9 @@ is_spreading(const struct checkpoint *k)
 mono
 checkpoint_due(const struct core *c, const struct checkpoint *k)
 {
-	mono at = k->want.epoch || k->failed_count ? k->retry_at : MONO_NEVER;
+	mono at = k->failed_count ? k->retry_at : MONO_NEVER;
+	if (k->want.epoch)
+		at = mono_min(at, k->want_until);
 	(void)c;
 	if (!k->word.is_runner)
 		return k->phase == CHECKPOINT_IDLE
@@ -255,13 +257,6 @@ checkpoint_on_dumped(struct core *c, const struct input_dumped *in)
 	k->phase_until = MONO_NEVER;
 	checkpoint_arm(c, checkpoint_due(c, k));
 	duty_mark(c, k->name);
-}
-
-bool
-checkpoint_is_sealing(const struct core *c, const struct instance *inst)
-{
-	const struct checkpoint *k = checkpoint_find(c, inst->name);
-	return k && k->phase == CHECKPOINT_SEALING;
 }
 
 /* --- The run --- */

@@ -197,7 +197,10 @@ renew(struct core *c, struct instance *i, const struct service_value *s,
 		break;
 	case INSTANCE_BACKOFF:
 		instance_reset(c, i);
-		instance_start(c, i, s);
+		if (checkpoint_is_fit(c, i, s))
+			instance_start(c, i, s);
+		else
+			instance_arm(c, i, c->now);
 		break;
 	case INSTANCE_EXITED:
 	case INSTANCE_FAILED:

@@ -45,7 +45,8 @@ keep_own(struct core *c, const struct handoff *h, struct instance *i)
 {
 	if (h->has_root && !instance_is_staged(i, h->root))
 		instance_drop_staged(c, i);
-	if (h->has_root)
+	/* What it carried may be its last checkpoint: it begins with that. */
+	if (h->has_root && !checkpoint_keeps(c, h->name, h->root))
 		handoff_stage(c, h, i, "dump", "");
 	i->is_remembered = true;
 	return instance_store_owner(c, i);

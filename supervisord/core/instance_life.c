@@ -14,8 +14,8 @@
 #define SALVAGE_MS 3600000
 /* The keeper still has the last epoch. */
 #define BUSY_MS 1000
-/* Its checkpoint is being sealed: a start looks again. */
-#define SEALING_MS 50
+/* Its checkpoint is being sealed or verified: a start looks again. */
+#define CHECKPOINT_LOOK_MS 20
 
 /* --- Starting --- */
 
@@ -137,11 +137,15 @@ static void
 start_again(struct core *c, struct instance *i, int64_t delay_ms)
 {
 	struct service_value service;
+	bool is_now = delay_ms <= 0 && !c->duty.is_ending &&
+		      instance_service(c, i, &service);
 	/* What it wrote at last is what it begins with. */
-	if (delay_ms < SEALING_MS && checkpoint_is_sealing(c, i))
-		delay_ms = SEALING_MS;
-	bool is_now = delay_ms <= 0 && !c->duty.is_ending;
-	if (is_now && instance_service(c, i, &service)) {
+	if (is_now && !checkpoint_is_fit(c, i, &service)) {
+		instance_enter(c, i, INSTANCE_BACKOFF,
+			mono_add(c->now, CHECKPOINT_LOOK_MS));
+		return;
+	}
+	if (is_now) {
 		/* No row of its own for a state that lasts no time. */
 		i->state = INSTANCE_BACKOFF;
 		i->restarts++;
@@ -665,6 +669,19 @@ on_lingering(struct core *c, struct instance *i)
 	instance_arm(c, i, mono_add(c->now, KILL_AGAIN_MS));
 }
 
+/* The end of its back-off. */
+static void
+start_when_fit(
+	struct core *c, struct instance *i, const struct service_value *service)
+{
+	if (!checkpoint_is_fit(c, i, service)) {
+		instance_arm(c, i, mono_add(c->now, CHECKPOINT_LOOK_MS));
+		return;
+	}
+	i->restarts++;
+	instance_start(c, i, service);
+}
+
 static void
 on_deadline(struct core *c, struct instance *i)
 {
@@ -686,15 +703,10 @@ on_deadline(struct core *c, struct instance *i)
 		}
 		return;
 	case INSTANCE_BACKOFF:
-		if (checkpoint_is_sealing(c, i)) {
-			instance_arm(c, i, mono_add(c->now, SEALING_MS));
-			return;
-		}
 		instance_arm(c, i, MONO_NEVER);
 		if (c->duty.is_ending || !instance_service(c, i, &service))
 			return; /* duty stops it */
-		i->restarts++;
-		instance_start(c, i, &service);
+		start_when_fit(c, i, &service);
 		return;
 	case INSTANCE_IDLE:
 		instance_reset(c, i);

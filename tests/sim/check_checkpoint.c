@@ -97,6 +97,8 @@ read_newest(struct bytes value)
 		return s;
 	s.epoch = reader_u64(&r);
 	s.number = reader_u64(&r);
+	for (size_t i = 0; i < DIGEST_SIZE; i++)
+		s.root[i] = reader_u8(&r);
 	CHECK(!r.bad);
 	return s;
 }
@@ -193,16 +195,28 @@ on_step(struct world *w, uint32_t host, const struct input *in,
 
 /* --- c and d --- */
 
+static bool
+is_linked(const struct world *w, uint32_t a, uint32_t b)
+{
+	const struct core *c = w->hosts[a].core;
+	member_id id = c ? member_find(c, w->hosts[b].name) : MEMBER_NONE;
+	return id != MEMBER_NONE && member_is_present(c, id) &&
+	       member_get(c, id)->link;
+}
+
 /* The newest that a host which this one had been speaking with has had for a
  * while. */
 static struct snapshot
 best_known(const struct keeping *g, const struct page *p, uint32_t host)
 {
 	const struct world *w = g->k->w;
-	struct snapshot best = p->places[host].held;
+	struct snapshot best = {0};
+	if (world_has_sound(w, host, p->places[host].held.root))
+		best = p->places[host].held;
 	for (uint32_t i = 0; i < w->count; i++) {
 		const struct keeper *at = &p->places[i];
-		if (i != host && check_pair_ms(g->k, i, host) >= KNOWN_MS &&
+		if (i != host && is_linked(w, host, i) &&
+			world_has_sound(w, i, at->held.root) && check_pair_ms(g->k, i, host) >= KNOWN_MS &&
 			mono_diff(w->now, at->held_at) >= KNOWN_MS)
 			raise_to(&best, &at->held);
 	}
@@ -262,14 +276,19 @@ on_process(struct world *w, uint32_t host, const struct world_process_event *e,
 
 /* --- What excuses --- */
 
+/* The host hears that a service was deleted or wants fewer instances. */
 static void
-note_gone(struct keeping *g, const char *name)
+note_gone(struct keeping *g, uint32_t host, const char *name)
 {
 	char its[SERVICE_NAME_MAX + 1], service[SERVICE_NAME_MAX + 1];
+	const struct core *c = g->k->w->hosts[host].core;
 	instance_service_name(name, service);
-	for (uint32_t i = 0; i < g->count; i++) {
-		instance_service_name(g->items[i]->name, its);
-		g->items[i]->is_gone |= !strcmp(its, service);
+	for (uint32_t i = 0; c && i < g->count; i++) {
+		struct page *p = g->items[i];
+		const struct instance *inst = instance_find(c, p->name);
+		instance_service_name(p->name, its);
+		p->is_gone |= !strcmp(its, service) &&
+			      (!inst || !inst->is_declared);
 	}
 }
 
@@ -282,9 +301,9 @@ on_effect(struct world *w, uint32_t host, const struct effect *e, void *context)
 		return;
 	const struct effect_note *n = &e->note;
 	g->is_forgetful |= n->kind == NOTE_NODE_LEFT;
-	if (n->kind == NOTE_DELETED ||
+	if (n->kind == NOTE_DELETED || n->kind == NOTE_APPLIED ||
 		(n->kind == NOTE_STOPPING && strstr(n->text, "deleted")))
-		note_gone(g, n->name);
+		note_gone(g, host, n->name);
 	if (n->kind == NOTE_CHECKPOINT && strstr(n->text, "damaged"))
 		page_of(g, n->name)->places[host].has_damage = true;
 }

@@ -50,7 +50,6 @@ struct sealed {
 	uint64_t lives;
 	uint64_t work;
 	bool is_here;
-	bool is_checkpoint; /* its process went on: H8 */
 };
 
 struct moves {
@@ -63,6 +62,9 @@ struct moves {
 	uint32_t state_count;
 	struct keys served; /* root -> 1: a process that began with it ran, or
 			       its service was deleted: it is nobody's */
+	struct keys aside; /* root -> 1: of a process that went on.  It goes when
+			      a newer one is kept, which may be of another
+			      copy, and is H8's */
 	uint64_t step;
 	bool is_void; /* the step at hand calls a move off */
 };
@@ -497,7 +499,8 @@ on_dropped(struct moves *m, uint32_t host, struct sealed *s)
 			"%s drops a state of %s that its record needs (%s)",
 			m->k->w->hosts[host].name, s->name,
 			handoff_state_name(p->durable.state));
-	if (keys_get(&m->served, root_key(s->root)) || has_home(m, s) ||
+	if (keys_get(&m->served, root_key(s->root)) ||
+		keys_get(&m->aside, root_key(s->root)) || has_home(m, s) ||
 		is_unwanted(m, host, s->name))
 		return;
 	m->k->stats->dropped++;
@@ -534,6 +537,8 @@ on_process(struct world *w, uint32_t host, const struct world_process_event *e,
 		s->birth = e->birth;
 		s->lives = e->lives;
 		s->work = e->work;
+		if (e->status)
+			*keys_at(&m->aside, root_key(e->root)) = 1;
 		s->is_here = true;
 	}
 	if (e->what == STATE_IS_DROPPED)
@@ -682,6 +687,7 @@ on_end(struct world *w, void *context)
 	keys_fini(&m->pages);
 	keys_fini(&m->sealed);
 	keys_fini(&m->served);
+	keys_fini(&m->aside);
 	free(m);
 }
 

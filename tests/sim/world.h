@@ -62,7 +62,9 @@ struct state {
 	uint64_t lives;
 	uint64_t work;	/* checkpoints that were written since its birth */
 	uint64_t epoch; /* sealed: of the run that left it; 0: fetched */
-	bool is_rotten; /* sealed: its bytes are damaged, who fetches it fails */
+	bool is_aside;	/* sealed: a checkpoint */
+	bool is_rotten; /* ... whose bytes are damaged: who fetches it fails */
+	mono rotten_at; /* ... since then, by its host's clock */
 };
 
 enum process_phase {
@@ -358,6 +360,9 @@ void world_set_alias(struct world *w, uint32_t host, const char *alias);
 /* Damages a host's copy of the newest checkpoint of an instance, if it has one;
  * whether it had. */
 bool world_rot(struct world *w, uint32_t host, const char *name);
+/* Whether a host has a state, and not damaged. */
+bool world_has_sound(const struct world *w, uint32_t host,
+	const uint8_t root[DIGEST_SIZE]);
 /* The host of a name, or at an address (or alias); or WORLD_HOSTS. */
 uint32_t world_find(const struct world *w, const char *name);
 uint32_t world_host_at(const struct world *w, const char *address);

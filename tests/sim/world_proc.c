@@ -136,7 +136,7 @@ observe(struct world *w, uint32_t host, enum world_process_what what,
 
 static void
 observe_state(struct world *w, uint32_t host, enum world_process_what what,
-	const struct state *s, uint64_t epoch)
+	const struct state *s, uint64_t epoch, bool is_aside)
 {
 	uint8_t root[DIGEST_SIZE];
 	root_of(s, root);
@@ -144,6 +144,7 @@ observe_state(struct world *w, uint32_t host, enum world_process_what what,
 		.what = what,
 		.name = s->name,
 		.epoch = epoch,
+		.status = is_aside,
 		.birth = s->birth,
 		.lives = s->lives,
 		.work = s->work,
@@ -209,6 +210,19 @@ find_state(const struct host *h, const uint8_t root[DIGEST_SIZE])
 	return NULL;
 }
 
+/* Whether a move has it (which a host that is down does not tell), or a start that was not over: these are not verified
+ * a second time. */
+static bool
+is_in_hand(const struct core *c, const struct state *s)
+{
+	uint8_t root[DIGEST_SIZE];
+	root_of(s, root);
+	const struct instance *i = c ? instance_find(c, s->name) : NULL;
+	const struct handoff *h = c ? handoff_find(c, s->name) : NULL;
+	return !c || (i && instance_is_staged(i, root)) ||
+	       (h && h->has_root && !memcmp(h->root, root, DIGEST_SIZE));
+}
+
 bool
 world_rot(struct world *w, uint32_t host, const char *name)
 {
@@ -216,13 +230,23 @@ world_rot(struct world *w, uint32_t host, const char *name)
 	struct state *newest = NULL;
 	for (size_t i = 0; i < h->state_count; i++) {
 		struct state *s = &h->states[i];
-		if (!strcmp(s->name, name) && s->work && s->epoch == 0 &&
-			(!newest || s->work > newest->work))
+		if (!strcmp(s->name, name) && s->is_aside &&
+			!is_in_hand(h->core, s) && (!newest || s->work > newest->work))
 			newest = s;
 	}
-	if (newest)
+	if (newest && !newest->is_rotten) {
 		newest->is_rotten = true;
+		newest->rotten_at = h->core->now;
+	}
 	return newest;
+}
+
+bool
+world_has_sound(const struct world *w, uint32_t host,
+	const uint8_t root[DIGEST_SIZE])
+{
+	const struct state *s = find_state(&w->hosts[host], root);
+	return s && !s->is_rotten;
 }
 
 static void
@@ -264,7 +288,11 @@ fill_memory(struct world *w, uint32_t host, struct process *p,
 					 : NULL;
 	/* A start from a state that is not here: it was lost. */
 	CHECK(from || !s->has_state);
-	if (from && from->is_rotten)
+	/* That start waited for the disk; what it begins with was verified. */
+	const struct core *c = w->hosts[host].core;
+	const struct instance *i = instance_find(c, s->name);
+	if (from && from->is_rotten &&
+		(!i || mono_diff(i->since, from->rotten_at) > 0))
 		world_violated(w, "H8", "%s starts %s from damaged bytes",
 			w->hosts[host].name, s->name);
 	if (at)
@@ -278,6 +306,7 @@ fill_memory(struct world *w, uint32_t host, struct process *p,
 		p->state.birth = ++w->next_birth;
 	}
 	p->state.lives++;
+	p->state.is_aside = false;
 	if (at) {
 		at->state = p->state;
 		at->state.epoch = p->epoch;
@@ -338,6 +367,7 @@ write_aside(struct world *w, uint32_t host, struct process *p)
 {
 	p->state.work++;
 	p->aside = p->state;
+	p->aside.is_aside = true;
 	p->has_aside = true;
 	if (behaviour_of(w, host, p->name)->has_path)
 		place_of(&w->hosts[host], p->name)->state = p->state;
@@ -451,8 +481,10 @@ do_fetch(struct world *w, uint32_t host, const struct effect_fetch *e)
 }
 
 static void
-forget_state(struct host *h, struct state *s)
+lose_state(struct world *w, uint32_t host, struct state *s)
 {
+	struct host *h = &w->hosts[host];
+	observe_state(w, host, STATE_IS_DROPPED, s, 0, false);
 	*s = h->states[--h->state_count];
 }
 
@@ -466,8 +498,7 @@ do_drop(struct world *w, uint32_t host, const struct effect_drop *d)
 		end_fetch(h, f);
 	if (!s)
 		return;
-	observe_state(w, host, STATE_IS_DROPPED, s, 0);
-	forget_state(h, s);
+	lose_state(w, host, s);
 }
 
 static void
@@ -708,8 +739,26 @@ on_dumped(struct world *w, struct event *e, struct process *p)
 	root_of(what, in.dumped.root);
 	if (can) {
 		keep_state(&w->hosts[e->host], what, is_aside ? 0 : p->epoch);
-		observe_state(w, e->host, STATE_IS_SEALED, what, p->epoch);
+		observe_state(w, e->host, STATE_IS_SEALED, what, p->epoch,
+			is_aside);
 	}
+	world_step(w, e->host, &in);
+}
+
+/* What was to be sealed is gone. */
+static void
+on_undumped(struct world *w, struct event *e)
+{
+	struct input in = {.kind = INPUT_DUMPED};
+	if (!w->hosts[e->host].is_running)
+		return;
+	in.dumped = (struct input_dumped){
+		.name = (const char *)e->body,
+		.epoch = e->seq,
+		.is_checkpoint = true,
+		.is_absent = true,
+		.text = "its work directory is gone",
+	};
 	world_step(w, e->host, &in);
 }
 
@@ -733,7 +782,7 @@ tell_fetched(struct world *w, uint32_t host, struct fetching *f,
 	if (s) {
 		struct state came = *s;
 		keep_state(h, &came, 0);
-		observe_state(w, host, STATE_IS_FETCHED, &came, 0);
+		observe_state(w, host, STATE_IS_FETCHED, &came, 0, false);
 	}
 	world_step(w, host, &in);
 }
@@ -757,7 +806,7 @@ on_fetch(struct world *w, struct event *e)
 		return;
 	}
 	if (here)
-		forget_state(h, here);
+		lose_state(w, e->host, here);
 	if (!f->address[0]) {
 		tell_fetched(w, e->host, f, NULL);
 		return;
@@ -798,6 +847,8 @@ proc_on_event(struct world *w, struct event *e)
 		on_answered(w, e, p);
 	else if (is_its && e->kind == EVENT_DUMPED)
 		on_dumped(w, e, p);
+	else if (is_current && e->kind == EVENT_DUMPED && e->status >> 8)
+		on_undumped(w, e);
 	else if (is_its && e->kind == EVENT_SAID)
 		on_said(w, e, p);
 	else if (is_its && e->kind == EVENT_RAN)
