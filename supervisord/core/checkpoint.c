@@ -104,17 +104,42 @@ checkpoint_arm(struct core *c, mono at)
 	c->checkpoints.look_at = mono_min(c->checkpoints.look_at, at);
 }
 
+/* Whether a state of that name is being sealed, whose root nobody knows yet:
+ * it may be one that is about to go. */
+static bool
+is_being_sealed(const struct core *c, const struct checkpoint *k)
+{
+	const struct instance *i = instance_find(c, k->name);
+	const struct handoff *h = handoff_find(c, k->name);
+	return k->phase == CHECKPOINT_SEALING || (i && i->is_salvaging) ||
+	       (h && h->state == HANDOFF_DUMPING);
+}
+
 void
-checkpoint_drop(struct core *c, const struct checkpoint *k,
+checkpoint_drop(struct core *c, struct checkpoint *k,
 	const uint8_t root[DIGEST_SIZE], uint64_t after)
 {
-	handoff_drop(c, k->name, root, after);
+	if (is_being_sealed(c, k) && k->later_count < CHECKPOINT_LATER_MAX)
+		memcpy(k->later[k->later_count++], root, DIGEST_SIZE);
+	else
+		handoff_drop(c, k->name, root, after);
+}
+
+/* Drops what had to wait. */
+static void
+drop_late(struct core *c, struct checkpoint *k)
+{
+	uint32_t count = k->later_count;
+	k->later_count = 0;
+	for (uint32_t i = 0; i < count; i++)
+		handoff_drop(c, k->name, k->later[i], k->stored);
 }
 
 void
 checkpoint_end(struct core *c, struct checkpoint *k)
 {
 	checkpoint_drop_all(c, k);
+	drop_late(c, k);
 	list_remove(&k->in_all);
 	map_remove(&c->checkpoints.by_name, &k->by_name);
 	slots_give(&c->checkpoints.slots, k);
@@ -335,7 +360,7 @@ checkpoint_drop_all(struct core *c, struct checkpoint *k)
 	for (uint32_t i = 0; i < was.count; i++)
 		checkpoint_drop(c, k, was.kept[i].root, k->stored);
 	if (want.epoch)
-		checkpoint_drop(c, k, want.root, k->stored);
+		checkpoint_drop(c, k, want.root, 0);
 }
 
 void
@@ -535,7 +560,10 @@ checkpoint_review(struct core *c, struct instance *inst,
 	}
 	if (k->is_changed)
 		checkpoint_publish(c, k);
-	bool is_idle = k->phase == CHECKPOINT_IDLE && k->want.epoch == 0;
+	if (!is_being_sealed(c, k))
+		drop_late(c, k);
+	bool is_idle = k->phase == CHECKPOINT_IDLE && k->want.epoch == 0 &&
+		       k->later_count == 0;
 	/* What counted is remembered, also if our copy of it was damaged. */
 	if (!k->word.is_runner && k->word.count == 0 && is_idle &&
 		k->failed_count == 0 && !k->has_lost)

@@ -54,6 +54,7 @@
 #define CHECKPOINT_LAST	 UINT64_MAX /* number of what a run left at its end */
 #define CHECKPOINT_KEPT	 2
 #define CHECKPOINT_FAILED_MAX 4
+#define CHECKPOINT_LATER_MAX  4
 
 /* One checkpoint. */
 struct snapshot {
@@ -92,11 +93,16 @@ struct checkpoint {
 	bool is_changed; /* 'word' is to be said again */
 	bool has_lost;	 /* its newest was damaged: what counted is known */
 
+	/* States to be dropped when nothing of its name is being sealed. */
+	uint8_t later[CHECKPOINT_LATER_MAX][DIGEST_SIZE];
+	uint32_t later_count;
+
 	/* One on its way here. */
 	struct snapshot want; /* epoch 0: none */
 	char from[NODE_NAME_MAX + 1]; /* "": from our own disk alone */
 	bool is_proving; /* it is our own newest, which is to be verified */
-	bool is_proven;	 /* that was so, for the start that is coming */
+	bool is_proven;	 /* that was so, for the start that is coming, */
+	mono proven_at;	 /* ... then */
 	uint64_t came;	 /* bytes of it */
 	mono want_until; /* without more of them until then it is in vain */
 	uint64_t failed[CHECKPOINT_FAILED_MAX]; /* of root and host: no use */

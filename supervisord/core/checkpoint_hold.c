@@ -8,6 +8,8 @@
 #define FAILED_MS 5000
 /* One that gives nothing for so long cannot be reached. */
 #define SILENT_MS 30000
+/* A start that has to wait so long has its checkpoint verified again. */
+#define PROVEN_MS 10000
 
 /* --- Fetching --- */
 
@@ -82,7 +84,8 @@ source_of(const struct core *c, const struct checkpoint *k,
 	return best;
 }
 
-/* Gives up what is on its way. */
+/* Gives up what is on its way: at once, for no record names it, and it may be
+ * wanted again before the disk has written anything. */
 static void
 stop_fetch(struct core *c, struct checkpoint *k)
 {
@@ -90,7 +93,7 @@ stop_fetch(struct core *c, struct checkpoint *k)
 	k->want.epoch = 0;
 	k->is_proving = false;
 	if (was.epoch)
-		checkpoint_drop(c, k, was.root, handoff_after(c));
+		checkpoint_drop(c, k, was.root, 0);
 }
 
 /* Whether what is on its way still comes from a host that has it. */
@@ -220,10 +223,11 @@ checkpoint_on_fetched(struct core *c, const struct input_fetched *in)
 	if (was_proving && !in->is_ok)
 		on_damaged(c, k);
 	else if (in->is_ok && !was_proving && !checkpoint_keep(c, k, &came))
-		checkpoint_drop(c, k, came.root, handoff_after(c));
+		checkpoint_drop(c, k, came.root, 0);
 	/* It was verified when it came, too. */
 	k->is_proven = in->is_ok && k->word.count &&
 		       is_same(&came, &k->word.kept[0]);
+	k->proven_at = c->now;
 	duty_mark(c, k->name);
 }
 
@@ -444,7 +448,9 @@ checkpoint_is_fit(struct core *c, struct instance *inst,
 	if (k->phase == CHECKPOINT_SEALING ||
 		(k->has_lost && checkpoint_missing(c, inst, service)))
 		return false;
-	if (k->is_proven || !checkpoint_to_start(c, inst, service))
+	bool is_proven = k->is_proven &&
+			 mono_diff(c->now, k->proven_at) < PROVEN_MS;
+	if (is_proven || !checkpoint_to_start(c, inst, service))
 		return true;
 	prove(c, k);
 	return false;

@@ -25,8 +25,9 @@ void checkpoint_lose(struct core *c, struct checkpoint *k);
 void checkpoint_drop_all(struct core *c, struct checkpoint *k);
 /* Publishes our word. */
 void checkpoint_publish(struct core *c, struct checkpoint *k);
-/* Lets a state go, unless something needs it. */
-void checkpoint_drop(struct core *c, const struct checkpoint *k,
+/* Lets a state go, unless something needs it, when nothing of its name is being
+ * sealed. */
+void checkpoint_drop(struct core *c, struct checkpoint *k,
 	const uint8_t root[DIGEST_SIZE], uint64_t after);
 /* The next row of 'name' behind 'row' (NULL: the first) with a word, of
  * another host that is present and tells of its present life. */

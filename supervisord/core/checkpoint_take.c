@@ -249,12 +249,12 @@ checkpoint_on_dumped(struct core *c, const struct input_dumped *in)
 			handoff_drop(c, in->name, in->root, 0);
 		return;
 	}
+	k->phase = CHECKPOINT_IDLE;
+	k->phase_until = MONO_NEVER;
 	if (in->is_ok)
 		take(c, k, in);
 	else
 		give_up(c, k, effects_text(&c->fx, in->text));
-	k->phase = CHECKPOINT_IDLE;
-	k->phase_until = MONO_NEVER;
 	checkpoint_arm(c, checkpoint_due(c, k));
 	duty_mark(c, k->name);
 }

@@ -220,7 +220,7 @@ static bool
 hold_back(struct core *c, struct instance *i, const struct service_value *s)
 {
 	const char *why = depends_unmet(c, &s->policy);
-	if (!why && !instance_is_held(i))
+	if (!why)
 		why = checkpoint_missing(c, i, s);
 	if (!why && !checkpoint_is_fit(c, i, s))
 		why = "its last checkpoint is being sealed or verified";

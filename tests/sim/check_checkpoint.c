@@ -9,9 +9,9 @@
  *   c  with 'takeover: wait' no host starts from less than what was
  *      acknowledged while it could hear the runner (it, or whoever tells of it,
  *      would know);
- *   d  a host that takes an instance over starts from no less than what it, or
- *      a host that it had been speaking with for a while, had on disk for that
- *      long.
+ *   d  a host that takes an instance over (not one that starts it in place)
+ *      starts from no less than what it, or a host that it had been speaking
+ *      with for a while, had on disk for that long.
  *
  * That it never starts from bytes that are damaged, the world itself looks.
  * Services that were deleted once are left out: their epochs were forgotten.
@@ -37,6 +37,7 @@ struct keeper {
 	mono held_at;
 	struct snapshot acked; /* that it told itself, as the runner */
 	bool has_damage;       /* the next record may be older */
+	bool is_in_place;      /* it was forked here, and is not given up */
 };
 
 /* An acknowledgement that others are about to hear of. */
@@ -246,11 +247,13 @@ on_forked(
 	const struct checkpoint *k = c ? checkpoint_find(c, e->name) : NULL;
 	struct service_value s;
 	struct snapshot from = {0};
+	struct page *p = page_of(g, e->name);
+	const bool was_in_place = p->places[host].is_in_place;
+	p->places[host].is_in_place = true;
 	if (!i || i->staged || !instance_service(c, i, &s) ||
 		!s.policy.checkpoint.is_present || g->is_forgetful ||
 		(s.policy.handoff.has_state_path && !e->root))
 		return;
-	struct page *p = page_of(g, e->name);
 	if (p->is_gone)
 		return;
 	if (e->root && k && k->word.count)
@@ -260,7 +263,7 @@ on_forked(
 		snapshot_compare(&from, told) < 0)
 		complain(g, p, host, &from, told, "was acknowledged");
 	const struct snapshot best = best_known(g, p, host);
-	if (i->restarts == 0 && snapshot_compare(&from, &best) < 0 &&
+	if (!was_in_place && snapshot_compare(&from, &best) < 0 &&
 		!world_behave(g->k->w, i->service, "")->is_fetch_failing)
 		complain(g, p, host, &from, &best, "can be had");
 }
@@ -269,9 +272,12 @@ static void
 on_process(struct world *w, uint32_t host, const struct world_process_event *e,
 	void *context)
 {
+	struct keeping *g = context;
 	(void)w;
 	if (e->what == PROCESS_IS_FORKED)
-		on_forked(context, host, e);
+		on_forked(g, host, e);
+	else if (e->what == PROCESS_IS_RELEASED || e->what == PROCESS_IS_LOST)
+		page_of(g, e->name)->places[host].is_in_place = false;
 }
 
 /* --- What excuses --- */

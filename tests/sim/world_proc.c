@@ -8,6 +8,7 @@
 
 #define EMPTY_MS 1
 #define DUMP_MS	 5
+#define PROVEN_MS	   12000 /* a start waits no longer after a look */
 #define ASIDE_MS	   20 /* that writing a checkpoint takes */
 #define FETCH_MS 10
 /* As BULK_RETRY_MS and BULK_RETRY_MAX_MS. */
@@ -286,13 +287,14 @@ fill_memory(struct world *w, uint32_t host, struct process *p,
 	struct state_place *at = behaviour_of(w, host, s->name)->has_path
 					 ? place_of(&w->hosts[host], s->name)
 					 : NULL;
-	/* A start from a state that is not here: it was lost. */
-	CHECK(from || !s->has_state);
+	if (s->has_state && !from)
+		world_violated(w, "H4", "%s starts %s from a %s that is lost",
+			w->hosts[host].name, s->name, s->state_kind);
 	/* That start waited for the disk; what it begins with was verified. */
 	const struct core *c = w->hosts[host].core;
 	const struct instance *i = instance_find(c, s->name);
 	if (from && from->is_rotten &&
-		(!i || mono_diff(i->since, from->rotten_at) > 0))
+		(!i || mono_diff(i->since, from->rotten_at) > PROVEN_MS))
 		world_violated(w, "H8", "%s starts %s from damaged bytes",
 			w->hosts[host].name, s->name);
 	if (at)
