@@ -132,7 +132,7 @@ drop_late(struct core *c, struct checkpoint *k)
 	uint32_t count = k->later_count;
 	k->later_count = 0;
 	for (uint32_t i = 0; i < count; i++)
-		handoff_drop(c, k->name, k->later[i], k->stored);
+		handoff_drop(c, k->name, k->later[i], handoff_after(c));
 }
 
 void
@@ -324,7 +324,7 @@ checkpoint_keep(struct core *c, struct checkpoint *k, const struct snapshot *s)
 		word->kept[word->count++] = was.kept[one_to_stay(&was)];
 	record(c, k);
 	for (uint32_t i = 0; i < was.count; i++)
-		checkpoint_drop(c, k, was.kept[i].root, k->stored);
+		checkpoint_drop(c, k, was.kept[i].root, handoff_after(c));
 	k->is_changed = true;
 	duty_mark(c, k->name);
 	return true;
@@ -340,7 +340,7 @@ checkpoint_lose(struct core *c, struct checkpoint *k)
 	word->count--;
 	k->has_lost = true;
 	record(c, k);
-	checkpoint_drop(c, k, lost.root, k->stored);
+	checkpoint_drop(c, k, lost.root, handoff_after(c));
 	k->is_changed = true;
 	duty_mark(c, k->name);
 }
@@ -358,9 +358,11 @@ checkpoint_drop_all(struct core *c, struct checkpoint *k)
 	if (was.count || was.acked.epoch)
 		record(c, k);
 	for (uint32_t i = 0; i < was.count; i++)
-		checkpoint_drop(c, k, was.kept[i].root, k->stored);
-	if (want.epoch)
-		checkpoint_drop(c, k, want.root, 0);
+		checkpoint_drop(c, k, was.kept[i].root, handoff_after(c));
+	if (want.epoch) {
+		k->dropped = c->store_seq;
+		checkpoint_drop(c, k, want.root, handoff_after(c));
+	}
 }
 
 void

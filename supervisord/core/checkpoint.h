@@ -104,6 +104,8 @@ struct checkpoint {
 	bool is_proven;	 /* that was so, for the start that is coming, */
 	mono proven_at;	 /* ... then */
 	uint64_t came;	 /* bytes of it */
+	uint64_t dropped; /* the STORE that its DROP waited for, when one was
+			     given up */
 	mono want_until; /* without more of them until then it is in vain */
 	uint64_t failed[CHECKPOINT_FAILED_MAX]; /* of root and host: no use */
 	uint32_t failed_count;

@@ -84,16 +84,19 @@ source_of(const struct core *c, const struct checkpoint *k,
 	return best;
 }
 
-/* Gives up what is on its way: at once, for no record names it, and it may be
- * wanted again before the disk has written anything. */
+/* Gives up what is on its way.  If it is wanted again before the disk has
+ * written what the DROP waits for, it may come before that: then that is not
+ * the one. */
 static void
 stop_fetch(struct core *c, struct checkpoint *k)
 {
 	const struct snapshot was = k->want;
 	k->want.epoch = 0;
 	k->is_proving = false;
-	if (was.epoch)
-		checkpoint_drop(c, k, was.root, 0);
+	if (!was.epoch)
+		return;
+	k->dropped = c->store_seq;
+	checkpoint_drop(c, k, was.root, handoff_after(c));
 }
 
 /* Whether what is on its way still comes from a host that has it. */
@@ -201,7 +204,7 @@ void
 checkpoint_on_fetched(struct core *c, const struct input_fetched *in)
 {
 	struct checkpoint *k = checkpoint_of(c, in->name);
-	if (!k || !k->want.epoch ||
+	if (!k || !k->want.epoch || k->dropped > c->stored_seq ||
 		memcmp(k->want.root, in->root, DIGEST_SIZE) != 0)
 		return;
 	if (!in->is_final) {
@@ -223,7 +226,7 @@ checkpoint_on_fetched(struct core *c, const struct input_fetched *in)
 	if (was_proving && !in->is_ok)
 		on_damaged(c, k);
 	else if (in->is_ok && !was_proving && !checkpoint_keep(c, k, &came))
-		checkpoint_drop(c, k, came.root, 0);
+		checkpoint_drop(c, k, came.root, handoff_after(c));
 	/* It was verified when it came, too. */
 	k->is_proven = in->is_ok && k->word.count &&
 		       is_same(&came, &k->word.kept[0]);

@@ -231,7 +231,7 @@ take(struct core *c, struct checkpoint *k, const struct input_dumped *in)
 		.wall_ms = c->wall_ms};
 	memcpy(s.root, in->root, DIGEST_SIZE);
 	if (!checkpoint_keep(c, k, &s)) {
-		checkpoint_drop(c, k, in->root, 0);
+		checkpoint_drop(c, k, in->root, handoff_after(c));
 		return;
 	}
 	k->spread_until = mono_add(c->now, spread_ms);
@@ -246,7 +246,7 @@ checkpoint_on_dumped(struct core *c, const struct input_dumped *in)
 			  k->epoch == in->epoch;
 	if (!is_awaited) {
 		if (in->is_ok)
-			handoff_drop(c, in->name, in->root, 0);
+			handoff_drop(c, in->name, in->root, handoff_after(c));
 		return;
 	}
 	k->phase = CHECKPOINT_IDLE;

@@ -34,6 +34,7 @@ struct keeper {
 	struct snapshot held; /* newest on its disk */
 	struct snapshot ever; /* newest that ever was */
 	struct snapshot told; /* newest acknowledged that it was told of */
+	struct snapshot told_then, best_then; /* when its start was decided */
 	mono held_at;
 	struct snapshot acked; /* that it told itself, as the runner */
 	bool has_damage;       /* the next record may be older */
@@ -258,14 +259,14 @@ on_forked(
 		return;
 	if (e->root && k && k->word.count)
 		from = k->word.kept[0];
-	const struct snapshot *told = &p->places[host].told;
+	const struct snapshot *told = &p->places[host].told_then;
 	if (s.policy.checkpoint.takeover == TAKEOVER_WAIT &&
 		snapshot_compare(&from, told) < 0)
 		complain(g, p, host, &from, told, "was acknowledged");
-	const struct snapshot best = best_known(g, p, host);
-	if (!was_in_place && snapshot_compare(&from, &best) < 0 &&
+	const struct snapshot *best = &p->places[host].best_then;
+	if (!was_in_place && snapshot_compare(&from, best) < 0 &&
 		!world_behave(g->k->w, i->service, "")->is_fetch_failing)
-		complain(g, p, host, &from, &best, "can be had");
+		complain(g, p, host, &from, best, "can be had");
 }
 
 static void
@@ -281,6 +282,16 @@ on_process(struct world *w, uint32_t host, const struct world_process_event *e,
 }
 
 /* --- What excuses --- */
+
+/* A start is decided now, and may wait for the disk. */
+static void
+note_decision(struct keeping *g, uint32_t host, const char *name)
+{
+	struct page *p = page_of(g, name);
+	struct keeper *at = &p->places[host];
+	at->told_then = at->told;
+	at->best_then = best_known(g, p, host);
+}
 
 /* The host hears that a service was deleted or wants fewer instances. */
 static void
@@ -310,6 +321,8 @@ on_effect(struct world *w, uint32_t host, const struct effect *e, void *context)
 	if (n->kind == NOTE_DELETED || n->kind == NOTE_APPLIED ||
 		(n->kind == NOTE_STOPPING && strstr(n->text, "deleted")))
 		note_gone(g, host, n->name);
+	if (n->kind == NOTE_STARTING)
+		note_decision(g, host, n->name);
 	if (n->kind == NOTE_CHECKPOINT && strstr(n->text, "damaged"))
 		page_of(g, n->name)->places[host].has_damage = true;
 }
