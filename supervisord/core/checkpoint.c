@@ -233,8 +233,8 @@ read_kept(struct reader *r, struct checkpoint_word *word)
 
 /* --- The record --- */
 
-static void
-record(struct core *c, struct checkpoint *k)
+void
+checkpoint_record(struct core *c, struct checkpoint *k)
 {
 	unsigned char buffer[256];
 	struct bytes key = {k->name, strlen(k->name)};
@@ -322,7 +322,7 @@ checkpoint_keep(struct core *c, struct checkpoint *k, const struct snapshot *s)
 	k->has_lost = false;
 	if (was.count)
 		word->kept[word->count++] = was.kept[one_to_stay(&was)];
-	record(c, k);
+	checkpoint_record(c, k);
 	for (uint32_t i = 0; i < was.count; i++)
 		checkpoint_drop(c, k, was.kept[i].root, handoff_after(c));
 	k->is_changed = true;
@@ -339,7 +339,7 @@ checkpoint_lose(struct core *c, struct checkpoint *k)
 	word->kept[0] = word->kept[1];
 	word->count--;
 	k->has_lost = true;
-	record(c, k);
+	checkpoint_record(c, k);
 	checkpoint_drop(c, k, lost.root, handoff_after(c));
 	k->is_changed = true;
 	duty_mark(c, k->name);
@@ -356,7 +356,7 @@ checkpoint_drop_all(struct core *c, struct checkpoint *k)
 	k->has_lost = false;
 	k->is_changed = true;
 	if (was.count || was.acked.epoch)
-		record(c, k);
+		checkpoint_record(c, k);
 	for (uint32_t i = 0; i < was.count; i++)
 		checkpoint_drop(c, k, was.kept[i].root, handoff_after(c));
 	if (want.epoch) {

@@ -183,6 +183,10 @@ void checkpoint_adopt(struct core *c, struct instance *inst, uint64_t epoch,
 /* The sentence what a start here waits for, or NULL: go ahead. */
 const char *checkpoint_missing(struct core *c, struct instance *inst,
 	const struct service_value *service);
+/* Whether others have a checkpoint that does not come here: then another host
+ * may have more luck, if there is one. */
+bool checkpoint_is_out_of_reach(struct core *c, struct instance *inst,
+	const struct service_value *service);
 /* What a start here begins with, if no move left it a state; or NULL. */
 const struct snapshot *checkpoint_to_start(struct core *c,
 	const struct instance *inst, const struct service_value *service);

@@ -314,10 +314,11 @@ checkpoint_hold(struct core *c, struct checkpoint *k, struct instance *inst)
 
 /* --- Starting --- */
 
-/* The newest that this host or a present one has, and can give; epoch 0: there
- * is none. */
+/* The newest that this host or a present one has, and ('is_given') can give;
+ * epoch 0: there is none. */
 static void
-find_best(const struct core *c, const char *name, struct snapshot *best)
+find_best(const struct core *c, const char *name, bool is_given,
+	struct snapshot *best)
 {
 	const struct checkpoint *k = checkpoint_find(c, name);
 	struct checkpoint_word word;
@@ -328,7 +329,8 @@ find_best(const struct core *c, const char *name, struct snapshot *best)
 	for (; r; r = checkpoint_next_word(c, name, r, &word))
 		for (uint32_t i = 0; i < word.count; i++) {
 			const struct snapshot *s = &word.kept[i];
-			bool is_bad = k && has_failed(c, k, r->origin, s);
+			bool is_bad = is_given && k &&
+				      has_failed(c, k, r->origin, s);
 			if (!is_bad && snapshot_compare(s, best) > 0)
 				*best = *s;
 		}
@@ -405,6 +407,25 @@ tell_loss(struct core *c, struct checkpoint *k, const struct snapshot *best,
 			      "and is on no host that is here");
 }
 
+bool
+checkpoint_is_out_of_reach(struct core *c, struct instance *inst,
+	const struct service_value *service)
+{
+	const struct checkpoint *k = checkpoint_find(c, inst->name);
+	member_id *ranks = c->duty.ranks;
+	struct snapshot best, given;
+	if (!service->policy.checkpoint.is_present || !k || inst->staged ||
+		k->failed_count == 0 || instance_is_held(inst))
+		return false;
+	find_best(c, inst->name, false, &best);
+	find_best(c, inst->name, true, &given);
+	if (snapshot_compare(&given, &best) >= 0)
+		return false;
+	uint32_t count = place_rank(
+		c, inst->name, service, ranks, c->limits.members_max);
+	return count > 1 || (count == 1 && ranks[0] != MEMBER_SELF);
+}
+
 const char *
 checkpoint_missing(struct core *c, struct instance *inst,
 	const struct service_value *service)
@@ -415,7 +436,7 @@ checkpoint_missing(struct core *c, struct instance *inst,
 		(service->policy.handoff.has_state_path &&
 			!inst->is_stranger && !instance_is_outdated(c, inst)))
 		return NULL;
-	find_best(c, inst->name, &best);
+	find_best(c, inst->name, true, &best);
 	checkpoint_acked(c, inst->name, &acked);
 	const char *why = wait_for_acked(c, inst, p, &best, &acked);
 	if (why)

@@ -13,6 +13,8 @@ struct checkpoint *checkpoint_of(const struct core *c, const char *name);
 struct checkpoint *checkpoint_make(struct core *c, const char *name);
 /* Forgets all of it, states too; its slot is free. */
 void checkpoint_end(struct core *c, struct checkpoint *k);
+/* Writes its record ('stored' is the number). */
+void checkpoint_record(struct core *c, struct checkpoint *k);
 /* Something of it is due at 'at'. */
 void checkpoint_arm(struct core *c, mono at);
 /* Keeps one more; what it makes superfluous goes.  False when it is not newer

@@ -315,6 +315,7 @@ look_for_acks(struct core *c, struct checkpoint *k,
 		if (checkpoint_count(c, k->name, w, s) < w->wanted)
 			continue;
 		w->acked = *s;
+		checkpoint_record(c, k);
 		k->late_at = mono_add(c->now, checkpoint_late_ms(p));
 		k->is_changed = true;
 		if (k->is_late)

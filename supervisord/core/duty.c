@@ -284,6 +284,19 @@ pay_takeover(struct core *c)
 	return true;
 }
 
+/* What it is to begin with does not come here: the next rank may have more
+ * luck with this very spec. */
+static void
+pass_on(struct core *c, struct instance *i, const struct service_value *s)
+{
+	struct override_value o;
+	instance_override(c, i, &o);
+	list_remove(&i->in_dirty);
+	i->run_digest = s->run_digest;
+	i->seen_restart = o.restart_generation;
+	instance_refuse(c, i, "its last checkpoint does not come here");
+}
+
 /* Starts one whose turn has come, or puts it where it waits on. */
 static void
 start_one(struct core *c, struct instance *i)
@@ -293,6 +306,10 @@ start_one(struct core *c, struct instance *i)
 		   instance_is_over(i);
 	if (!can || !instance_service(c, i, &s)) {
 		list_remove(&i->in_dirty);
+		return;
+	}
+	if (checkpoint_is_out_of_reach(c, i, &s)) {
+		pass_on(c, i, &s);
 		return;
 	}
 	if (hold_back(c, i, &s) ||
