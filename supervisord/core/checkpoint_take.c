@@ -97,10 +97,11 @@ ask(struct core *c, struct checkpoint *k, const struct policy_checkpoint *p)
 	struct effect *e;
 	int64_t patience_ms = p->timeout_ms;
 	k->next_at = mono_add(c->now, p->every_ms);
-	if (k->is_announced) {
+	if (k->is_announced && !asks(p)) {
 		seal(c, k, p);
 		return;
 	}
+	k->is_announced = false; /* an old one, which was sealed */
 	if (!asks(p)) {
 		k->next_at = MONO_NEVER; /* it will say when there is one */
 		return;

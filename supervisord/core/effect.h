@@ -126,7 +126,8 @@ struct effect_dump {
 };
 
 /* FETCH a sealed state from another host over its bulk connection into the
- * dump store; answered by FETCHED. Idempotent, resumes. */
+ * dump store; answered by FETCHED.  Idempotent, resumes.  One that is here is
+ * verified, and fetched only if it is damaged; without an address that fails. */
 struct effect_fetch {
 	const char *name;
 	const char *node;    /* node name it comes from */

@@ -252,7 +252,8 @@ set_work_dir(struct child *c)
 	struct err err = {""};
 	enter(c, CHILD_WORK_DIR);
 	workdir_path(c->plan->dirs, c->start->iid, c->work);
-	if (c->start->has_handoff || c->start->has_state)
+	if (c->start->has_handoff || c->start->has_checkpoint ||
+		c->start->has_state)
 		need(c,
 			workdir_prepare(c->plan->dirs, c->start->iid,
 				c->ids.uid, c->ids.gid, &err),
@@ -413,7 +414,9 @@ add_own_variables(struct child *c)
 {
 	char value[PATH_MAX + 16];
 	struct env *e = &c->env;
-	const struct kproto_texts *dump = &c->start->commands[KCMD_HANDOFF];
+	const struct kproto_texts *commands = c->start->commands;
+	const struct kproto_texts *dump = &commands[KCMD_HANDOFF];
+	const struct kproto_texts *kept = &commands[KCMD_CHECKPOINT];
 	int rc = 0;
 	rc |= set_default(e, "HOME", c->ids.home);
 	rc |= set_default(e, "USER", c->ids.user);
@@ -423,6 +426,11 @@ add_own_variables(struct child *c)
 		snprintf(value, sizeof value, "%s/state%s", c->work,
 			c->plan->command == dump ? ".part" : "");
 		rc |= env_set(e, "SKEP_STATE_OUT", value);
+	}
+	if (c->start->has_checkpoint) {
+		snprintf(value, sizeof value, "%s/checkpoint%s", c->work,
+			c->plan->command == kept ? ".part" : "");
+		rc |= env_set(e, "SKEP_CHECKPOINT_OUT", value);
 	}
 	if (c->start->has_state) {
 		snprintf(value, sizeof value, "%s/state-in", c->work);

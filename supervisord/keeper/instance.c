@@ -245,6 +245,7 @@ instance_on_exit(struct instance *i, int status)
 	if (i->state == INSTANCE_RUNNING) {
 		i->state = INSTANCE_LEAVING;
 		say_oom(i);
+		handoff_on_exited(i);
 		session_send_event(i, KMSG_EXITED, status);
 	}
 	instance_settle(i);

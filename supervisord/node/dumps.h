@@ -5,7 +5,8 @@
  *                                   stands the epoch of the run that left it
  *                                   on this host, or nothing: it was fetched
  *   STATE_DIR/dumps/ROOT.part.NAME  a state on its way here, chunks missing
- *   STATE_DIR/dumps/seal.NAME.tmp   a state being sealed; gone at next start
+ *   STATE_DIR/dumps/seal.NAME.tmp   a state being sealed; gone at next start;
+ *                                   seal-running. of a run that goes on
  *
  * ROOT is the state's digest in hex:
  *
@@ -66,7 +67,8 @@ void manifest_root(const struct manifest *m, uint8_t root[DIGEST_SIZE]);
 void dumps_digest(const void *data, size_t size, uint8_t digest[DIGEST_SIZE]);
 
 /* Seals the state that comes as a state stream (sys/statestream.h) from 'fd'
- * (borrowed) for 'name', whose run 'epoch' left it.  '*is_absent_out' is set
+ * (borrowed) for 'name', whose run 'epoch' left it, or (0) put it aside.
+ * '*is_absent_out' is set
  * with -ENOENT when the sender says that there is no state: nothing is stored.
  */
 int dumps_seal(struct dumps *d, const char *name, uint64_t epoch,
@@ -86,6 +88,12 @@ int dumps_read_chunk(struct dumps *d, const uint8_t root[DIGEST_SIZE],
  * chunks are there: 'has[i]' is set for each. Returns the descriptor. */
 int dumps_open_part(struct dumps *d, const uint8_t root[DIGEST_SIZE],
 	const char *name, const struct manifest *m, bool *has, struct err *err);
+
+/* Fills the part 'fd' with chunks that are missing ('has[i]' is false), and
+ * stand in an older state of 'name' here; 'has[i]' is set for each. */
+int dumps_reuse(struct dumps *d, const uint8_t root[DIGEST_SIZE],
+	const char *name, int fd, const struct manifest *m, bool *has,
+	struct err *err);
 
 /* Writes chunk 'index' into a part; -EBADMSG when its digest is another. */
 int dumps_write_chunk(int fd, const struct manifest *m, uint64_t index,

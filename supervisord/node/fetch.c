@@ -544,6 +544,21 @@ on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 
 /* --- The threads' part --- */
 
+/* Finds what came earlier, and what stands in an older state. */
+static int
+open_part(struct fetch *f)
+{
+	struct dumps *d = &f->bulk->dumps;
+	struct err err;
+	int fd = dumps_open_part(
+		d, f->root, f->name, &f->manifest, f->found, &f->err);
+	/* What cannot be read of those is fetched. */
+	if (fd >= 0)
+		dumps_reuse(d, f->root, f->name, fd, &f->manifest, f->found,
+			&err);
+	return fd;
+}
+
 static void
 run_step(struct pool_job *job)
 {
@@ -552,8 +567,7 @@ run_step(struct pool_job *job)
 	if (f->step == FETCH_SHARE)
 		f->result = dumps_share(d, f->root, f->name, &f->err);
 	else if (f->step == FETCH_CHECK)
-		f->result = dumps_open_part(
-			d, f->root, f->name, &f->manifest, f->found, &f->err);
+		f->result = open_part(f);
 	else
 		f->result = dumps_finish_part(
 			d, f->root, f->name, f->part, &f->manifest, &f->err);
@@ -588,7 +602,8 @@ step_done(struct pool_job *job, bool is_dropped)
 	if (f->is_over || is_dropped) {
 		if (f->job_count == 0)
 			fetch_free(f);
-	} else if (f->step == FETCH_SHARE && f->result < 0) {
+	} else if (f->step == FETCH_SHARE && f->result < 0 &&
+		   f->address[0]) {
 		dial(f);
 	} else if (f->result < 0) {
 		fail(f, f->err.text);

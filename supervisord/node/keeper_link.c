@@ -29,7 +29,8 @@ struct known {
 	struct list link;	/* in keeper.all */
 	uint64_t iid;
 	uint64_t epoch;		       /* last one started or told of */
-	uint64_t collect_epoch;	       /* of the COLLECT under way; 0: none */
+	/* Of the COLLECTs under way, of a state and of a checkpoint; 0: none */
+	uint64_t collect_epochs[2];
 	struct kproto_instance *found; /* in the account, not yet walked: ours;
 					  else NULL */
 	char name[];
@@ -221,6 +222,7 @@ keeper_signal(struct keeper *k, const struct effect_signal *s)
 			    .target = s->to_all ? KTARGET_ALL : KTARGET_MAIN,
 			    .is_handoff = s->is_handoff,
 			    .then_continue = s->is_stop,
+			    .is_checkpoint = s->is_checkpoint,
 		    });
 	CHECK(!w.bad);
 	keeper_send(k, KMSG_SIGNAL, writer_done(&w), -1);
@@ -281,16 +283,17 @@ keeper_forget(struct keeper *k, const struct effect_proc *p)
 }
 
 void
-keeper_collect(struct keeper *k, const char *name, uint64_t epoch)
+keeper_collect(
+	struct keeper *k, const char *name, uint64_t epoch, bool is_checkpoint)
 {
 	struct known *known = known_find(k, launch_iid(name));
 	if (!known) {
-		k->hooks.on_mover(k->hooks.context, name, epoch, -1,
-			"the keeper does not know this instance");
+		k->hooks.on_mover(k->hooks.context, name, epoch, is_checkpoint,
+			-1, "the keeper does not know this instance");
 		return;
 	}
-	known->collect_epoch = epoch;
-	keeper_send_event(k, KMSG_COLLECT, name, epoch);
+	known->collect_epochs[is_checkpoint] = epoch;
+	keeper_send_value(k, KMSG_COLLECT, name, epoch, is_checkpoint);
 }
 
 void
@@ -378,20 +381,26 @@ on_answer(struct keeper *k, const char *name, const struct kproto_event *e)
 	case KANSWER_IGNORE:
 		report_answer(k, name, e->epoch, ANSWER_IGNORE);
 		return;
+	case KANSWER_CHECKPOINT:
+		report_answer(k, name, e->epoch, ANSWER_CHECKPOINT);
+		return;
 	}
 	say_limited(&k->strange, 5, SAY_WARNING,
 		"keeper: %s: unknown answer %lld", name, (long long)e->value);
 }
 
 static void
-on_mover(struct keeper *k, struct known *known, uint64_t epoch)
+on_mover(struct keeper *k, struct known *known, const struct kproto_event *e)
 {
-	if (known->collect_epoch == 0 || known->collect_epoch != epoch)
+	const bool is_checkpoint = e->value != 0;
+	uint64_t *awaited = &known->collect_epochs[is_checkpoint];
+	if (*awaited == 0 || *awaited != e->epoch)
 		return;
-	known->collect_epoch = 0;
+	*awaited = 0;
 	int socket = k->message.fds[0];
 	k->message.fds[0] = -1;
-	k->hooks.on_mover(k->hooks.context, known->name, epoch, socket,
+	k->hooks.on_mover(k->hooks.context, known->name, e->epoch,
+		is_checkpoint, socket,
 		socket < 0 ? "the keeper gave no socket" : "");
 }
 
@@ -414,7 +423,7 @@ on_event(struct keeper *k, uint16_t type, struct bytes body)
 	else if (type == KMSG_ANSWER)
 		on_answer(k, known->name, &e);
 	else
-		on_mover(k, known, e.epoch);
+		on_mover(k, known, &e);
 	return true;
 }
 
@@ -487,6 +496,22 @@ on_news(struct keeper *k, struct bytes body)
 	return true;
 }
 
+/* Whether it was a mover that was refused. */
+static bool
+on_uncollected(
+	struct keeper *k, struct known *known, const struct kproto_failure *f)
+{
+	const bool is_checkpoint = strcmp(f->step, "collect checkpoint") == 0;
+	uint64_t *awaited = &known->collect_epochs[is_checkpoint];
+	if ((!is_checkpoint && strcmp(f->step, "collect") != 0) ||
+		f->epoch == 0 || *awaited != f->epoch)
+		return false;
+	*awaited = 0;
+	k->hooks.on_mover(k->hooks.context, known->name, f->epoch,
+		is_checkpoint, -1, f->text);
+	return true;
+}
+
 static bool
 on_refused(struct keeper *k, struct bytes body)
 {
@@ -503,12 +528,10 @@ on_refused(struct keeper *k, struct bytes body)
 	if (strcmp(f.step, "handoff") == 0) {
 		say(SAY_INFO, "%s: handoff: %s", known->name, f.text);
 		report_answer(k, known->name, f.epoch, ANSWER_UNSUPPORTED);
-	} else if (strcmp(f.step, "collect") == 0 && f.epoch > 0 &&
-		   known->collect_epoch == f.epoch) {
-		known->collect_epoch = 0;
-		k->hooks.on_mover(
-			k->hooks.context, known->name, f.epoch, -1, f.text);
-	} else {
+	} else if (strcmp(f.step, "checkpoint") == 0) {
+		say(SAY_INFO, "%s: checkpoint: %s", known->name, f.text);
+		report_answer(k, known->name, f.epoch, ANSWER_UNSUPPORTED);
+	} else if (!on_uncollected(k, known, &f)) {
 		say_limited(&k->strange, 20, SAY_INFO, "keeper: %s: %s: %s",
 			known->name, f.step, f.text);
 	}

@@ -258,6 +258,8 @@ launch_fill(struct kproto_start *out, const struct launch_host *host,
 		.has_handoff =
 			spec->handoff.is_present &&
 			(!expanded->state_path[0] || spec->handoff.signal),
+		.has_checkpoint = spec->checkpoint.is_present &&
+				  !expanded->state_path[0],
 	};
 	out->stop_rank = host->stop_rank;
 	launch_set_limits(out, &spec->rlimits);
