@@ -84,8 +84,10 @@ checkpoint_make(struct core *c, const char *name)
 {
 	struct checkpoints *t = &c->checkpoints;
 	struct checkpoint *k = checkpoint_of(c, name);
-	if (k)
+	if (k) {
+		k->is_ending = false;
 		return k;
+	}
 	k = slots_take(&t->slots);
 	if (!k)
 		return NULL;
@@ -135,14 +137,34 @@ drop_late(struct core *c, struct checkpoint *k)
 		handoff_drop(c, k->name, k->later[i], handoff_after(c));
 }
 
+static void
+free_slot(struct core *c, struct checkpoint *k)
+{
+	list_remove(&k->in_all);
+	map_remove(&c->checkpoints.by_name, &k->by_name);
+	slots_give(&c->checkpoints.slots, k);
+}
+
 void
 checkpoint_end(struct core *c, struct checkpoint *k)
 {
 	checkpoint_drop_all(c, k);
 	drop_late(c, k);
-	list_remove(&k->in_all);
-	map_remove(&c->checkpoints.by_name, &k->by_name);
-	slots_give(&c->checkpoints.slots, k);
+	k->is_ending = k->dropped > c->stored_seq;
+	k->retry_at = mono_add(c->now, AGAIN_MS);
+	checkpoint_arm(c, k->retry_at);
+	if (!k->is_ending)
+		free_slot(c, k);
+}
+
+/* Whether it is gone. */
+static bool
+try_end(struct core *c, struct checkpoint *k)
+{
+	if (!k->is_ending || k->dropped > c->stored_seq)
+		return false;
+	free_slot(c, k);
+	return true;
 }
 
 bool
@@ -544,12 +566,14 @@ checkpoint_review(struct core *c, struct instance *inst,
 {
 	struct checkpoint *k = checkpoint_of(c, inst->name);
 	if (!service || !service->policy.checkpoint.is_present) {
-		if (!k)
+		if (!k || k->is_ending)
 			return;
 		checkpoint_end(c, k);
 		instance_publish(c, inst);
 		return;
 	}
+	if (k && k->is_ending)
+		k = NULL; /* it is as good as gone, and comes anew */
 	if (!k && (is_runner(inst) || is_asked_for(c, inst->name)))
 		k = checkpoint_make(c, inst->name);
 	if (!k)
@@ -577,6 +601,10 @@ on_tick(struct core *c, struct checkpoint *k)
 {
 	struct instance *i = instance_find(c, k->name);
 	struct service_value s;
+	if (k->is_ending) {
+		k->retry_at = mono_add(c->now, AGAIN_MS);
+		return;
+	}
 	checkpoint_hold_on_tick(c, k);
 	if (!k->word.is_runner && k->phase != CHECKPOINT_IDLE &&
 		mono_reached(k->phase_until, c->now)) {
@@ -605,6 +633,8 @@ checkpoint_on_tick(struct core *c)
 			return;
 		}
 		if (mono_reached(due, c->now)) {
+			if (try_end(c, k))
+				continue;
 			on_tick(c, k);
 			due = checkpoint_due(c, k);
 		}

@@ -92,6 +92,7 @@ struct checkpoint {
 	uint64_t stored; /* STORE of the last record */
 	bool is_changed; /* 'word' is to be said again */
 	bool has_lost;	 /* its newest was damaged: what counted is known */
+	bool is_ending;	 /* it goes when what it gave up cannot come any more */
 
 	/* States to be dropped when nothing of its name is being sealed. */
 	uint8_t later[CHECKPOINT_LATER_MAX][DIGEST_SIZE];
@@ -190,10 +191,10 @@ bool checkpoint_is_out_of_reach(struct core *c, struct instance *inst,
 /* What a start here begins with, if no move left it a state; or NULL. */
 const struct snapshot *checkpoint_to_start(struct core *c,
 	const struct instance *inst, const struct service_value *service);
-/* Whether a start here need not wait: what the last run wrote is not being
- * sealed, and our own newest, if it begins with that, is verified, or fetched
- * again when it was damaged; if not, that begins. */
-bool checkpoint_is_fit(struct core *c, struct instance *inst,
+/* The sentence why a start here must wait, or NULL: what the last run wrote is
+ * being sealed; our own newest, if it begins with that, is verified first, or
+ * fetched again when it was damaged, which begins with this. */
+const char *checkpoint_unfit(struct core *c, struct instance *inst,
 	const struct service_value *service);
 
 /* A file was renamed to $SKEP_CHECKPOINT_OUT, or the signal would kill it. */

@@ -4,10 +4,11 @@
 #include "base/hash.h"
 #include "core/checkpoint_private.h"
 
-/* A host that could not give one is asked again after this. */
-#define FAILED_MS 5000
-/* One that gives nothing for so long cannot be reached. */
-#define SILENT_MS 30000
+/* A host that could not give one is asked again after this; one that gives
+ * nothing for so long cannot be reached, and is asked again still later. */
+#define FAILED_MS  5000
+#define SILENT_MS  30000
+#define REACHED_MS 90000
 /* A start that has to wait so long has its checkpoint verified again. */
 #define PROVEN_MS 10000
 
@@ -34,14 +35,14 @@ has_failed(const struct core *c, const struct checkpoint *k, member_id origin,
 
 /* That copy is of no use for a while. */
 static void
-set_failed(struct core *c, struct checkpoint *k, member_id origin)
+set_failed(struct core *c, struct checkpoint *k, member_id origin, int64_t ms)
 {
 	uint64_t key = copy_key(c, origin, &k->want);
 	if (k->failed_count < CHECKPOINT_FAILED_MAX)
 		k->failed[k->failed_count++] = key;
 	else
 		k->failed[key % CHECKPOINT_FAILED_MAX] = key;
-	k->retry_at = mono_add(c->now, FAILED_MS);
+	k->retry_at = mono_add(c->now, ms);
 	checkpoint_arm(c, k->retry_at);
 }
 
@@ -186,7 +187,9 @@ static void
 on_silence(struct core *c, struct checkpoint *k)
 {
 	member_id from = k->from[0] ? member_find(c, k->from) : MEMBER_NONE;
-	if (k->is_proving) { /* our own copy is as good as it was */
+	/* Our own disk may be slow; but if that copy is damaged, it is the host
+	 * that ought to have another one. */
+	if (from == MEMBER_NONE) {
 		k->want_until = mono_add(c->now, SILENT_MS);
 		return;
 	}
@@ -194,8 +197,7 @@ on_silence(struct core *c, struct checkpoint *k)
 		effects_format(&c->fx, "not fetched from %s: silent for %d s",
 			effects_text(&c->fx, k->from),
 			(int64_t)SILENT_MS / 1000));
-	if (from != MEMBER_NONE)
-		set_failed(c, k, from);
+	set_failed(c, k, from, REACHED_MS);
 	stop_fetch(c, k);
 	duty_mark(c, k->name);
 }
@@ -215,7 +217,7 @@ checkpoint_on_fetched(struct core *c, const struct input_fetched *in)
 	const bool was_proving = k->is_proving;
 	member_id from = k->from[0] ? member_find(c, k->from) : MEMBER_NONE;
 	if (!in->is_ok && from != MEMBER_NONE)
-		set_failed(c, k, from);
+		set_failed(c, k, from, FAILED_MS);
 	if (!in->is_ok && k->from[0])
 		core_note(c, NOTE_CHECKPOINT, k->name, came.epoch,
 			effects_format(&c->fx, "not fetched from %s: %s",
@@ -363,6 +365,20 @@ unheard_runner(const struct core *c, const struct instance *i)
 	return r && checkpoint_read_row(r, &word) ? MEMBER_NONE : id;
 }
 
+/* Whether an operator said that it is to start, and nobody has obeyed that. */
+static bool
+is_told(struct core *c, const struct instance *i)
+{
+	struct override_value o;
+	uint64_t seen = i->seen_restart;
+	instance_override(c, i, &o);
+	const struct row *r = registry_first(c, ROW_INSTANCE, i->name);
+	for (; r; r = registry_next(c, r))
+		if (r->value.seen_restart > seen)
+			seen = r->value.seen_restart;
+	return o.restart_generation > seen;
+}
+
 /* What a start without 'acked' waits for, or NULL. */
 static const char *
 wait_for_acked(struct core *c, const struct instance *i,
@@ -372,21 +388,21 @@ wait_for_acked(struct core *c, const struct instance *i,
 	bool is_less = snapshot_compare(best, acked) < 0;
 	if (is_less && is_any_expected(c))
 		return "waits for hosts that may have its last checkpoint";
-	if (p->takeover != TAKEOVER_WAIT)
+	if (p->takeover != TAKEOVER_WAIT || is_told(c, i))
 		return NULL;
 	if (is_less)
 		return "its last checkpoint that counts is on no host that is "
-		       "here (takeover: wait); start one that has it, or "
-		       "'skepctl node forget' them";
+		       "here (takeover: wait); start a host that has it, or "
+		       "'skepctl restart' it to go on with less";
 	member_id id = unheard_runner(c, i);
 	if (id == MEMBER_NONE)
 		return NULL;
 	const char *node = effects_text(&c->fx, member_get(c, id)->name);
 	return effects_format(&c->fx,
 		"%s ran it last, and what it said of its checkpoints is not "
-		"known here (takeover: wait); start it, or 'skepctl node "
-		"forget %s'",
-		node, node);
+		"known here (takeover: wait); start that host, or 'skepctl "
+		"restart' it to go on with less",
+		node);
 }
 
 /* Says that what counted is lost. */
@@ -462,22 +478,37 @@ checkpoint_missing(struct core *c, struct instance *inst,
 	return NULL;
 }
 
-bool
-checkpoint_is_fit(struct core *c, struct instance *inst,
+/* Whether others have a newer one, of a run after the last one here: that other
+ * run went on while this one only tried to begin. */
+static bool
+is_behind(const struct core *c, const struct instance *i)
+{
+	struct snapshot best;
+	const struct checkpoint *k = checkpoint_find(c, i->name);
+	find_best(c, i->name, true, &best);
+	bool is_newer = !k || k->word.count == 0 ||
+			snapshot_compare(&best, &k->word.kept[0]) > 0;
+	return is_newer && best.epoch > i->epoch_ran;
+}
+
+const char *
+checkpoint_unfit(struct core *c, struct instance *inst,
 	const struct service_value *service)
 {
 	struct checkpoint *k = checkpoint_of(c, inst->name);
-	if (!k || inst->staged)
-		return true;
-	if (k->phase == CHECKPOINT_SEALING ||
-		(k->has_lost && checkpoint_missing(c, inst, service)))
-		return false;
-	bool is_proven = k->is_proven &&
+	if (!service->policy.checkpoint.is_present || inst->staged)
+		return NULL;
+	if (k && k->phase == CHECKPOINT_SEALING)
+		return "its last checkpoint is being sealed";
+	bool is_open = is_behind(c, inst) || (k && k->has_lost);
+	const char *why = is_open ? checkpoint_missing(c, inst, service) : NULL;
+	k = checkpoint_of(c, inst->name);
+	bool is_proven = k && k->is_proven &&
 			 mono_diff(c->now, k->proven_at) < PROVEN_MS;
-	if (is_proven || !checkpoint_to_start(c, inst, service))
-		return true;
+	if (why || is_proven || !checkpoint_to_start(c, inst, service))
+		return why;
 	prove(c, k);
-	return false;
+	return "its last checkpoint is being verified";
 }
 
 const struct snapshot *

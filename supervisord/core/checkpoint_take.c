@@ -42,7 +42,7 @@ is_spreading(const struct checkpoint *k)
 mono
 checkpoint_due(const struct core *c, const struct checkpoint *k)
 {
-	mono at = k->failed_count ? k->retry_at : MONO_NEVER;
+	mono at = k->failed_count || k->is_ending ? k->retry_at : MONO_NEVER;
 	if (k->want.epoch)
 		at = mono_min(at, k->want_until);
 	(void)c;

@@ -197,10 +197,10 @@ renew(struct core *c, struct instance *i, const struct service_value *s,
 		break;
 	case INSTANCE_BACKOFF:
 		instance_reset(c, i);
-		if (checkpoint_is_fit(c, i, s))
-			instance_start(c, i, s);
+		if (checkpoint_unfit(c, i, s))
+			instance_arm(c, i, c->now); /* when it is not */
 		else
-			instance_arm(c, i, c->now);
+			instance_start(c, i, s);
 		break;
 	case INSTANCE_EXITED:
 	case INSTANCE_FAILED:

@@ -222,8 +222,8 @@ hold_back(struct core *c, struct instance *i, const struct service_value *s)
 	const char *why = depends_unmet(c, &s->policy);
 	if (!why)
 		why = checkpoint_missing(c, i, s);
-	if (!why && !checkpoint_is_fit(c, i, s))
-		why = "its last checkpoint is being sealed or verified";
+	if (!why)
+		why = checkpoint_unfit(c, i, s);
 	if (!why && i->is_held_back)
 		instance_set_note(c, i, "");
 	bool is_news = why && (!i->note || strcmp(i->note, why) != 0);

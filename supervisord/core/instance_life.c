@@ -132,6 +132,16 @@ instance_reset(struct core *c, struct instance *inst)
 	instance_publish(c, inst);
 }
 
+/* Whether it has to wait: what it wrote at last is what it begins with. */
+static bool
+is_unfit(struct core *c, struct instance *i, const struct service_value *service)
+{
+	const char *why = checkpoint_unfit(c, i, service);
+	if (why)
+		instance_set_note(c, i, why);
+	return why;
+}
+
 /* Starts it again after 'delay_ms', or at once. */
 static void
 start_again(struct core *c, struct instance *i, int64_t delay_ms)
@@ -139,8 +149,7 @@ start_again(struct core *c, struct instance *i, int64_t delay_ms)
 	struct service_value service;
 	bool is_now = delay_ms <= 0 && !c->duty.is_ending &&
 		      instance_service(c, i, &service);
-	/* What it wrote at last is what it begins with. */
-	if (is_now && !checkpoint_is_fit(c, i, &service)) {
+	if (is_now && is_unfit(c, i, &service)) {
 		instance_enter(c, i, INSTANCE_BACKOFF,
 			mono_add(c->now, CHECKPOINT_LOOK_MS));
 		return;
@@ -211,6 +220,7 @@ salvage(struct core *c, struct instance *i, const struct service_value *s)
 	i->is_found = false;
 	i->is_salvaging = true;
 	struct effect *e = effects_add(&c->fx, EFFECT_DUMP);
+	e->after = handoff_after(c);
 	e->dump.name = effects_text(&c->fx, i->name);
 	e->dump.epoch = i->epoch;
 	e->dump.size_max = s->policy.handoff.max_size;
@@ -674,7 +684,7 @@ static void
 start_when_fit(
 	struct core *c, struct instance *i, const struct service_value *service)
 {
-	if (!checkpoint_is_fit(c, i, service)) {
+	if (is_unfit(c, i, service)) {
 		instance_arm(c, i, mono_add(c->now, CHECKPOINT_LOOK_MS));
 		return;
 	}

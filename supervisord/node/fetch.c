@@ -523,6 +523,10 @@ dial_done(void *context, struct dial *d, struct conn *c, enum conn_end how,
 static void
 dial(struct fetch *f)
 {
+	if (!f->address[0]) { /* nobody is left who could give it */
+		fail(f, "it is not here, or damaged");
+		return;
+	}
 	f->step = FETCH_DIAL;
 	f->dial = dial_new(f->bulk->dialler, f->address, dial_done, f);
 	CHECK(f->dial);
@@ -602,8 +606,7 @@ step_done(struct pool_job *job, bool is_dropped)
 	if (f->is_over || is_dropped) {
 		if (f->job_count == 0)
 			fetch_free(f);
-	} else if (f->step == FETCH_SHARE && f->result < 0 &&
-		   f->address[0]) {
+	} else if (f->step == FETCH_SHARE && f->result < 0) {
 		dial(f);
 	} else if (f->result < 0) {
 		fail(f, f->err.text);

@@ -39,6 +39,7 @@ struct keeper {
 	struct snapshot acked; /* that it told itself, as the runner */
 	bool has_damage;       /* the next record may be older */
 	bool is_in_place;      /* it was forked here, and is not given up */
+	bool has_failed;       /* a fetch for the start that is coming */
 };
 
 /* An acknowledgement that others are about to hear of. */
@@ -173,28 +174,6 @@ tell(struct keeping *g, struct page *p)
 	}
 }
 
-static void
-on_step(struct world *w, uint32_t host, const struct input *in,
-	const struct effects *fx, void *context)
-{
-	struct keeping *g = context;
-	const struct core *c = w->hosts[host].core;
-	(void)in;
-	(void)fx;
-	list_each (l, &c->checkpoints.all) {
-		const struct checkpoint *k =
-			container_of(l, struct checkpoint, in_all);
-		struct page *p = page_of(g, k->name);
-		struct keeper *at = &p->places[host];
-		if (k->word.is_runner &&
-			snapshot_compare(&k->word.acked, &at->acked) > 0 &&
-			k->epoch == k->word.acked.epoch)
-			on_acked(g, p, host, k);
-		raise_to(&at->acked, &k->word.acked);
-		tell(g, p);
-	}
-}
-
 /* --- c and d --- */
 
 static bool
@@ -225,6 +204,40 @@ best_known(const struct keeping *g, const struct page *p, uint32_t host)
 	return best;
 }
 
+/* A start is decided now, and may wait for the disk. */
+static void
+note_decision(struct keeping *g, uint32_t host, const char *name)
+{
+	struct page *p = page_of(g, name);
+	struct keeper *at = &p->places[host];
+	at->told_then = at->told;
+	at->best_then = best_known(g, p, host);
+}
+
+static void
+on_step(struct world *w, uint32_t host, const struct input *in,
+	const struct effects *fx, void *context)
+{
+	struct keeping *g = context;
+	const struct core *c = w->hosts[host].core;
+	(void)in;
+	for (size_t n = 0; n < fx->count; n++)
+		if (fx->items[n].kind == EFFECT_START)
+			note_decision(g, host, fx->items[n].start.name);
+	list_each (l, &c->checkpoints.all) {
+		const struct checkpoint *k =
+			container_of(l, struct checkpoint, in_all);
+		struct page *p = page_of(g, k->name);
+		struct keeper *at = &p->places[host];
+		if (k->word.is_runner &&
+			snapshot_compare(&k->word.acked, &at->acked) > 0 &&
+			k->epoch == k->word.acked.epoch)
+			on_acked(g, p, host, k);
+		raise_to(&at->acked, &k->word.acked);
+		tell(g, p);
+	}
+}
+
 static void
 complain(struct keeping *g, const struct page *p, uint32_t host,
 	const struct snapshot *from, const struct snapshot *than,
@@ -250,7 +263,9 @@ on_forked(
 	struct snapshot from = {0};
 	struct page *p = page_of(g, e->name);
 	const bool was_in_place = p->places[host].is_in_place;
+	const bool had_failed = p->places[host].has_failed;
 	p->places[host].is_in_place = true;
+	p->places[host].has_failed = false;
 	if (!i || i->staged || !instance_service(c, i, &s) ||
 		!s.policy.checkpoint.is_present || g->is_forgetful ||
 		(s.policy.handoff.has_state_path && !e->root))
@@ -264,8 +279,7 @@ on_forked(
 		snapshot_compare(&from, told) < 0)
 		complain(g, p, host, &from, told, "was acknowledged");
 	const struct snapshot *best = &p->places[host].best_then;
-	if (!was_in_place && snapshot_compare(&from, best) < 0 &&
-		!world_behave(g->k->w, i->service, "")->is_fetch_failing)
+	if (!was_in_place && !had_failed && snapshot_compare(&from, best) < 0)
 		complain(g, p, host, &from, best, "can be had");
 }
 
@@ -283,14 +297,19 @@ on_process(struct world *w, uint32_t host, const struct world_process_event *e,
 
 /* --- What excuses --- */
 
-/* A start is decided now, and may wait for the disk. */
+/* An operator wants it started, from what there is. */
 static void
-note_decision(struct keeping *g, uint32_t host, const char *name)
+note_told(struct keeping *g, const char *name)
 {
-	struct page *p = page_of(g, name);
-	struct keeper *at = &p->places[host];
-	at->told_then = at->told;
-	at->best_then = best_known(g, p, host);
+	char service[SERVICE_NAME_MAX + 1];
+	for (uint32_t i = 0; i < g->count; i++) {
+		struct page *p = g->items[i];
+		instance_service_name(p->name, service);
+		if (strcmp(p->name, name) != 0 && strcmp(service, name) != 0)
+			continue;
+		for (uint32_t h = 0; h < HOSTS_MAX; h++)
+			p->places[h].told.epoch = 0;
+	}
 }
 
 /* The host hears that a service was deleted or wants fewer instances. */
@@ -321,8 +340,10 @@ on_effect(struct world *w, uint32_t host, const struct effect *e, void *context)
 	if (n->kind == NOTE_DELETED || n->kind == NOTE_APPLIED ||
 		(n->kind == NOTE_STOPPING && strstr(n->text, "deleted")))
 		note_gone(g, host, n->name);
-	if (n->kind == NOTE_STARTING)
-		note_decision(g, host, n->name);
+	if (n->kind == NOTE_OPERATOR && strstr(n->text, "restart"))
+		note_told(g, n->name);
+	if (n->kind == NOTE_CHECKPOINT && strstr(n->text, "not fetched"))
+		page_of(g, n->name)->places[host].has_failed = true;
 	if (n->kind == NOTE_CHECKPOINT && strstr(n->text, "damaged"))
 		page_of(g, n->name)->places[host].has_damage = true;
 }
@@ -394,8 +415,9 @@ check_waits_for_checkpoint(struct world *w, uint32_t host, const char *name)
 		const struct checkpoint *k =
 			o && !w->hosts[n].is_aside ? checkpoint_find(o, name)
 						   : NULL;
-		if (k && k->word.count)
-			raise_to(&best, &k->word.kept[0]);
+		for (uint32_t m = 0; k && m < k->word.count; m++)
+			if (world_has_sound(w, n, k->word.kept[m].root))
+				raise_to(&best, &k->word.kept[m]);
 	}
 	uint32_t owner = world_find(w, i->last_owner);
 	return snapshot_compare(&best, &acked) < 0 ||

@@ -293,8 +293,8 @@ fill_memory(struct world *w, uint32_t host, struct process *p,
 	/* That start waited for the disk; what it begins with was verified. */
 	const struct core *c = w->hosts[host].core;
 	const struct instance *i = instance_find(c, s->name);
-	if (from && from->is_rotten &&
-		(!i || mono_diff(i->since, from->rotten_at) > PROVEN_MS))
+	if (from && from->is_rotten && i && i->state == INSTANCE_STARTING &&
+		mono_diff(i->since, from->rotten_at) > PROVEN_MS)
 		world_violated(w, "H8", "%s starts %s from damaged bytes",
 			w->hosts[host].name, s->name);
 	if (at)
