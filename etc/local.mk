@@ -5,12 +5,14 @@ dist_examples_DATA = etc/skep.conf etc/examples/counter.c \
 	etc/examples/nginx.yaml etc/examples/once.yaml \
 	etc/examples/postgresql.yaml etc/examples/redis.yaml \
 	etc/examples/redis-kept.yaml etc/examples/sqlite.yaml \
-	etc/examples/web.yaml
+	etc/examples/tally.c etc/examples/tally.yaml etc/examples/web.yaml
 dist_examples_SCRIPTS = etc/examples/counter.sh
 
 # The tests and the quickstart run the counter from the build directory.
 noinst_PROGRAMS += examples/counter
 examples_counter_SOURCES = etc/examples/counter.c
+noinst_PROGRAMS += examples/tally
+examples_tally_SOURCES = etc/examples/tally.c
 
 # The manual pages take their lists of keys from the parsers' tables.
 noinst_PROGRAMS += etc/man/keytables
