@@ -19,7 +19,7 @@ noinst_PROGRAMS += etc/man/keytables
 etc_man_keytables_SOURCES = etc/man/keytables.c
 etc_man_keytables_LDADD = libspec.a $(CONF_LIBS) $(YAML_LIBS)
 
-dist_man_MANS += etc/man/skepd.8
+dist_man_MANS += etc/man/skepd.8 etc/man/skep-handlers.7
 man_MANS += etc/man/skep.conf.5 etc/man/skep.yaml.5
 CLEANFILES += $(man_MANS)
 EXTRA_DIST += etc/man/expand.sh etc/man/skep.conf.5.in etc/man/skep.yaml.5.in
