@@ -519,9 +519,14 @@ duty_state_host(const struct core *c, const char *instance)
 {
 	const struct row *best = NULL;
 	const struct row *r = registry_first(c, ROW_INSTANCE, instance);
-	for (; r; r = registry_next(c, r))
-		if (member_is_present(c, r->origin) && is_winner(c, r, best))
+	for (; r; r = registry_next(c, r)) {
+		/* Who gave it up, or could not run it, has nothing newer. */
+		bool counts = row_state_is_held(r->value.state) ||
+			      r->value.state == ROW_STOPPED;
+		if (counts && member_is_present(c, r->origin) &&
+			is_winner(c, r, best))
 			best = r;
+	}
 	return best && row_has_state(best) ? best->origin : MEMBER_NONE;
 }
 
