@@ -178,10 +178,9 @@ check_equal(struct places *p, const struct core *a, const struct core *b,
 }
 
 /* Whether two hosts were told the same about every other one; ranks are equal
- * where inputs are.  That a store stalls is heard from its host, a heartbeat
- * later here than there, and from who hears it.  The rows of a host outside
- * the healed core reach those who can talk with it; that those of the core
- * reach everybody is R5. */
+ * where inputs are.  That a store stalls goes from host to host, a heartbeat
+ * later here than there.  The rows of a host outside the healed core reach
+ * those who can talk with it; that those of the core reach everybody is R5. */
 static bool
 is_told_the_same(const struct core *a, const struct core *b)
 {
