@@ -369,7 +369,8 @@ check_waiting(struct moves *m, uint32_t host, const struct effect_start *s)
 				m->k->w->hosts[i].name);
 }
 
-/* H1: the target starts what the source has stopped. */
+/* H1: the target starts what the source has stopped.  What the source began
+ * after it gave that away is another copy, and V1's matter. */
 static void
 check_source(struct moves *m, uint32_t host, const struct effect_start *s)
 {
@@ -378,6 +379,9 @@ check_source(struct moves *m, uint32_t host, const struct effect_start *s)
 		check_pair_ms(m->k, host, from) < 15000)
 		return;
 	const struct process *p = world_process(m->k->w, from, s->name);
+	uint64_t given = page_of(m, from, s->name)->given;
+	if (p && given && p->epoch > given)
+		return;
 	if (p && p->phase != PROCESS_EMPTY && p->epoch < s->epoch)
 		world_violated(m->k->w, "H1",
 			"%s starts %s, which still runs on %s",
