@@ -377,12 +377,13 @@ instance_publish(struct core *c, struct instance *inst)
 		registry_delete(c, ROW_INSTANCE, inst->name);
 		return;
 	}
+	bool has_state = state == ROW_STOPPED && instance_offers_state(c, inst);
 	struct row_value v = {
 		.kind = ROW_INSTANCE,
 		.state = state,
 		.epoch = epoch,
 		.unran = unran_of(inst, epoch),
-		.pid = inst->pid,
+		.pid = has_state ? ROW_PID_STATE : inst->pid,
 		.run_digest = inst->run_digest,
 		.restarts = inst->restarts,
 		.status = inst->status,

@@ -72,11 +72,14 @@ instance_start_at(struct core *c, struct instance *inst,
 	inst->has_readiness = service->policy.has_readiness;
 	if (inst->due_slot > inst->slot)
 		inst->slot = inst->due_slot;
+	uint64_t seen_move =
+		inst->keeps_move ? inst->seen_move : o.move_generation;
 	bool is_news = inst->seen_restart != o.restart_generation ||
-		inst->seen_move != o.move_generation;
+		       inst->seen_move != seen_move;
+	inst->keeps_move = false;
 	instance_set_owner(c, inst, "");
 	inst->seen_restart = o.restart_generation;
-	inst->seen_move = o.move_generation;
+	inst->seen_move = seen_move;
 	/* A new node that finds it running must not obey those words again. */
 	if (is_news)
 		instance_store_owner(c, inst);

@@ -117,12 +117,12 @@ row_hash(const struct row *row)
 	return v->meta.size ? hash_bytes(v->meta.data, v->meta.size, h) : h;
 }
 
-/* Whether a row says that its host holds an instance. */
+/* Whether a row says that an instance has a place on its host. */
 static bool
 is_place_taken(const struct row *row)
 {
 	return !row->is_deleted && row->value.kind == ROW_INSTANCE &&
-	       row_state_is_held(row->value.state);
+	       row_takes_place(row);
 }
 
 /* Tells those who decide that a shown row changed; 'had_place' is what it said
@@ -589,6 +589,20 @@ row_state_is_held(enum row_state state)
 	};
 	CHECK((unsigned)state < ROW_STATE_COUNT);
 	return is_held[state];
+}
+
+bool
+row_has_state(const struct row *row)
+{
+	return row->value.kind == ROW_INSTANCE &&
+	       row->value.state == ROW_STOPPED &&
+	       row->value.pid == ROW_PID_STATE;
+}
+
+bool
+row_takes_place(const struct row *row)
+{
+	return row_state_is_held(row->value.state) || row_has_state(row);
 }
 
 const char *
