@@ -12,6 +12,7 @@
 #include "keeper/adopt.h"
 #include "keeper/handoff.h"
 #include "keeper/keeper.h"
+#include "keeper/kept.h"
 #include "keeper/launch.h"
 #include "keeper/limits.h"
 #include "keeper/lock.h"
@@ -134,12 +135,11 @@ instance_new(struct keeper *k, uint64_t iid)
 	return i;
 }
 
-/* Releases what belongs to the running epoch. */
+/* Releases what belongs to the running epoch, but for the cgroup. */
 static void
 release_epoch(struct instance *i)
 {
 	struct loop *l = &i->keeper->loop;
-	loop_close(l, &i->populated);
 	loop_close(l, &i->report);
 	loop_disarm(&i->deadline);
 	loop_disarm(&i->end_wait);
@@ -148,9 +148,16 @@ release_epoch(struct instance *i)
 	handoff_unwatch(i);
 	if (i->pidfd >= 0)
 		close(i->pidfd);
+	i->pidfd = -1;
+}
+
+static void
+release_cgroup(struct instance *i)
+{
+	loop_close(&i->keeper->loop, &i->populated);
 	if (i->cgroup_fd >= 0)
 		close(i->cgroup_fd);
-	i->pidfd = i->cgroup_fd = -1;
+	i->cgroup_fd = -1;
 	free(i->foreign_cgroup);
 	i->foreign_cgroup = NULL;
 }
@@ -160,7 +167,9 @@ instance_free(struct instance *i)
 {
 	struct instances *t = &i->keeper->instances;
 	loop_disarm(&i->again);
+	kept_drop(i);
 	release_epoch(i);
+	release_cgroup(i);
 	if (i->pid != 0 && i->is_child)
 		map_remove(&t->by_pid, &i->by_pid);
 	if (i->fifo_fd >= 0)
@@ -269,14 +278,15 @@ instance_is_alive(const struct instance *i)
 	return i->state != INSTANCE_EMPTY && i->state != INSTANCE_FORGOTTEN;
 }
 
-static void
-remove_cgroup(struct instance *i)
+void
+instance_remove_cgroup(struct instance *i)
 {
 	struct cgroups *c = &i->keeper->cgroups;
 	if (i->foreign_cgroup)
 		cgroup_remove_path(i->foreign_cgroup);
 	else if (c->is_usable)
 		cgroup_remove(c, i->iid);
+	release_cgroup(i);
 }
 
 static void
@@ -284,16 +294,21 @@ become_empty(struct instance *i)
 {
 	struct keeper *k = i->keeper;
 	run_kill_all(k, i->iid);
-	remove_cgroup(i);
 	loop_disarm(&i->again);
 	i->group = 0;
+	bool has_run = i->state == INSTANCE_LEAVING;
 	i->state = INSTANCE_EMPTY;
+	if (has_run)
+		kept_put(i);
+	else
+		instance_remove_cgroup(i);
 	i->is_undrained = false;
 	look_drained(i);
 	/* Written before it is said: the next keeper must not know less. */
 	record_update(i);
 	/* Said before we clear up: its next start may be decided meanwhile. */
 	session_send_event(i, KMSG_EMPTY, 0);
+	kept_check(i);
 	logs_end_epoch(i);
 	release_epoch(i);
 	notify_remove(&k->dirs, i->iid);
@@ -338,6 +353,7 @@ instance_signal(struct instance *i, int signal, enum kproto_target target)
 {
 	long rc = -1;
 	errno = ESRCH;
+	i->was_signalled = true;
 	if (target == KTARGET_MAIN) {
 		if (i->pidfd >= 0)
 			rc = syscall(SYS_pidfd_send_signal, i->pidfd, signal,

@@ -70,12 +70,14 @@ struct instance {
 	uint64_t oom_kills;	/* that the cgroup counted before this start */
 	bool was_oom;		/* the kernel killed some of it for memory */
 	bool was_unwatched;	/* it missed its watchdog */
+	bool was_signalled;	/* by us, in this epoch: it may end of that */
+	bool is_kept;		/* its cgroup was kept for it, see kept.h */
 	bool has_said_ready;	/* KNEWS_READY was said */
 	uint8_t readiness;	/* kproto_readiness */
 	char *ready_line;	/* KREADY_LOG_LINE: the ERE, ours; or NULL */
 	int64_t watchdog_ms;	/* 0: none */
 	struct notify notify;	/* what it says of itself */
-	int cgroup_fd;		/* directory, -1 without cgroups */
+	int cgroup_fd;		/* directory, -1 without cgroups; EMPTY: kept */
 	enum child_step step;	/* where the launching child is */
 	char *foreign_cgroup;	/* its path where it is not below our own */
 	struct watch populated; /* cgroup.events */
@@ -148,6 +150,9 @@ void instance_set_leader(struct instance *i, pid_t pid, int pidfd);
  * end is watched in 'end'. */
 void instance_set_main(
 	struct instance *i, pid_t pid, int pidfd, uint64_t start_time);
+
+/* Removes its empty cgroup, and lets go of what was open of it. */
+void instance_remove_cgroup(struct instance *i);
 
 /* Its leader was reaped, by us or by whoever inherited it. */
 void instance_on_exit(struct instance *i, int status);

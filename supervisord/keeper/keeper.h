@@ -8,6 +8,7 @@
 #include "keeper/helper.h"
 #include "keeper/ids.h"
 #include "keeper/instance.h"
+#include "keeper/kept.h"
 #include "keeper/loop.h"
 #include "keeper/options.h"
 #include "keeper/reexec.h"
@@ -44,6 +45,7 @@ struct keeper {
 	bool is_logger_ready;	 /* it asked for the FIFOs */
 	struct timer log_ends;	 /* the logger hears of ends: ... */
 	struct list ended;	 /* ... those of these instances */
+	struct kept kept;	 /* cgroups */
 	struct crash crash;	 /* of the node */
 	struct list runs;	 /* commands that run, see run.c */
 	struct watch signals;	 /* signalfd */
@@ -57,8 +59,8 @@ struct keeper {
 	struct timer beat;     /* signs of life for systemd */
 	struct timer good_run; /* then that count is over */
 	struct running_mover movers[MOVERS_MAX];
-	char boot_id[64];	  /* of the kernel that runs */
-	uint64_t start_ms;	  /* CLOCK_BOOTTIME of our start */
+	char boot_id[64];  /* of the kernel that runs */
+	uint64_t start_ms; /* CLOCK_BOOTTIME of our start */
 };
 
 #endif

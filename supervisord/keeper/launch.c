@@ -12,6 +12,7 @@
 #include "keeper/adopt.h"
 #include "keeper/fifo.h"
 #include "keeper/keeper.h"
+#include "keeper/kept.h"
 #include "keeper/limits.h"
 #include "keeper/loan.h"
 #include "keeper/lock.h"
@@ -146,7 +147,7 @@ take_instance(struct keeper *k, const struct kproto_start *s)
 	i->started_wall_ms = clock_wall_ms();
 	i->is_ready = s->readiness == KREADY_NONE;
 	i->was_oom = i->was_unwatched = false;
-	i->is_killed = false;
+	i->is_killed = i->was_signalled = false;
 	i->answer = 0;
 	i->has_handoff = s->has_handoff;
 	i->has_state_path = s->state_path[0] != '\0';
@@ -163,33 +164,43 @@ take_instance(struct keeper *k, const struct kproto_start *s)
 	return i;
 }
 
+/* Opens the cgroup, an empty one. */
+static int
+open_cgroup(struct instance *i, bool *is_new, struct err *err)
+{
+	struct keeper *k = i->keeper;
+	int dir = cgroup_open(&k->cgroups, i->iid, is_new, err);
+	if (dir < 0)
+		return dir;
+	i->cgroup_fd = loan_park(dir);
+	int events = cgroup_open_events(i->cgroup_fd);
+	if (events < 0)
+		return err_sys(err, events, "cgroup.events");
+	events = loan_park(events);
+	int rc = loop_watch(&k->loop, &i->populated, events, EPOLLPRI);
+	if (rc < 0) {
+		close(events);
+		return err_sys(err, rc, "cgroup.events");
+	}
+	cgroup_read_populated(events);
+	i->oom_kills = *is_new ? 0 : limits_count_oom(i->cgroup_fd);
+	return 0;
+}
+
 /* Opens what the child is to inherit: cgroup, output. */
 static int
 prepare(struct instance *i, const struct kproto_start *s, const char **step,
 	struct err *err)
 {
 	struct keeper *k = i->keeper;
-	bool is_new = false;
-	*step = "cgroup";
-	if (k->cgroups.is_usable) {
-		int dir = cgroup_open(&k->cgroups, i->iid, &is_new, err);
-		if (dir < 0)
-			return dir;
-		i->cgroup_fd = loan_park(dir);
-		int events = cgroup_open_events(i->cgroup_fd);
-		if (events < 0)
-			return err_sys(err, events, "cgroup.events");
-		events = loan_park(events);
-		int rc = loop_watch(&k->loop, &i->populated, events, EPOLLPRI);
-		if (rc < 0) {
-			close(events);
-			return err_sys(err, rc, "cgroup.events");
-		}
-		cgroup_read_populated(events);
-		i->oom_kills = is_new ? 0 : limits_count_oom(i->cgroup_fd);
-	}
-	*step = "resources";
+	bool is_new = i->is_kept = kept_take(i);
 	int rc = 0;
+	*step = "cgroup";
+	if (k->cgroups.is_usable && !is_new)
+		rc = open_cgroup(i, &is_new, err);
+	if (rc < 0)
+		return rc;
+	*step = "resources";
 	if (!is_new || limits_are_set(&s->resources))
 		rc = limits_write(
 			&k->cgroups, i->cgroup_fd, &s->resources, err);
@@ -425,13 +436,24 @@ take_report(struct instance *i, struct child_report *r)
 	return false;
 }
 
-/* End of file: the program runs, or the child died on its way. */
+/* The child died on its way.  Linux since 6.14 kills all that is born in a
+ * cgroup whose cgroup.kill was ever written, which somebody may have done to
+ * one that we kept: the next try has a new one. */
+static void
+fail_silent(struct instance *i)
+{
+	bool has_begun = i->step != CHILD_USER;
+	fail_start(i, i->is_kept && !has_begun ? KBLAME_BUSY : KBLAME_HOST, 0,
+		child_step_name(i->step),
+		"the process ended before the program ran");
+}
+
+/* End of file: the program runs, or the child did not come so far. */
 static void
 on_pipe_closed(struct instance *i)
 {
 	if (i->step != CHILD_EXEC) {
-		fail_start(i, KBLAME_HOST, 0, child_step_name(i->step),
-			"the process ended before the program ran");
+		fail_silent(i);
 		return;
 	}
 	loop_disarm(&i->deadline);

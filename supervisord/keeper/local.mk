@@ -17,6 +17,7 @@ libkeeper_a_SOURCES = \
 	supervisord/keeper/ids.c supervisord/keeper/ids.h \
 	supervisord/keeper/instance.c supervisord/keeper/instance.h \
 	supervisord/keeper/keeper.h \
+	supervisord/keeper/kept.c supervisord/keeper/kept.h \
 	supervisord/keeper/launch.c supervisord/keeper/launch.h \
 	supervisord/keeper/leave.c supervisord/keeper/leave.h \
 	supervisord/keeper/limits.c supervisord/keeper/limits.h \

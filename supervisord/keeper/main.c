@@ -169,6 +169,7 @@ init(struct keeper *k, struct err *err)
 	timer_init(&k->stop_timer, stop_on_timer);
 	timer_init(&k->log_ends, logs_on_ends_due);
 	list_init(&k->ended);
+	kept_init(&k->kept);
 	int rc = loop_init(&k->loop, err);
 	if (rc == 0)
 		rc = watch_signals(k, err);

@@ -1,0 +1,317 @@
+/* The cgroup of a service that ends unasked waits for its next start, if it
+ * is as a new one. */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sys/clock.h"
+#include "world.h"
+
+#define POLICY "allowed_users = nobody\n"
+#define TRIES  100 /* a slow machine may take longer than it is kept */
+
+static struct world w;
+static uint64_t epoch;
+
+/* Where cgroup v2 is mounted. */
+static void
+find_mount(char out[300])
+{
+	char line[512];
+	FILE *mounts = fopen("/proc/mounts", "r");
+	*out = 0;
+	while (mounts && fgets(line, sizeof line, mounts))
+		if (strstr(line, " cgroup2 ") &&
+			sscanf(line, "%*s %255s", out) == 1)
+			break;
+	if (mounts)
+		fclose(mounts);
+}
+
+/* The directory of the cgroup that the process is in. */
+static void
+find_cgroup(pid_t pid, char out[800])
+{
+	char line[512], path[64], mount[300];
+	find_mount(mount);
+	snprintf(path, sizeof path, "/proc/%d/cgroup", (int)pid);
+	FILE *in = fopen(path, "r");
+	*out = 0;
+	while (in && fgets(line, sizeof line, in)) {
+		line[strcspn(line, "\n")] = 0;
+		if (strncmp(line, "0::", 3) == 0)
+			snprintf(out, 800, "%s%s", mount, line + 3);
+	}
+	if (in)
+		fclose(in);
+	ck_assert_msg(*out, "%s", path);
+}
+
+static bool
+exists(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0;
+}
+
+static ino_t
+inode_of(const char *path)
+{
+	struct stat st;
+	ck_assert_msg(stat(path, &st) == 0, "%s", path);
+	return st.st_ino;
+}
+
+/* Controllers that are enabled for services: then nothing is kept. */
+static bool
+has_controllers(const char *cgroup)
+{
+	char path[900];
+	snprintf(path, sizeof path, "%s/cgroup.controllers", cgroup);
+	FILE *in = fopen(path, "r");
+	int c = in ? fgetc(in) : EOF;
+	if (in)
+		fclose(in);
+	return c != EOF && c != '\n';
+}
+
+static pid_t
+start(void)
+{
+	struct kproto_start s = {.epoch = ++epoch};
+	world_send_start(&w, &s, 1, SH("exec sleep 1000"), -1);
+	return (pid_t)world_expect_event(&w, KMSG_STARTED).value;
+}
+
+static void
+await_gone(const char *path)
+{
+	mono end = mono_add(clock_mono(), WORLD_WAIT_MS);
+	while (exists(path)) {
+		ck_assert_msg(!mono_reached(end, clock_mono()), "%s", path);
+		world_serve_node(&w);
+	}
+}
+
+/* Starts skepd and one service; false where nothing can be kept. */
+static bool
+begin(pid_t *pid, char cgroup[800])
+{
+	epoch = 0;
+	world_start(&w, POLICY);
+	*pid = start();
+	if (w.welcome.tracks_cgroups) {
+		find_cgroup(*pid, cgroup);
+		if (!has_controllers(cgroup))
+			return true;
+	}
+	puts("skipped: no cgroup v2 here, or one with controllers");
+	world_end(&w);
+	return false;
+}
+
+START_TEST(test_next_start_has_it)
+{
+	char cgroup[800];
+	pid_t pid;
+	bool is_same = false;
+	if (!begin(&pid, cgroup))
+		return;
+	for (int i = 0; i < TRIES && !is_same; i++) {
+		ino_t before = inode_of(cgroup);
+		kill(pid, SIGKILL);
+		world_expect_end(&w, 1, SIGKILL);
+		pid = start();
+		is_same = inode_of(cgroup) == before;
+	}
+	ck_assert(is_same);
+	/* And it is in force: what is left there is told and waited for. */
+	char here[800];
+	find_cgroup(pid, here);
+	ck_assert_str_eq(here, cgroup);
+	kill(pid, SIGKILL);
+	world_expect_end(&w, 1, SIGKILL);
+	await_gone(cgroup);
+	world_end(&w);
+}
+END_TEST
+
+static void
+make_beneath(const char *cgroup)
+{
+	char path[900];
+	snprintf(path, sizeof path, "%s/own", cgroup);
+	ck_assert_int_eq(mkdir(path, 0755), 0);
+}
+
+static void
+write_in(const char *cgroup, const char *name, const char *text)
+{
+	char path[900];
+	snprintf(path, sizeof path, "%s/%s", cgroup, name);
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ck_assert_msg(fd >= 0, "%s", path);
+	ck_assert_int_eq(write(fd, text, strlen(text)), (int)strlen(text));
+	close(fd);
+}
+
+static void
+limit_depth(const char *cgroup)
+{
+	write_in(cgroup, "cgroup.max.depth", "3");
+}
+
+static void
+limit_descendants(const char *cgroup)
+{
+	write_in(cgroup, "cgroup.max.descendants", "3");
+}
+
+static void
+freeze(const char *cgroup)
+{
+	write_in(cgroup, "cgroup.freeze", "1");
+}
+
+static void (*const changes[])(const char *) = {
+	make_beneath,
+	limit_depth,
+	limit_descendants,
+	freeze,
+};
+
+START_TEST(test_changed_is_not_kept)
+{
+	char cgroup[800], beneath[900];
+	pid_t pid;
+	if (!begin(&pid, cgroup))
+		return;
+	ino_t before = inode_of(cgroup);
+	changes[_i](cgroup);
+	kill(pid, SIGKILL);
+	world_expect_end(&w, 1, SIGKILL);
+	pid = start();
+	snprintf(beneath, sizeof beneath, "%s/own", cgroup);
+	ck_assert(!exists(beneath));
+	ck_assert_uint_ne(inode_of(cgroup), before);
+	kill(pid, SIGKILL);
+	world_expect_end(&w, 1, SIGKILL);
+	world_end(&w);
+}
+END_TEST
+
+/* Who was asked to end is not expected back: it is gone when that is said. */
+START_TEST(test_stopped_is_not_kept)
+{
+	char cgroup[800];
+	pid_t pid;
+	if (!begin(&pid, cgroup))
+		return;
+	struct kproto_signal s = {
+		.iid = 1,
+		.epoch = epoch,
+		.signal = SIGTERM,
+		.target = KTARGET_MAIN,
+	};
+	world_send_signal(&w, &s);
+	world_expect_end(&w, 1, SIGTERM);
+	ck_assert(!exists(cgroup));
+	start();
+	world_send_event(&w, KMSG_KILL, 1, epoch);
+	world_expect_end(&w, 1, SIGKILL);
+	ck_assert(!exists(cgroup));
+	world_end(&w);
+}
+END_TEST
+
+START_TEST(test_forgotten_is_not_kept)
+{
+	char cgroup[800];
+	pid_t pid;
+	if (!begin(&pid, cgroup))
+		return;
+	kill(pid, SIGKILL);
+	world_expect_end(&w, 1, SIGKILL);
+	world_send_event(&w, KMSG_FORGET, 1, epoch);
+	await_gone(cgroup);
+	world_end(&w);
+}
+END_TEST
+
+/* Linux since 6.14 kills whatever is born where cgroup.kill was written: that
+ * is another try, not a service that cannot run here. */
+START_TEST(test_killed_one_is_another_try)
+{
+	char cgroup[800];
+	pid_t pid;
+	if (!begin(&pid, cgroup))
+		return;
+	write_in(cgroup, "cgroup.kill", "1");
+	world_expect_end(&w, 1, SIGKILL);
+	struct kproto_start s = {.epoch = ++epoch};
+	world_send_start(&w, &s, 1, SH("exec sleep 1000"), -1);
+	world_receive(&w);
+	if (w.message.type == KMSG_START_FAILED) {
+		struct kproto_failure f;
+		struct bytes body = {w.message.body, w.message.size};
+		ck_assert(kproto_get_failure(body, &f));
+		ck_assert_uint_eq(f.blame, KBLAME_BUSY);
+		world_expect(&w, KMSG_EMPTY);
+		pid = start();
+	} else {
+		ck_assert_uint_eq(w.message.type, KMSG_STARTED);
+	}
+	world_end(&w);
+}
+END_TEST
+
+/* What a crash leaves of it the next skepd removes. */
+START_TEST(test_crash_leaves_none)
+{
+	char cgroup[800];
+	pid_t pid;
+	if (!begin(&pid, cgroup))
+		return;
+	kill(pid, SIGKILL);
+	world_expect_end(&w, 1, SIGKILL);
+	world_kill_keeper(&w);
+	world_run_keeper(&w);
+	struct kproto_instance instances[16];
+	unsigned count = 0;
+	world_greet(&w, instances, &count, NULL);
+	ck_assert_uint_eq(count, 1);
+	ck_assert(!exists(cgroup));
+	pid = start();
+	ck_assert(exists(cgroup));
+	world_end(&w);
+}
+END_TEST
+
+int
+main(void)
+{
+	world_is_root = geteuid() == 0;
+	Suite *s = suite_create("kept");
+	TCase *t = tcase_create("kept");
+	tcase_set_timeout(t, 60);
+	tcase_add_test(t, test_next_start_has_it);
+	tcase_add_loop_test(t, test_changed_is_not_kept, 0,
+		(int)(sizeof changes / sizeof *changes));
+	tcase_add_test(t, test_stopped_is_not_kept);
+	tcase_add_test(t, test_forgotten_is_not_kept);
+	tcase_add_test(t, test_killed_one_is_another_try);
+	tcase_add_test(t, test_crash_leaves_none);
+	suite_add_tcase(s, t);
+	SRunner *runner = srunner_create(s);
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
