@@ -93,6 +93,9 @@ struct core;
 void duty_init(struct core *c);
 /* Everything else took BOOT: declares what is wanted. */
 void duty_on_boot(struct core *c);
+/* A host is expected from now on (member.h): all is decided again when that has
+ * an end. */
+void duty_on_expected(struct core *c);
 size_t duty_need(const struct core_limits *limits);
 
 /* A row of this instance name changed, anywhere. */
