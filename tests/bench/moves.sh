@@ -89,12 +89,16 @@ service_of() {
 	echo "    start_timeout: 5m"
 }
 move_of() {
-	local gaps= i to
+	local gaps= i to count
 	for ((i = 0; i < MOVES; i++)); do
+		count=$(grep -c "^size-$1 .* start " "$T/stamps")
 		to=beta
 		[ "$(field alpha "size-$1" node)" = beta ] && to=alpha
 		check "move" ctl alpha move "size-$1" $to
 		wait_for 300 "$(label "$1") is on $to" is_ready_on "size-$1" $to
+		# Without readiness it counts as ready while it still reads.
+		wait_for 300 "it has read its state" lines_are "size-$1" \
+			start $((count + 1))
 		gaps="$gaps$(gap "size-$1")"
 	done
 	echo "|no copy runs, $(label "$1")|ms|skep|$gaps"
