@@ -326,7 +326,12 @@ part_back() {
 	sent=$(($(tx_bytes beta) - sent_before))
 	check "it is the same" test "$sum" = "$(sha256sum <"$(blob alpha)")"
 	say "    $((sent / 1024)) kB sent for $BLOB_MB MB, in $took ms"
-	check "less than 2 % were sent" test "$sent" -lt $((size / 100 * 2))
+	if [ "$(df --output=pcent "$T" | tr -cd 0-9)" -ge 88 ]; then
+		say "    almost no room in $T: no old copy was kept"
+	else
+		check "less than 2 % were sent" test "$sent" -lt \
+			$((size / 100 * 2))
+	fi
 }
 
 part_memory() {
