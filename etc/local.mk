@@ -5,19 +5,21 @@ dist_examples_DATA = etc/skep.conf etc/examples/counter.c \
 	etc/examples/nginx.yaml etc/examples/once.yaml \
 	etc/examples/postgresql.yaml etc/examples/redis.yaml \
 	etc/examples/redis-kept.yaml etc/examples/sqlite.yaml \
-	etc/examples/web.yaml
+	etc/examples/tally.c etc/examples/tally.yaml etc/examples/web.yaml
 dist_examples_SCRIPTS = etc/examples/counter.sh
 
 # The tests and the quickstart run the counter from the build directory.
 noinst_PROGRAMS += examples/counter
 examples_counter_SOURCES = etc/examples/counter.c
+noinst_PROGRAMS += examples/tally
+examples_tally_SOURCES = etc/examples/tally.c
 
 # The manual pages take their lists of keys from the parsers' tables.
 noinst_PROGRAMS += etc/man/keytables
 etc_man_keytables_SOURCES = etc/man/keytables.c
 etc_man_keytables_LDADD = libspec.a $(CONF_LIBS) $(YAML_LIBS)
 
-dist_man_MANS += etc/man/skepd.8
+dist_man_MANS += etc/man/skepd.8 etc/man/skep-handlers.7
 man_MANS += etc/man/skep.conf.5 etc/man/skep.yaml.5
 CLEANFILES += $(man_MANS)
 EXTRA_DIST += etc/man/expand.sh etc/man/skep.conf.5.in etc/man/skep.yaml.5.in

@@ -8,14 +8,14 @@ check_PROGRAMS += tests/unit/test_kproto tests/unit/test_policy \
 	tests/unit/test_cgroup tests/keeper/standin tests/keeper/probe \
 	tests/keeper/test_keeper tests/keeper/test_adopt \
 	tests/keeper/test_run tests/keeper/notifier \
-	tests/keeper/test_end \
+	tests/keeper/test_end tests/keeper/test_kept \
 	tests/keeper/test_notify tests/unit/test_notice \
 	tests/unit/test_limits tests/unit/test_loan \
 	tests/keeper/test_rights
 TESTS += tests/unit/test_kproto tests/unit/test_policy \
 	tests/unit/test_cgroup tests/keeper/test_keeper \
 	tests/keeper/test_adopt tests/keeper/test_run \
-	tests/keeper/test_end \
+	tests/keeper/test_end tests/keeper/test_kept \
 	tests/keeper/test_notify tests/unit/test_notice \
 	tests/unit/test_limits tests/unit/test_loan \
 	tests/keeper/test_rights
@@ -82,6 +82,11 @@ tests_keeper_test_adopt_SOURCES = tests/keeper/test_adopt.c $(keeper_world)
 tests_keeper_test_adopt_CPPFLAGS = $(keeper_world_cppflags)
 tests_keeper_test_adopt_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_keeper_test_adopt_LDADD = libsys.a libbase.a $(CHECK_LIBS)
+
+tests_keeper_test_kept_SOURCES = tests/keeper/test_kept.c $(keeper_world)
+tests_keeper_test_kept_CPPFLAGS = $(keeper_world_cppflags)
+tests_keeper_test_kept_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_keeper_test_kept_LDADD = libsys.a libbase.a $(CHECK_LIBS)
 
 tests_keeper_test_end_SOURCES = tests/keeper/test_end.c $(keeper_world)
 tests_keeper_test_end_CPPFLAGS = $(keeper_world_cppflags)

@@ -1,5 +1,6 @@
 # tests: one file per part, each level of the house style inside.
 include tests/bench.mk
+include tests/client.mk
 include tests/cluster.mk
 include tests/contrib.mk
 include tests/coretest.mk

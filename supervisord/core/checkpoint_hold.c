@@ -442,6 +442,16 @@ checkpoint_is_out_of_reach(struct core *c, struct instance *inst,
 	return count > 1 || (count == 1 && ranks[0] != MEMBER_SELF);
 }
 
+/* Whether what stands at its state_path here is newer than any checkpoint: it
+ * ran here last. */
+static bool
+finds_its_own(const struct core *c, const struct instance *i,
+	const struct service_value *s)
+{
+	return s->policy.handoff.has_state_path && !i->is_stranger &&
+	       instance_ran_elsewhere(c, i) <= i->epoch_ran;
+}
+
 const char *
 checkpoint_missing(struct core *c, struct instance *inst,
 	const struct service_value *service)
@@ -449,8 +459,7 @@ checkpoint_missing(struct core *c, struct instance *inst,
 	const struct policy_checkpoint *p = &service->policy.checkpoint;
 	struct snapshot best, acked;
 	if (!p->is_present || inst->staged ||
-		(service->policy.handoff.has_state_path &&
-			!inst->is_stranger && !instance_is_outdated(c, inst)))
+		finds_its_own(c, inst, service))
 		return NULL;
 	find_best(c, inst->name, true, &best);
 	checkpoint_acked(c, inst->name, &acked);
@@ -518,7 +527,7 @@ checkpoint_to_start(struct core *c, const struct instance *inst,
 	const struct checkpoint *k = checkpoint_find(c, inst->name);
 	if (!k || k->word.count == 0 ||
 		!service->policy.checkpoint.is_present ||
-		(service->policy.handoff.has_state_path && !inst->is_stranger))
+		finds_its_own(c, inst, service))
 		return NULL;
 	return &k->word.kept[0];
 }

@@ -324,6 +324,21 @@ duty_waits_for_owner(const struct core *c, const struct instance *inst)
 	return owner != MEMBER_NONE && member_is_expected(c, owner);
 }
 
+/* Its state waits here, and it is wanted again: from now on it is held, so that
+ * it is started here whatever is said of this host, and leaves with its state
+ * where it has to.  Returns whether that is so. */
+static bool
+hold_staged(struct core *c, struct instance *i)
+{
+	enum member_hold hold = member_hold_now(c);
+	instance_publish(c, i); /* whether others are to wait for us */
+	if (duty_state_host(c, i->name) != MEMBER_SELF ||
+		(hold != HOLD_NONE && hold != HOLD_KEEP))
+		return false;
+	instance_hold_staged(c, i);
+	return true;
+}
+
 static void
 place_or_wait(struct core *c, struct instance *i, const struct service_value *s)
 {
@@ -341,6 +356,8 @@ place_or_wait(struct core *c, struct instance *i, const struct service_value *s)
 		i->is_draining_out = false;
 		return;
 	}
+	if (i->staged && hold_staged(c, i))
+		return;
 	member_id host = duty_host(c, i, s);
 	/* It was let go for a host that cannot take it any more, and nothing
 	 * but the drain speaks against this one: no pin that came meanwhile. */

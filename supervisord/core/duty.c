@@ -143,7 +143,14 @@ duty_on_boot(struct core *c)
 	while ((e = specs_walk(c, ENTRY_SERVICE, e)) != NULL)
 		duty_mark_service(c, e->name);
 	duty_mark_all(c);
-	c->duty.expect_until = mono_add(c->now, c->settings.settle_timeout_ms);
+	duty_on_expected(c);
+}
+
+void
+duty_on_expected(struct core *c)
+{
+	mono until = mono_add(c->now, c->settings.settle_timeout_ms);
+	c->duty.expect_until = mono_min(c->duty.expect_until, until);
 }
 
 /* --- The gate --- */
@@ -385,7 +392,7 @@ duty_on_tick(struct core *c)
 	if (c->duty.is_draining && mono_reached(c->duty.drain_until, c->now))
 		c->duty.is_drain_dirty = true;
 	if (mono_reached(c->duty.expect_until, c->now)) {
-		c->duty.expect_until = MONO_NEVER;
+		c->duty.expect_until = member_expected_until(c);
 		duty_mark_all(c);
 	}
 }
@@ -537,9 +544,28 @@ last_owner(struct core *c, const char *instance, const member_id *ranks,
 }
 
 member_id
+duty_state_host(const struct core *c, const char *instance)
+{
+	const struct row *best = NULL;
+	const struct row *r = registry_first(c, ROW_INSTANCE, instance);
+	for (; r; r = registry_next(c, r)) {
+		/* Who gave it up, or could not run it, has nothing newer. */
+		bool counts = row_state_is_held(r->value.state) ||
+			      r->value.state == ROW_STOPPED;
+		if (counts && member_is_present(c, r->origin) &&
+			is_winner(c, r, best))
+			best = r;
+	}
+	return best && row_has_state(best) ? best->origin : MEMBER_NONE;
+}
+
+member_id
 duty_host(struct core *c, struct instance *inst,
 	const struct service_value *service)
 {
+	member_id with_state = duty_state_host(c, inst->name);
+	if (with_state != MEMBER_NONE)
+		return with_state;
 	member_id *ranks = c->duty.ranks;
 	uint32_t count = place_rank_first(
 		c, inst->name, service, ranks, c->limits.members_max);

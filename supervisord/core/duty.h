@@ -14,9 +14,11 @@
  *   held nowhere          its duty host starts it, once the gate is open and
  *                         what it depends on is there
  *
- * The duty host is, among eligible hosts: the one an operator moved it to,
- * else the one whose STOPPED row carries the highest epoch (so a cluster that
- * was switched off comes back where it was), else rank 1.
+ * The duty host is the present one where its last state waits, eligible or
+ * not: a state is where it is, and once it runs it can leave with it.  Else,
+ * among eligible hosts: the one an operator moved it to, else the one whose
+ * STOPPED row carries the highest epoch (so a cluster that was switched off
+ * comes back where it was), else rank 1.
  *
  * The gate: no hold, all present hosts announce our own view of the members,
  * and their logs are complete here up to what they announced.  It is bounded
@@ -91,6 +93,9 @@ struct core;
 void duty_init(struct core *c);
 /* Everything else took BOOT: declares what is wanted. */
 void duty_on_boot(struct core *c);
+/* A host is expected from now on (member.h): all is decided again when that has
+ * an end. */
+void duty_on_expected(struct core *c);
 size_t duty_need(const struct core_limits *limits);
 
 /* A row of this instance name changed, anywhere. */
@@ -161,6 +166,10 @@ enum node_intent duty_intent(const struct core *c, member_id id);
 /* The duty host of an instance, or MEMBER_NONE when none is eligible. */
 member_id duty_host(struct core *c, struct instance *inst,
 	const struct service_value *service);
+/* The present host that says in a STOPPED row that a state waits there, if no
+ * present host that holds it, or had it last, wins against that; or
+ * MEMBER_NONE. */
+member_id duty_state_host(const struct core *c, const char *instance);
 /* The present host that holds an instance, by the winner's rule, or
  * MEMBER_NONE; '*copies_out' (may be NULL) counts held rows. */
 member_id duty_holder(struct core *c, const char *instance,

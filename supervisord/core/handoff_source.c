@@ -57,10 +57,14 @@ keep_own(struct core *c, const struct handoff *h, struct instance *i)
 static void
 abort_move(struct core *c, struct handoff *h, const char *why)
 {
+	struct override_value o;
 	struct instance *i = instance_find(c, h->name);
 	CHECK(i && i->state == INSTANCE_HANDOFF);
 	CHECK(h->state != HANDOFF_COMMITTED);
 	instance_set_note(c, i, why);
+	/* With it, the operator's word that it should go is obeyed. */
+	instance_override(c, i, &o);
+	i->seen_move = o.move_generation;
 	retry_later(c, i, HANDOFF_AGAIN_MS);
 	/* One transaction or an earlier one: the staged root is on disk
 	 * before the record that named it goes. */

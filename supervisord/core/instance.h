@@ -115,6 +115,8 @@ struct instance {
 	bool is_kept;		 /* the keeper has something of 'epoch' */
 	bool is_draining_out;	 /* left in the running drain, not yet ready
 				    elsewhere; durable */
+	bool keeps_move;	 /* its next start, where its state is, obeys no
+				    operator's move: that comes then */
 	bool is_held_back;	 /* 'depends_on' is not met; 'note' says it */
 	uint64_t epoch;		 /* of the last start here */
 	uint64_t epoch_floor;	 /* every start here lies above it */
@@ -155,6 +157,9 @@ struct instance {
 	int32_t status;	    /* last wait status */
 	uint64_t epoch_ran; /* of its last run here, 0 for none; after a boot,
 			       the highest that may have been */
+	uint64_t epoch_before; /* the highest under which it may have run
+				  elsewhere, when it was started here; durable
+				  with is_stranger */
 	int64_t slot;	    /* the scheduled instant of the last start */
 	int64_t due_slot;   /* the newest that came */
 	mono since;	    /* when 'state' began */
@@ -225,9 +230,16 @@ void instance_reap(struct core *c, struct instance *inst);
 
 /* Whether this host holds it: any state but IDLE. */
 bool instance_is_held(const struct instance *inst);
-/* Whether it came back from the disk with a state that no run has consumed
- * yet: this host holds it, and starts it when the gate opens. */
+/* Whether it lay here with a state that no run has consumed yet, on the disk of
+ * a host that was down, or stopped by an operator, and is wanted again: this
+ * host holds it, and starts it when the gate opens. */
 bool instance_is_waiting(const struct instance *inst);
+/* Makes it so, of one that was stopped: what was said of moves meanwhile comes
+ * when it runs.  Allowed in IDLE, with a state. */
+void instance_hold_staged(struct core *c, struct instance *inst);
+/* Whether others are told that its state waits here: not by a host that would
+ * not start it, because it goes, or because its drain is over by force. */
+bool instance_offers_state(const struct core *c, const struct instance *inst);
 /* The instances of a service, declared or not: first, next; NULL ends. */
 struct instance *instance_of_service(const struct core *c,
 	const char *service);
@@ -244,11 +256,11 @@ bool instance_is_live(const struct instance *inst);
  * have taken unheard. */
 uint64_t instance_next_epoch(
 	const struct core *c, const struct instance *inst, bool is_lost);
-/* Whether its next start here, without a state, finds at its state_path what
- * others have gone beyond: somebody else took an epoch since its last run
- * here.  False as well if nobody had it before: then it is what its operator
- * put there. */
-bool instance_is_outdated(const struct core *c, const struct instance *inst);
+/* The highest epoch under which it may have run on another host.  If that is
+ * above the one of its last run here, others have gone beyond what stands at
+ * its state_path here; 0: what stands there its operator put there. */
+uint64_t instance_ran_elsewhere(
+	const struct core *c, const struct instance *inst);
 /* Starts it here.  Allowed in IDLE, BACKOFF, EXITED, FAILED. */
 void instance_start(struct core *c, struct instance *inst,
 	const struct service_value *service);

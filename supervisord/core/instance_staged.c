@@ -25,6 +25,25 @@ instance_unstage(struct core *c, struct instance *inst)
 	if (inst->staged)
 		slots_give(&c->instances.staged, inst->staged);
 	inst->staged = NULL;
+	inst->keeps_move = false;
+}
+
+void
+instance_hold_staged(struct core *c, struct instance *inst)
+{
+	CHECK(inst->state == INSTANCE_IDLE && inst->staged);
+	inst->keeps_move = true;
+	instance_set_note(c, inst, "");
+	instance_enter(c, inst, INSTANCE_BACKOFF, MONO_NEVER);
+}
+
+bool
+instance_offers_state(const struct core *c, const struct instance *inst)
+{
+	bool is_forced_out = drain_is_on(c) && c->duty.is_forced &&
+			     mono_reached(c->duty.drain_until, c->now);
+	return inst->staged && !is_forced_out &&
+	       member_hold_now(c) != HOLD_LEAVING;
 }
 
 void

@@ -271,7 +271,6 @@ member_set_link(struct core *c, struct member *m, uint32_t link)
 	m->link = link;
 	m->has_heartbeat = false;
 	m->is_list_lost = false;
-	m->hb_stalled_count = 0;
 	place_forget_hosts(c);
 	if (link)
 		lookup_put(links, link, member_id_of(c, m));
@@ -325,12 +324,14 @@ member_enter(struct core *c, struct member *m, enum member_state state,
 		m->is_confirmed_down = false;
 	if (m->state != state)
 		m->since = c->now;
-	/* Another start has another nonce, which only its Hello tells. */
+	/* Another start has another nonce, which only its Hello tells, and
+	 * counts from the beginning. */
 	if (member_log_incarnation(incarnation) !=
 			member_log_incarnation(m->incarnation) &&
 		m != &c->members.items[MEMBER_SELF]) {
 		m->nonce = 0;
 		m->hb_is_going = false;
+		m->stall_changes = m->stall_tell = 0;
 	}
 	m->state = state;
 	m->incarnation = incarnation;
@@ -392,6 +393,18 @@ member_is_expected(const struct core *c, member_id id)
 	const struct member *m = member_get(c, id);
 	return m->state == MEMBER_UNKNOWN &&
 	       mono_diff(c->now, m->since) < c->settings.settle_timeout_ms;
+}
+
+mono
+member_expected_until(const struct core *c)
+{
+	mono first = MONO_NEVER;
+	for (member_id id = 1; id < c->members.count; id++)
+		if (member_is_expected(c, id))
+			first = mono_min(first,
+				mono_add(member_get(c, id)->since,
+					c->settings.settle_timeout_ms));
+	return first;
 }
 
 bool

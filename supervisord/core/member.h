@@ -83,9 +83,8 @@ enum node_intent {
 	INTENT_DRAINING, /* gives everything away */
 };
 
-/* Hosts with a store that stalls which a heartbeat tells of; more are told
- * when some of these are well. */
-#define STALLED_TOLD_MAX 8
+/* Hosts of whose stores a heartbeat tells; of more they tell by turns. */
+#define STALLS_TOLD_MAX 8
 
 /* A member by number: an index that stays while the process runs.  0 is this
  * host itself. */
@@ -127,9 +126,11 @@ struct member {
 	uint32_t hb_health;
 	bool hb_is_ready;
 	bool hb_is_lonely;
-	bool hb_is_stalled;
-	uint64_t hb_stalled[STALLED_TOLD_MAX]; /* others, that it hears of */
-	uint32_t hb_stalled_count;
+	bool hb_is_stalled;		/* and it counts no changes: see wire */
+	/* Of its store since its start, by its own count; odd: it stalls.
+	 * Told by it or by others, and passed on. */
+	uint64_t stall_changes;
+	uint32_t stall_tell;		/* heartbeats that still tell them */
 	enum member_hold hb_hold;	/* with hb_is_lonely, for people */
 	bool hb_is_going;		/* holds beyond its link, see is_away */
 	bool has_heartbeat;		/* one came since the link stands */
@@ -322,6 +323,8 @@ bool member_is_present(const struct core *c, member_id id);
 /* Whether 'id' may still be booting: on the stored list, not heard of since
  * our own start, and settle_timeout is not over. */
 bool member_is_expected(const struct core *c, member_id id);
+/* When the next of these is none any more; NEVER: there are none. */
+mono member_expected_until(const struct core *c);
 /* Whether 'id' may be given something new: present, ready, not holding.  A
  * private suspicion or a cut link of ours does not matter here, because all
  * hosts must come to the same answer. */

@@ -103,8 +103,7 @@ fill_heartbeat(const struct core *c, skep_Heartbeat *hb)
 	hb->health = t->health;
 	hb->is_ready = c->registry.origins[MEMBER_SELF].is_ready;
 	hb->is_lonely = t->hold != HOLD_NONE;
-	hb->is_stalled = t->stall.is_on;
-	member_tell_stalled(c, hb);
+	member_tell_stalls(c, hb);
 	hb->is_going = t->is_going;
 	hb->hold = t->hold;
 	hb->epoch_clock = instance_epoch_clock(c);
@@ -140,6 +139,7 @@ member_heartbeat_tick(struct core *c)
 	fill_heartbeat(c, &hb);
 	member_broadcast(
 		c, WIRE_HEARTBEAT, wire_encode(&c->fx, WIRE_HEARTBEAT, &hb), 0);
+	member_told_stalls(c, &hb);
 }
 
 void
@@ -191,8 +191,7 @@ member_on_heartbeat(struct core *c, struct member *m, const skep_Heartbeat *hb)
 	 * step looks at; it decides nothing about an instance. */
 	bool is_relevant = !m->has_heartbeat ||
 			   m->hb_is_ready != hb->is_ready ||
-			   m->hb_is_lonely != hb->is_lonely ||
-			   m->hb_is_stalled != hb->is_stalled;
+			   m->hb_is_lonely != hb->is_lonely;
 	m->hb_view_digest = hb->view_digest;
 	m->hb_log_position = hb->log_position;
 	m->hb_log_checksum = hb->log_checksum;
@@ -202,11 +201,7 @@ member_on_heartbeat(struct core *c, struct member *m, const skep_Heartbeat *hb)
 	m->hb_health = hb->health;
 	m->hb_is_ready = hb->is_ready;
 	m->hb_is_lonely = hb->is_lonely;
-	/* Others hear it from us. */
-	if (m->hb_is_stalled != hb->is_stalled)
-		member_hurry_heartbeat(c);
-	m->hb_is_stalled = hb->is_stalled;
-	is_relevant |= member_hear_stalled(m, hb);
+	is_relevant |= member_hear_stalls(c, m, hb);
 	instance_hear_clock(c, hb->epoch_clock);
 	m->hb_hold = hb->hold > HOLD_NONE && hb->hold <= HOLD_ENDING
 			     ? (enum member_hold)hb->hold

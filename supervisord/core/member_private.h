@@ -6,6 +6,7 @@
  *   member_news.c    what members tell each other about members
  *   member_detect.c  heartbeats, suspicion, death, local health
  *   member_hold.c    forming, lonely, the debounce of changes
+ *   member_stall.c   whose store does not write
  *   member_ops.c     operators' words
  *
  * 'struct member *' arguments are entries of the table and never NULL; a
@@ -123,6 +124,13 @@ bool member_take_spare(struct core *c, struct member *m);
 
 /* --- member_stall.c --- */
 
+/* Fills in what we know of our store and of others'. */
+void member_tell_stalls(const struct core *c, skep_Heartbeat *hb);
+/* All who are linked were sent that. */
+void member_told_stalls(struct core *c, const skep_Heartbeat *hb);
+/* Takes what 'm' tells; whether something of that was news. */
+bool member_hear_stalls(
+	struct core *c, struct member *m, const skep_Heartbeat *hb);
 void member_stall_tick(struct core *c);
 mono member_stall_deadline(const struct core *c);
 
@@ -170,10 +178,6 @@ void member_hurry_heartbeat(struct core *c);
 void member_on_query(
 	struct core *c, struct member *from, const skep_LastHeardQuery *query);
 void member_on_answer(struct core *c, const skep_LastHeardAnswer *answer);
-/* Fills in which of those that are linked with us have a store that stalls;
- * takes what a peer tells of others, and returns whether that was news. */
-void member_tell_stalled(const struct core *c, skep_Heartbeat *hb);
-bool member_hear_stalled(struct member *m, const skep_Heartbeat *hb);
 /* We have no link to a member that is alive: others are asked about it before
  * its silence counts, so that we can answer those who ask us. */
 void member_ask_early(struct core *c, struct member *m);

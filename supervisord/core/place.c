@@ -90,9 +90,9 @@ has_refused(const struct core *c, const char *instance, member_id id,
 	       r->value.run_digest == run_digest;
 }
 
-/* Instances of the same service that 'id' holds, this one apart.  What nobody
- * wants any more goes: it takes a place for the host that has it, until it has
- * gone, and none for others, who may have forgotten it already. */
+/* Instances of the same service with a place on 'id', this one apart.  What
+ * nobody wants any more goes: it takes a place for the host that has it, until
+ * it has gone, and none for others, who may have forgotten it already. */
 static uint32_t
 count_siblings(const struct core *c, const char *instance, member_id id)
 {
@@ -105,8 +105,7 @@ count_siblings(const struct core *c, const char *instance, member_id id)
 		const struct row *r =
 			registry_find(c, ROW_INSTANCE, i->name, id);
 		bool counts = i->is_declared || id == MEMBER_SELF;
-		n += i != self && counts && r &&
-		     row_state_is_held(r->value.state);
+		n += i != self && counts && r && row_takes_place(r);
 	}
 	return n;
 }

@@ -121,12 +121,12 @@ row_hash(const struct row *row)
 	return v->meta.size ? hash_bytes(v->meta.data, v->meta.size, h) : h;
 }
 
-/* Whether a row says that its host holds an instance. */
+/* Whether a row says that an instance has a place on its host. */
 static bool
 is_place_taken(const struct row *row)
 {
 	return !row->is_deleted && row->value.kind == ROW_INSTANCE &&
-	       row_state_is_held(row->value.state);
+	       row_takes_place(row);
 }
 
 /* Tells those who decide that a shown row changed; 'had_place' is what it said
@@ -285,7 +285,9 @@ fill_row(struct core *c, struct row *row, const struct row_change *change)
 	if (change->is_deleted) {
 		give_meta(&c->registry, row);
 		row->value = (struct row_value){
-			.kind = change->kind, .epoch = change->value.epoch};
+			.kind = change->kind,
+			.epoch = change->value.epoch,
+			.unran = change->value.unran};
 		row->deleted_at = c->now;
 		return;
 	}
@@ -450,6 +452,7 @@ is_same_value(const struct row_value *a, const struct row_value *b)
 	       a->pid == b->pid && a->run_digest == b->run_digest &&
 	       a->restarts == b->restarts && a->status == b->status &&
 	       a->since_wall_ms == b->since_wall_ms && a->slot == b->slot &&
+	       a->unran == b->unran &&
 	       a->seen_restart == b->seen_restart &&
 	       a->seen_move == b->seen_move && a->meta.size == b->meta.size &&
 	       (a->meta.size == 0 ||
@@ -494,7 +497,8 @@ registry_delete(struct core *c, enum row_kind kind, const char *name)
 	struct row_change change = {.kind = kind,
 		.name = name,
 		.is_deleted = true,
-		.value.epoch = row->value.epoch};
+		.value.epoch = row->value.epoch,
+		.value.unran = row->value.unran};
 	bool is_done = write_own(c, &change, 0);
 	CHECK(is_done);
 }
@@ -561,6 +565,24 @@ registry_epoch_max(const struct core *c, const char *name)
 	return max;
 }
 
+uint64_t
+row_ran(const struct row *row)
+{
+	const struct row_value *v = &row->value;
+	return v->unran < v->epoch ? v->epoch - v->unran : 0;
+}
+
+uint64_t
+registry_ran_max(const struct core *c, const char *name)
+{
+	uint64_t max = 0;
+	for (const struct row *row = rows_of(c, name); row; row = row->next)
+		if (row->value.kind == ROW_INSTANCE &&
+			row->origin != MEMBER_SELF && row_ran(row) > max)
+			max = row_ran(row);
+	return max;
+}
+
 bool
 row_state_is_held(enum row_state state)
 {
@@ -571,6 +593,20 @@ row_state_is_held(enum row_state state)
 	};
 	CHECK((unsigned)state < ROW_STATE_COUNT);
 	return is_held[state];
+}
+
+bool
+row_has_state(const struct row *row)
+{
+	return row->value.kind == ROW_INSTANCE &&
+	       row->value.state == ROW_STOPPED &&
+	       row->value.pid == ROW_PID_STATE;
+}
+
+bool
+row_takes_place(const struct row *row)
+{
+	return row_state_is_held(row->value.state) || row_has_state(row);
 }
 
 const char *

@@ -70,13 +70,20 @@ enum row_state {
 
 #define ROW_META_MAX 512
 
+/* The 'pid' of a STOPPED row, which has no leader, when a state that no run has
+ * consumed lies at its host: it is to begin there, whatever else would count.
+ * It stands in a field that hosts which do not know this carry along, and
+ * count into their checksums; such a one may start it elsewhere, with nothing.
+ */
+#define ROW_PID_STATE 1
+
 /* What a row says; everything but name and meta is fixed. */
 struct row_value {
 	enum row_kind kind;
 	enum row_state state;
 	uint64_t epoch;	       /* of the running or last start */
 	uint64_t run_digest;   /* of the spec it runs */
-	uint32_t pid;	       /* leader */
+	uint32_t pid;	       /* leader; STOPPED: ROW_PID_STATE, or 0 */
 	uint32_t restarts;     /* since it came to this host */
 	int32_t status;	       /* last wait status */
 	uint64_t seen_restart; /* override generations that it has obeyed: an */
@@ -84,6 +91,8 @@ struct row_value {
 	int64_t since_wall_ms; /* when 'state' began */
 	int64_t slot;	       /* a scheduled run: when it was due, wall ms;
 				  0: none */
+	uint64_t unran;	       /* of the epochs up to 'epoch': under the last
+				  so many it ran nowhere; see row_ran */
 	struct bytes meta;     /* at most ROW_META_MAX bytes */
 };
 
@@ -95,8 +104,8 @@ struct row {
 	const char *name;	 /* in 'names', used */
 	uint64_t seq;
 	member_id origin;
-	bool is_deleted; /* a tombstone; of the value only the epoch
-			    still means something */
+	bool is_deleted; /* a tombstone; of the value only the epochs
+			    still mean something */
 	bool is_shown;	 /* false in a log that is being received */
 	mono deleted_at; /* our own tombstones: when */
 	struct row_value value; /* meta points into 'meta' */
@@ -197,9 +206,18 @@ const struct row *registry_walk(
  * of dead hosts, in tombstones, in logs not yet shown; 0 if none.  What was
  * collected or forgotten is not remembered; the OWNER records are. */
 uint64_t registry_epoch_max(const struct core *c, const char *name);
+/* ... under which, as such rows of others say, it may have run. */
+uint64_t registry_ran_max(const struct core *c, const char *name);
+/* The largest epoch under which it may have run, as one row says. */
+uint64_t row_ran(const struct row *row);
 /* Whether 'state' occupies its host, see ROW_STATES. */
 bool row_state_is_held(enum row_state state);
 const char *row_state_name(enum row_state state);
+/* Whether it is stopped, and a state waits at its host, see ROW_PID_STATE. */
+bool row_has_state(const struct row *row);
+/* Whether it takes one of the places of its service on its host: it is held
+ * there, or will be, because its state waits. */
+bool row_takes_place(const struct row *row);
 
 /* Whether we hold 'id's log up to the position it last announced. */
 bool registry_is_complete(const struct core *c, member_id id);

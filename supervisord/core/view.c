@@ -134,6 +134,12 @@ fill_why(struct core *c, struct instance *i, const struct service_value *s,
 		text_add(&t, " does not have the same desired state yet");
 		return;
 	}
+	if (strcmp(out->state, "pending") == 0 &&
+		duty_state_host(c, i->name) != MEMBER_NONE) {
+		text_add(&t, "its state is on ");
+		text_add(&t, out->duty);
+		text_add(&t, ", where it begins");
+	}
 	const char *gate;
 	bool is_held_back = !i->has_start_failed && !i->note &&
 			    strcmp(out->state, "pending") == 0 &&
@@ -281,7 +287,12 @@ why_not_wanted(struct core *c, struct text *t, const struct instance *i,
 		text_add(t, i->name);
 		text_add(t, "' starts it. ");
 	}
-	(void)c;
+	member_id with_state = duty_state_host(c, i->name);
+	if (i->is_declared && with_state != MEMBER_NONE) {
+		text_add(t, "Its state is on ");
+		text_add(t, member_get(c, with_state)->name);
+		text_add(t, ", where it would begin. ");
+	}
 }
 
 static void

@@ -286,6 +286,45 @@ cgroup_read_populated(int events_fd)
 	return at ? at[strlen("populated ")] == '1' : -EBADMSG;
 }
 
+/* Whether the file in the directory holds exactly that line; one that is not
+ * there does. */
+static bool
+says(int dir, const char *name, const char *line)
+{
+	char text[64];
+	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT;
+	ssize_t n = read(fd, text, sizeof text - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = 0;
+	text[strcspn(text, "\n")] = 0;
+	return n >= 0 && strcmp(text, line) == 0;
+}
+
+bool
+cgroup_is_bare(int fd, int events_fd)
+{
+	char text[256];
+	struct stat st;
+	ssize_t n = pread(events_fd, text, sizeof text - 1, 0);
+	if (n < 0 || fstat(fd, &st) < 0)
+		return false;
+	text[n] = 0;
+	/* A directory has a link from each one beneath. */
+	return strstr(text, "populated 0") && !strstr(text, "frozen 1") &&
+	       st.st_nlink == 2;
+}
+
+bool
+cgroup_is_untouched(int fd)
+{
+	return says(fd, "cgroup.controllers", "") &&
+	       says(fd, "cgroup.type", "domain") &&
+	       says(fd, "cgroup.max.depth", "max") &&
+	       says(fd, "cgroup.max.descendants", "max");
+}
+
 bool
 cgroup_is_populated(const struct cgroups *c, uint64_t iid)
 {

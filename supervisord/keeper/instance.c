@@ -12,6 +12,7 @@
 #include "keeper/adopt.h"
 #include "keeper/handoff.h"
 #include "keeper/keeper.h"
+#include "keeper/kept.h"
 #include "keeper/launch.h"
 #include "keeper/limits.h"
 #include "keeper/lock.h"
@@ -119,6 +120,7 @@ instance_new(struct keeper *k, uint64_t iid)
 	i->keeper = k;
 	i->iid = iid;
 	i->state = INSTANCE_EMPTY;
+	i->is_returning = true;
 	i->pidfd = i->cgroup_fd = i->fifo_fd = i->answer_wd = -1;
 	watch_init(&i->populated, on_populated);
 	watch_init(&i->report, launch_on_report);
@@ -134,12 +136,11 @@ instance_new(struct keeper *k, uint64_t iid)
 	return i;
 }
 
-/* Releases what belongs to the running epoch. */
+/* Releases what belongs to the running epoch, but for the cgroup. */
 static void
 release_epoch(struct instance *i)
 {
 	struct loop *l = &i->keeper->loop;
-	loop_close(l, &i->populated);
 	loop_close(l, &i->report);
 	loop_disarm(&i->deadline);
 	loop_disarm(&i->end_wait);
@@ -148,9 +149,16 @@ release_epoch(struct instance *i)
 	handoff_unwatch(i);
 	if (i->pidfd >= 0)
 		close(i->pidfd);
+	i->pidfd = -1;
+}
+
+void
+instance_release_cgroup(struct instance *i)
+{
+	loop_close(&i->keeper->loop, &i->populated);
 	if (i->cgroup_fd >= 0)
 		close(i->cgroup_fd);
-	i->pidfd = i->cgroup_fd = -1;
+	i->cgroup_fd = -1;
 	free(i->foreign_cgroup);
 	i->foreign_cgroup = NULL;
 }
@@ -160,7 +168,9 @@ instance_free(struct instance *i)
 {
 	struct instances *t = &i->keeper->instances;
 	loop_disarm(&i->again);
+	kept_drop(i);
 	release_epoch(i);
+	instance_release_cgroup(i);
 	if (i->pid != 0 && i->is_child)
 		map_remove(&t->by_pid, &i->by_pid);
 	if (i->fifo_fd >= 0)
@@ -170,6 +180,7 @@ instance_free(struct instance *i)
 	list_remove(&i->in_ended);
 	free(i->ids);
 	free(i->ready_line);
+	free(i->start);
 	free(i->name);
 	free(i);
 }
@@ -244,6 +255,8 @@ instance_on_exit(struct instance *i, int status)
 	i->pidfd = -1;
 	if (i->state == INSTANCE_RUNNING) {
 		i->state = INSTANCE_LEAVING;
+		/* First: its child is on its way while all else is done. */
+		kept_put(i);
 		say_oom(i);
 		handoff_on_exited(i);
 		session_send_event(i, KMSG_EXITED, status);
@@ -270,14 +283,15 @@ instance_is_alive(const struct instance *i)
 	return i->state != INSTANCE_EMPTY && i->state != INSTANCE_FORGOTTEN;
 }
 
-static void
-remove_cgroup(struct instance *i)
+void
+instance_remove_cgroup(struct instance *i)
 {
 	struct cgroups *c = &i->keeper->cgroups;
 	if (i->foreign_cgroup)
 		cgroup_remove_path(i->foreign_cgroup);
 	else if (c->is_usable)
 		cgroup_remove(c, i->iid);
+	instance_release_cgroup(i);
 }
 
 static void
@@ -285,16 +299,18 @@ become_empty(struct instance *i)
 {
 	struct keeper *k = i->keeper;
 	run_kill_all(k, i->iid);
-	remove_cgroup(i);
 	loop_disarm(&i->again);
 	i->group = 0;
 	i->state = INSTANCE_EMPTY;
+	if (!kept_has(i))
+		instance_remove_cgroup(i);
 	i->is_undrained = false;
 	look_drained(i);
 	/* Written before it is said: the next keeper must not know less. */
 	record_update(i);
 	/* Said before we clear up: its next start may be decided meanwhile. */
 	session_send_event(i, KMSG_EMPTY, 0);
+	kept_check(i);
 	logs_end_epoch(i);
 	release_epoch(i);
 	notify_remove(&k->dirs, i->iid);
@@ -309,7 +325,7 @@ instance_settle(struct instance *i)
 {
 	if (i->pid != 0 || !instance_is_alive(i))
 		return;
-	if (!has_processes(i)) {
+	if (kept_has(i) || !has_processes(i)) {
 		become_empty(i);
 		return;
 	}
@@ -339,6 +355,7 @@ instance_signal(struct instance *i, int signal, enum kproto_target target)
 {
 	long rc = -1;
 	errno = ESRCH;
+	i->was_signalled = true;
 	if (target == KTARGET_MAIN) {
 		if (i->pidfd >= 0)
 			rc = syscall(SYS_pidfd_send_signal, i->pidfd, signal,

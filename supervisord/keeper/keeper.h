@@ -8,10 +8,12 @@
 #include "keeper/helper.h"
 #include "keeper/ids.h"
 #include "keeper/instance.h"
+#include "keeper/kept.h"
 #include "keeper/loop.h"
 #include "keeper/options.h"
 #include "keeper/reexec.h"
 #include "keeper/sockets.h"
+#include "keeper/standby.h"
 
 #define MOVERS_MAX 64 /* that run at a time */
 
@@ -44,6 +46,8 @@ struct keeper {
 	bool is_logger_ready;	 /* it asked for the FIFOs */
 	struct timer log_ends;	 /* the logger hears of ends: ... */
 	struct list ended;	 /* ... those of these instances */
+	struct kept kept;	 /* cgroups */
+	struct standby standby;	 /* for the next start */
 	struct crash crash;	 /* of the node */
 	struct list runs;	 /* commands that run, see run.c */
 	struct watch signals;	 /* signalfd */
@@ -57,8 +61,8 @@ struct keeper {
 	struct timer beat;     /* signs of life for systemd */
 	struct timer good_run; /* then that count is over */
 	struct running_mover movers[MOVERS_MAX];
-	char boot_id[64];	  /* of the kernel that runs */
-	uint64_t start_ms;	  /* CLOCK_BOOTTIME of our start */
+	char boot_id[64];  /* of the kernel that runs */
+	uint64_t start_ms; /* CLOCK_BOOTTIME of our start */
 };
 
 #endif

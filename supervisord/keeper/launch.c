@@ -13,6 +13,7 @@
 #include "keeper/fifo.h"
 #include "keeper/handoff.h"
 #include "keeper/keeper.h"
+#include "keeper/kept.h"
 #include "keeper/limits.h"
 #include "keeper/loan.h"
 #include "keeper/lock.h"
@@ -22,6 +23,7 @@
 #include "keeper/run.h"
 #include "keeper/session.h"
 #include "keeper/spawn.h"
+#include "keeper/standby.h"
 #include "keeper/startcopy.h"
 #include "keeper/systemd.h"
 #include "sys/clock.h"
@@ -147,7 +149,7 @@ take_instance(struct keeper *k, const struct kproto_start *s)
 	i->started_wall_ms = clock_wall_ms();
 	i->is_ready = s->readiness == KREADY_NONE;
 	i->was_oom = i->was_unwatched = false;
-	i->is_killed = false;
+	i->is_killed = i->was_signalled = false;
 	i->answer = 0;
 	i->has_handoff = s->has_handoff;
 	i->has_checkpoint = s->has_checkpoint;
@@ -165,33 +167,43 @@ take_instance(struct keeper *k, const struct kproto_start *s)
 	return i;
 }
 
+/* Opens the cgroup, an empty one. */
+static int
+open_cgroup(struct instance *i, bool *is_new, struct err *err)
+{
+	struct keeper *k = i->keeper;
+	int dir = cgroup_open(&k->cgroups, i->iid, is_new, err);
+	if (dir < 0)
+		return dir;
+	i->cgroup_fd = loan_park(dir);
+	int events = cgroup_open_events(i->cgroup_fd);
+	if (events < 0)
+		return err_sys(err, events, "cgroup.events");
+	events = loan_park(events);
+	int rc = loop_watch(&k->loop, &i->populated, events, EPOLLPRI);
+	if (rc < 0) {
+		close(events);
+		return err_sys(err, rc, "cgroup.events");
+	}
+	cgroup_read_populated(events);
+	i->oom_kills = *is_new ? 0 : limits_count_oom(i->cgroup_fd);
+	return 0;
+}
+
 /* Opens what the child is to inherit: cgroup, output. */
 static int
 prepare(struct instance *i, const struct kproto_start *s, const char **step,
 	struct err *err)
 {
 	struct keeper *k = i->keeper;
-	bool is_new = false;
-	*step = "cgroup";
-	if (k->cgroups.is_usable) {
-		int dir = cgroup_open(&k->cgroups, i->iid, &is_new, err);
-		if (dir < 0)
-			return dir;
-		i->cgroup_fd = loan_park(dir);
-		int events = cgroup_open_events(i->cgroup_fd);
-		if (events < 0)
-			return err_sys(err, events, "cgroup.events");
-		events = loan_park(events);
-		int rc = loop_watch(&k->loop, &i->populated, events, EPOLLPRI);
-		if (rc < 0) {
-			close(events);
-			return err_sys(err, rc, "cgroup.events");
-		}
-		cgroup_read_populated(events);
-		i->oom_kills = is_new ? 0 : limits_count_oom(i->cgroup_fd);
-	}
-	*step = "resources";
+	bool is_new = i->is_kept;
 	int rc = 0;
+	*step = "cgroup";
+	if (k->cgroups.is_usable && !is_new)
+		rc = open_cgroup(i, &is_new, err);
+	if (rc < 0)
+		return rc;
+	*step = "resources";
 	if (!is_new || limits_are_set(&s->resources))
 		rc = limits_write(
 			&k->cgroups, i->cgroup_fd, &s->resources, err);
@@ -263,14 +275,11 @@ watch_child(struct instance *i, const struct spawned *child, int report_fd,
 	return rc < 0 ? err_sys(err, rc, "epoll") : 0;
 }
 
-static int
-fork_child(struct instance *i, const struct kproto_start *s, int state_fd,
-	struct err *err)
+/* A plan without any descriptor. */
+static struct child_plan
+begin_plan(const struct keeper *k, const struct kproto_start *s)
 {
-	struct keeper *k = i->keeper;
-	struct spawned child;
-	int fds[LOAN_FDS_MAX], report_fd = -1;
-	struct child_plan plan = {
+	return (struct child_plan){
 		.start = s,
 		.options = &k->options,
 		.dirs = &k->dirs,
@@ -281,18 +290,77 @@ fork_child(struct instance *i, const struct kproto_start *s, int state_fd,
 		.output_fd = -1,
 		.ready_fd = -1,
 	};
-	int rc = fill_plan(i, state_fd, &plan, &report_fd, err);
-	size_t count = list_fds(&plan, fds);
-	for (size_t n = 0; rc < 0 && n < count; n++)
+}
+
+/* Closes what 'fill_plan' opened. */
+static void
+close_plan(const struct child_plan *plan)
+{
+	int fds[LOAN_FDS_MAX];
+	size_t count = list_fds(plan, fds);
+	for (size_t n = 0; n < count; n++)
 		close(fds[n]);
-	if (rc == 0)
-		rc = loan_fork(
-			i->cgroup_fd, fds, count, k->dirs.work, &child, err);
-	if (rc == 0 && child.pid == 0)
+}
+
+/* Our end of its reports, when there was an error. */
+static int
+close_report(int *report_fd, int rc)
+{
+	if (rc < 0 && *report_fd >= 0)
+		close(*report_fd);
+	return rc;
+}
+
+int
+launch_fork(struct instance *i, const struct kproto_start *s, int state_fd,
+	struct spawned *child, int *report_fd, struct err *err)
+{
+	struct keeper *k = i->keeper;
+	struct child_plan plan = begin_plan(k, s);
+	int fds[LOAN_FDS_MAX];
+	*report_fd = -1;
+	int rc = fill_plan(i, state_fd, &plan, report_fd, err);
+	if (rc < 0) {
+		close_plan(&plan);
+		return close_report(report_fd, rc);
+	}
+	size_t count = list_fds(&plan, fds);
+	rc = loan_fork(i->cgroup_fd, fds, count, k->dirs.work, child, err);
+	if (rc == 0 && child->pid == 0)
 		child_run(&plan);
+	return close_report(report_fd, rc);
+}
+
+int
+launch_by_standby(struct instance *i, const struct kproto_start *s,
+	struct bytes body, int *report_fd, struct err *err)
+{
+	struct child_plan plan = begin_plan(i->keeper, s);
+	*report_fd = -1;
+	int rc = fill_plan(i, -1, &plan, report_fd, err);
 	if (rc == 0)
-		rc = watch_child(i, &child, report_fd, err);
-	if (rc < 0 && report_fd >= 0)
+		rc = standby_start(i->keeper, i->cgroup_fd, &plan, body);
+	close_plan(&plan);
+	return close_report(report_fd, rc);
+}
+
+/* The child of this start: the one that was forked for it, or a new one. */
+static int
+get_child(struct instance *i, const struct kproto_start *s, int state_fd,
+	struct ahead *ahead, struct err *err)
+{
+	struct spawned child = ahead->child;
+	int report_fd = ahead->report_fd;
+	int rc = 0;
+	free(ahead->start);
+	*ahead = (struct ahead){.report_fd = -1};
+	if (child.pid == 0)
+		rc = launch_fork(i, s, state_fd, &child, &report_fd, err);
+	if (rc < 0)
+		return rc;
+	i->start_time = child.start_time;
+	rc = watch_child(i, &child, report_fd, err);
+	if (rc < 0)
 		close(report_fd);
 	return rc;
 }
@@ -352,9 +420,11 @@ patience_ms(const struct kproto_start *s, int state_fd)
 }
 
 void
-launch_start(struct keeper *k, const struct kproto_start *s, int state_fd)
+launch_start(struct keeper *k, const struct kproto_start *s, struct bytes body,
+	int state_fd)
 {
 	struct err err = {""};
+	struct ahead ahead;
 	const char *step;
 	if (!is_startable(k, s, state_fd))
 		return;
@@ -363,18 +433,20 @@ launch_start(struct keeper *k, const struct kproto_start *s, int state_fd)
 		refuse(k, s, KBLAME_HOST, "memory", "out of memory");
 		return;
 	}
+	i->is_kept = kept_take(i, body, &ahead);
+	ahead_remember(i, s, body);
 	int rc = prepare(i, s, &step, &err);
 	if (rc == 0) {
 		step = "fork";
-		rc = fork_child(i, s, state_fd, &err);
+		rc = get_child(i, s, state_fd, &ahead, &err);
 		logs_begin_epoch(i);
 	}
 	if (rc < 0) {
+		ahead_release(&ahead);
 		fail_start(i, KBLAME_HOST, -rc, step, err.text);
 		instance_kill(i);
 		return;
 	}
-	i->start_time = proc_start_time(i->pid);
 	loop_arm(&k->loop, &i->deadline, patience_ms(s, state_fd));
 	if (i->ids && note_child(i))
 		let_go(i);
@@ -427,13 +499,24 @@ take_report(struct instance *i, struct child_report *r)
 	return false;
 }
 
-/* End of file: the program runs, or the child died on its way. */
+/* The child died on its way.  Linux since 6.14 kills all that is born in a
+ * cgroup whose cgroup.kill was ever written, which somebody may have done to
+ * one that we kept: the next try has a new one. */
+static void
+fail_silent(struct instance *i)
+{
+	bool has_begun = i->step != CHILD_USER;
+	fail_start(i, i->is_kept && !has_begun ? KBLAME_BUSY : KBLAME_HOST, 0,
+		child_step_name(i->step),
+		"the process ended before the program ran");
+}
+
+/* End of file: the program runs, or the child did not come so far. */
 static void
 on_pipe_closed(struct instance *i)
 {
 	if (i->step != CHILD_EXEC) {
-		fail_start(i, KBLAME_HOST, 0, child_step_name(i->step),
-			"the process ended before the program ran");
+		fail_silent(i);
 		return;
 	}
 	loop_disarm(&i->deadline);

@@ -3,6 +3,7 @@
 noinst_LIBRARIES += libkeeper.a
 libkeeper_a_SOURCES = \
 	supervisord/keeper/adopt.c supervisord/keeper/adopt.h \
+	supervisord/keeper/ahead.c supervisord/keeper/ahead.h \
 	supervisord/keeper/caps.c supervisord/keeper/caps.h \
 	supervisord/keeper/cgroup.c supervisord/keeper/cgroup.h \
 	supervisord/keeper/child.c supervisord/keeper/child.h \
@@ -17,6 +18,7 @@ libkeeper_a_SOURCES = \
 	supervisord/keeper/ids.c supervisord/keeper/ids.h \
 	supervisord/keeper/instance.c supervisord/keeper/instance.h \
 	supervisord/keeper/keeper.h \
+	supervisord/keeper/kept.c supervisord/keeper/kept.h \
 	supervisord/keeper/launch.c supervisord/keeper/launch.h \
 	supervisord/keeper/leave.c supervisord/keeper/leave.h \
 	supervisord/keeper/limits.c supervisord/keeper/limits.h \
@@ -37,6 +39,7 @@ libkeeper_a_SOURCES = \
 	supervisord/keeper/result.c supervisord/keeper/result.h \
 	supervisord/keeper/run.c supervisord/keeper/run.h \
 	supervisord/keeper/said.c supervisord/keeper/said.h \
+	supervisord/keeper/standby.c supervisord/keeper/standby.h \
 	supervisord/keeper/startcopy.c supervisord/keeper/startcopy.h \
 	supervisord/keeper/hook.c supervisord/keeper/hook.h \
 	supervisord/keeper/reexec.c supervisord/keeper/reexec.h \

@@ -44,8 +44,8 @@ on_child(struct keeper *k, pid_t pid, int status)
 		helper_on_exit(&k->node, status);
 	else if (pid == k->logger.pid)
 		helper_on_exit(&k->logger, status);
-	else if (!run_on_exit(k, pid, status) &&
-		 !reexec_on_exit(k, pid, status))
+	else if (!run_on_exit(k, pid, status) && !kept_on_exit(k, pid) &&
+		 !standby_on_exit(k, pid) && !reexec_on_exit(k, pid, status))
 		session_on_orphan(k, pid);
 }
 
@@ -169,6 +169,8 @@ init(struct keeper *k, struct err *err)
 	timer_init(&k->stop_timer, stop_on_timer);
 	timer_init(&k->log_ends, logs_on_ends_due);
 	list_init(&k->ended);
+	kept_init(&k->kept);
+	standby_init(&k->standby);
 	int rc = loop_init(&k->loop, err);
 	if (rc == 0)
 		rc = watch_signals(k, err);

@@ -13,6 +13,7 @@
 
 #include "keeper/handoff.h"
 #include "keeper/keeper.h"
+#include "keeper/kept.h"
 #include "keeper/loan.h"
 #include "keeper/result.h"
 #include "keeper/said.h"
@@ -403,6 +404,7 @@ open_cgroup(struct instance *i, enum kproto_command command, int *out,
 	int parent = i->cgroup_fd;
 	bool is_new;
 	*out = -1;
+	kept_drop(i);
 	if (!instance_is_alive(i) && k->cgroups.is_usable)
 		parent = cgroup_open(&k->cgroups, i->iid, &is_new, err);
 	else if (parent < 0)

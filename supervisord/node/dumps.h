@@ -5,6 +5,9 @@
  *                                   stands the epoch of the run that left it
  *                                   on this host, or nothing: it was fetched
  *   STATE_DIR/dumps/ROOT.part.NAME  a state on its way here, chunks missing
+ *   STATE_DIR/dumps/ROOT.old.NAME   what instance NAME left here when it went:
+ *                                   chunks of its next state are looked for in
+ *                                   it (dumps_private.h)
  *   STATE_DIR/dumps/seal.NAME.tmp   a state being sealed; gone at next start;
  *                                   seal-running. of a run that goes on
  *
@@ -35,18 +38,22 @@
 
 #define DUMPS_PATH_MAX 4096
 
-/* One store. */
-struct dumps {
-	char dir[DUMPS_PATH_MAX];
-	pthread_mutex_t mutex;	 /* keeps 'drop' apart from new references */
-	atomic_bool is_stopping; /* long work gives up */
-};
-
 /* The digests of a state's chunks. */
 struct manifest {
 	uint64_t size;	  /* of the state */
 	uint64_t count;	  /* chunks */
 	uint8_t *digests; /* 'count' times DIGEST_SIZE bytes, on the heap */
+};
+
+/* One store. */
+struct dumps {
+	char dir[DUMPS_PATH_MAX];
+	pthread_mutex_t mutex;	 /* keeps 'drop' apart from new references */
+	atomic_bool is_stopping; /* long work gives up */
+	/* Of the large state that was sealed last, so that it need not be read
+	 * once more before it travels; no chunks: of none. */
+	struct manifest sealed;
+	uint8_t sealed_root[DIGEST_SIZE];
 };
 
 /* Opens the store below 'state_dir', makes it if need be, and removes what
@@ -75,8 +82,9 @@ int dumps_seal(struct dumps *d, const char *name, uint64_t epoch,
 	uint64_t size_max, int fd, uint8_t root_out[DIGEST_SIZE],
 	uint64_t *size_out, bool *is_absent_out, struct err *err);
 
-/* Reads a whole state and fills '*out'; -EBADMSG when the file no longer is
- * what its name says. */
+/* Fills '*out', for which it reads the whole state unless it was just sealed;
+ * -EBADMSG when the file no longer is what its name says.  Whoever gets a chunk
+ * checks it in any case. */
 int dumps_read_manifest(struct dumps *d, const uint8_t root[DIGEST_SIZE],
 	struct manifest *out, struct err *err);
 
@@ -84,16 +92,11 @@ int dumps_read_manifest(struct dumps *d, const uint8_t root[DIGEST_SIZE],
 int dumps_read_chunk(struct dumps *d, const uint8_t root[DIGEST_SIZE],
 	uint64_t index, void *data, size_t *size_out, struct err *err);
 
-/* Opens the part of 'root' for 'name', as far as it came, and finds which
- * chunks are there: 'has[i]' is set for each. Returns the descriptor. */
+/* Opens the part of 'root' for 'name', as far as it came, takes what an old
+ * copy has of it, and finds which chunks are there: 'has[i]' is set for each.
+ * Returns the descriptor. */
 int dumps_open_part(struct dumps *d, const uint8_t root[DIGEST_SIZE],
 	const char *name, const struct manifest *m, bool *has, struct err *err);
-
-/* Fills the part 'fd' with chunks that are missing ('has[i]' is false), and
- * stand in an older state of 'name' here; 'has[i]' is set for each. */
-int dumps_reuse(struct dumps *d, const uint8_t root[DIGEST_SIZE],
-	const char *name, int fd, const struct manifest *m, bool *has,
-	struct err *err);
 
 /* Writes chunk 'index' into a part; -EBADMSG when its digest is another. */
 int dumps_write_chunk(int fd, const struct manifest *m, uint64_t index,
@@ -109,7 +112,8 @@ int dumps_finish_part(struct dumps *d, const uint8_t root[DIGEST_SIZE],
 int dumps_share(struct dumps *d, const uint8_t root[DIGEST_SIZE],
 	const char *name, struct err *err);
 
-/* Forgets that 'name' needs 'root'; the last one takes the file with it. */
+/* Forgets that 'name' needs 'root'; the last one takes the file with it, but
+ * for the old copy that is kept of what a run left here. */
 int dumps_drop(struct dumps *d, const uint8_t root[DIGEST_SIZE],
 	const char *name, struct err *err);
 

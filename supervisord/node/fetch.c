@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -548,21 +549,6 @@ on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 
 /* --- The threads' part --- */
 
-/* Finds what came earlier, and what stands in an older state. */
-static int
-open_part(struct fetch *f)
-{
-	struct dumps *d = &f->bulk->dumps;
-	struct err err;
-	int fd = dumps_open_part(
-		d, f->root, f->name, &f->manifest, f->found, &f->err);
-	/* What cannot be read of those is fetched. */
-	if (fd >= 0)
-		dumps_reuse(d, f->root, f->name, fd, &f->manifest, f->found,
-			&err);
-	return fd;
-}
-
 static void
 run_step(struct pool_job *job)
 {
@@ -571,7 +557,8 @@ run_step(struct pool_job *job)
 	if (f->step == FETCH_SHARE)
 		f->result = dumps_share(d, f->root, f->name, &f->err);
 	else if (f->step == FETCH_CHECK)
-		f->result = open_part(f);
+		f->result = dumps_open_part(
+			d, f->root, f->name, &f->manifest, f->found, &f->err);
 	else
 		f->result = dumps_finish_part(
 			d, f->root, f->name, f->part, &f->manifest, &f->err);
@@ -589,6 +576,11 @@ take_part(struct fetch *f)
 		f->here_count++;
 		f->here_bytes += dumps_chunk_size(f->size, i);
 	}
+	if (f->here_count > 0)
+		say(SAY_INFO,
+			"state of %s from %s: %" PRIu64 " of %" PRIu64
+			" bytes are here already",
+			f->name, f->node, f->here_bytes, f->size);
 	f->step = FETCH_LOAD;
 	if (f->conn)
 		wait_for_bytes(f);

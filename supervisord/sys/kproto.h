@@ -17,8 +17,9 @@
  *   START -> STARTED -> EXITED -> EMPTY        the usual way
  *   START -> START_FAILED -> EMPTY             nothing is left either
  *
- * A START_FAILED with KBLAME_BUSY touched nothing, so no EMPTY of its own
- * follows; an epoch that is not above the last one is REFUSED.
+ * A START_FAILED with KBLAME_BUSY asks for another try.  Mostly it touched
+ * nothing, and no EMPTY of its own follows; an epoch that is not above the last
+ * one is REFUSED.
  *
  * EMPTY is said when the cgroup (or the process group) holds nothing any
  * more, and only then may the same iid be started again.

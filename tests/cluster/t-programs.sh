@@ -1,7 +1,8 @@
 #!/bin/bash
 # Programs that know nothing of skep move with their data: Redis by its
 # state_path with a client that writes all the time, SQLite by its file and by
-# commands, PostgreSQL and nginx by their directories.  An old state is never used; a planted one gives nothing away.
+# commands, PostgreSQL and nginx by their directories; services written for
+# systemd say when they work.  An old state is never used; a planted one gives nothing away.
 BUDGET=200
 POLICY="allow_root = yes
 allowed_users = nobody"
@@ -237,6 +238,53 @@ if [ -x /usr/sbin/nginx ]; then
 	check "its cache came along" gives "$to" 'X-Cache: HIT'
 	check "delete" ctl gamma delete nginx
 fi
+
+step "systemd-style: what says READY=1 by itself"
+recipe tally
+sed -i "s,/usr/local/bin/tally,$SKEP_BUILD/examples/tally,
+	s,/var/tmp/%n.numbers,$T/tally.numbers,
+	/tally.numbers/s,\$,\n    user: nobody," "$T/tally.yaml"
+touch "$T/tally.numbers"
+chmod 666 "$T/tally.numbers"
+check "apply" ctl alpha apply -f "$T/tally.yaml"
+wait_for 30 "both are ready" ready_count_is alpha 2
+notifying() {
+	nsenter --net="/run/netns/$NS-$(node_of redis-notify)" timeout 5 \
+		redis-cli -p 6382 "$@"
+}
+tally_has() {
+	[ "$(wc -l <"$T/tally.numbers")" -gt "$1" ]
+}
+check "a key for Redis" notifying set kept yes
+wait_for 20 "the tally counts" tally_has 100
+wait_for 20 "it says how far it is" tells "$(node_of tally)" tally \
+	'at [0-9]*00*'
+for name in tally redis-notify; do
+	from=$(node_of $name)
+	to=$(for h in $HOSTS3; do [ $h != "$from" ] && echo $h; done | tail -n 1)
+	check "move $name to $to" ctl alpha move $name "$to"
+	wait_for 30 "it is ready on $to" is_on $name "$to"
+done
+check "Redis has its key" test "$(notifying get kept)" = yes
+wait_for 20 "the tally counts on" tally_has \
+	$(($(wc -l <"$T/tally.numbers") + 100))
+check "no number is missing, none is there twice" awk \
+	'$1 != NR { print "line " NR " is " $0; exit 1 }' "$T/tally.numbers"
+counted_on() {
+	awk '{ print $2 }' "$T/tally.numbers" | sort -u | wc -l
+}
+check "it counted on two hosts" test "$(counted_on)" = 2
+
+step "systemd-style: one that hangs is found by its watchdog"
+epoch=$(field alpha tally epoch)
+kill -STOP "$(processes examples/tally | awk '{ print $2 }')"
+is_started_anew() {
+	[ "$(field alpha tally epoch)" -gt "$epoch" ] &&
+		[ "$(field alpha tally state)" = ready ]
+}
+wait_for 30 "it is started anew" is_started_anew
+check "history tells why" tells "$(node_of tally)" tally watchdog
+check "delete" ctl alpha delete tally redis-notify
 
 step "a link in place of the state gives nothing away; it stays where it is"
 cat >"$T/thief.yaml" <<END

@@ -60,15 +60,19 @@ check_loss(struct places *p, uint32_t host, const struct effect_start *s)
 			c->config.node, s->name, lost, total);
 }
 
-/* P3: nobody starts anew what it may not have.  What it held before, and what
- * is handed to it, it may start whatever is said of it meanwhile. */
+/* P3: nobody starts anew what it may not have.  What it held before, what is
+ * handed to it, and what begins with a state that waited on it while an
+ * operator had it stopped, it may start whatever is said of it meanwhile: to
+ * start that elsewhere would give the state up (promise 2). */
 static void
 check_eligible(struct places *p, uint32_t host, const struct effect_start *s)
 {
 	struct core *c = p->k->w->hosts[host].core;
 	const struct instance *i = instance_find(c, s->name);
 	struct service_value v;
-	if (row_state_is_held(check_row_before(p->k, host, s->name)) || !i ||
+	enum row_state before = check_row_before(p->k, host, s->name);
+	bool was_waiting = before == ROW_STOPPED && s->has_state;
+	if (row_state_is_held(before) || was_waiting || !i ||
 		!instance_service(c, i, &v))
 		return;
 	if (duty_intent(c, MEMBER_SELF) == INTENT_CORDONED)
@@ -178,10 +182,9 @@ check_equal(struct places *p, const struct core *a, const struct core *b,
 }
 
 /* Whether two hosts were told the same about every other one; ranks are equal
- * where inputs are.  That a store stalls is heard from its host, a heartbeat
- * later here than there, and from who hears it.  The rows of a host outside
- * the healed core reach those who can talk with it; that those of the core
- * reach everybody is R5. */
+ * where inputs are.  That a store stalls goes from host to host, a heartbeat
+ * later here than there.  The rows of a host outside the healed core reach
+ * those who can talk with it; that those of the core reach everybody is R5. */
 static bool
 is_told_the_same(const struct core *a, const struct core *b)
 {

@@ -385,6 +385,19 @@ check_own(struct registries *r, uint32_t host, const struct effect_start *s)
 			c->config.node, s->name, (unsigned long long)s->epoch);
 }
 
+/* A host that was forgotten, and comes back, is read from its first row. */
+static void
+on_note(struct registries *r, uint32_t host, const struct effect_note *n)
+{
+	const struct core *c = r->k->w->hosts[host].core;
+	struct replicas *h = replicas_at(r, host);
+	if (n->kind != NOTE_NODE_LEFT)
+		return;
+	member_id id = member_find(c, n->name);
+	if (id < h->count)
+		h->items[id] = (struct replica){0};
+}
+
 static void
 on_step(struct world *w, uint32_t host, const struct input *in,
 	const struct effects *fx, void *context)
@@ -397,6 +410,8 @@ on_step(struct world *w, uint32_t host, const struct input *in,
 		const struct effect *e = &fx->items[i];
 		if (e->kind == EFFECT_START)
 			check_own(r, host, &e->start);
+		if (e->kind == EFFECT_NOTE)
+			on_note(r, host, &e->note);
 		if (e->kind != EFFECT_SEND || e->send.type != WIRE_BATCH ||
 			e->send.body.data == last)
 			continue;

@@ -47,7 +47,8 @@ add_instance(struct sum *s, const struct core *c)
 	add(s, (uint64_t)(i->is_remembered | i->is_refused << 1 |
 			  i->has_start_failed << 2 | i->is_over << 3 |
 			  i->is_found << 4 | i->is_salvaging << 5 |
-			  (i->staged != NULL) << 6 | i->is_killed << 7));
+			  (i->staged != NULL) << 6 | i->is_killed << 7 |
+			  i->keeps_move << 8));
 	add(s, is_armed(i->deadline));
 	add(s, i->stop_until.ms != MONO_NEVER.ms);
 	add(s, i->seen_move);

@@ -307,6 +307,106 @@ START_TEST(the_clock_of_epochs_is_passed_on)
 }
 END_TEST
 
+/* --- Stores --- */
+
+/* Host 1 tells host 0 of the store of host 2. */
+static void
+tell_stall(struct world *w, uint64_t node, uint64_t start, uint64_t changes)
+{
+	const struct core *c = core_of(w, 0);
+	skep_Heartbeat hb = skep_Heartbeat_init_zero;
+	hb.incarnation =
+		member_get(c, member_find(c, story_names[1]))->incarnation;
+	hb.view_digest = c->members.view_digest;
+	hb.is_ready = true;
+	hb.stalls_count = 1;
+	hb.stalls[0] =
+		(skep_Stall){.node = node, .start = start, .changes = changes};
+	hear(w, WIRE_HEARTBEAT, &hb);
+}
+
+/* What is said of it and is not true is outbidden by itself, for all; what is
+ * older than what is known is answered, and what nobody's life leads to is
+ * passed over. */
+START_TEST(of_a_store_the_newest_word_holds)
+{
+	struct world *w = lied_to_world(1, 4);
+	member_id id = member_find(core_of(w, 0), story_names[2]);
+	const struct member *m = member_get(core_of(w, 0), id);
+	uint64_t start = member_log_incarnation(m->incarnation);
+	uint64_t node = m->by_name.hash;
+	tell_stall(w, node, start + 1, 5);
+	tell_stall(w, node, start, UINT64_MAX);
+	tell_stall(w, node + 1, start, 5);
+	ck_assert(!member_is_stalled(core_of(w, 0), id));
+	tell_stall(w, node, start, 5);
+	ck_assert(member_is_stalled(core_of(w, 0), id));
+	world_run(w, 2000);
+	for (uint32_t host = 0; host < w->count; host++) {
+		const struct core *c = core_of(w, host);
+		member_id about = member_find(c, story_names[2]);
+		ck_assert_uint_eq(member_get(c, about)->stall_changes, 6);
+		ck_assert(!member_is_stalled(c, about));
+	}
+	ck_assert_uint_eq(m->stall_tell, 0);
+	tell_stall(w, node, start, 5);
+	ck_assert(!member_is_stalled(core_of(w, 0), id));
+	ck_assert_uint_gt(m->stall_tell, 0);
+	world_run(w, 2000);
+	ck_assert_uint_eq(m->stall_tell, 0);
+	world_free(w);
+}
+END_TEST
+
+struct frames {
+	uint32_t heartbeats;
+	uint32_t others;
+};
+
+static void
+count_frame(struct world *w, uint32_t host, const struct effect *e, void *to)
+{
+	struct frames *frames = to;
+	(void)w;
+	(void)host;
+	if (e->kind != EFFECT_SEND)
+		return;
+	if (e->send.type == WIRE_HEARTBEAT)
+		frames->heartbeats++;
+	else
+		frames->others++;
+}
+
+/* Each change costs a heartbeat of each host to each at most, and nothing
+ * else, however many there are. */
+START_TEST(changes_of_a_store_cost_heartbeats)
+{
+	enum { N = 6, LIES = 20 };
+	struct world *w = lied_to_world(1, N);
+	const struct member *m = member_get(
+		core_of(w, 0), member_find(core_of(w, 0), story_names[2]));
+	struct frames frames = {0};
+	world_run(w, 60000);
+	world_observe(w, &(struct world_observer){.name = "frames",
+				 .on_effect = count_frame,
+				 .context = &frames});
+	world_run(w, LIES * 1000);
+	struct frames quiet = frames;
+	frames = (struct frames){0};
+	for (int i = 0; i < LIES; i++) {
+		tell_stall(w, m->by_name.hash,
+			member_log_incarnation(m->incarnation),
+			m->stall_changes + 1);
+		world_run(w, 1000);
+	}
+	ck_assert_uint_eq(m->stall_changes, 2 * LIES);
+	ck_assert_uint_eq(frames.others, quiet.others);
+	ck_assert_uint_le(
+		frames.heartbeats, quiet.heartbeats + 2 * LIES * N * (N - 1));
+	world_free(w);
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -331,6 +431,8 @@ suite(void)
 	tcase_add_loop_test(detect, long_pause_is_refuted, 0, 3);
 	tcase_add_test(detect, refutation_voids_the_round);
 	tcase_add_test(detect, the_clock_of_epochs_is_passed_on);
+	tcase_add_test(detect, of_a_store_the_newest_word_holds);
+	tcase_add_test(detect, changes_of_a_store_cost_heartbeats);
 	suite_add_tcase(s, detect);
 	TCase *longer = tcase_create("long");
 	tcase_set_timeout(longer, 120);
