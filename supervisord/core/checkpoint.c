@@ -185,8 +185,10 @@ checkpoint_keeps(const struct core *c, const char *name,
 	const uint8_t root[DIGEST_SIZE])
 {
 	const struct checkpoint *k = checkpoint_find(c, name);
-	return k && k->word.count &&
-	       !memcmp(k->word.kept[0].root, root, DIGEST_SIZE);
+	for (uint32_t i = 0; k && i < k->word.count; i++)
+		if (!memcmp(k->word.kept[i].root, root, DIGEST_SIZE))
+			return true;
+	return false;
 }
 
 uint64_t

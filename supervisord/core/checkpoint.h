@@ -27,8 +27,8 @@
  * own included, and fetches it first ('checkpoint_missing'); of its own copy it
  * has every byte verified, and one that is damaged counts no more.  With 'takeover:
  * wait' it does not start from less than what was acknowledged: it waits until
- * that is there, and until it has heard the last runner's word of it, or an
- * operator forgets that host.  A start in place takes the host's own newest,
+ * that is there, and until it has heard, from whomever, what each host that is
+ * away said last, or an operator restarts it.  A start in place takes the host's own newest,
  * but for a service with a state_path, whose own files are newer.
  *
  * Memory: a slot for each name of which something is kept or taken here; a
@@ -175,7 +175,7 @@ void checkpoint_review(struct core *c, struct instance *inst,
 /* Whether a checkpoint that is kept, or on its way, needs this state. */
 bool checkpoint_needs_state(const struct core *c, const char *name,
 	const uint8_t root[DIGEST_SIZE]);
-/* Whether it is the root of the newest that is kept here. */
+/* Whether it is the root of one that is kept here. */
 bool checkpoint_keeps(const struct core *c, const char *name,
 	const uint8_t root[DIGEST_SIZE]);
 /* A run ended and left this state, which is here: its last checkpoint. */

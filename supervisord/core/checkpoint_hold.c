@@ -348,21 +348,18 @@ is_any_expected(const struct core *c)
 	return false;
 }
 
-/* The host that ran it last, if what it said of its checkpoints was never
- * heard since we began, and nobody forgot it; or MEMBER_NONE. */
+/* A host that is away, is no stranger, and whose rows were never heard here
+ * since we began, also not from others: it may have run it last; or
+ * MEMBER_NONE. */
 static member_id
-unheard_runner(const struct core *c, const struct instance *i)
+unheard_host(const struct core *c)
 {
-	struct checkpoint_word word;
-	member_id id = i->last_owner[0] && !i->is_remembered
-			       ? member_find(c, i->last_owner)
-			       : MEMBER_NONE;
-	if (id == MEMBER_NONE || id == MEMBER_SELF ||
-		member_get(c, id)->state == MEMBER_LEFT ||
-		member_is_present(c, id))
-		return MEMBER_NONE;
-	const struct row *r = registry_find(c, ROW_INSTANCE, i->name, id);
-	return r && checkpoint_read_row(r, &word) ? MEMBER_NONE : id;
+	for (member_id id = 1; id < c->members.count; id++)
+		if (!member_is_present(c, id) &&
+			member_get(c, id)->state != MEMBER_LEFT &&
+			!registry_walk(c, id, NULL))
+			return id;
+	return MEMBER_NONE;
 }
 
 /* Whether an operator said that it is to start, and nobody has obeyed that. */
@@ -394,14 +391,14 @@ wait_for_acked(struct core *c, const struct instance *i,
 		return "its last checkpoint that counts is on no host that is "
 		       "here (takeover: wait); start a host that has it, or "
 		       "'skepctl restart' it to go on with less";
-	member_id id = unheard_runner(c, i);
+	member_id id = unheard_host(c);
 	if (id == MEMBER_NONE)
 		return NULL;
 	const char *node = effects_text(&c->fx, member_get(c, id)->name);
 	return effects_format(&c->fx,
-		"%s ran it last, and what it said of its checkpoints is not "
-		"known here (takeover: wait); start that host, or 'skepctl "
-		"restart' it to go on with less",
+		"%s may have run it last, and what it said of its checkpoints "
+		"is not known here (takeover: wait); start that host, or "
+		"'skepctl restart' it to go on with less",
 		node);
 }
 

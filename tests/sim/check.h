@@ -118,7 +118,7 @@ bool check_is_misplaced(
 	struct world *w, uint32_t host, struct instance *instance);
 /* Whether an instance that belongs to 'host' may wait: its spec says that it
  * starts from nothing older than what was acknowledged, and that is on no host
- * that was healed; or the host that could tell is none of these. */
+ * that was healed; or a host that could tell is none of these. */
 bool check_waits_for_checkpoint(
 	struct world *w, uint32_t host, const char *name);
 /* The host of that name, or WORLD_NO_HOST. */

@@ -419,7 +419,11 @@ check_waits_for_checkpoint(struct world *w, uint32_t host, const char *name)
 			if (world_has_sound(w, n, k->word.kept[m].root))
 				raise_to(&best, &k->word.kept[m]);
 	}
-	uint32_t owner = world_find(w, i->last_owner);
-	return snapshot_compare(&best, &acked) < 0 ||
-	       (owner != WORLD_NO_HOST && w->hosts[owner].is_aside);
+	for (member_id id = 1; id < c->members.count; id++) {
+		uint32_t x = world_find(w, member_get(c, id)->name);
+		if (x != WORLD_NO_HOST && w->hosts[x].is_aside &&
+			!registry_walk(c, id, NULL))
+			return true;
+	}
+	return snapshot_compare(&best, &acked) < 0;
 }

@@ -211,17 +211,14 @@ find_state(const struct host *h, const uint8_t root[DIGEST_SIZE])
 	return NULL;
 }
 
-/* Whether a move has it (which a host that is down does not tell), or a start that was not over: these are not verified
- * a second time. */
+/* Whether a move has one of its states, or a start that is not over: those were
+ * verified when they came, and are not a second time.  A host that is down does
+ * not tell. */
 static bool
-is_in_hand(const struct core *c, const struct state *s)
+is_in_hand(const struct core *c, const char *name)
 {
-	uint8_t root[DIGEST_SIZE];
-	root_of(s, root);
-	const struct instance *i = c ? instance_find(c, s->name) : NULL;
-	const struct handoff *h = c ? handoff_find(c, s->name) : NULL;
-	return !c || (i && instance_is_staged(i, root)) ||
-	       (h && h->has_root && !memcmp(h->root, root, DIGEST_SIZE));
+	const struct instance *i = c ? instance_find(c, name) : NULL;
+	return !c || (i && i->staged) || handoff_find(c, name);
 }
 
 bool
@@ -232,7 +229,7 @@ world_rot(struct world *w, uint32_t host, const char *name)
 	for (size_t i = 0; i < h->state_count; i++) {
 		struct state *s = &h->states[i];
 		if (!strcmp(s->name, name) && s->is_aside &&
-			!is_in_hand(h->core, s) && (!newest || s->work > newest->work))
+			!is_in_hand(h->core, name) && (!newest || s->work > newest->work))
 			newest = s;
 	}
 	if (newest && !newest->is_rotten) {
@@ -258,6 +255,7 @@ keep_state(struct host *h, const struct state *s, uint64_t epoch)
 	struct state *there = find_state(h, root);
 	if (there) {
 		there->epoch = epoch;
+		there->is_rotten = false; /* it was written anew */
 		return;
 	}
 	h->states = realloc(h->states, (h->state_count + 1) * sizeof *s);
