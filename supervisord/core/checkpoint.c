@@ -594,7 +594,7 @@ checkpoint_review(struct core *c, struct instance *inst,
 		       k->later_count == 0;
 	/* What counted is remembered, also if our copy of it was damaged. */
 	if (!k->word.is_runner && k->word.count == 0 && is_idle &&
-		k->failed_count == 0 && !k->has_lost)
+		k->failed_count == 0 && !k->has_lost && !k->is_waiting)
 		checkpoint_end(c, k);
 }
 

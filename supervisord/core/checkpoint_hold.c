@@ -295,6 +295,7 @@ checkpoint_hold(struct core *c, struct checkpoint *k, struct instance *inst)
 	if (!find_runner(c, inst->name, &runner))
 		return;
 	k->is_proven = false; /* what is on a disk for long may rot */
+	k->is_waiting = false;
 	if (snapshot_compare(&runner.acked, &k->word.acked) > 0)
 		k->word.acked = runner.acked;
 	bool is_behind =
@@ -362,18 +363,28 @@ unheard_host(const struct core *c)
 	return MEMBER_NONE;
 }
 
-/* Whether an operator said that it is to start, and nobody has obeyed that. */
+/* Whether an operator said that it is to start since it began to wait. */
 static bool
 is_told(struct core *c, const struct instance *i)
 {
 	struct override_value o;
-	uint64_t seen = i->seen_restart;
+	const struct checkpoint *k = checkpoint_find(c, i->name);
 	instance_override(c, i, &o);
-	const struct row *r = registry_first(c, ROW_INSTANCE, i->name);
-	for (; r; r = registry_next(c, r))
-		if (r->value.seen_restart > seen)
-			seen = r->value.seen_restart;
-	return o.restart_generation > seen;
+	return k && k->is_waiting && o.restart_generation > k->told;
+}
+
+/* It begins to wait, or goes on to. */
+static const char *
+wait(struct core *c, const struct instance *i, const char *why)
+{
+	struct override_value o;
+	struct checkpoint *k = checkpoint_make(c, i->name);
+	instance_override(c, i, &o);
+	if (k && !k->is_waiting) {
+		k->is_waiting = true;
+		k->told = o.restart_generation;
+	}
+	return why;
 }
 
 /* What a start without 'acked' waits for, or NULL. */
@@ -462,7 +473,7 @@ checkpoint_missing(struct core *c, struct instance *inst,
 	checkpoint_acked(c, inst->name, &acked);
 	const char *why = wait_for_acked(c, inst, p, &best, &acked);
 	if (why)
-		return why;
+		return wait(c, inst, why);
 	if (best.epoch == 0 && acked.epoch == 0)
 		return NULL;
 	struct checkpoint *k = checkpoint_make(c, inst->name);

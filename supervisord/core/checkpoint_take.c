@@ -274,7 +274,7 @@ begin_run(struct core *c, struct checkpoint *k, const struct instance *i,
 	k->phase = CHECKPOINT_IDLE;
 	k->phase_until = MONO_NEVER;
 	k->is_announced = k->is_refused = k->is_late = k->is_loss_told = false;
-	k->is_proven = false;
+	k->is_proven = k->is_waiting = false;
 	k->next_at = mono_add(c->now, p->every_ms);
 	k->late_at = mono_add(
 		c->now, checkpoint_late_ms(p) - (is_its ? age_ms : 0));

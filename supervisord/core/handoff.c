@@ -4,7 +4,7 @@
 
 #include "core/handoff_private.h"
 
-#define RECORD_VERSION 2 /* 1: without 'epoch_known' */
+#define RECORD_VERSION 3 /* 1: without 'epoch_known', 2: 'is_carried' */
 
 size_t
 handoff_need(const struct core_limits *l)
@@ -146,6 +146,7 @@ handoff_record(struct core *c, struct handoff *h)
 	writer_i64(&w, h->sealed_wall_ms);
 	writer_u64(&w, h->run_digest);
 	writer_u64(&w, h->epoch_known);
+	writer_u8(&w, h->is_carried);
 	CHECK(!w.bad);
 	h->is_recorded = true;
 	h->stored = core_store(c, TABLE_HANDOFF,
@@ -169,6 +170,7 @@ read_record(struct handoff *h, struct bytes value)
 	h->sealed_wall_ms = reader_i64(&r);
 	h->run_digest = reader_u64(&r);
 	h->epoch_known = version >= 2 ? reader_u64(&r) : h->epoch;
+	h->is_carried = version >= 3 && reader_u8(&r) != 0;
 	/* A later version may have written more behind it. */
 	if (r.bad || version < 1 || h->epoch_known < h->epoch ||
 		state >= HANDOFF_STATE_COUNT || root.size != DIGEST_SIZE ||

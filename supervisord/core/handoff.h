@@ -106,6 +106,8 @@ struct handoff {
 	bool is_signalled;	/* it must be stopped: it may be half way */
 	bool is_recorded;	/* there is a record of it */
 	bool is_cancelled;	/* back to a start here, once it is sealed */
+	bool is_carried;	/* 'root' is no state of its own, but its last
+				   checkpoint */
 	char reason[NOTE_TEXT_MAX]; /* why it began, or why it failed */
 };
 

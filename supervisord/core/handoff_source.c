@@ -45,11 +45,22 @@ keep_own(struct core *c, const struct handoff *h, struct instance *i)
 {
 	if (h->has_root && !instance_is_staged(i, h->root))
 		instance_drop_staged(c, i);
-	/* What it carried may be its last checkpoint: it begins with that. */
-	if (h->has_root && !checkpoint_keeps(c, h->name, h->root))
+	/* What it carried of its checkpoints is kept as such, or outdone. */
+	if (h->has_root && !h->is_carried)
 		handoff_stage(c, h, i, "dump", "");
 	i->is_remembered = true;
 	return instance_store_owner(c, i);
+}
+
+/* Ends it; a checkpoint that it carried goes if it is not kept any more. */
+static uint64_t
+end_carried(struct core *c, struct handoff *h)
+{
+	const struct handoff was = *h;
+	uint64_t ended = handoff_end(c, h);
+	if (was.is_carried)
+		handoff_drop(c, was.name, was.root, handoff_after(c));
+	return ended;
 }
 
 /* Starts the stopped instance here again: the only way back once it was
@@ -75,7 +86,7 @@ abort_move(struct core *c, struct handoff *h, const char *why)
 			effects_text(&c->fx, why)));
 	/* It starts when no crash can bring the record back; if another host
 	 * runs a copy, duty decides which of them lives. */
-	uint64_t ended = handoff_end(c, h);
+	uint64_t ended = end_carried(c, h);
 	i->epoch_after = ended ? ended : owner;
 	instance_enter(c, i, INSTANCE_BACKOFF,
 		duty_lives_elsewhere(c, i) ? MONO_NEVER : c->now);
@@ -310,7 +321,7 @@ carry_checkpoint(const struct core *c, struct handoff *h)
 	if (h->has_root || !k || k->word.count == 0)
 		return;
 	const struct snapshot *s = &k->word.kept[0];
-	h->has_root = true;
+	h->has_root = h->is_carried = true;
 	memcpy(h->root, s->root, DIGEST_SIZE);
 	h->size = s->size;
 	h->sealed_wall_ms = s->wall_ms;
@@ -460,7 +471,7 @@ take_back(struct core *c, struct handoff *h, const char *why)
 	/* What it began with here, if that had not served yet, is older. */
 	if (!h->has_root || !instance_is_staged(i, h->root))
 		instance_drop_staged(c, i);
-	if (h->has_root)
+	if (h->has_root && !h->is_carried)
 		handoff_stage(c, h, i, "dump", "");
 	/* The target may have started what comes next, and what came after. */
 	instance_set_owner(c, i, h->peer_name);
@@ -472,7 +483,7 @@ take_back(struct core *c, struct handoff *h, const char *why)
 	i->epoch_reserved = epoch + EPOCH_BLOCK - 1;
 	i->is_remembered = true;
 	instance_store_owner(c, i);
-	uint64_t ended = handoff_end(c, h);
+	uint64_t ended = end_carried(c, h);
 	instance_start_at(c, i, &s, epoch, ended);
 }
 

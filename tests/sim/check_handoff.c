@@ -587,7 +587,9 @@ on_process(struct world *w, uint32_t host, const struct world_process_event *e,
 			*keys_at(&m->aside, root_key(e->root)) = 1;
 		s->is_here = true;
 	}
-	if (e->what == STATE_IS_DROPPED)
+	if (e->what == STATE_IS_DROPPED && e->status)
+		sealed_at(m, host, e->root)->is_here = false;
+	else if (e->what == STATE_IS_DROPPED)
 		on_dropped(m, host, sealed_at(m, host, e->root));
 	if (e->what != PROCESS_IS_RUNNING)
 		return;

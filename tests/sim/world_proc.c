@@ -484,7 +484,7 @@ static void
 lose_state(struct world *w, uint32_t host, struct state *s)
 {
 	struct host *h = &w->hosts[host];
-	observe_state(w, host, STATE_IS_DROPPED, s, 0, false);
+	observe_state(w, host, STATE_IS_DROPPED, s, 0, s->is_rotten);
 	*s = h->states[--h->state_count];
 }
 
