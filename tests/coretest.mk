@@ -24,6 +24,7 @@ tests_libworld_a_SOURCES = \
 	tests/sim/record.c tests/sim/record.h \
 	tests/sim/world_place.c \
 	tests/sim/world_proc.c \
+	tests/sim/world_state.c \
 	tests/sim/world_view.c tests/sim/world_view.h \
 	tests/sim/world_way.c \
 	supervisord/node/effect_copy.c supervisord/node/effect_copy.h

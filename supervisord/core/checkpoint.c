@@ -62,8 +62,8 @@ snapshot_compare(const struct snapshot *a, const struct snapshot *b)
 struct checkpoint *
 checkpoint_of(const struct core *c, const char *name)
 {
-	struct map_link *l = map_first(
-		&c->checkpoints.by_name, hash_text(name, 0));
+	struct map_link *l =
+		map_first(&c->checkpoints.by_name, hash_text(name, 0));
 	for (; l; l = map_next(&c->checkpoints.by_name, l)) {
 		struct checkpoint *k =
 			container_of(l, struct checkpoint, by_name);
@@ -168,8 +168,8 @@ try_end(struct core *c, struct checkpoint *k)
 }
 
 bool
-checkpoint_needs_state(const struct core *c, const char *name,
-	const uint8_t root[DIGEST_SIZE])
+checkpoint_needs_state(
+	const struct core *c, const char *name, const uint8_t root[DIGEST_SIZE])
 {
 	const struct checkpoint *k = checkpoint_find(c, name);
 	if (!k)
@@ -181,8 +181,8 @@ checkpoint_needs_state(const struct core *c, const char *name,
 }
 
 bool
-checkpoint_keeps(const struct core *c, const char *name,
-	const uint8_t root[DIGEST_SIZE])
+checkpoint_keeps(
+	const struct core *c, const char *name, const uint8_t root[DIGEST_SIZE])
 {
 	const struct checkpoint *k = checkpoint_find(c, name);
 	for (uint32_t i = 0; k && i < k->word.count; i++)
@@ -327,9 +327,8 @@ static uint32_t
 one_to_stay(const struct checkpoint_word *word)
 {
 	bool is_open = snapshot_compare(&word->kept[0], &word->acked) > 0;
-	bool has_acked =
-		word->count == 2 &&
-		snapshot_compare(&word->kept[1], &word->acked) <= 0;
+	bool has_acked = word->count == 2 &&
+			 snapshot_compare(&word->kept[1], &word->acked) <= 0;
 	return is_open && has_acked ? 1 : 0;
 }
 
@@ -420,9 +419,8 @@ checkpoint_meta(const struct core *c, const struct instance *inst,
 		return (struct bytes){NULL, 0};
 	writer_init(&w, room, ROW_META_MAX);
 	writer_u8(&w, WORD_VERSION);
-	writer_u8(&w,
-		(uint8_t)((is_keeper ? WORD_IS_KEEPER : 0) |
-			  (k->word.is_runner ? WORD_IS_RUNNER : 0)));
+	writer_u8(&w, (uint8_t)((is_keeper ? WORD_IS_KEEPER : 0) |
+				(k->word.is_runner ? WORD_IS_RUNNER : 0)));
 	writer_u8(&w, k->word.wanted);
 	write_kept(&w, &k->word);
 	writer_u8(&w, (uint8_t)k->word.holder_count);
@@ -661,8 +659,7 @@ checkpoint_check(const struct core *c)
 			container_of(l, struct checkpoint, in_all);
 		CHECK(checkpoint_find(c, k->name) == k);
 		CHECK(k->word.count <= CHECKPOINT_KEPT);
-		CHECK(k->word.count < 2 ||
-			snapshot_compare(&k->word.kept[0], &k->word.kept[1]) >
-				0);
+		CHECK(k->word.count < 2 || snapshot_compare(&k->word.kept[0],
+						   &k->word.kept[1]) > 0);
 	}
 }

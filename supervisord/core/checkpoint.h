@@ -25,11 +25,12 @@
  *
  * Who is to start an instance takes the newest that any present host has, its
  * own included, and fetches it first ('checkpoint_missing'); of its own copy it
- * has every byte verified, and one that is damaged counts no more.  With 'takeover:
- * wait' it does not start from less than what was acknowledged: it waits until
- * that is there, and until it has heard, from whomever, what each host that is
- * away said last, or an operator restarts it.  A start in place takes the host's own newest,
- * but for a service with a state_path, whose own files are newer.
+ * has every byte verified, and one that is damaged counts no more.  With
+ * 'takeover: wait' it does not start from less than what was acknowledged: it
+ * waits until that is there, and until it has heard, from whomever, what each
+ * host that is away said last, or an operator restarts it.  A start in place
+ * takes the host's own newest, but for a service with a state_path, whose own
+ * files are newer.
  *
  * Memory: a slot for each name of which something is kept or taken here; a
  * full table is said, and such a name has no checkpoints on this host.
@@ -50,9 +51,9 @@
 #include "core/core.h"
 #include "core/specs.h"
 
-#define CHECKPOINTS_MAX	 65536 /* names on one host */
-#define CHECKPOINT_LAST	 UINT64_MAX /* number of what a run left at its end */
-#define CHECKPOINT_KEPT	 2
+#define CHECKPOINTS_MAX	      65536	 /* names on one host */
+#define CHECKPOINT_LAST	      UINT64_MAX /* number of what a run left at its end */
+#define CHECKPOINT_KEPT	      2
 #define CHECKPOINT_FAILED_MAX 4
 #define CHECKPOINT_LATER_MAX  4
 
@@ -67,10 +68,10 @@ struct snapshot {
 
 /* What one host says of an instance's checkpoints in its row. */
 struct checkpoint_word {
-	bool is_keeper;	 /* the row is there for this only */
-	bool is_runner;	 /* it holds the instance */
-	uint8_t wanted;	 /* hosts that should keep it: 'replicas' */
-	uint32_t count;	 /* of 'kept' */
+	bool is_keeper; /* the row is there for this only */
+	bool is_runner; /* it holds the instance */
+	uint8_t wanted; /* hosts that should keep it: 'replicas' */
+	uint32_t count; /* of 'kept' */
 	struct snapshot kept[CHECKPOINT_KEPT]; /* newest first */
 	struct snapshot acked; /* last acknowledged; the root is not told */
 	uint32_t holder_count;
@@ -89,25 +90,25 @@ struct checkpoint {
 	struct map_link by_name;
 	char name[INSTANCE_NAME_MAX + 1];
 	struct checkpoint_word word; /* as our row says it */
-	uint64_t stored; /* STORE of the last record */
-	bool is_changed; /* 'word' is to be said again */
-	bool has_lost;	 /* its newest was damaged: what counted is known */
-	bool is_ending;	 /* it goes when what it gave up cannot come any more */
+	uint64_t stored;	     /* STORE of the last record */
+	bool is_changed;	     /* 'word' is to be said again */
+	bool has_lost;	/* its newest was damaged: what counted is known */
+	bool is_ending; /* it goes when what it gave up cannot come any more */
 
 	/* States to be dropped when nothing of its name is being sealed. */
 	uint8_t later[CHECKPOINT_LATER_MAX][DIGEST_SIZE];
 	uint32_t later_count;
 
 	/* One on its way here. */
-	struct snapshot want; /* epoch 0: none */
+	struct snapshot want;	      /* epoch 0: none */
 	char from[NODE_NAME_MAX + 1]; /* "": from our own disk alone */
-	bool is_proving; /* it is our own newest, which is to be verified */
-	bool is_proven;	 /* that was so, for the start that is coming, */
-	mono proven_at;	 /* ... then */
-	uint64_t came;	 /* bytes of it */
+	bool is_proving;  /* it is our own newest, which is to be verified */
+	bool is_proven;	  /* that was so, for the start that is coming, */
+	mono proven_at;	  /* ... then */
+	uint64_t came;	  /* bytes of it */
 	uint64_t dropped; /* the STORE that its DROP waited for, when one was
 			     given up */
-	mono want_until; /* without more of them until then it is in vain */
+	mono want_until;  /* without more of them until then it is in vain */
 	uint64_t failed[CHECKPOINT_FAILED_MAX]; /* of root and host: no use */
 	uint32_t failed_count;
 	mono retry_at; /* when those are forgotten */

@@ -122,8 +122,8 @@ emit_fetch(struct core *c, struct checkpoint *k, member_id from)
 	strcpy(k->from, has_source ? member_get(c, from)->name : "");
 	e->fetch.name = effects_text(&c->fx, k->name);
 	e->fetch.node = effects_text(&c->fx, k->from);
-	e->fetch.address = effects_text(&c->fx,
-		has_source ? member_get(c, from)->address : "");
+	e->fetch.address = effects_text(
+		&c->fx, has_source ? member_get(c, from)->address : "");
 	memcpy(e->fetch.root, k->want.root, DIGEST_SIZE);
 	e->fetch.size = k->want.size;
 	k->came = 0;
@@ -230,8 +230,8 @@ checkpoint_on_fetched(struct core *c, const struct input_fetched *in)
 	else if (in->is_ok && !was_proving && !checkpoint_keep(c, k, &came))
 		checkpoint_drop(c, k, came.root, handoff_after(c));
 	/* It was verified when it came, too. */
-	k->is_proven = in->is_ok && k->word.count &&
-		       is_same(&came, &k->word.kept[0]);
+	k->is_proven =
+		in->is_ok && k->word.count && is_same(&came, &k->word.kept[0]);
 	k->proven_at = c->now;
 	duty_mark(c, k->name);
 }
@@ -252,8 +252,7 @@ checkpoint_hold_on_tick(struct core *c, struct checkpoint *k)
 
 /* The word of the host that runs it: the one with the highest epoch. */
 static const struct row *
-find_runner(
-	const struct core *c, const char *name, struct checkpoint_word *out)
+find_runner(const struct core *c, const char *name, struct checkpoint_word *out)
 {
 	struct checkpoint_word word;
 	const struct row *best = NULL;
@@ -300,9 +299,8 @@ checkpoint_hold(struct core *c, struct checkpoint *k, struct instance *inst)
 		k->word.acked = runner.acked;
 	bool is_behind =
 		runner.count &&
-		(k->word.count == 0 ||
-			snapshot_compare(&runner.kept[0], &k->word.kept[0]) >
-				0);
+		(k->word.count == 0 || snapshot_compare(&runner.kept[0],
+					       &k->word.kept[0]) > 0);
 	/* The runner knows what counted. */
 	k->has_lost = false;
 	if (!is_named(c, &runner)) {
@@ -332,8 +330,8 @@ find_best(const struct core *c, const char *name, bool is_given,
 	for (; r; r = checkpoint_next_word(c, name, r, &word))
 		for (uint32_t i = 0; i < word.count; i++) {
 			const struct snapshot *s = &word.kept[i];
-			bool is_bad = is_given && k &&
-				      has_failed(c, k, r->origin, s);
+			bool is_bad =
+				is_given && k && has_failed(c, k, r->origin, s);
 			if (!is_bad && snapshot_compare(s, best) > 0)
 				*best = *s;
 		}
@@ -466,8 +464,7 @@ checkpoint_missing(struct core *c, struct instance *inst,
 {
 	const struct policy_checkpoint *p = &service->policy.checkpoint;
 	struct snapshot best, acked;
-	if (!p->is_present || inst->staged ||
-		finds_its_own(c, inst, service))
+	if (!p->is_present || inst->staged || finds_its_own(c, inst, service))
 		return NULL;
 	find_best(c, inst->name, true, &best);
 	checkpoint_acked(c, inst->name, &acked);

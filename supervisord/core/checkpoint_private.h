@@ -37,8 +37,8 @@ const struct row *checkpoint_next_word(const struct core *c, const char *name,
 	const struct row *row, struct checkpoint_word *out);
 
 /* The runner's side. */
-void checkpoint_run(struct core *c, struct checkpoint *k,
-	struct instance *inst, const struct service_value *service);
+void checkpoint_run(struct core *c, struct checkpoint *k, struct instance *inst,
+	const struct service_value *service);
 void checkpoint_run_on_tick(struct core *c, struct checkpoint *k,
 	struct instance *inst, const struct service_value *service);
 /* When something of it is due. */

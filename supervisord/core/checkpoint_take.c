@@ -155,8 +155,8 @@ static void
 on_announced(struct core *c, struct checkpoint *k, const struct instance *i,
 	const struct policy_checkpoint *p)
 {
-	bool is_last = i->state == INSTANCE_STOPPING ||
-		       i->state == INSTANCE_CLEANING;
+	bool is_last =
+		i->state == INSTANCE_STOPPING || i->state == INSTANCE_CLEANING;
 	k->is_announced = true;
 	if (k->next_at.ms == MONO_NEVER.ms)
 		k->next_at = c->now;
@@ -174,8 +174,8 @@ checkpoint_on_answered(struct core *c, const struct input_proc *in)
 	if (!k)
 		return;
 	if (in->answer == ANSWER_CHECKPOINT) {
-		on_announced(c, k, instance_find(c, in->name),
-			&s.policy.checkpoint);
+		on_announced(
+			c, k, instance_find(c, in->name), &s.policy.checkpoint);
 	} else if (k->phase == CHECKPOINT_ASKED) {
 		k->is_refused = true;
 		k->next_at = MONO_NEVER;
@@ -243,8 +243,8 @@ void
 checkpoint_on_dumped(struct core *c, const struct input_dumped *in)
 {
 	struct checkpoint *k = checkpoint_of(c, in->name);
-	bool is_awaited = k && k->phase == CHECKPOINT_SEALING &&
-			  k->epoch == in->epoch;
+	bool is_awaited =
+		k && k->phase == CHECKPOINT_SEALING && k->epoch == in->epoch;
 	if (!is_awaited) {
 		if (in->is_ok)
 			handoff_drop(c, in->name, in->root, handoff_after(c));
@@ -276,8 +276,8 @@ begin_run(struct core *c, struct checkpoint *k, const struct instance *i,
 	k->is_announced = k->is_refused = k->is_late = k->is_loss_told = false;
 	k->is_proven = k->is_waiting = false;
 	k->next_at = mono_add(c->now, p->every_ms);
-	k->late_at = mono_add(
-		c->now, checkpoint_late_ms(p) - (is_its ? age_ms : 0));
+	k->late_at =
+		mono_add(c->now, checkpoint_late_ms(p) - (is_its ? age_ms : 0));
 }
 
 /* Names the first ranks but ourselves. */
@@ -288,8 +288,8 @@ name_holders(struct core *c, struct checkpoint *k, const struct instance *i,
 	struct checkpoint_word *w = &k->word;
 	const struct checkpoint_word was = *w;
 	member_id *ranks = c->duty.ranks;
-	uint32_t count = place_rank(
-		c, i->name, s, ranks, c->limits.members_max);
+	uint32_t count =
+		place_rank(c, i->name, s, ranks, c->limits.members_max);
 	w->is_runner = true;
 	w->wanted = (uint8_t)s->policy.checkpoint.replicas;
 	w->holder_count = 0;
@@ -305,8 +305,8 @@ name_holders(struct core *c, struct checkpoint *k, const struct instance *i,
 
 /* Looks whether all that are to keep it have the newest, or the one before. */
 static void
-look_for_acks(struct core *c, struct checkpoint *k,
-	const struct policy_checkpoint *p)
+look_for_acks(
+	struct core *c, struct checkpoint *k, const struct policy_checkpoint *p)
 {
 	struct checkpoint_word *w = &k->word;
 	for (uint32_t n = 0; n < w->count; n++) {
@@ -340,8 +340,8 @@ checkpoint_run(struct core *c, struct checkpoint *k, struct instance *inst,
 }
 
 static void
-say_late(struct core *c, struct checkpoint *k,
-	const struct policy_checkpoint *p)
+say_late(
+	struct core *c, struct checkpoint *k, const struct policy_checkpoint *p)
 {
 	const struct checkpoint_word *w = &k->word;
 	uint32_t have =

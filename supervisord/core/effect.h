@@ -77,10 +77,10 @@ struct effect_signal {
 	const char *name;
 	uint64_t epoch;
 	int signal;
-	bool to_all;	 /* every process, not only the leader */
-	bool is_handoff; /* wait for an answer; refuse if it would kill */
-	bool is_stop;	 /* it is to end, also if it stands still (SIGSTOP):
-			    SIGCONT goes behind the signal */
+	bool to_all;	    /* every process, not only the leader */
+	bool is_handoff;    /* wait for an answer; refuse if it would kill */
+	bool is_stop;	    /* it is to end, also if it stands still (SIGSTOP):
+			       SIGCONT goes behind the signal */
 	bool is_checkpoint; /* refuse if it would kill */
 };
 
@@ -120,14 +120,15 @@ struct effect_link_close {
 struct effect_dump {
 	const char *name;
 	uint64_t epoch;
-	uint64_t size_max; /* bytes; larger is an error */
+	uint64_t size_max;  /* bytes; larger is an error */
 	bool is_checkpoint; /* it runs: what stands at $SKEP_CHECKPOINT_OUT, or
 			       at its state_path, as far as it stands still */
 };
 
 /* FETCH a sealed state from another host over its bulk connection into the
  * dump store; answered by FETCHED.  Idempotent, resumes.  One that is here is
- * verified, and fetched only if it is damaged; without an address that fails. */
+ * verified, and fetched only if it is damaged; without an address that fails.
+ */
 struct effect_fetch {
 	const char *name;
 	const char *node;    /* node name it comes from */
@@ -199,13 +200,13 @@ struct effect_reply {
 	X(NOTE_NODE_UP, "node_up")	     /* N */                           \
 	X(NOTE_NODE_SUSPECT, "node_suspect") /* N */                           \
 	X(NOTE_NODE_RESTARTING, "node_restarting") /* N: it said so itself */  \
-	X(NOTE_NODE_DOWN, "node_down")	     /* N */                           \
-	X(NOTE_NODE_LEFT, "node_left")	     /* N */                           \
-	X(NOTE_NODE_REFUSED, "node_refused") /* N: text = why */               \
-	X(NOTE_NODE_STATE, "node_state")     /* N: cordon, drain, drained */   \
-	X(NOTE_LONELY, "lonely")	     /* N: hold began, reason */       \
-	X(NOTE_FORMING, "forming")	     /* N: waiting, formed */          \
-	X(NOTE_REPAIR, "repair")	     /* N: a replica was reset */
+	X(NOTE_NODE_DOWN, "node_down")		   /* N */                     \
+	X(NOTE_NODE_LEFT, "node_left")		   /* N */                     \
+	X(NOTE_NODE_REFUSED, "node_refused")	   /* N: text = why */         \
+	X(NOTE_NODE_STATE, "node_state") /* N: cordon, drain, drained */       \
+	X(NOTE_LONELY, "lonely")	 /* N: hold began, reason */           \
+	X(NOTE_FORMING, "forming")	 /* N: waiting, formed */              \
+	X(NOTE_REPAIR, "repair")	 /* N: a replica was reset */
 
 enum note_kind {
 #define X(kind, name) kind,

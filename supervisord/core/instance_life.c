@@ -101,14 +101,14 @@ instance_start_at(struct core *c, struct instance *inst,
 /* Looks whether others may have had it since it was here; whether that was
  * news, for the disk. */
 static bool
-look_before(struct core *c, struct instance *i,
-	const struct service_value *service)
+look_before(
+	struct core *c, struct instance *i, const struct service_value *service)
 {
 	uint64_t before = instance_ran_elsewhere(c, i);
 	if (i->is_stranger && before < i->epoch_before)
 		before = i->epoch_before; /* who told that may be forgotten */
 	bool is_old = !i->staged && service->policy.handoff.has_state_path &&
-		before > i->epoch_ran;
+		      before > i->epoch_ran;
 	bool is_news = is_old && (!i->is_stranger || before > i->epoch_before);
 	i->is_stranger |= is_old;
 	i->epoch_before = before;
@@ -151,7 +151,8 @@ instance_reset(struct core *c, struct instance *inst)
 
 /* Whether it has to wait: what it wrote at last is what it begins with. */
 static bool
-is_unfit(struct core *c, struct instance *i, const struct service_value *service)
+is_unfit(
+	struct core *c, struct instance *i, const struct service_value *service)
 {
 	const char *why = checkpoint_unfit(c, i, service);
 	if (why)
@@ -213,7 +214,7 @@ instance_release_old(struct core *c, struct instance *inst)
 {
 	struct service_value s;
 	bool is_old = instance_service(c, inst, &s) &&
-		s.policy.handoff.has_state_path;
+		      s.policy.handoff.has_state_path;
 	if (is_old && inst->is_kept)
 		core_note(c, NOTE_SET_ASIDE, inst->name, inst->epoch,
 			effects_format(&c->fx,
@@ -241,8 +242,7 @@ salvage(struct core *c, struct instance *i, const struct service_value *s)
 	e->dump.name = effects_text(&c->fx, i->name);
 	e->dump.epoch = i->epoch;
 	e->dump.size_max = s->policy.handoff.max_size;
-	instance_enter(c, i, INSTANCE_CLEANING,
-		mono_add(c->now, SALVAGE_MS));
+	instance_enter(c, i, INSTANCE_CLEANING, mono_add(c->now, SALVAGE_MS));
 	return true;
 }
 
@@ -262,7 +262,7 @@ finish_stop(struct core *c, struct instance *i)
 	case STOP_GONE:
 	case STOP_LEAVE:
 		i->is_draining_out = purpose == STOP_LEAVE &&
-			c->duty.is_draining && i->was_ready;
+				     c->duty.is_draining && i->was_ready;
 		i->draining_epoch = i->epoch;
 		instance_enter(c, i, INSTANCE_IDLE, MONO_NEVER);
 		instance_release(c, i);
@@ -312,8 +312,8 @@ instance_stop(struct core *c, struct instance *inst,
 	mono until = inst->deadline;
 	if (!is_after)
 		inst->phase = PHASE_NONE;
-	instance_enter(c, inst, INSTANCE_STOPPING,
-		is_after ? until : MONO_NEVER);
+	instance_enter(
+		c, inst, INSTANCE_STOPPING, is_after ? until : MONO_NEVER);
 	if (!was_live)
 		finish_stop(c, inst);
 	else if (was_cleaning && !is_after)
@@ -339,12 +339,12 @@ on_stop_timeout(struct core *c, struct instance *i)
 static bool
 has_succeeded(const struct instance *i, const struct spec_policy *p)
 {
-	bool has_exited = i->status != STATUS_UNKNOWN &&
-		(i->status & 0x7f) == 0;
+	bool has_exited =
+		i->status != STATUS_UNKNOWN && (i->status & 0x7f) == 0;
 	/* Who was to become ready and ended well instead did not do it. */
 	bool is_early = i->has_ended_early && p->type == TYPE_SIMPLE;
 	return !i->has_start_failed && !i->is_sick && !is_early && has_exited &&
-		policy_is_success(p, (i->status >> 8) & 0xff);
+	       policy_is_success(p, (i->status >> 8) & 0xff);
 }
 
 /* Whether nobody saw how it ended. */
@@ -380,8 +380,8 @@ give_up(struct core *c, struct instance *i, const struct policy_restart *r)
 }
 
 static void
-restart_by_policy(struct core *c, struct instance *i,
-	const struct policy_restart *r)
+restart_by_policy(
+	struct core *c, struct instance *i, const struct policy_restart *r)
 {
 	if (mono_diff(c->now, i->window_since) >= r->interval_ms) {
 		i->window_since = c->now;
@@ -447,10 +447,9 @@ after_run(struct core *c, struct instance *i)
 		!i->has_start_failed)
 		i->failures = 0;
 	bool is_oneshot = s.policy.type == TYPE_ONESHOT;
-	bool is_over = r->policy == RESTART_NEVER ||
-		(is_oneshot && is_unseen(i)) ||
-		(is_success &&
-			(is_oneshot || r->policy == RESTART_ON_FAILURE));
+	bool is_over =
+		r->policy == RESTART_NEVER || (is_oneshot && is_unseen(i)) ||
+		(is_success && (is_oneshot || r->policy == RESTART_ON_FAILURE));
 	if (!is_over) {
 		restart_by_policy(c, i, r);
 		return;
@@ -563,12 +562,12 @@ instance_on_start_failed(struct core *c, const struct input_start_failed *in)
 		instance_enter(c, i, INSTANCE_CLEANING, c->now);
 		break;
 	case BLAME_BUSY:
-		instance_enter(c, i, INSTANCE_BACKOFF,
-			mono_add(c->now, BUSY_MS));
+		instance_enter(
+			c, i, INSTANCE_BACKOFF, mono_add(c->now, BUSY_MS));
 		break;
 	case BLAME_SERVICE:
-		instance_enter(c, i, INSTANCE_CLEANING,
-			mono_add(c->now, LINGER_MS));
+		instance_enter(
+			c, i, INSTANCE_CLEANING, mono_add(c->now, LINGER_MS));
 		break;
 	}
 }
@@ -625,7 +624,7 @@ instance_on_empty(struct core *c, const struct input_proc *in)
 	if (!i)
 		return;
 	bool is_ending = i->state == INSTANCE_STOPPING ||
-		(i->state == INSTANCE_CLEANING && !i->is_salvaging);
+			 (i->state == INSTANCE_CLEANING && !i->is_salvaging);
 	if (is_ending && i->phase != PHASE_POST_STOP &&
 		!instance_run_post_stop(c, i))
 		instance_conclude(c, i);

@@ -8,8 +8,8 @@
  * "state.part", which is $SKEP_STATE_OUT for handoff.command and becomes
  * "state" when that has ended well, so that half of a state is none;
  * "checkpoint", which counts when something was renamed to it, and its part;
- * and "placed", by which skep-mover knows which state it has put at state_path: it
- * stays from start to start.
+ * and "placed", by which skep-mover knows which state it has put at state_path:
+ * it stays from start to start.
  */
 #ifndef SKEP_KEEPER_WORKDIR_H
 #define SKEP_KEEPER_WORKDIR_H

@@ -525,11 +525,9 @@ on_refused(struct keeper *k, struct bytes body)
 	struct known *known = known_find(k, f.iid);
 	if (!known)
 		return true;
-	if (strcmp(f.step, "handoff") == 0) {
-		say(SAY_INFO, "%s: handoff: %s", known->name, f.text);
-		report_answer(k, known->name, f.epoch, ANSWER_UNSUPPORTED);
-	} else if (strcmp(f.step, "checkpoint") == 0) {
-		say(SAY_INFO, "%s: checkpoint: %s", known->name, f.text);
+	if (strcmp(f.step, "handoff") == 0 ||
+		strcmp(f.step, "checkpoint") == 0) {
+		say(SAY_INFO, "%s: %s: %s", known->name, f.step, f.text);
 		report_answer(k, known->name, f.epoch, ANSWER_UNSUPPORTED);
 	} else if (!on_uncollected(k, known, &f)) {
 		say_limited(&k->strange, 20, SAY_INFO, "keeper: %s: %s: %s",

@@ -225,7 +225,8 @@ struct kproto_signal {
 	X(KCMD_READINESS, "readiness") /* exec probes */                       \
 	X(KCMD_LIVENESS, "liveness")                                           \
 	X(KCMD_HANDOFF, "handoff.command") /* by RUN; see workdir.h */         \
-	X(KCMD_RESTORE, "handoff.restore") /* by the keeper, when 'has_state' */\
+	X(KCMD_RESTORE,                                                        \
+		"handoff.restore") /* by the keeper, when 'has_state' */       \
 	X(KCMD_CHECKPOINT, "checkpoint.command") /* by RUN */
 
 enum kproto_command {
@@ -378,7 +379,7 @@ struct kproto_start {
 				     was put at 'state_path' once */
 	bool sets_aside;	  /* what stands at 'state_path' is old: it gets
 				     another name */
-	int64_t handoff_timeout_ms; /* of KCMD_RESTORE */
+	int64_t handoff_timeout_ms;		  /* of KCMD_RESTORE */
 	struct kproto_texts commands[KCMD_COUNT]; /* empty: there is none */
 	int64_t hook_timeout_ms;		  /* of pre_start */
 	uint8_t readiness;			  /* kproto_readiness */

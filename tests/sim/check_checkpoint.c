@@ -22,8 +22,8 @@
 #include "base/hash.h"
 #include "tests/sim/check.h"
 
-#define HOSTS_MAX   64
-#define ACKS_MAX 8
+#define HOSTS_MAX 64
+#define ACKS_MAX  8
 /* What was said so long ago has been heard by who could hear it. */
 #define TOLD_MS 2000
 /* ... and has been acted on. */
@@ -121,8 +121,8 @@ on_stored(struct world *w, uint32_t host, enum core_table table,
 	struct page *p = page_of(g, name);
 	struct keeper *at = &p->places[host];
 	const struct snapshot s = read_newest(value);
-	if (s.epoch && snapshot_compare(&s, &at->held) < 0 &&
-		!at->has_damage && !p->is_gone)
+	if (s.epoch && snapshot_compare(&s, &at->held) < 0 && !at->has_damage &&
+		!p->is_gone)
 		world_violated(w, "H8",
 			"%s keeps %llu.%llu of %s, and had %llu.%llu",
 			w->hosts[host].name, (unsigned long long)s.epoch,
@@ -197,7 +197,8 @@ best_known(const struct keeping *g, const struct page *p, uint32_t host)
 	for (uint32_t i = 0; i < w->count; i++) {
 		const struct keeper *at = &p->places[i];
 		if (i != host && is_linked(w, host, i) &&
-			world_has_sound(w, i, at->held.root) && check_pair_ms(g->k, i, host) >= KNOWN_MS &&
+			world_has_sound(w, i, at->held.root) &&
+			check_pair_ms(g->k, i, host) >= KNOWN_MS &&
 			mono_diff(w->now, at->held_at) >= KNOWN_MS)
 			raise_to(&best, &at->held);
 	}
@@ -253,8 +254,7 @@ complain(struct keeping *g, const struct page *p, uint32_t host,
 }
 
 static void
-on_forked(
-	struct keeping *g, uint32_t host, const struct world_process_event *e)
+on_forked(struct keeping *g, uint32_t host, const struct world_process_event *e)
 {
 	struct core *c = g->k->w->hosts[host].core;
 	const struct instance *i = c ? instance_find(c, e->name) : NULL;
@@ -323,8 +323,8 @@ note_gone(struct keeping *g, uint32_t host, const char *name)
 		struct page *p = g->items[i];
 		const struct instance *inst = instance_find(c, p->name);
 		instance_service_name(p->name, its);
-		p->is_gone |= !strcmp(its, service) &&
-			      (!inst || !inst->is_declared);
+		p->is_gone |=
+			!strcmp(its, service) && (!inst || !inst->is_declared);
 	}
 }
 
@@ -412,9 +412,9 @@ check_waits_for_checkpoint(struct world *w, uint32_t host, const char *name)
 	checkpoint_acked(c, name, &acked);
 	for (uint32_t n = 0; n < w->count; n++) {
 		const struct core *o = w->hosts[n].core;
-		const struct checkpoint *k =
-			o && !w->hosts[n].is_aside ? checkpoint_find(o, name)
-						   : NULL;
+		const struct checkpoint *k = o && !w->hosts[n].is_aside
+						     ? checkpoint_find(o, name)
+						     : NULL;
 		for (uint32_t m = 0; k && m < k->word.count; m++)
 			if (world_has_sound(w, n, k->word.kept[m].root))
 				raise_to(&best, &k->word.kept[m]);

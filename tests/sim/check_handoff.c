@@ -62,9 +62,9 @@ struct moves {
 	uint32_t state_count;
 	struct keys served; /* root -> 1: a process that began with it ran, or
 			       its service was deleted: it is nobody's */
-	struct keys aside; /* root -> 1: of a process that went on.  It goes when
-			      a newer one is kept, which may be of another
-			      copy, and is H8's */
+	struct keys aside;  /* root -> 1: of a process that went on.  It goes
+			       when a newer one is kept, which may be of
+			       another copy, and is H8's */
 	uint64_t step;
 	bool is_void; /* the step at hand calls a move off */
 };

@@ -60,8 +60,8 @@ program_words(struct storm *s, uint32_t number, const char *name)
 /* The words of a service with checkpoints, or "": the same for the whole of the
  * storm. */
 static const char *
-checkpoint_words(struct storm *s, uint32_t number, const char *name,
-	char out[static 80])
+checkpoint_words(
+	struct storm *s, uint32_t number, const char *name, char out[static 80])
 {
 	uint64_t chance = hash_mix(s->config.seed + 1, number);
 	out[0] = '\0';
@@ -72,7 +72,8 @@ checkpoint_words(struct storm *s, uint32_t number, const char *name,
 	if (is_its_own)
 		world_behave(s->w, name, "")->aside_ms = 3000;
 	snprintf(out, 80, " checkpoint every=%us holders=%u takeover=%s%s",
-		(unsigned)(2 + chance / 4 % 10), (unsigned)(1 + chance / 64 % 3),
+		(unsigned)(2 + chance / 4 % 10),
+		(unsigned)(1 + chance / 64 % 3),
 		chance / 256 % 3 ? "newest" : "wait",
 		is_its_own ? " by-itself" : "");
 	return out;

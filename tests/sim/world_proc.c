@@ -6,15 +6,12 @@
 #include "base/hash.h"
 #include "tests/sim/world_private.h"
 
-#define EMPTY_MS 1
-#define DUMP_MS	 5
-#define PROVEN_MS	   12000 /* a start waits no longer after a look */
-#define ASIDE_MS	   20 /* that writing a checkpoint takes */
-#define FETCH_MS 10
+#define EMPTY_MS  1
+#define DUMP_MS	  5
+#define PROVEN_MS 12000 /* a start waits no longer after a look */
+#define ASIDE_MS  20	/* that writing a checkpoint takes */
 /* As BULK_RETRY_MS and BULK_RETRY_MAX_MS. */
-#define FETCH_RETRY_MS	   200
-#define FETCH_RETRY_MAX_MS 5000
-#define STATE_SIZE	   1000 /* bytes that every state is said to have */
+#define STATE_SIZE 1000 /* bytes that every state is said to have */
 
 /* --- Behaviours --- */
 
@@ -53,8 +50,8 @@ world_behave(struct world *w, const char *service, const char *host)
 	return b;
 }
 
-static const struct behaviour *
-behaviour_of(struct world *w, uint32_t host, const char *name)
+const struct behaviour *
+proc_behaviour(struct world *w, uint32_t host, const char *name)
 {
 	char service[SERVICE_NAME_MAX + 1] = "";
 	memcpy(service, name, strcspn(name, "@"));
@@ -69,14 +66,14 @@ behaviour_of(struct world *w, uint32_t host, const char *name)
 static int64_t
 empty_ms(struct world *w, uint32_t host, const char *name)
 {
-	const struct behaviour *b = behaviour_of(w, host, name);
+	const struct behaviour *b = proc_behaviour(w, host, name);
 	return b->empty_ms ? b->empty_ms : EMPTY_MS;
 }
 
 static uint64_t
 state_size(struct world *w, uint32_t host, const char *name)
 {
-	const struct behaviour *b = behaviour_of(w, host, name);
+	const struct behaviour *b = proc_behaviour(w, host, name);
 	return b->state_size ? b->state_size : STATE_SIZE;
 }
 
@@ -108,16 +105,6 @@ process_add(struct world *w, uint32_t host, const char *name)
 	return p;
 }
 
-/* The digest of a state stands for its content. */
-static void
-root_of(const struct state *s, uint8_t root[DIGEST_SIZE])
-{
-	uint64_t words[4] = {
-		hash_text(s->name, 0), s->birth, s->lives,
-		0x736b6570 + (s->work << 32)};
-	memcpy(root, words, DIGEST_SIZE);
-}
-
 /* Tells the observers. */
 static void
 observe(struct world *w, uint32_t host, enum world_process_what what,
@@ -131,25 +118,6 @@ observe(struct world *w, uint32_t host, enum world_process_what what,
 		.birth = p->state.birth,
 		.lives = p->state.lives,
 		.work = p->state.work,
-	};
-	observe_process(w, host, &event);
-}
-
-static void
-observe_state(struct world *w, uint32_t host, enum world_process_what what,
-	const struct state *s, uint64_t epoch, bool is_aside)
-{
-	uint8_t root[DIGEST_SIZE];
-	root_of(s, root);
-	struct world_process_event event = {
-		.what = what,
-		.name = s->name,
-		.epoch = epoch,
-		.status = is_aside,
-		.birth = s->birth,
-		.lives = s->lives,
-		.work = s->work,
-		.root = root,
 	};
 	observe_process(w, host, &event);
 }
@@ -197,73 +165,6 @@ world_process_end(
 		end_process(w, host, p, 0, status);
 }
 
-/* --- States --- */
-
-static struct state *
-find_state(const struct host *h, const uint8_t root[DIGEST_SIZE])
-{
-	for (size_t i = 0; i < h->state_count; i++) {
-		uint8_t there[DIGEST_SIZE];
-		root_of(&h->states[i], there);
-		if (!memcmp(there, root, DIGEST_SIZE))
-			return &h->states[i];
-	}
-	return NULL;
-}
-
-/* Whether a move has one of its states, or a start that is not over: those were
- * verified when they came, and are not a second time.  A host that is down does
- * not tell. */
-static bool
-is_in_hand(const struct core *c, const char *name)
-{
-	const struct instance *i = c ? instance_find(c, name) : NULL;
-	return !c || (i && i->staged) || handoff_find(c, name);
-}
-
-bool
-world_rot(struct world *w, uint32_t host, const char *name)
-{
-	struct host *h = &w->hosts[host];
-	struct state *newest = NULL;
-	for (size_t i = 0; i < h->state_count; i++) {
-		struct state *s = &h->states[i];
-		if (!strcmp(s->name, name) && s->is_aside &&
-			!is_in_hand(h->core, name) && (!newest || s->work > newest->work))
-			newest = s;
-	}
-	if (newest && !newest->is_rotten) {
-		newest->is_rotten = true;
-		newest->rotten_at = h->core->now;
-	}
-	return newest;
-}
-
-bool
-world_has_sound(const struct world *w, uint32_t host,
-	const uint8_t root[DIGEST_SIZE])
-{
-	const struct state *s = find_state(&w->hosts[host], root);
-	return s && !s->is_rotten;
-}
-
-static void
-keep_state(struct host *h, const struct state *s, uint64_t epoch)
-{
-	uint8_t root[DIGEST_SIZE];
-	root_of(s, root);
-	struct state *there = find_state(h, root);
-	if (there) {
-		there->epoch = epoch;
-		there->is_rotten = false; /* it was written anew */
-		return;
-	}
-	h->states = realloc(h->states, (h->state_count + 1) * sizeof *s);
-	CHECK(h->states);
-	h->states[h->state_count] = *s;
-	h->states[h->state_count++].epoch = epoch;
-}
-
 /* --- What the core wants --- */
 
 static void
@@ -281,8 +182,8 @@ fill_memory(struct world *w, uint32_t host, struct process *p,
 	const struct effect_start *s)
 {
 	const struct state *from =
-		s->has_state ? find_state(&w->hosts[host], s->root) : NULL;
-	struct state_place *at = behaviour_of(w, host, s->name)->has_path
+		s->has_state ? state_find(&w->hosts[host], s->root) : NULL;
+	struct state_place *at = proc_behaviour(w, host, s->name)->has_path
 					 ? place_of(&w->hosts[host], s->name)
 					 : NULL;
 	if (s->has_state && !from)
@@ -317,7 +218,7 @@ fill_memory(struct world *w, uint32_t host, struct process *p,
 static void
 do_start(struct world *w, uint32_t host, const struct effect_start *s)
 {
-	const struct behaviour *b = behaviour_of(w, host, s->name);
+	const struct behaviour *b = proc_behaviour(w, host, s->name);
 	struct process *p = world_process(w, host, s->name);
 	if (p && p->phase != PROCESS_EMPTY) {
 		fail_start(w, host, s, BLAME_BUSY);
@@ -369,7 +270,7 @@ write_aside(struct world *w, uint32_t host, struct process *p)
 	p->aside = p->state;
 	p->aside.is_aside = true;
 	p->has_aside = true;
-	if (behaviour_of(w, host, p->name)->has_path)
+	if (proc_behaviour(w, host, p->name)->has_path)
 		place_of(&w->hosts[host], p->name)->state = p->state;
 }
 
@@ -377,7 +278,7 @@ static void
 do_signal(struct world *w, uint32_t host, const struct effect_signal *s)
 {
 	struct process *p = world_process(w, host, s->name);
-	const struct behaviour *b = behaviour_of(w, host, s->name);
+	const struct behaviour *b = proc_behaviour(w, host, s->name);
 	if (!p || p->epoch != s->epoch || p->phase >= PROCESS_EXITED)
 		return;
 	if (s->is_handoff)
@@ -415,96 +316,18 @@ do_release(struct world *w, uint32_t host, const struct effect_proc *r)
 	if (!p || p->epoch != r->epoch)
 		return;
 	CHECK(p->phase == PROCESS_EMPTY);
-	if (behaviour_of(w, host, p->name)->has_path && r->sets_aside)
+	if (proc_behaviour(w, host, p->name)->has_path && r->sets_aside)
 		place_of(h, p->name)->is_there = false;
-	if (behaviour_of(w, host, p->name)->has_path)
+	if (proc_behaviour(w, host, p->name)->has_path)
 		place_of(&w->hosts[host], p->name)->is_marked = false;
 	observe(w, host, PROCESS_IS_RELEASED, p);
 	*p = h->processes[--h->process_count];
 }
 
-static struct fetching *
-find_fetch(
-	const struct host *h, const char *name, const uint8_t root[DIGEST_SIZE])
-{
-	for (size_t i = 0; i < h->fetch_count; i++)
-		if (!strcmp(h->fetches[i].name, name) &&
-			!memcmp(h->fetches[i].root, root, DIGEST_SIZE))
-			return &h->fetches[i];
-	return NULL;
-}
-
-static struct fetching *
-add_fetch(struct host *h)
-{
-	size_t size = (h->fetch_count + 1) * sizeof *h->fetches;
-	h->fetches = realloc(h->fetches, size);
-	CHECK(h->fetches);
-	return memset(&h->fetches[h->fetch_count++], 0, sizeof *h->fetches);
-}
-
-static void
-end_fetch(struct host *h, struct fetching *f)
-{
-	*f = h->fetches[--h->fetch_count];
-}
-
-static void
-try_fetch(
-	struct world *w, uint32_t host, const struct fetching *f, int64_t in_ms)
-{
-	struct event *e = event_new(w, EVENT_FETCH, host, in_ms,
-		(struct bytes){f->name, strlen(f->name) + 1});
-	e->start = w->hosts[host].keeper_starts;
-	e->dial = f->number;
-	event_push(w, e);
-}
-
-/* As the real one: one that is under way only hears where the state is. */
-static void
-do_fetch(struct world *w, uint32_t host, const struct effect_fetch *e)
-{
-	struct host *h = &w->hosts[host];
-	struct fetching *f = find_fetch(h, e->name, e->root);
-	bool is_new = !f;
-	if (is_new)
-		f = add_fetch(h);
-	CHECK(strlen(e->address) < sizeof f->address);
-	strcpy(f->address, e->address);
-	if (!is_new)
-		return;
-	strcpy(f->name, e->name);
-	memcpy(f->root, e->root, DIGEST_SIZE);
-	f->number = ++w->next_fetch;
-	f->retry_ms = FETCH_RETRY_MS;
-	try_fetch(w, host, f, FETCH_MS);
-}
-
-static void
-lose_state(struct world *w, uint32_t host, struct state *s)
-{
-	struct host *h = &w->hosts[host];
-	observe_state(w, host, STATE_IS_DROPPED, s, 0, s->is_rotten);
-	*s = h->states[--h->state_count];
-}
-
-static void
-do_drop(struct world *w, uint32_t host, const struct effect_drop *d)
-{
-	struct host *h = &w->hosts[host];
-	struct state *s = find_state(h, d->root);
-	struct fetching *f = find_fetch(h, d->name, d->root);
-	if (f)
-		end_fetch(h, f);
-	if (!s)
-		return;
-	lose_state(w, host, s);
-}
-
 static void
 do_run(struct world *w, uint32_t host, const struct effect_run *r)
 {
-	const struct behaviour *b = behaviour_of(w, host, r->name);
+	const struct behaviour *b = proc_behaviour(w, host, r->name);
 	bool is_failing = b->failing >> r->hook & 1;
 	int64_t took_ms = b->hook_ms ? b->hook_ms : r->timeout_ms;
 	later(w, host, EVENT_RAN, took_ms, r->name, r->epoch,
@@ -524,7 +347,7 @@ proc_perform(struct world *w, uint32_t host, const struct effect *e)
 	} else if (e->kind == EFFECT_RELEASE) {
 		do_release(w, host, &e->proc);
 	} else if (e->kind == EFFECT_DUMP) {
-		b = behaviour_of(w, host, e->dump.name);
+		b = proc_behaviour(w, host, e->dump.name);
 		later(w, host, EVENT_DUMPED, DUMP_MS, e->dump.name,
 			e->dump.epoch,
 			(b->is_dump_failing ||
@@ -532,9 +355,9 @@ proc_perform(struct world *w, uint32_t host, const struct effect *e)
 					e->dump.size_max) |
 				e->dump.is_checkpoint << 8);
 	} else if (e->kind == EFFECT_FETCH) {
-		do_fetch(w, host, &e->fetch);
+		state_fetch(w, host, &e->fetch);
 	} else if (e->kind == EFFECT_DROP) {
-		do_drop(w, host, &e->drop);
+		state_drop(w, host, &e->drop);
 	} else if (e->kind == EFFECT_RUN) {
 		do_run(w, host, &e->run);
 	}
@@ -574,7 +397,7 @@ tell(struct world *w, uint32_t host, enum input_kind kind,
 static void
 on_started(struct world *w, struct event *e, struct process *p)
 {
-	const struct behaviour *b = behaviour_of(w, e->host, p->name);
+	const struct behaviour *b = proc_behaviour(w, e->host, p->name);
 	if (p->phase != PROCESS_STARTING)
 		return;
 	p->phase = PROCESS_RUNNING;
@@ -635,7 +458,7 @@ on_start_failed(struct world *w, struct event *e)
 static void
 on_exited(struct world *w, struct event *e, struct process *p)
 {
-	const struct behaviour *b = behaviour_of(w, e->host, p->name);
+	const struct behaviour *b = proc_behaviour(w, e->host, p->name);
 	if (p->phase >= PROCESS_EXITED)
 		return;
 	p->phase = PROCESS_EXITED;
@@ -661,7 +484,7 @@ on_empty(struct world *w, struct event *e, struct process *p)
 static void
 on_answered(struct world *w, struct event *e, struct process *p)
 {
-	const struct behaviour *b = behaviour_of(w, e->host, p->name);
+	const struct behaviour *b = proc_behaviour(w, e->host, p->name);
 	if (p->phase != PROCESS_RUNNING)
 		return;
 	if (e->status == ANSWER_CHECKPOINT) {
@@ -695,7 +518,7 @@ on_ran(struct world *w, struct event *e, struct process *p)
 	bool is_failing = e->status >> 8;
 	bool is_dump = (e->status & 0xff) == HOOK_HANDOFF;
 	if (is_dump && !is_failing &&
-		!behaviour_of(w, e->host, p->name)->has_path)
+		!proc_behaviour(w, e->host, p->name)->has_path)
 		put_aside(w, e->host, p);
 	if ((e->status & 0xff) == HOOK_CHECKPOINT && !is_failing &&
 		p->phase == PROCESS_RUNNING)
@@ -718,10 +541,11 @@ on_dumped(struct world *w, struct event *e, struct process *p)
 	struct input in = {.kind = INPUT_DUMPED};
 	char name[INSTANCE_NAME_MAX + 1];
 	bool is_aside = e->status >> 8;
-	bool has_state = is_aside ? p->has_aside
-				  : p->has_out || behaviour_of(w, e->host,
-							  p->name)
-							  ->has_path;
+	bool has_state =
+		is_aside
+			? p->has_aside
+			: p->has_out ||
+				  proc_behaviour(w, e->host, p->name)->has_path;
 	bool can = has_state && !(e->status & 0xff);
 	const struct state *what = is_aside ? &p->aside : &p->state;
 	if (!w->hosts[e->host].is_running)
@@ -736,11 +560,11 @@ on_dumped(struct world *w, struct event *e, struct process *p)
 		.size = state_size(w, e->host, p->name),
 		.text = can ? "" : "no state could be read",
 	};
-	root_of(what, in.dumped.root);
+	state_root(what, in.dumped.root);
 	if (can) {
-		keep_state(&w->hosts[e->host], what, is_aside ? 0 : p->epoch);
-		observe_state(w, e->host, STATE_IS_SEALED, what, p->epoch,
-			is_aside);
+		state_keep(&w->hosts[e->host], what, is_aside ? 0 : p->epoch);
+		state_observe(
+			w, e->host, STATE_IS_SEALED, what, p->epoch, is_aside);
 	}
 	world_step(w, e->host, &in);
 }
@@ -762,71 +586,6 @@ on_undumped(struct world *w, struct event *e)
 	world_step(w, e->host, &in);
 }
 
-/* What became of a fetch: it is over either way. */
-static void
-tell_fetched(struct world *w, uint32_t host, struct fetching *f,
-	const struct state *s)
-{
-	struct host *h = &w->hosts[host];
-	struct fetching done = *f;
-	struct input in = {.kind = INPUT_FETCHED};
-	end_fetch(h, f);
-	in.fetched = (struct input_fetched){
-		.name = done.name,
-		.is_ok = s != NULL,
-		.is_final = true,
-		.bytes = s ? STATE_SIZE : 0,
-		.text = s ? "" : "the state could not be fetched",
-	};
-	memcpy(in.fetched.root, done.root, DIGEST_SIZE);
-	if (s) {
-		struct state came = *s;
-		keep_state(h, &came, 0);
-		observe_state(w, host, STATE_IS_FETCHED, &came, 0, false);
-	}
-	world_step(w, host, &in);
-}
-
-/* Who cannot be reached is tried again, until the node does not want it any
- * more; who has no such state says so, and that is final, like a disk here
- * that does not take it. */
-static void
-on_fetch(struct world *w, struct event *e)
-{
-	struct host *h = &w->hosts[e->host];
-	struct fetching *f = NULL;
-	for (size_t i = 0; i < h->fetch_count; i++)
-		if (h->fetches[i].number == e->dial)
-			f = &h->fetches[i];
-	if (!f || !h->is_running)
-		return;
-	struct state *here = find_state(h, f->root);
-	if (here && !here->is_rotten) {
-		tell_fetched(w, e->host, f, here);
-		return;
-	}
-	if (here)
-		lose_state(w, e->host, here);
-	if (!f->address[0]) {
-		tell_fetched(w, e->host, f, NULL);
-		return;
-	}
-	uint32_t from = world_host_at(w, f->address);
-	bool can_reach = from != WORLD_HOSTS && w->hosts[from].is_running &&
-			 way_has_bulk(w, from, e->host);
-	if (!can_reach) {
-		try_fetch(w, e->host, f, f->retry_ms);
-		f->retry_ms *= 2;
-		if (f->retry_ms > FETCH_RETRY_MAX_MS)
-			f->retry_ms = FETCH_RETRY_MAX_MS;
-		return;
-	}
-	bool is_failing = behaviour_of(w, e->host, f->name)->is_fetch_failing;
-	const struct state *s = find_state(&w->hosts[from], f->root);
-	tell_fetched(w, e->host, f,
-		is_failing || (s && s->is_rotten) ? NULL : s);
-}
-
 void
 proc_on_event(struct world *w, struct event *e)
 {
@@ -834,7 +593,7 @@ proc_on_event(struct world *w, struct event *e)
 	bool is_current = e->start == w->hosts[e->host].keeper_starts;
 	bool is_its = is_current && p && p->epoch == e->seq;
 	if (is_current && e->kind == EVENT_FETCH)
-		on_fetch(w, e);
+		state_on_fetch(w, e);
 	else if (is_current && e->kind == EVENT_START_FAILED)
 		on_start_failed(w, e);
 	else if (is_its && e->kind == EVENT_STARTED)
@@ -888,7 +647,7 @@ proc_sealed(struct world *w, uint32_t host)
 		const struct state s = h->states[i];
 		in.sealed.name = s.name;
 		in.sealed.epoch = s.epoch;
-		root_of(&s, in.sealed.root);
+		state_root(&s, in.sealed.root);
 		world_step(w, host, &in);
 	}
 }
