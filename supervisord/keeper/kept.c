@@ -61,7 +61,7 @@ on_timer(struct timer *t)
 		struct kept_one *one = &all->list[n];
 		if (!one->of || !mono_reached(one->until, now))
 			continue;
-		one->of->is_returning = false;
+		ahead_forget(one->of);
 		drop(all, one);
 	}
 	if (all->count > 0)
@@ -147,7 +147,6 @@ kept_take(struct instance *i, struct bytes body, struct ahead *ahead)
 	*ahead = (struct ahead){.report_fd = -1};
 	if (!one)
 		return false;
-	i->is_returning = true;
 	one->of = NULL;
 	if (has_child(one) && !ahead_is_for(&one->ahead, body)) {
 		ahead_kill(&one->ahead);
