@@ -177,10 +177,14 @@ ahead_kill(struct ahead *a)
 void
 ahead_clear(struct ahead *a, int ms)
 {
-	struct pollfd p = {.fd = a->child.pidfd, .events = POLLIN};
+	struct pollfd hello = {.fd = a->report_fd, .events = POLLIN};
+	if (a->is_called)
+		poll(&hello, 1, ms);
+	ahead_learn(a);
 	ahead_kill(a);
+	struct pollfd end = {.fd = a->child.pidfd, .events = POLLIN};
 	if (a->child.pid != 0 && a->child.pidfd >= 0)
-		poll(&p, 1, ms);
+		poll(&end, 1, ms);
 }
 
 void
