@@ -29,8 +29,7 @@ struct known {
 	struct list link;	/* in keeper.all */
 	uint64_t iid;
 	uint64_t epoch;		       /* last one started or told of */
-	/* Of the COLLECTs under way, of a state and of a checkpoint; 0: none */
-	uint64_t collect_epochs[2];
+	uint64_t collect_epochs[2];    /* of COLLECTs: a state, a checkpoint */
 	struct kproto_instance *found; /* in the account, not yet walked: ours;
 					  else NULL */
 	char name[];
@@ -189,13 +188,6 @@ keeper_send_value(struct keeper *k, uint16_t type, const char *name,
 	keeper_send(k, type, writer_done(&w), -1);
 }
 
-static void
-keeper_send_event(
-	struct keeper *k, uint16_t type, const char *name, uint64_t epoch)
-{
-	keeper_send_value(k, type, name, epoch, 0);
-}
-
 int
 keeper_start_instance(struct keeper *k, const char *name, uint64_t epoch,
 	struct bytes body, int state_fd)
@@ -263,13 +255,13 @@ keeper_probe(struct keeper *k, const char *name, uint64_t epoch,
 void
 keeper_ready(struct keeper *k, const char *name, uint64_t epoch)
 {
-	keeper_send_event(k, KMSG_READY, name, epoch);
+	keeper_send_value(k, KMSG_READY, name, epoch, 0);
 }
 
 void
 keeper_kill(struct keeper *k, const char *name, uint64_t epoch)
 {
-	keeper_send_event(k, KMSG_KILL, name, epoch);
+	keeper_send_value(k, KMSG_KILL, name, epoch, 0);
 }
 
 void
@@ -392,16 +384,14 @@ on_answer(struct keeper *k, const char *name, const struct kproto_event *e)
 static void
 on_mover(struct keeper *k, struct known *known, const struct kproto_event *e)
 {
-	const bool is_checkpoint = e->value != 0;
-	uint64_t *awaited = &known->collect_epochs[is_checkpoint];
+	uint64_t *awaited = &known->collect_epochs[e->value != 0];
 	if (*awaited == 0 || *awaited != e->epoch)
 		return;
 	*awaited = 0;
-	int socket = k->message.fds[0];
+	int fd = k->message.fds[0];
 	k->message.fds[0] = -1;
-	k->hooks.on_mover(k->hooks.context, known->name, e->epoch,
-		is_checkpoint, socket,
-		socket < 0 ? "the keeper gave no socket" : "");
+	k->hooks.on_mover(k->hooks.context, known->name, e->epoch, e->value, fd,
+		fd < 0 ? "the keeper gave no socket" : "");
 }
 
 /* STARTED, EXITED, EMPTY, ANSWER, MOVER. */
@@ -503,12 +493,11 @@ on_uncollected(
 {
 	const bool is_checkpoint = strcmp(f->step, "collect checkpoint") == 0;
 	uint64_t *awaited = &known->collect_epochs[is_checkpoint];
-	if ((!is_checkpoint && strcmp(f->step, "collect") != 0) ||
-		f->epoch == 0 || *awaited != f->epoch)
+	if (strncmp(f->step, "collect", 7) || !f->epoch || *awaited != f->epoch)
 		return false;
 	*awaited = 0;
-	k->hooks.on_mover(k->hooks.context, known->name, f->epoch,
-		is_checkpoint, -1, f->text);
+	k->hooks.on_mover(k->hooks.context, known->name, f->epoch, is_checkpoint,
+		-1, f->text);
 	return true;
 }
 
