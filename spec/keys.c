@@ -658,9 +658,8 @@ static const struct spec_key keys[] = {
 		AT(checkpoint.takeover),
 		.fallback = "newest",
 		.words = takeover_words,
-		.help = "Whether the next host starts from the newest one "
-			"that can be had, or waits rather than start from an "
-			"older one than the last that counted."},
+		.help = "Whether the next host starts from the newest that "
+			"can be had, or waits for the last that counted."},
 	BLOCK("placement", "Where instances go."),
 	{.path = "placement.strategy",
 		.type = KEY_TEXT,

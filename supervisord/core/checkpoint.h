@@ -52,7 +52,8 @@
 #include "core/specs.h"
 
 #define CHECKPOINTS_MAX	      65536	 /* names on one host */
-#define CHECKPOINT_LAST	      UINT64_MAX /* number of what a run left at its end */
+/* Number of what a run left at its end. */
+#define CHECKPOINT_LAST UINT64_MAX
 #define CHECKPOINT_KEPT	      2
 #define CHECKPOINT_FAILED_MAX 4
 #define CHECKPOINT_LATER_MAX  4

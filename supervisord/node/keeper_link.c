@@ -387,9 +387,8 @@ on_mover(struct keeper *k, struct known *known, const struct kproto_event *e)
 	uint64_t *awaited = &known->collect_epochs[e->value != 0];
 	if (*awaited == 0 || *awaited != e->epoch)
 		return;
-	*awaited = 0;
 	int fd = k->message.fds[0];
-	k->message.fds[0] = -1;
+	*awaited = 0, k->message.fds[0] = -1;
 	k->hooks.on_mover(k->hooks.context, known->name, e->epoch, e->value, fd,
 		fd < 0 ? "the keeper gave no socket" : "");
 }
@@ -496,8 +495,8 @@ on_uncollected(
 	if (strncmp(f->step, "collect", 7) || !f->epoch || *awaited != f->epoch)
 		return false;
 	*awaited = 0;
-	k->hooks.on_mover(k->hooks.context, known->name, f->epoch, is_checkpoint,
-		-1, f->text);
+	k->hooks.on_mover(k->hooks.context, known->name, f->epoch,
+		is_checkpoint, -1, f->text);
 	return true;
 }
 
