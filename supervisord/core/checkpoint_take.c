@@ -239,6 +239,19 @@ take(struct core *c, struct checkpoint *k, const struct input_dumped *in)
 	outdate_start(c, k);
 }
 
+/* Nobody waits for it any more; but what is being sealed for a move may be the
+ * same. */
+static void
+let_go(struct core *c, const struct input_dumped *in)
+{
+	struct checkpoint *k = checkpoint_make(c, in->name);
+	if (k)
+		checkpoint_drop(c, k, in->root, handoff_after(c));
+	else
+		handoff_drop(c, in->name, in->root, handoff_after(c));
+	duty_mark(c, in->name);
+}
+
 void
 checkpoint_on_dumped(struct core *c, const struct input_dumped *in)
 {
@@ -247,7 +260,7 @@ checkpoint_on_dumped(struct core *c, const struct input_dumped *in)
 		k && k->phase == CHECKPOINT_SEALING && k->epoch == in->epoch;
 	if (!is_awaited) {
 		if (in->is_ok)
-			handoff_drop(c, in->name, in->root, handoff_after(c));
+			let_go(c, in);
 		return;
 	}
 	k->phase = CHECKPOINT_IDLE;

@@ -129,9 +129,10 @@ on_stored(struct world *w, uint32_t host, enum core_table table,
 			(unsigned long long)s.number, name,
 			(unsigned long long)at->held.epoch,
 			(unsigned long long)at->held.number);
+	/* What was written before it was found damaged comes first. */
+	at->has_damage &= snapshot_compare(&s, &at->held) >= 0;
 	at->held = s;
 	at->held_at = w->now;
-	at->has_damage = false;
 	raise_to(&at->ever, &s);
 }
 
@@ -215,6 +216,28 @@ note_decision(struct keeping *g, uint32_t host, const char *name)
 	at->best_then = best_known(g, p, host);
 }
 
+/* An operator wants it started, from what there is. */
+static void
+note_told(struct keeping *g, const char *name)
+{
+	char service[SERVICE_NAME_MAX + 1];
+	for (uint32_t i = 0; i < g->count; i++) {
+		struct page *p = g->items[i];
+		instance_service_name(p->name, service);
+		if (strcmp(p->name, name) != 0 && strcmp(service, name) != 0)
+			continue;
+		for (uint32_t h = 0; h < HOSTS_MAX; h++)
+			p->places[h].told.epoch = 0;
+	}
+}
+
+static void
+hear_operator(struct keeping *g, const struct effect_note *n)
+{
+	if (n->kind == NOTE_OPERATOR && strstr(n->text, "restart"))
+		note_told(g, n->name);
+}
+
 static void
 on_step(struct world *w, uint32_t host, const struct input *in,
 	const struct effects *fx, void *context)
@@ -222,6 +245,9 @@ on_step(struct world *w, uint32_t host, const struct input *in,
 	struct keeping *g = context;
 	const struct core *c = w->hosts[host].core;
 	(void)in;
+	for (size_t n = 0; n < fx->count; n++)
+		if (fx->items[n].kind == EFFECT_NOTE)
+			hear_operator(g, &fx->items[n].note);
 	for (size_t n = 0; n < fx->count; n++)
 		if (fx->items[n].kind == EFFECT_START)
 			note_decision(g, host, fx->items[n].start.name);
@@ -297,21 +323,6 @@ on_process(struct world *w, uint32_t host, const struct world_process_event *e,
 
 /* --- What excuses --- */
 
-/* An operator wants it started, from what there is. */
-static void
-note_told(struct keeping *g, const char *name)
-{
-	char service[SERVICE_NAME_MAX + 1];
-	for (uint32_t i = 0; i < g->count; i++) {
-		struct page *p = g->items[i];
-		instance_service_name(p->name, service);
-		if (strcmp(p->name, name) != 0 && strcmp(service, name) != 0)
-			continue;
-		for (uint32_t h = 0; h < HOSTS_MAX; h++)
-			p->places[h].told.epoch = 0;
-	}
-}
-
 /* The host hears that a service was deleted or wants fewer instances. */
 static void
 note_gone(struct keeping *g, uint32_t host, const char *name)
@@ -340,8 +351,6 @@ on_effect(struct world *w, uint32_t host, const struct effect *e, void *context)
 	if (n->kind == NOTE_DELETED || n->kind == NOTE_APPLIED ||
 		(n->kind == NOTE_STOPPING && strstr(n->text, "deleted")))
 		note_gone(g, host, n->name);
-	if (n->kind == NOTE_OPERATOR && strstr(n->text, "restart"))
-		note_told(g, n->name);
 	if (n->kind == NOTE_CHECKPOINT && strstr(n->text, "not fetched"))
 		page_of(g, n->name)->places[host].has_failed = true;
 	if (n->kind == NOTE_CHECKPOINT && strstr(n->text, "damaged"))
