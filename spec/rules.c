@@ -76,12 +76,37 @@ check_restart(const struct subject *s)
 	return 0;
 }
 
+/* Two copies at a time are for what has nothing to carry. */
+static int
+check_start_first(const struct subject *s)
+{
+	static const char *const carriers[] = {
+		"signal", "command", "restore", "state_path", "required"};
+	const struct node *order = written(s, "handoff", "order");
+	if (s->spec->handoff.mode != HANDOFF_RESTART)
+		return tree_fail(s->place, order,
+			"handoff.order: 'start-first' is for services without "
+			"state; give 'mode: restart' with it");
+	for (size_t i = 0; i < sizeof carriers / sizeof *carriers; i++) {
+		const struct node *n = written(s, "handoff", carriers[i]);
+		if (n)
+			return tree_fail(s->place, n,
+				"handoff.%s: there is no state with 'order: "
+				"start-first'; leave it out",
+				carriers[i]);
+	}
+	s->spec->handoff.signal = 0;
+	return 0;
+}
+
 /* How it gives its state: by a signal, a command, or what it leaves. */
 static int
 check_handoff(const struct subject *s)
 {
 	struct spec_handoff *h = &s->spec->handoff;
 	const struct node *signal = written(s, "handoff", "signal");
+	if (h->order == HANDOFF_START_FIRST)
+		return check_start_first(s);
 	bool has_other = h->command.count > 0 || h->state_path[0];
 	if (!h->is_present)
 		return 0;

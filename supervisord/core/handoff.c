@@ -39,7 +39,8 @@ handoff_state_name(enum handoff_state state)
 bool
 handoff_is_source(enum handoff_state state)
 {
-	return state >= HANDOFF_OFFERED && state <= HANDOFF_COMMITTED;
+	return (state >= HANDOFF_OFFERED && state <= HANDOFF_COMMITTED) ||
+	       state == HANDOFF_PAIRED;
 }
 
 bool
@@ -319,6 +320,7 @@ handoff_send(struct core *c, const struct handoff *h, uint16_t type,
 	m.sealed_wall_ms = h->sealed_wall_ms;
 	m.run_digest = h->run_digest;
 	m.epoch_known = h->epoch_known;
+	m.starts_first = h->starts_first;
 	strncpy(m.reason, reason, sizeof m.reason - 1);
 	member_send(c, to, type, wire_encode(&c->fx, type, &m),
 		after > c->stored_seq ? after : 0);
