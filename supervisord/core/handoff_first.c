@@ -129,10 +129,12 @@ first_on_begin(
 		       handoff_is_same(h, m);
 	if (has_begun(i, m))
 		return; /* its row speaks */
-	if (!is_ours || !i || instance_is_held(i) ||
-		!instance_service(c, i, &s)) {
-		handoff_echo(c, from, m, WIRE_HANDOFF_REFUSE,
-			"the target cannot begin it any more");
+	const char *why = is_ours ? target_obstacle(c, m)
+				  : "the target forgot the offer";
+	if (!why && instance_is_held(i))
+		why = "the target is not rid of an older copy yet";
+	if (why || !instance_service(c, i, &s)) {
+		handoff_echo(c, from, m, WIRE_HANDOFF_REFUSE, why);
 		return;
 	}
 	handoff_end(c, h);

@@ -100,6 +100,8 @@ void source_on_boot(struct core *c, struct handoff *h);
 void source_give_up(
 	struct core *c, struct handoff *h, const char *why, int64_t again_ms);
 
+/* The sentence why this host cannot take it, or NULL. */
+const char *target_obstacle(struct core *c, const skep_Handoff *m);
 /* The same for the target. */
 void target_on_recv(struct core *c, member_id from, uint16_t type,
 	const skep_Handoff *m);

@@ -119,7 +119,13 @@ handoff_begin(struct core *c, struct instance *inst, member_id target,
 				 : HANDOFF_RESEND_MS);
 		return false;
 	}
-	struct handoff *h = handoff_new(c, inst->name, HANDOFF_OFFERED);
+	bool starts_first =
+		policy_of(c, inst, &s) && s.policy.handoff.starts_first;
+	/* Two copies are enough: the one of the last move ends first. */
+	bool is_third = starts_first && duty_lives_elsewhere(c, inst);
+	struct handoff *h =
+		is_third ? NULL
+			 : handoff_new(c, inst->name, HANDOFF_OFFERED);
 	if (!h) {
 		retry_later(c, inst, HANDOFF_AGAIN_MS);
 		return false;
@@ -130,7 +136,7 @@ handoff_begin(struct core *c, struct instance *inst, member_id target,
 	/* Rises within a start of the node and from one start to the next. */
 	h->attempt = (uint32_t)(c->incarnation << 12) + ++inst->attempts;
 	h->run_digest = inst->run_digest;
-	h->starts_first = policy_of(c, inst, &s) && s.policy.handoff.starts_first;
+	h->starts_first = starts_first;
 	h->until = until;
 	strncpy(h->reason, reason, sizeof h->reason - 1);
 	handoff_enter(

@@ -4,9 +4,8 @@
 #include "core/handoff_private.h"
 #include "core/specs_private.h"
 
-/* The sentence why this host cannot take it, or NULL. */
-static const char *
-obstacle(struct core *c, const skep_Handoff *m)
+const char *
+target_obstacle(struct core *c, const skep_Handoff *m)
 {
 	struct service_value s;
 	struct instance *i = instance_find(c, m->name);
@@ -57,7 +56,7 @@ on_offer(struct core *c, member_id from, struct handoff *h,
 	}
 	if (h)
 		discard(c, h);
-	const char *why = obstacle(c, m);
+	const char *why = target_obstacle(c, m);
 	h = why ? NULL : handoff_new(c, m->name, HANDOFF_ACCEPTED);
 	if (!h) {
 		handoff_echo(c, from, m, WIRE_HANDOFF_REFUSE,

@@ -137,20 +137,6 @@ goes_on(const struct services *s, uint32_t host, const char *name)
 	       state == ROW_BACKOFF;
 }
 
-/* Whether a move that starts first (handoff_first.c) wants both copies. */
-static bool
-is_paired(const struct services *s, const struct life *l, uint32_t a, uint32_t b)
-{
-	for (int way = 0; way < 2; way++) {
-		const struct core *c = s->k->w->hosts[way ? b : a].core;
-		const struct handoff *h = c ? handoff_find(c, l->name) : NULL;
-		if (h && h->state == HANDOFF_PAIRED &&
-			!strcmp(h->peer_name, s->k->w->hosts[way ? a : b].name))
-			return true;
-	}
-	return false;
-}
-
 /* V2: nobody starts what it must know to run elsewhere, unless it is asked to
  * begin before that one ends.  The start that ends a move adds no copy, it goes on with the source's, and one in place goes on
  * with its own: of another one, under a lower epoch, it is demanded that it
@@ -165,7 +151,7 @@ check_double(struct services *s, uint32_t host, const struct life *l,
 		const struct copy *other = &l->copies[i];
 		if (other->host == host ||
 			(is_old && other->epoch < start->epoch) ||
-			is_paired(s, l, host, other->host) ||
+			check_is_paired(s->k, l->name, other->host, host) ||
 			check_pair_ms(s->k, host, other->host) < KNOWN_MS ||
 			mono_diff(s->k->w->now, other->since) < KNOWN_MS)
 			continue;
@@ -321,8 +307,9 @@ on_process(struct world *w, uint32_t host, const struct world_process_event *e,
 static void
 check_resolved(struct services *s, struct life *l)
 {
-	for (uint32_t i = 1; i < l->count; i++)
-		if (is_paired(s, l, l->copies[0].host, l->copies[i].host))
+	for (uint32_t i = 0; i < l->count; i++)
+		if (check_is_paired(s->k, l->name, l->copies[i].host,
+			    WORLD_NO_HOST))
 			l->paired_at = s->k->w->now;
 	if (mono_diff(s->k->w->now, l->doubled_at) < RESOLVE_MS ||
 		mono_diff(s->k->w->now, l->paired_at) < RESOLVE_MS)
