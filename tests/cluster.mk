@@ -11,6 +11,9 @@ EXTRA_DIST += \
 	tests/cluster/t-long-soak.sh \
 	tests/cluster/t-long-adopt.sh \
 	tests/cluster/t-long-reexec.sh \
+	tests/cluster/t-long-states.sh \
+	tests/cluster/t-states.sh \
+	tests/cluster/writer.py \
 	tests/cluster/t-handlers.sh \
 	tests/cluster/t-handoff-kill.sh \
 	tests/cluster/t-handoff.sh \

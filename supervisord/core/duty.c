@@ -143,7 +143,14 @@ duty_on_boot(struct core *c)
 	while ((e = specs_walk(c, ENTRY_SERVICE, e)) != NULL)
 		duty_mark_service(c, e->name);
 	duty_mark_all(c);
-	c->duty.expect_until = mono_add(c->now, c->settings.settle_timeout_ms);
+	duty_on_expected(c);
+}
+
+void
+duty_on_expected(struct core *c)
+{
+	mono until = mono_add(c->now, c->settings.settle_timeout_ms);
+	c->duty.expect_until = mono_min(c->duty.expect_until, until);
 }
 
 /* --- The gate --- */
@@ -363,7 +370,7 @@ duty_on_tick(struct core *c)
 	if (c->duty.is_draining && mono_reached(c->duty.drain_until, c->now))
 		c->duty.is_drain_dirty = true;
 	if (mono_reached(c->duty.expect_until, c->now)) {
-		c->duty.expect_until = MONO_NEVER;
+		c->duty.expect_until = member_expected_until(c);
 		duty_mark_all(c);
 	}
 }
@@ -519,9 +526,14 @@ duty_state_host(const struct core *c, const char *instance)
 {
 	const struct row *best = NULL;
 	const struct row *r = registry_first(c, ROW_INSTANCE, instance);
-	for (; r; r = registry_next(c, r))
-		if (member_is_present(c, r->origin) && is_winner(c, r, best))
+	for (; r; r = registry_next(c, r)) {
+		/* Who gave it up, or could not run it, has nothing newer. */
+		bool counts = row_state_is_held(r->value.state) ||
+			      r->value.state == ROW_STOPPED;
+		if (counts && member_is_present(c, r->origin) &&
+			is_winner(c, r, best))
 			best = r;
+	}
 	return best && row_has_state(best) ? best->origin : MEMBER_NONE;
 }
 

@@ -93,6 +93,9 @@ struct core;
 void duty_init(struct core *c);
 /* Everything else took BOOT: declares what is wanted. */
 void duty_on_boot(struct core *c);
+/* A host is expected from now on (member.h): all is decided again when that has
+ * an end. */
+void duty_on_expected(struct core *c);
 size_t duty_need(const struct core_limits *limits);
 
 /* A row of this instance name changed, anywhere. */
@@ -164,7 +167,8 @@ enum node_intent duty_intent(const struct core *c, member_id id);
 member_id duty_host(struct core *c, struct instance *inst,
 	const struct service_value *service);
 /* The present host that says in a STOPPED row that a state waits there, if no
- * present host's row of it wins against that; or MEMBER_NONE. */
+ * present host that holds it, or had it last, wins against that; or
+ * MEMBER_NONE. */
 member_id duty_state_host(const struct core *c, const char *instance);
 /* The present host that holds an instance, by the winner's rule, or
  * MEMBER_NONE; '*copies_out' (may be NULL) counts held rows. */

@@ -219,6 +219,21 @@ handoff_take_epoch(
 	return epoch;
 }
 
+/* The highest epoch under which it may have run elsewhere.  The source's
+ * counts, unless its row says that it could not start it. */
+static uint64_t
+ran_before(
+	const struct core *c, const struct instance *i, const struct handoff *h)
+{
+	uint64_t ran = instance_ran_elsewhere(c, i);
+	member_id id = member_find(c, h->peer_name);
+	const struct row *r =
+		id == MEMBER_NONE ? NULL
+				  : registry_find(c, ROW_INSTANCE, h->name, id);
+	bool is_told = r && r->value.epoch == h->epoch && r->value.unran > 0;
+	return is_told || ran > h->epoch ? ran : h->epoch;
+}
+
 /* The instance is ours now, from the staged state: epoch + 1, if its source
  * gave it and the rest of its block away. */
 static void
@@ -230,12 +245,16 @@ take_over(struct core *c, struct handoff *h, bool is_given)
 	if (!i || !instance_service(c, i, &s))
 		return; /* keep it staged until the spec is known */
 	instance_unstage(c, i);
+	const uint64_t before = ran_before(c, i, h);
+	bool is_old = !h->has_root && s.policy.handoff.has_state_path &&
+		      before > i->epoch_ran;
 	if (h->has_root)
 		handoff_stage(c, h, i, "handoff", h->peer_name);
 	i->restarts = 0;
 	i->failures = 0;
 	uint64_t epoch = handoff_take_epoch(c, i, h->peer_name, is_given);
-	i->is_stranger = !h->has_root && s.policy.handoff.has_state_path;
+	i->is_stranger = is_old;
+	i->epoch_before = before;
 	instance_store_owner(c, i);
 	uint64_t ended = handoff_end(c, h);
 	instance_start_at(c, i, &s, epoch, ended);

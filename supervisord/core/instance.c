@@ -8,7 +8,7 @@
 
 const char instance_nobody[] = "";
 
-#define OWNER_VERSION 3
+#define OWNER_VERSION 4
 /* What an OWNER record says first. */
 #define OWNER_IS_OURS  1
 #define OWNER_HAS_LEFT 2 /* in a drain that may go on */
@@ -354,10 +354,24 @@ row_state_of(const struct instance *i)
 	return shown[i->state];
 }
 
+/* How many of the epochs up to 'epoch' it ran under nowhere.  A start that did
+ * not fail yet may be running, and who was given a state counts as having run
+ * it. */
+static uint64_t
+unran_of(const struct instance *i, uint64_t epoch)
+{
+	if (!i->has_start_failed || i->staged)
+		return 0;
+	uint64_t ran = i->epoch_ran > i->epoch_before ? i->epoch_ran
+						      : i->epoch_before;
+	return ran < epoch ? epoch - ran : 0;
+}
+
 void
 instance_publish(struct core *c, struct instance *inst)
 {
 	enum row_state state = row_state_of(inst);
+	uint64_t epoch = state == ROW_PAST ? inst->epoch_used : inst->epoch;
 	instance_advance_clock(c, inst);
 	if (state == ROW_NONE) {
 		registry_delete(c, ROW_INSTANCE, inst->name);
@@ -367,7 +381,8 @@ instance_publish(struct core *c, struct instance *inst)
 	struct row_value v = {
 		.kind = ROW_INSTANCE,
 		.state = state,
-		.epoch = state == ROW_PAST ? inst->epoch_used : inst->epoch,
+		.epoch = epoch,
+		.unran = unran_of(inst, epoch),
 		.pid = has_state ? ROW_PID_STATE : inst->pid,
 		.run_digest = inst->run_digest,
 		.restarts = inst->restarts,
@@ -441,6 +456,7 @@ instance_store_owner(struct core *c, struct instance *inst)
 	writer_text(&w, s->kind);
 	writer_text(&w, s->from);
 	writer_u64(&w, inst->epoch_ran);
+	writer_u64(&w, inst->epoch_before);
 	CHECK(!w.bad);
 	return core_store(c, TABLE_OWNER, key, writer_done(&w));
 }
@@ -487,6 +503,7 @@ read_owner(struct core *c, struct instance *i, struct bytes value,
 	is_ok &= take_text(staged.kind, sizeof staged.kind, reader_text(&r));
 	is_ok &= take_text(staged.from, sizeof staged.from, reader_text(&r));
 	i->epoch_ran = version >= 3 ? reader_u64(&r) : 0;
+	i->epoch_before = version >= 4 ? reader_u64(&r) : EPOCH_MAX;
 	/* Of a block of ours every epoch may have run. */
 	if (i->is_remembered && !i->is_stranger)
 		i->epoch_ran = i->epoch_reserved;

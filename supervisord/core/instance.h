@@ -157,6 +157,9 @@ struct instance {
 	int32_t status;	    /* last wait status */
 	uint64_t epoch_ran; /* of its last run here, 0 for none; after a boot,
 			       the highest that may have been */
+	uint64_t epoch_before; /* the highest under which it may have run
+				  elsewhere, when it was started here; durable
+				  with is_stranger */
 	int64_t slot;	    /* the scheduled instant of the last start */
 	int64_t due_slot;   /* the newest that came */
 	mono since;	    /* when 'state' began */
@@ -253,11 +256,11 @@ bool instance_is_live(const struct instance *inst);
  * have taken unheard. */
 uint64_t instance_next_epoch(
 	const struct core *c, const struct instance *inst, bool is_lost);
-/* Whether its next start here, without a state, finds at its state_path what
- * others have gone beyond: somebody else took an epoch since its last run
- * here.  False as well if nobody had it before: then it is what its operator
- * put there. */
-bool instance_is_outdated(const struct core *c, const struct instance *inst);
+/* The highest epoch under which it may have run on another host.  If that is
+ * above the one of its last run here, others have gone beyond what stands at
+ * its state_path here; 0: what stands there its operator put there. */
+uint64_t instance_ran_elsewhere(
+	const struct core *c, const struct instance *inst);
 /* Starts it here.  Allowed in IDLE, BACKOFF, EXITED, FAILED. */
 void instance_start(struct core *c, struct instance *inst,
 	const struct service_value *service);

@@ -116,19 +116,24 @@ is_last_holder(const struct core *c, const struct instance *i)
 	return true;
 }
 
-bool
-instance_is_outdated(const struct core *c, const struct instance *inst)
+/* Whether a row of the host that it was given to, or was last seen at, tells of
+ * that time; the first of a block may be all that it tells after a boot. */
+static bool
+is_owner_heard(const struct core *c, const struct instance *i)
 {
-	const uint64_t ran = inst->epoch_ran;
-	const struct row *r = registry_first(c, ROW_INSTANCE, inst->name);
-	for (; r; r = registry_next(c, r))
-		if (r->origin != MEMBER_SELF && r->value.epoch > ran)
-			return true;
-	/* In logs that are not shown yet, and of hosts that are gone. */
-	r = registry_find(c, ROW_INSTANCE, inst->name, MEMBER_SELF);
-	uint64_t ours = max(max(ran, inst->epoch), r ? r->value.epoch : 0);
-	return registry_epoch_max(c, inst->name) > ours ||
-	       (inst->last_owner[0] && inst->epoch_floor > ran);
+	member_id id = member_find(c, i->last_owner);
+	const struct row *r =
+		id == MEMBER_NONE ? NULL
+				  : registry_find(c, ROW_INSTANCE, i->name, id);
+	return r && r->value.epoch + 2 * (EPOCH_BLOCK - 1) >= i->epoch_floor;
+}
+
+uint64_t
+instance_ran_elsewhere(const struct core *c, const struct instance *inst)
+{
+	uint64_t ran = registry_ran_max(c, inst->name);
+	bool is_silent = inst->last_owner[0] && !is_owner_heard(c, inst);
+	return is_silent ? max(ran, inst->epoch_floor) : ran;
 }
 
 /* Whether a known host is away, and this host's place among all of them. */

@@ -88,6 +88,23 @@ instance_start_at(struct core *c, struct instance *inst,
 	core_note(c, NOTE_STARTING, inst->name, epoch, "");
 }
 
+/* Looks whether others may have had it since it was here; whether that was
+ * news, for the disk. */
+static bool
+look_before(struct core *c, struct instance *i,
+	const struct service_value *service)
+{
+	uint64_t before = instance_ran_elsewhere(c, i);
+	if (i->is_stranger && before < i->epoch_before)
+		before = i->epoch_before; /* who told that may be forgotten */
+	bool is_old = !i->staged && service->policy.handoff.has_state_path &&
+		before > i->epoch_ran;
+	bool is_news = is_old && (!i->is_stranger || before > i->epoch_before);
+	i->is_stranger |= is_old;
+	i->epoch_before = before;
+	return is_news;
+}
+
 void
 instance_start(struct core *c, struct instance *inst,
 	const struct service_value *service)
@@ -95,10 +112,7 @@ instance_start(struct core *c, struct instance *inst,
 	CHECK(!instance_is_live(inst));
 	uint64_t epoch = instance_next_epoch(c, inst, false);
 	uint64_t after = inst->epoch_after;
-	bool is_new = !inst->is_stranger && !inst->staged &&
-		service->policy.handoff.has_state_path &&
-		instance_is_outdated(c, inst);
-	inst->is_stranger |= is_new;
+	bool is_new = look_before(c, inst, service);
 	if (epoch > inst->epoch_reserved || is_new) {
 		if (epoch > inst->epoch_reserved)
 			inst->epoch_reserved = epoch + EPOCH_BLOCK - 1;

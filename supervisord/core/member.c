@@ -395,6 +395,18 @@ member_is_expected(const struct core *c, member_id id)
 	       mono_diff(c->now, m->since) < c->settings.settle_timeout_ms;
 }
 
+mono
+member_expected_until(const struct core *c)
+{
+	mono first = MONO_NEVER;
+	for (member_id id = 1; id < c->members.count; id++)
+		if (member_is_expected(c, id))
+			first = mono_min(first,
+				mono_add(member_get(c, id)->since,
+					c->settings.settle_timeout_ms));
+	return first;
+}
+
 bool
 member_is_usable(const struct core *c, member_id id)
 {

@@ -323,6 +323,8 @@ bool member_is_present(const struct core *c, member_id id);
 /* Whether 'id' may still be booting: on the stored list, not heard of since
  * our own start, and settle_timeout is not over. */
 bool member_is_expected(const struct core *c, member_id id);
+/* When the next of these is none any more; NEVER: there are none. */
+mono member_expected_until(const struct core *c);
 /* Whether 'id' may be given something new: present, ready, not holding.  A
  * private suspicion or a cut link of ours does not matter here, because all
  * hosts must come to the same answer. */

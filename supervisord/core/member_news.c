@@ -288,6 +288,8 @@ adopt(struct core *c, member_id from, struct member *m,
 	if (m->link && is_start && from != member_id_of(c, m))
 		member_send_news(c, m->link, m);
 	pass_on(c, m, from);
+	if (m->state == MEMBER_UNKNOWN)
+		duty_on_expected(c);
 	duty_mark_all(c);
 }
 

@@ -281,7 +281,9 @@ fill_row(struct core *c, struct row *row, const struct row_change *change)
 	if (change->is_deleted) {
 		give_meta(&c->registry, row);
 		row->value = (struct row_value){
-			.kind = change->kind, .epoch = change->value.epoch};
+			.kind = change->kind,
+			.epoch = change->value.epoch,
+			.unran = change->value.unran};
 		row->deleted_at = c->now;
 		return;
 	}
@@ -446,6 +448,7 @@ is_same_value(const struct row_value *a, const struct row_value *b)
 	       a->pid == b->pid && a->run_digest == b->run_digest &&
 	       a->restarts == b->restarts && a->status == b->status &&
 	       a->since_wall_ms == b->since_wall_ms && a->slot == b->slot &&
+	       a->unran == b->unran &&
 	       a->seen_restart == b->seen_restart &&
 	       a->seen_move == b->seen_move && a->meta.size == b->meta.size &&
 	       (a->meta.size == 0 ||
@@ -490,7 +493,8 @@ registry_delete(struct core *c, enum row_kind kind, const char *name)
 	struct row_change change = {.kind = kind,
 		.name = name,
 		.is_deleted = true,
-		.value.epoch = row->value.epoch};
+		.value.epoch = row->value.epoch,
+		.value.unran = row->value.unran};
 	bool is_done = write_own(c, &change, 0);
 	CHECK(is_done);
 }
@@ -554,6 +558,24 @@ registry_epoch_max(const struct core *c, const char *name)
 	for (const struct row *row = rows_of(c, name); row; row = row->next)
 		if (row->value.kind == ROW_INSTANCE && row->value.epoch > max)
 			max = row->value.epoch;
+	return max;
+}
+
+uint64_t
+row_ran(const struct row *row)
+{
+	const struct row_value *v = &row->value;
+	return v->unran < v->epoch ? v->epoch - v->unran : 0;
+}
+
+uint64_t
+registry_ran_max(const struct core *c, const char *name)
+{
+	uint64_t max = 0;
+	for (const struct row *row = rows_of(c, name); row; row = row->next)
+		if (row->value.kind == ROW_INSTANCE &&
+			row->origin != MEMBER_SELF && row_ran(row) > max)
+			max = row_ran(row);
 	return max;
 }
 

@@ -91,6 +91,8 @@ struct row_value {
 	int64_t since_wall_ms; /* when 'state' began */
 	int64_t slot;	       /* a scheduled run: when it was due, wall ms;
 				  0: none */
+	uint64_t unran;	       /* of the epochs up to 'epoch': under the last
+				  so many it ran nowhere; see row_ran */
 	struct bytes meta;     /* at most ROW_META_MAX bytes */
 };
 
@@ -102,8 +104,8 @@ struct row {
 	const char *name;	 /* in 'names', used */
 	uint64_t seq;
 	member_id origin;
-	bool is_deleted; /* a tombstone; of the value only the epoch
-			    still means something */
+	bool is_deleted; /* a tombstone; of the value only the epochs
+			    still mean something */
 	bool is_shown;	 /* false in a log that is being received */
 	mono deleted_at; /* our own tombstones: when */
 	struct row_value value; /* meta points into 'meta' */
@@ -204,6 +206,10 @@ const struct row *registry_walk(
  * of dead hosts, in tombstones, in logs not yet shown; 0 if none.  What was
  * collected or forgotten is not remembered; the OWNER records are. */
 uint64_t registry_epoch_max(const struct core *c, const char *name);
+/* ... under which, as such rows of others say, it may have run. */
+uint64_t registry_ran_max(const struct core *c, const char *name);
+/* The largest epoch under which it may have run, as one row says. */
+uint64_t row_ran(const struct row *row);
 /* Whether 'state' occupies its host, see ROW_STATES. */
 bool row_state_is_held(enum row_state state);
 const char *row_state_name(enum row_state state);

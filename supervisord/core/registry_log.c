@@ -158,6 +158,7 @@ change_of(const skep_Row *row)
 				.status = row->status,
 				.since_wall_ms = row->since_wall_ms,
 				.slot = row->slot,
+				.unran = row->unran,
 				.seen_restart = row->seen_restart,
 				.seen_move = row->seen_move,
 				.meta = {row->meta.bytes, row->meta.size},

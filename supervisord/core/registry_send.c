@@ -78,6 +78,7 @@ put_row(struct wire_out *w, const struct row *row)
 		.status = v->status,
 		.since_wall_ms = v->since_wall_ms,
 		.slot = v->slot,
+		.unran = v->unran,
 		.seen_restart = v->seen_restart,
 		.seen_move = v->seen_move,
 		.meta.size = (pb_size_t)v->meta.size,

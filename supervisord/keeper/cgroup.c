@@ -303,7 +303,7 @@ says(int dir, const char *name, const char *line)
 }
 
 bool
-cgroup_is_as_new(int fd, int events_fd)
+cgroup_is_bare(int fd, int events_fd)
 {
 	char text[256];
 	struct stat st;
@@ -313,7 +313,13 @@ cgroup_is_as_new(int fd, int events_fd)
 	text[n] = 0;
 	/* A directory has a link from each one beneath. */
 	return strstr(text, "populated 0") && !strstr(text, "frozen 1") &&
-	       st.st_nlink == 2 && says(fd, "cgroup.controllers", "") &&
+	       st.st_nlink == 2;
+}
+
+bool
+cgroup_is_untouched(int fd)
+{
+	return says(fd, "cgroup.controllers", "") &&
 	       says(fd, "cgroup.type", "domain") &&
 	       says(fd, "cgroup.max.depth", "max") &&
 	       says(fd, "cgroup.max.descendants", "max");

@@ -74,10 +74,12 @@ int cgroup_open_events(int fd);
 /* Reads "populated" from cgroup.events: 0, 1 or -errno. */
 int cgroup_read_populated(int events_fd);
 
-/* Whether an empty cgroup is as one that was just made: nothing is beneath it,
- * nobody has changed how it works, and no controller has something charged to
- * it or a limit there. */
-bool cgroup_is_as_new(int fd, int events_fd);
+/* Whether a cgroup holds nothing, not even another one, and is not frozen. */
+bool cgroup_is_bare(int fd, int events_fd);
+
+/* Whether one that is bare works as one that was just made: nobody has changed
+ * how, and no controller has something charged to it or a limit there. */
+bool cgroup_is_untouched(int fd);
 
 /* Whether the cgroup of 'iid' exists and holds a process. */
 bool cgroup_is_populated(const struct cgroups *c, uint64_t iid);

@@ -120,6 +120,7 @@ instance_new(struct keeper *k, uint64_t iid)
 	i->keeper = k;
 	i->iid = iid;
 	i->state = INSTANCE_EMPTY;
+	i->is_returning = true;
 	i->pidfd = i->cgroup_fd = i->fifo_fd = i->answer_wd = -1;
 	watch_init(&i->populated, on_populated);
 	watch_init(&i->report, launch_on_report);
@@ -151,8 +152,8 @@ release_epoch(struct instance *i)
 	i->pidfd = -1;
 }
 
-static void
-release_cgroup(struct instance *i)
+void
+instance_release_cgroup(struct instance *i)
 {
 	loop_close(&i->keeper->loop, &i->populated);
 	if (i->cgroup_fd >= 0)
@@ -169,7 +170,7 @@ instance_free(struct instance *i)
 	loop_disarm(&i->again);
 	kept_drop(i);
 	release_epoch(i);
-	release_cgroup(i);
+	instance_release_cgroup(i);
 	if (i->pid != 0 && i->is_child)
 		map_remove(&t->by_pid, &i->by_pid);
 	if (i->fifo_fd >= 0)
@@ -179,6 +180,7 @@ instance_free(struct instance *i)
 	list_remove(&i->in_ended);
 	free(i->ids);
 	free(i->ready_line);
+	free(i->start);
 	free(i->name);
 	free(i);
 }
@@ -253,6 +255,8 @@ instance_on_exit(struct instance *i, int status)
 	i->pidfd = -1;
 	if (i->state == INSTANCE_RUNNING) {
 		i->state = INSTANCE_LEAVING;
+		/* First: its child is on its way while all else is done. */
+		kept_put(i);
 		say_oom(i);
 		session_send_event(i, KMSG_EXITED, status);
 	}
@@ -286,7 +290,7 @@ instance_remove_cgroup(struct instance *i)
 		cgroup_remove_path(i->foreign_cgroup);
 	else if (c->is_usable)
 		cgroup_remove(c, i->iid);
-	release_cgroup(i);
+	instance_release_cgroup(i);
 }
 
 static void
@@ -296,11 +300,8 @@ become_empty(struct instance *i)
 	run_kill_all(k, i->iid);
 	loop_disarm(&i->again);
 	i->group = 0;
-	bool has_run = i->state == INSTANCE_LEAVING;
 	i->state = INSTANCE_EMPTY;
-	if (has_run)
-		kept_put(i);
-	else
+	if (!kept_has(i))
 		instance_remove_cgroup(i);
 	i->is_undrained = false;
 	look_drained(i);
@@ -323,7 +324,7 @@ instance_settle(struct instance *i)
 {
 	if (i->pid != 0 || !instance_is_alive(i))
 		return;
-	if (!has_processes(i)) {
+	if (kept_has(i) || !has_processes(i)) {
 		become_empty(i);
 		return;
 	}

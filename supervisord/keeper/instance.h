@@ -28,6 +28,7 @@
 #include "sys/kproto.h"
 
 struct keeper;
+struct ahead_start;
 
 #define INSTANCE_STATES(X)                                                     \
 	X(INSTANCE_LAUNCHING) /* forked, not yet executing */                  \
@@ -53,16 +54,17 @@ struct instance {
 	enum instance_state state;
 	int status; /* its wait status, once it is reaped, or KSTATUS_UNKNOWN */
 	uint64_t iid;
-	uint64_t epoch;	     /* the last START */
-	uint64_t run_digest; /* as given with it */
-	char *name;	     /* ours */
-	pid_t pid;	     /* leader, 0 once it is reaped */
-	pid_t group;	     /* its process group, also afterwards */
-	int pidfd;	     /* of the leader, or -1 */
-	bool is_child;	     /* we reap it; else it was adopted */
-	bool is_ready;	     /* by the node's word, or at once */
-	bool is_killed;	     /* KILL was asked for this epoch */
-	bool has_state_path; /* its state is a path, in its startcopy */
+	uint64_t epoch;		   /* the last START */
+	uint64_t run_digest;	   /* as given with it */
+	char *name;		   /* ours */
+	struct ahead_start *start; /* as it came, ours; NULL: not kept */
+	pid_t pid;		   /* leader, 0 once it is reaped */
+	pid_t group;		   /* its process group, also afterwards */
+	int pidfd;		   /* of the leader, or -1 */
+	bool is_child;		   /* we reap it; else it was adopted */
+	bool is_ready;		   /* by the node's word, or at once */
+	bool is_killed;		   /* KILL was asked for this epoch */
+	bool has_state_path;	   /* its state is a path, in its startcopy */
 	struct watch end; /* adopted: its pidfd, which we do not close here */
 	struct timer end_wait; /* adopted: how long its status may take */
 	uint64_t start_time;   /* field 22 of its stat */
@@ -72,6 +74,8 @@ struct instance {
 	bool was_unwatched;	/* it missed its watchdog */
 	bool was_signalled;	/* by us, in this epoch: it may end of that */
 	bool is_kept;		/* its cgroup was kept for it, see kept.h */
+	bool is_returning;	/* its last end was answered by a start at
+				   once, or is the first */
 	bool has_said_ready;	/* KNEWS_READY was said */
 	uint8_t readiness;	/* kproto_readiness */
 	char *ready_line;	/* KREADY_LOG_LINE: the ERE, ours; or NULL */
@@ -110,7 +114,7 @@ struct instance {
 };
 
 /* There is one for each service: what is rarely used hangs on it. */
-_Static_assert(sizeof(struct instance) <= 632, "an instance became large");
+_Static_assert(sizeof(struct instance) <= 640, "an instance became large");
 
 #define INSTANCE_BUCKETS 4096
 #define INSTANCES_MAX	 65536 /* that a node may have us remember */
@@ -151,8 +155,10 @@ void instance_set_leader(struct instance *i, pid_t pid, int pidfd);
 void instance_set_main(
 	struct instance *i, pid_t pid, int pidfd, uint64_t start_time);
 
-/* Removes its empty cgroup, and lets go of what was open of it. */
+/* Removes its empty cgroup, and lets go of what was open of it; or only the
+ * latter. */
 void instance_remove_cgroup(struct instance *i);
+void instance_release_cgroup(struct instance *i);
 
 /* Its leader was reaped, by us or by whoever inherited it. */
 void instance_on_exit(struct instance *i, int status);

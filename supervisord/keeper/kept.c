@@ -1,20 +1,61 @@
 #include "keeper/kept.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #include "base/check.h"
 #include "keeper/keeper.h"
 #include "sys/clock.h"
 
+/* Takes it out of the list. */
+static void
+forget(struct kept *all, struct kept_one *one)
+{
+	size_t at = (size_t)(one - all->list);
+	CHECK(at < all->count);
+	memmove(one, one + 1, (--all->count - at) * sizeof *one);
+	if (all->count == 0)
+		loop_disarm(&all->timer);
+}
+
+/* What is kept of 'i', or NULL. */
+static struct kept_one *
+find(struct instance *i)
+{
+	struct kept *all = &i->keeper->kept;
+	for (size_t n = 0; n < all->count; n++)
+		if (all->list[n].of == i)
+			return &all->list[n];
+	return NULL;
+}
+
+/* Nobody wants it.  A child has to be reaped first. */
+static void
+drop(struct kept *all, struct kept_one *one)
+{
+	struct instance *i = one->of;
+	one->of = NULL;
+	if (one->ahead.child.pid != 0) {
+		ahead_kill(&one->ahead);
+		instance_release_cgroup(i);
+		return;
+	}
+	forget(all, one);
+	instance_remove_cgroup(i);
+}
+
 static void
 on_timer(struct timer *t)
 {
 	struct kept *all = container_of(t, struct kept, timer);
-	mono now = clock_mono();
 	struct keeper *k = container_of(all, struct keeper, kept);
-	while (all->count > 0 && mono_reached(all->until[0], now))
-		kept_drop(all->list[0]);
+	mono now = clock_mono();
+	for (size_t n = all->count; n-- > 0;) {
+		struct kept_one *one = &all->list[n];
+		if (!one->of || !mono_reached(one->until, now))
+			continue;
+		one->of->is_returning = false;
+		drop(all, one);
+	}
 	if (all->count > 0)
 		loop_arm(&k->loop, t, KEPT_MS);
 }
@@ -26,70 +67,120 @@ kept_init(struct kept *k)
 	timer_init(&k->timer, on_timer);
 }
 
-/* Takes 'i' out of the list; false when it is not there. */
-static bool
-forget(struct instance *i)
+/* A place for one more, or NULL. */
+static struct kept_one *
+make_place(struct keeper *k)
 {
-	struct kept *all = &i->keeper->kept;
-	for (size_t n = 0; n < all->count; n++) {
-		if (all->list[n] != i)
-			continue;
-		size_t rest = --all->count - n;
-		memmove(&all->list[n], &all->list[n + 1],
-			rest * sizeof *all->list);
-		memmove(&all->until[n], &all->until[n + 1],
-			rest * sizeof *all->until);
-		if (all->count == 0)
-			loop_disarm(&all->timer);
-		return true;
-	}
-	return false;
+	struct kept *all = &k->kept;
+	if (all->count == KEPT_MAX)
+		return NULL;
+	if (all->count == 0)
+		loop_arm(&k->loop, &all->timer, KEPT_MS);
+	return &all->list[all->count++];
+}
+
+/* Whether it may do, and a start is not unlikely. */
+static bool
+is_wanted(const struct instance *i)
+{
+	bool is_asked =
+		i->is_killed || i->was_signalled || i->keeper->is_stopping;
+	return !is_asked && i->cgroup_fd >= 0 && i->populated.fd >= 0 &&
+	       !i->foreign_cgroup &&
+	       cgroup_is_bare(i->cgroup_fd, i->populated.fd);
 }
 
 void
 kept_put(struct instance *i)
 {
-	struct keeper *k = i->keeper;
-	struct kept *all = &k->kept;
-	CHECK(!instance_is_alive(i));
-	bool is_asked = i->is_killed || i->was_signalled || k->is_stopping;
-	if (i->cgroup_fd < 0 || i->populated.fd < 0 || i->foreign_cgroup ||
-		is_asked) {
-		instance_remove_cgroup(i);
+	CHECK(i->pid == 0);
+	struct kept_one *one = is_wanted(i) ? make_place(i->keeper) : NULL;
+	if (!one)
 		return;
-	}
-	if (all->count == KEPT_MAX)
-		kept_drop(all->list[0]);
-	if (all->count == 0)
-		loop_arm(&k->loop, &all->timer, KEPT_MS);
-	all->list[all->count] = i;
-	all->until[all->count++] = mono_add(clock_mono(), KEPT_MS);
+	one->of = i;
+	one->iid = i->iid;
+	one->until = mono_add(clock_mono(), KEPT_MS);
+	ahead_fork(i, &one->ahead);
+}
+
+bool
+kept_has(struct instance *i)
+{
+	return find(i) != NULL;
+}
+
+/* Nobody wants it, and it is gone when this returns. */
+static void
+drop_now(struct kept *all, struct kept_one *one)
+{
+	struct instance *i = one->of;
+	ahead_clear(&one->ahead, KEPT_CLEAR_MS);
+	if (one->ahead.child.pid != 0)
+		one->of = NULL; /* it will be reaped */
+	else
+		forget(all, one);
+	instance_remove_cgroup(i);
 }
 
 void
 kept_check(struct instance *i)
 {
-	if (i->cgroup_fd >= 0 &&
-		!cgroup_is_as_new(i->cgroup_fd, i->populated.fd))
-		kept_drop(i);
+	struct kept_one *one = find(i);
+	if (one && !cgroup_is_untouched(i->cgroup_fd))
+		drop_now(&i->keeper->kept, one);
 }
 
 bool
-kept_take(struct instance *i)
+kept_take(struct instance *i, struct bytes body, struct ahead *ahead)
 {
-	return forget(i);
+	struct kept_one *one = find(i);
+	*ahead = (struct ahead){.report_fd = -1};
+	if (!one)
+		return false;
+	i->is_returning = true;
+	one->of = NULL;
+	if (ahead_is_for(&one->ahead, body)) {
+		*ahead = one->ahead;
+	} else if (one->ahead.child.pid != 0) {
+		ahead_kill(&one->ahead);
+		return true;
+	}
+	forget(&i->keeper->kept, one);
+	return true;
 }
 
 void
 kept_drop(struct instance *i)
 {
-	if (forget(i))
-		instance_remove_cgroup(i);
+	struct kept_one *one = find(i);
+	if (one)
+		drop(&i->keeper->kept, one);
 }
 
 void
 kept_drop_all(struct keeper *k)
 {
-	while (k->kept.count > 0)
-		kept_drop(k->kept.list[0]);
+	for (size_t n = k->kept.count; n-- > 0;)
+		if (k->kept.list[n].of)
+			drop_now(&k->kept, &k->kept.list[n]);
+}
+
+bool
+kept_on_exit(struct keeper *k, pid_t pid)
+{
+	struct kept *all = &k->kept;
+	for (size_t n = 0; n < all->count; n++) {
+		struct kept_one *one = &all->list[n];
+		if (one->ahead.child.pid != pid)
+			continue;
+		ahead_release(&one->ahead);
+		if (one->of)
+			return true; /* the cgroup stays for its moment */
+		struct instance *i = instance_find(&k->instances, one->iid);
+		if (!i || i->cgroup_fd < 0)
+			cgroup_remove(&k->cgroups, one->iid);
+		forget(all, one);
+		return true;
+	}
+	return false;
 }

@@ -193,7 +193,7 @@ prepare(struct instance *i, const struct kproto_start *s, const char **step,
 	struct err *err)
 {
 	struct keeper *k = i->keeper;
-	bool is_new = i->is_kept = kept_take(i);
+	bool is_new = i->is_kept;
 	int rc = 0;
 	*step = "cgroup";
 	if (k->cgroups.is_usable && !is_new)
@@ -272,13 +272,12 @@ watch_child(struct instance *i, const struct spawned *child, int report_fd,
 	return rc < 0 ? err_sys(err, rc, "epoll") : 0;
 }
 
-static int
-fork_child(struct instance *i, const struct kproto_start *s, int state_fd,
-	struct err *err)
+int
+launch_fork(struct instance *i, const struct kproto_start *s, int state_fd,
+	struct spawned *child, int *report_fd, struct err *err)
 {
 	struct keeper *k = i->keeper;
-	struct spawned child;
-	int fds[LOAN_FDS_MAX], report_fd = -1;
+	int fds[LOAN_FDS_MAX];
 	struct child_plan plan = {
 		.start = s,
 		.options = &k->options,
@@ -290,18 +289,38 @@ fork_child(struct instance *i, const struct kproto_start *s, int state_fd,
 		.output_fd = -1,
 		.ready_fd = -1,
 	};
-	int rc = fill_plan(i, state_fd, &plan, &report_fd, err);
+	*report_fd = -1;
+	int rc = fill_plan(i, state_fd, &plan, report_fd, err);
 	size_t count = list_fds(&plan, fds);
 	for (size_t n = 0; rc < 0 && n < count; n++)
 		close(fds[n]);
 	if (rc == 0)
 		rc = loan_fork(
-			i->cgroup_fd, fds, count, k->dirs.work, &child, err);
-	if (rc == 0 && child.pid == 0)
+			i->cgroup_fd, fds, count, k->dirs.work, child, err);
+	if (rc == 0 && child->pid == 0)
 		child_run(&plan);
-	if (rc == 0)
-		rc = watch_child(i, &child, report_fd, err);
-	if (rc < 0 && report_fd >= 0)
+	if (rc < 0 && *report_fd >= 0)
+		close(*report_fd);
+	return rc;
+}
+
+/* The child of this start: the one that was forked for it, or a new one. */
+static int
+get_child(struct instance *i, const struct kproto_start *s, int state_fd,
+	struct ahead *ahead, struct err *err)
+{
+	struct spawned child = ahead->child;
+	int report_fd = ahead->report_fd;
+	int rc = 0;
+	free(ahead->start);
+	*ahead = (struct ahead){.report_fd = -1};
+	if (child.pid == 0)
+		rc = launch_fork(i, s, state_fd, &child, &report_fd, err);
+	if (rc < 0)
+		return rc;
+	i->start_time = child.start_time;
+	rc = watch_child(i, &child, report_fd, err);
+	if (rc < 0)
 		close(report_fd);
 	return rc;
 }
@@ -361,9 +380,11 @@ patience_ms(const struct kproto_start *s, int state_fd)
 }
 
 void
-launch_start(struct keeper *k, const struct kproto_start *s, int state_fd)
+launch_start(struct keeper *k, const struct kproto_start *s, struct bytes body,
+	int state_fd)
 {
 	struct err err = {""};
+	struct ahead ahead;
 	const char *step;
 	if (!is_startable(k, s, state_fd))
 		return;
@@ -372,18 +393,20 @@ launch_start(struct keeper *k, const struct kproto_start *s, int state_fd)
 		refuse(k, s, KBLAME_HOST, "memory", "out of memory");
 		return;
 	}
+	i->is_kept = kept_take(i, body, &ahead);
+	ahead_remember(i, s, body);
 	int rc = prepare(i, s, &step, &err);
 	if (rc == 0) {
 		step = "fork";
-		rc = fork_child(i, s, state_fd, &err);
+		rc = get_child(i, s, state_fd, &ahead, &err);
 		logs_begin_epoch(i);
 	}
 	if (rc < 0) {
+		ahead_release(&ahead);
 		fail_start(i, KBLAME_HOST, -rc, step, err.text);
 		instance_kill(i);
 		return;
 	}
-	i->start_time = proc_start_time(i->pid);
 	loop_arm(&k->loop, &i->deadline, patience_ms(s, state_fd));
 	if (i->ids && note_child(i))
 		let_go(i);

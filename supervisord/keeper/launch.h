@@ -6,14 +6,20 @@
 
 #include "keeper/instance.h"
 #include "keeper/loop.h"
+#include "keeper/spawn.h"
 #include "sys/kproto.h"
 
 struct keeper;
 
-/* Carries out one START; answers by messages to the node.  'state_fd' is
- * borrowed, -1 when none came. */
-void launch_start(
-	struct keeper *k, const struct kproto_start *start, int state_fd);
+/* Carries out one START, 'body' as it came; answers by messages to the node.
+ * 'state_fd' is borrowed, -1 when none came. */
+void launch_start(struct keeper *k, const struct kproto_start *start,
+	struct bytes body, int state_fd);
+
+/* Forks the child of a start and returns what is known of it; 'report_fd' is
+ * our end of its reports, the caller's. */
+int launch_fork(struct instance *i, const struct kproto_start *start,
+	int state_fd, struct spawned *child, int *report_fd, struct err *err);
 
 /* Callbacks of an instance: its child's report, the bound of its start, and
  * the death of a child that was still launching. */

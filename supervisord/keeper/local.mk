@@ -3,6 +3,7 @@
 noinst_LIBRARIES += libkeeper.a
 libkeeper_a_SOURCES = \
 	supervisord/keeper/adopt.c supervisord/keeper/adopt.h \
+	supervisord/keeper/ahead.c supervisord/keeper/ahead.h \
 	supervisord/keeper/caps.c supervisord/keeper/caps.h \
 	supervisord/keeper/cgroup.c supervisord/keeper/cgroup.h \
 	supervisord/keeper/child.c supervisord/keeper/child.h \

@@ -19,23 +19,35 @@ name_of(uint64_t iid, char out[NAME_SIZE])
 	return out;
 }
 
+/* The locked file of that name, made if it is not there; -EWOULDBLOCK when a
+ * process of an earlier start still has it. */
+static int
+open_locked(int dir, const char *name)
+{
+	int fd = openat(
+		dir, name, O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return fd;
+	int rc = -errno;
+	close(fd);
+	return rc;
+}
+
 int
 lock_take(const struct dirs *d, uint64_t iid, struct err *err)
 {
 	char name[NAME_SIZE];
 	name_of(iid, name);
-	unlinkat(d->instances, name, 0);
-	int fd = openat(d->instances, name,
-		O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return err_sys(err, -errno, "%s/instances/%s",
-			d->options->conf.node.run_dir, name);
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-		return fd;
-	int rc = err_sys(err, -errno, "%s/instances/%s",
-		d->options->conf.node.run_dir, name);
-	close(fd);
-	return rc;
+	int fd = open_locked(d->instances, name);
+	if (fd == -EWOULDBLOCK) {
+		unlinkat(d->instances, name, 0);
+		fd = open_locked(d->instances, name);
+	}
+	return fd < 0 ? err_sys(err, fd, "%s/instances/%s",
+				d->options->conf.node.run_dir, name)
+		      : fd;
 }
 
 void

@@ -1,10 +1,11 @@
 /* The lock that every service holds: run_dir/instances/IID.lock.
  *
- * Each start makes the file anew and locks it; the service inherits the
- * locked descriptor, and so do all of its children, in whatever group or
- * cgroup.  While one of them has it open, a skepd that did not see the start
- * knows that something of it lives.  A service that closes all descriptors
- * gives this up; its cgroup and its pid stay.
+ * Each start locks it; the service inherits the locked descriptor, and so do
+ * all of its children, in whatever group or cgroup.  A file that something of
+ * an earlier start still holds is replaced by a new one.  While one of them has
+ * it open, a skepd that did not see the start knows that something of it lives.
+ * A service that closes all descriptors gives this up; its cgroup and its pid
+ * stay.
  */
 #ifndef SKEP_KEEPER_LOCK_H
 #define SKEP_KEEPER_LOCK_H
@@ -20,7 +21,7 @@
  * first free one of all where the limit of files is lower. */
 #define LOCK_FD_MIN 64
 
-/* Makes the lock of a new start and takes it; the descriptor (CLOEXEC) is the
+/* Takes the lock of a new start; the descriptor (CLOEXEC) is the
  * caller's, who gives it to the child and closes it. */
 int lock_take(const struct dirs *d, uint64_t iid, struct err *err);
 

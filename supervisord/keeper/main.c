@@ -44,7 +44,7 @@ on_child(struct keeper *k, pid_t pid, int status)
 		helper_on_exit(&k->node, status);
 	else if (pid == k->logger.pid)
 		helper_on_exit(&k->logger, status);
-	else if (!run_on_exit(k, pid, status) &&
+	else if (!run_on_exit(k, pid, status) && !kept_on_exit(k, pid) &&
 		 !reexec_on_exit(k, pid, status))
 		session_on_orphan(k, pid);
 }

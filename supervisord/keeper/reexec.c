@@ -206,6 +206,7 @@ static void
 execute(struct keeper *k)
 {
 	char number[16];
+	kept_drop_all(k);
 	int fd = write_state(k);
 	if (fd < 0) {
 		say(SAY_ERROR, "daemon-reexec: %s", strerror(-fd));

@@ -222,7 +222,8 @@ on_start(struct keeper *k, const struct ipc_message *m)
 	struct kproto_start start;
 	if (!kproto_get_start((struct bytes){m->body, m->size}, &start))
 		return false;
-	launch_start(k, &start, m->fd_count ? m->fds[0] : -1);
+	launch_start(k, &start, (struct bytes){m->body, m->size},
+		m->fd_count ? m->fds[0] : -1);
 	return true;
 }
 

@@ -13,9 +13,11 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/check.h"
+#include "keeper/proc.h"
 
 #ifndef CLONE_INTO_CGROUP
 #define CLONE_INTO_CGROUP 0x200000000ULL
@@ -137,16 +139,37 @@ look_at_signals(void)
 			changed_signals &= ~(UINT64_C(1) << (s - 1));
 }
 
+/* The time in the unit of a process' start time. */
+static uint64_t
+boot_ticks(void)
+{
+	static uint64_t ticks_per_s;
+	struct timespec t;
+	if (ticks_per_s == 0)
+		ticks_per_s = (uint64_t)sysconf(_SC_CLK_TCK);
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return (uint64_t)t.tv_sec * ticks_per_s +
+	       (uint64_t)t.tv_nsec / (1000000000 / ticks_per_s);
+}
+
 /* As spawn_fork, with more flags for clone3. */
 static int
 fork_with(uint64_t flags, int cgroup_fd, struct spawned *out, struct err *err)
 {
 	bool must_walk = is_clone_into_broken && cgroup_fd >= 0;
 	look_at_signals();
+	uint64_t began = boot_ticks();
 	int rc = must_walk ? -ENOSYS : clone_into(cgroup_fd, flags, out);
 	if (rc == -ENOSYS || rc == -E2BIG || rc == -EINVAL)
 		rc = fork_into(cgroup_fd, out);
-	return rc < 0 ? err_sys(err, rc, "a process cannot be forked") : 0;
+	if (rc < 0)
+		return err_sys(err, rc, "a process cannot be forked");
+	/* It was born in between: mostly that says it, for less than /proc. */
+	if (out->pid > 0)
+		out->start_time = boot_ticks() == began
+					  ? began
+					  : proc_start_time(out->pid);
+	return 0;
 }
 
 int

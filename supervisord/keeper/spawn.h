@@ -7,6 +7,7 @@
 #ifndef SKEP_KEEPER_SPAWN_H
 #define SKEP_KEEPER_SPAWN_H
 
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "sys/err.h"
@@ -15,6 +16,7 @@
 struct spawned {
 	pid_t pid; /* 0 in the child */
 	int pidfd; /* CLOEXEC, the parent's to close; -1 in the child */
+	uint64_t start_time; /* field 22 of its stat, in the parent */
 };
 
 /* Forks.  'cgroup_fd' is the directory of the child's cgroup, -1 for ours.

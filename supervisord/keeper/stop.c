@@ -28,8 +28,10 @@ count_alive(struct keeper *k)
 static void
 enter(struct keeper *k, enum stop_phase phase, int64_t bound_ms)
 {
-	if (k->stop_phase == STOP_NO)
+	if (k->stop_phase == STOP_NO) {
 		systemd_stopping();
+		kept_drop_all(k);
+	}
 	k->stop_phase = phase;
 	k->is_stopping = true;
 	loop_arm(&k->loop, &k->stop_timer, bound_ms);

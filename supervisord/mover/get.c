@@ -9,8 +9,11 @@
 
 #include "mover/mover.h"
 #include "mover/tree.h"
+#include "sys/clock.h"
 #include "sys/files.h"
 #include "sys/statestream.h"
+
+#define AT_WORK_MS 1000 /* how often to say so, without anything to send */
 
 const char *
 mover_clean(struct err *err)
@@ -208,23 +211,45 @@ send_file(struct sending *s, int fd, const struct stat *st, struct err *err)
 
 /* --- A directory --- */
 
+/* A directory that is being measured. */
+struct measuring {
+	int out;
+	uint64_t size;
+	mono said; /* when we last said that we are at work */
+};
+
+/* Says so, so that whoever waits for the stream knows. */
+static int
+say_at_work(struct measuring *m, struct err *err)
+{
+	unsigned char bytes[STATESTREAM_WAIT_SIZE];
+	struct writer w;
+	writer_init(&w, bytes, sizeof bytes);
+	statestream_put_wait(&w);
+	m->said = clock_mono();
+	return flush(m->out, &w, err);
+}
+
 static int
 count_bytes(void *context, struct bytes bytes, struct err *err)
 {
-	uint64_t *size = context;
-	(void)err;
-	*size += bytes.size;
-	return 0;
+	struct measuring *m = context;
+	m->size += bytes.size;
+	mono due = mono_add(m->said, AT_WORK_MS);
+	return mono_reached(due, clock_mono()) ? say_at_work(m, err) : 0;
 }
 
 /* How many bytes the directory makes; refuses too many. */
 static int
-measure_tree(
-	const struct mover_job *job, int dir, uint64_t *size, struct err *err)
+measure_tree(const struct mover_job *job, int dir, int out, uint64_t *size,
+	struct err *err)
 {
-	const struct tree_sink sink = {count_bytes, size};
-	*size = 0;
-	int r = tree_pack(dir, true, &sink, err);
+	struct measuring m = {.out = out};
+	const struct tree_sink sink = {count_bytes, &m};
+	int r = say_at_work(&m, err);
+	if (r == 0)
+		r = tree_pack(dir, true, &sink, err);
+	*size = m.size;
 	if (r == 0 && *size > job->size_max)
 		r = err_set(err, -EFBIG,
 			"has %" PRIu64 " bytes with all that is in it, at most "
@@ -306,7 +331,7 @@ mover_get(const struct mover_job *job, int out, struct err *err)
 		return send_absent(out, err);
 	bool is_tree = fd >= 0 && S_ISDIR(st.st_mode);
 	s.left = fd < 0 ? 0 : (uint64_t)st.st_size;
-	int r = is_tree ? measure_tree(job, fd, &s.left, err) : fd;
+	int r = is_tree ? measure_tree(job, fd, out, &s.left, err) : fd;
 	if (is_tree && r < 0)
 		err_wrap(err, r, "%s", label(job, text));
 	statestream_put_head(&s.stream, r < 0 ? 0 : s.left, &s.front);

@@ -15,13 +15,16 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "node/dumps_private.h"
+#include "sys/clock.h"
 #include "sys/files.h"
 #include "sys/statestream.h"
 
-#define HEX_SIZE      (2 * DIGEST_SIZE)
+#define HEX_SIZE      DUMPS_HEX_SIZE
 #define PART_KEPT_S   (7 * 86400) /* unfinished parts older than that go */
 #define SEAL_POLL_MS  500	  /* how often a seal looks whether to stop */
 #define SEAL_SILENT_S 60	  /* a mover that is silent so long is stuck */
+#define SEAL_MAX_S    3600	  /* one that takes so long is not waited for */
 
 /* --- Names --- */
 
@@ -52,9 +55,8 @@ is_safe_name(const char *name)
 	return length >= 1 && length <= INSTANCE_NAME_MAX && !strchr(name, '/');
 }
 
-/* Writes "DIR/ROOT", and ".KIND.NAME" behind it unless 'kind' is NULL. */
-static int
-make_path(const struct dumps *d, const uint8_t root[DIGEST_SIZE],
+int
+dumps_make_path(const struct dumps *d, const uint8_t root[DIGEST_SIZE],
 	const char *kind, const char *name, char path[PATH_MAX],
 	struct err *err)
 {
@@ -107,6 +109,7 @@ dumps_init(struct dumps *d, const char *state_dir, struct err *err)
 		remove_leftover(d, dirfd(dir), e->d_name);
 	closedir(dir);
 	pthread_mutex_init(&d->mutex, NULL);
+	dumps_old_sweep(d, 0);
 	return 0;
 }
 
@@ -172,9 +175,8 @@ manifest_root(const struct manifest *m, uint8_t root[DIGEST_SIZE])
 
 /* --- Reading and writing --- */
 
-/* Reads exactly 'size' bytes at 'offset'; less is -EBADMSG. */
-static int
-read_at(int fd, void *data, size_t size, uint64_t offset)
+int
+dumps_read_at(int fd, void *data, size_t size, uint64_t offset)
 {
 	char *at = data;
 	while (size > 0) {
@@ -190,8 +192,8 @@ read_at(int fd, void *data, size_t size, uint64_t offset)
 	return 0;
 }
 
-static int
-write_at(int fd, const void *data, size_t size, uint64_t offset)
+int
+dumps_write_at(int fd, const void *data, size_t size, uint64_t offset)
 {
 	const char *at = data;
 	while (size > 0) {
@@ -220,7 +222,8 @@ hash_file(struct dumps *d, int fd, struct manifest *m, struct err *err)
 		if (d->is_stopping)
 			r = -ECANCELED;
 		else
-			r = read_at(fd, chunk, size, i * STATE_CHUNK_SIZE);
+			r = dumps_read_at(
+				fd, chunk, size, i * STATE_CHUNK_SIZE);
 		if (r < 0)
 			err_sys(err, r, "state, chunk %llu",
 				(unsigned long long)i);
@@ -258,7 +261,7 @@ int
 dumps_open(struct dumps *d, const uint8_t root[DIGEST_SIZE], struct err *err)
 {
 	char path[PATH_MAX];
-	int r = make_path(d, root, NULL, NULL, path, err);
+	int r = dumps_make_path(d, root, NULL, NULL, path, err);
 	if (r < 0)
 		return r;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -291,7 +294,8 @@ dumps_read_chunk(struct dumps *d, const uint8_t root[DIGEST_SIZE],
 		r = -ERANGE;
 	if (r == 0) {
 		*size_out = dumps_chunk_size((uint64_t)st.st_size, index);
-		r = read_at(fd, data, *size_out, index * STATE_CHUNK_SIZE);
+		r = dumps_read_at(
+			fd, data, *size_out, index * STATE_CHUNK_SIZE);
 	}
 	if (r < 0)
 		err_sys(err, r, "chunk %llu", (unsigned long long)index);
@@ -309,7 +313,7 @@ add_reference(struct dumps *d, const uint8_t root[DIGEST_SIZE],
 {
 	char path[PATH_MAX], text[24];
 	int flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC;
-	int r = make_path(d, root, "for", name, path, err);
+	int r = dumps_make_path(d, root, "for", name, path, err);
 	if (r < 0)
 		return r;
 	int fd = open(path, flags, 0600);
@@ -347,7 +351,7 @@ publish(struct dumps *d, const char *from, const uint8_t root[DIGEST_SIZE],
 	const char *name, uint64_t epoch, struct err *err)
 {
 	char to[PATH_MAX];
-	int r = make_path(d, root, NULL, NULL, to, err);
+	int r = dumps_make_path(d, root, NULL, NULL, to, err);
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&d->mutex);
@@ -356,6 +360,8 @@ publish(struct dumps *d, const char *from, const uint8_t root[DIGEST_SIZE],
 		r = err_sys(err, -errno, "%s", to);
 	if (r == 0)
 		r = files_fsync_dir(d->dir, err);
+	if (r == 0)
+		dumps_old_forget(d, name);
 	pthread_mutex_unlock(&d->mutex);
 	return r;
 }
@@ -366,7 +372,7 @@ dumps_share(struct dumps *d, const uint8_t root[DIGEST_SIZE], const char *name,
 {
 	char path[PATH_MAX];
 	struct manifest m = {0};
-	int r = make_path(d, root, NULL, NULL, path, err);
+	int r = dumps_make_path(d, root, NULL, NULL, path, err);
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&d->mutex);
@@ -408,16 +414,21 @@ dumps_drop(struct dumps *d, const uint8_t root[DIGEST_SIZE], const char *name,
 {
 	char path[PATH_MAX], part[PATH_MAX], reference[PATH_MAX];
 	char hex[HEX_SIZE + 1];
+	struct stat st;
 	bool is_needed = true;
 	write_hex(root, hex);
-	int r = make_path(d, root, NULL, NULL, path, err);
+	int r = dumps_make_path(d, root, NULL, NULL, path, err);
 	if (r == 0)
-		r = make_path(d, root, "part", name, part, err);
+		r = dumps_make_path(d, root, "part", name, part, err);
 	if (r == 0)
-		r = make_path(d, root, "for", name, reference, err);
+		r = dumps_make_path(d, root, "for", name, reference, err);
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&d->mutex);
+	dumps_old_sweep(d, 0);
+	/* A fetched one is where it runs by now: it can only change there. */
+	if (stat(reference, &st) == 0 && st.st_size > 0)
+		dumps_old_keep(d, root, name);
 	unlink(part);
 	unlink(reference);
 	r = has_reference(d, hex, &is_needed, err);
@@ -458,7 +469,7 @@ dumps_open_part(struct dumps *d, const uint8_t root[DIGEST_SIZE],
 	const char *name, const struct manifest *m, bool *has, struct err *err)
 {
 	char path[PATH_MAX];
-	int r = make_path(d, root, "part", name, path, err);
+	int r = dumps_make_path(d, root, "part", name, path, err);
 	char *chunk = malloc(STATE_CHUNK_SIZE);
 	if (r < 0 || !chunk) {
 		free(chunk);
@@ -468,18 +479,21 @@ dumps_open_part(struct dumps *d, const uint8_t root[DIGEST_SIZE],
 	int fd = open(path, flags, 0600);
 	if (fd < 0)
 		fd = err_sys(err, -errno, "%s", path);
+	dumps_old_sweep(d, m->size);
 	for (uint64_t i = 0; fd >= 0 && i < m->count; i++) {
 		uint8_t digest[DIGEST_SIZE];
 		size_t size = dumps_chunk_size(m->size, i);
 		has[i] = false;
-		if (d->is_stopping ||
-			read_at(fd, chunk, size, i * STATE_CHUNK_SIZE) < 0)
+		if (d->is_stopping || dumps_read_at(fd, chunk, size,
+					      i * STATE_CHUNK_SIZE) < 0)
 			continue;
 		dumps_digest(chunk, size, digest);
 		has[i] = memcmp(digest, m->digests + i * DIGEST_SIZE,
 				 DIGEST_SIZE) == 0;
 	}
 	free(chunk);
+	if (fd >= 0)
+		dumps_old_reuse(d, name, fd, m, has);
 	return fd;
 }
 
@@ -493,7 +507,7 @@ dumps_write_chunk(int fd, const struct manifest *m, uint64_t index,
 		return err_set(err, -EBADMSG,
 			"chunk %llu is damaged: its digest is another",
 			(unsigned long long)index);
-	int r = write_at(fd, data, size, index * STATE_CHUNK_SIZE);
+	int r = dumps_write_at(fd, data, size, index * STATE_CHUNK_SIZE);
 	return r < 0 ? err_sys(err, r, "the state cannot be stored") : 0;
 }
 
@@ -503,7 +517,7 @@ dumps_finish_part(struct dumps *d, const uint8_t root[DIGEST_SIZE],
 {
 	char path[PATH_MAX];
 	struct manifest found = {0};
-	int r = make_path(d, root, "part", name, path, err);
+	int r = dumps_make_path(d, root, "part", name, path, err);
 	if (r < 0)
 		return r;
 	if (ftruncate(fd, (off_t)m->size) < 0 || fsync(fd) < 0)
@@ -526,6 +540,7 @@ struct sealing {
 	struct manifest sum; /* once the size is known */
 	uint8_t *chunk;	     /* STATE_CHUNK_SIZE bytes */
 	size_t chunk_size;   /* bytes in it so far */
+	mono until;	     /* when nobody waits for it any more */
 };
 
 /* Hashes and writes what is in the chunk. */
@@ -537,7 +552,7 @@ flush_chunk(struct sealing *s, struct err *err)
 		return 0;
 	dumps_digest(
 		s->chunk, s->chunk_size, s->sum.digests + index * DIGEST_SIZE);
-	int r = write_at(s->out, s->chunk, s->chunk_size, s->written);
+	int r = dumps_write_at(s->out, s->chunk, s->chunk_size, s->written);
 	if (r < 0)
 		return err_sys(err, r, "the state cannot be stored");
 	s->written += s->chunk_size;
@@ -575,6 +590,7 @@ take_stream(struct sealing *s, struct bytes in, struct err *err)
 		case STATESTREAM_MORE:
 			return 0;
 		case STATESTREAM_HEAD:
+			dumps_old_sweep(s->dumps, s->stream.size);
 			r = manifest_init(&s->sum, s->stream.size, err);
 			break;
 		case STATESTREAM_DATA:
@@ -602,6 +618,10 @@ wait_readable(struct sealing *s, int fd, struct err *err)
 	for (int i = 0; i < steps; i++) {
 		if (s->dumps->is_stopping)
 			return err_set(err, -ECANCELED, "skep-node is ending");
+		if (mono_reached(s->until, clock_mono()))
+			return err_set(err, -ETIMEDOUT,
+				"the reader of the state takes more than %d s",
+				SEAL_MAX_S);
 		if (poll(&p, 1, SEAL_POLL_MS) > 0)
 			return 0;
 	}
@@ -648,12 +668,16 @@ seal_into(struct sealing *s, const char *path, int fd, struct err *err)
 }
 
 int
-dumps_seal(struct dumps *d, const char *name, uint64_t epoch,
-	uint64_t size_max, int fd, uint8_t root_out[DIGEST_SIZE],
-	uint64_t *size_out, bool *is_absent_out, struct err *err)
+dumps_seal(struct dumps *d, const char *name, uint64_t epoch, uint64_t size_max,
+	int fd, uint8_t root_out[DIGEST_SIZE], uint64_t *size_out,
+	bool *is_absent_out, struct err *err)
 {
 	char path[PATH_MAX];
-	struct sealing s = {.dumps = d, .out = -1};
+	struct sealing s = {
+		.dumps = d,
+		.out = -1,
+		.until = mono_add(clock_mono(), SEAL_MAX_S * 1000),
+	};
 	*is_absent_out = false;
 	if (!is_safe_name(name))
 		return err_set(err, -EINVAL, "\"%.130s\": not a name", name);

@@ -5,6 +5,9 @@
  *                                   stands the epoch of the run that left it
  *                                   on this host, or nothing: it was fetched
  *   STATE_DIR/dumps/ROOT.part.NAME  a state on its way here, chunks missing
+ *   STATE_DIR/dumps/ROOT.old.NAME   what instance NAME left here when it went:
+ *                                   chunks of its next state are looked for in
+ *                                   it (dumps_private.h)
  *   STATE_DIR/dumps/seal.NAME.tmp   a state being sealed; gone at next start
  *
  * ROOT is the state's digest in hex:
@@ -82,8 +85,9 @@ int dumps_read_manifest(struct dumps *d, const uint8_t root[DIGEST_SIZE],
 int dumps_read_chunk(struct dumps *d, const uint8_t root[DIGEST_SIZE],
 	uint64_t index, void *data, size_t *size_out, struct err *err);
 
-/* Opens the part of 'root' for 'name', as far as it came, and finds which
- * chunks are there: 'has[i]' is set for each. Returns the descriptor. */
+/* Opens the part of 'root' for 'name', as far as it came, takes what an old
+ * copy has of it, and finds which chunks are there: 'has[i]' is set for each.
+ * Returns the descriptor. */
 int dumps_open_part(struct dumps *d, const uint8_t root[DIGEST_SIZE],
 	const char *name, const struct manifest *m, bool *has, struct err *err);
 
@@ -101,7 +105,8 @@ int dumps_finish_part(struct dumps *d, const uint8_t root[DIGEST_SIZE],
 int dumps_share(struct dumps *d, const uint8_t root[DIGEST_SIZE],
 	const char *name, struct err *err);
 
-/* Forgets that 'name' needs 'root'; the last one takes the file with it. */
+/* Forgets that 'name' needs 'root'; the last one takes the file with it, but
+ * for the old copy that is kept of what a run left here. */
 int dumps_drop(struct dumps *d, const uint8_t root[DIGEST_SIZE],
 	const char *name, struct err *err);
 

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -571,6 +572,11 @@ take_part(struct fetch *f)
 		f->here_count++;
 		f->here_bytes += dumps_chunk_size(f->size, i);
 	}
+	if (f->here_count > 0)
+		say(SAY_INFO,
+			"state of %s from %s: %" PRIu64 " of %" PRIu64
+			" bytes are here already",
+			f->name, f->node, f->here_bytes, f->size);
 	f->step = FETCH_LOAD;
 	if (f->conn)
 		wait_for_bytes(f);

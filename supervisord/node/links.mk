@@ -9,6 +9,7 @@ libnodenet_a_SOURCES = \
 	supervisord/node/conn.c supervisord/node/conn.h \
 	supervisord/node/dial.c supervisord/node/dial.h \
 	supervisord/node/dumps.c supervisord/node/dumps.h \
+	supervisord/node/dumps_old.c supervisord/node/dumps_private.h \
 	supervisord/node/feed.c supervisord/node/feed.h \
 	supervisord/node/fetch.c \
 	supervisord/node/frame.c supervisord/node/frame.h \

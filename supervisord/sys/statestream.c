@@ -7,6 +7,7 @@
 #include "base/check.h"
 
 static const char magic[8] = "skepstat";
+static const char wait_mark[STATESTREAM_WAIT_SIZE] = "skepwait";
 
 enum kind {
 	KIND_DATA = 1,
@@ -14,6 +15,12 @@ enum kind {
 	KIND_FAIL = 3,
 	KIND_ABSENT = 4,
 };
+
+void
+statestream_put_wait(struct writer *out)
+{
+	writer_raw(out, wait_mark, sizeof wait_mark);
+}
 
 void
 statestream_put_head(
@@ -114,6 +121,9 @@ hold(struct statestream_reader *s, struct bytes *in, size_t size)
 static enum statestream_event
 read_head(struct statestream_reader *s, struct bytes *in)
 {
+	while (hold(s, in, sizeof wait_mark) &&
+		memcmp(s->held, wait_mark, sizeof wait_mark) == 0)
+		s->held_size = 0;
 	if (!hold(s, in, STATESTREAM_HEAD_SIZE))
 		return STATESTREAM_MORE;
 	struct reader r;

@@ -5,7 +5,8 @@
  * may be killed, the file may change, the pipe may be cut.  So the bytes
  * travel in frames, between a head and an end that carries size and hash.
  *
- *   stream  = head (frame* (end | fail) | absent)
+ *   stream  = wait* head (frame* (end | fail) | absent)
+ *   wait    = "skepwait" (8 bytes): the sender is still finding out the size
  *   head    = "skepstat" (8 bytes), u32 version = 1, u64 size
  *   frame   = u8 kind = 1 (data), u32 size (1 .. 65536), that many bytes
  *   end     = u8 kind = 2, u64 size of all data, u64 XXH64 of it, seed 0
@@ -36,6 +37,7 @@
 #include "base/limits.h"
 
 #define STATESTREAM_VERSION    1
+#define STATESTREAM_WAIT_SIZE  8	     /* bytes of a wait */
 #define STATESTREAM_HEAD_SIZE  20	     /* bytes of the head */
 #define STATESTREAM_FRAME_SIZE 5	     /* kind and size of a frame */
 #define STATESTREAM_END_SIZE   17	     /* bytes of the end */
@@ -47,6 +49,10 @@ struct statestream_writer {
 	struct hash_stream hash; /* of all data */
 	uint64_t sent;		 /* bytes of data */
 };
+
+/* Writes into 'out', in front of the head, that the sender is at work; as often
+ * as it likes. */
+void statestream_put_wait(struct writer *out);
 
 /* Starts a stream of 'size' bytes: writes the head into 'out'. */
 void statestream_put_head(

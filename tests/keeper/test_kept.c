@@ -294,6 +294,151 @@ START_TEST(test_crash_leaves_none)
 }
 END_TEST
 
+/* --- The child of the next start --- */
+
+#define GOOD_RUN_MS 1100 /* see AHEAD_GOOD_RUN_MS */
+
+/* Starts a script that says in a file that it runs. */
+static pid_t
+start_noted(int nice)
+{
+	struct kproto_start s = {
+		.epoch = ++epoch,
+		.working_dir = w.dir,
+		.nice = nice,
+	};
+	world_send_start(&w, &s, 1, SH("echo x >> runs; exec sleep 1000"), -1);
+	return (pid_t)world_expect_event(&w, KMSG_STARTED).value;
+}
+
+/* How often it ran, once it is that often. */
+static void
+await_runs(long runs)
+{
+	char path[128];
+	struct stat st = {.st_size = 0};
+	mono end = mono_add(clock_mono(), WORLD_WAIT_MS);
+	snprintf(path, sizeof path, "%s/runs", w.dir);
+	while (stat(path, &st) < 0 || st.st_size < 2 * runs) {
+		ck_assert(!mono_reached(end, clock_mono()));
+		world_serve_node(&w);
+	}
+	ck_assert_int_eq(st.st_size, 2 * runs);
+}
+
+/* The process in the cgroup, 0 for none. */
+static pid_t
+find_in(const char *cgroup)
+{
+	char path[900];
+	int pid = 0;
+	snprintf(path, sizeof path, "%s/cgroup.procs", cgroup);
+	FILE *in = fopen(path, "r");
+	if (in && fscanf(in, "%d", &pid) != 1)
+		pid = 0;
+	if (in)
+		fclose(in);
+	return (pid_t)pid;
+}
+
+/* Runs the script well, ends it, and finds the child that is forked ahead;
+ * 'runs' is how often it ran then. */
+static pid_t
+fork_ahead(const char *cgroup, long *runs)
+{
+	pid_t ahead = 0;
+	for (int i = 0; i < TRIES && ahead == 0; i++) {
+		pid_t pid = start_noted(0);
+		await_runs(++*runs);
+		mono good = mono_add(clock_mono(), GOOD_RUN_MS);
+		while (!mono_reached(good, clock_mono()))
+			world_serve_node(&w);
+		kill(pid, SIGKILL);
+		world_expect_end(&w, 1, SIGKILL);
+		ahead = find_in(cgroup);
+	}
+	ck_assert_int_ne(ahead, 0);
+	return ahead;
+}
+
+/* As 'begin', for services that may write into our directory. */
+static bool
+begin_noted(char cgroup[800])
+{
+	pid_t pid;
+	if (!begin(&pid, cgroup))
+		return false;
+	ck_assert_int_eq(chmod(w.dir, 0777), 0);
+	world_send_event(&w, KMSG_KILL, 1, epoch);
+	world_expect_end(&w, 1, SIGKILL);
+	return true;
+}
+
+START_TEST(test_ahead_is_the_next_start)
+{
+	char cgroup[800];
+	long runs = 0;
+	pid_t ahead, pid = 0;
+	if (!begin_noted(cgroup))
+		return;
+	for (int i = 0; i < TRIES; i++) {
+		ahead = fork_ahead(cgroup, &runs);
+		pid = start_noted(0);
+		await_runs(++runs);
+		if (pid == ahead)
+			break;
+		kill(pid, SIGKILL);
+		world_expect_end(&w, 1, SIGKILL);
+	}
+	ck_assert_int_eq(pid, ahead);
+	kill(pid, SIGKILL);
+	world_expect_end(&w, 1, SIGKILL);
+	world_end(&w);
+}
+END_TEST
+
+START_TEST(test_another_start_has_a_child_of_its_own)
+{
+	char cgroup[800];
+	long runs = 0;
+	if (!begin_noted(cgroup))
+		return;
+	pid_t ahead = fork_ahead(cgroup, &runs);
+	pid_t pid = start_noted(1);
+	ck_assert_int_ne(pid, ahead);
+	world_wait_gone(ahead);
+	await_runs(++runs);
+	ck_assert_int_eq(kill(pid, 0), 0);
+	world_end(&w);
+}
+END_TEST
+
+/* Its program never runs when nobody asks for it. */
+START_TEST(test_ahead_without_a_start_is_killed)
+{
+	char cgroup[800];
+	long runs = 0;
+	if (!begin_noted(cgroup))
+		return;
+	pid_t ahead = fork_ahead(cgroup, &runs);
+	if (_i == 1)
+		world_send_event(&w, KMSG_FORGET, 1, epoch);
+	if (_i == 2)
+		world_kill_keeper(&w);
+	if (_i == 3)
+		world_stop_keeper(&w);
+	world_wait_gone(ahead);
+	await_runs(runs);
+	if (_i < 2) {
+		await_gone(cgroup);
+		start_noted(0);
+		await_runs(++runs);
+		world_stop_keeper(&w);
+	}
+	world_remove(&w);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -308,6 +453,9 @@ main(void)
 	tcase_add_test(t, test_forgotten_is_not_kept);
 	tcase_add_test(t, test_killed_one_is_another_try);
 	tcase_add_test(t, test_crash_leaves_none);
+	tcase_add_test(t, test_ahead_is_the_next_start);
+	tcase_add_test(t, test_another_start_has_a_child_of_its_own);
+	tcase_add_loop_test(t, test_ahead_without_a_start_is_killed, 0, 4);
 	suite_add_tcase(s, t);
 	SRunner *runner = srunner_create(s);
 	srunner_run_all(runner, CK_NORMAL);

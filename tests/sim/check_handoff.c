@@ -328,6 +328,47 @@ check_staged(struct moves *m, uint32_t host, const struct effect_start *s)
 			c->config.node, s->name);
 }
 
+/* Whether a state of it waits on another host, which is there and would start
+ * it, and this one has all that is known there and knows of nothing later. */
+static bool
+waits_at(const struct moves *m, uint32_t host, uint32_t other, const char *name)
+{
+	const struct core *c = m->k->w->hosts[host].core;
+	const struct core *o = m->k->w->hosts[other].core;
+	const struct instance *i = o ? instance_find(o, name) : NULL;
+	member_id id = member_find(c, m->k->w->hosts[other].name);
+	if (other == host || !i || id == MEMBER_NONE || !i->is_declared ||
+		i->state != INSTANCE_IDLE || !i->is_remembered ||
+		!instance_offers_state(o, i) ||
+		keys_get(&m->served, root_key(i->staged->root)) ||
+		!member_is_present(c, id) || !registry_is_current(c, id) ||
+		!registry_is_complete(c, id) || c->duty.is_gate_overrun)
+		return false;
+	const struct row *row = registry_first(c, ROW_INSTANCE, name);
+	for (; row; row = registry_next(c, row))
+		if (row->origin != MEMBER_SELF && row->value.epoch > i->epoch)
+			return false;
+	return true;
+}
+
+/* H3: what an operator stopped, and is to start again, does not begin with
+ * nothing where its state is not. */
+static void
+check_waiting(struct moves *m, uint32_t host, const struct effect_start *s)
+{
+	enum row_state before = check_row_before(m->k, host, s->name);
+	if (s->has_state || row_state_is_held(before) ||
+		before == ROW_STOPPED || is_unwanted(m, host, s->name))
+		return;
+	for (uint32_t i = 0; i < m->k->w->count; i++)
+		if (waits_at(m, host, i, s->name))
+			world_violated(m->k->w, "H3",
+				"%s starts %s with nothing, and its state "
+				"waits on %s",
+				m->k->w->hosts[host].name, s->name,
+				m->k->w->hosts[i].name);
+}
+
 /* H1: the target starts what the source has stopped.  What the source began
  * after it gave that away is another copy, and V1's matter. */
 static void
@@ -354,6 +395,7 @@ on_start(struct moves *m, uint32_t host, const struct effect_start *s)
 	check_committed(m, host, p, s);
 	check_root(m, host, p, s);
 	check_staged(m, host, s);
+	check_waiting(m, host, s);
 	check_source(m, host, s);
 }
 

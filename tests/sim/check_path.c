@@ -1,10 +1,11 @@
 /* F1, F2: what stands at state_paths.
  *
  * F1 (always): a start without a state does not go on from what stands there
- *     if, when it was decided, its host's rows told that another host took an
- *     epoch since the run that left it.
+ *     if, when it was decided, its host's rows told that it may have run on
+ *     another host since the run that left it.
  * F2 (always): what stands there is set aside only if another host forked the
- *     instance since, or such a row tells that it was about to.
+ *     instance since, or such a row told, at this or an earlier start here,
+ *     that it was about to.
  *
  * The disks of the world are the truth about what stands where, and the forks
  * of processes about who ran an instance under which epoch.  Services that
@@ -23,6 +24,8 @@ struct paths {
 	struct keys ran;    /* the same of the last that was seen to run */
 	struct keys told;   /* the same of the last start that was decided with
 			       a later run elsewhere in sight */
+	struct keys heard;  /* the same of the last run elsewhere that was ever
+			       in sight at a start */
 	struct keys gone;   /* services that were deleted once: their epochs
 			       were forgotten, and may begin anew */
 };
@@ -43,18 +46,18 @@ find_place(const struct world *w, uint32_t host, const char *name)
 	return NULL;
 }
 
-/* Whether a row of another host, as this one has it, tells of a run after
- * 'epoch' and before 'start'. */
-static bool
-is_told_of_later(
-	const struct core *c, const char *name, uint64_t epoch, uint64_t start)
+/* The epoch of the last run before 'start' that rows of other hosts, as this
+ * one has them, tell of; 0: they tell of none. */
+static uint64_t
+told_ran(const struct core *c, const char *name, uint64_t start)
 {
+	uint64_t ran = 0;
 	const struct row *r = registry_first(c, ROW_INSTANCE, name);
 	for (; r; r = registry_next(c, r))
-		if (r->origin != MEMBER_SELF && r->value.epoch > epoch &&
-			r->value.epoch < start)
-			return true;
-	return false;
+		if (r->origin != MEMBER_SELF && row_ran(r) > ran &&
+			row_ran(r) < start)
+			ran = row_ran(r);
+	return ran;
 }
 
 /* Whether another host forked it under a higher epoch. */
@@ -86,9 +89,12 @@ note_decision(struct paths *p, uint32_t host, const struct effect_note *n)
 {
 	const struct world *w = p->k->w;
 	const struct state_place *at = find_place(w, host, n->name);
-	if (at && is_told_of_later(w->hosts[host].core, n->name,
-			  at->state.epoch, n->epoch))
-		*keys_at(&p->told, key_of(host, n->name)) = (uint32_t)n->epoch;
+	uint64_t key = key_of(host, n->name);
+	uint64_t ran = told_ran(w->hosts[host].core, n->name, n->epoch);
+	if (at && ran > at->state.epoch)
+		*keys_at(&p->told, key) = (uint32_t)n->epoch;
+	if (ran > keys_get(&p->heard, key))
+		*keys_at(&p->heard, key) = (uint32_t)ran;
 }
 
 static void
@@ -123,7 +129,7 @@ on_effect(struct world *w, uint32_t host, const struct effect *e, void *context)
 		keys_get(&p->ran, key_of(host, i->name)) == left && !is_gone;
 	if (e->start.sets_aside && has_run &&
 		!was_forked_later(p, host, i->name, left) &&
-		!is_told_of_later(c, i->name, left, e->start.epoch))
+		keys_get(&p->heard, key_of(host, i->name)) <= left)
 		world_violated(w, "F2",
 			"%s sets aside what epoch %llu of %s left, and nobody "
 			"had it since",
@@ -151,6 +157,7 @@ on_end(struct world *w, void *context)
 	keys_fini(&p->forked);
 	keys_fini(&p->ran);
 	keys_fini(&p->told);
+	keys_fini(&p->heard);
 	keys_fini(&p->gone);
 	free(p);
 }

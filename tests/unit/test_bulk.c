@@ -16,6 +16,7 @@
 #include "base/limits.h"
 #include "net_world.h"
 #include "node/bulk.h"
+#include "node/dumps_private.h"
 #include "sys/files.h"
 #include "sys/say.h"
 #include "sys/statestream.h"
@@ -42,6 +43,9 @@ static struct {
 	uint64_t bytes;
 	char text[ERR_TEXT_SIZE];
 } fetched;
+
+/* The chunk of the state that is another than it was. */
+static uint64_t changed_chunk = UINT64_MAX;
 
 /* What passes the man in the middle. */
 static struct {
@@ -80,6 +84,7 @@ setup(void)
 	snprintf(dir_b, sizeof dir_b, "%s/b", top);
 	memset(&sealed, 0, sizeof sealed);
 	memset(&fetched, 0, sizeof fetched);
+	changed_chunk = UINT64_MAX;
 	loop = ev_loop_new(EVFLAG_AUTO);
 	struct keyring key = world_key("k1", 7);
 	end_init(&a, loop, &key);
@@ -131,7 +136,9 @@ on_report(void *context, const struct bulk_report *r)
 static unsigned char
 byte_at(uint64_t i)
 {
-	return (unsigned char)((i * 2654435761u) >> 11);
+	uint64_t chunk = i / STATE_CHUNK_SIZE;
+	return (unsigned char)(((i * 2654435761u) >> 11) + chunk +
+			       (chunk == changed_chunk ? 100 : 0));
 }
 
 /* Writes a state stream of 'size' bytes into a file; returns it, rewound. */
@@ -231,6 +238,12 @@ count_files(const char *dir)
 		count += e->d_name[0] != '.';
 	closedir(d);
 	return count;
+}
+
+static bool
+is_bare(void *context)
+{
+	return count_files(context) == 0;
 }
 
 static const uint64_t sizes[] = {
@@ -421,6 +434,125 @@ START_TEST(test_restart_and_resume)
 }
 END_TEST
 
+/* --- Back where it was --- */
+
+/* What web@1 left at beta when it went from there: 'size' bytes. */
+static void
+leave_at_beta(uint64_t size)
+{
+	unsigned before = sealed.count;
+	bulk_seal(to, "web@1", 3, size, make_stream(size, false), on_sealed,
+		NULL);
+	ck_assert(world_wait_count(loop, &sealed.count, before + 1));
+	ck_assert_msg(sealed.is_ok, "%s", sealed.text);
+	bulk_drop(to, "web@1", sealed.root);
+}
+
+static bool
+has_old_only(void *context)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	(void)context;
+	write_path(path, sizeof path, dir_b, ".old.web@1");
+	return stat(path, &st) == 0 && count_files(dir_b) == 1;
+}
+
+/* Fetches what alpha has sealed; the bytes that came over the link. */
+static size_t
+fetch_and_count(void)
+{
+	int pipe_fds[2];
+	size_t took = 0, whole = SIZE_MAX / 2;
+	ck_assert_int_eq(pipe(pipe_fds), 0);
+	middle.listen_fd = world_listen(middle.address);
+	middle.pid = fork();
+	ck_assert_int_ge(middle.pid, 0);
+	if (middle.pid == 0) {
+		took = whole - carry(a.address, whole);
+		_exit(write(pipe_fds[1], &took, sizeof took) < 0);
+	}
+	fetch(middle.address);
+	ck_assert(world_wait_count(loop, &fetched.finals, 1));
+	ck_assert_msg(fetched.is_ok, "%s", fetched.text);
+	ck_assert(world_wait(loop, is_readable, &pipe_fds[0]));
+	ck_assert_int_eq(
+		read(pipe_fds[0], &took, sizeof took), (int)sizeof took);
+	ck_assert_int_eq(waitpid(middle.pid, NULL, 0), middle.pid);
+	close(middle.listen_fd);
+	close(pipe_fds[0]);
+	close(pipe_fds[1]);
+	return took;
+}
+
+START_TEST(test_only_what_changed_travels)
+{
+	leave_at_beta(40 * MIB + 5);
+	ck_assert(world_wait(loop, has_old_only, NULL));
+	changed_chunk = 7;
+	bulk_seal(from, "web@1", 5, 40 * MIB + 5,
+		make_stream(40 * MIB + 5, false), on_sealed, NULL);
+	ck_assert(world_wait_count(loop, &sealed.count, 2));
+	ck_assert_uint_lt(fetch_and_count(), MIB + MIB / 4);
+	ck_assert_uint_eq(fetched.bytes, 40 * MIB + 5);
+	check_state(to);
+	/* The newer state took the old copy's place. */
+	ck_assert_uint_eq(count_files(dir_b), 2);
+}
+END_TEST
+
+START_TEST(test_a_damaged_old_copy_gives_only_what_is_whole)
+{
+	char path[PATH_MAX];
+	leave_at_beta(20 * MIB);
+	ck_assert(world_wait(loop, has_old_only, NULL));
+	write_path(path, sizeof path, dir_b, ".old.web@1");
+	int fd = open(path, O_WRONLY);
+	ck_assert_int_eq(pwrite(fd, "damage", 6, 2 * MIB + 9), 6);
+	ck_assert_int_eq(ftruncate(fd, 18 * MIB + 1), 0);
+	close(fd);
+	bulk_seal(from, "web@1", 5, 20 * MIB, make_stream(20 * MIB, false),
+		on_sealed, NULL);
+	ck_assert(world_wait_count(loop, &sealed.count, 2));
+	size_t took = fetch_and_count();
+	ck_assert_uint_gt(took, 3 * MIB);
+	ck_assert_uint_lt(took, 4 * MIB);
+	check_state(to);
+}
+END_TEST
+
+/* How what it leaves goes: small, or fetched and not of its own. */
+START_TEST(test_no_old_copy)
+{
+	if (_i == 0) {
+		leave_at_beta(15 * MIB);
+	} else {
+		seal(20 * MIB);
+		fetch(a.address);
+		ck_assert(world_wait_count(loop, &fetched.finals, 1));
+		bulk_drop(to, "web@1", sealed.root);
+	}
+	ck_assert(world_wait(loop, is_bare, dir_b));
+}
+END_TEST
+
+START_TEST(test_an_old_copy_has_its_time)
+{
+	struct dumps d;
+	struct err err = {""};
+	char path[PATH_MAX];
+	leave_at_beta(20 * MIB);
+	ck_assert(world_wait(loop, has_old_only, NULL));
+	write_path(path, sizeof path, dir_b, ".old.web@1");
+	ck_assert_int_eq(dumps_init(&d, dir_b, &err), 0);
+	ck_assert_int_eq(access(path, F_OK), 0);
+	/* More bytes than any disk has room for. */
+	dumps_old_sweep(&d, UINT64_MAX);
+	ck_assert_int_eq(access(path, F_OK), -1);
+	dumps_fini(&d);
+}
+END_TEST
+
 /* --- What goes wrong --- */
 
 START_TEST(test_damaged_at_source)
@@ -513,12 +645,6 @@ START_TEST(test_another_host_there)
 }
 END_TEST
 
-static bool
-is_bare(void *context)
-{
-	return count_files(context) == 0;
-}
-
 static void
 count_each(void *context, const char *name, uint64_t epoch,
 	const uint8_t root[DIGEST_SIZE], uint64_t size)
@@ -570,6 +696,10 @@ main(void)
 	tcase_add_test(t, test_seal_of_nothing);
 	tcase_add_test(t, test_break_and_resume);
 	tcase_add_test(t, test_restart_and_resume);
+	tcase_add_test(t, test_only_what_changed_travels);
+	tcase_add_test(t, test_a_damaged_old_copy_gives_only_what_is_whole);
+	tcase_add_loop_test(t, test_no_old_copy, 0, 2);
+	tcase_add_test(t, test_an_old_copy_has_its_time);
 	tcase_add_test(t, test_damaged_at_source);
 	tcase_add_test(t, test_chunk_digest_is_checked);
 	tcase_add_test(t, test_disk_full);

@@ -102,6 +102,29 @@ START_TEST(test_empty_state)
 }
 END_TEST
 
+/* A sender that does not know the size yet says so, in any pieces. */
+START_TEST(test_waits_stand_before_the_head)
+{
+	unsigned char waits[3 * STATESTREAM_WAIT_SIZE + 4096];
+	struct writer w;
+	size_t size = build(1000, 300);
+	ck_assert_uint_lt(size, 4096);
+	writer_init(&w, waits, sizeof waits);
+	for (int i = 0; i < 3; i++)
+		statestream_put_wait(&w);
+	writer_raw(&w, stream, size);
+	struct outcome o = read_stream(waits, w.size, pieces[_i], 1000);
+	ck_assert_int_eq(o.event, STATESTREAM_DONE);
+	ck_assert_uint_eq(o.got, 1000);
+	ck_assert(o.is_equal);
+	/* Nothing but waits, or one that is cut, is no stream. */
+	o = read_stream(waits, 2 * STATESTREAM_WAIT_SIZE, pieces[_i], 1000);
+	ck_assert_int_eq(o.event, STATESTREAM_BAD);
+	o = read_stream(waits, STATESTREAM_WAIT_SIZE + 3, pieces[_i], 1000);
+	ck_assert_int_eq(o.event, STATESTREAM_BAD);
+}
+END_TEST
+
 START_TEST(test_every_truncation_is_bad)
 {
 	size_t size = build(300, 100);
@@ -268,6 +291,8 @@ main(void)
 	TCase *tc = tcase_create("statestream");
 	tcase_add_loop_test(
 		tc, test_whole_stream_in_any_pieces, 0, pieces_count);
+	tcase_add_loop_test(
+		tc, test_waits_stand_before_the_head, 0, pieces_count);
 	tcase_add_test(tc, test_empty_state);
 	tcase_add_test(tc, test_every_truncation_is_bad);
 	tcase_add_test(tc, test_every_flipped_bit_is_bad);
