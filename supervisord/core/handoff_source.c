@@ -15,7 +15,8 @@ retry_later(struct core *c, struct instance *i, int64_t ms)
 }
 
 void
-source_give_up(struct core *c, struct handoff *h, const char *why, int64_t again_ms)
+source_give_up(
+	struct core *c, struct handoff *h, const char *why, int64_t again_ms)
 {
 	struct instance *i = instance_find(c, h->name);
 	core_note(c, NOTE_HANDOFF, h->name, h->epoch,
@@ -597,7 +598,8 @@ on_deadline(struct core *c, struct handoff *h)
 	struct instance *i = instance_find(c, h->name);
 	switch (h->state) {
 	case HANDOFF_OFFERED:
-		source_give_up(c, h, "the target did not answer", HANDOFF_AGAIN_MS);
+		source_give_up(
+			c, h, "the target did not answer", HANDOFF_AGAIN_MS);
 		break;
 	case HANDOFF_SIGNALLED:
 		on_silence(c, h, i);

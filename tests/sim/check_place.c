@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "core/wire.h"
 #include "tests/sim/check.h"
 
 /* Ranks are compared for so many instances of a host at an end of a phase. */

@@ -138,9 +138,10 @@ goes_on(const struct services *s, uint32_t host, const char *name)
 }
 
 /* V2: nobody starts what it must know to run elsewhere, unless it is asked to
- * begin before that one ends.  The start that ends a move adds no copy, it goes on with the source's, and one in place goes on
- * with its own: of another one, under a lower epoch, it is demanded that it
- * ends (check_resolved), for the highest lives (DESIGN 9). */
+ * begin before that one ends.  The start that ends a move adds no copy, it goes
+ * on with the source's, and one in place goes on with its own: of another one,
+ * under a lower epoch, it is demanded that it ends (check_resolved), for the
+ * highest lives (DESIGN 9). */
 static void
 check_double(struct services *s, uint32_t host, const struct life *l,
 	const struct effect_start *start)

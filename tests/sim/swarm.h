@@ -14,7 +14,7 @@
  *	starve	      nothing but nodes that get a fifth of their CPU, and 3 %
  *		      of frames that need a retransmission: then nobody may be
  *		      called dead
- *	first=50      so many percent of those with handoff start first, then stop
+ *	first=50      so many percent of those with handoff start first
  *	programs=50   so many percent of the services move by their state_path
  *		      or by a command
  *	storm=90s services=12 minority=keep delay=2-30   and the like
