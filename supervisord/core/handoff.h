@@ -72,7 +72,7 @@
 	X(HANDOFF_ACCEPTED, "accepted")	  /* target */                        \
 	X(HANDOFF_FETCHING, "fetching")	  /* target */                        \
 	X(HANDOFF_STAGED, "staged")	  /* target, durable */               \
-	X(HANDOFF_PAIRED, "paired")	  /* source: both run, handoff_first.c */
+	X(HANDOFF_PAIRED, "paired")	  /* source; both run */
 
 enum handoff_state {
 #define X(state, name) state,

@@ -12,8 +12,8 @@
  * Our copy is left alone meanwhile, although one with a higher epoch is about:
  * the move is what keeps duty off it.  If the new one is not ready within the
  * service's start_timeout, or the move is called off, ABORT ends it, and REFUSE
- * says that it has ended.  Whatever breaks in between leaves two copies, or one;
- * two are a conflict like any other then, and the higher epoch lives.
+ * says that it has ended.  Whatever breaks in between leaves two copies, or
+ * one; two are a conflict like any other then, and the higher epoch lives.
  */
 #include <string.h>
 
@@ -120,8 +120,8 @@ has_begun(const struct instance *i, const skep_Handoff *m)
 }
 
 void
-first_on_begin(
-	struct core *c, member_id from, struct handoff *h, const skep_Handoff *m)
+first_on_begin(struct core *c, member_id from, struct handoff *h,
+	const skep_Handoff *m)
 {
 	struct service_value s;
 	struct instance *i = instance_find(c, m->name);

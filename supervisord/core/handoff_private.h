@@ -131,8 +131,8 @@ void first_on_refuse(struct core *c, struct handoff *h, const char *why);
 /* Our copy ended by itself: the new one is the instance now. */
 void first_on_exited(struct core *c, struct handoff *h);
 /* The target's part: begin a copy; end it while it is not ready. */
-void first_on_begin(
-	struct core *c, member_id from, struct handoff *h, const skep_Handoff *m);
+void first_on_begin(struct core *c, member_id from, struct handoff *h,
+	const skep_Handoff *m);
 void first_on_abort(struct core *c, member_id from, const skep_Handoff *m);
 
 #endif
