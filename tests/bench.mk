@@ -3,7 +3,8 @@ bench_programs = tests/bench/drive tests/bench/floor tests/bench/stamp \
 	tests/bench/core tests/bench/logload
 EXTRA_PROGRAMS += $(bench_programs)
 CLEANFILES += $(bench_programs)
-EXTRA_DIST += tests/bench.mk tests/bench/run.sh tests/bench/cluster.sh
+EXTRA_DIST += tests/bench.mk tests/bench/run.sh tests/bench/cluster.sh \
+	tests/bench/moves.sh
 
 tests_bench_drive_SOURCES = tests/bench/drive.c
 tests_bench_floor_SOURCES = tests/bench/floor.c
@@ -16,7 +17,7 @@ tests_bench_core_CPPFLAGS = $(AM_CPPFLAGS) $(NANOPB_CFLAGS) \
 	-I$(srcdir)/tests/unit
 tests_bench_core_LDADD = libcore.a libbase.a $(NANOPB_LIBS) $(XXHASH_LIBS)
 
-# ROWS picks some of them: start memory death status log loss move core.
+# ROWS picks some of them: start memory death status log loss move states core.
 bench: all $(bench_programs)
 	SKEP_BUILD=$(abs_builddir) bash $(srcdir)/tests/bench/run.sh $(ROWS)
 .PHONY: bench

@@ -2,7 +2,8 @@
 # The numbers of this machine, ours beside the floor and the peers that are
 # installed (s6, runit, supervisor).
 #
-#   run.sh [ROW...]      rows: start memory death status log loss move core
+#   run.sh [ROW...]      rows: start memory death status log loss move states
+#                        core
 #
 # Everything of one row is measured in this one run: compare the rows of one
 # table, never two tables.  Services are `stamp', which says when it lives.
@@ -21,7 +22,7 @@ HERE=$(cd "$(dirname "$0")" && pwd)
 TOOLS=$SKEP_BUILD/tests/bench
 DRIVE=$TOOLS/drive
 STAMP=$TOOLS/stamp
-ROWS=${*:-start memory death status log loss move core}
+ROWS=${*:-start memory death status log loss move states core}
 
 B=$(mktemp -d "${TMPDIR:-/tmp}/skep-bench.XXXXXX")
 # Sockets, FIFOs and the like live in memory, as in /run; what must be
@@ -337,14 +338,17 @@ if wants memory || wants status; then bench_memory; fi
 if wants death; then bench_death; fi
 if wants log; then bench_log; fi
 if wants core; then "$TOOLS/core"; fi
-if wants loss || wants move; then
-	if [ "$(id -u)" = 0 ]; then
-		bash "$HERE/cluster.sh" 2>"$B/cluster.err" | grep '^|' |
-			while IFS='|' read -r _ what unit who numbers; do
-				tr ' ' '\n' <<<"$numbers" | grep . |
-					row "$what" "$unit" "$who"
-			done
-	else
-		note "loss, move" skep "needs root for network namespaces"
+# namespaces SCRIPT NAME: rows that need real hosts.
+namespaces() {
+	if [ "$(id -u)" != 0 ]; then
+		note "$2" skep "needs root for network namespaces"
+		return
 	fi
-fi
+	bash "$HERE/$1" 2>"$B/$1.err" | grep '^|' |
+		while IFS='|' read -r _ what unit who numbers; do
+			tr ' ' '\n' <<<"$numbers" | grep . |
+				row "$what" "$unit" "$who"
+		done
+}
+if wants loss || wants move; then namespaces cluster.sh "loss, move"; fi
+if wants states; then namespaces moves.sh states; fi

@@ -46,8 +46,34 @@ find_place(const struct world *w, uint32_t host, const char *name)
 	return NULL;
 }
 
-/* The epoch of the last run before 'start' that rows of other hosts, as this
- * one has them, tell of; 0: they tell of none. */
+/* What a row tells of the last run.  Of runs of other hosts than its own (this
+ * one may be among them) it knows no more than a block: such a one may have
+ * been told after a boot, or was counted as whole when it was let go. */
+static uint64_t
+told_by(const struct row *r)
+{
+	uint64_t ran = row_ran(r);
+	if (r->value.unran == 0)
+		return ran;
+	return ran < EPOCH_BLOCK ? 0 : ran - (EPOCH_BLOCK - 1);
+}
+
+/* Whether rows of other hosts, as this one has them, tell of a run after
+ * 'epoch' and before 'start'. */
+static bool
+is_told_of_later(
+	const struct core *c, const char *name, uint64_t epoch, uint64_t start)
+{
+	const struct row *r = registry_first(c, ROW_INSTANCE, name);
+	for (; r; r = registry_next(c, r))
+		if (r->origin != MEMBER_SELF && told_by(r) > epoch &&
+			told_by(r) < start)
+			return true;
+	return false;
+}
+
+/* The epoch of the last run before 'start' that they may have told of; 0: they
+ * tell of none. */
 static uint64_t
 told_ran(const struct core *c, const char *name, uint64_t start)
 {
@@ -91,7 +117,8 @@ note_decision(struct paths *p, uint32_t host, const struct effect_note *n)
 	const struct state_place *at = find_place(w, host, n->name);
 	uint64_t key = key_of(host, n->name);
 	uint64_t ran = told_ran(w->hosts[host].core, n->name, n->epoch);
-	if (at && ran > at->state.epoch)
+	if (at && is_told_of_later(w->hosts[host].core, n->name,
+			  at->state.epoch, n->epoch))
 		*keys_at(&p->told, key) = (uint32_t)n->epoch;
 	if (ran > keys_get(&p->heard, key))
 		*keys_at(&p->heard, key) = (uint32_t)ran;
