@@ -93,19 +93,31 @@ abort_in_vain(struct core *c, struct handoff *h, const char *why)
 
 /* --- Steps --- */
 
-bool
-handoff_begin(struct core *c, struct instance *inst, member_id target,
-	mono until, const char *reason)
+/* Whether another move may begin beside those that are under way. */
+static bool
+has_place(const struct core *c)
 {
 	uint32_t outgoing = 0;
 	list_each (l, &c->handoffs.active) {
 		const struct handoff *h = container_of(l, struct handoff, link);
-		outgoing += handoff_is_source(h->state) &&
-			    h->state != HANDOFF_COMMITTED;
+		outgoing += handoff_takes_place(h->state);
+	}
+	return outgoing < HANDOFF_PARALLEL;
+}
+
+bool
+handoff_begin(struct core *c, struct instance *inst, member_id target,
+	mono until, const char *reason)
+{
+	if (!has_place(c)) {
+		struct handoffs *t = &c->handoffs;
+		t->is_full = true;
+		t->retry_at = mono_min(
+			t->retry_at, mono_add(c->now, HANDOFF_RESEND_MS));
+		return false;
 	}
 	bool is_early = mono_diff(c->now, inst->move_again_at) < 0;
 	if (inst->state != INSTANCE_READY || is_early ||
-		outgoing >= HANDOFF_PARALLEL ||
 		member_get(c, target)->link == 0) {
 		retry_later(c, inst,
 			is_early ? mono_diff(inst->move_again_at, c->now)
