@@ -136,6 +136,17 @@ instance_ran_elsewhere(const struct core *c, const struct instance *inst)
 	return is_silent ? max(ran, inst->epoch_floor) : ran;
 }
 
+bool
+instance_become_stranger(struct core *c, struct instance *inst, uint64_t before)
+{
+	bool is_news = !inst->is_stranger || !inst->stay ||
+		       before > inst->epoch_before;
+	inst->is_stranger = true;
+	if (!inst->stay)
+		inst->stay = (uint64_t)c->wall_ms;
+	return is_news;
+}
+
 /* Whether a known host is away, and this host's place among all of them. */
 static bool
 has_absent(const struct core *c, uint64_t *place_out, uint64_t *places_out)

@@ -77,6 +77,7 @@ struct instance {
 	bool is_returning;	/* its last end was answered by a start at
 				   once, or is the first */
 	bool has_said_ready;	/* KNEWS_READY was said */
+	bool has_failed;	/* START_FAILED was said: it never ran */
 	uint8_t readiness;	/* kproto_readiness */
 	char *ready_line;	/* KREADY_LOG_LINE: the ERE, ours; or NULL */
 	int64_t watchdog_ms;	/* 0: none */
