@@ -458,6 +458,7 @@ instance_store_owner(struct core *c, struct instance *inst)
 	writer_u64(&w, inst->epoch_ran);
 	writer_u64(&w, inst->epoch_before);
 	writer_u64(&w, inst->stay);
+	writer_u64(&w, inst->epoch_owner);
 	CHECK(!w.bad);
 	return core_store(c, TABLE_OWNER, key, writer_done(&w));
 }
@@ -506,6 +507,7 @@ read_owner(struct core *c, struct instance *i, struct bytes value,
 	i->epoch_ran = version >= 3 ? reader_u64(&r) : 0;
 	i->epoch_before = version >= 4 ? reader_u64(&r) : EPOCH_MAX;
 	i->stay = version >= 5 ? reader_u64(&r) : 0;
+	i->epoch_owner = version >= 5 ? reader_u64(&r) : i->epoch_floor;
 	/* Of a block of ours every epoch may have run. */
 	if (i->is_remembered && !i->is_stranger)
 		i->epoch_ran = i->epoch_reserved;

@@ -160,6 +160,8 @@ struct instance {
 	uint64_t epoch_before; /* the highest under which it may have run
 				  elsewhere, when it was started here; durable
 				  with is_stranger */
+	uint64_t epoch_owner; /* the highest under which 'last_owner', or who
+				 was that before, may have had it; durable */
 	uint64_t stay; /* see effect_start; 0: never was a stranger; durable */
 	int64_t slot;	    /* the scheduled instant of the last start */
 	int64_t due_slot;   /* the newest that came */

@@ -125,7 +125,7 @@ is_owner_heard(const struct core *c, const struct instance *i)
 	const struct row *r =
 		id == MEMBER_NONE ? NULL
 				  : registry_find(c, ROW_INSTANCE, i->name, id);
-	return r && r->value.epoch + 2 * (EPOCH_BLOCK - 1) >= i->epoch_floor;
+	return r && r->value.epoch + 2 * (EPOCH_BLOCK - 1) >= i->epoch_owner;
 }
 
 uint64_t
@@ -133,7 +133,7 @@ instance_ran_elsewhere(const struct core *c, const struct instance *inst)
 {
 	uint64_t ran = registry_ran_max(c, inst->name);
 	bool is_silent = inst->last_owner[0] && !is_owner_heard(c, inst);
-	return is_silent ? max(ran, inst->epoch_floor) : ran;
+	return is_silent ? max(ran, inst->epoch_owner) : ran;
 }
 
 bool
@@ -222,12 +222,17 @@ static bool
 learn_holder(
 	struct core *c, struct instance *inst, const char *node, uint64_t epoch)
 {
+	const uint64_t last = epoch + EPOCH_BLOCK - 1;
 	instance_use_epoch(inst, epoch);
-	if (epoch <= inst->epoch_floor && strcmp(inst->last_owner, node) == 0)
+	/* The floor may be one of our own epochs. */
+	if (epoch <= inst->epoch_floor && epoch <= inst->epoch_owner &&
+		strcmp(inst->last_owner, node) == 0)
 		return false;
 	instance_set_owner(c, inst, node);
 	if (epoch > inst->epoch_floor)
-		inst->epoch_floor = epoch + EPOCH_BLOCK - 1;
+		inst->epoch_floor = last;
+	if (epoch > inst->epoch_owner)
+		inst->epoch_owner = last;
 	return true;
 }
 
