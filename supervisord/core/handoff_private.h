@@ -25,9 +25,9 @@
  * next run, which may think otherwise. */
 #define HANDOFF_IGNORED_MS 30000
 /* An attempt that stopped the service for nothing, because it gave no state
- * and must not go without one, costs it a run: so many times that wait is
- * doubled. */
-#define HANDOFF_DOUBLINGS_MAX 5
+ * and must not go without one, or because the target did not get it, costs it
+ * a run: so many times that wait is doubled. */
+#define HANDOFF_DOUBLINGS_MAX 8
 /* A target that never hears of its offer again forgets it. */
 #define HANDOFF_ACCEPTED_MS 600000
 

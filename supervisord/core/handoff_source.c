@@ -80,7 +80,7 @@ abort_move(struct core *c, struct handoff *h, const char *why)
 		duty_lives_elsewhere(c, i) ? MONO_NEVER : c->now);
 }
 
-/* The same, of one that was stopped and gave no state: not again so soon. */
+/* The same, of one that was stopped for nothing: not again so soon. */
 static void
 abort_in_vain(struct core *c, struct handoff *h, const char *why)
 {
@@ -301,7 +301,6 @@ fetch_deadline(const struct core *c, const struct handoff *h)
 static void
 freeze(struct core *c, struct handoff *h)
 {
-	instance_find(c, h->name)->stopped_in_vain = 0;
 	handoff_learn(c, h);
 	handoff_enter(c, h, HANDOFF_FROZEN, fetch_deadline(c, h));
 	handoff_send(c, h, WIRE_HANDOFF_FROZEN, "", h->stored);
@@ -412,6 +411,7 @@ done(struct core *c, struct handoff *h)
 				c->config.node,
 				effects_text(&c->fx, h->peer_name), h->size));
 	if (i && i->state == INSTANCE_HANDOFF) {
+		i->stopped_in_vain = 0;
 		instance_release_old(c, i);
 		/* If both records name it, it goes when the last one has. */
 		if (h->has_root && instance_is_staged(i, h->root))
@@ -517,7 +517,7 @@ source_on_recv(
 		if (h->state == HANDOFF_OFFERED)
 			give_up(c, h, m->reason, HANDOFF_AGAIN_MS);
 		else if (h->state == HANDOFF_FROZEN)
-			abort_move(c, h, m->reason);
+			abort_in_vain(c, h, m->reason);
 		break;
 	default:
 		break;
@@ -586,7 +586,7 @@ on_deadline(struct core *c, struct handoff *h)
 		break;
 	case HANDOFF_FROZEN:
 		if (member_hold_now(c) == HOLD_NONE)
-			abort_move(c, h,
+			abort_in_vain(c, h,
 				"the target did not get the state in time");
 		else
 			h->deadline = mono_add(c->now, HANDOFF_AGAIN_MS);

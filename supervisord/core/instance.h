@@ -177,7 +177,7 @@ struct instance {
 	mono ready_since;
 	uint64_t draining_epoch;   /* epoch with which it left */
 	uint32_t attempts;	   /* at moving it, in this life of the node */
-	uint32_t stopped_in_vain;  /* of these, in a row: it gave no state */
+	uint32_t stopped_in_vain;  /* of these, in a row, for nothing */
 	mono move_again_at;	   /* no attempt before */
 	char *note;		   /* last trouble, for people, or NULL */
 };

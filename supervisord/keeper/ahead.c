@@ -6,12 +6,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "keeper/instance.h"
+#include "keeper/keeper.h"
 #include "keeper/launch.h"
 #include "keeper/limits.h"
+#include "keeper/proc.h"
+#include "keeper/standby.h"
 #include "sys/clock.h"
 #include "sys/ipc.h"
 
@@ -49,6 +53,8 @@ ahead_remember(
 {
 	free(i->start);
 	i->start = is_plain(s) ? copy(body) : NULL;
+	if (i->start)
+		standby_wish(i->keeper);
 }
 
 /* The environment with another epoch. */
@@ -100,6 +106,7 @@ ahead_fork(struct instance *i, struct ahead *out)
 	struct kproto_start s;
 	struct writer env, w;
 	struct err err = {""};
+	struct bytes whole;
 	*out = (struct ahead){.report_fd = -1};
 	writer_init(&env, space, sizeof space);
 	writer_init(&w, body, sizeof body);
@@ -108,10 +115,32 @@ ahead_fork(struct instance *i, struct ahead *out)
 	out->start = copy(writer_done(&w));
 	if (!out->start)
 		return;
-	if (launch_fork(i, &s, -1, &out->child, &out->report_fd, &err) < 0) {
-		out->child.pid = 0;
-		ahead_release(out);
-	}
+	whole = (struct bytes){out->start->data, out->start->size};
+	out->is_called =
+		standby_is_there(i->keeper) &&
+		launch_by_standby(i, &s, whole, &out->report_fd, &err) == 0;
+	if (out->is_called ||
+		launch_fork(i, &s, -1, &out->child, &out->report_fd, &err) == 0)
+		return;
+	out->child.pid = 0;
+	out->report_fd = -1;
+	ahead_release(out);
+}
+
+void
+ahead_learn(struct ahead *a)
+{
+	struct standby_hello hello;
+	if (!a->is_called || recv(a->report_fd, &hello, sizeof hello,
+				     MSG_DONTWAIT) != sizeof hello)
+		return;
+	a->is_called = false;
+	a->child = (struct spawned){
+		.pid = hello.pid,
+		.pidfd = (int)syscall(SYS_pidfd_open, hello.pid, 0),
+		.start_time = hello.start_time ? hello.start_time
+					       : proc_start_time(hello.pid),
+	};
 }
 
 bool
@@ -134,7 +163,7 @@ ahead_clear(struct ahead *a, int ms)
 {
 	struct pollfd p = {.fd = a->child.pidfd, .events = POLLIN};
 	ahead_kill(a);
-	if (a->child.pid != 0)
+	if (a->child.pid != 0 && a->child.pidfd >= 0)
 		poll(&p, 1, ms);
 }
 

@@ -39,6 +39,7 @@ struct ahead_start {
 /* One such child. */
 struct ahead {
 	struct spawned child;	   /* pid 0: there is none */
+	bool is_called;		   /* or it has not said yet who it is */
 	int report_fd;		   /* our end of its reports */
 	struct ahead_start *start; /* that it is for, ours */
 };
@@ -52,7 +53,10 @@ void ahead_remember(
  * child then does no harm. */
 void ahead_fork(struct instance *i, struct ahead *out);
 
-/* Whether it is for that START. */
+/* Takes in who the child is, if that came since. */
+void ahead_learn(struct ahead *a);
+
+/* Whether it is there and for that START. */
 bool ahead_is_for(const struct ahead *a, struct bytes body);
 
 /* Kills the child, which is to be reaped. */
@@ -61,7 +65,8 @@ void ahead_kill(struct ahead *a);
 /* The same, and it is out of its cgroup when this returns, within 'ms'. */
 void ahead_clear(struct ahead *a, int ms);
 
-/* Lets go of what is open and ours: it was reaped, or is somebody else's. */
+/* Lets go of what is open and ours: it was reaped, or is somebody else's.  One
+ * of which nobody knows ends by itself then. */
 void ahead_release(struct ahead *a);
 
 #endif

@@ -13,6 +13,7 @@
 #include "keeper/options.h"
 #include "keeper/reexec.h"
 #include "keeper/sockets.h"
+#include "keeper/standby.h"
 
 #define MOVERS_MAX 64 /* that run at a time */
 
@@ -46,6 +47,7 @@ struct keeper {
 	struct timer log_ends;	 /* the logger hears of ends: ... */
 	struct list ended;	 /* ... those of these instances */
 	struct kept kept;	 /* cgroups */
+	struct standby standby;	 /* for the next start */
 	struct crash crash;	 /* of the node */
 	struct list runs;	 /* commands that run, see run.c */
 	struct watch signals;	 /* signalfd */

@@ -28,17 +28,25 @@ find(struct instance *i)
 	return NULL;
 }
 
+static bool
+has_child(struct kept_one *one)
+{
+	ahead_learn(&one->ahead);
+	return one->ahead.child.pid != 0;
+}
+
 /* Nobody wants it.  A child has to be reaped first. */
 static void
 drop(struct kept *all, struct kept_one *one)
 {
 	struct instance *i = one->of;
 	one->of = NULL;
-	if (one->ahead.child.pid != 0) {
+	if (has_child(one)) {
 		ahead_kill(&one->ahead);
 		instance_release_cgroup(i);
 		return;
 	}
+	ahead_release(&one->ahead);
 	forget(all, one);
 	instance_remove_cgroup(i);
 }
@@ -114,11 +122,13 @@ static void
 drop_now(struct kept *all, struct kept_one *one)
 {
 	struct instance *i = one->of;
-	ahead_clear(&one->ahead, KEPT_CLEAR_MS);
-	if (one->ahead.child.pid != 0)
-		one->of = NULL; /* it will be reaped */
-	else
+	one->of = NULL; /* a child will be reaped */
+	if (has_child(one)) {
+		ahead_clear(&one->ahead, KEPT_CLEAR_MS);
+	} else {
+		ahead_release(&one->ahead);
 		forget(all, one);
+	}
 	instance_remove_cgroup(i);
 }
 
@@ -139,12 +149,14 @@ kept_take(struct instance *i, struct bytes body, struct ahead *ahead)
 		return false;
 	i->is_returning = true;
 	one->of = NULL;
-	if (ahead_is_for(&one->ahead, body)) {
-		*ahead = one->ahead;
-	} else if (one->ahead.child.pid != 0) {
+	if (has_child(one) && !ahead_is_for(&one->ahead, body)) {
 		ahead_kill(&one->ahead);
 		return true;
 	}
+	if (has_child(one))
+		*ahead = one->ahead;
+	else
+		ahead_release(&one->ahead);
 	forget(&i->keeper->kept, one);
 	return true;
 }
@@ -171,7 +183,7 @@ kept_on_exit(struct keeper *k, pid_t pid)
 	struct kept *all = &k->kept;
 	for (size_t n = 0; n < all->count; n++) {
 		struct kept_one *one = &all->list[n];
-		if (one->ahead.child.pid != pid)
+		if (!has_child(one) || one->ahead.child.pid != pid)
 			continue;
 		ahead_release(&one->ahead);
 		if (one->of)

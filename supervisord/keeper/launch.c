@@ -22,6 +22,7 @@
 #include "keeper/run.h"
 #include "keeper/session.h"
 #include "keeper/spawn.h"
+#include "keeper/standby.h"
 #include "keeper/startcopy.h"
 #include "keeper/systemd.h"
 #include "sys/clock.h"
@@ -274,13 +275,11 @@ watch_child(struct instance *i, const struct spawned *child, int report_fd,
 	return rc < 0 ? err_sys(err, rc, "epoll") : 0;
 }
 
-int
-launch_fork(struct instance *i, const struct kproto_start *s, int state_fd,
-	struct spawned *child, int *report_fd, struct err *err)
+/* A plan without any descriptor. */
+static struct child_plan
+begin_plan(const struct keeper *k, const struct kproto_start *s)
 {
-	struct keeper *k = i->keeper;
-	int fds[LOAN_FDS_MAX];
-	struct child_plan plan = {
+	return (struct child_plan){
 		.start = s,
 		.options = &k->options,
 		.dirs = &k->dirs,
@@ -291,19 +290,58 @@ launch_fork(struct instance *i, const struct kproto_start *s, int state_fd,
 		.output_fd = -1,
 		.ready_fd = -1,
 	};
-	*report_fd = -1;
-	int rc = fill_plan(i, state_fd, &plan, report_fd, err);
-	size_t count = list_fds(&plan, fds);
-	for (size_t n = 0; rc < 0 && n < count; n++)
+}
+
+/* Closes what 'fill_plan' opened. */
+static void
+close_plan(const struct child_plan *plan)
+{
+	int fds[LOAN_FDS_MAX];
+	size_t count = list_fds(plan, fds);
+	for (size_t n = 0; n < count; n++)
 		close(fds[n]);
-	if (rc == 0)
-		rc = loan_fork(
-			i->cgroup_fd, fds, count, k->dirs.work, child, err);
-	if (rc == 0 && child->pid == 0)
-		child_run(&plan);
+}
+
+/* Our end of its reports, when there was an error. */
+static int
+close_report(int *report_fd, int rc)
+{
 	if (rc < 0 && *report_fd >= 0)
 		close(*report_fd);
 	return rc;
+}
+
+int
+launch_fork(struct instance *i, const struct kproto_start *s, int state_fd,
+	struct spawned *child, int *report_fd, struct err *err)
+{
+	struct keeper *k = i->keeper;
+	struct child_plan plan = begin_plan(k, s);
+	int fds[LOAN_FDS_MAX];
+	*report_fd = -1;
+	int rc = fill_plan(i, state_fd, &plan, report_fd, err);
+	if (rc < 0) {
+		close_plan(&plan);
+		return close_report(report_fd, rc);
+	}
+	size_t count = list_fds(&plan, fds);
+	rc = loan_fork(i->cgroup_fd, fds, count, k->dirs.work, child, err);
+	if (rc == 0 && child->pid == 0)
+		child_run(&plan);
+	return close_report(report_fd, rc);
+}
+
+int
+launch_by_standby(struct instance *i, const struct kproto_start *s,
+	struct bytes body, int *report_fd, struct err *err)
+{
+	struct child_plan plan = begin_plan(i->keeper, s);
+	*report_fd = -1;
+	int rc = fill_plan(i, -1, &plan, report_fd, err);
+	if (rc == 0)
+		rc = standby_start(i->keeper, i->cgroup_fd, &plan, body);
+	close_plan(&plan);
+	return close_report(report_fd, rc);
 }
 
 /* The child of this start: the one that was forked for it, or a new one. */

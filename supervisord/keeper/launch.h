@@ -21,6 +21,11 @@ void launch_start(struct keeper *k, const struct kproto_start *start,
 int launch_fork(struct instance *i, const struct kproto_start *start,
 	int state_fd, struct spawned *child, int *report_fd, struct err *err);
 
+/* The same by the standby, 'body' being 'start'; the child says later who it
+ * is. */
+int launch_by_standby(struct instance *i, const struct kproto_start *start,
+	struct bytes body, int *report_fd, struct err *err);
+
 /* Callbacks of an instance: its child's report, the bound of its start, and
  * the death of a child that was still launching. */
 void launch_on_report(struct watch *w, uint32_t events);

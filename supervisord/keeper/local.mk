@@ -39,6 +39,7 @@ libkeeper_a_SOURCES = \
 	supervisord/keeper/result.c supervisord/keeper/result.h \
 	supervisord/keeper/run.c supervisord/keeper/run.h \
 	supervisord/keeper/said.c supervisord/keeper/said.h \
+	supervisord/keeper/standby.c supervisord/keeper/standby.h \
 	supervisord/keeper/startcopy.c supervisord/keeper/startcopy.h \
 	supervisord/keeper/hook.c supervisord/keeper/hook.h \
 	supervisord/keeper/reexec.c supervisord/keeper/reexec.h \

@@ -45,7 +45,7 @@ on_child(struct keeper *k, pid_t pid, int status)
 	else if (pid == k->logger.pid)
 		helper_on_exit(&k->logger, status);
 	else if (!run_on_exit(k, pid, status) && !kept_on_exit(k, pid) &&
-		 !reexec_on_exit(k, pid, status))
+		 !standby_on_exit(k, pid) && !reexec_on_exit(k, pid, status))
 		session_on_orphan(k, pid);
 }
 
@@ -170,6 +170,7 @@ init(struct keeper *k, struct err *err)
 	timer_init(&k->log_ends, logs_on_ends_due);
 	list_init(&k->ended);
 	kept_init(&k->kept);
+	standby_init(&k->standby);
 	int rc = loop_init(&k->loop, err);
 	if (rc == 0)
 		rc = watch_signals(k, err);

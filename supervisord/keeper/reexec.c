@@ -207,6 +207,7 @@ execute(struct keeper *k)
 {
 	char number[16];
 	kept_drop_all(k);
+	standby_end(k);
 	int fd = write_state(k);
 	if (fd < 0) {
 		say(SAY_ERROR, "daemon-reexec: %s", strerror(-fd));

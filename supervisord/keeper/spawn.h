@@ -7,6 +7,7 @@
 #ifndef SKEP_KEEPER_SPAWN_H
 #define SKEP_KEEPER_SPAWN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -27,6 +28,17 @@ int spawn_fork(int cgroup_fd, struct spawned *out, struct err *err);
 /* As above, but where the kernel can the child shares our table of
  * descriptors: see keeper/loan.h, which is the only one to call this. */
 int spawn_fork_sharing(int cgroup_fd, struct spawned *out, struct err *err);
+
+/* Whether the next is possible here. */
+bool spawn_can_beside(void);
+
+/* Clones a child of our parent into the cgroup, which runs 'run' in our memory
+ * and on our stack, and ends when it has left them by its exec or its end.
+ * Nothing of ours may be of use to anybody any more. */
+_Noreturn void spawn_beside(int cgroup_fd, void (*run)(void));
+
+/* In that child: field 22 of its stat, or 0. */
+uint64_t spawn_own_start_time(void);
 
 /* From now on 'fd' is closed in every child before anything else: a child that
  * outlives us before its exec must not hold what the next skepd needs. */

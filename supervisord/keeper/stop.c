@@ -31,6 +31,7 @@ enter(struct keeper *k, enum stop_phase phase, int64_t bound_ms)
 	if (k->stop_phase == STOP_NO) {
 		systemd_stopping();
 		kept_drop_all(k);
+		standby_end(k);
 	}
 	k->stop_phase = phase;
 	k->is_stopping = true;

@@ -37,18 +37,22 @@
 
 #define DUMPS_PATH_MAX 4096
 
-/* One store. */
-struct dumps {
-	char dir[DUMPS_PATH_MAX];
-	pthread_mutex_t mutex;	 /* keeps 'drop' apart from new references */
-	atomic_bool is_stopping; /* long work gives up */
-};
-
 /* The digests of a state's chunks. */
 struct manifest {
 	uint64_t size;	  /* of the state */
 	uint64_t count;	  /* chunks */
 	uint8_t *digests; /* 'count' times DIGEST_SIZE bytes, on the heap */
+};
+
+/* One store. */
+struct dumps {
+	char dir[DUMPS_PATH_MAX];
+	pthread_mutex_t mutex;	 /* keeps 'drop' apart from new references */
+	atomic_bool is_stopping; /* long work gives up */
+	/* Of the large state that was sealed last, so that it need not be read
+	 * once more before it travels; no chunks: of none. */
+	struct manifest sealed;
+	uint8_t sealed_root[DIGEST_SIZE];
 };
 
 /* Opens the store below 'state_dir', makes it if need be, and removes what
@@ -76,8 +80,9 @@ int dumps_seal(struct dumps *d, const char *name, uint64_t epoch,
 	uint64_t size_max, int fd, uint8_t root_out[DIGEST_SIZE],
 	uint64_t *size_out, bool *is_absent_out, struct err *err);
 
-/* Reads a whole state and fills '*out'; -EBADMSG when the file no longer is
- * what its name says. */
+/* Fills '*out', for which it reads the whole state unless it was just sealed;
+ * -EBADMSG when the file no longer is what its name says.  Whoever gets a chunk
+ * checks it in any case. */
 int dumps_read_manifest(struct dumps *d, const uint8_t root[DIGEST_SIZE],
 	struct manifest *out, struct err *err);
 

@@ -10,11 +10,17 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/limits.h"
+
 #define TRIM_EVERY_S	10.
-#define SETTLED_FIRST_S 2.     /* the start is over, if it was a short one */
-#define SETTLED_LAST_S	60.    /* or by then */
-#define TRIM_KEEP	65536  /* bytes that stay at the heap's end */
-#define LARGE		131072 /* bytes of what gets pages of its own */
+#define SETTLED_FIRST_S 2.    /* the start is over, if it was a short one */
+#define SETTLED_LAST_S	60.   /* or by then */
+#define TRIM_KEEP	65536 /* bytes that stay at the heap's end */
+/* Bytes of what gets pages of its own, and of what stays at the heap's end
+ * between two trims: a chunk of a state on its way must not cost the kernel 256
+ * pages each time. */
+#define LARGE (2 * STATE_CHUNK_SIZE)
+#define STAYS (8 * STATE_CHUNK_SIZE)
 
 /* Whether the loader wrote into parts that are not writable now. */
 static bool
@@ -84,7 +90,7 @@ heap_init(struct ev_loop *loop)
 	/* One heap: the threads hand their blocks to each other anyway. */
 	mallopt(M_ARENA_MAX, 1);
 	mallopt(M_MMAP_THRESHOLD, LARGE);
-	mallopt(M_TRIM_THRESHOLD, LARGE);
+	mallopt(M_TRIM_THRESHOLD, STAYS);
 	ev_timer_init(&settled, on_settled, SETTLED_FIRST_S, SETTLED_FIRST_S);
 	ev_timer_start(loop, &settled);
 	ev_timer_init(&trim, on_trim, TRIM_EVERY_S, TRIM_EVERY_S);

@@ -231,6 +231,7 @@ reset_links() {
 	nsenter --net="/run/netns/$NS-$1" nft -f - <<-END
 		add table inet skepreset
 		add chain inet skepreset in { type filter hook input priority 0; }
+		add rule inet skepreset in tcp flags & rst == rst accept
 		add rule inet skepreset in ip saddr $(address_of "$2") meta l4proto tcp reject with tcp reset
 	END
 }

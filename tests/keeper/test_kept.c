@@ -439,6 +439,71 @@ START_TEST(test_ahead_without_a_start_is_killed)
 }
 END_TEST
 
+/* --- Who is that child --- */
+
+/* Starts a script that writes down what it finds itself to be. */
+static pid_t
+start_probe(void)
+{
+	static const char script[] =
+		PROBE_PATH " >probe.new; mv probe.new probe.$$; "
+			   "exec sleep 1000";
+	struct kproto_start s = {
+		.epoch = ++epoch,
+		.working_dir = w.dir,
+		.nice = 3,
+		.oom_score_adj = 200,
+		.umask = 027,
+		.no_new_privileges = true,
+	};
+	world_send_start(&w, &s, 1, SH(script), -1);
+	return (pid_t)world_expect_event(&w, KMSG_STARTED).value;
+}
+
+/* What it wrote; the caller's. */
+static char *
+read_probe(pid_t pid)
+{
+	char path[128];
+	char *text = calloc(1, 65536);
+	FILE *in;
+	mono end = mono_add(clock_mono(), WORLD_WAIT_MS);
+	snprintf(path, sizeof path, "%s/probe.%d", w.dir, (int)pid);
+	while (!(in = fopen(path, "r"))) {
+		ck_assert_msg(!mono_reached(end, clock_mono()), "%s", path);
+		world_serve_node(&w);
+	}
+	ck_assert_uint_gt(fread(text, 1, 65535, in), 0);
+	fclose(in);
+	return text;
+}
+
+/* Whoever forks it, and whenever: it finds the same. */
+START_TEST(test_ahead_is_like_any_child)
+{
+	char cgroup[800];
+	if (!begin_noted(cgroup))
+		return;
+	pid_t pid = start_probe(), ahead = 0;
+	char *first = read_probe(pid);
+	for (int i = 0; i < TRIES && (ahead == 0 || ahead != pid); i++) {
+		mono good = mono_add(clock_mono(), GOOD_RUN_MS);
+		while (!mono_reached(good, clock_mono()))
+			world_serve_node(&w);
+		kill(pid, SIGKILL);
+		world_expect_end(&w, 1, SIGKILL);
+		ahead = find_in(cgroup);
+		pid = start_probe();
+		char *next = read_probe(pid);
+		ck_assert_str_eq(next, first);
+		free(next);
+	}
+	ck_assert_int_eq(pid, ahead);
+	free(first);
+	world_end(&w);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -454,6 +519,7 @@ main(void)
 	tcase_add_test(t, test_killed_one_is_another_try);
 	tcase_add_test(t, test_crash_leaves_none);
 	tcase_add_test(t, test_ahead_is_the_next_start);
+	tcase_add_test(t, test_ahead_is_like_any_child);
 	tcase_add_test(t, test_another_start_has_a_child_of_its_own);
 	tcase_add_loop_test(t, test_ahead_without_a_start_is_killed, 0, 4);
 	suite_add_tcase(s, t);

@@ -61,6 +61,7 @@ struct replicas {
 	struct replica *items; /* owned, by member_id */
 	uint32_t count;
 	uint32_t audit_in; /* steps */
+	uint64_t own;	   /* the incarnation of its own log */
 	bool is_new;	   /* it has just started, and has no log yet */
 };
 
@@ -182,11 +183,13 @@ take_own(struct registries *r, uint32_t host)
 	if (own->incarnation == 0 || !c->is_booted)
 		return;
 	struct ghost *g = ghost_at(r, c->config.node, own->incarnation);
-	/* An incarnation that was not durable is taken again; nobody else can
-	 * have heard of it. */
-	if (replicas_at(r, host)->is_new)
+	/* An incarnation that was not durable is taken again, at a start or
+	 * when others know of a larger one; nobody can have heard of it. */
+	struct replicas *h = replicas_at(r, host);
+	if (h->is_new || h->own != own->incarnation)
 		ghost_clear(g);
-	replicas_at(r, host)->is_new = false;
+	h->is_new = false;
+	h->own = own->incarnation;
 	if (own->position > g->seen) {
 		take_list(g, &own->log);
 		take_list(g, &own->tombs);
@@ -276,9 +279,11 @@ check_content(struct registries *r, const struct core *c, const char *origin,
 	const struct ghost_point *p = find_point(g, o->position, o->gc);
 	if (p && p->checksum != o->checksum)
 		world_violated(r->k->w, "R2",
-			"%s holds other rows of %s than it wrote up to %llu, "
-			"collected %llu",
-			c->config.node, origin, (unsigned long long)o->position,
+			"%s holds other rows of %s's log %llu than it wrote up "
+			"to %llu, collected %llu",
+			c->config.node, origin,
+			(unsigned long long)o->incarnation,
+			(unsigned long long)o->position,
 			(unsigned long long)o->gc);
 }
 

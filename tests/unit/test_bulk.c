@@ -591,6 +591,24 @@ START_TEST(test_damaged_at_source)
 }
 END_TEST
 
+/* One that was not read again since it was sealed: the other end finds it. */
+START_TEST(test_damaged_since_it_was_sealed)
+{
+	char path[PATH_MAX];
+	seal(20 * MIB);
+	write_path(path, sizeof path, dir_a, "");
+	int fd = open(path, O_WRONLY);
+	ck_assert_int_eq(pwrite(fd, "damage", 6, 7 * MIB), 6);
+	close(fd);
+	fetch(a.address);
+	ck_assert(world_wait_count(loop, &fetched.finals, 1));
+	ck_assert(!fetched.is_ok);
+	ck_assert_ptr_nonnull(strstr(fetched.text, "chunk 7 is damaged"));
+	write_path(path, sizeof path, dir_b, "");
+	ck_assert_int_eq(access(path, F_OK), -1);
+}
+END_TEST
+
 START_TEST(test_chunk_digest_is_checked)
 {
 	struct err err = {""};
@@ -720,6 +738,7 @@ main(void)
 	tcase_add_loop_test(t, test_no_old_copy, 0, 2);
 	tcase_add_test(t, test_an_old_copy_has_its_time);
 	tcase_add_test(t, test_damaged_at_source);
+	tcase_add_test(t, test_damaged_since_it_was_sealed);
 	tcase_add_test(t, test_chunk_digest_is_checked);
 	tcase_add_test(t, test_disk_full);
 	tcase_add_test(t, test_unknown_root);
