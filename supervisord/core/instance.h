@@ -292,6 +292,9 @@ void instance_reset(struct core *c, struct instance *inst);
  * twice and its host is waited for. */
 void instance_saw_holder(struct core *c, struct instance *inst,
 	const char *node, uint64_t epoch);
+/* Nobody holds it: if its last owner tells that it could not start it, that is
+ * remembered too.  Allowed in IDLE. */
+void instance_hear_owner(struct core *c, struct instance *inst);
 /* A start, here or elsewhere, took this epoch. */
 void instance_use_epoch(struct instance *inst, uint64_t epoch);
 /* The clock of epochs, for heartbeats: no epoch of any instance that this host

@@ -116,15 +116,21 @@ is_last_holder(const struct core *c, const struct instance *i)
 	return true;
 }
 
-/* Whether a row of the host that it was given to, or was last seen at, tells of
- * that time; the first of a block may be all that it tells after a boot. */
+/* The row of the host that it was given to, or was last seen at, or NULL. */
+static const struct row *
+owner_row(const struct core *c, const struct instance *i)
+{
+	member_id id = member_find(c, i->last_owner);
+	return id == MEMBER_NONE ? NULL
+				 : registry_find(c, ROW_INSTANCE, i->name, id);
+}
+
+/* Whether it tells of that time; the first of a block may be all that it tells
+ * after a boot. */
 static bool
 is_owner_heard(const struct core *c, const struct instance *i)
 {
-	member_id id = member_find(c, i->last_owner);
-	const struct row *r =
-		id == MEMBER_NONE ? NULL
-				  : registry_find(c, ROW_INSTANCE, i->name, id);
+	const struct row *r = owner_row(c, i);
 	return r && r->value.epoch + 2 * (EPOCH_BLOCK - 1) >= i->epoch_owner;
 }
 
@@ -247,6 +253,20 @@ instance_saw_holder(
 		instance_store_owner(c, inst);
 	if (is_outdone)
 		instance_publish(c, inst);
+}
+
+void
+instance_hear_owner(struct core *c, struct instance *inst)
+{
+	const struct row *r = owner_row(c, inst);
+	CHECK(inst->state == INSTANCE_IDLE);
+	if (!r || row_ran(r) >= inst->epoch_owner ||
+		inst->epoch_owner > r->value.epoch + EPOCH_BLOCK - 1)
+		return;
+	if (r->value.unran == 0)
+		return; /* the rest of its block, which we do not know */
+	inst->epoch_owner = row_ran(r);
+	instance_store_owner(c, inst);
 }
 
 void
