@@ -723,6 +723,8 @@ source_on_boot(struct core *c, struct handoff *h)
 	}
 	i->is_over = i->is_found = false;
 	i->epoch = h->epoch;
+	if (i->epoch_ran > h->epoch)
+		i->epoch_ran = h->epoch; /* and not all of its block */
 	instance_use_epoch(i, h->epoch);
 	if (i->epoch_reserved < h->epoch)
 		i->epoch_reserved = h->epoch;

@@ -90,13 +90,14 @@ told_ran(const struct core *c, const char *name, uint64_t start)
 	return ran;
 }
 
-/* Whether another host forked it under a higher epoch. */
+/* Whether another host forked it under a higher epoch, or under the same one:
+ * which of two such copies went on, their epochs do not tell. */
 static bool
 was_forked_later(
 	struct paths *p, uint32_t host, const char *name, uint64_t epoch)
 {
 	for (uint32_t i = 0; i < p->k->w->count; i++)
-		if (i != host && keys_get(&p->forked, key_of(i, name)) > epoch)
+		if (i != host && keys_get(&p->forked, key_of(i, name)) >= epoch)
 			return true;
 	return false;
 }
