@@ -582,7 +582,12 @@ on_deadline(struct core *c, struct handoff *h)
 		on_silence(c, h, i);
 		break;
 	case HANDOFF_DUMPING:
-		abort_move(c, h, "its state could not be sealed in time");
+		/* What waits for a stalled disk has not begun. */
+		if (handoff_after(c))
+			h->deadline = mono_add(c->now, HANDOFF_DUMP_MS);
+		else
+			abort_in_vain(
+				c, h, "its state could not be sealed in time");
 		break;
 	case HANDOFF_FROZEN:
 		if (member_hold_now(c) == HOLD_NONE)

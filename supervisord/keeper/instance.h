@@ -74,8 +74,6 @@ struct instance {
 	bool was_unwatched;	/* it missed its watchdog */
 	bool was_signalled;	/* by us, in this epoch: it may end of that */
 	bool is_kept;		/* its cgroup was kept for it, see kept.h */
-	bool is_returning;	/* its last end was answered by a start at
-				   once, or is the first */
 	bool has_said_ready;	/* KNEWS_READY was said */
 	bool has_failed;	/* START_FAILED was said: it never ran */
 	uint8_t readiness;	/* kproto_readiness */
