@@ -594,7 +594,12 @@ on_deadline(struct core *c, struct handoff *h)
 		on_silence(c, h, i);
 		break;
 	case HANDOFF_DUMPING:
-		abort_move(c, h, "its state could not be sealed in time");
+		/* What waits for a stalled disk has not begun. */
+		if (handoff_after(c))
+			h->deadline = mono_add(c->now, HANDOFF_DUMP_MS);
+		else
+			abort_in_vain(
+				c, h, "its state could not be sealed in time");
 		break;
 	case HANDOFF_FROZEN:
 		if (member_hold_now(c) == HOLD_NONE)
@@ -735,6 +740,8 @@ source_on_boot(struct core *c, struct handoff *h)
 	}
 	i->is_over = i->is_found = false;
 	i->epoch = h->epoch;
+	if (i->epoch_ran > h->epoch)
+		i->epoch_ran = h->epoch; /* and not all of its block */
 	instance_use_epoch(i, h->epoch);
 	if (i->epoch_reserved < h->epoch)
 		i->epoch_reserved = h->epoch;

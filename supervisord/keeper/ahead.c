@@ -47,14 +47,30 @@ copy(struct bytes body)
 	return start;
 }
 
+/* Of those that are remembered; bounded, since they are half as large as all
+ * else that we know of an instance. */
+static unsigned remembered;
+
+void
+ahead_forget(struct instance *i)
+{
+	remembered -= i->start != NULL;
+	free(i->start);
+	i->start = NULL;
+}
+
 void
 ahead_remember(
 	struct instance *i, const struct kproto_start *s, struct bytes body)
 {
-	free(i->start);
-	i->start = is_plain(s) ? copy(body) : NULL;
-	if (i->start)
-		standby_wish(i->keeper);
+	ahead_forget(i);
+	if (!i->is_kept || remembered == AHEAD_MAX || !is_plain(s))
+		return;
+	i->start = copy(body);
+	if (!i->start)
+		return;
+	remembered++;
+	standby_wish(i->keeper);
 }
 
 /* The environment with another epoch. */
@@ -95,7 +111,7 @@ foresee(const struct instance *i, struct kproto_start *s, struct writer *env,
 static bool
 is_likely(const struct instance *i)
 {
-	return i->start && i->ids && i->is_returning &&
+	return i->start && i->ids &&
 	       clock_wall_ms() - i->started_wall_ms >= AHEAD_GOOD_RUN_MS;
 }
 
@@ -161,10 +177,14 @@ ahead_kill(struct ahead *a)
 void
 ahead_clear(struct ahead *a, int ms)
 {
-	struct pollfd p = {.fd = a->child.pidfd, .events = POLLIN};
+	struct pollfd hello = {.fd = a->report_fd, .events = POLLIN};
+	if (a->is_called)
+		poll(&hello, 1, ms);
+	ahead_learn(a);
 	ahead_kill(a);
+	struct pollfd end = {.fd = a->child.pidfd, .events = POLLIN};
 	if (a->child.pid != 0 && a->child.pidfd >= 0)
-		poll(&p, 1, ms);
+		poll(&end, 1, ms);
 }
 
 void

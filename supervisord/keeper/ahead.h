@@ -1,12 +1,12 @@
 /* The child of the next start, forked before the node has asked for it.
  *
- * A service that ends unasked after a good run is mostly started again at
- * once.  While the node learns of the end and decides, the child of that start
- * is already on its way, in the cgroup that was kept (kept.h), for the START
- * that will come if the node decides so: the last one with the next epoch.  It
- * does all that a child does and stops before the first thing of the service's
- * own: without the keeper's word, which comes after the record is written, no
- * child goes on (child.h).
+ * A service that ends unasked after a good run, and was started again at once
+ * the last time, will mostly be so again.  While the node learns of the end and
+ * decides, the child of that start is already on its way, in the cgroup that
+ * was kept (kept.h), for the START that will come if the node decides so: the
+ * last one with the next epoch.  It does all that a child does and stops before
+ * the first thing of the service's own: without the keeper's word, which comes
+ * after the record is written, no child goes on (child.h).
  *
  * Only a START that is the same, byte for byte, gets it.  It is killed when
  * another one comes, or none within a moment; the node decides as if it were
@@ -29,6 +29,7 @@
 struct instance;
 
 #define AHEAD_GOOD_RUN_MS 1000 /* shorter ones have a back-off before them */
+#define AHEAD_MAX	  256  /* instances that this is done for */
 
 /* The body of a START. */
 struct ahead_start {
@@ -44,10 +45,13 @@ struct ahead {
 	struct ahead_start *start; /* that it is for, ours */
 };
 
-/* Remembers the START that 'i' is started by, if the next one can be forked
- * ahead; 'body' is 's' as it came. */
+/* Remembers the START that 'i' is started by, if it came at once after the end
+ * before and the next one can be forked ahead; 'body' is 's' as it came. */
 void ahead_remember(
 	struct instance *i, const struct kproto_start *s, struct bytes body);
+
+/* What is remembered is of no use any more. */
+void ahead_forget(struct instance *i);
 
 /* Forks for the start of 'i', which is empty, that may come.  That there is no
  * child then does no harm. */

@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "keeper/adopt.h"
+#include "keeper/ahead.h"
 #include "keeper/handoff.h"
 #include "keeper/keeper.h"
 #include "keeper/kept.h"
@@ -120,7 +121,6 @@ instance_new(struct keeper *k, uint64_t iid)
 	i->keeper = k;
 	i->iid = iid;
 	i->state = INSTANCE_EMPTY;
-	i->is_returning = true;
 	i->pidfd = i->cgroup_fd = i->fifo_fd = i->answer_wd = -1;
 	watch_init(&i->populated, on_populated);
 	watch_init(&i->report, launch_on_report);
@@ -180,7 +180,7 @@ instance_free(struct instance *i)
 	list_remove(&i->in_ended);
 	free(i->ids);
 	free(i->ready_line);
-	free(i->start);
+	ahead_forget(i);
 	free(i->name);
 	free(i);
 }

@@ -35,7 +35,17 @@ has_child(struct kept_one *one)
 	return one->ahead.child.pid != 0;
 }
 
-/* Nobody wants it.  A child has to be reaped first. */
+/* Removes a cgroup that nobody uses any more, whoever dropped it. */
+static void
+remove_unused(struct keeper *k, uint64_t iid)
+{
+	struct instance *i = instance_find(&k->instances, iid);
+	if (!i || i->cgroup_fd < 0)
+		cgroup_remove(&k->cgroups, iid);
+}
+
+/* Nobody wants it.  A child has to be gone first; one that has not said yet
+ * who it is ends by itself when it finds that we do not listen. */
 static void
 drop(struct kept *all, struct kept_one *one)
 {
@@ -44,11 +54,28 @@ drop(struct kept *all, struct kept_one *one)
 	if (has_child(one)) {
 		ahead_kill(&one->ahead);
 		instance_release_cgroup(i);
-		return;
+	} else if (one->ahead.is_called) {
+		ahead_release(&one->ahead);
+		instance_release_cgroup(i);
+	} else {
+		ahead_release(&one->ahead);
+		forget(all, one);
+		instance_remove_cgroup(i);
 	}
-	ahead_release(&one->ahead);
-	forget(all, one);
-	instance_remove_cgroup(i);
+}
+
+/* What is left of one that was dropped. */
+static void
+sweep(struct keeper *k, struct kept_one *one)
+{
+	uint64_t iid = one->iid;
+	struct instance *i = instance_find(&k->instances, iid);
+	bool is_used = i && i->cgroup_fd >= 0; /* by a later start */
+	if (one->ahead.child.pid != 0 ||
+		(!is_used && cgroup_is_populated(&k->cgroups, iid)))
+		return;
+	forget(&k->kept, one);
+	remove_unused(k, iid);
 }
 
 static void
@@ -59,10 +86,12 @@ on_timer(struct timer *t)
 	mono now = clock_mono();
 	for (size_t n = all->count; n-- > 0;) {
 		struct kept_one *one = &all->list[n];
-		if (!one->of || !mono_reached(one->until, now))
-			continue;
-		one->of->is_returning = false;
-		drop(all, one);
+		if (!one->of) {
+			sweep(k, one);
+		} else if (mono_reached(one->until, now)) {
+			ahead_forget(one->of);
+			drop(all, one);
+		}
 	}
 	if (all->count > 0)
 		loop_arm(&k->loop, t, KEPT_MS);
@@ -117,19 +146,15 @@ kept_has(struct instance *i)
 	return find(i) != NULL;
 }
 
-/* Nobody wants it, and it is gone when this returns. */
+/* Nobody wants it, and it is gone when this returns, if the child hurries. */
 static void
 drop_now(struct kept *all, struct kept_one *one)
 {
 	struct instance *i = one->of;
-	one->of = NULL; /* a child will be reaped */
-	if (has_child(one)) {
-		ahead_clear(&one->ahead, KEPT_CLEAR_MS);
-	} else {
-		ahead_release(&one->ahead);
-		forget(all, one);
-	}
-	instance_remove_cgroup(i);
+	ahead_clear(&one->ahead, KEPT_CLEAR_MS);
+	drop(all, one);
+	if (i->cgroup_fd < 0)
+		remove_unused(i->keeper, i->iid);
 }
 
 void
@@ -147,7 +172,6 @@ kept_take(struct instance *i, struct bytes body, struct ahead *ahead)
 	*ahead = (struct ahead){.report_fd = -1};
 	if (!one)
 		return false;
-	i->is_returning = true;
 	one->of = NULL;
 	if (has_child(one) && !ahead_is_for(&one->ahead, body)) {
 		ahead_kill(&one->ahead);
@@ -188,9 +212,7 @@ kept_on_exit(struct keeper *k, pid_t pid)
 		ahead_release(&one->ahead);
 		if (one->of)
 			return true; /* the cgroup stays for its moment */
-		struct instance *i = instance_find(&k->instances, one->iid);
-		if (!i || i->cgroup_fd < 0)
-			cgroup_remove(&k->cgroups, one->iid);
+		remove_unused(k, one->iid);
 		forget(all, one);
 		return true;
 	}
