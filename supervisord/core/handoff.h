@@ -124,6 +124,7 @@ struct handoffs {
 	struct slots slots;	/* of struct handoff */
 	struct list active;
 	mono retry_at;		/* when duty is to look again */
+	bool is_full;		/* one had to wait for another to be through */
 };
 
 struct core;

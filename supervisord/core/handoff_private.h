@@ -20,6 +20,9 @@
 /* What a transfer may take: this, and a second for each of these bytes. */
 #define HANDOFF_FETCH_MS     60000
 #define HANDOFF_FETCH_BYTES  1048576
+/* Once a place among the moves is free, this until others are offered: as many
+ * as became free meanwhile are then found in one look at all instances. */
+#define HANDOFF_PLACE_MS 20
 /* After a failure, before the next attempt with the same instance. */
 #define HANDOFF_AGAIN_MS 5000
 /* The same, when the service itself asked to be left where it is: until its
@@ -34,6 +37,8 @@
 
 /* Whether this host gives (true) or takes in this state. */
 bool handoff_is_source(enum handoff_state state);
+/* Whether it is one of those of which HANDOFF_PARALLEL may be under way. */
+bool handoff_takes_place(enum handoff_state state);
 /* Whether the record of this state is on disk. */
 bool handoff_is_durable(enum handoff_state state);
 

@@ -100,20 +100,32 @@ policy_of(struct core *c, const struct instance *i, struct service_value *s)
 	return i && instance_service(c, i, s);
 }
 
+/* Whether another move may begin beside those that are under way. */
+static bool
+has_place(const struct core *c)
+{
+	uint32_t outgoing = 0;
+	list_each (l, &c->handoffs.active) {
+		const struct handoff *h = container_of(l, struct handoff, link);
+		outgoing += handoff_takes_place(h->state);
+	}
+	return outgoing < HANDOFF_PARALLEL;
+}
+
 bool
 handoff_begin(struct core *c, struct instance *inst, member_id target,
 	mono until, const char *reason)
 {
-	uint32_t outgoing = 0;
 	struct service_value s;
-	list_each (l, &c->handoffs.active) {
-		const struct handoff *h = container_of(l, struct handoff, link);
-		outgoing += handoff_is_source(h->state) &&
-			    h->state != HANDOFF_COMMITTED;
+	if (!has_place(c)) {
+		struct handoffs *t = &c->handoffs;
+		t->is_full = true;
+		t->retry_at = mono_min(
+			t->retry_at, mono_add(c->now, HANDOFF_RESEND_MS));
+		return false;
 	}
 	bool is_early = mono_diff(c->now, inst->move_again_at) < 0;
 	if (inst->state != INSTANCE_READY || is_early ||
-		outgoing >= HANDOFF_PARALLEL ||
 		member_get(c, target)->link == 0) {
 		retry_later(c, inst,
 			is_early ? mono_diff(inst->move_again_at, c->now)
@@ -605,7 +617,12 @@ on_deadline(struct core *c, struct handoff *h)
 		on_silence(c, h, i);
 		break;
 	case HANDOFF_DUMPING:
-		abort_move(c, h, "its state could not be sealed in time");
+		/* What waits for a stalled disk has not begun. */
+		if (handoff_after(c))
+			h->deadline = mono_add(c->now, HANDOFF_DUMP_MS);
+		else
+			abort_in_vain(
+				c, h, "its state could not be sealed in time");
 		break;
 	case HANDOFF_FROZEN:
 		if (member_hold_now(c) == HOLD_NONE)
@@ -758,6 +775,8 @@ source_on_boot(struct core *c, struct handoff *h)
 	}
 	i->is_over = i->is_found = false;
 	i->epoch = h->epoch;
+	if (i->epoch_ran > h->epoch)
+		i->epoch_ran = h->epoch; /* and not all of its block */
 	instance_use_epoch(i, h->epoch);
 	if (i->epoch_reserved < h->epoch)
 		i->epoch_reserved = h->epoch;

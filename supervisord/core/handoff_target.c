@@ -253,7 +253,9 @@ take_over(struct core *c, struct handoff *h, bool is_given)
 	i->restarts = 0;
 	i->failures = 0;
 	uint64_t epoch = handoff_take_epoch(c, i, h->peer_name, is_given);
-	i->is_stranger = is_old;
+	i->is_stranger = false;
+	if (is_old)
+		instance_become_stranger(c, i, before);
 	i->epoch_before = before;
 	instance_store_owner(c, i);
 	uint64_t ended = handoff_end(c, h);

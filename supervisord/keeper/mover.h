@@ -27,6 +27,7 @@ struct mover_order {
 	const char *state_path; /* "" for none */
 	struct bytes root;	/* put: digest of the state */
 	uint64_t epoch;		/* put, aside: of the start it is for */
+	uint64_t before, stay;	/* aside: as in kproto_start; 0: always */
 };
 
 /* Runs "put" or "aside" and waits for it.  For the child of a start, which has

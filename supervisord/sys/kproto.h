@@ -49,7 +49,7 @@
 /* Raised with every change of a message, its number or its form; a test holds
  * the form of each version. */
 #ifndef KPROTO_VERSION
-#define KPROTO_VERSION 4
+#define KPROTO_VERSION 5
 #endif
 #define KPROTO_VARIABLE	    "SKEPD_PROTOCOL"
 #define KPROTO_EXIT_VERSION 76
@@ -151,6 +151,7 @@ struct kproto_instance {
 	uint64_t run_digest;	 /* as given with START */
 	int64_t started_wall_ms; /* when it was started */
 	bool is_ready;		 /* READY came, or it has no readiness */
+	bool has_run;		 /* its start is over, and did not fail */
 };
 
 /* Several messages are about one start and one number. */
@@ -369,7 +370,11 @@ struct kproto_start {
 	struct bytes state_root;  /* has_state: its digest, as a mark that it
 				     was put at 'state_path' once */
 	bool sets_aside;	  /* what stands at 'state_path' is old: it gets
-				     another name */
+				     another name, unless a start of the same
+				     'stay' under an epoch above 'before' has
+				     made room there already */
+	uint64_t before;
+	uint64_t stay;		  /* 0: none */
 	int64_t handoff_timeout_ms; /* of KCMD_RESTORE */
 	struct kproto_texts commands[KCMD_COUNT]; /* empty: there is none */
 	int64_t hook_timeout_ms;		  /* of pre_start */
