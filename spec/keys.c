@@ -69,8 +69,8 @@ static const struct key_word handoff_words[] = {
 };
 
 static const struct key_word order_words[] = {
-	{"stop-first", 0, WORD_USUAL},
-	{"start-first", 0, WORD_LATER},
+	{"stop-first", HANDOFF_STOP_FIRST, WORD_USUAL},
+	{"start-first", HANDOFF_START_FIRST, WORD_USUAL},
 	{0},
 };
 
@@ -614,7 +614,8 @@ static const struct spec_key keys[] = {
 		.fallback = "stop-first",
 		.words = order_words,
 		.help = "Whether the old instance ends before the new one "
-			"starts."},
+			"starts, or, with 'mode: restart', when the new one is "
+			"ready."},
 	{.path = "checkpoint",
 		.type = KEY_BLOCK,
 		AT(checkpoint.is_present),

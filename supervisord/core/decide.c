@@ -347,6 +347,8 @@ place_or_wait(struct core *c, struct instance *i, const struct service_value *s)
 	if (i->is_refused && (i->run_digest != s->run_digest ||
 				     o.restart_generation > i->seen_restart))
 		instance_reset(c, i);
+	if (s->policy.handoff.has_state_path)
+		instance_hear_owner(c, i);
 	if (policy_is_scheduled(&s->policy)) {
 		i->is_draining_out = false;
 		i->due_slot = duty_slot(c, i, s);

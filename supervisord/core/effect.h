@@ -69,7 +69,12 @@ struct effect_start {
 	int64_t state_wall_ms;	  /* when that state was sealed */
 	const char *handoff_from; /* node it came from, "" for none */
 	bool sets_aside; /* no state, and others had it since it was here, if
-			    ever: what stands at its state_path is old */
+			    ever: what stands at its state_path is old, unless
+			    a start of the same 'stay' under an epoch above
+			    'before' has made room there */
+	uint64_t before; /* the highest under which it may have run elsewhere */
+	uint64_t stay;	 /* names what this host remembers of the instance, so
+			    that no other one of this name is meant; 0: none */
 };
 
 /* SIGNAL the leader or everything of one start. */

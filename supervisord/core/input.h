@@ -94,6 +94,9 @@ struct input_found {
 	bool is_empty;		 /* nothing of it is left */
 	bool is_ready;		 /* it had said so, or need not */
 	int64_t started_wall_ms; /* when it was started */
+	bool has_run;		 /* it is not on its way yet, nor did its start
+				    fail.  Of one that ended while no skepd ran
+				    nobody knows: true, and STATUS_UNKNOWN */
 };
 
 /* SEALED: a whole state of an earlier life, and the instance it is kept for. */

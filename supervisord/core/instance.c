@@ -8,7 +8,7 @@
 
 const char instance_nobody[] = "";
 
-#define OWNER_VERSION 4
+#define OWNER_VERSION 5
 /* What an OWNER record says first. */
 #define OWNER_IS_OURS  1
 #define OWNER_HAS_LEFT 2 /* in a drain that may go on */
@@ -466,6 +466,8 @@ instance_store_owner(struct core *c, struct instance *inst)
 	writer_text(&w, s->from);
 	writer_u64(&w, inst->epoch_ran);
 	writer_u64(&w, inst->epoch_before);
+	writer_u64(&w, inst->stay);
+	writer_u64(&w, inst->epoch_owner);
 	CHECK(!w.bad);
 	return core_store(c, TABLE_OWNER, key, writer_done(&w));
 }
@@ -513,6 +515,8 @@ read_owner(struct core *c, struct instance *i, struct bytes value,
 	is_ok &= take_text(staged.from, sizeof staged.from, reader_text(&r));
 	i->epoch_ran = version >= 3 ? reader_u64(&r) : 0;
 	i->epoch_before = version >= 4 ? reader_u64(&r) : EPOCH_MAX;
+	i->stay = version >= 5 ? reader_u64(&r) : 0;
+	i->epoch_owner = version >= 5 ? reader_u64(&r) : i->epoch_floor;
 	/* Of a block of ours every epoch may have run. */
 	if (i->is_remembered && !i->is_stranger)
 		i->epoch_ran = i->epoch_reserved;
@@ -613,7 +617,8 @@ instance_on_found(struct core *c, const struct input_found *in)
 	i->is_found = i->is_kept = true;
 	i->state = in->pid ? INSTANCE_READY : INSTANCE_CLEANING;
 	i->has_readiness = in->pid && !in->is_ready;
-	if (in->pid) /* if it does not run yet, it is about to */
+	i->has_start_failed = !in->has_run && !in->pid;
+	if (in->has_run && (in->pid || in->status != STATUS_UNKNOWN))
 		i->is_stranger = false;
 	if (!i->is_stranger)
 		i->epoch_ran = in->epoch;

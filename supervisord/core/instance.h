@@ -160,6 +160,9 @@ struct instance {
 	uint64_t epoch_before; /* the highest under which it may have run
 				  elsewhere, when it was started here; durable
 				  with is_stranger */
+	uint64_t epoch_owner; /* the highest under which 'last_owner', or who
+				 was that before, may have had it; durable */
+	uint64_t stay; /* see effect_start; 0: never was a stranger; durable */
 	int64_t slot;	    /* the scheduled instant of the last start */
 	int64_t due_slot;   /* the newest that came */
 	mono since;	    /* when 'state' began */
@@ -261,6 +264,11 @@ uint64_t instance_next_epoch(
  * its state_path here; 0: what stands there its operator put there. */
 uint64_t instance_ran_elsewhere(
 	const struct core *c, const struct instance *inst);
+/* It is about to start without a state, and may have run elsewhere, up to the
+ * epoch 'before', since it was here.  Returns whether that is news, for the
+ * disk. */
+bool instance_become_stranger(
+	struct core *c, struct instance *inst, uint64_t before);
 /* Starts it here.  Allowed in IDLE, BACKOFF, EXITED, FAILED. */
 void instance_start(struct core *c, struct instance *inst,
 	const struct service_value *service);
@@ -284,6 +292,9 @@ void instance_reset(struct core *c, struct instance *inst);
  * twice and its host is waited for. */
 void instance_saw_holder(struct core *c, struct instance *inst,
 	const char *node, uint64_t epoch);
+/* Nobody holds it: if its last owner tells that it could not start it, that is
+ * remembered too.  Allowed in IDLE. */
+void instance_hear_owner(struct core *c, struct instance *inst);
 /* A start, here or elsewhere, took this epoch. */
 void instance_use_epoch(struct instance *inst, uint64_t epoch);
 /* The clock of epochs, for heartbeats: no epoch of any instance that this host

@@ -116,16 +116,22 @@ is_last_holder(const struct core *c, const struct instance *i)
 	return true;
 }
 
-/* Whether a row of the host that it was given to, or was last seen at, tells of
- * that time; the first of a block may be all that it tells after a boot. */
+/* The row of the host that it was given to, or was last seen at, or NULL. */
+static const struct row *
+owner_row(const struct core *c, const struct instance *i)
+{
+	member_id id = member_find(c, i->last_owner);
+	return id == MEMBER_NONE ? NULL
+				 : registry_find(c, ROW_INSTANCE, i->name, id);
+}
+
+/* Whether it tells of that time; the first of a block may be all that it tells
+ * after a boot. */
 static bool
 is_owner_heard(const struct core *c, const struct instance *i)
 {
-	member_id id = member_find(c, i->last_owner);
-	const struct row *r =
-		id == MEMBER_NONE ? NULL
-				  : registry_find(c, ROW_INSTANCE, i->name, id);
-	return r && r->value.epoch + 2 * (EPOCH_BLOCK - 1) >= i->epoch_floor;
+	const struct row *r = owner_row(c, i);
+	return r && r->value.epoch + 2 * (EPOCH_BLOCK - 1) >= i->epoch_owner;
 }
 
 uint64_t
@@ -133,7 +139,18 @@ instance_ran_elsewhere(const struct core *c, const struct instance *inst)
 {
 	uint64_t ran = registry_ran_max(c, inst->name);
 	bool is_silent = inst->last_owner[0] && !is_owner_heard(c, inst);
-	return is_silent ? max(ran, inst->epoch_floor) : ran;
+	return is_silent ? max(ran, inst->epoch_owner) : ran;
+}
+
+bool
+instance_become_stranger(struct core *c, struct instance *inst, uint64_t before)
+{
+	bool is_news = !inst->is_stranger || !inst->stay ||
+		       before > inst->epoch_before;
+	inst->is_stranger = true;
+	if (!inst->stay)
+		inst->stay = (uint64_t)c->wall_ms;
+	return is_news;
 }
 
 /* Whether a known host is away, and this host's place among all of them. */
@@ -212,12 +229,17 @@ static bool
 learn_holder(
 	struct core *c, struct instance *inst, const char *node, uint64_t epoch)
 {
+	const uint64_t last = epoch + EPOCH_BLOCK - 1;
 	instance_use_epoch(inst, epoch);
-	if (epoch <= inst->epoch_floor && strcmp(inst->last_owner, node) == 0)
+	/* The floor may be one of our own epochs. */
+	if (epoch <= inst->epoch_floor && epoch <= inst->epoch_owner &&
+		strcmp(inst->last_owner, node) == 0)
 		return false;
 	instance_set_owner(c, inst, node);
 	if (epoch > inst->epoch_floor)
-		inst->epoch_floor = epoch + EPOCH_BLOCK - 1;
+		inst->epoch_floor = last;
+	if (epoch > inst->epoch_owner)
+		inst->epoch_owner = last;
 	return true;
 }
 
@@ -232,6 +254,20 @@ instance_saw_holder(
 		instance_store_owner(c, inst);
 	if (is_outdone)
 		instance_publish(c, inst);
+}
+
+void
+instance_hear_owner(struct core *c, struct instance *inst)
+{
+	const struct row *r = owner_row(c, inst);
+	CHECK(inst->state == INSTANCE_IDLE);
+	if (!r || row_ran(r) >= inst->epoch_owner ||
+		inst->epoch_owner > r->value.epoch + EPOCH_BLOCK - 1)
+		return;
+	if (r->value.unran == 0)
+		return; /* the rest of its block, which we do not know */
+	inst->epoch_owner = row_ran(r);
+	instance_store_owner(c, inst);
 }
 
 void

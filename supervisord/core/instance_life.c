@@ -57,6 +57,8 @@ emit_start(struct core *c, struct instance *i,
 	fill_state(c, i, service, &e->start);
 	e->start.sets_aside = i->is_stranger && !e->start.has_state &&
 			      service->policy.handoff.has_state_path;
+	e->start.before = i->epoch_before;
+	e->start.stay = i->stay;
 }
 
 void
@@ -108,9 +110,8 @@ look_before(
 	if (i->is_stranger && before < i->epoch_before)
 		before = i->epoch_before; /* who told that may be forgotten */
 	bool is_old = !i->staged && service->policy.handoff.has_state_path &&
-		      before > i->epoch_ran;
-	bool is_news = is_old && (!i->is_stranger || before > i->epoch_before);
-	i->is_stranger |= is_old;
+		before > i->epoch_ran;
+	bool is_news = is_old && instance_become_stranger(c, i, before);
 	i->epoch_before = before;
 	return is_news;
 }
@@ -638,8 +639,12 @@ instance_on_boot_cleaning(struct core *c, struct instance *inst)
 	inst->stop_until = MONO_NEVER;
 	if (is_empty)
 		inst->is_over = true;
-	core_note(c, NOTE_EXITED, inst->name, inst->epoch,
-		instance_status_text(c, inst->status));
+	if (inst->has_start_failed)
+		core_note(c, NOTE_START_FAILED, inst->name, inst->epoch,
+			"while no skep-node ran");
+	else
+		core_note(c, NOTE_EXITED, inst->name, inst->epoch,
+			instance_status_text(c, inst->status));
 	instance_enter(c, inst, INSTANCE_CLEANING,
 		is_empty ? c->now : mono_add(c->now, LINGER_MS));
 }

@@ -58,6 +58,7 @@ put_found(skep_TraceInput *msg, struct strings *s, const struct input_found *in)
 	msg->is_ok = in->is_empty;
 	msg->is_other = in->is_ready;
 	msg->number = in->started_wall_ms;
+	msg->code = !in->has_run;
 }
 
 static void
@@ -350,6 +351,7 @@ take_found(struct taking *t)
 		.is_empty = t->msg.is_ok,
 		.is_ready = t->msg.is_other,
 		.started_wall_ms = t->msg.number,
+		.has_run = t->msg.code == 0,
 	};
 }
 

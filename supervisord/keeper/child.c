@@ -250,16 +250,19 @@ static void
 set_work_dir(struct child *c)
 {
 	struct err err = {""};
+	const struct kproto_start *s = c->start;
+	const struct dirs *d = c->plan->dirs;
 	enter(c, CHILD_WORK_DIR);
-	workdir_path(c->plan->dirs, c->start->iid, c->work);
-	if (c->start->has_handoff || c->start->has_checkpoint ||
-		c->start->has_state)
-		need(c,
-			workdir_prepare(c->plan->dirs, c->start->iid,
-				c->ids.uid, c->ids.gid, &err),
-			&err);
-	else
-		workdir_clear(c->plan->dirs, c->start->iid);
+	workdir_path(d, s->iid, c->work);
+	if (!s->has_handoff && !s->has_checkpoint && !s->has_state &&
+		!s->sets_aside) {
+		workdir_clear(d, s->iid);
+		return;
+	}
+	need(c, workdir_prepare(d, s->iid, c->ids.uid, c->ids.gid, &err), &err);
+	/* The mark that lies in it then must be found after a loss of power. */
+	if (s->sets_aside && fsync(d->work) < 0)
+		need(c, err_sys(&err, -errno, "%s", c->work), &err);
 }
 
 static void
@@ -348,6 +351,8 @@ put_state(struct child *c)
 		.state_path = s->state_path,
 		.root = s->state_root,
 		.epoch = s->epoch,
+		.before = s->before,
+		.stay = s->stay,
 	};
 	if (!s->has_state && !(s->sets_aside && s->state_path[0]))
 		return;

@@ -75,6 +75,7 @@ struct instance {
 	bool was_signalled;	/* by us, in this epoch: it may end of that */
 	bool is_kept;		/* its cgroup was kept for it, see kept.h */
 	bool has_said_ready;	/* KNEWS_READY was said */
+	bool has_failed;	/* START_FAILED was said: it never ran */
 	uint8_t readiness;	/* kproto_readiness */
 	char *ready_line;	/* KREADY_LOG_LINE: the ERE, ours; or NULL */
 	int64_t watchdog_ms;	/* 0: none */

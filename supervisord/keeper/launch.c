@@ -39,6 +39,7 @@ fail_start(struct instance *i, enum kproto_blame blame, int code,
 	loop_disarm(&i->deadline);
 	loop_close(&i->keeper->loop, &i->report);
 	i->state = INSTANCE_FAILED;
+	i->has_failed = true;
 	session_send_failure(i->keeper, KMSG_START_FAILED,
 		&(struct kproto_failure){
 			.iid = i->iid,
@@ -148,6 +149,7 @@ take_instance(struct keeper *k, const struct kproto_start *s)
 	i->start_time = 0;
 	i->started_wall_ms = clock_wall_ms();
 	i->is_ready = s->readiness == KREADY_NONE;
+	i->has_failed = false;
 	i->was_oom = i->was_unwatched = false;
 	i->is_killed = i->was_signalled = false;
 	i->answer = 0;

@@ -15,7 +15,7 @@
  * hold, which reads what is collected and has read what is put. */
 #define SIZE_MAX_TEXT "16TiB"
 
-#define WORDS_MAX 16
+#define WORDS_MAX 20
 
 /* Executes the mover in this process; the descriptors 0 to 2 are set. */
 static _Noreturn void
@@ -23,6 +23,7 @@ execute(const struct mover_order *o, const char *verb)
 {
 	static char locale[] = "LC_ALL=C";
 	static char epoch[24], root[2 * 64 + 1], path[PATH_MAX];
+	static char before[24], stay[24];
 	const char *argv[WORDS_MAX] = {
 		"skep-mover", verb, "--max-size", SIZE_MAX_TEXT};
 	size_t count = 4;
@@ -30,11 +31,25 @@ execute(const struct mover_order *o, const char *verb)
 	for (size_t i = 0; i < o->root.size && 2 * i + 2 < sizeof root; i++)
 		snprintf(root + 2 * i, 3, "%02x", digest[i]);
 	snprintf(epoch, sizeof epoch, "%" PRIu64, o->epoch);
-	const char *const options[] = {
-		"--path", o->state_path, "--epoch", epoch, "--root", root};
-	size_t taken = o->state_path[0] == '\0' ? 0 : root[0] ? 6 : 4;
-	for (size_t i = 0; i < taken; i++)
-		argv[count++] = options[i];
+	snprintf(before, sizeof before, "%" PRIu64, o->before);
+	snprintf(stay, sizeof stay, "%" PRIu64, o->stay);
+	const struct {
+		bool is_given;
+		const char *name, *value;
+	} options[] = {
+		{true, "--path", o->state_path},
+		{true, "--epoch", epoch},
+		{root[0] != '\0', "--root", root},
+		{o->stay != 0, "--before", before},
+		{o->stay != 0, "--stay", stay},
+	};
+	size_t taken = o->state_path[0] ? sizeof options / sizeof *options : 0;
+	for (size_t i = 0; i < taken; i++) {
+		if (!options[i].is_given)
+			continue;
+		argv[count++] = options[i].name;
+		argv[count++] = options[i].value;
+	}
 	argv[count++] = "--";
 	argv[count] = o->work_dir;
 	snprintf(path, sizeof path, "%s/skep-mover", o->libexec_dir);

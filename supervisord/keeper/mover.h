@@ -30,6 +30,7 @@ struct mover_order {
 	struct bytes root;	/* put: digest of the state */
 	uint64_t epoch;		/* put, aside: of the start it is for */
 	bool is_checkpoint;	/* get: not the state, but what it put aside */
+	uint64_t before, stay;	/* aside: as in kproto_start; 0: always */
 };
 
 /* Runs "put" or "aside" and waits for it.  For the child of a start, which has

@@ -44,6 +44,7 @@ static const struct field fields[] = {
 	FIELD("started_wall_ms", started_wall_ms),
 	FIELD("is_undrained", is_undrained),
 	FIELD("is_ready", is_ready),
+	FIELD("has_failed", has_failed),
 	FIELD("has_said_ready", has_said_ready),
 	FIELD("readiness", readiness),
 	FIELD("watchdog_ms", watchdog_ms),

@@ -154,6 +154,7 @@ send_instance(struct instance *i)
 		.run_digest = i->run_digest,
 		.started_wall_ms = i->started_wall_ms,
 		.is_ready = i->is_ready,
+		.has_run = i->state != INSTANCE_LAUNCHING && !i->has_failed,
 	};
 	writer_init(&w, body, sizeof body);
 	kproto_put_instance(&w, &v);

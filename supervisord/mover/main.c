@@ -21,17 +21,25 @@ static const char usage[] =
 	"       skep-mover put [--max-size SIZE] [--framed] DIR\n"
 	"       skep-mover put [--max-size SIZE] --path PATH [--epoch EPOCH]\n"
 	"                      [--root DIGEST] DIR\n"
-	"       skep-mover aside --path PATH [--epoch EPOCH] DIR\n"
+	"       skep-mover aside --path PATH [--epoch EPOCH]\n"
+	"                        [--stay NUMBER --before EPOCH] DIR\n"
 	"get sends DIR/state (checkpoint: DIR/checkpoint), or PATH, to "
 	"standard\noutput as a state stream; put\n"
 	"writes DIR/state-in, or PATH, from standard input; aside gives what "
 	"stands\nat PATH another name.\n";
 
+static bool
+take_number(uint64_t *out)
+{
+	char *end;
+	*out = strtoull(optarg, &end, 10);
+	return *optarg && !*end;
+}
+
 /* Takes one option; false when it is wrong. */
 static bool
 take_option(int c, struct mover_job *job)
 {
-	char *end;
 	switch (c) {
 	case 'm':
 		return units_parse_size(optarg, &job->size_max) == 0;
@@ -45,8 +53,11 @@ take_option(int c, struct mover_job *job)
 		job->root = optarg;
 		return true;
 	case 'e':
-		job->epoch = strtoull(optarg, &end, 10);
-		return *optarg && !*end;
+		return take_number(&job->epoch);
+	case 's':
+		return take_number(&job->stay);
+	case 'b':
+		return take_number(&job->before);
 	default: /* getopt's own '?' */
 		return false;
 	}
@@ -62,6 +73,8 @@ read_options(int argc, char **argv, struct mover_job *job)
 		{"path", required_argument, NULL, 'p'},
 		{"root", required_argument, NULL, 'r'},
 		{"epoch", required_argument, NULL, 'e'},
+		{"stay", required_argument, NULL, 's'},
+		{"before", required_argument, NULL, 'b'},
 		{0},
 	};
 	int c;

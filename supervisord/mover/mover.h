@@ -30,7 +30,9 @@
 #define MOVER_CHECKPOINT   "checkpoint"	  /* the same, while it runs */
 #define MOVER_STATE_IN	   "state-in"	  /* written for the service */
 #define MOVER_STATE_IN_TMP "state-in.tmp" /* while it is being written */
-#define MOVER_PLACED	   "placed" /* which state was put at state_path */
+#define MOVER_PLACED                                                           \
+	"placed" /* which state was put at state_path,                         \
+		    or by which start it was emptied */
 /* Behind the last part of a state_path. */
 #define MOVER_IN_SUFFIX	   ".skep-in" /* while it is being written */
 #define MOVER_STALE_SUFFIX ".skep-stale-"
@@ -42,6 +44,8 @@ struct mover_job {
 	const char *path;  /* its state_path, absolute; NULL: it has none */
 	const char *root;  /* put: the state's digest, or NULL */
 	uint64_t epoch;	   /* put, aside: of the start that is coming */
+	uint64_t before;   /* aside: see mover_set_aside */
+	uint64_t stay;	   /* the same; 0: none */
 	uint64_t size_max; /* bytes; a larger state is refused */
 	bool is_framed;	   /* put: the input is a state stream, not bare */
 	bool is_checkpoint; /* get: DIR/checkpoint, if there is no path */
@@ -67,7 +71,10 @@ int mover_place(const struct mover_job *job, int in, char *said, size_t size,
 	struct err *err);
 
 /* Sets aside what stands at the job's path, if anything does; what was put
- * there before is forgotten. */
+ * there before is forgotten.  Of a job with a 'stay' a mark says so, durable
+ * on return: what stands there from now on is this start's, or of later ones.
+ * With such a mark of the same stay and of an epoch above 'before' there is
+ * nothing to do: power went before it was in the store that it ran here. */
 int mover_set_aside(
 	const struct mover_job *job, char *said, size_t size, struct err *err);
 

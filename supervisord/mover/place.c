@@ -13,8 +13,11 @@
 #include "mover/tree.h"
 #include "sys/files.h"
 
-#define ASIDE_TRIES   100
-#define NAME_LONGEST  200 /* so that what is added fits */
+#define ASIDE_TRIES  100
+#define NAME_LONGEST 200 /* so that what is added fits */
+/* The mark of a path that was emptied: stay, epoch. */
+#define EMPTIED_WRITE "emptied %" PRIu64 " %" PRIu64
+#define EMPTIED_READ  "emptied %" SCNu64 " %" SCNu64
 #define COMPARE_BYTES 65536
 #define MARK_MAX      130 /* digest in hex, and a newline */
 
@@ -184,50 +187,55 @@ is_there(const struct place *p, int in, uint64_t size)
 
 /* --- The mark --- */
 
+/* Reads it; "" for none. */
+static void
+read_mark(int dir, char mark[MARK_MAX + 1])
+{
+	struct err ignored;
+	mark[0] = '\0';
+	int fd = files_open_beneath(dir, MOVER_PLACED,
+		O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0, &ignored);
+	if (fd < 0)
+		return;
+	ssize_t n = read(fd, mark, MARK_MAX);
+	close(fd);
+	mark[n > 0 ? n : 0] = '\0';
+}
+
 /* Whether this very state was put there in this stay. */
 static bool
 is_marked(const struct mover_job *job, int dir)
 {
 	char mark[MARK_MAX + 1];
-	struct err ignored;
-	if (!job->root)
-		return false;
-	int fd = files_open_beneath(dir, MOVER_PLACED,
-		O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0, &ignored);
-	if (fd < 0)
-		return false;
-	ssize_t n = read(fd, mark, MARK_MAX);
-	close(fd);
-	mark[n > 0 ? n : 0] = '\0';
-	return strcmp(mark, job->root) == 0;
+	read_mark(dir, mark);
+	return job->root && strcmp(mark, job->root) == 0;
+}
+
+/* Whether a start here has emptied it, since it may have run elsewhere. */
+static bool
+is_emptied(const struct mover_job *job, int dir)
+{
+	char mark[MARK_MAX + 1];
+	uint64_t stay, epoch;
+	read_mark(dir, mark);
+	return sscanf(mark, EMPTIED_READ, &stay, &epoch) == 2 && job->stay &&
+	       stay == job->stay && epoch > job->before;
 }
 
 static int
-set_mark(const struct mover_job *job, int dir, struct err *err)
+set_mark(int dir, const char *mark, struct err *err)
 {
-	if (!job->root)
+	if (!mark)
 		return 0;
 	int fd = mover_make_file(dir, MOVER_PLACED, err);
 	if (fd < 0)
 		return fd;
-	struct bytes text = {job->root, strlen(job->root)};
+	struct bytes text = {mark, strlen(mark)};
 	int r = files_write_all(fd, text, err);
 	if (r == 0 && (fsync(fd) < 0 || fsync(dir) < 0))
 		r = err_sys(err, -errno, MOVER_PLACED);
 	close(fd);
 	return r;
-}
-
-/* What the service makes from now on is not made of that state. */
-static void
-remove_mark(const struct mover_job *job)
-{
-	struct err ignored;
-	int dir = mover_open_dir(job, &ignored);
-	if (dir < 0)
-		return; /* nor is there a mark */
-	unlinkat(dir, MOVER_PLACED, 0);
-	close(dir);
 }
 
 /* --- All of it --- */
@@ -308,7 +316,7 @@ place(struct place *p, int in, int work, struct err *err)
 	if (is_marked(p->job, work) && is_taken(p))
 		return 0;
 	int r = is_there(p, in, size) ? 0 : replace(p, in, size, err);
-	return r == 0 ? set_mark(p->job, work, err) : r;
+	return r == 0 ? set_mark(work, p->job->root, err) : r;
 }
 
 int
@@ -333,12 +341,11 @@ mover_place(const struct mover_job *job, int in, char *said, size_t size,
 	return r;
 }
 
-int
-mover_set_aside(
-	const struct mover_job *job, char *said, size_t size, struct err *err)
+/* Gives what stands there another name, for good. */
+static int
+empty(const struct mover_job *job, char *said, size_t size, struct err *err)
 {
 	struct place p;
-	remove_mark(job);
 	int r = place_open(&p, job, said, size, err);
 	if (r == -ENOENT) /* nor does anything stand in it */
 		return 0;
@@ -348,5 +355,28 @@ mover_set_aside(
 	if (r == 0 && fsync(p.dir) < 0)
 		r = err_sys(err, -errno, "%s: its directory", job->path);
 	close(p.dir);
+	return r;
+}
+
+int
+mover_set_aside(
+	const struct mover_job *job, char *said, size_t size, struct err *err)
+{
+	char mark[MARK_MAX];
+	int dir = mover_open_dir(job, err);
+	said[0] = '\0';
+	if (dir < 0)
+		return job->stay ? dir : empty(job, said, size, err);
+	int r = 0;
+	if (!is_emptied(job, dir)) {
+		/* What is made from now on is not made of what was put. */
+		unlinkat(dir, MOVER_PLACED, 0);
+		r = empty(job, said, size, err);
+		snprintf(mark, sizeof mark, EMPTIED_WRITE, job->stay,
+			job->epoch);
+		if (r == 0 && job->stay)
+			r = set_mark(dir, mark, err);
+	}
+	close(dir);
 	return r;
 }

@@ -746,6 +746,7 @@ keeper_each_found(struct keeper *k, keeper_found_fn *fn, void *context)
 			.is_empty = i->is_empty,
 			.is_ready = i->is_ready,
 			.started_wall_ms = i->started_wall_ms,
+			.has_run = i->has_run,
 		};
 		fn(context, &found);
 		free(i);

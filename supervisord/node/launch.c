@@ -178,6 +178,8 @@ launch_set_state(struct kproto_start *out, const struct launch_host *host,
 	if (start->has_state)
 		out->state_root = (struct bytes){start->root, DIGEST_SIZE};
 	out->sets_aside = start->sets_aside;
+	out->before = start->before;
+	out->stay = start->stay;
 }
 
 /* 'handoff.state_path', from the root on; in 'p'. */

@@ -103,6 +103,7 @@ kproto_put_instance(struct writer *w, const struct kproto_instance *v)
 	writer_u64(w, v->run_digest);
 	writer_i64(w, v->started_wall_ms);
 	writer_u8(w, v->is_ready);
+	writer_u8(w, v->has_run);
 }
 
 bool
@@ -120,6 +121,7 @@ kproto_get_instance(struct bytes body, struct kproto_instance *v)
 	v->run_digest = reader_u64(&r);
 	v->started_wall_ms = reader_i64(&r);
 	v->is_ready = get_bool(&r);
+	v->has_run = get_bool(&r);
 	return reader_is_done(&r);
 }
 
@@ -431,6 +433,8 @@ kproto_put_start(struct writer *w, const struct kproto_start *v)
 	writer_text(w, v->state_path);
 	writer_bytes(w, v->state_root.data, v->state_root.size);
 	writer_u8(w, v->sets_aside);
+	writer_u64(w, v->before);
+	writer_u64(w, v->stay);
 	writer_i64(w, v->handoff_timeout_ms);
 	put_life(w, v);
 }
@@ -471,6 +475,8 @@ kproto_get_start(struct bytes body, struct kproto_start *v)
 	v->state_path = reader_text(&r);
 	v->state_root = reader_bytes(&r);
 	v->sets_aside = get_bool(&r);
+	v->before = reader_u64(&r);
+	v->stay = reader_u64(&r);
 	v->handoff_timeout_ms = reader_i64(&r);
 	get_life(&r, v);
 	return reader_is_done(&r) && v->argv.count > 0;

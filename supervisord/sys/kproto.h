@@ -153,6 +153,7 @@ struct kproto_instance {
 	uint64_t run_digest;	 /* as given with START */
 	int64_t started_wall_ms; /* when it was started */
 	bool is_ready;		 /* READY came, or it has no readiness */
+	bool has_run;		 /* its start is over, and did not fail */
 };
 
 /* Several messages are about one start and one number. */
@@ -378,8 +379,12 @@ struct kproto_start {
 	struct bytes state_root;  /* has_state: its digest, as a mark that it
 				     was put at 'state_path' once */
 	bool sets_aside;	  /* what stands at 'state_path' is old: it gets
-				     another name */
-	int64_t handoff_timeout_ms;		  /* of KCMD_RESTORE */
+				     another name, unless a start of the same
+				     'stay' under an epoch above 'before' has
+				     made room there already */
+	uint64_t before;
+	uint64_t stay;		  /* 0: none */
+	int64_t handoff_timeout_ms; /* of KCMD_RESTORE */
 	struct kproto_texts commands[KCMD_COUNT]; /* empty: there is none */
 	int64_t hook_timeout_ms;		  /* of pre_start */
 	uint8_t readiness;			  /* kproto_readiness */

@@ -465,6 +465,40 @@ START_TEST(test_node_death_is_told)
 }
 END_TEST
 
+static struct kproto_instance
+next_node(void)
+{
+	struct kproto_instance is[4];
+	unsigned count = 0;
+	kill(w.node_pid, SIGKILL);
+	close(w.node);
+	w.node = -1;
+	world_greet(&w, is, &count, NULL);
+	ck_assert_uint_eq(count, 1);
+	return is[0];
+}
+
+/* The next node hears which start failed, and which one ran. */
+START_TEST(test_failed_start_is_told)
+{
+	const char *const missing[] = {"/nowhere/program", NULL};
+	struct kproto_start s = {0};
+	world_start(&w, POLICY);
+	world_send_start(&w, &s, 1, missing, -1);
+	world_expect(&w, KMSG_START_FAILED);
+	world_expect(&w, KMSG_EMPTY);
+	struct kproto_instance i = next_node();
+	ck_assert(i.is_empty && i.pid == 0 && !i.has_run);
+	s.epoch = 2;
+	world_send_start(&w, &s, 1, SH("exit 0"), -1);
+	world_expect(&w, KMSG_STARTED);
+	world_expect_end(&w, 1, 0);
+	i = next_node();
+	ck_assert(i.is_empty && i.status == 0 && i.has_run);
+	world_end(&w);
+}
+END_TEST
+
 START_TEST(test_hung_node_is_replaced)
 {
 	struct kproto_instance is[4];
@@ -737,6 +771,7 @@ main(void)
 	tcase_add_test(t, test_failed_start_is_forgotten);
 	tcase_add_test(t, test_forget_waits_for_the_logger);
 	tcase_add_test(t, test_node_death_is_told);
+	tcase_add_test(t, test_failed_start_is_told);
 	tcase_add_test(t, test_hung_node_is_replaced);
 	tcase_add_test(t, test_garbage_ends_the_node_only);
 	tcase_add_test(t, test_handoff_signal_spares_the_unaware);

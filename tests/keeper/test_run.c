@@ -323,6 +323,21 @@ START_TEST(test_state_path)
 	world_expect(&w, KMSG_STARTED);
 	world_read_log(&w, 1, "db.skep-stale-3\n.\n");
 	world_expect_end(&w, 1, 0);
+	/* Since then it ran here, whether the node knows of that or not. */
+	static const char *const said[] = {"directory\n.\n", "third\n.\n"};
+	s = (struct kproto_start){.state_path = path,
+		.sets_aside = true,
+		.stay = 99,
+		.before = 3};
+	snprintf(script, sizeof script, "cat %s 2>&1; echo third >>%s; echo .",
+		path, path);
+	for (unsigned n = 0; n < 2; n++) {
+		s.epoch = 4 + n;
+		world_send_start(&w, &s, 1, SH(script), -1);
+		world_expect(&w, KMSG_STARTED);
+		world_read_log(&w, 1, said[n]);
+		world_expect_end(&w, 1, 0);
+	}
 	world_end(&w);
 }
 END_TEST

@@ -5,7 +5,9 @@
  *     another host since the run that left it.
  * F2 (always): what stands there is set aside only if another host forked the
  *     instance since, or such a row told, at this or an earlier start here,
- *     that it was about to.
+ *     that it was about to; or if its host's store is older than that, because
+ *     its disk, and not the one of the state_path, was put back to a copy:
+ *     what that forgot, nobody knows.
  *
  * The disks of the world are the truth about what stands where, and the forks
  * of processes about who ran an instance under which epoch.  Services that
@@ -26,6 +28,8 @@ struct paths {
 			       a later run elsewhere in sight */
 	struct keys heard;  /* the same of the last run elsewhere that was ever
 			       in sight at a start */
+	struct keys forgot; /* the same of the run that left what stood there
+			       when the store went back without it */
 	struct keys gone;   /* services that were deleted once: their epochs
 			       were forgotten, and may begin anew */
 };
@@ -86,13 +90,14 @@ told_ran(const struct core *c, const char *name, uint64_t start)
 	return ran;
 }
 
-/* Whether another host forked it under a higher epoch. */
+/* Whether another host forked it under a higher epoch, or under the same one:
+ * which of two such copies went on, their epochs do not tell. */
 static bool
 was_forked_later(
 	struct paths *p, uint32_t host, const char *name, uint64_t epoch)
 {
 	for (uint32_t i = 0; i < p->k->w->count; i++)
-		if (i != host && keys_get(&p->forked, key_of(i, name)) > epoch)
+		if (i != host && keys_get(&p->forked, key_of(i, name)) >= epoch)
 			return true;
 	return false;
 }
@@ -146,7 +151,8 @@ on_effect(struct world *w, uint32_t host, const struct effect *e, void *context)
 	bool is_told =
 		keys_get(&p->told, key_of(host, i->name)) == e->start.epoch;
 	bool is_gone = keys_get(&p->gone, hash_text(i->service, 0));
-	if (!e->start.sets_aside && is_told && !is_gone)
+	bool is_old = world_place_is_old(at, &e->start);
+	if (!is_old && is_told && !is_gone)
 		world_violated(w, "F1",
 			"%s starts %s under %llu from what its epoch %llu left "
 			"at its state_path, and knows of a later one elsewhere",
@@ -154,7 +160,8 @@ on_effect(struct world *w, uint32_t host, const struct effect *e, void *context)
 			(unsigned long long)i->epoch, (unsigned long long)left);
 	bool has_run =
 		keys_get(&p->ran, key_of(host, i->name)) == left && !is_gone;
-	if (e->start.sets_aside && has_run &&
+	bool is_forgotten = keys_get(&p->forgot, key_of(host, i->name)) == left;
+	if (is_old && has_run && !is_forgotten &&
 		!was_forked_later(p, host, i->name, left) &&
 		keys_get(&p->heard, key_of(host, i->name)) <= left)
 		world_violated(w, "F2",
@@ -177,6 +184,19 @@ on_process(struct world *w, uint32_t host, const struct world_process_event *e,
 }
 
 static void
+on_fault(struct world *w, const struct world_fault_event *e, void *context)
+{
+	struct paths *p = context;
+	if (e->what != WORLD_FAULT_RESTORE || !e->number)
+		return;
+	const struct host *h = &w->hosts[e->a];
+	for (size_t i = 0; i < h->place_count; i++)
+		if (h->places[i].is_there)
+			*keys_at(&p->forgot, key_of(e->a, h->places[i].name)) =
+				(uint32_t)h->places[i].state.epoch;
+}
+
+static void
 on_end(struct world *w, void *context)
 {
 	struct paths *p = context;
@@ -185,6 +205,7 @@ on_end(struct world *w, void *context)
 	keys_fini(&p->ran);
 	keys_fini(&p->told);
 	keys_fini(&p->heard);
+	keys_fini(&p->forgot);
 	keys_fini(&p->gone);
 	free(p);
 }
@@ -199,6 +220,7 @@ check_path(struct check *k)
 				    .name = "path",
 				    .on_effect = on_effect,
 				    .on_process = on_process,
+				    .on_fault = on_fault,
 				    .on_end = on_end,
 				    .context = p,
 			    });

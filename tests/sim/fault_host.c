@@ -96,7 +96,7 @@ make_reinstall(struct storm *s, struct prng *p)
 }
 
 /* Of a host's disk a copy is made; later it comes back with that: a machine
- * put back to a snapshot. */
+ * put back to a snapshot, with what stands at its state_paths or without. */
 static void
 make_old_disk(struct storm *s, struct prng *p)
 {
@@ -111,6 +111,7 @@ make_old_disk(struct storm *s, struct prng *p)
 	}
 	host = s->old_disk_of;
 	world_power_off(s->w, host);
+	s->old_disk->is_partial = back_ms % 2;
 	world_disk_restore(s->w, host, s->old_disk);
 	s->old_disk = NULL;
 	s->hosts[host].has_left = false;

@@ -512,6 +512,7 @@ tiny_found(struct tiny *t, uint32_t host)
 		.pid = is_alive ? (uint32_t)(1000 + p.epoch) : 0,
 		.is_empty = p.phase == TINY_EMPTY,
 		.started_wall_ms = TINY_WALL_MS,
+		.has_run = p.phase != TINY_STARTING,
 	};
 	tiny_step(t, host, &in);
 }

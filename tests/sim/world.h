@@ -100,8 +100,11 @@ struct state_place {
 	char name[INSTANCE_NAME_MAX + 1];
 	struct state state;
 	bool is_there;
+	/* What skep-mover noted of it, which lies with the store: */
 	bool is_marked; /* 'root' was put there, in this stay */
 	uint8_t root[DIGEST_SIZE];
+	uint64_t stay;	  /* 0: none; see effect_start */
+	uint64_t emptied; /* the epoch of the start that emptied it */
 };
 
 /* What a host's keeper knows of one instance. */
@@ -119,6 +122,7 @@ struct process {
 	bool has_aside;
 	bool is_ending;	    /* an end is on its way */
 	bool is_ready;	    /* the node said so */
+	bool has_run;	    /* it was RUNNING */
 };
 
 /* How the processes of a service behave. */
@@ -235,6 +239,10 @@ struct disk {
 	size_t count;
 	struct state *states;
 	size_t state_count;
+	struct state_place *places;
+	size_t place_count;
+	bool is_partial; /* what stands at state_paths lies on another disk,
+			    and stays when this one goes back */
 	uint64_t node_id;
 };
 
@@ -351,6 +359,10 @@ void world_set_newer(struct world *w, uint32_t host, bool is_newer);
  * frees it. */
 struct disk *world_disk_copy(struct world *w, uint32_t host);
 void world_disk_restore(struct world *w, uint32_t host, struct disk *disk);
+/* Whether a start sets aside what stands there: not what starts of this host
+ * have made since others had the instance. */
+bool world_place_is_old(
+	const struct state_place *at, const struct effect_start *s);
 void world_disk_free(struct world *w, struct disk *disk);
 /* Gives a host's core an input from nowhere in the world. */
 void world_input(struct world *w, uint32_t host, struct input *in);

@@ -138,6 +138,11 @@ world_disk_copy(struct world *w, uint32_t host)
 	for (size_t i = 0; i < h->state_count; i++)
 		d->states[i] = h->states[i];
 	d->state_count = h->state_count;
+	d->places = malloc(h->place_count * sizeof *d->places + 1);
+	CHECK(d->places);
+	for (size_t i = 0; i < h->place_count; i++)
+		d->places[i] = h->places[i];
+	d->place_count = h->place_count;
 	d->node_id = h->config.node_id;
 	return d;
 }
@@ -154,8 +159,11 @@ world_disk_restore(struct world *w, uint32_t host, struct disk *disk)
 	h->states = disk->states;
 	h->state_count = disk->state_count;
 	h->config.node_id = disk->node_id;
+	place_restore(h, disk);
+	observe_fault(
+		w, WORLD_FAULT_RESTORE, host, WORLD_NO_HOST, disk->is_partial);
+	free(disk->places);
 	free(disk);
-	observe_fault(w, WORLD_FAULT_RESTORE, host, WORLD_NO_HOST, 0);
 }
 
 void
@@ -167,6 +175,7 @@ world_disk_free(struct world *w, struct disk *disk)
 		record_give(w, disk->records[--disk->count]);
 	free(disk->records);
 	free(disk->states);
+	free(disk->places);
 	free(disk);
 }
 

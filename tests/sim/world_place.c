@@ -20,16 +20,64 @@ place_of(struct host *h, const char *name)
 	return p;
 }
 
+bool
+world_place_is_old(const struct state_place *at, const struct effect_start *s)
+{
+	bool is_ours = at->stay && at->stay == s->stay;
+	return s->sets_aside && !(is_ours && at->emptied > s->before);
+}
+
+void
+place_forget(struct state_place *at)
+{
+	at->is_marked = false;
+	at->stay = 0;
+}
+
+static void
+put_back_notes(struct state_place *at, const struct disk *disk)
+{
+	place_forget(at);
+	for (size_t i = 0; i < disk->place_count; i++) {
+		const struct state_place *old = &disk->places[i];
+		if (strcmp(old->name, at->name))
+			continue;
+		at->is_marked = old->is_marked;
+		memcpy(at->root, old->root, DIGEST_SIZE);
+		at->stay = old->stay;
+		at->emptied = old->emptied;
+	}
+}
+
+void
+place_restore(struct host *h, const struct disk *disk)
+{
+	if (disk->is_partial) {
+		for (size_t i = 0; i < h->place_count; i++)
+			put_back_notes(&h->places[i], disk);
+		return;
+	}
+	size_t size = disk->place_count * sizeof *h->places;
+	h->places = realloc(h->places, size + 1);
+	CHECK(h->places);
+	memcpy(h->places, disk->places, size);
+	h->place_count = disk->place_count;
+}
+
 void
 place_prepare(struct state_place *at, const struct effect_start *s,
 	const struct state *from)
 {
 	bool is_put = at->is_marked && at->is_there &&
 		      !memcmp(at->root, s->root, DIGEST_SIZE);
-	if (s->sets_aside)
+	if (world_place_is_old(at, s)) {
 		at->is_there = at->is_marked = false;
+		at->stay = s->stay;
+		at->emptied = s->epoch;
+	}
 	if (!from || is_put)
 		return;
+	at->stay = 0;
 	at->state = *from;
 	at->is_there = at->is_marked = true;
 	memcpy(at->root, s->root, DIGEST_SIZE);

@@ -222,6 +222,10 @@ void proc_answer_again(struct world *w, uint32_t host);
 
 /* What stands at the state_path of an instance; made empty if need be. */
 struct state_place *place_of(struct host *h, const char *name);
+/* The instance was let go: what skep-mover noted goes. */
+void place_forget(struct state_place *at);
+/* What a disk's copy puts back of them. */
+void place_restore(struct host *h, const struct disk *disk);
 /* As skep-mover: what is to be found there by a start with the state 'from',
  * or (NULL) without one. */
 void place_prepare(struct state_place *at, const struct effect_start *s,

@@ -319,7 +319,7 @@ do_release(struct world *w, uint32_t host, const struct effect_proc *r)
 	if (proc_behaviour(w, host, p->name)->has_path && r->sets_aside)
 		place_of(h, p->name)->is_there = false;
 	if (proc_behaviour(w, host, p->name)->has_path)
-		place_of(&w->hosts[host], p->name)->is_marked = false;
+		place_forget(place_of(h, p->name));
 	observe(w, host, PROCESS_IS_RELEASED, p);
 	*p = h->processes[--h->process_count];
 }
@@ -401,6 +401,7 @@ on_started(struct world *w, struct event *e, struct process *p)
 	if (p->phase != PROCESS_STARTING)
 		return;
 	p->phase = PROCESS_RUNNING;
+	p->has_run = true;
 	observe(w, e->host, PROCESS_IS_RUNNING, p);
 	if (b->run_ms)
 		later(w, e->host, EVENT_EXITED, b->run_ms, p->name, p->epoch,
@@ -632,6 +633,7 @@ proc_found(struct world *w, uint32_t host)
 			.is_empty = p->phase == PROCESS_EMPTY,
 			.is_ready = p->is_ready,
 			.started_wall_ms = p->started_wall_ms,
+			.has_run = p->has_run,
 		};
 		world_step(w, host, &in);
 	}

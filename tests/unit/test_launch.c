@@ -178,6 +178,8 @@ START_TEST(test_state_path)
 		.has_state = true,
 		.state_kind = "handoff",
 		.sets_aside = true,
+		.before = 3,
+		.stay = 99,
 		.root = {0xab, 1},
 	};
 	ck_assert_int_eq(launch("services: {db: {command: [x], replicas: 2, "
@@ -188,6 +190,7 @@ START_TEST(test_state_path)
 		0);
 	ck_assert_str_eq(out.state_path, "/srv/db/data/2");
 	ck_assert(!out.has_handoff && out.has_state && out.sets_aside);
+	ck_assert(out.before == 3 && out.stay == 99);
 	ck_assert_int_eq(out.handoff_timeout_ms, 4000);
 	ck_assert_uint_eq(out.state_root.size, DIGEST_SIZE);
 	ck_assert_mem_eq(out.state_root.data, start.root, DIGEST_SIZE);

@@ -423,6 +423,68 @@ START_TEST(test_aside_forgets_what_was_put)
 }
 END_TEST
 
+/* Sets aside what stands at db/dump, for the start of an epoch. */
+static void
+set_aside(const char *epoch, const char *before, const char *stay)
+{
+	RUN(0, "aside", "--path", scratch_path("db/dump"), "--epoch", epoch,
+		"--before", before, "--stay", stay);
+	ck_assert_int_eq(run.status, 0);
+}
+
+/* What starts here have made since others had it stands, whatever the store
+ * knows of these starts. */
+START_TEST(test_aside_once)
+{
+	scratch_write("db/dump", "of others", 9);
+	set_aside("7", "6", "99");
+	expect_file(STALE, "of others");
+	scratch_write("db/dump", "ours", 4);
+	set_aside("8", "6", "99");
+	ck_assert_str_eq(run.output, "");
+	expect_file("db/dump", "ours");
+	/* Without it, the next one has what an earlier one made. */
+	set_aside("9", "6", "99");
+	expect_file("db/dump", "ours");
+	/* It was away. */
+	set_aside("11", "10", "99");
+	expect_file("db/dump", NULL);
+	expect_file("db/dump.skep-stale-11", "ours");
+	scratch_write("db/dump", "newer", 5);
+	set_aside("12", "10", "99");
+	expect_file("db/dump", "newer");
+	/* Another service of this name. */
+	set_aside("12", "10", "100");
+	expect_file("db/dump.skep-stale-12", "newer");
+}
+END_TEST
+
+/* A state that was put, or a stay that is none, ends that. */
+START_TEST(test_aside_again)
+{
+	set_aside("7", "6", "99");
+	put("state", "aa");
+	scratch_write("db/dump", "made of it", 10);
+	set_aside("8", "6", "99");
+	expect_file("db/dump.skep-stale-8", "made of it");
+	scratch_write("db/dump", "ours", 4);
+	RUN(0, "aside", "--path", scratch_path("db/dump"), "--epoch", "9");
+	expect_file("db/dump.skep-stale-9", "ours");
+	scratch_write("db/dump", "more", 4);
+	set_aside("10", "6", "99");
+	expect_file("db/dump.skep-stale-10", "more");
+	/* A folder that is not there yet has nothing old either. */
+	RUN(0, "aside", "--path", scratch_path("none/dump"), "--epoch", "11",
+		"--before", "10", "--stay", "99");
+	expect_quiet();
+	ck_assert_int_eq(mkdir(scratch_path("none"), 0755), 0);
+	scratch_write("none/dump", "first", 5);
+	RUN(0, "aside", "--path", scratch_path("none/dump"), "--epoch", "12",
+		"--before", "10", "--stay", "99");
+	expect_file("none/dump", "first");
+}
+END_TEST
+
 /* --- Bounds --- */
 
 /* One block of an archive. */
@@ -566,6 +628,8 @@ main(void)
 	tcase_add_test(t, test_get_foreign_owner);
 	tcase_add_test(t, test_aside);
 	tcase_add_test(t, test_aside_forgets_what_was_put);
+	tcase_add_test(t, test_aside_once);
+	tcase_add_test(t, test_aside_again);
 	tcase_add_loop_test(t, test_put_takes_no_more_memory, 0, 2);
 	tcase_add_test(t, test_memory_has_a_wall);
 	tcase_add_test(t, test_sentences_have_no_control_characters);

@@ -53,7 +53,8 @@ START_TEST(store_and_keeper_pass)
 	ck_assert_mem_eq(in->load.key.data, "key\0", 4);
 	assert_bytes(in->load.value, "value");
 	in = pass((struct input){.kind = INPUT_FOUND,
-		.found = {"web@1", 9, UINT64_MAX, 12, -1, true, true, 99}});
+		.found = {
+			"web@1", 9, UINT64_MAX, 12, -1, true, true, 99, true}});
 	ck_assert_str_eq(in->found.name, "web@1");
 	ck_assert_uint_eq(in->found.epoch, 9);
 	ck_assert_uint_eq(in->found.run_digest, UINT64_MAX);
@@ -62,6 +63,7 @@ START_TEST(store_and_keeper_pass)
 	ck_assert(in->found.is_empty);
 	ck_assert(in->found.is_ready);
 	ck_assert_int_eq(in->found.started_wall_ms, 99);
+	ck_assert(in->found.has_run);
 	in = pass((struct input){.kind = INPUT_STORED, .stored = {5}});
 	ck_assert_uint_eq(in->stored.seq, 5);
 	in = pass((struct input){
