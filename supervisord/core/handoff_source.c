@@ -452,6 +452,7 @@ take_back(struct core *c, struct handoff *h, const char *why)
 	instance_set_owner(c, i, "");
 	i->epoch_reserved = epoch + EPOCH_BLOCK - 1;
 	i->is_remembered = true;
+	i->is_unrun = false;
 	instance_store_owner(c, i);
 	uint64_t ended = handoff_end(c, h);
 	instance_start_at(c, i, &s, epoch, ended);

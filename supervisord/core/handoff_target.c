@@ -242,7 +242,7 @@ take_over(struct core *c, struct handoff *h, bool is_given)
 	instance_set_owner(c, i, h->peer_name);
 	uint64_t epoch = instance_next_epoch(c, i, !is_given);
 	instance_set_owner(c, i, "");
-	i->is_stranger = false;
+	i->is_stranger = i->is_unrun = false;
 	if (is_old)
 		instance_become_stranger(c, i, before);
 	i->epoch_before = before;

@@ -116,7 +116,7 @@ struct process {
 	bool has_out;	    /* its state stands at $SKEP_STATE_OUT */
 	bool is_ending;	    /* an end is on its way */
 	bool is_ready;	    /* the node said so */
-	bool has_run;	    /* it was RUNNING */
+	bool has_failed;    /* its start did, and said so */
 };
 
 /* How the processes of a service behave. */
