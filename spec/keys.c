@@ -63,8 +63,8 @@ static const struct key_word handoff_words[] = {
 };
 
 static const struct key_word order_words[] = {
-	{"stop-first", 0, WORD_USUAL},
-	{"start-first", 0, WORD_LATER},
+	{"stop-first", HANDOFF_STOP_FIRST, WORD_USUAL},
+	{"start-first", HANDOFF_START_FIRST, WORD_USUAL},
 	{0},
 };
 
@@ -608,7 +608,8 @@ static const struct spec_key keys[] = {
 		.fallback = "stop-first",
 		.words = order_words,
 		.help = "Whether the old instance ends before the new one "
-			"starts."},
+			"starts, or, with 'mode: restart', when the new one is "
+			"ready."},
 	LATER("checkpoint", "State kept on other hosts while it runs."),
 	BLOCK("placement", "Where instances go."),
 	{.path = "placement.strategy",

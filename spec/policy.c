@@ -55,6 +55,7 @@ fill_handoff(const struct spec_handoff *h, struct policy_handoff *out)
 	out->is_required = h->is_required;
 	out->has_command = h->command.count > 0;
 	out->has_state_path = h->state_path[0] != '\0';
+	out->starts_first = h->order == HANDOFF_START_FIRST;
 }
 
 static void

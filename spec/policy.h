@@ -78,6 +78,13 @@ enum handoff_mode {
 	HANDOFF_IGNORE,	 /* it stays where it is */
 };
 
+/* Which of the two instances of a move has its say first. */
+enum handoff_order {
+	HANDOFF_STOP_FIRST,  /* never two at a time */
+	HANDOFF_START_FIRST, /* never none: the old one ends when the new one
+				is ready; of what has no state */
+};
+
 /* Moving with state.  Zeros when the spec has no 'handoff' block. */
 struct policy_handoff {
 	bool is_present; /* false: plain stop and start */
@@ -88,6 +95,7 @@ struct policy_handoff {
 	bool is_required;   /* never start elsewhere without the state */
 	bool has_command;   /* it writes the state, in place of a signal */
 	bool has_state_path; /* what stands there after the end is its state */
+	bool starts_first;  /* HANDOFF_START_FIRST */
 };
 
 /* Where instances go. */

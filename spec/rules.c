@@ -76,12 +76,48 @@ check_restart(const struct subject *s)
 	return 0;
 }
 
+/* The key that gives it a state to carry, or NULL. */
+static const char *
+carrier_of(const struct spec_handoff *h, bool has_signal)
+{
+	if (has_signal && h->signal)
+		return "signal";
+	if (h->command.count > 0)
+		return "command";
+	if (h->restore.count > 0)
+		return "restore";
+	if (h->state_path[0])
+		return "state_path";
+	return h->is_required ? "required" : NULL;
+}
+
+/* Two copies at a time are for what has nothing to carry. */
+static int
+check_start_first(const struct subject *s)
+{
+	struct spec_handoff *h = &s->spec->handoff;
+	if (h->mode != HANDOFF_RESTART)
+		return tree_fail(s->place, written(s, "handoff", "order"),
+			"handoff.order: 'start-first' is for services without "
+			"state; give 'mode: restart' with it");
+	const char *key = carrier_of(h, written(s, "handoff", "signal"));
+	if (key)
+		return tree_fail(s->place, written(s, "handoff", key),
+			"handoff.%s: there is no state with 'order: "
+			"start-first'; leave it out",
+			key);
+	h->signal = 0;
+	return 0;
+}
+
 /* How it gives its state: by a signal, a command, or what it leaves. */
 static int
 check_handoff(const struct subject *s)
 {
 	struct spec_handoff *h = &s->spec->handoff;
 	const struct node *signal = written(s, "handoff", "signal");
+	if (h->order == HANDOFF_START_FIRST)
+		return check_start_first(s);
 	bool has_other = h->command.count > 0 || h->state_path[0];
 	if (!h->is_present)
 		return 0;

@@ -188,7 +188,7 @@ struct spec_handoff {
 	bool is_present;
 	bool is_required;
 	int32_t mode;		   /* enum handoff_mode */
-	int32_t order;		   /* always 0: stop-first */
+	int32_t order;		   /* enum handoff_order */
 	int32_t signal;		   /* 0: none is sent */
 	struct spec_texts command; /* (%) empty: none */
 	struct spec_texts restore; /* (%) empty: none */

@@ -31,6 +31,7 @@ EXTRA_DIST += \
 	tests/cluster/t-record.sh \
 	tests/cluster/t-remote.sh \
 	tests/cluster/t-shutdown.sh \
+	tests/cluster/t-start-first.sh \
 	tests/cluster/t-stop.sh \
 	tests/cluster/t-three-hosts.sh
 

@@ -133,7 +133,8 @@ EXTRA_DIST += tests/sim/run tests/sim/seeds.txt tests/sim/open.txt
 TESTS += tests/sim/run
 
 check_PROGRAMS += tests/sim/explore
-TESTS += tests/sim/explore
+EXTRA_DIST += tests/sim/explore.sh
+TESTS += tests/sim/explore.sh
 tests_sim_explore_SOURCES = tests/sim/explore.c tests/dialogue/script.h \
 	tests/dialogue/words.c
 tests_sim_explore_CPPFLAGS = $(CORE_TEST_CPPFLAGS)

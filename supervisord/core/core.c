@@ -186,6 +186,7 @@ on_recv(struct core *c, const struct input_recv *in)
 	case WIRE_HANDOFF_QUERY:
 	case WIRE_HANDOFF_ACTIVE:
 	case WIRE_HANDOFF_UNKNOWN:
+	case WIRE_HANDOFF_BEGIN:
 		handoff_on_recv(c, from, in->type, in->body);
 		break;
 	case WIRE_HELLO:

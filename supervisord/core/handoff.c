@@ -39,7 +39,8 @@ handoff_state_name(enum handoff_state state)
 bool
 handoff_is_source(enum handoff_state state)
 {
-	return state >= HANDOFF_OFFERED && state <= HANDOFF_COMMITTED;
+	return (state >= HANDOFF_OFFERED && state <= HANDOFF_COMMITTED) ||
+	       state == HANDOFF_PAIRED;
 }
 
 bool
@@ -230,10 +231,30 @@ handoff_on_boot(struct core *c)
 	}
 }
 
+bool
+handoff_takes_place(enum handoff_state state)
+{
+	return handoff_is_source(state) && state != HANDOFF_COMMITTED;
+}
+
+/* A move goes on to another state; if others wait for its place, they are
+ * looked at soon. */
+static void
+give_place(struct core *c, enum handoff_state from, enum handoff_state to)
+{
+	struct handoffs *t = &c->handoffs;
+	if (!t->is_full || !handoff_takes_place(from) ||
+		handoff_takes_place(to))
+		return;
+	t->is_full = false;
+	t->retry_at = mono_min(t->retry_at, mono_add(c->now, HANDOFF_PLACE_MS));
+}
+
 void
 handoff_enter(struct core *c, struct handoff *h, enum handoff_state state,
 	mono deadline)
 {
+	give_place(c, h->state, state);
 	h->state = state;
 	h->since = c->now;
 	h->deadline = deadline;
@@ -256,6 +277,7 @@ handoff_end(struct core *c, struct handoff *h)
 		seq = core_store(c, TABLE_HANDOFF,
 			(struct bytes){h->name, strlen(h->name)},
 			(struct bytes){NULL, 0});
+	give_place(c, h->state, HANDOFF_FREE);
 	h->state = HANDOFF_FREE;
 	list_remove(&h->link);
 	slots_give(&c->handoffs.slots, h);
@@ -319,6 +341,7 @@ handoff_send(struct core *c, const struct handoff *h, uint16_t type,
 	m.sealed_wall_ms = h->sealed_wall_ms;
 	m.run_digest = h->run_digest;
 	m.epoch_known = h->epoch_known;
+	m.starts_first = h->starts_first;
 	strncpy(m.reason, reason, sizeof m.reason - 1);
 	member_send(c, to, type, wire_encode(&c->fx, type, &m),
 		after > c->stored_seq ? after : 0);

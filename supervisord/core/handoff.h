@@ -31,6 +31,10 @@
  * source is DEAD while STAGED: the target takes it.
  *
  *
+ * Start first.  What has no state (order: start-first) skips all of this: after
+ * the offer the source is PAIRED, and the target begins a copy of its own; see
+ * handoff_first.c.
+ *
  * Two copies.  A target that forgot the offer (a new disk), while the source
  * was away, may have started the instance itself.  It does not answer FROZEN
  * then, for a refusal is an abort, and would start it at the source as well:
@@ -67,7 +71,8 @@
 	X(HANDOFF_COMMITTED, "committed") /* source, durable */               \
 	X(HANDOFF_ACCEPTED, "accepted")	  /* target */                        \
 	X(HANDOFF_FETCHING, "fetching")	  /* target */                        \
-	X(HANDOFF_STAGED, "staged")	  /* target, durable */
+	X(HANDOFF_STAGED, "staged")	  /* target, durable */               \
+	X(HANDOFF_PAIRED, "paired")	  /* source; both run */
 
 enum handoff_state {
 #define X(state, name) state,
@@ -106,6 +111,8 @@ struct handoff {
 	bool is_signalled;	/* it must be stopped: it may be half way */
 	bool is_recorded;	/* there is a record of it */
 	bool is_cancelled;	/* back to a start here, once it is sealed */
+	bool starts_first;	/* the target begins before the source ends */
+	bool is_refused;	/* PAIRED: nothing of it runs at the target */
 	char reason[NOTE_TEXT_MAX]; /* why it began, or why it failed */
 };
 
@@ -117,6 +124,7 @@ struct handoffs {
 	struct slots slots;	/* of struct handoff */
 	struct list active;
 	mono retry_at;		/* when duty is to look again */
+	bool is_full;		/* one had to wait for another to be through */
 };
 
 struct core;

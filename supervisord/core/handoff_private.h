@@ -1,6 +1,7 @@
 /* What the files of the handoff share: the table and the messages (handoff.c),
  * the side that gives (handoff_source.c), the side that takes
- * (handoff_target.c), and what rows say about a move (handoff_rows.c).
+ * (handoff_target.c), what goes without state, the new copy before the old one
+ * ends (handoff_first.c), and what rows say about a move (handoff_rows.c).
  */
 #ifndef SKEP_CORE_HANDOFF_PRIVATE_H
 #define SKEP_CORE_HANDOFF_PRIVATE_H
@@ -19,6 +20,9 @@
 /* What a transfer may take: this, and a second for each of these bytes. */
 #define HANDOFF_FETCH_MS     60000
 #define HANDOFF_FETCH_BYTES  1048576
+/* Once a place among the moves is free, this until others are offered: as many
+ * as became free meanwhile are then found in one look at all instances. */
+#define HANDOFF_PLACE_MS 20
 /* After a failure, before the next attempt with the same instance. */
 #define HANDOFF_AGAIN_MS 5000
 /* The same, when the service itself asked to be left where it is: until its
@@ -33,6 +37,8 @@
 
 /* Whether this host gives (true) or takes in this state. */
 bool handoff_is_source(enum handoff_state state);
+/* Whether it is one of those of which HANDOFF_PARALLEL may be under way. */
+bool handoff_takes_place(enum handoff_state state);
 /* Whether the record of this state is on disk. */
 bool handoff_is_durable(enum handoff_state state);
 
@@ -94,11 +100,44 @@ void source_on_tick(struct core *c, struct handoff *h);
 void source_on_topology(struct core *c, struct handoff *h);
 void source_on_boot(struct core *c, struct handoff *h);
 
+/* Gives up a move while the instance still runs untouched; it is tried again
+ * after 'again_ms'. */
+void source_give_up(
+	struct core *c, struct handoff *h, const char *why, int64_t again_ms);
+
+/* The sentence why this host cannot take it, or NULL. */
+const char *target_obstacle(struct core *c, const skep_Handoff *m);
 /* The same for the target. */
 void target_on_recv(struct core *c, member_id from, uint16_t type,
 	const skep_Handoff *m);
 void target_on_tick(struct core *c, struct handoff *h);
 void target_on_topology(struct core *c, struct handoff *h);
 void target_on_boot(struct core *c, struct handoff *h);
+
+/* The epoch under which the target begins: above all that was used, the rest of
+ * the source's block included unless it gives that away.  Reserves a block of
+ * it; the OWNER record is to be stored. */
+uint64_t handoff_take_epoch(struct core *c, struct instance *i,
+	const char *source, bool is_given);
+
+/* Start first (handoff_first.c).  The source of an accepted offer lets the
+ * target begin. */
+void first_pair(struct core *c, struct handoff *h, int64_t start_timeout_ms);
+/* What is said again and again: begin, or, once it is called off, end it. */
+void first_send(struct core *c, struct handoff *h);
+/* Whether it is over: the new copy is ready, and ours ends, or it was called
+ * off, and nothing of it is left there. */
+bool first_is_over(struct core *c, struct handoff *h);
+/* Calls it off; 'is_in_vain': because the new copy cannot run. */
+void first_call_off(
+	struct core *c, struct handoff *h, const char *why, bool is_in_vain);
+/* Nothing of it runs at the target. */
+void first_on_refuse(struct core *c, struct handoff *h, const char *why);
+/* Our copy ended by itself: the new one is the instance now. */
+void first_on_exited(struct core *c, struct handoff *h);
+/* The target's part: begin a copy; end it while it is not ready. */
+void first_on_begin(struct core *c, member_id from, struct handoff *h,
+	const skep_Handoff *m);
+void first_on_abort(struct core *c, member_id from, const skep_Handoff *m);
 
 #endif

@@ -14,9 +14,9 @@ retry_later(struct core *c, struct instance *i, int64_t ms)
 	t->retry_at = mono_min(t->retry_at, i->move_again_at);
 }
 
-/* Gives up a move while the instance still runs untouched. */
-static void
-give_up(struct core *c, struct handoff *h, const char *why, int64_t again_ms)
+void
+source_give_up(
+	struct core *c, struct handoff *h, const char *why, int64_t again_ms)
 {
 	struct instance *i = instance_find(c, h->name);
 	core_note(c, NOTE_HANDOFF, h->name, h->epoch,
@@ -35,7 +35,7 @@ static void
 leave_alone(struct core *c, struct handoff *h, const char *why)
 {
 	instance_find(c, h->name)->is_left_alone = true;
-	give_up(c, h, why, HANDOFF_IGNORED_MS);
+	source_give_up(c, h, why, HANDOFF_IGNORED_MS);
 }
 
 /* The instance is to start from its own dump, if there is one: the number of
@@ -93,26 +93,52 @@ abort_in_vain(struct core *c, struct handoff *h, const char *why)
 
 /* --- Steps --- */
 
-bool
-handoff_begin(struct core *c, struct instance *inst, member_id target,
-	mono until, const char *reason)
+/* The policy in force; false when the service is gone meanwhile. */
+static bool
+policy_of(struct core *c, const struct instance *i, struct service_value *s)
+{
+	return i && instance_service(c, i, s);
+}
+
+/* Whether another move may begin beside those that are under way. */
+static bool
+has_place(const struct core *c)
 {
 	uint32_t outgoing = 0;
 	list_each (l, &c->handoffs.active) {
 		const struct handoff *h = container_of(l, struct handoff, link);
-		outgoing += handoff_is_source(h->state) &&
-			    h->state != HANDOFF_COMMITTED;
+		outgoing += handoff_takes_place(h->state);
+	}
+	return outgoing < HANDOFF_PARALLEL;
+}
+
+bool
+handoff_begin(struct core *c, struct instance *inst, member_id target,
+	mono until, const char *reason)
+{
+	struct service_value s;
+	if (!has_place(c)) {
+		struct handoffs *t = &c->handoffs;
+		t->is_full = true;
+		t->retry_at = mono_min(
+			t->retry_at, mono_add(c->now, HANDOFF_RESEND_MS));
+		return false;
 	}
 	bool is_early = mono_diff(c->now, inst->move_again_at) < 0;
 	if (inst->state != INSTANCE_READY || is_early ||
-		outgoing >= HANDOFF_PARALLEL ||
 		member_get(c, target)->link == 0) {
 		retry_later(c, inst,
 			is_early ? mono_diff(inst->move_again_at, c->now)
 				 : HANDOFF_RESEND_MS);
 		return false;
 	}
-	struct handoff *h = handoff_new(c, inst->name, HANDOFF_OFFERED);
+	bool starts_first =
+		policy_of(c, inst, &s) && s.policy.handoff.starts_first;
+	/* Two copies are enough: the one of the last move ends first. */
+	bool is_third = starts_first && duty_lives_elsewhere(c, inst);
+	struct handoff *h =
+		is_third ? NULL
+			 : handoff_new(c, inst->name, HANDOFF_OFFERED);
 	if (!h) {
 		retry_later(c, inst, HANDOFF_AGAIN_MS);
 		return false;
@@ -123,6 +149,7 @@ handoff_begin(struct core *c, struct instance *inst, member_id target,
 	/* Rises within a start of the node and from one start to the next. */
 	h->attempt = (uint32_t)(c->incarnation << 12) + ++inst->attempts;
 	h->run_digest = inst->run_digest;
+	h->starts_first = starts_first;
 	h->until = until;
 	strncpy(h->reason, reason, sizeof h->reason - 1);
 	handoff_enter(
@@ -131,20 +158,13 @@ handoff_begin(struct core *c, struct instance *inst, member_id target,
 	return true;
 }
 
-/* The policy in force; false when the service is gone meanwhile. */
-static bool
-policy_of(struct core *c, const struct instance *i, struct service_value *s)
-{
-	return i && instance_service(c, i, s);
-}
-
 /* Stops it for the move; what it leaves at $SKEP_STATE_OUT is its state. */
 static void
 stop_for_move(struct core *c, struct handoff *h, struct instance *i)
 {
 	struct service_value s;
 	if (!instance_is_live(i) || i->epoch != h->epoch) {
-		give_up(c, h, "it changed meanwhile", HANDOFF_AGAIN_MS);
+		source_give_up(c, h, "it changed meanwhile", HANDOFF_AGAIN_MS);
 		return;
 	}
 	bool has = policy_of(c, i, &s);
@@ -194,7 +214,7 @@ ask_for_state(struct core *c, struct handoff *h, struct instance *i)
 		e->signal.signal = p->signal;
 		e->signal.is_handoff = true;
 	} else {
-		h->wants_dump = true;
+		h->wants_dump = !p->starts_first;
 		stop_for_move(c, h, i);
 		return;
 	}
@@ -202,7 +222,7 @@ ask_for_state(struct core *c, struct handoff *h, struct instance *i)
 }
 
 static void
-on_accept(struct core *c, struct handoff *h)
+on_accept(struct core *c, struct handoff *h, const skep_Handoff *m)
 {
 	struct service_value s;
 	struct instance *i = instance_find(c, h->name);
@@ -210,11 +230,16 @@ on_accept(struct core *c, struct handoff *h)
 		return;
 	if (!policy_of(c, i, &s) || i->state != INSTANCE_READY ||
 		i->epoch != h->epoch) {
-		give_up(c, h, "it changed meanwhile", HANDOFF_AGAIN_MS);
+		source_give_up(c, h, "it changed meanwhile", HANDOFF_AGAIN_MS);
 		return;
 	}
 	h->terms = s.policy.handoff;
-	ask_for_state(c, h, i);
+	h->starts_first =
+		m->starts_first && h->terms.starts_first && !i->staged;
+	if (h->starts_first)
+		first_pair(c, h, s.policy.start_timeout_ms);
+	else
+		ask_for_state(c, h, i);
 }
 
 bool
@@ -259,7 +284,7 @@ handoff_on_ran(struct core *c, const struct input_ran *in)
 		stop_for_move(c, h, i);
 	} else if (h->is_cancelled) {
 		/* It was told nothing: it goes on as if nothing had been. */
-		give_up(c, h, h->reason, HANDOFF_AGAIN_MS);
+		source_give_up(c, h, h->reason, HANDOFF_AGAIN_MS);
 	} else {
 		without_answer(c, h, i,
 			effects_format(&c->fx, "%s: %s",
@@ -276,7 +301,11 @@ handoff_on_exited(struct core *c, struct instance *inst)
 	if (!h || !handoff_is_source(h->state))
 		return false;
 	if (h->state == HANDOFF_OFFERED) {
-		give_up(c, h, "it ended by itself", HANDOFF_AGAIN_MS);
+		source_give_up(c, h, "it ended by itself", HANDOFF_AGAIN_MS);
+		return false;
+	}
+	if (h->state == HANDOFF_PAIRED) {
+		first_on_exited(c, h);
 		return false;
 	}
 	if (h->state != HANDOFF_SIGNALLED)
@@ -500,7 +529,7 @@ source_on_recv(
 		return;
 	switch (type) {
 	case WIRE_HANDOFF_ACCEPT:
-		on_accept(c, h);
+		on_accept(c, h, m);
 		break;
 	case WIRE_HANDOFF_STAGED:
 		on_staged(c, h, m);
@@ -516,9 +545,11 @@ source_on_recv(
 		break;
 	case WIRE_HANDOFF_REFUSE:
 		if (h->state == HANDOFF_OFFERED)
-			give_up(c, h, m->reason, HANDOFF_AGAIN_MS);
+			source_give_up(c, h, m->reason, HANDOFF_AGAIN_MS);
 		else if (h->state == HANDOFF_FROZEN)
 			abort_in_vain(c, h, m->reason);
+		else if (h->state == HANDOFF_PAIRED)
+			first_on_refuse(c, h, m->reason);
 		break;
 	default:
 		break;
@@ -533,7 +564,10 @@ handoff_cancel(struct core *c, const char *name, const char *why)
 		return;
 	switch (h->state) {
 	case HANDOFF_OFFERED:
-		give_up(c, h, why, HANDOFF_AGAIN_MS);
+		source_give_up(c, h, why, HANDOFF_AGAIN_MS);
+		break;
+	case HANDOFF_PAIRED:
+		first_call_off(c, h, why, false);
 		break;
 	case HANDOFF_SIGNALLED:
 	case HANDOFF_STOPPING:
@@ -577,7 +611,8 @@ on_deadline(struct core *c, struct handoff *h)
 	struct instance *i = instance_find(c, h->name);
 	switch (h->state) {
 	case HANDOFF_OFFERED:
-		give_up(c, h, "the target did not answer", HANDOFF_AGAIN_MS);
+		source_give_up(
+			c, h, "the target did not answer", HANDOFF_AGAIN_MS);
 		break;
 	case HANDOFF_SIGNALLED:
 		on_silence(c, h, i);
@@ -596,6 +631,13 @@ on_deadline(struct core *c, struct handoff *h)
 				"the target did not get the state in time");
 		else
 			h->deadline = mono_add(c->now, HANDOFF_AGAIN_MS);
+		break;
+	case HANDOFF_PAIRED:
+		if (h->is_cancelled)
+			source_give_up(c, h, h->reason, HANDOFF_AGAIN_MS);
+		else
+			first_call_off(c, h,
+				"the new copy was not ready in time", true);
 		break;
 	case HANDOFF_FREE:
 	case HANDOFF_STOPPING:
@@ -616,6 +658,8 @@ source_on_tick(struct core *c, struct handoff *h)
 	bool is_given = h->state == HANDOFF_COMMITTED && is_deleted;
 	/* FROZEN too: while we were dead, the target took what it had. */
 	bool is_taken = handoff_is_durable(h->state) && handoff_is_taken(c, h);
+	if (h->state == HANDOFF_PAIRED && first_is_over(c, h))
+		return;
 	if (is_given || is_taken) {
 		done(c, h);
 		return;
@@ -641,6 +685,8 @@ source_on_tick(struct core *c, struct handoff *h)
 		handoff_send(c, h, WIRE_HANDOFF_FROZEN, "", h->stored);
 	else if (h->state == HANDOFF_COMMITTED)
 		handoff_send(c, h, WIRE_HANDOFF_COMMIT, "", h->stored);
+	else if (h->state == HANDOFF_PAIRED)
+		first_send(c, h);
 }
 
 /* Whether the target is known dead, by the members' rules. */
@@ -660,7 +706,8 @@ source_on_topology(struct core *c, struct handoff *h)
 		return;
 	switch (h->state) {
 	case HANDOFF_OFFERED:
-		give_up(c, h, "the target is dead", 0);
+	case HANDOFF_PAIRED:
+		source_give_up(c, h, "the target is dead", 0);
 		break;
 	case HANDOFF_SIGNALLED:
 	case HANDOFF_STOPPING:

@@ -4,9 +4,8 @@
 #include "core/handoff_private.h"
 #include "core/specs_private.h"
 
-/* The sentence why this host cannot take it, or NULL. */
-static const char *
-obstacle(struct core *c, const skep_Handoff *m)
+const char *
+target_obstacle(struct core *c, const skep_Handoff *m)
 {
 	struct service_value s;
 	struct instance *i = instance_find(c, m->name);
@@ -57,7 +56,7 @@ on_offer(struct core *c, member_id from, struct handoff *h,
 	}
 	if (h)
 		discard(c, h);
-	const char *why = obstacle(c, m);
+	const char *why = target_obstacle(c, m);
 	h = why ? NULL : handoff_new(c, m->name, HANDOFF_ACCEPTED);
 	if (!h) {
 		handoff_echo(c, from, m, WIRE_HANDOFF_REFUSE,
@@ -69,6 +68,7 @@ on_offer(struct core *c, member_id from, struct handoff *h,
 	h->epoch_known = m->epoch_known;
 	h->attempt = m->attempt;
 	h->run_digest = m->run_digest;
+	h->starts_first = m->starts_first;
 	handoff_enter(
 		c, h, HANDOFF_ACCEPTED, mono_add(c->now, HANDOFF_ACCEPTED_MS));
 	h->resend_at = mono_add(c->now, HANDOFF_RESEND_MS);
@@ -200,6 +200,26 @@ handoff_on_fetched(struct core *c, const struct input_fetched *in)
 	discard(c, h);
 }
 
+uint64_t
+handoff_take_epoch(
+	struct core *c, struct instance *i, const char *source, bool is_given)
+{
+	/* Above all that is known to have been used; i->epoch is the source's.
+	 * A block of others counts as a whole, but if its holder gives it. */
+	const uint64_t floor = i->epoch_floor;
+	if (is_given)
+		i->epoch_floor = i->epoch_used;
+	i->is_remembered = true;
+	instance_set_owner(c, i, source);
+	uint64_t epoch = instance_next_epoch(c, i, !is_given);
+	instance_set_owner(c, i, "");
+	i->epoch_floor = floor;
+	i->is_unrun = false;
+	i->epoch_reserved = epoch + EPOCH_BLOCK - 1;
+	CHECK(i->epoch_reserved >= floor);
+	return epoch;
+}
+
 /* The highest epoch under which it may have run elsewhere.  The source's
  * counts, unless its row says that it could not start it. */
 static uint64_t
@@ -233,22 +253,11 @@ take_over(struct core *c, struct handoff *h, bool is_given)
 		handoff_stage(c, h, i, "handoff", h->peer_name);
 	i->restarts = 0;
 	i->failures = 0;
-	i->is_remembered = true;
-	/* Above all that is known to have been used; i->epoch is the source's.
-	 * A block of others counts as a whole, but if its holder gives it. */
-	const uint64_t floor = i->epoch_floor;
-	if (is_given)
-		i->epoch_floor = i->epoch_used;
-	instance_set_owner(c, i, h->peer_name);
-	uint64_t epoch = instance_next_epoch(c, i, !is_given);
-	instance_set_owner(c, i, "");
-	i->is_stranger = i->is_unrun = false;
+	uint64_t epoch = handoff_take_epoch(c, i, h->peer_name, is_given);
+	i->is_stranger = false;
 	if (is_old)
 		instance_become_stranger(c, i, before);
 	i->epoch_before = before;
-	i->epoch_floor = floor;
-	i->epoch_reserved = epoch + EPOCH_BLOCK - 1;
-	CHECK(i->epoch_reserved >= floor);
 	instance_store_owner(c, i);
 	uint64_t ended = handoff_end(c, h);
 	instance_start_at(c, i, &s, epoch, ended);
@@ -314,9 +323,14 @@ target_on_recv(
 	case WIRE_HANDOFF_COMMIT:
 		on_commit(c, from, h, m);
 		break;
+	case WIRE_HANDOFF_BEGIN:
+		first_on_begin(c, from, h, m);
+		break;
 	case WIRE_HANDOFF_ABORT:
 		if (h && !handoff_is_source(h->state) && handoff_is_same(h, m))
 			discard(c, h);
+		if (m->starts_first && !handoff_find(c, m->name))
+			first_on_abort(c, from, m);
 		break;
 	default:
 		break;

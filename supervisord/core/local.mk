@@ -18,6 +18,7 @@ libcore_a_SOURCES = \
 	supervisord/core/facts.h \
 	supervisord/core/handoff.c \
 	supervisord/core/handoff.h \
+	supervisord/core/handoff_first.c \
 	supervisord/core/handoff_private.h \
 	supervisord/core/handoff_rows.c \
 	supervisord/core/handoff_source.c \

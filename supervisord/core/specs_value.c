@@ -89,7 +89,7 @@ specs_policy_to_wire(const struct spec_policy *p)
 		.has_handoff = true,
 		.handoff = {h->is_present, h->mode, (uint32_t)h->signal,
 			h->timeout_ms, h->max_size, h->is_required,
-			h->has_command, h->has_state_path},
+			h->has_command, h->has_state_path, h->starts_first},
 		.is_sticky = p->placement.is_sticky,
 		.max_per_host = p->placement.max_per_host,
 		.success_exit_codes_count = (pb_size_t)p->exit_code_count,
@@ -177,6 +177,7 @@ handoff_from_wire(const skep_HandoffPolicy *h)
 		.is_required = h->is_required,
 		.has_command = h->has_command,
 		.has_state_path = h->has_state_path,
+		.starts_first = h->starts_first,
 	};
 }
 

@@ -52,6 +52,7 @@
 	X(WIRE_HANDOFF_QUERY, 47, Handoff)                                     \
 	X(WIRE_HANDOFF_ACTIVE, 48, Handoff)                                    \
 	X(WIRE_HANDOFF_UNKNOWN, 49, Handoff)                                   \
+	X(WIRE_HANDOFF_BEGIN, 50, Handoff)                                     \
 	X(WIRE_BULK_GET, 60, BulkGet)                                          \
 	X(WIRE_BULK_DATA, 61, BulkData)                                        \
 	X(WIRE_BULK_MANIFEST, 62, BulkManifest)                                \

@@ -126,7 +126,9 @@ fill_handoff(char *const *words, int count, struct policy_handoff *h)
 		words, count, "hmode", HANDOFF_RESUME, modes);
 	h->has_command = script_has(words, count, "by-command");
 	h->has_state_path = script_has(words, count, "by-path");
-	h->signal = h->has_command || h->has_state_path ? 0 : 10;
+	h->starts_first = script_has(words, count, "start-first");
+	bool has_other = h->has_command || h->has_state_path;
+	h->signal = has_other || h->starts_first ? 0 : 10;
 	h->timeout_ms = duration(words, count, "htimeout", 5000);
 	h->max_size = 1 << 20;
 	h->is_required = script_has(words, count, "required");

@@ -61,6 +61,17 @@ check_calm_ms(const struct check *k, uint32_t host)
 	return ms > 0 ? ms : 0;
 }
 
+bool
+check_is_paired(const struct check *k, const char *name, uint32_t source,
+	uint32_t target)
+{
+	const struct core *c = k->w->hosts[source].core;
+	const struct handoff *h = c ? handoff_find(c, name) : NULL;
+	return h && h->state == HANDOFF_PAIRED &&
+	       (target == WORLD_NO_HOST ||
+		       !strcmp(h->peer_name, k->w->hosts[target].name));
+}
+
 int64_t
 check_pair_ms(const struct check *k, uint32_t a, uint32_t b)
 {

@@ -104,6 +104,10 @@ void check_engine(struct check *k);
 /* For how long nothing was done to a host; 0 when it is down or stands
  * still. */
 int64_t check_calm_ms(const struct check *k, uint32_t host);
+/* Whether 'source' has a move of 'name' under way that starts first
+ * (handoff_first.c), to 'target' or, WORLD_NO_HOST, to any. */
+bool check_is_paired(const struct check *k, const char *name, uint32_t source,
+	uint32_t target);
 /* For how long two hosts were calm and could speak in both directions. */
 int64_t check_pair_ms(const struct check *k, uint32_t a, uint32_t b);
 /* The core of a host of which something is demanded at the end: it runs, has

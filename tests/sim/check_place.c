@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "core/wire.h"
 #include "tests/sim/check.h"
 
 /* Ranks are compared for so many instances of a host at an end of a phase. */
@@ -94,7 +95,7 @@ check_eligible(struct places *p, uint32_t host, const struct effect_start *s)
 
 /* P1: nobody starts what it did not have before the hosts agree on who is
  * there, and all that those hold is known here; until waiting for that has
- * reached its bound. */
+ * reached its bound, or whoever has it asks for it. */
 static void
 check_informed(struct places *p, uint32_t host, const struct effect_start *s)
 {
@@ -124,12 +125,15 @@ on_step(struct world *w, uint32_t host, const struct input *in,
 		place_check(h->core);
 	if (in->kind == INPUT_BOOT)
 		return; /* what it had is not in its log yet */
+	bool is_asked = in->kind == INPUT_RECV &&
+			in->recv.type == WIRE_HANDOFF_BEGIN;
 	for (size_t i = 0; i < fx->count; i++)
 		if (fx->items[i].kind == EFFECT_START) {
 			check_lonely(p, host, &fx->items[i].start);
 			check_eligible(p, host, &fx->items[i].start);
 			check_loss(p, host, &fx->items[i].start);
-			check_informed(p, host, &fx->items[i].start);
+			if (!is_asked)
+				check_informed(p, host, &fx->items[i].start);
 		}
 }
 

@@ -40,6 +40,7 @@ struct life {
 	mono ended_at;	 /* when the last copy ended, of whatever cause */
 	mono lost_at;	 /* NEVER, or when the last copy went with its host */
 	mono doubled_at; /* NEVER, or since when there are two */
+	mono paired_at;	 /* when a move last wanted two */
 	uint32_t starts; /* in this window */
 	mono window_at;
 	bool is_deleted; /* begins anew when nothing of it is left */
@@ -70,6 +71,7 @@ life_of(struct services *s, const char *name)
 	CHECK(l);
 	strcpy(l->name, name);
 	l->lost_at = l->doubled_at = MONO_NEVER;
+	l->paired_at = (mono){-RESOLVE_MS};
 	l->ended_at = l->window_at = s->k->w->now;
 	s->lives[*at - 1] = l;
 	return l;
@@ -135,10 +137,11 @@ goes_on(const struct services *s, uint32_t host, const char *name)
 	       state == ROW_BACKOFF;
 }
 
-/* V2: nobody starts what it must know to run elsewhere.  The start that ends a
- * move adds no copy, it goes on with the source's, and one in place goes on
- * with its own: of another one, under a lower epoch, it is demanded that it
- * ends (check_resolved), for the highest lives (DESIGN 9). */
+/* V2: nobody starts what it must know to run elsewhere, unless it is asked to
+ * begin before that one ends.  The start that ends a move adds no copy, it goes
+ * on with the source's, and one in place goes on with its own: of another one,
+ * under a lower epoch, it is demanded that it ends (check_resolved), for the
+ * highest lives (DESIGN 9). */
 static void
 check_double(struct services *s, uint32_t host, const struct life *l,
 	const struct effect_start *start)
@@ -149,6 +152,7 @@ check_double(struct services *s, uint32_t host, const struct life *l,
 		const struct copy *other = &l->copies[i];
 		if (other->host == host ||
 			(is_old && other->epoch < start->epoch) ||
+			check_is_paired(s->k, l->name, other->host, host) ||
 			check_pair_ms(s->k, host, other->host) < KNOWN_MS ||
 			mono_diff(s->k->w->now, other->since) < KNOWN_MS)
 			continue;
@@ -302,9 +306,14 @@ on_process(struct world *w, uint32_t host, const struct world_process_event *e,
 
 /* V2: two copies whose hosts have nothing against each other become one. */
 static void
-check_resolved(struct services *s, const struct life *l)
+check_resolved(struct services *s, struct life *l)
 {
-	if (mono_diff(s->k->w->now, l->doubled_at) < RESOLVE_MS)
+	for (uint32_t i = 0; i < l->count; i++)
+		if (check_is_paired(s->k, l->name, l->copies[i].host,
+			    WORLD_NO_HOST))
+			l->paired_at = s->k->w->now;
+	if (mono_diff(s->k->w->now, l->doubled_at) < RESOLVE_MS ||
+		mono_diff(s->k->w->now, l->paired_at) < RESOLVE_MS)
 		return;
 	for (uint32_t i = 1; i < l->count; i++)
 		if (check_pair_ms(s->k, l->copies[0].host, l->copies[i].host) >=

@@ -1,6 +1,6 @@
 /* One handoff, and a fault at every point of it, over the real cores.
  *
- *	explore [-p STRIDE] [-n NUMBER] [-v]
+ *	explore [-f] [-p STRIDE] [-n NUMBER] [-v]
  *
  * Two hosts, one service with state, one move from alpha to beta.  The run
  * is the same each time until the fault: so every millisecond of the move
@@ -8,6 +8,9 @@
  * pair, 1 for all).  After each: never two live copies; the world settles
  * with the service ready; its state is the one that was frozen unless the
  * only host that held it lost power before it was on a disk.
+ *
+ * With -f the service has no state and starts first.  Then there may be two
+ * copies for a while, and never none, unless a host loses its power.
  *
  * The bound, as printed: faults happen at whole milliseconds, at most two of
  * them, and messages are lost with their stream, as on TCP.
@@ -61,6 +64,8 @@ struct run {
 	struct world *w;
 	uint64_t birth;	  /* of the state that must survive */
 	bool may_be_lost; /* its only holder lost power */
+	bool starts_first;
+	bool may_be_none; /* a host lost power, and its copy with it */
 	bool is_dead[2];
 	mono back_at[2]; /* when a host is started again */
 	const char *wrong;
@@ -106,6 +111,7 @@ lose_power(struct run *r, uint32_t host)
 	bool stays_on_disk = has_state(r, &w->hosts[host]);
 	if (!is_elsewhere && !stays_on_disk)
 		r->may_be_lost = true;
+	r->may_be_none = true;
 	if (w->hosts[host].is_powered)
 		world_power_off(w, host);
 }
@@ -161,15 +167,19 @@ look(struct run *r)
 		const struct process *p = world_process(r->w, i, "db");
 		live += p && p->phase == PROCESS_RUNNING;
 	}
-	if (live > 1)
+	if (live > 1 && !r->starts_first)
 		r->wrong = "two live copies";
+	if (live == 0 && r->starts_first && !r->may_be_none)
+		r->wrong = "no live copy";
 }
 
 /* The service, on alpha, in a whole cluster. */
 static void
 begin(struct run *r)
 {
-	char line[] = "handoff";
+	char with_state[] = "handoff";
+	char starts_first[] = "handoff start-first hmode=restart";
+	char *line = r->starts_first ? starts_first : with_state;
 	char *words[WORDS_MAX];
 	struct script_service service;
 	struct world *w = r->w;
@@ -205,22 +215,29 @@ finish(struct run *r, char trouble[WORLD_TROUBLE_MAX])
 	}
 	for (uint32_t i = 0; i < 2; i++) {
 		const struct process *q = world_process(r->w, i, "db");
-		if (q && q->phase == PROCESS_RUNNING)
-			p = q;
+		if (!q || q->phase != PROCESS_RUNNING)
+			continue;
+		if (p && !r->wrong)
+			r->wrong = "two copies are left";
+		p = q;
 	}
 	if (!r->wrong && !p)
 		r->wrong = "nothing runs";
+	else if (r->starts_first)
+		return;
 	else if (!r->wrong && p->state.birth != r->birth && !r->may_be_lost)
 		r->wrong = "the state was lost";
 }
 
 static bool
-run_plan(unsigned number, const struct plan *plan, bool is_loud)
+run_plan(unsigned number, const struct plan *plan, bool starts_first,
+	bool is_loud)
 {
 	char trouble[WORLD_TROUBLE_MAX];
 	struct run r = {
 		.w = check_world(1),
 		.back_at = {MONO_NEVER, MONO_NEVER},
+		.starts_first = starts_first,
 	};
 	r.w->is_loud = is_loud;
 	begin(&r);
@@ -272,14 +289,16 @@ int
 main(int argc, char **argv)
 {
 	unsigned stride = 997, runs = 0, wrong = 0, single;
-	bool is_loud = false;
+	bool is_loud = false, starts_first = false;
 	long only = -1;
 	int option;
-	while ((option = getopt(argc, argv, "n:p:v")) != -1) {
+	while ((option = getopt(argc, argv, "fn:p:v")) != -1) {
 		if (option == 'p')
 			stride = (unsigned)strtoul(optarg, NULL, 10);
 		else if (option == 'n')
 			only = strtol(optarg, NULL, 10);
+		else if (option == 'f')
+			starts_first = true;
 		else if (option == 'v')
 			is_loud = true;
 		else
@@ -288,12 +307,12 @@ main(int argc, char **argv)
 	single = (FAULT_COUNT - 1) * STEPS;
 	struct plan p;
 	if (only >= 0 && plan_of((unsigned)only, &p))
-		return !run_plan((unsigned)only, &p, is_loud);
+		return !run_plan((unsigned)only, &p, starts_first, is_loud);
 	for (unsigned n = 0; plan_of(n, &p) && wrong < 10;
 		n += n < single ? 1 : stride) {
 		if (is_too_much(&p))
 			continue;
-		wrong += !run_plan(n, &p, is_loud);
+		wrong += !run_plan(n, &p, starts_first, is_loud);
 		runs++;
 	}
 	printf("%u runs: %u kinds of faults at each of %d ms, and every "

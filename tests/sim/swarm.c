@@ -146,6 +146,8 @@ parse_option(struct storm_config *c, const char *key, const char *value)
 		return parse_count(value, 1, SWARM_VERSION, &c->version);
 	if (!strcmp(key, "services"))
 		return parse_count(value, 1, 32, &c->services);
+	if (!strcmp(key, "first"))
+		return parse_count(value, 0, 100, &c->first_percent);
 	if (!strcmp(key, "programs"))
 		return parse_count(value, 0, 100, &c->programs_percent);
 	if (!strcmp(key, "core"))
@@ -220,6 +222,9 @@ swarm_print(const struct storm_config *c, char out[SWARM_LINE_MAX])
 	if (c->programs_percent)
 		n += snprintf(out + n, (size_t)(SWARM_LINE_MAX - n),
 			" programs=%u", c->programs_percent);
+	if (c->first_percent)
+		n += snprintf(out + n, (size_t)(SWARM_LINE_MAX - n),
+			" first=%u", c->first_percent);
 	for (uint32_t i = 0; (m = maker_at(i)); i++) {
 		CHECK(n > 0 && n < SWARM_LINE_MAX);
 		if (c->mean_ms[i])

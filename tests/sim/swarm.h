@@ -14,6 +14,7 @@
  *	starve	      nothing but nodes that get a fifth of their CPU, and 3 %
  *		      of frames that need a retransmission: then nobody may be
  *		      called dead
+ *	first=50      so many percent of those with handoff start first
  *	programs=50   so many percent of the services move by their state_path
  *		      or by a command
  *	storm=90s services=12 minority=keep delay=2-30   and the like
@@ -48,6 +49,7 @@ struct storm_config {
 	uint32_t version; /* that it was recorded under */
 	int64_t storm_ms;
 	uint32_t services;
+	uint32_t first_percent;	   /* of those with handoff start first */
 	uint32_t programs_percent; /* of these move by path or command */
 	uint32_t minority;	/* enum on_minority */
 	int64_t latency_min_ms; /* of a frame, one way */

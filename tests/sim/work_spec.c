@@ -57,6 +57,26 @@ program_words(struct storm *s, uint32_t number, const char *name)
 	return is_path ? " by-path" : " by-command";
 }
 
+/* Adds the words for how it moves. */
+static int
+handoff_words(struct storm *s, struct prng *p, uint32_t number,
+	const char *name, char *out, size_t size)
+{
+	const char *mode = any(p, 4) ? "" : " hmode=restart";
+	const char *program = program_words(s, number, name);
+	const char *required = any(p, 4) ? "" : " required";
+	uint64_t chance = hash_mix(s->config.seed, number + 1000);
+	if (chance % 100 < s->config.first_percent) {
+		world_behave(s->w, name, "")->ready_ms = 1 + chance % 3000;
+		return snprintf(out, size,
+			" handoff start-first hmode=restart readiness"
+			" start-timeout=%us",
+			(uint32_t)(chance / 100 % 20) + 4);
+	}
+	return snprintf(
+		out, size, " handoff%s%s%s", required, mode, program);
+}
+
 void
 work_apply(struct storm *s, struct prng *p, uint32_t host, uint32_t number)
 {
@@ -67,12 +87,9 @@ work_apply(struct storm *s, struct prng *p, uint32_t host, uint32_t number)
 	if (any(p, 4))
 		n += snprintf(line + n, size - (size_t)n, " replicas=%u",
 			1 + any(p, 4));
-	if (any(p, 2)) {
-		const char *mode = any(p, 4) ? "" : " hmode=restart";
-		const char *program = program_words(s, number, name);
-		n += snprintf(line + n, size - (size_t)n, " handoff%s%s%s",
-			any(p, 4) ? "" : " required", mode, program);
-	}
+	if (any(p, 2))
+		n += handoff_words(
+			s, p, number, name, line + n, size - (size_t)n);
 	if (any(p, 8) == 0)
 		n += snprintf(line + n, size - (size_t)n, " pin=%s",
 			s->w->hosts[any(p, s->w->count)].name);

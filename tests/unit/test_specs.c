@@ -358,7 +358,8 @@ sample_service(void)
 	v.policy.stops_group = true;
 	v.policy.start_timeout_ms = 30000;
 	v.policy.handoff = (struct policy_handoff){
-		true, HANDOFF_RESTART, 10, 30000, 1 << 30, true, true, true};
+		true, HANDOFF_RESTART, 10, 30000, 1 << 30, true, true, true,
+		true};
 	strcpy(v.policy.placement.strategy, "hrw");
 	strcpy(v.policy.placement.pin, "n1");
 	v.policy.placement.is_sticky = true;
