@@ -419,10 +419,7 @@ on_staged(struct core *c, struct handoff *h, const skep_Handoff *m)
 static uint64_t
 epoch_there(const struct core *c, const struct handoff *h)
 {
-	member_id id = member_find(c, h->peer_name);
-	const struct row *r =
-		id == MEMBER_NONE ? NULL
-				  : registry_find(c, ROW_INSTANCE, h->name, id);
+	const struct row *r = handoff_peer_row(c, h);
 	return r && r->value.epoch > h->epoch ? r->value.epoch : h->epoch + 1;
 }
 
