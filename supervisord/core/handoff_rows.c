@@ -7,10 +7,7 @@
 const struct row *
 handoff_peer_row(const struct core *c, const struct handoff *h)
 {
-	member_id id = member_find(c, h->peer_name);
-	return id == MEMBER_NONE
-		       ? NULL
-		       : registry_find(c, ROW_INSTANCE, h->name, id);
+	return registry_find_at(c, h->name, h->peer_name);
 }
 
 void
