@@ -46,10 +46,7 @@ first_pair(struct core *c, struct handoff *h, int64_t start_timeout_ms)
 static bool
 is_held_there(const struct core *c, const struct handoff *h)
 {
-	member_id id = member_find(c, h->peer_name);
-	const struct row *r =
-		id == MEMBER_NONE ? NULL
-				  : registry_find(c, ROW_INSTANCE, h->name, id);
+	const struct row *r = handoff_peer_row(c, h);
 	return r && row_state_is_held(r->value.state);
 }
 

@@ -71,6 +71,9 @@ void handoff_echo(struct core *c, member_id to, const skep_Handoff *m,
 bool handoff_is_same(const struct handoff *h, const skep_Handoff *m);
 
 /* What rows say about a move (handoff_rows.c). */
+/* The other side's row of the instance, or NULL. */
+const struct row *handoff_peer_row(
+	const struct core *c, const struct handoff *h);
 /* Takes note of what ran elsewhere before: rows of hosts that are gone, and of
  * what is stopped or given up there ('epoch_known').  A copy that a present
  * host holds is none of that: it lives, and may win. */

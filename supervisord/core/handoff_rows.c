@@ -4,6 +4,12 @@
 
 #include "core/handoff_private.h"
 
+const struct row *
+handoff_peer_row(const struct core *c, const struct handoff *h)
+{
+	return registry_find_at(c, h->name, h->peer_name);
+}
+
 void
 handoff_learn(const struct core *c, struct handoff *h)
 {
@@ -25,12 +31,9 @@ handoff_learn(const struct core *c, struct handoff *h)
 static bool
 is_staged_there(const struct core *c, const struct handoff *h)
 {
-	member_id id = member_find(c, h->peer_name);
-	const struct row *r =
-		id == MEMBER_NONE ? NULL
-				  : registry_find(c, ROW_INSTANCE, h->name, id);
+	const struct row *r = handoff_peer_row(c, h);
 	return r && r->value.state == ROW_HANDOFF &&
-	       r->value.epoch == h->epoch && member_is_present(c, id);
+	       r->value.epoch == h->epoch && member_is_present(c, r->origin);
 }
 
 /* Whether a row says that the move is history: it is ready elsewhere, or, once

@@ -449,10 +449,7 @@ on_staged(struct core *c, struct handoff *h, const skep_Handoff *m)
 static uint64_t
 epoch_there(const struct core *c, const struct handoff *h)
 {
-	member_id id = member_find(c, h->peer_name);
-	const struct row *r =
-		id == MEMBER_NONE ? NULL
-				  : registry_find(c, ROW_INSTANCE, h->name, id);
+	const struct row *r = handoff_peer_row(c, h);
 	return r && r->value.epoch > h->epoch ? r->value.epoch : h->epoch + 1;
 }
 
@@ -511,6 +508,7 @@ take_back(struct core *c, struct handoff *h, const char *why)
 	instance_set_owner(c, i, "");
 	i->epoch_reserved = epoch + EPOCH_BLOCK - 1;
 	i->is_remembered = true;
+	i->is_unrun = false;
 	instance_store_owner(c, i);
 	uint64_t ended = end_carried(c, h);
 	instance_start_at(c, i, &s, epoch, ended);

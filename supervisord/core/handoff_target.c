@@ -214,6 +214,7 @@ handoff_take_epoch(
 	uint64_t epoch = instance_next_epoch(c, i, !is_given);
 	instance_set_owner(c, i, "");
 	i->epoch_floor = floor;
+	i->is_unrun = false;
 	i->epoch_reserved = epoch + EPOCH_BLOCK - 1;
 	CHECK(i->epoch_reserved >= floor);
 	return epoch;
@@ -226,10 +227,7 @@ ran_before(
 	const struct core *c, const struct instance *i, const struct handoff *h)
 {
 	uint64_t ran = instance_ran_elsewhere(c, i);
-	member_id id = member_find(c, h->peer_name);
-	const struct row *r =
-		id == MEMBER_NONE ? NULL
-				  : registry_find(c, ROW_INSTANCE, h->name, id);
+	const struct row *r = handoff_peer_row(c, h);
 	bool is_told = r && r->value.epoch == h->epoch && r->value.unran > 0;
 	return is_told || ran > h->epoch ? ran : h->epoch;
 }

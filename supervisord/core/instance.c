@@ -14,6 +14,7 @@ const char instance_nobody[] = "";
 #define OWNER_HAS_LEFT 2 /* in a drain that may go on */
 #define OWNER_IS_PAST  4 /* its epoch counts */
 #define OWNER_IS_STRANGER 8 /* did not run here yet since others had it */
+#define OWNER_IS_UNRUN 16 /* its last start failed: 'epoch_ran' is exact */
 
 size_t
 instance_need(const struct core_limits *l)
@@ -447,7 +448,8 @@ instance_store_owner(struct core *c, struct instance *inst)
 	writer_u32(&w, inst->ordinal);
 	uint8_t left = (inst->is_draining_out ? OWNER_HAS_LEFT : 0) |
 		(inst->is_past ? OWNER_IS_PAST : 0);
-	uint8_t both = inst->is_stranger ? OWNER_IS_STRANGER : 0;
+	uint8_t both = (inst->is_stranger ? OWNER_IS_STRANGER : 0) |
+		(inst->is_unrun ? OWNER_IS_UNRUN : 0);
 	writer_u8(&w, both | (is_ours ? OWNER_IS_OURS : left));
 	writer_text(&w, inst->last_owner);
 	writer_u64(&w, is_ours ? inst->epoch_reserved : inst->epoch_floor);
@@ -500,6 +502,7 @@ read_owner(struct core *c, struct instance *i, struct bytes value,
 	i->is_draining_out = (what & OWNER_HAS_LEFT) != 0;
 	i->is_past = (what & OWNER_IS_PAST) != 0;
 	i->is_stranger = (what & OWNER_IS_STRANGER) != 0;
+	i->is_unrun = (what & OWNER_IS_UNRUN) != 0;
 	is_ok &= take_text(owner, sizeof owner, reader_text(&r));
 	i->epoch_reserved = i->epoch_floor = i->epoch_used = reader_u64(&r);
 	*has_exited = reader_u8(&r) != 0;
@@ -518,7 +521,7 @@ read_owner(struct core *c, struct instance *i, struct bytes value,
 	i->stay = version >= 5 ? reader_u64(&r) : 0;
 	i->epoch_owner = version >= 5 ? reader_u64(&r) : i->epoch_floor;
 	/* Of a block of ours every epoch may have run. */
-	if (i->is_remembered && !i->is_stranger)
+	if (i->is_remembered && !i->is_stranger && !i->is_unrun)
 		i->epoch_ran = i->epoch_reserved;
 	/* A later version may have written more behind it. */
 	if (!is_ok || r.bad || version < 1 ||
@@ -620,8 +623,10 @@ instance_on_found(struct core *c, const struct input_found *in)
 	i->has_start_failed = !in->has_run && !in->pid;
 	if (in->has_run && (in->pid || in->status != STATUS_UNKNOWN))
 		i->is_stranger = false;
-	if (!i->is_stranger)
+	if (!i->is_stranger && in->has_run)
 		i->epoch_ran = in->epoch;
+	else if (i->epoch_ran >= in->epoch)
+		i->epoch_ran = in->epoch - 1;
 	i->since_wall_ms = in->started_wall_ms;
 	int64_t age_ms = c->wall_ms - in->started_wall_ms;
 	i->since = i->ready_since = mono_add(c->now, age_ms > 0 ? -age_ms : 0);

@@ -153,6 +153,9 @@ struct instance {
 	bool is_stranger;	   /* its start here has no state and others had
 				      it since: until it runs, what stands at
 				      its state_path is old; durable */
+	bool is_unrun;	    /* its last start failed, and the disk is told, of
+			       one with a state_path: the next waits until
+			       the disk knows of it */
 	bool is_left_alone; /* this run of it asked for that */
 	int32_t status;	    /* last wait status */
 	uint64_t epoch_ran; /* of its last run here, 0 for none; after a boot,

@@ -120,9 +120,7 @@ is_last_holder(const struct core *c, const struct instance *i)
 static const struct row *
 owner_row(const struct core *c, const struct instance *i)
 {
-	member_id id = member_find(c, i->last_owner);
-	return id == MEMBER_NONE ? NULL
-				 : registry_find(c, ROW_INSTANCE, i->name, id);
+	return registry_find_at(c, i->name, i->last_owner);
 }
 
 /* Whether it tells of that time; the first of a block may be all that it tells

@@ -123,7 +123,8 @@ instance_start(struct core *c, struct instance *inst,
 	CHECK(!instance_is_live(inst));
 	uint64_t epoch = instance_next_epoch(c, inst, false);
 	uint64_t after = inst->epoch_after;
-	bool is_new = look_before(c, inst, service);
+	bool is_new = look_before(c, inst, service) || inst->is_unrun;
+	inst->is_unrun = false;
 	if (epoch > inst->epoch_reserved || is_new) {
 		if (epoch > inst->epoch_reserved)
 			inst->epoch_reserved = epoch + EPOCH_BLOCK - 1;
@@ -537,6 +538,19 @@ instance_on_started(struct core *c, const struct input_proc *in)
 	instance_await_ready(c, i, has ? &s.policy : NULL);
 }
 
+/* Nothing was made of what stands at its state_path: also after a boot nobody
+ * is to believe that it ran in all of its block. */
+static void
+store_unrun(struct core *c, struct instance *i)
+{
+	struct service_value s;
+	if (i->is_stranger || i->staged || !instance_service(c, i, &s) ||
+		!s.policy.handoff.has_state_path)
+		return;
+	i->is_unrun = true;
+	instance_store_owner(c, i);
+}
+
 void
 instance_on_start_failed(struct core *c, const struct input_start_failed *in)
 {
@@ -548,6 +562,7 @@ instance_on_start_failed(struct core *c, const struct input_start_failed *in)
 	instance_set_note(c, i, in->text);
 	i->has_start_failed = true;
 	i->pid = 0;
+	store_unrun(c, i);
 	if (i->state == INSTANCE_STOPPING) {
 		finish_stop(c, i);
 		return;
@@ -691,8 +706,9 @@ on_lingering(struct core *c, struct instance *i)
 		instance_send_stop(c, i, true);
 		return;
 	}
-	/* What never ran has nothing left: its EMPTY was lost. */
-	if (i->has_start_failed) {
+	/* What never ran has nothing left: its EMPTY was lost.  Of what another
+	 * node began something was left. */
+	if (i->has_start_failed && !i->is_found) {
 		after_run(c, i);
 		return;
 	}

@@ -421,12 +421,19 @@ hear_of(struct core *c, struct member *m, const skep_LastHeardAnswer *answer)
 	m->has_heard = true;
 }
 
-/* Somebody heard it: our link is at fault, not its host.  We ask again in time
- * for those who ask us. */
+/* Somebody heard it: our link is at fault, not its host.  What is deaf for
+ * long is made anew: its other end may be gone, and if each side has such a
+ * link nobody dials.  We ask again in time for those who ask us. */
 static void
 believe(struct core *c, struct member *m, int64_t age_ms)
 {
+	bool is_deaf = m->link && !member_is_fresh(c, m) &&
+		       mono_diff(c->now, m->last_rx) >= LINK_DEAF_MS;
 	m->is_confirming = false;
+	if (is_deaf) {
+		member_drop_link(c, m, "silent, while others hear its host");
+		member_back_off(c, m, 0);
+	}
 	m->ask_at = mono_add(c->now,
 		between(ASK_AGAIN_MIN_MS, member_patience_ms(c) / 2 - age_ms,
 			ASK_AGAIN_MAX_MS));

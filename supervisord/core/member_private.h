@@ -32,6 +32,7 @@
 /* Asked in one round.  SWIM asks three; here a question costs two small
  * frames, and of a host that only one other still hears three know nothing. */
 #define CONFIRM_PEERS	 7
+#define LINK_DEAF_MS	 10000 /* silent, while its host is heard elsewhere */
 #define ASK_AGAIN_MIN_MS 100
 #define ASK_AGAIN_MAX_MS 1000
 #define HEALTH_MAX	 8

@@ -565,6 +565,14 @@ registry_epoch_max(const struct core *c, const char *name)
 	return max;
 }
 
+const struct row *
+registry_find_at(const struct core *c, const char *name, const char *node)
+{
+	member_id id = member_find(c, node);
+	return id == MEMBER_NONE ? NULL
+				 : registry_find(c, ROW_INSTANCE, name, id);
+}
+
 uint64_t
 row_ran(const struct row *row)
 {

@@ -208,6 +208,9 @@ const struct row *registry_walk(
 uint64_t registry_epoch_max(const struct core *c, const char *name);
 /* ... under which, as such rows of others say, it may have run. */
 uint64_t registry_ran_max(const struct core *c, const char *name);
+/* The row that the host called 'node' has of an instance, or NULL. */
+const struct row *registry_find_at(
+	const struct core *c, const char *name, const char *node);
 /* The largest epoch under which it may have run, as one row says. */
 uint64_t row_ran(const struct row *row);
 /* Whether 'state' occupies its host, see ROW_STATES. */

@@ -247,7 +247,8 @@ sed -i "s,/usr/local/bin/tally,$SKEP_BUILD/examples/tally,
 touch "$T/tally.numbers"
 chmod 666 "$T/tally.numbers"
 check "apply" ctl alpha apply -f "$T/tally.yaml"
-wait_for 30 "both are ready" ready_count_is alpha 2
+wait_for 30 "tally is ready" is_ready_somewhere tally
+wait_for 30 "redis-notify is ready" is_ready_somewhere redis-notify
 notifying() {
 	nsenter --net="/run/netns/$NS-$(node_of redis-notify)" timeout 5 \
 		redis-cli -p 6382 "$@"

@@ -76,7 +76,7 @@ int64_t
 check_pair_ms(const struct check *k, uint32_t a, uint32_t b)
 {
 	int64_t ms = min_ms(check_calm_ms(k, a), check_calm_ms(k, b));
-	if (ms == 0 || !world_is_open(k->w, a, b) || !world_is_open(k->w, b, a))
+	if (ms == 0 || !world_can_link(k->w, a, b))
 		return 0;
 	if (k->w->stall_permille > LOSSY_PERMILLE)
 		return 0;

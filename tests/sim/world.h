@@ -122,7 +122,7 @@ struct process {
 	bool has_aside;
 	bool is_ending;	    /* an end is on its way */
 	bool is_ready;	    /* the node said so */
-	bool has_run;	    /* it was RUNNING */
+	bool has_failed;    /* its start did, and said so */
 };
 
 /* How the processes of a service behave. */
@@ -417,6 +417,9 @@ void world_cut_bulk(struct world *w, uint32_t a, uint32_t b, bool is_cut);
 void world_heal(struct world *w);
 /* Whether what one host sends can reach another. */
 bool world_is_open(const struct world *w, uint32_t from, uint32_t to);
+/* Whether two hosts can make a link, if one is lost: open both ways, and the
+ * dials of one of them at least are answered. */
+bool world_can_link(const struct world *w, uint32_t a, uint32_t b);
 /* When the ways between two hosts, or one of the two, were last hurt or
  * healed. */
 mono world_faulted_at(const struct world *w, uint32_t a, uint32_t b);

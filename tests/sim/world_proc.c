@@ -232,6 +232,7 @@ do_start(struct world *w, uint32_t host, const struct effect_start *s)
 	p->started_wall_ms = 1700000000000 + w->now.ms;
 	if (b->blame) {
 		p->phase = PROCESS_EMPTY;
+		p->has_failed = true;
 		fail_start(w, host, s, b->blame);
 		observe(w, host, PROCESS_IS_REFUSED, p);
 		return;
@@ -401,7 +402,6 @@ on_started(struct world *w, struct event *e, struct process *p)
 	if (p->phase != PROCESS_STARTING)
 		return;
 	p->phase = PROCESS_RUNNING;
-	p->has_run = true;
 	observe(w, e->host, PROCESS_IS_RUNNING, p);
 	if (b->run_ms)
 		later(w, e->host, EVENT_EXITED, b->run_ms, p->name, p->epoch,
@@ -633,7 +633,8 @@ proc_found(struct world *w, uint32_t host)
 			.is_empty = p->phase == PROCESS_EMPTY,
 			.is_ready = p->is_ready,
 			.started_wall_ms = p->started_wall_ms,
-			.has_run = p->has_run,
+			.has_run =
+				p->phase != PROCESS_STARTING && !p->has_failed,
 		};
 		world_step(w, host, &in);
 	}

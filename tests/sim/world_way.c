@@ -171,6 +171,13 @@ way_refusal(const struct world *w, uint32_t from, uint32_t to)
 }
 
 bool
+world_can_link(const struct world *w, uint32_t a, uint32_t b)
+{
+	return world_is_open(w, a, b) && world_is_open(w, b, a) &&
+	       !(way_refusal(w, a, b) && way_refusal(w, b, a));
+}
+
+bool
 way_has_bulk(const struct world *w, uint32_t a, uint32_t b)
 {
 	const struct way *y = find_way(w, a, b);
