@@ -52,17 +52,6 @@ keep_own(struct core *c, const struct handoff *h, struct instance *i)
 	return instance_store_owner(c, i);
 }
 
-/* Ends it; a checkpoint that it carried goes if it is not kept any more. */
-static uint64_t
-end_carried(struct core *c, struct handoff *h)
-{
-	const struct handoff was = *h;
-	uint64_t ended = handoff_end(c, h);
-	if (was.is_carried)
-		handoff_drop(c, was.name, was.root, handoff_after(c));
-	return ended;
-}
-
 /* Starts the stopped instance here again: the only way back once it was
  * stopped. */
 static void
@@ -86,7 +75,7 @@ abort_move(struct core *c, struct handoff *h, const char *why)
 			effects_text(&c->fx, why)));
 	/* It starts when no crash can bring the record back; if another host
 	 * runs a copy, duty decides which of them lives. */
-	uint64_t ended = end_carried(c, h);
+	uint64_t ended = handoff_end_carried(c, h);
 	i->epoch_after = ended ? ended : owner;
 	instance_enter(c, i, INSTANCE_BACKOFF,
 		duty_lives_elsewhere(c, i) ? MONO_NEVER : c->now);
@@ -149,8 +138,7 @@ handoff_begin(struct core *c, struct instance *inst, member_id target,
 	/* Two copies are enough: the one of the last move ends first. */
 	bool is_third = starts_first && duty_lives_elsewhere(c, inst);
 	struct handoff *h =
-		is_third ? NULL
-			 : handoff_new(c, inst->name, HANDOFF_OFFERED);
+		is_third ? NULL : handoff_new(c, inst->name, HANDOFF_OFFERED);
 	if (!h) {
 		retry_later(c, inst, HANDOFF_AGAIN_MS);
 		return false;
@@ -341,25 +329,10 @@ fetch_deadline(const struct core *c, const struct handoff *h)
 	return mono_add(c->now, ms);
 }
 
-/* A move without a state of its own carries the last checkpoint, if there is
- * one: where it goes it would else begin with less. */
-static void
-carry_checkpoint(const struct core *c, struct handoff *h)
-{
-	const struct checkpoint *k = checkpoint_find(c, h->name);
-	if (h->has_root || !k || k->word.count == 0)
-		return;
-	const struct snapshot *s = &k->word.kept[0];
-	h->has_root = h->is_carried = true;
-	memcpy(h->root, s->root, DIGEST_SIZE);
-	h->size = s->size;
-	h->sealed_wall_ms = s->wall_ms;
-}
-
 static void
 freeze(struct core *c, struct handoff *h)
 {
-	carry_checkpoint(c, h);
+	handoff_carry(c, h);
 	handoff_learn(c, h);
 	handoff_enter(c, h, HANDOFF_FROZEN, fetch_deadline(c, h));
 	handoff_send(c, h, WIRE_HANDOFF_FROZEN, "", h->stored);
@@ -510,7 +483,7 @@ take_back(struct core *c, struct handoff *h, const char *why)
 	i->is_remembered = true;
 	i->is_unrun = false;
 	instance_store_owner(c, i);
-	uint64_t ended = end_carried(c, h);
+	uint64_t ended = handoff_end_carried(c, h);
 	instance_start_at(c, i, &s, epoch, ended);
 }
 
