@@ -101,6 +101,16 @@ policy_of(struct core *c, const struct instance *i, struct service_value *s)
 	return i && instance_service(c, i, s);
 }
 
+/* Whether the new copy is to begin before the old one ends.  What has
+ * checkpoints has a state, which only one copy may go on with: rules of specs
+ * refuse both, and one that says both all the same is stopped first. */
+static bool
+may_start_first(const struct service_value *s)
+{
+	return s->policy.handoff.starts_first &&
+	       !s->policy.checkpoint.is_present;
+}
+
 /* Whether another move may begin beside those that are under way. */
 static bool
 has_place(const struct core *c)
@@ -134,7 +144,7 @@ handoff_begin(struct core *c, struct instance *inst, member_id target,
 		return false;
 	}
 	bool starts_first =
-		policy_of(c, inst, &s) && s.policy.handoff.starts_first;
+		policy_of(c, inst, &s) && may_start_first(&s);
 	/* Two copies are enough: the one of the last move ends first. */
 	bool is_third = starts_first && duty_lives_elsewhere(c, inst);
 	struct handoff *h =
@@ -234,8 +244,7 @@ on_accept(struct core *c, struct handoff *h, const skep_Handoff *m)
 		return;
 	}
 	h->terms = s.policy.handoff;
-	h->starts_first =
-		m->starts_first && h->terms.starts_first && !i->staged;
+	h->starts_first = m->starts_first && may_start_first(&s) && !i->staged;
 	if (h->starts_first)
 		first_pair(c, h, s.policy.start_timeout_ms);
 	else
