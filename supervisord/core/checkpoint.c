@@ -413,21 +413,47 @@ struct bytes
 checkpoint_meta(const struct core *c, const struct instance *inst,
 	bool is_keeper, void *room)
 {
+	static const struct checkpoint_word nothing;
 	const struct checkpoint *k = checkpoint_find(c, inst->name);
+	bool is_empty = !k || (!k->word.is_runner && k->word.count == 0);
+	const struct checkpoint_word *word = is_empty ? &nothing : &k->word;
 	struct writer w;
-	if (!k || (!k->word.is_runner && k->word.count == 0))
+	if (is_empty && !conflict_has_word(c, inst))
 		return (struct bytes){NULL, 0};
 	writer_init(&w, room, ROW_META_MAX);
 	writer_u8(&w, WORD_VERSION);
 	writer_u8(&w, (uint8_t)((is_keeper ? WORD_IS_KEEPER : 0) |
-				(k->word.is_runner ? WORD_IS_RUNNER : 0)));
-	writer_u8(&w, k->word.wanted);
-	write_kept(&w, &k->word);
-	writer_u8(&w, (uint8_t)k->word.holder_count);
-	for (uint32_t i = 0; i < k->word.holder_count; i++)
-		writer_text(&w, k->word.holders[i]);
+				(word->is_runner ? WORD_IS_RUNNER : 0)));
+	writer_u8(&w, word->wanted);
+	write_kept(&w, word);
+	writer_u8(&w, (uint8_t)word->holder_count);
+	for (uint32_t i = 0; i < word->holder_count; i++)
+		writer_text(&w, word->holders[i]);
+	conflict_write_word(c, inst, &w);
 	CHECK(!w.bad);
 	return writer_done(&w);
+}
+
+bool
+checkpoint_read_word(struct reader *r, struct checkpoint_word *out)
+{
+	uint8_t version = reader_u8(r);
+	uint8_t flags = reader_u8(r);
+	out->is_keeper = (flags & WORD_IS_KEEPER) != 0;
+	out->is_runner = (flags & WORD_IS_RUNNER) != 0;
+	out->wanted = reader_u8(r);
+	if (version < 1 || !read_kept(r, out))
+		return false;
+	out->holder_count = reader_u8(r);
+	if (out->holder_count > POLICY_HOLDERS_MAX)
+		return false;
+	for (uint32_t i = 0; i < out->holder_count; i++) {
+		const char *name = reader_text(r);
+		if (strlen(name) > NODE_NAME_MAX)
+			return false;
+		strcpy(out->holders[i], name);
+	}
+	return !r->bad;
 }
 
 bool
@@ -438,23 +464,7 @@ checkpoint_read_row(const struct row *row, struct checkpoint_word *out)
 	if (row->value.kind != ROW_INSTANCE || row->value.meta.size == 0)
 		return false;
 	reader_init(&r, row->value.meta.data, row->value.meta.size);
-	uint8_t version = reader_u8(&r);
-	uint8_t flags = reader_u8(&r);
-	out->is_keeper = (flags & WORD_IS_KEEPER) != 0;
-	out->is_runner = (flags & WORD_IS_RUNNER) != 0;
-	out->wanted = reader_u8(&r);
-	if (version < 1 || !read_kept(&r, out))
-		return false;
-	out->holder_count = reader_u8(&r);
-	if (out->holder_count > POLICY_HOLDERS_MAX)
-		return false;
-	for (uint32_t i = 0; i < out->holder_count; i++) {
-		const char *name = reader_text(&r);
-		if (strlen(name) > NODE_NAME_MAX)
-			return false;
-		strcpy(out->holders[i], name);
-	}
-	return !r.bad;
+	return checkpoint_read_word(&r, out);
 }
 
 bool

@@ -155,7 +155,11 @@ const struct checkpoint *checkpoint_find(
 	const struct core *c, const char *name);
 /* Reads what a row says; false when it says nothing that can be read. */
 bool checkpoint_read_row(const struct row *row, struct checkpoint_word *out);
-/* Whether a row is there only because its host keeps a checkpoint. */
+/* Reads it from where such a word begins into '*out', which is zeroed; behind it
+ * stands what conflict.h says. */
+bool checkpoint_read_word(struct reader *r, struct checkpoint_word *out);
+/* Whether a row is there only because its host keeps a checkpoint, or the state
+ * of a copy that lost. */
 bool checkpoint_is_keeper(const struct row *row);
 /* How many of 'word's holders show in their rows that they have 'what'. */
 uint32_t checkpoint_count(const struct core *c, const char *name,
@@ -163,7 +167,8 @@ uint32_t checkpoint_count(const struct core *c, const char *name,
 /* What was acknowledged at last, as far as any row or our disk tells. */
 void checkpoint_acked(
 	const struct core *c, const char *name, struct snapshot *out);
-/* Our own word, for the row; empty when there is none.  'room' has ROW_META_MAX
+/* Our own words, for the row, those of conflict.h behind that of the
+ * checkpoints; empty when there are none.  'room' has ROW_META_MAX
  * bytes. */
 struct bytes checkpoint_meta(const struct core *c, const struct instance *inst,
 	bool is_keeper, void *room);

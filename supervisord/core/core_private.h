@@ -4,7 +4,7 @@
  * Modules call each other through the functions in their headers; the
  * arrows run
  *
- *   core -> duty -> handoff, checkpoint -> instance
+ *   core -> duty -> handoff, checkpoint, conflict -> instance
  *             \-> place       \-> specs, registry -> member -> wire
  *
  * and news travel back as marks (duty_mark, duty_mark_all), which 'duty'
@@ -17,6 +17,7 @@
 #include "base/check.h"
 #include "base/prng.h"
 #include "core/checkpoint.h"
+#include "core/conflict.h"
 #include "core/core.h"
 #include "core/duty.h"
 #include "core/facts.h"
@@ -61,6 +62,7 @@ struct core {
 	struct duty duty;
 	struct handoffs handoffs;
 	struct checkpoints checkpoints;
+	struct conflicts conflicts;
 	struct operate operate;
 };
 

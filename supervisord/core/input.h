@@ -68,6 +68,7 @@ enum core_table {
 	TABLE_OWNER,	/* instances this host owned, key = instance name */
 	TABLE_HANDOFF,	/* durable steps of moves, key = instance name */
 	TABLE_CHECKPOINT, /* what is kept here, key = instance name */
+	TABLE_CONFLICT,   /* states of copies that lost, the same key */
 	TABLE_COUNT,
 };
 

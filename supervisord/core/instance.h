@@ -88,6 +88,7 @@ enum instance_phase {
 /* A state to start from. */
 struct staged {
 	uint8_t root[DIGEST_SIZE];
+	uint64_t size;		      /* bytes; 0: not known since a boot */
 	int64_t wall_ms;	      /* when it was put aside */
 	char kind[16];		      /* "handoff" or "dump" */
 	char from[NODE_NAME_MAX + 1]; /* the host it came from, "" */
@@ -163,6 +164,8 @@ struct instance {
 	uint64_t epoch_before; /* the highest under which it may have run
 				  elsewhere, when it was started here; durable
 				  with is_stranger */
+	uint64_t used;	    /* conflict_key of a state that it began with though
+			       its source could not give it, or 0 */
 	uint64_t epoch_owner; /* the highest under which 'last_owner', or who
 				 was that before, may have had it; durable */
 	uint64_t stay; /* see effect_start; 0: never was a stranger; durable */

@@ -7,6 +7,10 @@ libcore_a_SOURCES = \
 	supervisord/core/checkpoint_hold.c \
 	supervisord/core/checkpoint_private.h \
 	supervisord/core/checkpoint_take.c \
+	supervisord/core/conflict.c \
+	supervisord/core/conflict.h \
+	supervisord/core/conflict_private.h \
+	supervisord/core/conflict_view.c \
 	supervisord/core/core.c \
 	supervisord/core/core.h \
 	supervisord/core/core_private.h \
@@ -23,11 +27,13 @@ libcore_a_SOURCES = \
 	supervisord/core/facts.h \
 	supervisord/core/handoff.c \
 	supervisord/core/handoff.h \
+	supervisord/core/handoff_ask.c \
 	supervisord/core/handoff_first.c \
 	supervisord/core/handoff_private.h \
 	supervisord/core/handoff_rows.c \
 	supervisord/core/handoff_source.c \
 	supervisord/core/handoff_target.c \
+	supervisord/core/handoff_yield.c \
 	supervisord/core/input.h \
 	supervisord/core/instance.c \
 	supervisord/core/instance.h \

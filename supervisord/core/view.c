@@ -2,9 +2,8 @@
 
 #include <string.h>
 
-#include "core/core_private.h"
+#include "core/conflict_private.h"
 #include "core/depends.h"
-#include "core/text.h"
 
 /* --- Instances --- */
 
@@ -97,7 +96,7 @@ fill_why(struct core *c, struct instance *i, const struct service_value *s,
 	text_init(&t, out->why, sizeof out->why);
 	const struct handoff *h = handoff_find(c, i->name);
 	if (h) {
-		text_add(&t, "moving: ");
+		text_add(&t, h->is_yield ? "gives way: " : "moving: ");
 		text_add(&t, handoff_state_name(h->state));
 		text_add(&t, h->peer_name[0] ? ", " : "");
 		text_add(&t, h->peer_name);
@@ -154,6 +153,8 @@ fill_why(struct core *c, struct instance *i, const struct service_value *s,
 		text_add(&t, t.used ? ": " : "");
 		text_add(&t, i->note);
 	}
+	if (t.used == 0)
+		conflict_add_text(c, out, &t);
 }
 
 /* An operator's move that has to wait, because the host cannot take it. */
@@ -226,6 +227,7 @@ fill_instance(struct core *c, struct instance *i, struct instance_view *out)
 	if (r)
 		fill_row(c, out, r, copies > 0 || is_past);
 	out->is_foreign_copy = copies > 1 && count_live_rows(c, i->name) > 1;
+	conflict_fill_view(c, out);
 	fill_why(c, i, has ? &s : NULL, out);
 	if (has && copies > 0)
 		add_late_move(c, i, &s, &o, r, out);

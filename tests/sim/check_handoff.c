@@ -1,4 +1,4 @@
-/* H1 to H7, H9: states on their way.
+/* H1 to H7, H9, H10: states on their way.
  *
  * The books hold, for each host and instance, what its HANDOFF record
  * says as issued and as durable, and which sealed states lie on its disk.  H6
@@ -65,6 +65,7 @@ struct moves {
 	struct keys aside;  /* root -> 1: of a process that went on.  It goes
 			       when a newer one is kept, which may be of
 			       another copy, and is H8's */
+	struct keys told;   /* root -> 1: its host said that it lets go of it */
 	uint64_t step;
 	bool is_void; /* the step at hand calls a move off */
 };
@@ -264,8 +265,14 @@ is_deleted(const struct core *c, const char *name)
  * durable, and the service may have been written anew by then, here or at the
  * other end of a move: whoever deletes a service gives up its states. */
 static void
-on_drop(struct moves *m, uint32_t host, const struct effect_drop *d)
+on_drop(struct moves *m, uint32_t host, const struct effect_drop *d,
+	const struct effects *fx)
 {
+	for (size_t i = 0; i < fx->count; i++)
+		if (fx->items[i].kind == EFFECT_NOTE &&
+			fx->items[i].note.kind == NOTE_CONFLICT &&
+			!strcmp(fx->items[i].note.name, d->name))
+			*keys_at(&m->told, root_key(d->root)) = 1;
 	if (is_deleted(m->k->w->hosts[host].core, d->name))
 		*keys_at(&m->served, root_key(d->root)) = 1;
 }
@@ -436,7 +443,7 @@ on_step(struct world *w, uint32_t host, const struct input *in,
 		if (fx->items[i].kind == EFFECT_START)
 			on_start(m, host, &fx->items[i].start);
 		else if (fx->items[i].kind == EFFECT_DROP)
-			on_drop(m, host, &fx->items[i].drop);
+			on_drop(m, host, &fx->items[i].drop, fx);
 		else if (fx->items[i].kind == EFFECT_SEND)
 			check_active(m, host, &fx->items[i].send);
 }
@@ -532,8 +539,8 @@ has_others(const struct moves *m, uint32_t host, const char *name)
 }
 
 /* H2: a state goes only when no record names it, and when it has served, or
- * has another home, or nobody wants it; or when the host gives way to a copy
- * that wins, which is said (DESIGN 9). */
+ * has another home, or nobody wants it; or, H10, when it is that of a copy that
+ * lost, was kept as such, and its host says that it is kept no longer. */
 static void
 on_dropped(struct moves *m, uint32_t host, struct sealed *s)
 {
@@ -553,6 +560,10 @@ on_dropped(struct moves *m, uint32_t host, struct sealed *s)
 	if (!has_others(m, host, s->name))
 		world_violated(m->k->w, "H2",
 			"%s drops the last state of %s, and nobody has it",
+			m->k->w->hosts[host].name, s->name);
+	else if (!keys_get(&m->told, root_key(s->root)))
+		world_violated(m->k->w, "H10",
+			"%s drops a state of %s that lost, in silence",
 			m->k->w->hosts[host].name, s->name);
 }
 
@@ -699,6 +710,7 @@ is_named(const struct core *c, const struct sealed *s)
 	const struct handoff *h = handoff_find(c, s->name);
 	bool is_staged = i && instance_is_staged(i, s->root);
 	return is_staged || checkpoint_needs_state(c, s->name, s->root) ||
+	       conflict_needs_state(c, s->name, s->root) ||
 	       (h && h->has_root && !memcmp(h->root, s->root, DIGEST_SIZE));
 }
 
@@ -735,6 +747,7 @@ on_end(struct world *w, void *context)
 	keys_fini(&m->pages);
 	keys_fini(&m->sealed);
 	keys_fini(&m->served);
+	keys_fini(&m->told);
 	keys_fini(&m->aside);
 	free(m);
 }
