@@ -142,7 +142,8 @@ read_lost(struct reader *r, struct lost *s)
 	s->wall_ms = reader_i64(r);
 	s->was_live = reader_u8(r) != 0;
 	return !r->bad && s->epoch > 0 && s->epoch <= EPOCH_MAX &&
-	       s->winner <= EPOCH_MAX;
+	       s->winner <= EPOCH_MAX && s->size < SIZE_LIM &&
+	       s->wall_ms >= -WALL_MAX && s->wall_ms <= WALL_MAX;
 }
 
 static void
@@ -180,6 +181,8 @@ read_record(struct conflict *k, struct bytes value)
 		if (!read_lost(&r, &k->word.kept[n]))
 			return false;
 		k->kept_ms[n] = reader_i64(&r);
+		if (k->kept_ms[n] < 0 || k->kept_ms[n] > CONFLICT_KEEP_MS)
+			return false;
 	}
 	/* A later version may have written more behind it. */
 	return !r.bad;

@@ -46,7 +46,7 @@ conflict_add_text(
 		return;
 	text_add(t, v->kept[0].was_live
 			    ? "conflict: the state of a copy that lost"
-			    : "conflict: a state that waited for a start");
+			    : "conflict: the last state of an earlier copy");
 	text_add(t, " (epoch ");
 	text_add_number(t, (int64_t)v->kept[0].epoch);
 	if (v->kept[0].size) {

@@ -11,6 +11,7 @@ libcore_a_SOURCES = \
 	supervisord/core/conflict.h \
 	supervisord/core/conflict_private.h \
 	supervisord/core/conflict_view.c \
+	supervisord/core/checkpoint_word.c \
 	supervisord/core/core.c \
 	supervisord/core/core.h \
 	supervisord/core/core_private.h \
