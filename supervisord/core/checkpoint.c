@@ -343,14 +343,13 @@ checkpoint_meta(const struct core *c, const struct instance *inst,
 	static const struct checkpoint_word nothing;
 	const struct checkpoint *k = checkpoint_find(c, inst->name);
 	bool is_empty = !k || (!k->word.is_runner && k->word.count == 0);
-	struct writer w;
 	if (is_empty && !conflict_has_word(c, inst))
 		return (struct bytes){NULL, 0};
-	writer_init(&w, room, ROW_META_MAX);
-	checkpoint_write_word(is_empty ? &nothing : &k->word, is_keeper, &w);
-	conflict_write_word(c, inst, &w);
-	CHECK(!w.bad);
-	return writer_done(&w);
+	struct bytes meta = checkpoint_write_word(
+		is_empty ? &nothing : &k->word, is_keeper, room);
+	meta.size += conflict_write_word(c, inst,
+		(unsigned char *)room + meta.size, ROW_META_MAX - meta.size);
+	return meta;
 }
 
 void

@@ -42,9 +42,10 @@ struct bytes checkpoint_write_record(
 	const struct checkpoint_word *word, void *room, size_t size);
 /* Reads one; false when it makes no sense. */
 bool checkpoint_read_record(struct bytes value, struct checkpoint_word *out);
-/* Writes a word, for the row that it goes into. */
-void checkpoint_write_word(const struct checkpoint_word *word, bool is_keeper,
-	struct writer *w);
+/* The bytes of a word, for the row that it goes into.  'room' has ROW_META_MAX
+ * bytes. */
+struct bytes checkpoint_write_word(
+	const struct checkpoint_word *word, bool is_keeper, void *room);
 
 /* The runner's side. */
 void checkpoint_run(struct core *c, struct checkpoint *k, struct instance *inst,

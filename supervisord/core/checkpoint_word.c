@@ -107,18 +107,22 @@ checkpoint_read_record(struct bytes value, struct checkpoint_word *out)
 	return version >= 1 && read_kept(&r, out);
 }
 
-void
+struct bytes
 checkpoint_write_word(
-	const struct checkpoint_word *word, bool is_keeper, struct writer *w)
+	const struct checkpoint_word *word, bool is_keeper, void *room)
 {
-	writer_u8(w, WORD_VERSION);
-	writer_u8(w, (uint8_t)((is_keeper ? WORD_IS_KEEPER : 0) |
-			       (word->is_runner ? WORD_IS_RUNNER : 0)));
-	writer_u8(w, word->wanted);
-	write_kept(w, word);
-	writer_u8(w, (uint8_t)word->holder_count);
+	struct writer w;
+	writer_init(&w, room, ROW_META_MAX);
+	writer_u8(&w, WORD_VERSION);
+	writer_u8(&w, (uint8_t)((is_keeper ? WORD_IS_KEEPER : 0) |
+				(word->is_runner ? WORD_IS_RUNNER : 0)));
+	writer_u8(&w, word->wanted);
+	write_kept(&w, word);
+	writer_u8(&w, (uint8_t)word->holder_count);
 	for (uint32_t i = 0; i < word->holder_count; i++)
-		writer_text(w, word->holders[i]);
+		writer_text(&w, word->holders[i]);
+	CHECK(!w.bad);
+	return writer_done(&w);
 }
 
 static bool

@@ -321,22 +321,26 @@ conflict_has_word(const struct core *c, const struct instance *inst)
 	return inst->used || conflict_epoch(c, inst->name);
 }
 
-void
-conflict_write_word(
-	const struct core *c, const struct instance *inst, struct writer *w)
+size_t
+conflict_write_word(const struct core *c, const struct instance *inst,
+	void *room, size_t size)
 {
 	const struct conflict *k = find(c, inst->name);
-	if (!conflict_has_word(c, inst))
-		return;
-	size_t room = (ROW_META_MAX - HEAD_SIZE - w->size) / LOST_SIZE;
 	uint32_t count = k ? k->word.count : 0;
-	if (count > room)
-		count = (uint32_t)room;
-	writer_u8(w, WORD_VERSION);
-	writer_u64(w, inst->used);
-	writer_u8(w, (uint8_t)count);
+	struct writer w;
+	if (!conflict_has_word(c, inst))
+		return 0;
+	CHECK(size >= HEAD_SIZE);
+	if (count > (size - HEAD_SIZE) / LOST_SIZE)
+		count = (uint32_t)((size - HEAD_SIZE) / LOST_SIZE);
+	writer_init(&w, room, size);
+	writer_u8(&w, WORD_VERSION);
+	writer_u64(&w, inst->used);
+	writer_u8(&w, (uint8_t)count);
 	for (uint32_t n = 0; n < count; n++)
-		write_lost(w, &k->word.kept[n]);
+		write_lost(&w, &k->word.kept[n]);
+	CHECK(!w.bad);
+	return w.size;
 }
 
 bool

@@ -112,9 +112,10 @@ uint64_t conflict_stored(const struct core *c, const char *name);
 uint64_t conflict_key(const uint8_t root[DIGEST_SIZE]);
 /* Whether there is something to say of it in our row. */
 bool conflict_has_word(const struct core *c, const struct instance *inst);
-/* Writes our word, as far as 'w' has room; nothing when there is none. */
-void conflict_write_word(
-	const struct core *c, const struct instance *inst, struct writer *w);
+/* Writes our word, as far as there is room; returns how many bytes, 0 when there
+ * is nothing to say. */
+size_t conflict_write_word(const struct core *c, const struct instance *inst,
+	void *room, size_t size);
 /* Reads what a row says; false when it says nothing that can be read. */
 bool conflict_read_row(const struct row *row, struct conflict_word *out);
 

@@ -7,7 +7,7 @@
  *   check_specs.c     S1 to S5   the desired state
  *   check_place.c     P1 to P6   where instances belong
  *   check_service.c   V1 to V9   what really runs
- *   check_handoff.c   H1 to H9   states on their way
+ *   check_handoff.c   H1 to H7, H9, H10  states on their way
  *   check_checkpoint.c  H8       what is kept of them on other hosts
  *   check_path.c      F1, F2     what stands at state_paths
  *   check_engine.c    E1 to E5   the core as a machine
