@@ -112,8 +112,8 @@ uint64_t conflict_stored(const struct core *c, const char *name);
 uint64_t conflict_key(const uint8_t root[DIGEST_SIZE]);
 /* Whether there is something to say of it in our row. */
 bool conflict_has_word(const struct core *c, const struct instance *inst);
-/* Writes our word, as far as there is room; returns how many bytes, 0 when there
- * is nothing to say. */
+/* Writes our word, as far as there is room; returns how many bytes, 0 when
+ * there is nothing to say. */
 size_t conflict_write_word(const struct core *c, const struct instance *inst,
 	void *room, size_t size);
 /* Reads what a row says; false when it says nothing that can be read. */

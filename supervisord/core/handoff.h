@@ -115,7 +115,7 @@ struct handoff {
 				   checkpoint */
 	bool starts_first;	/* the target begins before the source ends */
 	bool is_refused;	/* PAIRED: nothing of it runs at the target */
-	bool is_yield;		/* it goes nowhere: another copy wins, 'peer's */
+	bool is_yield;		/* it goes nowhere: the peer's copy wins */
 	uint32_t tries;		/* ... and so often its state was not sealed */
 	char reason[NOTE_TEXT_MAX]; /* why it began, or why it failed */
 };
@@ -150,9 +150,9 @@ void handoff_on_boot(struct core *c);
  * 'until' bounds it all, MONO_NEVER for the policy's timeouts alone. */
 bool handoff_begin(struct core *c, struct instance *inst, member_id target,
 	mono until, const char *reason);
-/* The copy here loses against the one of 'winner': it is asked for its state and
- * stopped as if it moved, and what it gives is kept here (conflict.h).  False
- * if it gives none as things are: then it is only stopped. */
+/* The copy here loses against the one of 'winner': it is asked for its state
+ * and stopped as if it moved, and what it gives is kept here (conflict.h).
+ * False if it gives none as things are: then it is only stopped. */
 bool handoff_yield(struct core *c, struct instance *inst,
 	const struct service_value *service, member_id winner);
 /* Whether this host takes part in a move of this name, so that duty leaves
