@@ -16,6 +16,7 @@ EXTRA_DIST += \
 	tests/cluster/writer.py \
 	tests/cluster/t-drain.sh \
 	tests/cluster/t-checkpoint.sh \
+	tests/cluster/t-conflict.sh \
 	tests/cluster/t-handlers.sh \
 	tests/cluster/t-handoff-kill.sh \
 	tests/cluster/t-handoff.sh \
