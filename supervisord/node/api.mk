@@ -17,6 +17,7 @@ libnodeapi_a_SOURCES = \
 	supervisord/node/api_metrics.c \
 	supervisord/node/api_peer_feed.c \
 	supervisord/node/api_private.h \
+	supervisord/node/api_rebalance.c \
 	supervisord/node/api_record.c \
 	supervisord/node/api_role.c supervisord/node/api_role.h \
 	supervisord/node/api_route.c \
