@@ -11,7 +11,7 @@ rebalance_init(struct core *c)
 {
 	struct rebalance *r = &c->rebalance;
 	memset(r, 0, sizeof *r);
-	r->join_until = MONO_NEVER;
+	r->join_until = r->gated_since = MONO_NEVER;
 	r->look_at = r->turn_at = r->pass_until = MONO_NEVER;
 }
 
@@ -138,13 +138,14 @@ is_others_turn(const struct core *c, uint32_t *moving)
 	bool is_theirs = false;
 	for (member_id id = 1; id < c->members.count; id++) {
 		struct node_facts f;
-		if (!member_is_present(c, id))
-			continue;
+		const struct member *m = member_get(c, id);
+		if (!m->link || m->state != MEMBER_ALIVE ||
+			member_is_stalled(c, id))
+			continue; /* its word may be old for ever */
 		facts_get(c, id, &f);
 		*moving += f.rebalance_moving;
 		is_theirs |=
-			f.rebalance_left && !member_is_stalled(c, id) &&
-			strcmp(member_get(c, id)->name, c->config.node) < 0;
+			f.rebalance_left && strcmp(m->name, c->config.node) < 0;
 	}
 	return is_theirs;
 }
@@ -367,10 +368,16 @@ look_if_due(struct core *c)
 	if (!is_due || !mono_reached(r->paced_until, c->now))
 		return;
 	if (!duty_is_gated(c, &why)) {
+		r->gated_since = MONO_NEVER;
 		look(c);
 		if (r->left == 0 && r->moving == 0)
 			end_pass(c);
 		return;
+	}
+	r->gated_since = mono_min(r->gated_since, c->now);
+	if (mono_diff(c->now, r->gated_since) >= REBALANCE_GATED_MS) {
+		r->left = 0; /* others need not wait for us */
+		r->turn_at = MONO_NEVER;
 	}
 	r->is_dirty = false;
 	r->paced_until = mono_add(c->now, REBALANCE_LOOK_MS);

@@ -34,8 +34,8 @@
  * far as rows tell: each host says in its facts how many it moves and how many
  * it has left.  Of those that have some left only the one with the smallest
  * name begins any, and not before REBALANCE_TURN_MS have passed since it said
- * so; only if its word takes longer than that to reach the others can there be
- * more, 'rebalance_max' from each of the two that overlap.
+ * so; only if its word takes longer than that to reach the others, or they do
+ * not hear it at all, can there be more, 'rebalance_max' from each.
  *
  * Memory: a fixed table of moves.  Time: a look at all instances when
  * something changed, a second and more apart; with 'off' nothing at all.
@@ -57,6 +57,8 @@
 #define REBALANCE_MOVES_MAX 100
 /* A host that has something to move waits so long for the others' word. */
 #define REBALANCE_TURN_MS 1000
+/* For whom views differ for so long gives up its turn. */
+#define REBALANCE_GATED_MS 5000
 /* Between two looks at all instances: this, and a millisecond for each of so
  * many of them. */
 #define REBALANCE_LOOK_MS     1000
@@ -109,6 +111,7 @@ struct rebalance {
 	mono join_until;    /* passes heard of before are not for us */
 	mono look_at;	    /* when to look though nothing changes */
 	mono paced_until;   /* no look before */
+	mono gated_since;   /* since when views differ; NEVER: they do not */
 	mono turn_at;	    /* since when we may begin; NEVER: none is left */
 	mono pass_until;    /* when the pass is over whatever is left */
 	uint64_t pass;	    /* the last that we heard of */

@@ -70,8 +70,8 @@ check_allowed(struct rebalances *p, struct core *c, struct instance *i,
 }
 
 /* P7: nor before the hosts have been the same for the hold-down, nor again
- * before twice as long as the last time. */
-static void
+ * before twice as long as the last time.  Whether it is news. */
+static bool
 check_time(struct rebalances *p, uint32_t host, const struct core *c,
 	const struct rebalance_move *m)
 {
@@ -82,7 +82,7 @@ check_time(struct rebalances *p, uint32_t host, const struct core *c,
 	uint32_t *last = keys_at(&k->last, key);
 	uint32_t now_ms = (uint32_t)c->now.ms;
 	if (*count && *last == now_ms)
-		return; /* it is known */
+		return false;
 	if (mono_diff(c->now, k->since) < hold_ms)
 		world_violated(p->k->w, "P7",
 			"%s sends %s away %lld ms after its hosts changed",
@@ -97,6 +97,7 @@ check_time(struct rebalances *p, uint32_t host, const struct core *c,
 	++*count;
 	*last = now_ms;
 	p->k->stats->rebalances++;
+	return true;
 }
 
 /* Whether all hosts have heard each other well for a while. */
@@ -154,8 +155,9 @@ on_step(struct world *w, uint32_t host, const struct input *in,
 		mono begun = mono_add(m->until, -REBALANCE_MOVE_MS);
 		if (!i || begun.ms != c->now.ms)
 			continue;
+		if (!check_time(p, host, c, m))
+			continue;
 		check_allowed(p, c, i, m);
-		check_time(p, host, c, m);
 		check_count(p, c);
 	}
 }
