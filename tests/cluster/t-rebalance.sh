@@ -62,8 +62,9 @@ wait_for 90 "everything runs where it belongs" all_gone
 check "never more than two at a time, in $looks looks: $most" test \
 	"$most" -ge 1 -a "$most" -le 2
 wait_for 10 "all are ready" ready_count_is alpha 24
-json alpha "[.instances[] | select([.name] | inside($(jq -c \
-	'[.[][0]]' "$T/planned"))) | [.name, .node]] | sort" status >"$T/actual"
+json alpha "[.instances[] | select(.name as \$n | $(jq -c '[.[][0]]' \
+	"$T/planned") | index(\$n)) | [.name, .node]] | sort" \
+	status >"$T/actual"
 check "each where the dry run said" diff "$T/planned" "$T/actual"
 check "no number is missing, none twice" no_number_lost
 lines=$(wc -l "$T"/out/* | sort -n | head -n 1 | awk '{print $1}')
