@@ -73,9 +73,11 @@ told() {
 	local h
 	for h in alpha beta gamma; do
 		ctl $h events | grep 'moved.*rebalanced'
-	done | sort -u | wc -l
+	done | sort -u >"$T/events"
+	cat "$T/events"
+	[ "$(wc -l <"$T/events")" -ge "$many" ]
 }
-check "events tell why: $(told)" test "$(told)" -ge "$many"
+wait_for 10 "events tell why" told
 
 step "manual: nothing by itself, one pass when asked"
 check "set" ctl beta cluster set rebalance manual
