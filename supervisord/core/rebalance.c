@@ -172,19 +172,18 @@ begin(struct core *c, struct instance *i, const struct service_value *s,
 {
 	static const char why[] = "rebalanced: it belongs to another host";
 	struct rebalance *r = &c->rebalance;
+	const struct spec_policy *policy = &s->policy;
 	CHECK(r->moving < REBALANCE_MOVES_MAX);
+	if (!policy->handoff.is_present)
+		instance_stop(c, i, policy, STOP_LEAVE, why);
+	else if (!handoff_begin(c, i, to, MONO_NEVER, why))
+		return false;
 	if (mono_diff(c->now, i->departed_at) > REBALANCE_FORGET_MS)
 		i->departures = 0;
 	i->departed_at = c->now;
 	i->rebalance_pass = r->pass;
 	if (i->departures < REBALANCE_DOUBLINGS_MAX)
 		i->departures++;
-	if (s->policy.handoff.is_present) {
-		if (!handoff_begin(c, i, to, MONO_NEVER, why))
-			return false;
-	} else {
-		instance_stop(c, i, &s->policy, STOP_LEAVE, why);
-	}
 	struct rebalance_move *m = &r->moves[r->moving++];
 	strcpy(m->name, i->name);
 	strcpy(m->to, member_get(c, to)->name);
@@ -280,10 +279,11 @@ look_at(struct core *c, struct instance *i, uint32_t *places)
 		return;
 	if (!mono_reached(due, c->now))
 		r->look_at = mono_min(r->look_at, due);
-	else if (*places == 0 || !effects_has_room(&c->fx, 64, FRAME_MAX))
-		r->left++;
-	else if (begin(c, i, &s, to))
+	else if (*places > 0 && effects_has_room(&c->fx, 64, FRAME_MAX) &&
+		 begin(c, i, &s, to))
 		--*places;
+	else
+		r->left++;
 }
 
 /* What is left waits for its turn; what has none gives it up. */
