@@ -28,9 +28,9 @@ START_TEST(a_pass_is_through_when_all_hosts_are)
 	ck_assert_uint_eq(ask("GET", "/v1/rebalance", NULL, &o), 200);
 	ck_assert_int_eq(json_integer_value(json_object_get(o, "pass")), 3);
 	ck_assert(json_is_false(json_object_get(o, "through")));
-	json_t *node = json_array_get(json_object_get(o, "nodes"), 1);
+	json_t *beta = json_array_get(json_object_get(o, "nodes"), 1);
 	ck_assert_int_eq(
-		json_integer_value(json_object_get(node, "moving")), 1);
+		json_integer_value(json_object_get(beta, "moving")), 1);
 	json_t *item = json_array_get(json_object_get(o, "instances"), 0);
 	ck_assert_str_eq(
 		json_string_value(json_object_get(item, "to")), "beta");
@@ -498,6 +498,7 @@ main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, every_get_answers_with_one_document);
+	tcase_add_test(tc, a_pass_is_through_when_all_hosts_are);
 	tcase_add_test(tc, status_has_desired_actual_hold_and_problems);
 	tcase_add_test(tc, instances_are_filtered);
 	tcase_add_test(tc, services_are_sorted_and_counted);
