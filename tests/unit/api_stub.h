@@ -40,6 +40,7 @@ enum stub_order { STUB_NO_ORDER, STUB_REEXEC, STUB_SHUTDOWN };
 struct stub {
 	struct instance_view instances[8];
 	uint32_t instance_count;
+	struct checkpoint_view checkpoint; /* of all that have any */
 	struct node_view nodes[4];
 	uint32_t node_count;
 	struct cluster_view cluster;
