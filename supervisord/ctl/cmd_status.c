@@ -135,6 +135,83 @@ show_head(struct ctl *ctl, const json_t *document)
 		(long long)get_int(c, "instances"));
 }
 
+/* A duration of a document for people; "-" for null. */
+static const char *
+duration_text(const json_t *o, const char *key, char *buffer, size_t size)
+{
+	return json_is_integer(json_object_get(o, key))
+		       ? units_format_age(get_int(o, key), buffer, size)
+		       : "-";
+}
+
+/* The age of the last checkpoint that counts, and on how many hosts the newest
+ * is, of those that should have it: "12s 2/2". */
+static void
+add_checkpoint(struct table *t, const json_t *k)
+{
+	char age[32];
+	if (!json_is_object(k)) {
+		table_add(t, "-");
+		return;
+	}
+	table_printf(t, "%s %lld/%lld",
+		duration_text(k, "age_ms", age, sizeof(age)),
+		(long long)get_int(k, "have"), (long long)get_int(k, "wanted"));
+}
+
+/* What the death of its host would cost, as the end of a sentence. */
+static void
+print_loss(const json_t *k, const char *node)
+{
+	char age[32];
+	printf("; if %s died now, ", node);
+	if (get_bool(k, "waits"))
+		printf("it would wait for one that counts");
+	else if (json_is_object(json_object_get(k, "next")))
+		printf("the last %s would be lost",
+			duration_text(k, "loss_ms", age, sizeof(age)));
+	else
+		printf("it would begin without one");
+}
+
+static void
+print_checkpoint(const json_t *o, const json_t *k)
+{
+	char age[32];
+	printf("checkpoint of %s: ", get_text(o, "name"));
+	if (json_is_object(json_object_get(k, "acked")))
+		printf("%s old", duration_text(k, "age_ms", age, sizeof(age)));
+	else
+		printf("none counts yet");
+	printf("%s", get_bool(k, "late") ? ", which is too long" : "");
+	if (json_is_object(json_object_get(k, "newest")))
+		printf("; the newest is on %lld of %lld hosts",
+			(long long)get_int(k, "have"),
+			(long long)get_int(k, "wanted"));
+	if (get_int(k, "named") < get_int(k, "wanted"))
+		printf(", only %lld may keep it",
+			(long long)get_int(k, "named"));
+	if (is_running(o) && *get_text(o, "node"))
+		print_loss(k, get_text(o, "node"));
+	printf("\n");
+}
+
+/* Below the table, for those that were asked for by name. */
+static void
+show_checkpoints(struct ctl *ctl, const json_t *list)
+{
+	size_t i;
+	json_t *o;
+	if (ctl->opt.is_quiet)
+		return;
+	json_array_foreach(list, i, o)
+	{
+		const json_t *k = json_object_get(o, "checkpoint");
+		if (json_is_object(k))
+			print_checkpoint(o, k);
+	}
+}
+
 /* What there is to say beside the state: the core's sentence, a change on its
  * way, or how it ended. */
 static const char *
@@ -148,6 +225,8 @@ detail_of(const json_t *o)
 		strcmp(get_text(o, "run_digest"),
 			get_text(o, "wanted_digest")) != 0)
 		return "runs an older description";
+	if (get_bool(json_object_get(o, "checkpoint"), "late"))
+		return "its last checkpoint is too old";
 	return is_running(o) ? "" : get_text(o, "last_exit");
 }
 
@@ -168,6 +247,7 @@ add_instance(struct table *t, const json_t *o)
 	else
 		table_add(t, "-");
 	table_printf(t, "%lld", (long long)get_int(o, "epoch"));
+	add_checkpoint(t, json_object_get(o, "checkpoint"));
 	table_add(t, detail_of(o));
 }
 
@@ -176,7 +256,7 @@ show_instances(struct ctl *ctl, const json_t *list)
 {
 	static const char *const headers[] = {"NAME", "DESIRED", "STATE",
 		"NODE", "+DUTY", "RESTARTS", "SINCE", "+PID", "+EPOCH",
-		"DETAIL", NULL};
+		"+CHECKPOINT", "DETAIL", NULL};
 	struct table t;
 	size_t i;
 	json_t *o;
@@ -208,6 +288,8 @@ cmd_status(struct ctl *ctl, int argc, char **argv)
 		show_head(ctl, document);
 		if (json_array_size(selected))
 			show_instances(ctl, selected);
+		if (argc)
+			show_checkpoints(ctl, selected);
 		break;
 	}
 	json_decref(selected);
@@ -215,11 +297,25 @@ cmd_status(struct ctl *ctl, int argc, char **argv)
 	return code;
 }
 
+/* The age of the oldest of a service's last checkpoints, and how many of its
+ * instances are late with theirs. */
+static void
+add_oldest(struct table *t, const json_t *k)
+{
+	char age[32];
+	const char *text = duration_text(k, "age_ms", age, sizeof(age));
+	if (get_int(k, "late"))
+		table_printf(t, "%s, %lld late", text,
+			(long long)get_int(k, "late"));
+	else
+		table_add(t, text);
+}
+
 static void
 show_services(struct ctl *ctl, const json_t *list)
 {
 	static const char *const headers[] = {"SERVICE", "READY", "ENABLED",
-		"SOURCE", "+WRITER", "+DIGEST", NULL};
+		"SOURCE", "+WRITER", "+DIGEST", "+CHECKPOINT", NULL};
 	struct table t;
 	size_t i;
 	json_t *o;
@@ -239,6 +335,7 @@ show_services(struct ctl *ctl, const json_t *list)
 			table_add(&t, "apply");
 		table_add(&t, get_text(o, "writer"));
 		table_add(&t, get_text(o, "digest"));
+		add_oldest(&t, json_object_get(o, "checkpoints"));
 	}
 	show_table(ctl, &t);
 }
