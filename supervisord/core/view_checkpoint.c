@@ -157,7 +157,10 @@ add_age(struct text *t, const struct checkpoint_view *v)
 static void
 add_hosts(struct text *t, const struct checkpoint_view *v)
 {
-	text_add(t, v->is_late ? ", which is too long: " : ": ");
+	if (v->is_late)
+		text_add(t, v->age_ms < 0 ? ", for too long already"
+					  : ", which is too old");
+	text_add(t, ": ");
 	if (v->newest.epoch) {
 		text_add(t, "the newest is on ");
 		text_add_number(t, v->have);
@@ -169,9 +172,10 @@ add_hosts(struct text *t, const struct checkpoint_view *v)
 	}
 	if (v->named == v->wanted)
 		return;
-	text_add(t, "Hosts beside it that may run it, and so keep one: ");
+	text_add(t, "Only ");
 	text_add_number(t, v->named);
-	text_add(t, "; none counts before there are ");
+	text_add(t, v->named == 1 ? " other host" : " other hosts");
+	text_add(t, " may run it and so keep one; none counts with less than ");
 	text_add_number(t, v->wanted);
 	text_add(t, ". ");
 }

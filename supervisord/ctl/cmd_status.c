@@ -183,7 +183,8 @@ print_checkpoint(const json_t *o, const json_t *k)
 		printf("%s old", duration_text(k, "age_ms", age, sizeof(age)));
 	else
 		printf("none counts yet");
-	printf("%s", get_bool(k, "late") ? ", which is too long" : "");
+	if (get_bool(k, "late"))
+		printf(", too long ago");
 	if (json_is_object(json_object_get(k, "newest")))
 		printf("; the newest is on %lld of %lld hosts",
 			(long long)get_int(k, "have"),

@@ -213,7 +213,7 @@ expect 0 status
 has out 'its last checkpoint is too old'
 lacks out 'checkpoint of'
 expect 0 status kept new away web@1
-has out 'checkpoint of kept: 1m 1s old, which is too long; the newest is on 1 of 2 hosts; if beta died now, the last 51s would be lost'
+has out 'checkpoint of kept: 1m 1s old, too long ago; the newest is on 1 of 2 hosts; if beta died now, the last 51s would be lost'
 has out 'checkpoint of new: none counts yet, only 1 may keep it; if beta died now, it would begin without one'
 has out 'checkpoint of away: 3s old; the newest is on 0 of 2 hosts; if beta died now, it would wait for one that counts'
 lacks out 'checkpoint of web'
