@@ -55,6 +55,12 @@ void handoff_record(struct core *c, struct handoff *h);
 uint64_t handoff_end(struct core *c, struct handoff *h);
 /* The same, and drops its state as soon as no record names it. */
 void handoff_end_and_drop(struct core *c, struct handoff *h);
+/* Ends it on the side that gives, where the instance goes on; a checkpoint that
+ * it carried goes if it is not kept any more. */
+uint64_t handoff_end_carried(struct core *c, struct handoff *h);
+/* A move without a state of its own carries the last checkpoint, if there is
+ * one: where it goes it would else begin with less. */
+void handoff_carry(const struct core *c, struct handoff *h);
 /* The instance starts from the state of this move, which has one. */
 void handoff_stage(struct core *c, const struct handoff *h, struct instance *i,
 	const char *kind, const char *from);
