@@ -48,7 +48,8 @@ struct mover_job {
 	uint64_t stay;	   /* the same; 0: none */
 	uint64_t size_max; /* bytes; a larger state is refused */
 	bool is_framed;	   /* put: the input is a state stream, not bare */
-	bool is_checkpoint; /* get: DIR/checkpoint, if there is no path */
+	bool is_checkpoint; /* get: DIR/checkpoint, if there is no path; it may
+			       be replaced by a newer one while it is read */
 };
 
 /* Sends DIR/state as a state stream (sys/statestream.h) to 'out'.  Whatever

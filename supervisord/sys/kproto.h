@@ -226,9 +226,8 @@ struct kproto_signal {
 	X(KCMD_READINESS, "readiness") /* exec probes */                       \
 	X(KCMD_LIVENESS, "liveness")                                           \
 	X(KCMD_HANDOFF, "handoff.command") /* by RUN; see workdir.h */         \
-	X(KCMD_RESTORE,                                                        \
-		"handoff.restore") /* by the keeper, when 'has_state' */       \
-	X(KCMD_CHECKPOINT, "checkpoint.command") /* by RUN */
+	X(KCMD_CHECKPOINT, "checkpoint.command") /* the same */                \
+	X(KCMD_RESTORE, "handoff.restore") /* by the keeper, when 'has_state' */
 
 enum kproto_command {
 #define X(command, name) command,
