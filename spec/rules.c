@@ -106,6 +106,10 @@ check_start_first(const struct subject *s)
 			"handoff.%s: there is no state with 'order: "
 			"start-first'; leave it out",
 			key);
+	if (s->spec->checkpoint.is_present)
+		return tree_fail(s->place, written(s, NULL, "checkpoint"),
+			"checkpoint: there is no state with 'handoff: {order: "
+			"start-first}'; leave one of them out");
 	h->signal = 0;
 	return 0;
 }

@@ -268,8 +268,7 @@ void
 keeper_forget(struct keeper *k, const struct effect_proc *p)
 {
 	struct known *known = known_find(k, launch_iid(p->name));
-	keeper_send_value(
-		k, KMSG_FORGET, p->name, p->epoch, p->sets_aside);
+	keeper_send_value(k, KMSG_FORGET, p->name, p->epoch, p->sets_aside);
 	if (known && known->epoch == p->epoch)
 		known_remove(k, known);
 }
@@ -348,33 +347,20 @@ report(struct keeper *k, enum input_kind kind, const char *name,
 }
 
 static void
-report_answer(struct keeper *k, const char *name, uint64_t epoch,
-	enum handoff_answer answer)
-{
-	struct input in = {
-		.kind = INPUT_ANSWERED,
-		.proc = {.name = name,
-			.epoch = epoch,
-			.answer = (uint8_t)answer},
-	};
-	k->hooks.on_input(k->hooks.context, &in);
-}
-
-static void
 on_answer(struct keeper *k, const char *name, const struct kproto_event *e)
 {
 	switch ((enum kproto_answer)e->value) {
 	case KANSWER_RESUME:
-		report_answer(k, name, e->epoch, ANSWER_RESUME);
+		report_answer(&k->hooks, name, e->epoch, ANSWER_RESUME);
 		return;
 	case KANSWER_RESTART:
-		report_answer(k, name, e->epoch, ANSWER_RESTART);
+		report_answer(&k->hooks, name, e->epoch, ANSWER_RESTART);
 		return;
 	case KANSWER_IGNORE:
-		report_answer(k, name, e->epoch, ANSWER_IGNORE);
+		report_answer(&k->hooks, name, e->epoch, ANSWER_IGNORE);
 		return;
 	case KANSWER_CHECKPOINT:
-		report_answer(k, name, e->epoch, ANSWER_CHECKPOINT);
+		report_answer(&k->hooks, name, e->epoch, ANSWER_CHECKPOINT);
 		return;
 	}
 	say_limited(&k->strange, 5, SAY_WARNING,
@@ -516,7 +502,8 @@ on_refused(struct keeper *k, struct bytes body)
 	if (strcmp(f.step, "handoff") == 0 ||
 		strcmp(f.step, "checkpoint") == 0) {
 		say(SAY_INFO, "%s: %s: %s", known->name, f.step, f.text);
-		report_answer(k, known->name, f.epoch, ANSWER_UNSUPPORTED);
+		report_answer(
+			&k->hooks, known->name, f.epoch, ANSWER_UNSUPPORTED);
 	} else if (!on_uncollected(k, known, &f)) {
 		say_limited(&k->strange, 20, SAY_INFO, "keeper: %s: %s: %s",
 			known->name, f.step, f.text);

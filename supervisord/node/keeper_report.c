@@ -105,3 +105,16 @@ report_news(const struct keeper_hooks *hooks, const char *name,
 		break;
 	}
 }
+
+void
+report_answer(const struct keeper_hooks *hooks, const char *name,
+	uint64_t epoch, enum handoff_answer answer)
+{
+	struct input in = {
+		.kind = INPUT_ANSWERED,
+		.proc = {.name = name,
+			.epoch = epoch,
+			.answer = (uint8_t)answer},
+	};
+	hooks->on_input(hooks->context, &in);
+}
