@@ -1,4 +1,4 @@
-/* The table of checkpoints, its records, and what hosts say in their rows. */
+/* The table of checkpoints, and what hosts say of them in their rows. */
 #include "core/checkpoint.h"
 
 #include <string.h>
@@ -6,13 +6,10 @@
 #include "base/hash.h"
 #include "core/checkpoint_private.h"
 
-#define RECORD_VERSION 1
-#define WORD_VERSION   1
-#define AGAIN_MS       1000
-
-/* What a word says first. */
-#define WORD_IS_KEEPER 1
-#define WORD_IS_RUNNER 2
+/* Of the epoch of a checkpoint above those that were taken, as far as this host
+ * has heard: it may not have heard of all. */
+#define EPOCH_LEAP (UINT64_C(1) << 32)
+#define AGAIN_MS   1000
 
 static uint32_t
 table_max(const struct core_limits *l)
@@ -43,18 +40,6 @@ checkpoint_init(struct core *c)
 		buckets);
 	list_init(&t->all);
 	t->look_at = MONO_NEVER;
-}
-
-/* --- The order --- */
-
-int
-snapshot_compare(const struct snapshot *a, const struct snapshot *b)
-{
-	if (a->epoch != b->epoch)
-		return a->epoch < b->epoch ? -1 : 1;
-	if (a->epoch == 0 || a->number == b->number)
-		return 0;
-	return a->number < b->number ? -1 : 1;
 }
 
 /* --- The table --- */
@@ -205,56 +190,6 @@ checkpoint_stored(const struct core *c, const char *name)
 	return k ? k->stored : 0;
 }
 
-/* --- Bytes --- */
-
-static void
-write_kept(struct writer *w, const struct checkpoint_word *word)
-{
-	writer_u8(w, (uint8_t)word->count);
-	for (uint32_t i = 0; i < word->count; i++) {
-		const struct snapshot *s = &word->kept[i];
-		writer_u64(w, s->epoch);
-		writer_u64(w, s->number);
-		writer_raw(w, s->root, DIGEST_SIZE);
-		writer_u64(w, s->size);
-		writer_i64(w, s->wall_ms);
-	}
-	writer_u64(w, word->acked.epoch);
-	writer_u64(w, word->acked.number);
-	writer_i64(w, word->acked.wall_ms);
-}
-
-static void
-read_root(struct reader *r, uint8_t root[DIGEST_SIZE])
-{
-	for (size_t i = 0; i < DIGEST_SIZE; i++)
-		root[i] = reader_u8(r);
-}
-
-/* Reads what 'write_kept' wrote; false when it makes no sense. */
-static bool
-read_kept(struct reader *r, struct checkpoint_word *word)
-{
-	word->count = reader_u8(r);
-	if (word->count > CHECKPOINT_KEPT)
-		return false;
-	for (uint32_t i = 0; i < word->count; i++) {
-		struct snapshot *s = &word->kept[i];
-		s->epoch = reader_u64(r);
-		s->number = reader_u64(r);
-		read_root(r, s->root);
-		s->size = reader_u64(r);
-		s->wall_ms = reader_i64(r);
-		if (s->epoch == 0 || s->epoch > EPOCH_MAX || s->number == 0 ||
-			(i && snapshot_compare(s, s - 1) >= 0))
-			return false;
-	}
-	word->acked.epoch = reader_u64(r);
-	word->acked.number = reader_u64(r);
-	word->acked.wall_ms = reader_i64(r);
-	return !r->bad && word->acked.epoch <= EPOCH_MAX;
-}
-
 /* --- The record --- */
 
 void
@@ -262,30 +197,22 @@ checkpoint_record(struct core *c, struct checkpoint *k)
 {
 	unsigned char buffer[256];
 	struct bytes key = {k->name, strlen(k->name)};
-	struct writer w;
 	if (k->word.count == 0 && k->word.acked.epoch == 0) {
 		k->stored = core_store(
 			c, TABLE_CHECKPOINT, key, (struct bytes){NULL, 0});
 		return;
 	}
-	writer_init(&w, buffer, sizeof buffer);
-	writer_u8(&w, RECORD_VERSION);
-	write_kept(&w, &k->word);
-	CHECK(!w.bad);
-	k->stored = core_store(c, TABLE_CHECKPOINT, key, writer_done(&w));
+	k->stored = core_store(c, TABLE_CHECKPOINT, key,
+		checkpoint_write_record(&k->word, buffer, sizeof buffer));
 }
 
 static bool
 load(struct core *c, struct bytes key, struct bytes value)
 {
 	char name[INSTANCE_NAME_MAX + 1];
-	struct checkpoint_word word = {0};
-	struct reader r;
-	reader_init(&r, value.data, value.size);
-	uint8_t version = reader_u8(&r);
-	/* A later version may have written more behind it. */
-	if (!instance_name_of_key(key, name) || version < 1 ||
-		!read_kept(&r, &word) || checkpoint_of(c, name))
+	struct checkpoint_word word;
+	if (!instance_name_of_key(key, name) ||
+		!checkpoint_read_record(value, &word) || checkpoint_of(c, name))
 		return false;
 	struct checkpoint *k = checkpoint_make(c, name);
 	if (!k)
@@ -414,55 +341,9 @@ checkpoint_meta(const struct core *c, const struct instance *inst,
 	bool is_keeper, void *room)
 {
 	const struct checkpoint *k = checkpoint_find(c, inst->name);
-	struct writer w;
 	if (!k || (!k->word.is_runner && k->word.count == 0))
 		return (struct bytes){NULL, 0};
-	writer_init(&w, room, ROW_META_MAX);
-	writer_u8(&w, WORD_VERSION);
-	writer_u8(&w, (uint8_t)((is_keeper ? WORD_IS_KEEPER : 0) |
-				(k->word.is_runner ? WORD_IS_RUNNER : 0)));
-	writer_u8(&w, k->word.wanted);
-	write_kept(&w, &k->word);
-	writer_u8(&w, (uint8_t)k->word.holder_count);
-	for (uint32_t i = 0; i < k->word.holder_count; i++)
-		writer_text(&w, k->word.holders[i]);
-	CHECK(!w.bad);
-	return writer_done(&w);
-}
-
-bool
-checkpoint_read_row(const struct row *row, struct checkpoint_word *out)
-{
-	struct reader r;
-	memset(out, 0, sizeof *out);
-	if (row->value.kind != ROW_INSTANCE || row->value.meta.size == 0)
-		return false;
-	reader_init(&r, row->value.meta.data, row->value.meta.size);
-	uint8_t version = reader_u8(&r);
-	uint8_t flags = reader_u8(&r);
-	out->is_keeper = (flags & WORD_IS_KEEPER) != 0;
-	out->is_runner = (flags & WORD_IS_RUNNER) != 0;
-	out->wanted = reader_u8(&r);
-	if (version < 1 || !read_kept(&r, out))
-		return false;
-	out->holder_count = reader_u8(&r);
-	if (out->holder_count > POLICY_HOLDERS_MAX)
-		return false;
-	for (uint32_t i = 0; i < out->holder_count; i++) {
-		const char *name = reader_text(&r);
-		if (strlen(name) > NODE_NAME_MAX)
-			return false;
-		strcpy(out->holders[i], name);
-	}
-	return !r.bad;
-}
-
-bool
-checkpoint_is_keeper(const struct row *row)
-{
-	const unsigned char *meta = row->value.meta.data;
-	return row->value.state == ROW_PAST && row->value.meta.size >= 2 &&
-	       (meta[1] & WORD_IS_KEEPER) != 0;
+	return checkpoint_write_word(&k->word, is_keeper, room);
 }
 
 void
@@ -472,6 +353,21 @@ checkpoint_publish(struct core *c, struct checkpoint *k)
 	k->is_changed = false;
 	if (i)
 		instance_publish(c, i);
+}
+
+/* Reads what a host says.  An epoch that is so far above all that anybody took
+ * was made up, and would never be outdone. */
+static bool
+read_word(const struct core *c, const struct row *row,
+	struct checkpoint_word *out)
+{
+	const uint64_t taken = registry_epoch_max(c, row->name);
+	const uint64_t clock = instance_epoch_clock(c);
+	const uint64_t limit = (taken > clock ? taken : clock) + EPOCH_LEAP;
+	if (!checkpoint_read_row(row, out))
+		return false;
+	return out->acked.epoch <= limit &&
+	       (out->count == 0 || out->kept[0].epoch <= limit);
 }
 
 const struct row *
@@ -484,7 +380,7 @@ checkpoint_next_word(const struct core *c, const char *name,
 		if (row->origin != MEMBER_SELF &&
 			member_is_present(c, row->origin) &&
 			registry_is_current(c, row->origin) &&
-			checkpoint_read_row(row, out))
+			read_word(c, row, out))
 			return row;
 	return NULL;
 }
@@ -522,9 +418,26 @@ checkpoint_acked(const struct core *c, const char *name, struct snapshot *out)
 		*out = k->word.acked;
 	const struct row *r = registry_first(c, ROW_INSTANCE, name);
 	for (; r; r = registry_next(c, r))
-		if (checkpoint_read_row(r, &word) &&
+		if (read_word(c, r, &word) &&
 			snapshot_compare(&word.acked, out) > 0)
 			*out = word.acked;
+}
+
+uint64_t
+checkpoint_epoch_max(const struct core *c, const char *name)
+{
+	struct checkpoint_word word;
+	struct snapshot acked;
+	checkpoint_acked(c, name, &acked);
+	uint64_t max = checkpoint_epoch(c, name);
+	if (max < acked.epoch)
+		max = acked.epoch;
+	const struct row *r = registry_first(c, ROW_INSTANCE, name);
+	for (; r; r = registry_next(c, r))
+		if (read_word(c, r, &word) && word.count &&
+			word.kept[0].epoch > max)
+			max = word.kept[0].epoch;
+	return max;
 }
 
 /* --- Changes and time --- */

@@ -51,9 +51,9 @@
 #include "core/core.h"
 #include "core/specs.h"
 
-#define CHECKPOINTS_MAX	      65536	 /* names on one host */
+#define CHECKPOINTS_MAX 65536 /* names on one host */
 /* Number of what a run left at its end. */
-#define CHECKPOINT_LAST UINT64_MAX
+#define CHECKPOINT_LAST	      UINT64_MAX
 #define CHECKPOINT_KEPT	      2
 #define CHECKPOINT_FAILED_MAX 4
 #define CHECKPOINT_LATER_MAX  4
@@ -153,7 +153,8 @@ int snapshot_compare(const struct snapshot *a, const struct snapshot *b);
 /* What is kept and done here for a name, or NULL; for status. */
 const struct checkpoint *checkpoint_find(
 	const struct core *c, const char *name);
-/* Reads what a row says; false when it says nothing that can be read. */
+/* Reads what a row says, whoever wrote it; false, and all zero, when it says
+ * nothing that can be read. */
 bool checkpoint_read_row(const struct row *row, struct checkpoint_word *out);
 /* Whether a row is there only because its host keeps a checkpoint. */
 bool checkpoint_is_keeper(const struct row *row);
@@ -169,6 +170,9 @@ struct bytes checkpoint_meta(const struct core *c, const struct instance *inst,
 	bool is_keeper, void *room);
 /* The epoch of the newest that is kept here, or 0. */
 uint64_t checkpoint_epoch(const struct core *c, const char *name);
+/* The highest epoch that any row or our disk tells of in a checkpoint, or 0: a
+ * run under a lower one could never outdo it. */
+uint64_t checkpoint_epoch_max(const struct core *c, const char *name);
 /* The STORE that our word waits for, or 0. */
 uint64_t checkpoint_stored(const struct core *c, const char *name);
 

@@ -1,6 +1,7 @@
 /* What the files of the checkpoints share: the table, records and words
- * (checkpoint.c), the runner (checkpoint_take.c), those who hold, and who
- * starts from one (checkpoint_hold.c).
+ * (checkpoint.c), their bytes (checkpoint_word.c), the runner
+ * (checkpoint_take.c), those who hold, and who starts from one
+ * (checkpoint_hold.c).
  */
 #ifndef SKEP_CORE_CHECKPOINT_PRIVATE_H
 #define SKEP_CORE_CHECKPOINT_PRIVATE_H
@@ -35,6 +36,16 @@ void checkpoint_drop(struct core *c, struct checkpoint *k,
  * another host that is present and tells of its present life. */
 const struct row *checkpoint_next_word(const struct core *c, const char *name,
 	const struct row *row, struct checkpoint_word *out);
+
+/* The bytes of a record.  'room' has 'size' bytes; 256 are enough. */
+struct bytes checkpoint_write_record(
+	const struct checkpoint_word *word, void *room, size_t size);
+/* Reads one; false when it makes no sense. */
+bool checkpoint_read_record(struct bytes value, struct checkpoint_word *out);
+/* The bytes of a word, for the row that it goes into.  'room' has ROW_META_MAX
+ * bytes. */
+struct bytes checkpoint_write_word(
+	const struct checkpoint_word *word, bool is_keeper, void *room);
 
 /* The runner's side. */
 void checkpoint_run(struct core *c, struct checkpoint *k, struct instance *inst,

@@ -122,8 +122,12 @@ void target_on_boot(struct core *c, struct handoff *h);
 uint64_t handoff_take_epoch(struct core *c, struct instance *i,
 	const char *source, bool is_given);
 
-/* Start first (handoff_first.c).  The source of an accepted offer lets the
- * target begin. */
+/* Start first (handoff_first.c).  Whether a new copy may begin before the old
+ * one ends.  What has checkpoints has a state, which only one copy may go on
+ * with: the rules of specs refuse both, and one that says both all the same is
+ * stopped first. */
+bool first_may_start(const struct service_value *s);
+/* The source of an accepted offer lets the target begin. */
 void first_pair(struct core *c, struct handoff *h, int64_t start_timeout_ms);
 /* What is said again and again: begin, or, once it is called off, end it. */
 void first_send(struct core *c, struct handoff *h);

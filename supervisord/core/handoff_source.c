@@ -101,16 +101,6 @@ policy_of(struct core *c, const struct instance *i, struct service_value *s)
 	return i && instance_service(c, i, s);
 }
 
-/* Whether the new copy is to begin before the old one ends.  What has
- * checkpoints has a state, which only one copy may go on with: rules of specs
- * refuse both, and one that says both all the same is stopped first. */
-static bool
-may_start_first(const struct service_value *s)
-{
-	return s->policy.handoff.starts_first &&
-	       !s->policy.checkpoint.is_present;
-}
-
 /* Whether another move may begin beside those that are under way. */
 static bool
 has_place(const struct core *c)
@@ -143,8 +133,7 @@ handoff_begin(struct core *c, struct instance *inst, member_id target,
 				 : HANDOFF_RESEND_MS);
 		return false;
 	}
-	bool starts_first =
-		policy_of(c, inst, &s) && may_start_first(&s);
+	bool starts_first = policy_of(c, inst, &s) && first_may_start(&s);
 	/* Two copies are enough: the one of the last move ends first. */
 	bool is_third = starts_first && duty_lives_elsewhere(c, inst);
 	struct handoff *h =
@@ -244,7 +233,7 @@ on_accept(struct core *c, struct handoff *h, const skep_Handoff *m)
 		return;
 	}
 	h->terms = s.policy.handoff;
-	h->starts_first = m->starts_first && may_start_first(&s) && !i->staged;
+	h->starts_first = m->starts_first && first_may_start(&s) && !i->staged;
 	if (h->starts_first)
 		first_pair(c, h, s.policy.start_timeout_ms);
 	else
@@ -479,7 +468,10 @@ take_back(struct core *c, struct handoff *h, const char *why)
 	/* What it began with here, if that had not served yet, is older. */
 	if (!h->has_root || !instance_is_staged(i, h->root))
 		instance_drop_staged(c, i);
-	if (h->has_root && !h->is_carried)
+	/* What was never ready there has taken no checkpoint: the one that was
+	 * carried is the newest, also if it is not kept here any more. */
+	if (h->has_root &&
+		(!h->is_carried || !checkpoint_keeps(c, h->name, h->root)))
 		handoff_stage(c, h, i, "dump", "");
 	/* The target may have started what comes next, and what came after. */
 	instance_set_owner(c, i, h->peer_name);

@@ -7,6 +7,7 @@ libcore_a_SOURCES = \
 	supervisord/core/checkpoint_hold.c \
 	supervisord/core/checkpoint_private.h \
 	supervisord/core/checkpoint_take.c \
+	supervisord/core/checkpoint_word.c \
 	supervisord/core/core.c \
 	supervisord/core/core.h \
 	supervisord/core/core_private.h \

@@ -203,8 +203,8 @@ static void
 fail(struct fetch *f, const char *text)
 {
 	char line[ERR_TEXT_SIZE];
-	snprintf(line, sizeof line, "state of %s from %s: %s", f->name, f->node,
-		text);
+	snprintf(line, sizeof line, "state of %s%s%s: %s", f->name,
+		f->node[0] ? " from " : "", f->node, text);
 	say_limited(&f->bulk->fetch_says, 4, SAY_WARNING, "%s", line);
 	finish(f, false, line);
 }
