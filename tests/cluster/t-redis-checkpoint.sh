@@ -96,7 +96,4 @@ check "what is there is what was written first" is_a_beginning
 check "what is lost is younger than was announced" \
 	test "$last" -ge $((announced - 2000))
 check "and nothing younger is there" test "$last" -le "$announced"
-check "it began with a checkpoint" says checkpoint bash -c \
-	"tr '\0' '\n' </proc/$(processes redis-server |
-		awk '{ print $2; exit }')/environ | grep SKEP_STATE_KIND"
 finish
