@@ -237,8 +237,7 @@ refuse(struct instance *i, int code, const char *text)
 			.epoch = i->epoch,
 			.blame = KBLAME_SERVICE,
 			.code = code,
-			.step = i->is_for_checkpoint ? "checkpoint"
-						     : "handoff",
+			.step = i->is_for_checkpoint ? "checkpoint" : "handoff",
 			.text = text,
 		});
 }

@@ -188,8 +188,8 @@ workdir_has_checkpoint(const struct dirs *d, uint64_t iid)
 	int fd = open_dir(d, iid);
 	if (fd < 0)
 		return false;
-	int rc = fstatat(fd, parts[WORKDIR_CHECKPOINT].whole, &st,
-		AT_SYMLINK_NOFOLLOW);
+	int rc = fstatat(
+		fd, parts[WORKDIR_CHECKPOINT].whole, &st, AT_SYMLINK_NOFOLLOW);
 	close(fd);
 	return rc == 0;
 }

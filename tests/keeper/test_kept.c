@@ -428,8 +428,8 @@ START_TEST(test_no_child_ahead_with_a_checkpoint)
 			.working_dir = w.dir,
 			.has_checkpoint = true,
 		};
-		world_send_start(&w, &s, 1,
-			SH("echo x >>runs; exec sleep 1000"), -1);
+		world_send_start(
+			&w, &s, 1, SH("echo x >>runs; exec sleep 1000"), -1);
 		pid_t pid = (pid_t)world_expect_event(&w, KMSG_STARTED).value;
 		await_runs(++runs);
 		mono good = mono_add(clock_mono(), GOOD_RUN_MS);
