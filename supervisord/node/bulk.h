@@ -84,6 +84,18 @@ void bulk_fetch(struct bulk *bulk, const char *name, const char *node,
 void bulk_cancel(
 	struct bulk *bulk, const char *name, const uint8_t root[DIGEST_SIZE]);
 
+/* What was given of a state to the host that fetches it. */
+struct bulk_given {
+	uint64_t sent; /* bytes that left here, those sent twice too */
+	uint64_t here; /* bytes that are there; what was sent, of a host that
+			* does not tell */
+	uint64_t rate; /* bytes a second that leave here at present */
+};
+
+/* Tells it; false while none was asked for, and once 'bulk_drop' was called. */
+bool bulk_get_given(const struct bulk *bulk, const char *name,
+	const uint8_t root[DIGEST_SIZE], struct bulk_given *out);
+
 /* Opens a state for reading; the descriptor or -errno. */
 int bulk_open(
 	struct bulk *bulk, const uint8_t root[DIGEST_SIZE], struct err *err);

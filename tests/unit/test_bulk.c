@@ -16,6 +16,23 @@
 static const uint64_t sizes[] = {
 	0, 1, MIB - 1, MIB, MIB + 1, 3 * MIB + 7, 20 * MIB};
 
+/* The source knows what it gave: all of it, once, and at each question how much
+ * was there, which is all but what was asked for and not stored yet. */
+static void
+check_given(uint64_t size)
+{
+	struct bulk_given given;
+	ck_assert(!bulk_get_given(from, "web@2", sealed.root, &given));
+	ck_assert(bulk_get_given(from, "web@1", sealed.root, &given));
+	ck_assert_uint_eq(given.sent, size);
+	ck_assert_uint_le(given.here, size);
+	ck_assert_uint_ge(given.here + 5 * MIB, size);
+	if (size > 10 * MIB)
+		ck_assert_uint_gt(given.rate, 0);
+	bulk_drop(from, "web@1", sealed.root);
+	ck_assert(!bulk_get_given(from, "web@1", sealed.root, &given));
+}
+
 START_TEST(test_seal_and_fetch)
 {
 	struct stat st;
@@ -30,6 +47,7 @@ START_TEST(test_seal_and_fetch)
 	ck_assert_msg(fetched.is_ok, "%s", fetched.text);
 	ck_assert_uint_eq(fetched.bytes, sizes[_i]);
 	check_state(to);
+	check_given(sizes[_i]);
 	ck_assert_uint_eq(count_files(dir_b), 2);
 	/* Again: it is here already, the other host may be gone. */
 	fetch("127.0.0.1:1");

@@ -58,6 +58,10 @@ START_TEST(test_only_what_changed_travels)
 		make_stream(40 * MIB + 5, false), on_sealed, NULL);
 	ck_assert(world_wait_count(loop, &sealed.count, 2));
 	ck_assert_uint_lt(fetch_and_count(), MIB + MIB / 4);
+	struct bulk_given given;
+	ck_assert(bulk_get_given(from, "web@1", sealed.root, &given));
+	ck_assert_uint_eq(given.sent, MIB);
+	ck_assert_uint_eq(given.here, 39 * MIB + 5);
 	ck_assert_uint_eq(fetched.bytes, 40 * MIB + 5);
 	check_state(to);
 	/* The newer state took the old copy's place. */
