@@ -228,6 +228,27 @@ START_TEST(test_verify_without_a_host)
 	fetch(a.address);
 	ck_assert(world_wait_count(loop, &fetched.finals, 4));
 	ck_assert_msg(fetched.is_ok, "%s", fetched.text);
+	ck_assert_str_eq(fetched.text, "");
+	check_state(to);
+}
+END_TEST
+
+/* A damaged one is fetched anew, and that is told. */
+START_TEST(test_damaged_here_comes_again)
+{
+	char path[PATH_MAX];
+	seal_running(3 * MIB);
+	fetch(a.address);
+	ck_assert(world_wait_count(loop, &fetched.finals, 1));
+	ck_assert_str_eq(fetched.text, "");
+	write_path(path, sizeof path, dir_b, "");
+	int fd = open(path, O_WRONLY);
+	ck_assert_int_eq(pwrite(fd, "x", 1, MIB + 6), 1);
+	close(fd);
+	fetch(a.address);
+	ck_assert(world_wait_count(loop, &fetched.finals, 2));
+	ck_assert_msg(fetched.is_ok, "%s", fetched.text);
+	ck_assert_str_eq(fetched.text, "what was here was damaged");
 	check_state(to);
 }
 END_TEST
@@ -260,6 +281,7 @@ main(void)
 	tcase_add_test(t, test_a_checkpoint_of_another_is_not_reused);
 	tcase_add_test(t, test_a_damaged_checkpoint_gives_what_is_whole);
 	tcase_add_loop_test(t, test_verify_without_a_host, 0, 3);
+	tcase_add_test(t, test_damaged_here_comes_again);
 	tcase_add_test(t, test_verify_of_nothing);
 	suite_add_tcase(s, t);
 	SRunner *r = srunner_create(s);
