@@ -5,6 +5,7 @@ tests_libworld_a_SOURCES = \
 	tests/sim/check.c tests/sim/check.h \
 	tests/sim/check_engine.c \
 	tests/sim/check_handoff.c \
+	tests/sim/check_checkpoint.c \
 	tests/sim/check_path.c \
 	tests/sim/check_member.c \
 	tests/sim/check_place.c \
@@ -23,6 +24,7 @@ tests_libworld_a_SOURCES = \
 	tests/sim/record.c tests/sim/record.h \
 	tests/sim/world_place.c \
 	tests/sim/world_proc.c \
+	tests/sim/world_state.c \
 	tests/sim/world_view.c tests/sim/world_view.h \
 	tests/sim/world_way.c \
 	supervisord/node/effect_copy.c supervisord/node/effect_copy.h
@@ -104,6 +106,14 @@ tests_unit_test_lifecycle_SOURCES = tests/unit/test_lifecycle.c \
 tests_unit_test_lifecycle_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
 tests_unit_test_lifecycle_CFLAGS = $(core_test_cflags)
 tests_unit_test_lifecycle_LDADD = $(CORE_TEST_LIBS) $(CHECK_LIBS)
+check_PROGRAMS += tests/unit/test_checkpoint
+TESTS += tests/unit/test_checkpoint
+tests_unit_test_checkpoint_SOURCES = tests/unit/test_checkpoint.c \
+	tests/dialogue/script.c tests/dialogue/script.h \
+	tests/dialogue/show.c tests/dialogue/words.c
+tests_unit_test_checkpoint_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
+tests_unit_test_checkpoint_CFLAGS = $(core_test_cflags)
+tests_unit_test_checkpoint_LDADD = $(CORE_TEST_LIBS) $(CHECK_LIBS)
 endif
 
 # All recorded transcripts and plans anew; the diff is for review.

@@ -40,6 +40,7 @@ bulk_new(struct ev_loop *loop, const struct dialler *dialler,
 	snprintf(b->node, sizeof b->node, "%s", config->node);
 	list_init(&b->fetches);
 	list_init(&b->served);
+	list_init(&b->given);
 	list_init(&b->orphans);
 	int r = dumps_init(&b->dumps, config->state_dir, err);
 	if (r < 0) {
@@ -69,6 +70,7 @@ bulk_free(struct bulk *b)
 	pool_free(b->files);
 	pool_free(b->seals);
 	CHECK(list_is_empty(&b->fetches) && list_is_empty(&b->served));
+	given_forget_all(b);
 	dumps_fini(&b->dumps);
 	free(b);
 }
@@ -176,6 +178,7 @@ bulk_drop(struct bulk *b, const char *name, const uint8_t root[DIGEST_SIZE])
 	struct drop *d = calloc(1, sizeof *d);
 	CHECK(d);
 	bulk_cancel(b, name, root);
+	given_forget(b, name, root);
 	d->job = (struct pool_job){.run = run_drop, .done = drop_done};
 	d->bulk = b;
 	snprintf(d->name, sizeof d->name, "%s", name);

@@ -72,8 +72,9 @@ struct bulk_report {
 typedef void bulk_fetch_fn(void *context, const struct bulk_report *report);
 
 /* Fetches 'root' (of 'size' bytes) for instance 'name' from host 'node' at
- * 'address' (all copied).  A fetch of the same name and root that runs goes
- * on with the new address and callback. */
+ * 'address' (all copied; "": it is here, and is only to be verified).  What is
+ * here already is verified, whole, and need not travel.  A fetch of the same
+ * name and root that runs goes on with the new address and callback. */
 void bulk_fetch(struct bulk *bulk, const char *name, const char *node,
 	const char *address, const uint8_t root[DIGEST_SIZE], uint64_t size,
 	bulk_fetch_fn *report, void *context);
@@ -82,6 +83,18 @@ void bulk_fetch(struct bulk *bulk, const char *name, const char *node,
  * far is kept for another attempt; 'bulk_drop' removes it. */
 void bulk_cancel(
 	struct bulk *bulk, const char *name, const uint8_t root[DIGEST_SIZE]);
+
+/* What was given of a state to the host that fetches it. */
+struct bulk_given {
+	uint64_t sent; /* bytes that left here, those sent twice too */
+	uint64_t here; /* bytes that are there; what was sent, of a host that
+			* does not tell */
+	uint64_t rate; /* bytes a second that leave here at present */
+};
+
+/* Tells it; false while none was asked for, and once 'bulk_drop' was called. */
+bool bulk_get_given(const struct bulk *bulk, const char *name,
+	const uint8_t root[DIGEST_SIZE], struct bulk_given *out);
 
 /* Opens a state for reading; the descriptor or -errno. */
 int bulk_open(

@@ -251,6 +251,7 @@ ask(struct fetch *f, uint64_t chunk, uint32_t count)
 	msg.offset = chunk * STATE_CHUNK_SIZE;
 	msg.count = count;
 	snprintf(msg.name, sizeof msg.name, "%s", f->name);
+	msg.here = f->here_bytes;
 	message_send(f->conn, WIRE_BULK_GET, skep_BulkGet_fields, &msg, 0,
 		(struct bytes){0});
 }
@@ -524,6 +525,10 @@ dial_done(void *context, struct dial *d, struct conn *c, enum conn_end how,
 static void
 dial(struct fetch *f)
 {
+	if (!f->address[0]) { /* nobody is left who could give it */
+		fail(f, "it is not here, or damaged");
+		return;
+	}
 	f->step = FETCH_DIAL;
 	f->dial = dial_new(f->bulk->dialler, f->address, dial_done, f);
 	CHECK(f->dial);

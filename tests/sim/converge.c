@@ -326,27 +326,13 @@ member_trouble(struct storm *s, uint32_t a, char *out)
 	return why;
 }
 
-/* Whether the way from a host of the core to 'node' stays broken: now it has
- * it from others that this one lives, now that it is dead. */
+/* Whether host 'b' says the same of an instance as 'v'. */
 static bool
-is_out_of_sight(struct storm *s, uint32_t host, const char *node)
-{
-	uint32_t x = node[0] ? world_find(s->w, node) : WORLD_NO_HOST;
-	return x != WORLD_NO_HOST && is_hanging(s, x) &&
-	       !is_way_open(s, host, x);
-}
-
-/* Whether host 'b' says the same of an instance as 'v', which 'a' says. */
-static bool
-is_same_there(
-	struct storm *s, uint32_t a, uint32_t b, const struct instance_view *v)
+is_same_there(struct core *b, const struct instance_view *v)
 {
 	struct instance_view there;
-	if (!view_instance(s->w->hosts[b].core, v->name, &there))
+	if (!view_instance(b, v->name, &there))
 		return !v->node[0];
-	if ((!v->node[0] && is_out_of_sight(s, a, there.node)) ||
-		(!there.node[0] && is_out_of_sight(s, b, v->node)))
-		return true;
 	return !strcmp(there.state, v->state) && !strcmp(there.node, v->node) &&
 	       there.epoch == v->epoch;
 }
@@ -356,7 +342,7 @@ agreement(struct storm *s, uint32_t a, const struct instance_view *v, char *out)
 {
 	for (uint32_t b = 0; b < s->w->count; b++) {
 		if (b == a || !s->hosts[b].is_core ||
-			is_same_there(s, a, b, v))
+			is_same_there(s->w->hosts[b].core, v))
 			continue;
 		return world_say(out,
 			"%s says that %s is %s on '%s' epoch %llu, %s does not",
@@ -442,26 +428,18 @@ is_twice(struct storm *s, uint32_t a, const struct instance_view *v)
 	return false;
 }
 
-/* Whether the host of the core that ought to start it sees it run, where 'a'
- * cannot. */
-static bool
-runs_out_of_sight(struct storm *s, uint32_t a, const struct instance_view *v)
-{
-	struct instance_view there;
-	uint32_t d = v->node[0] ? WORLD_NO_HOST : world_find(s->w, v->duty);
-	return d != WORLD_NO_HOST && d != a && s->hosts[d].is_core &&
-	       view_instance(s->w->hosts[d].core, v->name, &there) &&
-	       !strcmp(there.state, "ready") &&
-	       is_out_of_sight(s, a, there.node);
-}
-
 /* Whether a wanted instance may stay as 'v' says. */
 static bool
 is_at_rest(struct storm *s, uint32_t a, const struct instance_view *v)
 {
 	if (!strcmp(v->state, "unplaced"))
 		return may_be_unplaced(s, a, v);
-	if (is_holder_unfit(s, v) || runs_out_of_sight(s, a, v))
+	bool is_waiting =
+		!strcmp(v->state, "pending") || !strcmp(v->state, "backoff");
+	uint32_t x = world_find(s->w, v->node[0] ? v->node : v->duty);
+	if (is_holder_unfit(s, v) ||
+		(is_waiting && x != WORLD_NO_HOST &&
+			check_waits_for_checkpoint(s->w, x, v->name)))
 		return true;
 	return !strcmp(v->state, "ready") || !strcmp(v->state, "exited") ||
 	       !strcmp(v->state, "failed");

@@ -250,6 +250,23 @@ is_bare(void *context)
 static const uint64_t sizes[] = {
 	0, 1, MIB - 1, MIB, MIB + 1, 3 * MIB + 7, 20 * MIB};
 
+/* The source knows what it gave: all of it, once, and at each question how much
+ * was there, which is all but what was asked for and not stored yet. */
+static void
+check_given(uint64_t size)
+{
+	struct bulk_given given;
+	ck_assert(!bulk_get_given(from, "web@2", sealed.root, &given));
+	ck_assert(bulk_get_given(from, "web@1", sealed.root, &given));
+	ck_assert_uint_eq(given.sent, size);
+	ck_assert_uint_le(given.here, size);
+	ck_assert_uint_ge(given.here + 5 * MIB, size);
+	if (size > 10 * MIB)
+		ck_assert_uint_gt(given.rate, 0);
+	bulk_drop(from, "web@1", sealed.root);
+	ck_assert(!bulk_get_given(from, "web@1", sealed.root, &given));
+}
+
 START_TEST(test_seal_and_fetch)
 {
 	struct stat st;
@@ -264,6 +281,7 @@ START_TEST(test_seal_and_fetch)
 	ck_assert_msg(fetched.is_ok, "%s", fetched.text);
 	ck_assert_uint_eq(fetched.bytes, sizes[_i]);
 	check_state(to);
+	check_given(sizes[_i]);
 	ck_assert_uint_eq(count_files(dir_b), 2);
 	/* Again: it is here already, the other host may be gone. */
 	fetch("127.0.0.1:1");
@@ -509,6 +527,10 @@ START_TEST(test_only_what_changed_travels)
 		make_stream(40 * MIB + 5, false), on_sealed, NULL);
 	ck_assert(world_wait_count(loop, &sealed.count, 2));
 	ck_assert_uint_lt(fetch_and_count(), MIB + MIB / 4);
+	struct bulk_given given;
+	ck_assert(bulk_get_given(from, "web@1", sealed.root, &given));
+	ck_assert_uint_eq(given.sent, MIB);
+	ck_assert_uint_eq(given.here, 39 * MIB + 5);
 	ck_assert_uint_eq(fetched.bytes, 40 * MIB + 5);
 	check_state(to);
 	/* The newer state took the old copy's place. */
