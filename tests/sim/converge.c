@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/member_private.h"
 #include "core/view.h"
 #include "tests/sim/world_view.h"
 
@@ -100,15 +101,6 @@ is_hanging(const struct storm *s, uint32_t host)
 	return !s->hosts[host].is_core && !is_severed(s, host);
 }
 
-static bool
-has_hanging(const struct storm *s)
-{
-	for (uint32_t i = 0; i < s->w->count; i++)
-		if (is_hanging(s, i))
-			return true;
-	return false;
-}
-
 static uint32_t
 core_count(const struct storm *s)
 {
@@ -116,6 +108,27 @@ core_count(const struct storm *s)
 	for (uint32_t i = 0; i < s->w->count; i++)
 		n += s->hosts[i].is_core;
 	return n;
+}
+
+bool
+converge_is_half_seen(const struct storm *s)
+{
+	for (uint32_t i = 0; s->w->count > NEWS_ALL_MAX && i < s->w->count;
+		i++) {
+		uint32_t ways = is_hanging(s, i) ? count_ways(s, i) : 0;
+		if (ways > 0 && ways < core_count(s))
+			return true;
+	}
+	return false;
+}
+
+static bool
+has_hanging(const struct storm *s)
+{
+	for (uint32_t i = 0; i < s->w->count; i++)
+		if (is_hanging(s, i))
+			return true;
+	return false;
 }
 
 static uint32_t
