@@ -17,6 +17,7 @@ EXTRA_DIST += \
 	tests/cluster/t-drain.sh \
 	tests/cluster/t-checkpoint.sh \
 	tests/cluster/t-conflict.sh \
+	tests/cluster/t-checkpoints.sh \
 	tests/cluster/t-handlers.sh \
 	tests/cluster/t-handoff-kill.sh \
 	tests/cluster/t-handoff.sh \
@@ -28,10 +29,12 @@ EXTRA_DIST += \
 	tests/cluster/t-order.sh \
 	tests/cluster/t-policy.sh \
 	tests/cluster/t-programs.sh \
+	tests/cluster/t-rebalance.sh \
 	tests/cluster/t-reexec.sh \
 	tests/cluster/t-restart.sh \
 	tests/cluster/t-logs.sh \
 	tests/cluster/t-record.sh \
+	tests/cluster/t-redis-checkpoint.sh \
 	tests/cluster/t-remote.sh \
 	tests/cluster/t-shutdown.sh \
 	tests/cluster/t-start-first.sh \

@@ -260,6 +260,18 @@ give_way(struct core *c, struct instance *i, const struct service_value *s,
 			"another host holds it with a higher epoch");
 }
 
+/* It was deleted, or was to leave without what it would have started from, for
+ * it had no handoff any more; and that is over before it has ended: its state
+ * is not given up. */
+static void
+keep_staged(struct instance *i, const struct service_value *s)
+{
+	bool gives_up = i->state == INSTANCE_STOPPING &&
+			(i->purpose == STOP_GONE || i->purpose == STOP_LEAVE);
+	if (gives_up && i->staged && s->policy.handoff.is_present)
+		i->purpose = STOP_HALT;
+}
+
 static void
 keep(struct core *c, struct instance *i, const struct service_value *s)
 {
@@ -267,6 +279,7 @@ keep(struct core *c, struct instance *i, const struct service_value *s)
 	member_id winner;
 	instance_override(c, i, &o);
 	enum member_hold hold = member_hold_now(c);
+	keep_staged(i, s);
 	if (hold == HOLD_FREEZE || hold == HOLD_LONELY)
 		return;
 	if (hold == HOLD_STOP) {
@@ -320,6 +333,9 @@ held_elsewhere(struct core *c, struct instance *i, member_id holder)
 	}
 	if (is_target_only(c, i, holder))
 		return;
+	if (i->is_held_back) /* what it waited for here is nobody's matter */
+		instance_set_note(c, i, "");
+	i->is_held_back = false;
 	const char *node = member_get(c, holder)->name;
 	instance_release(c, i);
 	if (i->is_remembered && r->value.epoch >= i->epoch) {

@@ -254,6 +254,8 @@ struct input_fetched {
 	bool is_ok;	/* whole, verified, durable */
 	bool is_final;	/* false: progress only */
 	uint64_t bytes; /* received so far */
+	/* Why it is not ok, or what was the matter with what was here: a
+	 * sentence for people, or empty. */
 	const char *text;
 };
 
@@ -309,7 +311,8 @@ struct input_spec_del {
 	X(REQUEST_FORGET, "forget")	/* name = node */                      \
 	X(REQUEST_CONFIRM_DOWN, "confirm-down") /* name = node */              \
 	X(REQUEST_CLUSTER_SET, "cluster-set")	/* name = key, arg = value */  \
-	X(REQUEST_RELOAD, "reload")		/* name: its reload_signal */
+	X(REQUEST_RELOAD, "reload")		/* name: its reload_signal */  \
+	X(REQUEST_REBALANCE, "rebalance")	/* name: "" */
 
 enum request_op {
 #define X(op, name) op,

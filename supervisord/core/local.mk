@@ -62,6 +62,9 @@ libcore_a_SOURCES = \
 	supervisord/core/place.h \
 	supervisord/core/place_hrw.c \
 	supervisord/core/plan.c \
+	supervisord/core/rebalance.c \
+	supervisord/core/rebalance.h \
+	supervisord/core/rebalance_view.c \
 	supervisord/core/registry.c \
 	supervisord/core/registry.h \
 	supervisord/core/registry_log.c \
@@ -88,6 +91,7 @@ libcore_a_SOURCES = \
 	supervisord/core/trace_private.h \
 	supervisord/core/view.c \
 	supervisord/core/view.h \
+	supervisord/core/view_checkpoint.c \
 	supervisord/core/wire.c \
 	supervisord/core/wire.h
 nodist_libcore_a_SOURCES = \

@@ -207,6 +207,7 @@ fill_instance(struct core *c, struct instance *i, struct instance_view *out)
 	out->is_declared = i->is_declared;
 	out->is_wanted = has && is_wanted(c, i, &s);
 	out->wanted_digest = has ? s.run_digest : 0;
+	out->has_checkpoints = has && s.policy.checkpoint.is_present;
 	member_id duty = has ? duty_host(c, i, &s) : MEMBER_NONE;
 	if (duty != MEMBER_NONE)
 		out->duty = member_get(c, duty)->name;
@@ -300,7 +301,7 @@ why_not_wanted(struct core *c, struct text *t, const struct instance *i,
 
 static void
 why_here(struct core *c, struct text *t, const struct instance_view *v,
-	const struct instance *i, const struct service_value *s)
+	struct instance *i, const struct service_value *s)
 {
 	text_add(t, v->name);
 	text_add(t, " is ");
@@ -316,8 +317,9 @@ why_here(struct core *c, struct text *t, const struct instance_view *v,
 	} else {
 		text_add(t, "; by rank it belongs to ");
 		text_add(t, v->duty[0] ? v->duty : "no host");
-		text_add(t, ", but what runs stays where it is. ");
+		rebalance_say_staying(c, i, s, t);
 	}
+	rebalance_say_moved(c, i, v->epoch, t);
 	if (v->is_foreign_copy)
 		text_add(t, "A second copy runs elsewhere and is being "
 			    "stopped. ");
@@ -387,6 +389,8 @@ view_why(struct core *c, const char *name, char *buffer, size_t size)
 		why_here(c, &t, &v, i, &s);
 	else
 		why_nowhere(c, &t, &v, i, &s);
+	view_checkpoint_text(c, name, buffer + t.used, size - t.used);
+	t.used += strlen(buffer + t.used);
 	if (t.used && buffer[t.used - 1] == ' ')
 		buffer[t.used - 1] = '\0';
 	return true;

@@ -11,7 +11,7 @@ START_TEST(every_get_answers_with_one_document)
 	static const char *const paths[] = {"/healthz", "/v1/status",
 		"/v1/services", "/v1/services/web", "/v1/instances",
 		"/v1/names", "/v1/names/web", "/v1/names/web@1", "/v1/why/web",
-		"/v1/nodes", "/v1/nodes/beta", "/v1/cluster"};
+		"/v1/nodes", "/v1/nodes/beta", "/v1/cluster", "/v1/rebalance"};
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
 		json_t *o;
 		ck_assert_msg(
@@ -19,6 +19,24 @@ START_TEST(every_get_answers_with_one_document)
 		ck_assert_msg(json_is_object(o), "%s", paths[i]);
 		json_decref(o);
 	}
+}
+END_TEST
+
+START_TEST(a_pass_is_through_when_all_hosts_are)
+{
+	json_t *o;
+	ck_assert_uint_eq(ask("GET", "/v1/rebalance", NULL, &o), 200);
+	ck_assert_int_eq(json_integer_value(json_object_get(o, "pass")), 3);
+	ck_assert(json_is_false(json_object_get(o, "through")));
+	json_t *beta = json_array_get(json_object_get(o, "nodes"), 1);
+	ck_assert_int_eq(
+		json_integer_value(json_object_get(beta, "moving")), 1);
+	json_t *item = json_array_get(json_object_get(o, "instances"), 0);
+	ck_assert_str_eq(
+		json_string_value(json_object_get(item, "to")), "beta");
+	ck_assert(json_is_true(json_object_get(item, "goes")));
+	ck_assert_uint_eq(json_array_size(json_object_get(o, "instances")), 1);
+	json_decref(o);
 }
 END_TEST
 
@@ -108,6 +126,115 @@ START_TEST(orders_reach_the_keeper)
 	ck_assert_uint_eq(ask("POST", "/v1/reexec", "{\"now\": 1}", &o), 400);
 	json_decref(o);
 	ck_assert_int_eq(stub.order, STUB_NO_ORDER);
+}
+END_TEST
+
+/* The member "checkpoint" of an instance, as text. */
+static char *
+checkpoint_of(const char *name)
+{
+	char path[64];
+	json_t *o;
+	snprintf(path, sizeof(path), "/v1/names/%s", name);
+	ck_assert_uint_eq(ask("GET", path, NULL, &o), 200);
+	json_t *row = json_array_get(json_object_get(o, "instances"), 0);
+	json_t *checkpoint = json_object_get(row, "checkpoint");
+	ck_assert_ptr_nonnull(checkpoint);
+	char *text = json_dumps(
+		checkpoint, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS);
+	json_decref(o);
+	return text;
+}
+
+static void
+checkpoint_is(const char *name, const char *expected)
+{
+	char *text = checkpoint_of(name);
+	ck_assert_str_eq(text, expected);
+	free(text);
+}
+
+START_TEST(checkpoints_are_told)
+{
+	checkpoint_is("db", "null");
+	checkpoint_is("web@2",
+		"{\"acked\":{\"epoch\":2,\"last\":true,\"number\":null,"
+		"\"time\":\"2023-11-14T22:13:20.123Z\","
+		"\"time_ms\":1700000000123},"
+		"\"age_ms\":61007,\"every_ms\":10000,\"have\":1,\"late\":true,"
+		"\"loss_ms\":2500,\"named\":2,"
+		"\"newest\":{\"epoch\":3,\"last\":false,\"number\":8,"
+		"\"size\":4096,\"time\":\"2023-11-14T22:13:30.000Z\","
+		"\"time_ms\":1700000010000},"
+		"\"next\":{\"epoch\":3,\"last\":false,\"node\":\"alpha\","
+		"\"number\":7,\"size\":4000,"
+		"\"time\":\"2023-11-14T22:13:29.000Z\","
+		"\"time_ms\":1700000009000},\"waits\":false,\"wanted\":2}");
+	stub.checkpoint = (struct checkpoint_view){.wanted = 1,
+		.named = 1,
+		.every_ms = 30000,
+		.age_ms = -1,
+		.loss_ms = -1,
+		.next_node = ""};
+	checkpoint_is("web@2",
+		"{\"acked\":null,\"age_ms\":null,\"every_ms\":30000,"
+		"\"have\":0,\"late\":false,\"loss_ms\":null,\"named\":1,"
+		"\"newest\":null,\"next\":null,\"waits\":false,\"wanted\":1}");
+}
+END_TEST
+
+/* The member "checkpoints" of the service 'web'. */
+static void
+checkpoints_are(const char *expected)
+{
+	json_t *o;
+	ck_assert_uint_eq(ask("GET", "/v1/services", NULL, &o), 200);
+	json_t *list = json_object_get(o, "services");
+	ck_assert(json_is_null(
+		json_object_get(json_array_get(list, 0), "checkpoints")));
+	char *text = json_dumps(
+		json_object_get(json_array_get(list, 1), "checkpoints"),
+		JSON_COMPACT | JSON_SORT_KEYS);
+	ck_assert_str_eq(text, expected);
+	free(text);
+	json_decref(o);
+}
+
+START_TEST(checkpoints_of_a_service_are_summed_up)
+{
+	checkpoints_are("{\"age_ms\":61007,\"late\":1}");
+	stub.instances[1].has_checkpoints = true;
+	checkpoints_are("{\"age_ms\":61007,\"late\":2}");
+	stub.checkpoint.age_ms = -1;
+	stub.checkpoint.is_late = false;
+	checkpoints_are("{\"age_ms\":null,\"late\":0}");
+}
+END_TEST
+
+static void
+metrics_have(const char *text, bool is_there)
+{
+	struct client *c = client_new();
+	client_ask(c, "GET", "/metrics", NULL);
+	UNTIL(is_answered(c));
+	ck_assert_msg(is_there == (strstr(c->body, text) != NULL), "%s in %s",
+		text, c->body);
+	client_free(c);
+}
+
+START_TEST(checkpoints_are_measured)
+{
+	metrics_have("\nskep_checkpoint_age_seconds{service=\"web\","
+		     "instance=\"web@2\"} 61.007\n",
+		true);
+	metrics_have("\nskep_checkpoint_late{service=\"web\","
+		     "instance=\"web@2\"} 1\n",
+		true);
+	metrics_have("skep_checkpoint_late{service=\"db\"", false);
+	stub.checkpoint.age_ms = -1;
+	stub.checkpoint.is_late = false;
+	metrics_have("skep_checkpoint_age_seconds{", false);
+	metrics_have("instance=\"web@2\"} 0\n", true);
 }
 END_TEST
 
@@ -306,6 +433,8 @@ START_TEST(verbs_reach_the_core)
 			"h:1", "", 0, false, 0},
 		{"PUT", "/v1/cluster/expect", "{\"value\": \"5\"}",
 			REQUEST_CLUSTER_SET, "expect", "5", 0, false, 0},
+		{"POST", "/v1/rebalance", "{}", REQUEST_REBALANCE, "", "", 0,
+			false, 0},
 	};
 	for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		json_t *o;
@@ -478,10 +607,14 @@ main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, every_get_answers_with_one_document);
+	tcase_add_test(tc, a_pass_is_through_when_all_hosts_are);
 	tcase_add_test(tc, status_has_desired_actual_hold_and_problems);
 	tcase_add_test(tc, instances_are_filtered);
 	tcase_add_test(tc, services_are_sorted_and_counted);
 	tcase_add_test(tc, orders_reach_the_keeper);
+	tcase_add_test(tc, checkpoints_are_told);
+	tcase_add_test(tc, checkpoints_of_a_service_are_summed_up);
+	tcase_add_test(tc, checkpoints_are_measured);
 	tcase_add_test(tc, metrics_and_dump_are_text);
 	tcase_add_test(tc, recordings_are_asked_for_and_fetched);
 	tcase_add_test(tc, refusals_are_json_with_their_status);
