@@ -267,10 +267,10 @@ conflict_keep(struct core *c, struct instance *inst, const struct lost *lost)
 	c->conflicts.look_at =
 		mono_min(c->conflicts.look_at, mono_add(c->now, COUNT_MS));
 	core_note(c, NOTE_CONFLICT, inst->name, lost->epoch,
-		effects_format(&c->fx,
-			"the state of the copy that lost, %u bytes, is kept "
-			"here for %d days",
-			lost->size, CONFLICT_KEEP_MS / 86400000));
+		effects_format(&c->fx, "%s is kept here for %d days",
+			lost->was_live ? "the state of the copy that lost"
+				       : "the last state of an earlier copy",
+			CONFLICT_KEEP_MS / 86400000));
 	instance_publish(c, inst);
 	return true;
 }
