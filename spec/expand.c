@@ -123,6 +123,8 @@ spec_expand(const struct spec *spec, const struct spec_names *names,
 		expand_texts(&spec->handoff.command, names, pool);
 	out->handoff_restore =
 		expand_texts(&spec->handoff.restore, names, pool);
+	out->checkpoint_command =
+		expand_texts(&spec->checkpoint.command, names, pool);
 	out->state_path = expand(spec->handoff.state_path, names, pool);
 	out->readiness = expand_probe(&spec->readiness.probe, names, pool);
 	out->liveness = expand_probe(&spec->liveness.probe, names, pool);

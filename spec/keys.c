@@ -2,6 +2,7 @@
 
 #include <limits.h>
 
+#include "spec/choices.h"
 #include "spec/shapes.h"
 #include "spec/spec.h"
 
@@ -10,89 +11,6 @@
 #define HOUR	(60 * MINUTE)
 #define DAY	(24 * HOUR)
 #define LONGEST (365 * DAY)
-
-static const struct key_word type_words[] = {
-	{"simple", TYPE_SIMPLE, WORD_USUAL},
-	{"oneshot", TYPE_ONESHOT, WORD_USUAL},
-	{"notify", SPEC_TYPE_NOTIFY, WORD_ALIAS},
-	{0},
-};
-
-static const struct key_word notify_words[] = {
-	{"none", 0, WORD_USUAL},
-	{"systemd", 1, WORD_USUAL},
-	{0},
-};
-
-static const struct key_word policy_words[] = {
-	{"always", RESTART_ALWAYS, WORD_USUAL},
-	{"on-failure", RESTART_ON_FAILURE, WORD_USUAL},
-	{"never", RESTART_NEVER, WORD_USUAL},
-	{"permanent", RESTART_ALWAYS, WORD_ALIAS},
-	{"transient", RESTART_ON_FAILURE, WORD_ALIAS},
-	{"temporary", RESTART_NEVER, WORD_ALIAS},
-	{0},
-};
-
-static const struct key_word function_words[] = {
-	{"constant", DELAY_CONSTANT, WORD_USUAL},
-	{"linear", DELAY_LINEAR, WORD_USUAL},
-	{"exponential", DELAY_EXPONENTIAL, WORD_USUAL},
-	{"fibonacci", DELAY_FIBONACCI, WORD_USUAL},
-	{0},
-};
-
-static const struct key_word mode_words[] = {
-	{"fail", MODE_FAIL, WORD_USUAL},
-	{"delay", MODE_DELAY, WORD_USUAL},
-	{"reschedule", MODE_RESCHEDULE, WORD_USUAL},
-	{0},
-};
-
-static const struct key_word kill_words[] = {
-	{"mixed", KILL_MIXED, WORD_USUAL},
-	{"control-group", KILL_CONTROL_GROUP, WORD_USUAL},
-	{0},
-};
-
-static const struct key_word handoff_words[] = {
-	{"resume", HANDOFF_RESUME, WORD_USUAL},
-	{"restart", HANDOFF_RESTART, WORD_USUAL},
-	{"ignore", HANDOFF_IGNORE, WORD_USUAL},
-	{0},
-};
-
-static const struct key_word order_words[] = {
-	{"stop-first", HANDOFF_STOP_FIRST, WORD_USUAL},
-	{"start-first", HANDOFF_START_FIRST, WORD_USUAL},
-	{0},
-};
-
-static const struct key_word consistency_words[] = {
-	{"availability", CONSISTENCY_AVAILABILITY, WORD_USUAL},
-	{"quorum", CONSISTENCY_QUORUM, WORD_LATER},
-	{0},
-};
-
-static const struct key_word on_loss_words[] = {
-	{"keep", ON_LOSS_KEEP, WORD_USUAL},
-	{"stop", ON_LOSS_STOP, WORD_LATER},
-	{0},
-};
-
-static const struct key_word target_words[] = {
-	{"file", LOG_FILE, WORD_USUAL},
-	{"null", LOG_NULL, WORD_USUAL},
-	{"inherit", LOG_INHERIT, WORD_USUAL},
-	{"journal", LOG_JOURNAL, WORD_USUAL},
-	{0},
-};
-
-static const struct key_word full_words[] = {
-	{"block", WHEN_FULL_BLOCK, WORD_USUAL},
-	{"drop", WHEN_FULL_DROP, WORD_USUAL},
-	{0},
-};
 
 #define AT(member) .offset = offsetof(struct spec, member)
 #define BLOCK(name, help_text)                                                 \
@@ -217,7 +135,7 @@ static const struct spec_key keys[] = {
 		AT(type),
 		.flags = KEY_RESTARTS,
 		.fallback = "simple",
-		.words = type_words,
+		.words = choice_type,
 		.help = "'simple' runs for ever; 'oneshot' runs once and "
 			"keeps its success."},
 	{.path = "user",
@@ -381,7 +299,7 @@ static const struct spec_key keys[] = {
 		AT(readiness.notify),
 		.flags = KEY_RESTARTS,
 		.fallback = "none",
-		.words = notify_words,
+		.words = choice_notify,
 		.help = "'systemd': it sends READY=1 to NOTIFY_SOCKET."},
 	{.path = "readiness.fd",
 		.type = KEY_INT,
@@ -436,7 +354,7 @@ static const struct spec_key keys[] = {
 		.type = KEY_WORD,
 		AT(restart.policy),
 		.fallback = "always",
-		.words = policy_words,
+		.words = choice_restart,
 		.help = "After which ends it is started again; a oneshot "
 			"has the default 'on-failure'."},
 	{.path = "restart.delay",
@@ -451,7 +369,7 @@ static const struct spec_key keys[] = {
 		.type = KEY_WORD,
 		AT(restart.function),
 		.fallback = "exponential",
-		.words = function_words,
+		.words = choice_delay,
 		.help = "How the delay grows from one failure to the next."},
 	{.path = "restart.max_delay",
 		.type = KEY_DURATION,
@@ -493,7 +411,7 @@ static const struct spec_key keys[] = {
 		.type = KEY_WORD,
 		AT(restart.mode),
 		.fallback = "reschedule",
-		.words = mode_words,
+		.words = choice_exhausted,
 		.help = "What happens when the attempts are used up: give "
 			"up, wait for the interval to end, or try the next "
 			"host."},
@@ -527,7 +445,7 @@ static const struct spec_key keys[] = {
 		.type = KEY_WORD,
 		AT(kill_mode),
 		.fallback = "mixed",
-		.words = kill_words,
+		.words = choice_kill,
 		.help = "Who gets the stop signal: the main process, or every "
 			"process of the service; SIGKILL always goes to all."},
 	{.path = "reload_signal",
@@ -547,7 +465,7 @@ static const struct spec_key keys[] = {
 		.type = KEY_WORD,
 		AT(handoff.mode),
 		.fallback = "resume",
-		.words = handoff_words,
+		.words = choice_handoff,
 		.help = "What holds when the service gives no answer."},
 	{.path = "handoff.signal",
 		.type = KEY_SIGNAL,
@@ -606,11 +524,55 @@ static const struct spec_key keys[] = {
 		.type = KEY_WORD,
 		AT(handoff.order),
 		.fallback = "stop-first",
-		.words = order_words,
+		.words = choice_order,
 		.help = "Whether the old instance ends before the new one "
 			"starts, or, with 'mode: restart', when the new one is "
 			"ready."},
-	LATER("checkpoint", "State kept on other hosts while it runs."),
+	{.path = "checkpoint",
+		.type = KEY_BLOCK,
+		AT(checkpoint.is_present),
+		.flags = KEY_RESTARTS,
+		.help = "State kept on other hosts while it runs, for the day "
+			"its host dies: what the service renames to "
+			"$SKEP_CHECKPOINT_OUT, or with 'handoff.state_path' "
+			"what stands there after 'command'."},
+	{.path = "checkpoint.every",
+		.type = KEY_DURATION,
+		AT(checkpoint.every_ms),
+		.fallback = "30s",
+		.min = SECOND,
+		.max = DAY,
+		.help = "How often one is asked for, or taken at most when the "
+			"service writes them by itself."},
+	{.path = "checkpoint.signal",
+		.type = KEY_SIGNAL,
+		AT(checkpoint.signal),
+		.flags = KEY_OPTIONAL,
+		.fallback = "none",
+		.help = "The signal that asks it to write one; never the one "
+			"of 'handoff'."},
+	{.path = "checkpoint.command",
+		.type = KEY_COMMAND,
+		AT(checkpoint.command),
+		.flags = KEY_EXPANDS | KEY_OPTIONAL | KEY_RESTARTS,
+		.max = SPEC_COMMAND_MAX,
+		.help = "A command that writes one, run as its user, in place "
+			"of the signal."},
+	{.path = "checkpoint.replicas",
+		.type = KEY_INT,
+		AT(checkpoint.replicas),
+		.fallback = "2",
+		.min = 1,
+		.max = POLICY_HOLDERS_MAX,
+		.help = "How many other hosts keep it; it counts when all of "
+			"them have it on disk."},
+	{.path = "checkpoint.takeover",
+		.type = KEY_WORD,
+		AT(checkpoint.takeover),
+		.fallback = "newest",
+		.words = choice_takeover,
+		.help = "Whether the next host starts from the newest that "
+			"can be had, or waits for the last that counted."},
 	BLOCK("placement", "Where instances go."),
 	{.path = "placement.strategy",
 		.type = KEY_TEXT,
@@ -646,13 +608,13 @@ static const struct spec_key keys[] = {
 		.type = KEY_WORD,
 		AT(partition.consistency),
 		.fallback = "availability",
-		.words = consistency_words,
+		.words = choice_consistency,
 		.help = "Whether each side runs the service."},
 	{.path = "partition.on_loss",
 		.type = KEY_WORD,
 		AT(partition.on_loss),
 		.fallback = "keep",
-		.words = on_loss_words,
+		.words = choice_on_loss,
 		.help = "What the side without quorum does with its copy."},
 	LATER("partition.stop_after", "How long it waits before it stops."),
 	LATER("groups", "Process groups its instances join."),
@@ -745,7 +707,7 @@ static const struct spec_key keys[] = {
 		AT(logs.target),
 		.flags = KEY_RESTARTS,
 		.fallback = "file",
-		.words = target_words,
+		.words = choice_target,
 		.help = "Where the output goes: to log_dir/NAME.log, to "
 			"journald (to the file where there is none), nowhere, "
 			"or to the standard error of skepd."},
@@ -780,7 +742,7 @@ static const struct spec_key keys[] = {
 		.type = KEY_WORD,
 		AT(logs.when_full),
 		.fallback = "block",
-		.words = full_words,
+		.words = choice_full,
 		.help = "What a full disk means: the service waits (5 s at "
 			"most), or its output is dropped and counted."},
 };

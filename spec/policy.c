@@ -59,6 +59,22 @@ fill_handoff(const struct spec_handoff *h, struct policy_handoff *out)
 }
 
 static void
+fill_checkpoint(const struct spec *spec, struct policy_checkpoint *out)
+{
+	const struct spec_checkpoint *k = &spec->checkpoint;
+	if (!k->is_present)
+		return;
+	out->is_present = true;
+	out->has_command = k->command.count > 0;
+	out->takeover = (enum checkpoint_takeover)k->takeover;
+	out->signal = k->signal;
+	out->replicas = (uint32_t)k->replicas;
+	out->every_ms = k->every_ms;
+	out->timeout_ms = spec->handoff.timeout_ms;
+	out->max_size = spec->handoff.max_size;
+}
+
+static void
 fill_placement(const struct spec_placement *p, struct policy_placement *out)
 {
 	copy_text(out->strategy, sizeof out->strategy, p->strategy);
@@ -113,6 +129,7 @@ spec_policy_from(const struct spec *spec, struct spec_policy *out)
 	fill_schedule(&spec->schedule, &out->schedule);
 	fill_hooks(spec, &out->hooks);
 	fill_handoff(&spec->handoff, &out->handoff);
+	fill_checkpoint(spec, &out->checkpoint);
 	fill_placement(&spec->placement, &out->placement);
 	out->partition.consistency =
 		(enum policy_consistency)spec->partition.consistency;

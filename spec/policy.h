@@ -22,6 +22,7 @@
 #define POLICY_INSTANCES_SIZE 2048 /* all names of 'instances', with NULs */
 #define POLICY_STRATEGY_MAX   63   /* characters of a strategy's name */
 #define POLICY_DEPENDS_MAX    16   /* services in one 'depends_on' */
+#define POLICY_HOLDERS_MAX    4	   /* hosts that keep one's checkpoints */
 
 /* How the instances of a service are named. */
 enum policy_naming {
@@ -98,6 +99,24 @@ struct policy_handoff {
 	bool starts_first;  /* HANDOFF_START_FIRST */
 };
 
+/* What the next host starts from when the one it ran on is dead. */
+enum checkpoint_takeover {
+	TAKEOVER_NEWEST, /* the newest checkpoint that can be had */
+	TAKEOVER_WAIT,	 /* none older than the last one that counted */
+};
+
+/* State kept on other hosts.  Zeros when the spec has no 'checkpoint'. */
+struct policy_checkpoint {
+	bool is_present;
+	bool has_command; /* it writes one, in place of a signal */
+	enum checkpoint_takeover takeover;
+	int32_t signal;	    /* 0: none is sent */
+	uint32_t replicas;  /* other hosts that keep it */
+	int64_t every_ms;
+	int64_t timeout_ms; /* from the question to the file */
+	uint64_t max_size;  /* bytes */
+};
+
 /* Where instances go. */
 struct policy_placement {
 	char strategy[POLICY_STRATEGY_MAX + 1]; /* name of a plugin */
@@ -172,6 +191,7 @@ struct spec_policy {
 	struct policy_schedule schedule;
 	struct policy_hooks hooks;
 	struct policy_handoff handoff;
+	struct policy_checkpoint checkpoint;
 	struct policy_placement placement;
 	struct policy_partition partition;
 	uint8_t exit_codes[POLICY_EXIT_CODES_MAX]; /* that are successes */

@@ -106,6 +106,10 @@ check_start_first(const struct subject *s)
 			"handoff.%s: there is no state with 'order: "
 			"start-first'; leave it out",
 			key);
+	if (s->spec->checkpoint.is_present)
+		return tree_fail(s->place, written(s, NULL, "checkpoint"),
+			"checkpoint: there is no state with 'handoff: {order: "
+			"start-first}'; leave one of them out");
 	h->signal = 0;
 	return 0;
 }
@@ -136,6 +140,43 @@ check_handoff(const struct subject *s)
 		return tree_fail(s->place, written(s, "handoff", "state_path"),
 			"handoff.state_path: is relative, and there is no "
 			"'working_dir'; write it with a '/' in front");
+	return 0;
+}
+
+/* How it writes its checkpoints. */
+static int
+check_checkpoint(const struct subject *s)
+{
+	const struct spec_checkpoint *k = &s->spec->checkpoint;
+	const struct node *signal = written(s, "checkpoint", "signal");
+	if (!k->is_present)
+		return 0;
+	if (s->spec->type == TYPE_ONESHOT)
+		return tree_fail(s->place, written(s, NULL, "checkpoint"),
+			"checkpoint: a oneshot keeps none; each of its runs "
+			"begins anew");
+	if (k->signal && k->command.count > 0)
+		return tree_fail(s->place, signal,
+			"checkpoint.signal: 'command' is given too; keep one "
+			"of them");
+	if (s->spec->handoff.state_path[0] && k->command.count == 0)
+		return tree_fail(s->place, written(s, NULL, "checkpoint"),
+			"checkpoint: what stands at handoff.state_path may be "
+			"half written while the service runs; give a 'command' "
+			"that makes it whole");
+	if (k->signal == SIGKILL || k->signal == SIGSTOP)
+		return tree_fail(s->place, signal,
+			"checkpoint.signal: no process can answer %s",
+			k->signal == SIGKILL ? "SIGKILL" : "SIGSTOP");
+	if (k->signal && k->signal == s->spec->stop_signal)
+		return tree_fail(s->place, signal,
+			"checkpoint.signal: checkpoint and stop need different "
+			"signals");
+	if (k->signal && s->spec->handoff.is_present &&
+		k->signal == s->spec->handoff.signal)
+		return tree_fail(s->place, signal,
+			"checkpoint.signal: checkpoint and handoff need "
+			"different signals");
 	return 0;
 }
 
@@ -325,6 +366,7 @@ rules_apply(const struct place *place, const struct node *name,
 		check_liveness,
 		check_restart,
 		check_handoff,
+		check_checkpoint,
 		check_signals,
 		check_depends,
 		check_schedule,

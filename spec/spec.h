@@ -198,6 +198,16 @@ struct spec_handoff {
 	uint64_t max_size; /* bytes */
 };
 
+/* 'checkpoint'; the other members mean nothing unless 'is_present'. */
+struct spec_checkpoint {
+	bool is_present;
+	int32_t signal;		   /* 0: none is sent */
+	int32_t replicas;	   /* other hosts that keep it */
+	int32_t takeover;	   /* enum checkpoint_takeover */
+	struct spec_texts command; /* (%) empty: none */
+	int64_t every_ms;
+};
+
 /* 'placement' */
 struct spec_placement {
 	char *strategy;
@@ -259,6 +269,7 @@ struct spec {
 	int32_t kill_mode;		/* enum spec_kill_mode */
 	int32_t reload_signal;		/* 0: it cannot reload */
 	struct spec_handoff handoff;
+	struct spec_checkpoint checkpoint;
 	struct spec_placement placement;
 	struct spec_partition partition;
 	struct spec_pairs labels;
@@ -345,6 +356,7 @@ struct spec_launch {
 	struct spec_probe liveness;
 	struct spec_texts handoff_command;
 	struct spec_texts handoff_restore;
+	struct spec_texts checkpoint_command;
 	char *state_path;
 	struct pool pool; /* owns them */
 };

@@ -5,6 +5,7 @@ tests_libworld_a_SOURCES = \
 	tests/sim/check.c tests/sim/check.h \
 	tests/sim/check_engine.c \
 	tests/sim/check_handoff.c \
+	tests/sim/check_checkpoint.c \
 	tests/sim/check_path.c \
 	tests/sim/check_member.c \
 	tests/sim/check_place.c \
@@ -23,6 +24,7 @@ tests_libworld_a_SOURCES = \
 	tests/sim/record.c tests/sim/record.h \
 	tests/sim/world_place.c \
 	tests/sim/world_proc.c \
+	tests/sim/world_state.c \
 	tests/sim/world_view.c tests/sim/world_view.h \
 	tests/sim/world_way.c \
 	supervisord/node/effect_copy.c supervisord/node/effect_copy.h

@@ -29,7 +29,8 @@ core_size(const struct core_limits *l)
 	       arena_need(l->effects_max, sizeof(struct effect)) +
 	       arena_need(l->effects_size, 1) + names_need(l) + member_need(l) +
 	       registry_need(l) + specs_need(l) + place_need(l) +
-	       instance_need(l) + duty_need(l) + handoff_need(l);
+	       instance_need(l) + duty_need(l) + handoff_need(l) +
+	       checkpoint_need(l);
 }
 
 struct core *
@@ -60,6 +61,7 @@ core_new(void *memory, size_t size, const struct core_limits *limits,
 	instance_init(c);
 	duty_init(c);
 	handoff_init(c);
+	checkpoint_init(c);
 	operate_init(c);
 	return c;
 }
@@ -133,6 +135,9 @@ on_load(struct core *c, const struct input_load *in)
 	case TABLE_HANDOFF:
 		handoff_on_load(c, in->key, in->value);
 		break;
+	case TABLE_CHECKPOINT:
+		checkpoint_on_load(c, in->key, in->value);
+		break;
 	case TABLE_COUNT:
 		UNREACHABLE();
 	}
@@ -148,6 +153,7 @@ on_boot(struct core *c)
 	settings_seed(c);
 	settings_refresh(c);
 	instance_on_boot(c);
+	checkpoint_on_boot(c);
 	handoff_on_boot(c);
 	registry_set_ready(c);
 	c->is_booted = true;
@@ -215,6 +221,7 @@ on_tick(struct core *c)
 	specs_on_tick(c);
 	instance_on_tick(c);
 	handoff_on_tick(c);
+	checkpoint_on_tick(c);
 	operate_on_tick(c);
 	duty_on_tick(c);
 }
@@ -237,18 +244,38 @@ on_end(struct core *c, enum input_kind kind)
 		ending_begin(c);
 }
 
+/* What no move waits for. */
+static void
+on_other_answer(struct core *c, const struct input_proc *in)
+{
+	if (in->answer == ANSWER_RESUME)
+		instance_on_put_aside(c, in);
+	else
+		checkpoint_on_answered(c, in);
+}
+
 static void
 on_answered(struct core *c, const struct input_proc *in)
 {
-	if (!handoff_on_answered(c, in))
-		instance_on_put_aside(c, in);
+	if (in->answer == ANSWER_CHECKPOINT || !handoff_on_answered(c, in))
+		on_other_answer(c, in);
 }
 
 static void
 on_dumped(struct core *c, const struct input_dumped *in)
 {
-	if (!handoff_on_dumped(c, in))
+	if (in->is_checkpoint)
+		checkpoint_on_dumped(c, in);
+	else if (!handoff_on_dumped(c, in))
 		instance_on_dumped(c, in);
+}
+
+/* A move and a checkpoint may wait for the same state. */
+static void
+on_fetched(struct core *c, const struct input_fetched *in)
+{
+	checkpoint_on_fetched(c, in);
+	handoff_on_fetched(c, in);
 }
 
 /* What comes before everything else, in this order. */
@@ -321,7 +348,7 @@ dispatch(struct core *c, const struct input *in)
 		on_dumped(c, &in->dumped);
 		break;
 	case INPUT_FETCHED:
-		handoff_on_fetched(c, &in->fetched);
+		on_fetched(c, &in->fetched);
 		break;
 	case INPUT_SPEC_SET:
 		operate_on_spec_set(c, &in->spec_set);
@@ -363,6 +390,7 @@ core_deadline(const struct core *c)
 	at = mono_min(at, specs_deadline(c));
 	at = mono_min(at, instance_deadline(c));
 	at = mono_min(at, handoff_deadline(c));
+	at = mono_min(at, checkpoint_deadline(c));
 	at = mono_min(at, operate_deadline(c));
 	return mono_min(at, duty_deadline(c));
 }
@@ -377,4 +405,5 @@ core_check(const struct core *c)
 	specs_check(c);
 	place_check(c);
 	instance_check(c);
+	checkpoint_check(c);
 }

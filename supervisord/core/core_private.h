@@ -4,7 +4,7 @@
  * Modules call each other through the functions in their headers; the
  * arrows run
  *
- *   core -> duty -> handoff -> instance
+ *   core -> duty -> handoff, checkpoint -> instance
  *             \-> place       \-> specs, registry -> member -> wire
  *
  * and news travel back as marks (duty_mark, duty_mark_all), which 'duty'
@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/prng.h"
+#include "core/checkpoint.h"
 #include "core/core.h"
 #include "core/duty.h"
 #include "core/facts.h"
@@ -42,8 +43,9 @@ struct core {
 	struct effects fx;
 
 	bool is_booted;		 /* INPUT_BOOT was taken */
-	bool has_unread;	 /* a record of an instance or a move could not
-				    be read, or had no place */
+	bool has_unread;	 /* a record of an instance, a move or a
+				    checkpoint could not be read, or had no
+				    place */
 	uint64_t incarnation;	 /* of this start of the node */
 	uint64_t store_seq;	 /* last STORE issued */
 	uint64_t stored_seq;	 /* last STORE known durable */
@@ -58,6 +60,7 @@ struct core {
 	struct instances instances;
 	struct duty duty;
 	struct handoffs handoffs;
+	struct checkpoints checkpoints;
 	struct operate operate;
 };
 

@@ -197,7 +197,10 @@ renew(struct core *c, struct instance *i, const struct service_value *s,
 		break;
 	case INSTANCE_BACKOFF:
 		instance_reset(c, i);
-		instance_start(c, i, s);
+		if (checkpoint_unfit(c, i, s))
+			instance_arm(c, i, c->now); /* when it is not */
+		else
+			instance_start(c, i, s);
 		break;
 	case INSTANCE_EXITED:
 	case INSTANCE_FAILED:
@@ -377,6 +380,7 @@ duty_decide(struct core *c, struct instance *inst)
 	bool has = instance_service(c, inst, &s);
 	if (inst->is_declared && !has)
 		return; /* of a newer version than ours: leave it alone */
+	checkpoint_review(c, inst, has ? &s : NULL);
 	instance_override(c, inst, &o);
 	bool is_wanted = has && s.policy.is_enabled && !o.is_stopped;
 	if (handoff_is_busy(c, inst->name)) {

@@ -221,11 +221,16 @@ has_room(struct core *c)
 	return effects_has_room(&c->fx, 256, SPEC_BODY_MAX + FRAME_MAX / 4);
 }
 
-/* Whether something that it depends on is missing; then it is held. */
+/* Whether something that it depends on is missing, or what it is to begin with;
+ * then it is held. */
 static bool
-hold_back(struct core *c, struct instance *i, const struct spec_policy *p)
+hold_back(struct core *c, struct instance *i, const struct service_value *s)
 {
-	const char *why = depends_unmet(c, p);
+	const char *why = depends_unmet(c, &s->policy);
+	if (!why)
+		why = checkpoint_missing(c, i, s);
+	if (!why)
+		why = checkpoint_unfit(c, i, s);
 	if (!why && i->is_held_back)
 		instance_set_note(c, i, "");
 	bool is_news = why && (!i->note || strcmp(i->note, why) != 0);
@@ -286,6 +291,19 @@ pay_takeover(struct core *c)
 	return true;
 }
 
+/* What it is to begin with does not come here: the next rank may have more
+ * luck with this very spec. */
+static void
+pass_on(struct core *c, struct instance *i, const struct service_value *s)
+{
+	struct override_value o;
+	instance_override(c, i, &o);
+	list_remove(&i->in_dirty);
+	i->run_digest = s->run_digest;
+	i->seen_restart = o.restart_generation;
+	instance_refuse(c, i, "its last checkpoint does not come here");
+}
+
 /* Starts one whose turn has come, or puts it where it waits on. */
 static void
 start_one(struct core *c, struct instance *i)
@@ -297,7 +315,11 @@ start_one(struct core *c, struct instance *i)
 		list_remove(&i->in_dirty);
 		return;
 	}
-	if (hold_back(c, i, &s.policy) ||
+	if (checkpoint_is_out_of_reach(c, i, &s)) {
+		pass_on(c, i, &s);
+		return;
+	}
+	if (hold_back(c, i, &s) ||
 		(is_takeover(c, i) && !pay_takeover(c)))
 		return;
 	list_remove(&i->in_dirty);

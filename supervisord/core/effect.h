@@ -65,7 +65,7 @@ struct effect_start {
 	struct bytes body; /* canonical spec text */
 	bool has_state;	   /* start from the staged state 'root' */
 	uint8_t root[DIGEST_SIZE];
-	const char *state_kind;	  /* "handoff" or "dump" */
+	const char *state_kind;	  /* "handoff", "dump" or "checkpoint" */
 	int64_t state_wall_ms;	  /* when that state was sealed */
 	const char *handoff_from; /* node it came from, "" for none */
 	bool sets_aside; /* no state, and others had it since it was here, if
@@ -82,10 +82,11 @@ struct effect_signal {
 	const char *name;
 	uint64_t epoch;
 	int signal;
-	bool to_all;	 /* every process, not only the leader */
-	bool is_handoff; /* wait for an answer; refuse if it would kill */
-	bool is_stop;	 /* it is to end, also if it stands still (SIGSTOP):
-			    SIGCONT goes behind the signal */
+	bool to_all;	    /* every process, not only the leader */
+	bool is_handoff;    /* wait for an answer; refuse if it would kill */
+	bool is_stop;	    /* it is to end, also if it stands still (SIGSTOP):
+			       SIGCONT goes behind the signal */
+	bool is_checkpoint; /* refuse if it would kill */
 };
 
 /* KILL everything of one start; RELEASE what is left on disk of it (work
@@ -119,16 +120,20 @@ struct effect_link_close {
 	const char *why; /* for the log */
 };
 
-/* DUMP: seal the state that the (stopped) instance left: read it as the
+/* DUMP: seal the state that the instance left, or keeps aside: read it as the
  * service's user, hash, write to the dump store, fsync; answered by DUMPED. */
 struct effect_dump {
 	const char *name;
 	uint64_t epoch;
-	uint64_t size_max; /* bytes; larger is an error */
+	uint64_t size_max;  /* bytes; larger is an error */
+	bool is_checkpoint; /* it runs: what stands at $SKEP_CHECKPOINT_OUT, or
+			       at its state_path, as far as it stands still */
 };
 
 /* FETCH a sealed state from another host over its bulk connection into the
- * dump store; answered by FETCHED. Idempotent, resumes. */
+ * dump store; answered by FETCHED.  Idempotent, resumes.  One that is here is
+ * verified, and fetched only if it is damaged; without an address that fails.
+ */
 struct effect_fetch {
 	const char *name;
 	const char *node;    /* node name it comes from */
@@ -192,6 +197,7 @@ struct effect_reply {
 	X(NOTE_HANDOFF, "handoff")	     /* S: text = step */              \
 	X(NOTE_MOVED, "moved")		     /* S: text = from, to, bytes */   \
 	X(NOTE_CONFLICT, "conflict")	     /* S: two copies, one lives */    \
+	X(NOTE_CHECKPOINT, "checkpoint")     /* S: text = what is wrong */     \
 	X(NOTE_APPLIED, "applied")	     /* service */                     \
 	X(NOTE_DELETED, "deleted")	     /* service */                     \
 	X(NOTE_DECLARED_DIFFERENTLY, "declared_differently") /* service */     \
@@ -199,13 +205,13 @@ struct effect_reply {
 	X(NOTE_NODE_UP, "node_up")	     /* N */                           \
 	X(NOTE_NODE_SUSPECT, "node_suspect") /* N */                           \
 	X(NOTE_NODE_RESTARTING, "node_restarting") /* N: it said so itself */  \
-	X(NOTE_NODE_DOWN, "node_down")	     /* N */                           \
-	X(NOTE_NODE_LEFT, "node_left")	     /* N */                           \
-	X(NOTE_NODE_REFUSED, "node_refused") /* N: text = why */               \
-	X(NOTE_NODE_STATE, "node_state")     /* N: cordon, drain, drained */   \
-	X(NOTE_LONELY, "lonely")	     /* N: hold began, reason */       \
-	X(NOTE_FORMING, "forming")	     /* N: waiting, formed */          \
-	X(NOTE_REPAIR, "repair")	     /* N: a replica was reset */
+	X(NOTE_NODE_DOWN, "node_down")		   /* N */                     \
+	X(NOTE_NODE_LEFT, "node_left")		   /* N */                     \
+	X(NOTE_NODE_REFUSED, "node_refused")	   /* N: text = why */         \
+	X(NOTE_NODE_STATE, "node_state") /* N: cordon, drain, drained */       \
+	X(NOTE_LONELY, "lonely")	 /* N: hold began, reason */           \
+	X(NOTE_FORMING, "forming")	 /* N: waiting, formed */              \
+	X(NOTE_REPAIR, "repair")	 /* N: a replica was reset */
 
 enum note_kind {
 #define X(kind, name) kind,

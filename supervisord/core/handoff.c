@@ -4,7 +4,7 @@
 
 #include "core/handoff_private.h"
 
-#define RECORD_VERSION 2 /* 1: without 'epoch_known' */
+#define RECORD_VERSION 3 /* 1: without 'epoch_known', 2: 'is_carried' */
 
 size_t
 handoff_need(const struct core_limits *l)
@@ -47,7 +47,7 @@ bool
 handoff_is_durable(enum handoff_state state)
 {
 	return state == HANDOFF_FROZEN || state == HANDOFF_COMMITTED ||
-		state == HANDOFF_STAGED;
+	       state == HANDOFF_STAGED;
 }
 
 /* --- The table --- */
@@ -55,7 +55,7 @@ handoff_is_durable(enum handoff_state state)
 static struct handoff *
 find(const struct core *c, const char *name)
 {
-	list_each(l, &c->handoffs.active) {
+	list_each (l, &c->handoffs.active) {
 		struct handoff *h = container_of(l, struct handoff, link);
 		if (strcmp(h->name, name) == 0)
 			return h;
@@ -76,13 +76,14 @@ handoff_is_busy(const struct core *c, const char *name)
 }
 
 bool
-handoff_needs_state(const struct core *c, const char *name,
-	const uint8_t root[DIGEST_SIZE])
+handoff_needs_state(
+	const struct core *c, const char *name, const uint8_t root[DIGEST_SIZE])
 {
 	const struct handoff *h = find(c, name);
 	const struct instance *i = instance_find(c, name);
 	return (h && h->has_root && memcmp(h->root, root, DIGEST_SIZE) == 0) ||
-	       (i && instance_is_staged(i, root));
+	       (i && instance_is_staged(i, root)) ||
+	       checkpoint_needs_state(c, name, root);
 }
 
 void
@@ -95,6 +96,7 @@ handoff_stage(struct core *c, const struct handoff *h, struct instance *i,
 	strcpy(s.kind, kind);
 	strcpy(s.from, from);
 	instance_stage(c, i, &s);
+	checkpoint_adopt(c, i, h->epoch, h->root, h->size, h->sealed_wall_ms);
 }
 
 uint32_t
@@ -145,6 +147,7 @@ handoff_record(struct core *c, struct handoff *h)
 	writer_i64(&w, h->sealed_wall_ms);
 	writer_u64(&w, h->run_digest);
 	writer_u64(&w, h->epoch_known);
+	writer_u8(&w, h->is_carried);
 	CHECK(!w.bad);
 	h->is_recorded = true;
 	h->stored = core_store(c, TABLE_HANDOFF,
@@ -168,6 +171,7 @@ read_record(struct handoff *h, struct bytes value)
 	h->sealed_wall_ms = reader_i64(&r);
 	h->run_digest = reader_u64(&r);
 	h->epoch_known = version >= 2 ? reader_u64(&r) : h->epoch;
+	h->is_carried = version >= 3 && reader_u8(&r) != 0;
 	/* A later version may have written more behind it. */
 	if (r.bad || version < 1 || h->epoch_known < h->epoch ||
 		state >= HANDOFF_STATE_COUNT || root.size != DIGEST_SIZE ||
@@ -220,7 +224,7 @@ handoff_on_sealed(struct core *c, const struct input_sealed *in)
 void
 handoff_on_boot(struct core *c)
 {
-	list_each_safe(l, &c->handoffs.active) {
+	list_each_safe (l, &c->handoffs.active) {
 		struct handoff *h = container_of(l, struct handoff, link);
 		h->since = c->now;
 		h->resend_at = c->now;
@@ -294,10 +298,35 @@ handoff_end_and_drop(struct core *c, struct handoff *h)
 		handoff_drop(c, was.name, was.root, after);
 }
 
+uint64_t
+handoff_end_carried(struct core *c, struct handoff *h)
+{
+	const struct handoff was = *h;
+	uint64_t ended = handoff_end(c, h);
+	if (was.is_carried)
+		handoff_drop(c, was.name, was.root, handoff_after(c));
+	return ended;
+}
+
+void
+handoff_carry(const struct core *c, struct handoff *h)
+{
+	const struct checkpoint *k = checkpoint_find(c, h->name);
+	if (h->has_root || !k || k->word.count == 0)
+		return;
+	const struct snapshot *s = &k->word.kept[0];
+	h->has_root = h->is_carried = true;
+	memcpy(h->root, s->root, DIGEST_SIZE);
+	h->size = s->size;
+	h->sealed_wall_ms = s->wall_ms;
+}
+
 void
 handoff_drop(struct core *c, const char *name, const uint8_t root[DIGEST_SIZE],
 	uint64_t after)
 {
+	if (handoff_needs_state(c, name, root))
+		return; /* something else does */
 	struct effect *e = effects_add(&c->fx, EFFECT_DROP);
 	e->after = after;
 	e->drop.name = effects_text(&c->fx, name);
@@ -316,10 +345,9 @@ member_id
 handoff_peer(const struct core *c, const struct handoff *h)
 {
 	member_id id = member_find(c, h->peer_name);
-	return id != MEMBER_NONE && id != MEMBER_SELF &&
-			member_get(c, id)->link
-		? id
-		: MEMBER_NONE;
+	return id != MEMBER_NONE && id != MEMBER_SELF && member_get(c, id)->link
+		       ? id
+		       : MEMBER_NONE;
 }
 
 void
@@ -348,15 +376,15 @@ handoff_send(struct core *c, const struct handoff *h, uint16_t type,
 }
 
 void
-handoff_echo(struct core *c, member_id to, const skep_Handoff *m,
-	uint16_t type, const char *reason)
+handoff_echo(struct core *c, member_id to, const skep_Handoff *m, uint16_t type,
+	const char *reason)
 {
 	skep_Handoff a = *m;
 	memset(a.reason, 0, sizeof a.reason);
 	strncpy(a.reason, reason, sizeof a.reason - 1);
 	/* It rests on what we did before, which a crash must not undo. */
-	member_send(c, to, type, wire_encode(&c->fx, type, &a),
-		handoff_after(c));
+	member_send(
+		c, to, type, wire_encode(&c->fx, type, &a), handoff_after(c));
 }
 
 bool
@@ -366,8 +394,8 @@ handoff_is_same(const struct handoff *h, const skep_Handoff *m)
 }
 
 void
-handoff_on_recv(struct core *c, member_id from, uint16_t type,
-	struct bytes body)
+handoff_on_recv(
+	struct core *c, member_id from, uint16_t type, struct bytes body)
 {
 	skep_Handoff m = skep_Handoff_init_zero;
 	if (!wire_decode(type, body, &m) || m.name[0] == '\0' ||
@@ -397,7 +425,7 @@ void
 handoff_on_linked(struct core *c, member_id id)
 {
 	const char *name = member_get(c, id)->name;
-	list_each(l, &c->handoffs.active) {
+	list_each (l, &c->handoffs.active) {
 		struct handoff *h = container_of(l, struct handoff, link);
 		if (handoff_is_durable(h->state) &&
 			strcmp(h->peer_name, name) == 0)
@@ -408,7 +436,7 @@ handoff_on_linked(struct core *c, member_id id)
 void
 handoff_on_topology(struct core *c)
 {
-	list_each_safe(l, &c->handoffs.active) {
+	list_each_safe (l, &c->handoffs.active) {
 		struct handoff *h = container_of(l, struct handoff, link);
 		if (!effects_has_room(&c->fx, 64, 2 * SPEC_BODY_MAX)) {
 			c->handoffs.retry_at = c->now; /* the rest, next */
@@ -429,7 +457,7 @@ handoff_on_tick(struct core *c)
 		t->retry_at = MONO_NEVER;
 		duty_mark_all(c);
 	}
-	list_each_safe(l, &t->active) {
+	list_each_safe (l, &t->active) {
 		struct handoff *h = container_of(l, struct handoff, link);
 		if (!effects_has_room(&c->fx, 64, SPEC_BODY_MAX))
 			return;
@@ -444,9 +472,8 @@ mono
 handoff_deadline(const struct core *c)
 {
 	mono at = c->handoffs.retry_at;
-	list_each(l, &c->handoffs.active) {
-		const struct handoff *h =
-			container_of(l, struct handoff, link);
+	list_each (l, &c->handoffs.active) {
+		const struct handoff *h = container_of(l, struct handoff, link);
 		at = mono_min(at, mono_min(h->deadline, h->resend_at));
 		at = mono_min(at, h->until);
 	}

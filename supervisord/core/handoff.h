@@ -111,6 +111,8 @@ struct handoff {
 	bool is_signalled;	/* it must be stopped: it may be half way */
 	bool is_recorded;	/* there is a record of it */
 	bool is_cancelled;	/* back to a start here, once it is sealed */
+	bool is_carried;	/* 'root' is no state of its own, but its last
+				   checkpoint */
 	bool starts_first;	/* the target begins before the source ends */
 	bool is_refused;	/* PAIRED: nothing of it runs at the target */
 	char reason[NOTE_TEXT_MAX]; /* why it began, or why it failed */
@@ -150,10 +152,17 @@ bool handoff_begin(struct core *c, struct instance *inst, member_id target,
 bool handoff_is_busy(const struct core *c, const char *name);
 /* Borrows the move of this name, or NULL; for status. */
 const struct handoff *handoff_find(const struct core *c, const char *name);
-/* Whether a sealed state on this host has a use: a move or an instance names
- * it. */
+/* Whether a sealed state on this host has a use: a move, an instance or a
+ * checkpoint names it. */
 bool handoff_needs_state(const struct core *c, const char *name,
 	const uint8_t root[DIGEST_SIZE]);
+/* Drops a state, unless something names it, once 'after' is durable. */
+void handoff_drop(struct core *c, const char *name,
+	const uint8_t root[DIGEST_SIZE], uint64_t after);
+/* The 'after' for what must not overtake anything decided so far: a DROP that
+ * waits for the disk would take away a state of the same root that is fetched
+ * or sealed meanwhile. */
+uint64_t handoff_after(const struct core *c);
 /* Moves to this host whose state is not here yet, so that no instance counts
  * as held. */
 uint32_t handoff_count_accepted(const struct core *c);

@@ -24,6 +24,13 @@
 
 /* --- The source --- */
 
+bool
+first_may_start(const struct service_value *s)
+{
+	return s->policy.handoff.starts_first &&
+	       !s->policy.checkpoint.is_present;
+}
+
 void
 first_send(struct core *c, struct handoff *h)
 {
@@ -122,12 +129,12 @@ first_on_begin(struct core *c, member_id from, struct handoff *h,
 {
 	struct service_value s;
 	struct instance *i = instance_find(c, m->name);
-	bool is_ours = h && h->state == HANDOFF_ACCEPTED &&
-		       handoff_is_same(h, m);
+	bool is_ours =
+		h && h->state == HANDOFF_ACCEPTED && handoff_is_same(h, m);
 	if (has_begun(i, m))
 		return; /* its row speaks */
-	const char *why = is_ours ? target_obstacle(c, m)
-				  : "the target forgot the offer";
+	const char *why =
+		is_ours ? target_obstacle(c, m) : "the target forgot the offer";
 	if (!why && instance_is_held(i))
 		why = "the target is not rid of an older copy yet";
 	if (why || !instance_service(c, i, &s)) {
@@ -141,8 +148,8 @@ first_on_begin(struct core *c, member_id from, struct handoff *h,
 	instance_raise_floor(i);
 	i->restarts = i->failures = 0;
 	/* The source may go on in its block. */
-	uint64_t epoch = handoff_take_epoch(
-		c, i, member_get(c, from)->name, false);
+	uint64_t epoch =
+		handoff_take_epoch(c, i, member_get(c, from)->name, false);
 	uint64_t after = instance_store_owner(c, i);
 	instance_start_at(c, i, &s, epoch, after);
 }

@@ -55,16 +55,15 @@ void handoff_record(struct core *c, struct handoff *h);
 uint64_t handoff_end(struct core *c, struct handoff *h);
 /* The same, and drops its state as soon as no record names it. */
 void handoff_end_and_drop(struct core *c, struct handoff *h);
+/* Ends it on the side that gives, where the instance goes on; a checkpoint that
+ * it carried goes if it is not kept any more. */
+uint64_t handoff_end_carried(struct core *c, struct handoff *h);
+/* A move without a state of its own carries the last checkpoint, if there is
+ * one: where it goes it would else begin with less. */
+void handoff_carry(const struct core *c, struct handoff *h);
 /* The instance starts from the state of this move, which has one. */
 void handoff_stage(struct core *c, const struct handoff *h, struct instance *i,
 	const char *kind, const char *from);
-/* Drops a state that nothing names any more, once 'after' is durable. */
-void handoff_drop(struct core *c, const char *name,
-	const uint8_t root[DIGEST_SIZE], uint64_t after);
-/* The 'after' for what must not overtake anything decided so far: a DROP that
- * waits for the disk would take away a state of the same root that is fetched
- * or sealed meanwhile. */
-uint64_t handoff_after(const struct core *c);
 /* The other side, if it is known and linked, else MEMBER_NONE. */
 member_id handoff_peer(const struct core *c, const struct handoff *h);
 /* Sends a message about H to the other side, if it is linked. */
@@ -123,8 +122,12 @@ void target_on_boot(struct core *c, struct handoff *h);
 uint64_t handoff_take_epoch(struct core *c, struct instance *i,
 	const char *source, bool is_given);
 
-/* Start first (handoff_first.c).  The source of an accepted offer lets the
- * target begin. */
+/* Start first (handoff_first.c).  Whether a new copy may begin before the old
+ * one ends.  What has checkpoints has a state, which only one copy may go on
+ * with: the rules of specs refuse both, and one that says both all the same is
+ * stopped first. */
+bool first_may_start(const struct service_value *s);
+/* The source of an accepted offer lets the target begin. */
 void first_pair(struct core *c, struct handoff *h, int64_t start_timeout_ms);
 /* What is said again and again: begin, or, once it is called off, end it. */
 void first_send(struct core *c, struct handoff *h);

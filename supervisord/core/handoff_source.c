@@ -45,7 +45,8 @@ keep_own(struct core *c, const struct handoff *h, struct instance *i)
 {
 	if (h->has_root && !instance_is_staged(i, h->root))
 		instance_drop_staged(c, i);
-	if (h->has_root)
+	/* What it carried of its checkpoints is kept as such, or outdone. */
+	if (h->has_root && !h->is_carried)
 		handoff_stage(c, h, i, "dump", "");
 	i->is_remembered = true;
 	return instance_store_owner(c, i);
@@ -74,7 +75,7 @@ abort_move(struct core *c, struct handoff *h, const char *why)
 			effects_text(&c->fx, why)));
 	/* It starts when no crash can bring the record back; if another host
 	 * runs a copy, duty decides which of them lives. */
-	uint64_t ended = handoff_end(c, h);
+	uint64_t ended = handoff_end_carried(c, h);
 	i->epoch_after = ended ? ended : owner;
 	instance_enter(c, i, INSTANCE_BACKOFF,
 		duty_lives_elsewhere(c, i) ? MONO_NEVER : c->now);
@@ -132,13 +133,11 @@ handoff_begin(struct core *c, struct instance *inst, member_id target,
 				 : HANDOFF_RESEND_MS);
 		return false;
 	}
-	bool starts_first =
-		policy_of(c, inst, &s) && s.policy.handoff.starts_first;
+	bool starts_first = policy_of(c, inst, &s) && first_may_start(&s);
 	/* Two copies are enough: the one of the last move ends first. */
 	bool is_third = starts_first && duty_lives_elsewhere(c, inst);
 	struct handoff *h =
-		is_third ? NULL
-			 : handoff_new(c, inst->name, HANDOFF_OFFERED);
+		is_third ? NULL : handoff_new(c, inst->name, HANDOFF_OFFERED);
 	if (!h) {
 		retry_later(c, inst, HANDOFF_AGAIN_MS);
 		return false;
@@ -234,8 +233,7 @@ on_accept(struct core *c, struct handoff *h, const skep_Handoff *m)
 		return;
 	}
 	h->terms = s.policy.handoff;
-	h->starts_first =
-		m->starts_first && h->terms.starts_first && !i->staged;
+	h->starts_first = m->starts_first && first_may_start(&s) && !i->staged;
 	if (h->starts_first)
 		first_pair(c, h, s.policy.start_timeout_ms);
 	else
@@ -266,6 +264,8 @@ handoff_on_answered(struct core *c, const struct input_proc *in)
 			"the handoff signal would kill it: it does not "
 			"support handoff");
 		break;
+	case ANSWER_CHECKPOINT:
+		return false; /* no answer to that */
 	}
 	return true;
 }
@@ -330,6 +330,7 @@ fetch_deadline(const struct core *c, const struct handoff *h)
 static void
 freeze(struct core *c, struct handoff *h)
 {
+	handoff_carry(c, h);
 	handoff_learn(c, h);
 	handoff_enter(c, h, HANDOFF_FROZEN, fetch_deadline(c, h));
 	handoff_send(c, h, WIRE_HANDOFF_FROZEN, "", h->stored);
@@ -467,7 +468,10 @@ take_back(struct core *c, struct handoff *h, const char *why)
 	/* What it began with here, if that had not served yet, is older. */
 	if (!h->has_root || !instance_is_staged(i, h->root))
 		instance_drop_staged(c, i);
-	if (h->has_root)
+	/* What was never ready there has taken no checkpoint: the one that was
+	 * carried is the newest, also if it is not kept here any more. */
+	if (h->has_root &&
+		(!h->is_carried || !checkpoint_keeps(c, h->name, h->root)))
 		handoff_stage(c, h, i, "dump", "");
 	/* The target may have started what comes next, and what came after. */
 	instance_set_owner(c, i, h->peer_name);
@@ -480,7 +484,7 @@ take_back(struct core *c, struct handoff *h, const char *why)
 	i->is_remembered = true;
 	i->is_unrun = false;
 	instance_store_owner(c, i);
-	uint64_t ended = handoff_end(c, h);
+	uint64_t ended = handoff_end_carried(c, h);
 	instance_start_at(c, i, &s, epoch, ended);
 }
 

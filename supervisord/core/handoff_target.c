@@ -176,7 +176,7 @@ drop_late(struct core *c, const struct input_fetched *in)
 {
 	if (in->is_final && in->is_ok &&
 		!handoff_needs_state(c, in->name, in->root))
-		handoff_drop(c, in->name, in->root, 0);
+		handoff_drop(c, in->name, in->root, handoff_after(c));
 }
 
 void

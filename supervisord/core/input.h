@@ -67,6 +67,7 @@ enum core_table {
 	TABLE_SPEC,	/* replicated desired state, key = kind + name */
 	TABLE_OWNER,	/* instances this host owned, key = instance name */
 	TABLE_HANDOFF,	/* durable steps of moves, key = instance name */
+	TABLE_CHECKPOINT, /* what is kept here, key = instance name */
 	TABLE_COUNT,
 };
 
@@ -145,12 +146,14 @@ struct input_proc {
 	uint8_t answer; /* ANSWERED: enum handoff_answer */
 };
 
-/* What a service said to its handoff signal. */
+/* What a service said to its handoff signal, or of itself. */
 enum handoff_answer {
 	ANSWER_RESUME = 1,  /* its state stands at $SKEP_STATE_OUT */
 	ANSWER_RESTART,	    /* nothing to carry */
 	ANSWER_IGNORE,	    /* leave me here */
 	ANSWER_UNSUPPORTED, /* the signal would have killed it: not sent */
+	ANSWER_CHECKPOINT,  /* no answer: a file stands at
+			       $SKEP_CHECKPOINT_OUT */
 };
 
 /* Where the fault of a failed start lies. */
@@ -198,7 +201,8 @@ struct input_news {
 	X(HOOK_PRE_STOP, "pre_stop")                                           \
 	X(HOOK_STOP_COMMAND, "stop_command")                                   \
 	X(HOOK_POST_STOP, "post_stop")                                         \
-	X(HOOK_HANDOFF, "handoff.command")
+	X(HOOK_HANDOFF, "handoff.command")                                     \
+	X(HOOK_CHECKPOINT, "checkpoint.command")
 
 enum hook {
 #define X(hook, name) hook,
@@ -229,11 +233,12 @@ struct input_stored {
 	uint64_t seq;
 };
 
-/* DUMPED: the state of a stopped instance was sealed on this host's disk, or
- * could not be. */
+/* DUMPED: the state of a stopped instance, or a checkpoint of a running one,
+ * was sealed on this host's disk, or could not be. */
 struct input_dumped {
 	const char *name;
 	uint64_t epoch;
+	bool is_checkpoint;
 	bool is_ok;
 	bool is_absent; /* there was no state file; 'is_ok' is false */
 	uint8_t root[DIGEST_SIZE];

@@ -371,10 +371,17 @@ unran_of(const struct instance *i, uint64_t epoch)
 void
 instance_publish(struct core *c, struct instance *inst)
 {
+	unsigned char meta[ROW_META_MAX];
 	enum row_state state = row_state_of(inst);
+	uint64_t kept = checkpoint_epoch(c, inst->name);
+	bool is_keeper = state == ROW_NONE && kept;
 	uint64_t epoch = state == ROW_PAST ? inst->epoch_used : inst->epoch;
 	instance_advance_clock(c, inst);
-	if (state == ROW_NONE) {
+	if (is_keeper) {
+		state = ROW_PAST;
+		instance_use_epoch(inst, kept);
+		epoch = inst->epoch_used;
+	} else if (state == ROW_NONE) {
 		registry_delete(c, ROW_INSTANCE, inst->name);
 		return;
 	}
@@ -383,7 +390,7 @@ instance_publish(struct core *c, struct instance *inst)
 		.kind = ROW_INSTANCE,
 		.state = state,
 		.epoch = epoch,
-		.unran = unran_of(inst, epoch),
+		.unran = is_keeper ? epoch - kept : unran_of(inst, epoch),
 		.pid = has_state ? ROW_PID_STATE : inst->pid,
 		.run_digest = inst->run_digest,
 		.restarts = inst->restarts,
@@ -392,10 +399,12 @@ instance_publish(struct core *c, struct instance *inst)
 		.slot = inst->slot,
 		.seen_restart = inst->seen_restart,
 		.seen_move = inst->seen_move,
+		.meta = checkpoint_meta(c, inst, is_keeper, meta),
 	};
-	uint64_t after =
-		inst->epoch_after > c->stored_seq ? inst->epoch_after : 0;
-	if (!registry_put(c, inst->name, &v, after))
+	uint64_t after = checkpoint_stored(c, inst->name);
+	if (after < inst->epoch_after)
+		after = inst->epoch_after;
+	if (!registry_put(c, inst->name, &v, after > c->stored_seq ? after : 0))
 		core_note(c, NOTE_REPAIR, inst->name, inst->epoch,
 			"the registry is full: raise names_max");
 }

@@ -27,6 +27,8 @@
  * for its disk: what it started is not known then, its clock is.  A restart in
  * place goes on in its block only above the clock, too.
  *
+ * It is above that of each checkpoint that anybody tells of, too.
+ *
  * So epochs rise along all ways on which hosts hear of each other.  A run that
  * nobody heard of, of a host that was cut off all the time, may have a higher
  * epoch than one that began later elsewhere; the two never have the same one.
@@ -94,13 +96,14 @@ has_untold(const struct core *c)
 static uint64_t
 known(const struct core *c, const char *name)
 {
-	uint64_t max = registry_epoch_max(c, name);
+	uint64_t last =
+		max(registry_epoch_max(c, name), checkpoint_epoch_max(c, name));
 	const struct row *r = registry_first(c, ROW_INSTANCE, name);
 	for (; r; r = registry_next(c, r))
 		if (r->origin != MEMBER_SELF && r->value.state == ROW_STOPPED &&
-			r->value.epoch + EPOCH_BLOCK - 1 > max)
-			max = r->value.epoch + EPOCH_BLOCK - 1;
-	return max;
+			r->value.epoch + EPOCH_BLOCK - 1 > last)
+			last = r->value.epoch + EPOCH_BLOCK - 1;
+	return last;
 }
 
 /* Whether it held the instance last, as far as anybody knows. */
@@ -178,7 +181,8 @@ is_memory_lost(const struct core *c, const struct instance *i)
 	uint64_t max = 0;
 	const struct row *r = registry_first(c, ROW_INSTANCE, i->name);
 	for (; r; r = registry_next(c, r))
-		if (member_is_present(c, r->origin) && r->value.epoch > max)
+		if (member_is_present(c, r->origin) && r->value.epoch > max &&
+			!checkpoint_is_keeper(r))
 			max = r->value.epoch;
 	/* A row of before a boot, or what is known since one, is no more exact
 	 * than a block. */
@@ -284,6 +288,7 @@ is_outdone(const struct core *c, const struct instance *i)
 	for (; r; r = registry_next(c, r))
 		if (r->origin != MEMBER_SELF &&
 			r->value.epoch >= i->epoch_used &&
+			!checkpoint_is_keeper(r) &&
 			member_is_present(c, r->origin))
 			return true;
 	return false;

@@ -14,14 +14,24 @@
 #define SALVAGE_MS 3600000
 /* The keeper still has the last epoch. */
 #define BUSY_MS 1000
+/* Its checkpoint is being sealed or verified: a start looks again. */
+#define CHECKPOINT_LOOK_MS 20
 
 /* --- Starting --- */
 
 static void
-fill_state(struct core *c, struct instance *i, struct effect_start *s)
+fill_state(struct core *c, struct instance *i,
+	const struct service_value *service, struct effect_start *s)
 {
 	const struct staged *from = i->staged;
-	s->has_state = from != NULL;
+	const struct snapshot *kept =
+		from ? NULL : checkpoint_to_start(c, i, service);
+	s->has_state = from || kept;
+	if (kept) {
+		memcpy(s->root, kept->root, DIGEST_SIZE);
+		s->state_kind = "checkpoint";
+		s->state_wall_ms = kept->wall_ms;
+	}
 	if (!from)
 		return;
 	memcpy(s->root, from->root, DIGEST_SIZE);
@@ -44,11 +54,11 @@ emit_start(struct core *c, struct instance *i,
 	e->start.body = effects_copy(&c->fx, service->body);
 	e->start.state_kind = "";
 	e->start.handoff_from = "";
-	e->start.sets_aside = i->is_stranger && !i->staged &&
+	fill_state(c, i, service, &e->start);
+	e->start.sets_aside = i->is_stranger && !e->start.has_state &&
 			      service->policy.handoff.has_state_path;
 	e->start.before = i->epoch_before;
 	e->start.stay = i->stay;
-	fill_state(c, i, &e->start);
 }
 
 void
@@ -93,8 +103,8 @@ instance_start_at(struct core *c, struct instance *inst,
 /* Looks whether others may have had it since it was here; whether that was
  * news, for the disk. */
 static bool
-look_before(struct core *c, struct instance *i,
-	const struct service_value *service)
+look_before(
+	struct core *c, struct instance *i, const struct service_value *service)
 {
 	uint64_t before = instance_ran_elsewhere(c, i);
 	if (i->is_stranger && before < i->epoch_before)
@@ -141,13 +151,30 @@ instance_reset(struct core *c, struct instance *inst)
 	instance_publish(c, inst);
 }
 
+/* Whether it has to wait: what it wrote at last is what it begins with. */
+static bool
+is_unfit(
+	struct core *c, struct instance *i, const struct service_value *service)
+{
+	const char *why = checkpoint_unfit(c, i, service);
+	if (why)
+		instance_set_note(c, i, why);
+	return why;
+}
+
 /* Starts it again after 'delay_ms', or at once. */
 static void
 start_again(struct core *c, struct instance *i, int64_t delay_ms)
 {
 	struct service_value service;
-	bool is_now = delay_ms <= 0 && !c->duty.is_ending;
-	if (is_now && instance_service(c, i, &service)) {
+	bool is_now = delay_ms <= 0 && !c->duty.is_ending &&
+		      instance_service(c, i, &service);
+	if (is_now && is_unfit(c, i, &service)) {
+		instance_enter(c, i, INSTANCE_BACKOFF,
+			mono_add(c->now, CHECKPOINT_LOOK_MS));
+		return;
+	}
+	if (is_now) {
 		/* No row of its own for a state that lasts no time. */
 		i->state = INSTANCE_BACKOFF;
 		i->restarts++;
@@ -189,7 +216,7 @@ instance_release_old(struct core *c, struct instance *inst)
 {
 	struct service_value s;
 	bool is_old = instance_service(c, inst, &s) &&
-		s.policy.handoff.has_state_path;
+		      s.policy.handoff.has_state_path;
 	if (is_old && inst->is_kept)
 		core_note(c, NOTE_SET_ASIDE, inst->name, inst->epoch,
 			effects_format(&c->fx,
@@ -213,11 +240,11 @@ salvage(struct core *c, struct instance *i, const struct service_value *s)
 	i->is_found = false;
 	i->is_salvaging = true;
 	struct effect *e = effects_add(&c->fx, EFFECT_DUMP);
+	e->after = handoff_after(c);
 	e->dump.name = effects_text(&c->fx, i->name);
 	e->dump.epoch = i->epoch;
 	e->dump.size_max = s->policy.handoff.max_size;
-	instance_enter(c, i, INSTANCE_CLEANING,
-		mono_add(c->now, SALVAGE_MS));
+	instance_enter(c, i, INSTANCE_CLEANING, mono_add(c->now, SALVAGE_MS));
 	return true;
 }
 
@@ -237,7 +264,7 @@ finish_stop(struct core *c, struct instance *i)
 	case STOP_GONE:
 	case STOP_LEAVE:
 		i->is_draining_out = purpose == STOP_LEAVE &&
-			c->duty.is_draining && i->was_ready;
+				     c->duty.is_draining && i->was_ready;
 		i->draining_epoch = i->epoch;
 		instance_enter(c, i, INSTANCE_IDLE, MONO_NEVER);
 		instance_release(c, i);
@@ -287,8 +314,8 @@ instance_stop(struct core *c, struct instance *inst,
 	mono until = inst->deadline;
 	if (!is_after)
 		inst->phase = PHASE_NONE;
-	instance_enter(c, inst, INSTANCE_STOPPING,
-		is_after ? until : MONO_NEVER);
+	instance_enter(
+		c, inst, INSTANCE_STOPPING, is_after ? until : MONO_NEVER);
 	if (!was_live)
 		finish_stop(c, inst);
 	else if (was_cleaning && !is_after)
@@ -314,12 +341,12 @@ on_stop_timeout(struct core *c, struct instance *i)
 static bool
 has_succeeded(const struct instance *i, const struct spec_policy *p)
 {
-	bool has_exited = i->status != STATUS_UNKNOWN &&
-		(i->status & 0x7f) == 0;
+	bool has_exited =
+		i->status != STATUS_UNKNOWN && (i->status & 0x7f) == 0;
 	/* Who was to become ready and ended well instead did not do it. */
 	bool is_early = i->has_ended_early && p->type == TYPE_SIMPLE;
 	return !i->has_start_failed && !i->is_sick && !is_early && has_exited &&
-		policy_is_success(p, (i->status >> 8) & 0xff);
+	       policy_is_success(p, (i->status >> 8) & 0xff);
 }
 
 /* Whether nobody saw how it ended. */
@@ -355,8 +382,8 @@ give_up(struct core *c, struct instance *i, const struct policy_restart *r)
 }
 
 static void
-restart_by_policy(struct core *c, struct instance *i,
-	const struct policy_restart *r)
+restart_by_policy(
+	struct core *c, struct instance *i, const struct policy_restart *r)
 {
 	if (mono_diff(c->now, i->window_since) >= r->interval_ms) {
 		i->window_since = c->now;
@@ -422,10 +449,9 @@ after_run(struct core *c, struct instance *i)
 		!i->has_start_failed)
 		i->failures = 0;
 	bool is_oneshot = s.policy.type == TYPE_ONESHOT;
-	bool is_over = r->policy == RESTART_NEVER ||
-		(is_oneshot && is_unseen(i)) ||
-		(is_success &&
-			(is_oneshot || r->policy == RESTART_ON_FAILURE));
+	bool is_over =
+		r->policy == RESTART_NEVER || (is_oneshot && is_unseen(i)) ||
+		(is_success && (is_oneshot || r->policy == RESTART_ON_FAILURE));
 	if (!is_over) {
 		restart_by_policy(c, i, r);
 		return;
@@ -552,12 +578,12 @@ instance_on_start_failed(struct core *c, const struct input_start_failed *in)
 		instance_enter(c, i, INSTANCE_CLEANING, c->now);
 		break;
 	case BLAME_BUSY:
-		instance_enter(c, i, INSTANCE_BACKOFF,
-			mono_add(c->now, BUSY_MS));
+		instance_enter(
+			c, i, INSTANCE_BACKOFF, mono_add(c->now, BUSY_MS));
 		break;
 	case BLAME_SERVICE:
-		instance_enter(c, i, INSTANCE_CLEANING,
-			mono_add(c->now, LINGER_MS));
+		instance_enter(
+			c, i, INSTANCE_CLEANING, mono_add(c->now, LINGER_MS));
 		break;
 	}
 }
@@ -614,7 +640,7 @@ instance_on_empty(struct core *c, const struct input_proc *in)
 	if (!i)
 		return;
 	bool is_ending = i->state == INSTANCE_STOPPING ||
-		(i->state == INSTANCE_CLEANING && !i->is_salvaging);
+			 (i->state == INSTANCE_CLEANING && !i->is_salvaging);
 	if (is_ending && i->phase != PHASE_POST_STOP &&
 		!instance_run_post_stop(c, i))
 		instance_conclude(c, i);
@@ -651,6 +677,8 @@ instance_on_dumped(struct core *c, const struct input_dumped *in)
 		if (!instance_is_staged(i, in->root))
 			instance_drop_staged(c, i);
 		instance_stage(c, i, &s);
+		checkpoint_adopt(
+			c, i, i->epoch, in->root, in->size, c->wall_ms);
 		i->epoch_after = instance_store_owner(c, i);
 	}
 	after_run(c, i);
@@ -688,6 +716,19 @@ on_lingering(struct core *c, struct instance *i)
 	instance_arm(c, i, mono_add(c->now, KILL_AGAIN_MS));
 }
 
+/* The end of its back-off. */
+static void
+start_when_fit(
+	struct core *c, struct instance *i, const struct service_value *service)
+{
+	if (is_unfit(c, i, service)) {
+		instance_arm(c, i, mono_add(c->now, CHECKPOINT_LOOK_MS));
+		return;
+	}
+	i->restarts++;
+	instance_start(c, i, service);
+}
+
 static void
 on_deadline(struct core *c, struct instance *i)
 {
@@ -712,8 +753,7 @@ on_deadline(struct core *c, struct instance *i)
 		instance_arm(c, i, MONO_NEVER);
 		if (c->duty.is_ending || !instance_service(c, i, &service))
 			return; /* duty stops it */
-		i->restarts++;
-		instance_start(c, i, &service);
+		start_when_fit(c, i, &service);
 		return;
 	case INSTANCE_IDLE:
 		instance_reset(c, i);

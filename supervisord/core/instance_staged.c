@@ -55,9 +55,5 @@ instance_drop_staged(struct core *c, struct instance *inst)
 	memcpy(root, inst->staged->root, DIGEST_SIZE);
 	instance_unstage(c, inst);
 	/* First no record names it any more, then it goes. */
-	uint64_t after = instance_store_owner(c, inst);
-	struct effect *e = effects_add(&c->fx, EFFECT_DROP);
-	e->after = after;
-	e->drop.name = effects_text(&c->fx, inst->name);
-	memcpy(e->drop.root, root, DIGEST_SIZE);
+	handoff_drop(c, inst->name, root, instance_store_owner(c, inst));
 }

@@ -2,6 +2,12 @@
 noinst_LIBRARIES += libcore.a
 libcore_a_CPPFLAGS = $(AM_CPPFLAGS) $(NANOPB_CFLAGS)
 libcore_a_SOURCES = \
+	supervisord/core/checkpoint.c \
+	supervisord/core/checkpoint.h \
+	supervisord/core/checkpoint_hold.c \
+	supervisord/core/checkpoint_private.h \
+	supervisord/core/checkpoint_take.c \
+	supervisord/core/checkpoint_word.c \
 	supervisord/core/core.c \
 	supervisord/core/core.h \
 	supervisord/core/core_private.h \

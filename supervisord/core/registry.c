@@ -5,11 +5,15 @@
 #include "base/hash.h"
 #include "core/registry_private.h"
 
-/* Facts of hosts, of two incarnations, and some to spare. */
+/* Facts of hosts, of two incarnations, and some to spare; and what hosts say
+ * of the checkpoints that they keep. */
 static uint32_t
 meta_count(const struct core_limits *limits)
 {
-	return 4 * limits->members_max + 64;
+	const uint32_t kept_max = 4 * CHECKPOINTS_MAX;
+	uint32_t rows = limits->rows_max;
+	return 4 * limits->members_max + 64 +
+	       (rows < kept_max ? rows : kept_max);
 }
 
 size_t

@@ -108,6 +108,11 @@ specs_policy_to_wire(const struct spec_policy *p)
 	msg.hooks = (skep_HookPolicy){p->hooks.has_post_start,
 		p->hooks.has_pre_stop, p->hooks.has_stop_command,
 		p->hooks.has_post_stop, p->hooks.timeout_ms};
+	const struct policy_checkpoint *k = &p->checkpoint;
+	msg.has_checkpoint = k->is_present;
+	msg.checkpoint = (skep_CheckpointPolicy){k->is_present, k->has_command,
+		k->takeover, (uint32_t)k->signal, k->replicas, k->every_ms,
+		k->timeout_ms, k->max_size};
 	depends_to_wire(p, &msg);
 	memcpy(msg.strategy, p->placement.strategy, sizeof msg.strategy);
 	memcpy(msg.pin, p->placement.pin, sizeof msg.pin);
@@ -137,6 +142,15 @@ are_depends_sound(const skep_ServicePolicy *p)
 }
 
 static bool
+is_checkpoint_sound(const skep_CheckpointPolicy *k)
+{
+	return k->takeover <= TAKEOVER_WAIT && k->signal <= SIGNAL_MAX &&
+	       k->replicas <= POLICY_HOLDERS_MAX && k->every_ms >= 0 &&
+	       k->timeout_ms >= 0 &&
+	       (!k->is_present || (k->replicas && k->every_ms));
+}
+
+static bool
 is_policy_sound(const skep_ServicePolicy *p)
 {
 	return p->type <= TYPE_ONESHOT && p->replicas <= REPLICAS_MAX &&
@@ -144,6 +158,7 @@ is_policy_sound(const skep_ServicePolicy *p)
 	       p->stop_timeout_ms >= 0 && p->start_timeout_ms >= 0 &&
 	       p->handoff.mode <= HANDOFF_IGNORE &&
 	       p->handoff.signal <= SIGNAL_MAX && p->handoff.timeout_ms >= 0 &&
+	       is_checkpoint_sound(&p->checkpoint) &&
 	       p->partition.consistency <= CONSISTENCY_QUORUM &&
 	       p->partition.on_loss <= ON_LOSS_STOP &&
 	       p->partition.stop_after_ms >= 0 && are_depends_sound(p);
@@ -162,6 +177,21 @@ restart_from_wire(const skep_RestartPolicy *r)
 		.reset_after_ms = r->reset_after_ms,
 		.attempts = r->attempts,
 		.interval_ms = r->interval_ms,
+	};
+}
+
+static struct policy_checkpoint
+checkpoint_from_wire(const skep_CheckpointPolicy *k)
+{
+	return (struct policy_checkpoint){
+		.is_present = k->is_present,
+		.has_command = k->has_command,
+		.takeover = (enum checkpoint_takeover)k->takeover,
+		.signal = (int32_t)k->signal,
+		.replicas = k->replicas,
+		.every_ms = k->every_ms,
+		.timeout_ms = k->timeout_ms,
+		.max_size = k->max_size,
 	};
 }
 
@@ -237,6 +267,7 @@ specs_policy_from_wire(const skep_ServicePolicy *msg, struct spec_policy *p)
 	p->schedule.has_cron = msg->schedule.has_cron;
 	p->hooks = hooks_from_wire(&msg->hooks);
 	p->handoff = handoff_from_wire(&msg->handoff);
+	p->checkpoint = checkpoint_from_wire(&msg->checkpoint);
 	memcpy(p->placement.strategy, msg->strategy, sizeof msg->strategy);
 	memcpy(p->placement.pin, msg->pin, sizeof msg->pin);
 	p->placement.is_sticky = msg->is_sticky;

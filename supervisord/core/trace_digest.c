@@ -52,6 +52,7 @@ digest_signal(uint64_t h, const struct effect_signal *e)
 	h = hash_mix(add_text(h, e->name), e->epoch);
 	h = hash_mix(h, (uint64_t)e->signal);
 	h = hash_mix(hash_mix(h, e->to_all), e->is_handoff);
+	h = e->is_checkpoint ? hash_mix(h, 1) : h;
 	return hash_mix(h, e->is_stop);
 }
 
@@ -104,7 +105,8 @@ digest(uint64_t h, const struct effect *e)
 		return digest_link(h, e->link_close.link, e->link_close.why);
 	case EFFECT_DUMP:
 		h = hash_mix(add_text(h, e->dump.name), e->dump.epoch);
-		return hash_mix(h, e->dump.size_max);
+		h = hash_mix(h, e->dump.size_max);
+		return e->dump.is_checkpoint ? hash_mix(h, 1) : h;
 	case EFFECT_FETCH:
 		return digest_fetch(h, &e->fetch);
 	case EFFECT_DROP:

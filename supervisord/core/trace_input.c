@@ -80,6 +80,7 @@ put_dumped(
 	msg->epoch = in->epoch;
 	msg->is_ok = in->is_ok;
 	msg->is_other = in->is_absent;
+	msg->code = in->is_checkpoint;
 	msg->size = in->size;
 	put_root(msg, in->root);
 }
@@ -362,7 +363,7 @@ take_proc(struct taking *t)
 		.epoch = t->msg.epoch,
 		.pid = t->msg.pid,
 		.status = t->msg.status,
-		.answer = (uint8_t)take_code(t, 0, ANSWER_UNSUPPORTED + 1),
+		.answer = (uint8_t)take_code(t, 0, ANSWER_CHECKPOINT + 1),
 	};
 }
 
@@ -374,6 +375,7 @@ take_dumped(struct taking *t)
 		.epoch = t->msg.epoch,
 		.is_ok = t->msg.is_ok,
 		.is_absent = t->msg.is_other,
+		.is_checkpoint = take_code(t, 0, 2) != 0,
 		.size = t->msg.size,
 		.text = take_optional(t, t->s.text),
 	};

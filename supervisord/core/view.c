@@ -146,7 +146,7 @@ fill_why(struct core *c, struct instance *i, const struct service_value *s,
 			    duty_is_gated(c, &gate);
 	if (is_held_back)
 		text_add(&t, gate);
-	else if (strcmp(out->state, "pending") == 0 &&
+	else if (strcmp(out->state, "pending") == 0 && !i->is_held_back &&
 		 !list_is_empty(&i->in_dirty))
 		text_add(&t, "waits for its turn: starts, and take-overs more "
 			     "so, are limited");

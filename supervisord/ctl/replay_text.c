@@ -51,6 +51,8 @@ table_name(enum core_table table)
 		return "owner";
 	case TABLE_HANDOFF:
 		return "handoff";
+	case TABLE_CHECKPOINT:
+		return "checkpoint";
 	case TABLE_COUNT:
 		break;
 	}

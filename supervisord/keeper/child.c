@@ -254,7 +254,8 @@ set_work_dir(struct child *c)
 	const struct dirs *d = c->plan->dirs;
 	enter(c, CHILD_WORK_DIR);
 	workdir_path(d, s->iid, c->work);
-	if (!s->has_handoff && !s->has_state && !s->sets_aside) {
+	if (!s->has_handoff && !s->has_checkpoint && !s->has_state &&
+		!s->sets_aside) {
 		workdir_clear(d, s->iid);
 		return;
 	}
@@ -418,7 +419,9 @@ add_own_variables(struct child *c)
 {
 	char value[PATH_MAX + 16];
 	struct env *e = &c->env;
-	const struct kproto_texts *dump = &c->start->commands[KCMD_HANDOFF];
+	const struct kproto_texts *commands = c->start->commands;
+	const struct kproto_texts *dump = &commands[KCMD_HANDOFF];
+	const struct kproto_texts *kept = &commands[KCMD_CHECKPOINT];
 	int rc = 0;
 	rc |= set_default(e, "HOME", c->ids.home);
 	rc |= set_default(e, "USER", c->ids.user);
@@ -428,6 +431,11 @@ add_own_variables(struct child *c)
 		snprintf(value, sizeof value, "%s/state%s", c->work,
 			c->plan->command == dump ? ".part" : "");
 		rc |= env_set(e, "SKEP_STATE_OUT", value);
+	}
+	if (c->start->has_checkpoint) {
+		snprintf(value, sizeof value, "%s/checkpoint%s", c->work,
+			c->plan->command == kept ? ".part" : "");
+		rc |= env_set(e, "SKEP_CHECKPOINT_OUT", value);
 	}
 	if (c->start->has_state) {
 		snprintf(value, sizeof value, "%s/state-in", c->work);

@@ -21,6 +21,7 @@
 #define STATUS_MAX    65536
 #define AGAIN_MS      5	   /* between two looks at a busy service */
 #define LOOKS_MS      2000 /* in all: many threads make a look long */
+#define ASIDE_NAME    "checkpoint"
 #define ANSWER_EVENTS (IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE | IN_ONLYDIR)
 
 /* The mask behind 'key' ("SigCgt:") in a status text. */
@@ -126,19 +127,45 @@ check_threads(pid_t pid, int signal, struct err *err)
 	return rc;
 }
 
-/* All of it that inotify has for us; which directory does not matter. */
+/* A checkpoint is one when it was renamed into place: what appears there
+ * otherwise may be half written. */
+static void
+look_for_checkpoint(struct keeper *k, const struct inotify_event *e)
+{
+	if (!(e->mask & IN_MOVED_TO) || e->len == 0 ||
+		strcmp(e->name, ASIDE_NAME) != 0)
+		return;
+	list_each (it, &k->instances.all) {
+		struct instance *i = container_of(it, struct instance, in_all);
+		if (i->answer_wd == e->wd && i->has_checkpoint)
+			session_send_event(i, KMSG_ANSWER, KANSWER_CHECKPOINT);
+	}
+}
+
+/* All of it that inotify has for us. */
+static void
+read_answers(struct keeper *k)
+{
+	char buffer[4096]
+		__attribute__((aligned(__alignof__(struct inotify_event))));
+	for (ssize_t n; (n = read(k->answers.fd, buffer, sizeof buffer)) > 0;)
+		for (const char *at = buffer; at < buffer + n;) {
+			const struct inotify_event *e = (const void *)at;
+			look_for_checkpoint(k, e);
+			at += sizeof *e + e->len;
+		}
+}
+
+/* Of answers to the handoff signal, which directory does not matter. */
 static void
 on_answers(struct watch *w, uint32_t events)
 {
 	struct keeper *k = container_of(w, struct keeper, answers);
-	char buffer[4096]
-		__attribute__((aligned(__alignof__(struct inotify_event))));
 	(void)events;
-	while (read(w->fd, buffer, sizeof buffer) > 0)
-		;
+	read_answers(k);
 	list_each (it, &k->instances.all) {
 		struct instance *i = container_of(it, struct instance, in_all);
-		if (i->answer_wd >= 0)
+		if (i->answer_wd >= 0 && i->has_handoff)
 			handoff_look(i);
 	}
 }
@@ -177,13 +204,14 @@ prepare(struct instance *i, int signal, struct err *err)
 {
 	if (i->pid == 0 || i->state != INSTANCE_RUNNING)
 		return err_set(err, -ESRCH, "its leader does not run");
-	if (!i->has_handoff)
-		return err_set(err, -ENOTSUP,
-			"it was started without SKEP_STATE_OUT");
+	if (i->is_for_checkpoint ? !i->has_checkpoint : !i->has_handoff)
+		return err_set(err, -ENOTSUP, "it was started without SKEP_%s",
+			i->is_for_checkpoint ? "CHECKPOINT_OUT" : "STATE_OUT");
 	int rc = check_threads(i->pid, signal, err);
 	if (rc < 0)
 		return rc;
-	i->answer = 0;
+	if (!i->is_for_checkpoint)
+		i->answer = 0;
 	return watch_answers(i, err);
 }
 
@@ -196,7 +224,8 @@ refuse(struct instance *i, int code, const char *text)
 			.epoch = i->epoch,
 			.blame = KBLAME_SERVICE,
 			.code = code,
-			.step = "handoff",
+			.step = i->is_for_checkpoint ? "checkpoint"
+						     : "handoff",
 			.text = text,
 		});
 }
@@ -216,7 +245,7 @@ try(struct instance *i)
 			(enum kproto_target)i->handoff_target);
 	if (rc < 0)
 		refuse(i, -rc, err.text[0] ? err.text : strerror(-rc));
-	else
+	else if (!i->is_for_checkpoint)
 		handoff_look(i);
 }
 
@@ -227,8 +256,10 @@ handoff_on_timer(struct timer *t)
 }
 
 void
-handoff_start(struct instance *i, int signal, uint8_t target)
+handoff_start(
+	struct instance *i, int signal, uint8_t target, bool is_for_checkpoint)
 {
+	i->is_for_checkpoint = is_for_checkpoint;
 	i->handoff_signal = signal;
 	i->handoff_target = target;
 	i->handoff_until = mono_add(clock_mono(), LOOKS_MS);
@@ -249,11 +280,27 @@ void
 handoff_resume(struct instance *i)
 {
 	struct err err = {""};
-	if (!i->has_handoff)
+	if (!i->has_handoff && !i->has_checkpoint)
 		return;
 	if (watch_answers(i, &err) < 0)
 		say(SAY_WARNING, "%s: %s", i->name, err.text);
-	i->answer = workdir_read_answer(&i->keeper->dirs, i->iid);
+	if (i->has_handoff)
+		i->answer = workdir_read_answer(&i->keeper->dirs, i->iid);
+}
+
+void
+handoff_on_running(struct instance *i)
+{
+	struct err err = {""};
+	if (i->has_checkpoint && watch_answers(i, &err) < 0)
+		say(SAY_WARNING, "%s: %s", i->name, err.text);
+}
+
+void
+handoff_on_exited(struct instance *i)
+{
+	if (i->has_checkpoint && i->answer_wd >= 0)
+		read_answers(i->keeper);
 }
 
 void

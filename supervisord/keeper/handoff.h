@@ -24,8 +24,10 @@ int handoff_init(struct keeper *k, struct err *err);
 /* Sends the handoff signal to 'target' (kproto_target) once it is certain
  * that it will not kill the leader, and watches for the answer.  A service
  * that is busy is looked at again and again, for two seconds; then, or when
- * it is certain that it would die, the node is told REFUSED. */
-void handoff_start(struct instance *i, int signal, uint8_t target);
+ * it is certain that it would die, the node is told REFUSED.  The same for
+ * checkpoint.signal, which has no answer but a file. */
+void handoff_start(
+	struct instance *i, int signal, uint8_t target, bool is_for_checkpoint);
 /* The timer of that. */
 void handoff_on_timer(struct timer *t);
 
@@ -35,6 +37,11 @@ void handoff_look(struct instance *i);
 /* Watches for the answer of an instance that an earlier skepd may have
  * signalled, and takes the one that stands there. */
 void handoff_resume(struct instance *i);
+
+/* It runs: watches for what it renames to $SKEP_CHECKPOINT_OUT, if it may.  Its
+ * leader has ended: what that renamed at last is told before its end. */
+void handoff_on_running(struct instance *i);
+void handoff_on_exited(struct instance *i);
 
 /* Ends the watch; harmless when there is none. */
 void handoff_unwatch(struct instance *i);

@@ -258,6 +258,7 @@ instance_on_exit(struct instance *i, int status)
 		/* First: its child is on its way while all else is done. */
 		kept_put(i);
 		say_oom(i);
+		handoff_on_exited(i);
 		session_send_event(i, KMSG_EXITED, status);
 	}
 	instance_settle(i);

@@ -95,6 +95,7 @@ struct instance {
 	bool is_undrained;	/* EMPTY, and its last output is not taken */
 	bool is_released;	/* FAILED, and FORGET came before EMPTY */
 	bool has_handoff;	/* it was given a SKEP_STATE_OUT */
+	bool has_checkpoint;	/* ... a SKEP_CHECKPOINT_OUT */
 	uint64_t ended_epoch;	/* the logger is not told of; 0: none */
 	int stop_signal;	/* how skepd itself stops it; 0: SIGTERM */
 	uint32_t stop_rank;	/* those of a higher rank go first */
@@ -105,6 +106,7 @@ struct instance {
 	bool is_asked;		 /* to stop, as skepd ends */
 	bool is_rest_asked;	 /* its leader is gone, the rest was asked */
 	uint8_t handoff_target;	 /* kproto_target */
+	bool is_for_checkpoint;	 /* 'handoff_signal' is checkpoint.signal */
 	int handoff_signal;
 	int answer_wd;	      /* inotify watch, -1 */
 	int answer;	      /* last ANSWER said, 0 for none */
@@ -113,7 +115,7 @@ struct instance {
 };
 
 /* There is one for each service: what is rarely used hangs on it. */
-_Static_assert(sizeof(struct instance) <= 640, "an instance became large");
+_Static_assert(sizeof(struct instance) <= 656, "an instance became large");
 
 #define INSTANCE_BUCKETS 4096
 #define INSTANCES_MAX	 65536 /* that a node may have us remember */

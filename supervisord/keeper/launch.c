@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "keeper/adopt.h"
 #include "keeper/fifo.h"
+#include "keeper/handoff.h"
 #include "keeper/keeper.h"
 #include "keeper/kept.h"
 #include "keeper/limits.h"
@@ -153,6 +154,7 @@ take_instance(struct keeper *k, const struct kproto_start *s)
 	i->is_killed = i->was_signalled = false;
 	i->answer = 0;
 	i->has_handoff = s->has_handoff;
+	i->has_checkpoint = s->has_checkpoint;
 	i->has_state_path = s->state_path[0] != '\0';
 	i->stop_signal = s->stop_signal;
 	i->stop_timeout_ms = s->stop_timeout_ms;
@@ -523,6 +525,7 @@ on_pipe_closed(struct instance *i)
 	loop_close(&i->keeper->loop, &i->report);
 	i->state = INSTANCE_RUNNING;
 	session_send_event(i, KMSG_STARTED, i->pid);
+	handoff_on_running(i);
 	notify_on_running(i);
 }
 

@@ -167,7 +167,8 @@ pid_t
 mover_start_get(const struct mover_order *order, const struct ids *ids,
 	int socket, struct err *err)
 {
-	return start(order, "get", ids, socket, err);
+	return start(order, order->is_checkpoint ? "checkpoint" : "get", ids,
+		socket, err);
 }
 
 pid_t

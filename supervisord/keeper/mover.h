@@ -2,6 +2,7 @@
  *
  *   skep-mover put DIR    reads the state from fd 0 into DIR/state-in
  *   skep-mover get DIR    writes the state of DIR to the socket on fd 1
+ *   skep-mover checkpoint DIR  the same of the checkpoint
  *   skep-mover aside DIR  gives what stands at --path another name
  *
  * With --path it is what stands there that is the state.  Exit 0 is success,
@@ -11,6 +12,7 @@
 #ifndef SKEP_KEEPER_MOVER_H
 #define SKEP_KEEPER_MOVER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -27,6 +29,7 @@ struct mover_order {
 	const char *state_path; /* "" for none */
 	struct bytes root;	/* put: digest of the state */
 	uint64_t epoch;		/* put, aside: of the start it is for */
+	bool is_checkpoint;	/* get: not the state, but what it put aside */
 	uint64_t before, stay;	/* aside: as in kproto_start; 0: always */
 };
 

@@ -39,6 +39,7 @@ static const struct field fields[] = {
 	FIELD("group", group),
 	FIELD("status", status),
 	FIELD("has_handoff", has_handoff),
+	FIELD("has_checkpoint", has_checkpoint),
 	FIELD("has_state_path", has_state_path),
 	FIELD("started_wall_ms", started_wall_ms),
 	FIELD("is_undrained", is_undrained),

@@ -254,12 +254,24 @@ take_dump(struct run *run, int status)
 	struct keeper *k = run->keeper;
 	struct instance *i = instance_find(&k->instances, run->iid);
 	if (!i || i->epoch != run->epoch || status != 0 || run->has_expired) {
-		workdir_clear_part(&k->dirs, run->iid);
+		workdir_clear_part(&k->dirs, run->iid, WORKDIR_STATE);
 		return;
 	}
-	workdir_take_part(&k->dirs, run->iid);
+	workdir_take_part(&k->dirs, run->iid, WORKDIR_STATE);
 	if (i->has_handoff)
 		handoff_look(i);
+}
+
+/* The same of checkpoint.command. */
+static void
+take_checkpoint(struct run *run, int status)
+{
+	struct keeper *k = run->keeper;
+	struct instance *i = instance_find(&k->instances, run->iid);
+	if (i && i->epoch == run->epoch && status == 0 && !run->has_expired)
+		workdir_take_part(&k->dirs, run->iid, WORKDIR_CHECKPOINT);
+	else
+		workdir_clear_part(&k->dirs, run->iid, WORKDIR_CHECKPOINT);
 }
 
 bool
@@ -275,6 +287,8 @@ run_on_exit(struct keeper *k, pid_t pid, int status)
 			leave_to_service(run);
 		if (run->command == KCMD_HANDOFF)
 			take_dump(run, status);
+		else if (run->command == KCMD_CHECKPOINT)
+			take_checkpoint(run, status);
 		answer(run, status);
 		sweep(run);
 		return true;
@@ -513,7 +527,9 @@ begin(struct instance *i, const struct kproto_run *r,
 	struct run *run = run_new(k, r);
 	int output = -1;
 	if (r->command == KCMD_HANDOFF)
-		workdir_clear_part(&k->dirs, r->iid);
+		workdir_clear_part(&k->dirs, r->iid, WORKDIR_STATE);
+	else if (r->command == KCMD_CHECKPOINT)
+		workdir_clear_part(&k->dirs, r->iid, WORKDIR_CHECKPOINT);
 	if (!run)
 		return err_set(err, -ENOMEM, "out of memory");
 	int rc = open_cgroup(i, run->command, &run->cgroup_fd, err);

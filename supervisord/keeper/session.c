@@ -242,8 +242,8 @@ on_signal(struct keeper *k, const struct ipc_message *m)
 		refuse(k, &e, EINVAL, "signal", "no such signal");
 		return true;
 	}
-	if (v.is_handoff) {
-		handoff_start(i, v.signal, v.target);
+	if (v.is_handoff || v.is_checkpoint) {
+		handoff_start(i, v.signal, v.target, v.is_checkpoint);
 		return true;
 	}
 	int rc = instance_signal(i, v.signal, (enum kproto_target)v.target);
@@ -311,7 +311,8 @@ start_mover(
 	ids_recall(i->ids, &ids);
 	pid_t pid = mover_start_get(order, &ids, ends[1], err);
 	if (pid > 0) {
-		struct kproto_event e = {i->iid, i->epoch, 0};
+		struct kproto_event e = {
+			i->iid, i->epoch, order->is_checkpoint};
 		free_mover(k)->pid = pid;
 		fcntl(ends[0], F_SETFL, O_NONBLOCK);
 		writer_init(&w, body, sizeof body);
@@ -346,14 +347,15 @@ make_order(struct instance *i, struct mover_order *order, char work[PATH_MAX],
 	return rc;
 }
 
-/* Starts a mover that reads what the instance left. */
+/* Starts a mover that reads what the instance left, or put aside. */
 static int
-collect(struct instance *i, struct err *err)
+collect(struct instance *i, bool is_checkpoint, struct err *err)
 {
 	struct mover_order order;
 	char work[PATH_MAX];
 	char *memory;
 	int rc = make_order(i, &order, work, &memory, err);
+	order.is_checkpoint = is_checkpoint;
 	if (rc == 0)
 		rc = start_mover(i, &order, err);
 	free(memory);
@@ -414,20 +416,21 @@ on_forget(struct keeper *k, const struct kproto_event *e)
 static void
 on_collect(struct keeper *k, const struct kproto_event *e)
 {
-	struct instance *i = find(k, e, "collect");
+	const char *step = e->value ? "collect checkpoint" : "collect";
+	struct instance *i = find(k, e, step);
 	struct err err = {""};
 	if (!i)
 		return;
-	if (instance_is_alive(i)) {
-		refuse(k, e, EBUSY, "collect", "something of it still runs");
+	if (instance_is_alive(i) && !e->value) {
+		refuse(k, e, EBUSY, step, "something of it still runs");
 	} else if (!i->ids) {
-		refuse(k, e, ENOENT, "collect", "it never ran");
+		refuse(k, e, ENOENT, step, "it never ran");
 	} else if (!free_mover(k)) {
-		refuse(k, e, EAGAIN, "collect", "too many movers run");
+		refuse(k, e, EAGAIN, step, "too many movers run");
 	} else {
-		int rc = collect(i, &err);
+		int rc = collect(i, e->value != 0, &err);
 		if (rc < 0)
-			refuse(k, e, -rc, "collect", err.text);
+			refuse(k, e, -rc, step, err.text);
 	}
 }
 

@@ -12,7 +12,15 @@
 #include "keeper/spawn.h"
 
 #define REMOVE_DEPTH 16 /* directories in directories */
-#define PART_NAME    "state.part"
+
+/* What a command writes, before it is whole, and then. */
+static const struct {
+	const char *part;
+	const char *whole;
+} parts[] = {
+	[WORKDIR_STATE] = {"state.part", "state"},
+	[WORKDIR_CHECKPOINT] = {"checkpoint.part", "checkpoint"},
+};
 
 /* The answers, the strongest word first: who says "ignore" or "restart" after
  * it wrote a state has changed its mind. */
@@ -71,7 +79,9 @@ clear(int fd)
 	for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++)
 		remove_tree(fd, answers[i].name, REMOVE_DEPTH);
 	remove_tree(fd, "state-in", REMOVE_DEPTH);
-	remove_tree(fd, PART_NAME, REMOVE_DEPTH);
+	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+		remove_tree(fd, parts[i].part, REMOVE_DEPTH);
+	remove_tree(fd, "checkpoint", REMOVE_DEPTH);
 }
 
 int
@@ -138,18 +148,19 @@ remove_apart(const struct dirs *d, const char *aside)
 }
 
 void
-workdir_clear_part(const struct dirs *d, uint64_t iid)
+workdir_clear_part(const struct dirs *d, uint64_t iid, enum workdir_part what)
 {
+	const char *part = parts[what].part;
 	char aside[40];
 	int fd = open_dir(d, iid);
 	if (fd < 0)
 		return;
-	int rc = unlinkat(fd, PART_NAME, 0) < 0 ? -errno : 0;
+	int rc = unlinkat(fd, part, 0) < 0 ? -errno : 0;
 	/* A directory may be of any size, and nobody waits for it. */
 	for (unsigned i = 0; rc < 0 && rc != -ENOENT && i < 100; i++) {
 		snprintf(
 			aside, sizeof aside, ".%016" PRIx64 ".part.%u", iid, i);
-		rc = renameat(fd, PART_NAME, d->work, aside) < 0 ? -errno : 0;
+		rc = renameat(fd, part, d->work, aside) < 0 ? -errno : 0;
 		if (rc == 0)
 			remove_apart(d, aside);
 	}
@@ -157,13 +168,13 @@ workdir_clear_part(const struct dirs *d, uint64_t iid)
 }
 
 void
-workdir_take_part(const struct dirs *d, uint64_t iid)
+workdir_take_part(const struct dirs *d, uint64_t iid, enum workdir_part what)
 {
 	int fd = open_dir(d, iid);
 	if (fd < 0)
 		return;
 	/* None is no state; the core asks for it, and hears so. */
-	renameat(fd, PART_NAME, fd, "state");
+	renameat(fd, parts[what].part, fd, parts[what].whole);
 	close(fd);
 }
 

@@ -71,13 +71,20 @@ mover_check_file(
 	return 0;
 }
 
+/* What the service writes in its directory. */
+static const char *
+own_name(const struct mover_job *job)
+{
+	return job->is_checkpoint ? MOVER_CHECKPOINT : MOVER_STATE_OUT;
+}
+
 /* The name of what is read, for people. */
 static const char *
 label(const struct mover_job *job, char out[PATH_MAX])
 {
 	if (job->path)
 		return job->path;
-	snprintf(out, PATH_MAX, "%.4000s/" MOVER_STATE_OUT, job->dir);
+	snprintf(out, PATH_MAX, "%.4000s/%s", job->dir, own_name(job));
 	return out;
 }
 
@@ -86,7 +93,7 @@ label(const struct mover_job *job, char out[PATH_MAX])
 static int
 open_any(const struct mover_job *job, bool *is_absent_out, struct err *err)
 {
-	const char *name = MOVER_STATE_OUT;
+	const char *name = own_name(job);
 	int dir = job->path ? mover_open_parent(job, &name, err)
 			    : mover_open_dir(job, err);
 	*is_absent_out = dir == -ENOENT && job->path;

@@ -17,14 +17,14 @@
 #define MEMORY_MAX	 ((rlim_t)512 << 20) /* bytes */
 
 static const char usage[] =
-	"usage: skep-mover get [--max-size SIZE] [--path PATH] DIR\n"
+	"usage: skep-mover get|checkpoint [--max-size SIZE] [--path PATH] DIR\n"
 	"       skep-mover put [--max-size SIZE] [--framed] DIR\n"
 	"       skep-mover put [--max-size SIZE] --path PATH [--epoch EPOCH]\n"
 	"                      [--root DIGEST] DIR\n"
 	"       skep-mover aside --path PATH [--epoch EPOCH]\n"
 	"                        [--stay NUMBER --before EPOCH] DIR\n"
-	"get sends DIR/state, or PATH, to standard output as a state stream; "
-	"put\n"
+	"get sends DIR/state (checkpoint: DIR/checkpoint), or PATH, to "
+	"standard\noutput as a state stream; put\n"
 	"writes DIR/state-in, or PATH, from standard input; aside gives what "
 	"stands\nat PATH another name.\n";
 
@@ -93,6 +93,14 @@ run_get(const struct mover_job *job, struct err *err)
 	return mover_get(job, STDOUT_FILENO, err);
 }
 
+static int
+run_checkpoint(const struct mover_job *job, struct err *err)
+{
+	struct mover_job it = *job;
+	it.is_checkpoint = true;
+	return mover_get(&it, STDOUT_FILENO, err);
+}
+
 static void
 tell(const char *said)
 {
@@ -130,6 +138,7 @@ static const struct verb {
 	bool takes_frames;
 } verbs[] = {
 	{"get", run_get, false, false},
+	{"checkpoint", run_checkpoint, false, false},
 	{"put", run_put, false, true},
 	{"aside", run_aside, true, false},
 };

@@ -27,6 +27,7 @@
 
 /* The names inside the directory. */
 #define MOVER_STATE_OUT	   "state"	  /* written by the service */
+#define MOVER_CHECKPOINT   "checkpoint"	  /* the same, while it runs */
 #define MOVER_STATE_IN	   "state-in"	  /* written for the service */
 #define MOVER_STATE_IN_TMP "state-in.tmp" /* while it is being written */
 #define MOVER_PLACED                                                           \
@@ -47,6 +48,7 @@ struct mover_job {
 	uint64_t stay;	   /* the same; 0: none */
 	uint64_t size_max; /* bytes; a larger state is refused */
 	bool is_framed;	   /* put: the input is a state stream, not bare */
+	bool is_checkpoint; /* get: DIR/checkpoint, if there is no path */
 };
 
 /* Sends DIR/state as a state stream (sys/statestream.h) to 'out'.  Whatever

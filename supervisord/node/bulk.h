@@ -72,8 +72,9 @@ struct bulk_report {
 typedef void bulk_fetch_fn(void *context, const struct bulk_report *report);
 
 /* Fetches 'root' (of 'size' bytes) for instance 'name' from host 'node' at
- * 'address' (all copied).  A fetch of the same name and root that runs goes
- * on with the new address and callback. */
+ * 'address' (all copied; "": it is here, and is only to be verified).  What is
+ * here already is verified, whole, and need not travel.  A fetch of the same
+ * name and root that runs goes on with the new address and callback. */
 void bulk_fetch(struct bulk *bulk, const char *name, const char *node,
 	const char *address, const uint8_t root[DIGEST_SIZE], uint64_t size,
 	bulk_fetch_fn *report, void *context);

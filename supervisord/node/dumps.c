@@ -81,7 +81,8 @@ remove_leftover(const struct dumps *d, int dir, const char *name)
 	struct stat st;
 	size_t length = strlen(name);
 	bool is_tmp = length > 4 && strcmp(name + length - 4, ".tmp") == 0 &&
-		      strncmp(name, "seal.", 5) == 0;
+		      (strncmp(name, "seal.", 5) == 0 ||
+			     strncmp(name, "seal-running.", 13) == 0);
 	bool is_part = length > HEX_SIZE + 6 &&
 		       strncmp(name + HEX_SIZE, ".part.", 6) == 0;
 	(void)d;
@@ -719,7 +720,8 @@ dumps_seal(struct dumps *d, const char *name, uint64_t epoch, uint64_t size_max,
 	*is_absent_out = false;
 	if (!is_safe_name(name))
 		return err_set(err, -EINVAL, "\"%.130s\": not a name", name);
-	int n = snprintf(path, sizeof path, "%s/seal.%s.tmp", d->dir, name);
+	int n = snprintf(path, sizeof path, "%s/seal%s.%s.tmp", d->dir,
+		epoch ? "" : "-running", name);
 	if (n < 0 || (size_t)n >= sizeof path)
 		return err_sys(err, -ENAMETOOLONG, "%.200s", d->dir);
 	s.chunk = malloc(STATE_CHUNK_SIZE);

@@ -8,7 +8,8 @@
  *   STATE_DIR/dumps/ROOT.old.NAME   what instance NAME left here when it went:
  *                                   chunks of its next state are looked for in
  *                                   it (dumps_private.h)
- *   STATE_DIR/dumps/seal.NAME.tmp   a state being sealed; gone at next start
+ *   STATE_DIR/dumps/seal.NAME.tmp   a state being sealed; gone at next start;
+ *                                   seal-running. of a run that goes on
  *
  * ROOT is the state's digest in hex:
  *
@@ -73,7 +74,8 @@ void manifest_root(const struct manifest *m, uint8_t root[DIGEST_SIZE]);
 void dumps_digest(const void *data, size_t size, uint8_t digest[DIGEST_SIZE]);
 
 /* Seals the state that comes as a state stream (sys/statestream.h) from 'fd'
- * (borrowed) for 'name', whose run 'epoch' left it.  '*is_absent_out' is set
+ * (borrowed) for 'name', whose run 'epoch' left it, or (0) put it aside.
+ * '*is_absent_out' is set
  * with -ENOENT when the sender says that there is no state: nothing is stored.
  */
 int dumps_seal(struct dumps *d, const char *name, uint64_t epoch,

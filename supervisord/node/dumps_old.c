@@ -14,25 +14,32 @@
 #define OLD_SIZE_MIN (16 * STATE_CHUNK_SIZE) /* smaller ones just travel */
 #define OLD_KEPT_S   (7 * 86400)
 #define OLD_INFIX    ".old."
+#define FOR_INFIX    ".for."
 
 /* Calls 'each' for every old copy; 'name' is whose it is. */
 typedef void old_each_fn(struct dumps *d, int dir, const char *file,
 	const char *name, void *arg);
 
 static void
-each_old(struct dumps *d, old_each_fn *each, void *arg)
+each_with(struct dumps *d, const char *infix, old_each_fn *each, void *arg)
 {
 	DIR *dir = opendir(d->dir);
 	if (!dir)
 		return;
 	for (struct dirent *e; (e = readdir(dir));) {
-		size_t front = DUMPS_HEX_SIZE + strlen(OLD_INFIX);
+		size_t front = DUMPS_HEX_SIZE + strlen(infix);
 		if (strlen(e->d_name) > front &&
-			strncmp(e->d_name + DUMPS_HEX_SIZE, OLD_INFIX,
-				strlen(OLD_INFIX)) == 0)
+			strncmp(e->d_name + DUMPS_HEX_SIZE, infix,
+				strlen(infix)) == 0)
 			each(d, dirfd(dir), e->d_name, e->d_name + front, arg);
 	}
 	closedir(dir);
+}
+
+static void
+each_old(struct dumps *d, old_each_fn *each, void *arg)
+{
+	each_with(d, OLD_INFIX, each, arg);
 }
 
 /* --- Keeping and forgetting --- */
@@ -212,13 +219,25 @@ reuse_one(
 	close(fd);
 }
 
+/* The same of a state that is still needed: its bytes stand under its root. */
+static void
+reuse_needed(
+	struct dumps *d, int dir, const char *file, const char *name, void *arg)
+{
+	char root[DUMPS_HEX_SIZE + 1];
+	snprintf(root, sizeof root, "%s", file);
+	reuse_one(d, dir, root, name, arg);
+}
+
 void
 dumps_old_reuse(struct dumps *d, const char *name, int fd,
 	const struct manifest *m, bool *has)
 {
 	struct wanted w = {.name = name, .fd = fd, .m = m, .has = has};
-	if (list_missing(&w))
+	if (list_missing(&w)) {
 		each_old(d, reuse_one, &w);
+		each_with(d, FOR_INFIX, reuse_needed, &w);
+	}
 	free(w.missing);
 	free(w.chunk);
 }

@@ -36,7 +36,8 @@ void dumps_old_forget(struct dumps *d, const char *name);
 void dumps_old_sweep(struct dumps *d, uint64_t size);
 
 /* Writes into 'fd' the chunks of 'm' that 'has' lacks and the old copy of
- * 'name' has, wherever in it, and notes them in 'has'.  An old copy that
+ * 'name', or a state that it needs (an earlier checkpoint), has, wherever in
+ * it, and notes them in 'has'.  An old copy that
  * cannot be read is none. */
 void dumps_old_reuse(struct dumps *d, const char *name, int fd,
 	const struct manifest *m, bool *has);

@@ -12,6 +12,7 @@ note_level(enum note_kind kind)
 	switch (kind) {
 	case NOTE_FAILED:
 	case NOTE_CONFLICT:
+	case NOTE_CHECKPOINT:
 	case NOTE_NODE_DOWN:
 	case NOTE_NODE_REFUSED:
 	case NOTE_LONELY:

@@ -524,6 +524,10 @@ dial_done(void *context, struct dial *d, struct conn *c, enum conn_end how,
 static void
 dial(struct fetch *f)
 {
+	if (!f->address[0]) { /* nobody is left who could give it */
+		fail(f, "it is not here, or damaged");
+		return;
+	}
 	f->step = FETCH_DIAL;
 	f->dial = dial_new(f->bulk->dialler, f->address, dial_done, f);
 	CHECK(f->dial);

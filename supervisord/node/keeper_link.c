@@ -29,7 +29,7 @@ struct known {
 	struct list link;	/* in keeper.all */
 	uint64_t iid;
 	uint64_t epoch;		       /* last one started or told of */
-	uint64_t collect_epoch;	       /* of the COLLECT under way; 0: none */
+	uint64_t collect_epochs[2];    /* of COLLECTs: a state, a checkpoint */
 	struct kproto_instance *found; /* in the account, not yet walked: ours;
 					  else NULL */
 	char name[];
@@ -188,13 +188,6 @@ keeper_send_value(struct keeper *k, uint16_t type, const char *name,
 	keeper_send(k, type, writer_done(&w), -1);
 }
 
-static void
-keeper_send_event(
-	struct keeper *k, uint16_t type, const char *name, uint64_t epoch)
-{
-	keeper_send_value(k, type, name, epoch, 0);
-}
-
 int
 keeper_start_instance(struct keeper *k, const char *name, uint64_t epoch,
 	struct bytes body, int state_fd)
@@ -221,6 +214,7 @@ keeper_signal(struct keeper *k, const struct effect_signal *s)
 			    .target = s->to_all ? KTARGET_ALL : KTARGET_MAIN,
 			    .is_handoff = s->is_handoff,
 			    .then_continue = s->is_stop,
+			    .is_checkpoint = s->is_checkpoint,
 		    });
 	CHECK(!w.bad);
 	keeper_send(k, KMSG_SIGNAL, writer_done(&w), -1);
@@ -261,36 +255,36 @@ keeper_probe(struct keeper *k, const char *name, uint64_t epoch,
 void
 keeper_ready(struct keeper *k, const char *name, uint64_t epoch)
 {
-	keeper_send_event(k, KMSG_READY, name, epoch);
+	keeper_send_value(k, KMSG_READY, name, epoch, 0);
 }
 
 void
 keeper_kill(struct keeper *k, const char *name, uint64_t epoch)
 {
-	keeper_send_event(k, KMSG_KILL, name, epoch);
+	keeper_send_value(k, KMSG_KILL, name, epoch, 0);
 }
 
 void
 keeper_forget(struct keeper *k, const struct effect_proc *p)
 {
 	struct known *known = known_find(k, launch_iid(p->name));
-	keeper_send_value(
-		k, KMSG_FORGET, p->name, p->epoch, p->sets_aside);
+	keeper_send_value(k, KMSG_FORGET, p->name, p->epoch, p->sets_aside);
 	if (known && known->epoch == p->epoch)
 		known_remove(k, known);
 }
 
 void
-keeper_collect(struct keeper *k, const char *name, uint64_t epoch)
+keeper_collect(
+	struct keeper *k, const char *name, uint64_t epoch, bool is_checkpoint)
 {
 	struct known *known = known_find(k, launch_iid(name));
 	if (!known) {
-		k->hooks.on_mover(k->hooks.context, name, epoch, -1,
-			"the keeper does not know this instance");
+		k->hooks.on_mover(k->hooks.context, name, epoch, is_checkpoint,
+			-1, "the keeper does not know this instance");
 		return;
 	}
-	known->collect_epoch = epoch;
-	keeper_send_event(k, KMSG_COLLECT, name, epoch);
+	known->collect_epochs[is_checkpoint] = epoch;
+	keeper_send_value(k, KMSG_COLLECT, name, epoch, is_checkpoint);
 }
 
 void
@@ -353,30 +347,20 @@ report(struct keeper *k, enum input_kind kind, const char *name,
 }
 
 static void
-report_answer(struct keeper *k, const char *name, uint64_t epoch,
-	enum handoff_answer answer)
-{
-	struct input in = {
-		.kind = INPUT_ANSWERED,
-		.proc = {.name = name,
-			.epoch = epoch,
-			.answer = (uint8_t)answer},
-	};
-	k->hooks.on_input(k->hooks.context, &in);
-}
-
-static void
 on_answer(struct keeper *k, const char *name, const struct kproto_event *e)
 {
 	switch ((enum kproto_answer)e->value) {
 	case KANSWER_RESUME:
-		report_answer(k, name, e->epoch, ANSWER_RESUME);
+		report_answer(&k->hooks, name, e->epoch, ANSWER_RESUME);
 		return;
 	case KANSWER_RESTART:
-		report_answer(k, name, e->epoch, ANSWER_RESTART);
+		report_answer(&k->hooks, name, e->epoch, ANSWER_RESTART);
 		return;
 	case KANSWER_IGNORE:
-		report_answer(k, name, e->epoch, ANSWER_IGNORE);
+		report_answer(&k->hooks, name, e->epoch, ANSWER_IGNORE);
+		return;
+	case KANSWER_CHECKPOINT:
+		report_answer(&k->hooks, name, e->epoch, ANSWER_CHECKPOINT);
 		return;
 	}
 	say_limited(&k->strange, 5, SAY_WARNING,
@@ -384,15 +368,15 @@ on_answer(struct keeper *k, const char *name, const struct kproto_event *e)
 }
 
 static void
-on_mover(struct keeper *k, struct known *known, uint64_t epoch)
+on_mover(struct keeper *k, struct known *known, const struct kproto_event *e)
 {
-	if (known->collect_epoch == 0 || known->collect_epoch != epoch)
+	uint64_t *awaited = &known->collect_epochs[e->value != 0];
+	if (*awaited == 0 || *awaited != e->epoch)
 		return;
-	known->collect_epoch = 0;
-	int socket = k->message.fds[0];
-	k->message.fds[0] = -1;
-	k->hooks.on_mover(k->hooks.context, known->name, epoch, socket,
-		socket < 0 ? "the keeper gave no socket" : "");
+	int fd = k->message.fds[0];
+	*awaited = 0, k->message.fds[0] = -1;
+	k->hooks.on_mover(k->hooks.context, known->name, e->epoch, e->value, fd,
+		fd < 0 ? "the keeper gave no socket" : "");
 }
 
 /* STARTED, EXITED, EMPTY, ANSWER, MOVER. */
@@ -414,7 +398,7 @@ on_event(struct keeper *k, uint16_t type, struct bytes body)
 	else if (type == KMSG_ANSWER)
 		on_answer(k, known->name, &e);
 	else
-		on_mover(k, known, e.epoch);
+		on_mover(k, known, &e);
 	return true;
 }
 
@@ -487,6 +471,21 @@ on_news(struct keeper *k, struct bytes body)
 	return true;
 }
 
+/* Whether it was a mover that was refused. */
+static bool
+on_uncollected(
+	struct keeper *k, struct known *known, const struct kproto_failure *f)
+{
+	const bool is_checkpoint = strcmp(f->step, "collect checkpoint") == 0;
+	uint64_t *awaited = &known->collect_epochs[is_checkpoint];
+	if (strncmp(f->step, "collect", 7) || !f->epoch || *awaited != f->epoch)
+		return false;
+	*awaited = 0;
+	k->hooks.on_mover(k->hooks.context, known->name, f->epoch,
+		is_checkpoint, -1, f->text);
+	return true;
+}
+
 static bool
 on_refused(struct keeper *k, struct bytes body)
 {
@@ -500,15 +499,12 @@ on_refused(struct keeper *k, struct bytes body)
 	struct known *known = known_find(k, f.iid);
 	if (!known)
 		return true;
-	if (strcmp(f.step, "handoff") == 0) {
-		say(SAY_INFO, "%s: handoff: %s", known->name, f.text);
-		report_answer(k, known->name, f.epoch, ANSWER_UNSUPPORTED);
-	} else if (strcmp(f.step, "collect") == 0 && f.epoch > 0 &&
-		   known->collect_epoch == f.epoch) {
-		known->collect_epoch = 0;
-		k->hooks.on_mover(
-			k->hooks.context, known->name, f.epoch, -1, f.text);
-	} else {
+	if (strcmp(f.step, "handoff") == 0 ||
+		strcmp(f.step, "checkpoint") == 0) {
+		say(SAY_INFO, "%s: %s: %s", known->name, f.step, f.text);
+		report_answer(
+			&k->hooks, known->name, f.epoch, ANSWER_UNSUPPORTED);
+	} else if (!on_uncollected(k, known, &f)) {
 		say_limited(&k->strange, 20, SAY_INFO, "keeper: %s: %s: %s",
 			known->name, f.step, f.text);
 	}

@@ -30,6 +30,7 @@ struct keeper_hooks {
 	/* The answer to 'keeper_collect': 'socket' (taken) yields the state,
 	 * or it is -1 and 'why' says why there is none. */
 	void (*on_mover)(void *context, const char *name, uint64_t epoch,
+		bool is_checkpoint,
 		int socket, const char *why);
 	/* An exec probe came to its end. */
 	void (*on_probed)(void *context, const char *name,
@@ -93,7 +94,8 @@ void keeper_probe(struct keeper *k, const char *name, uint64_t epoch,
 void keeper_ready(struct keeper *k, const char *name, uint64_t epoch);
 void keeper_kill(struct keeper *k, const char *name, uint64_t epoch);
 void keeper_forget(struct keeper *k, const struct effect_proc *p);
-void keeper_collect(struct keeper *k, const char *name, uint64_t epoch);
+void keeper_collect(
+	struct keeper *k, const char *name, uint64_t epoch, bool is_checkpoint);
 
 /* Orders to all of skepd: stop all services and end; be replaced by the
  * program that is installed now. */

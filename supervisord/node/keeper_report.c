@@ -9,6 +9,7 @@ static const uint8_t command_of_hook[HOOK_COUNT] = {
 	[HOOK_STOP_COMMAND] = KCMD_STOP,
 	[HOOK_POST_STOP] = KCMD_POST_STOP,
 	[HOOK_HANDOFF] = KCMD_HANDOFF,
+	[HOOK_CHECKPOINT] = KCMD_CHECKPOINT,
 };
 
 enum kproto_command
@@ -103,4 +104,17 @@ report_news(const struct keeper_hooks *hooks, const char *name,
 		hooks->on_word(hooks->context, name, news);
 		break;
 	}
+}
+
+void
+report_answer(const struct keeper_hooks *hooks, const char *name,
+	uint64_t epoch, enum handoff_answer answer)
+{
+	struct input in = {
+		.kind = INPUT_ANSWERED,
+		.proc = {.name = name,
+			.epoch = epoch,
+			.answer = (uint8_t)answer},
+	};
+	hooks->on_input(hooks->context, &in);
 }

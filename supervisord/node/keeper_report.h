@@ -15,4 +15,8 @@ void report_ran(const struct keeper_hooks *hooks, const char *name,
 void report_news(const struct keeper_hooks *hooks, const char *name,
 	const struct kproto_news *news);
 
+/* Its answer to a handoff or checkpoint signal, as ANSWERED. */
+void report_answer(const struct keeper_hooks *hooks, const char *name,
+	uint64_t epoch, enum handoff_answer answer);
+
 #endif

@@ -260,6 +260,8 @@ launch_fill(struct kproto_start *out, const struct launch_host *host,
 		.has_handoff =
 			spec->handoff.is_present &&
 			(!expanded->state_path[0] || spec->handoff.signal),
+		.has_checkpoint = spec->checkpoint.is_present &&
+				  !expanded->state_path[0],
 	};
 	out->stop_rank = host->stop_rank;
 	launch_set_limits(out, &spec->rlimits);
@@ -282,6 +284,7 @@ launch_pack_commands(struct pack *p, const struct spec_launch *expanded,
 		[KCMD_LIVENESS] = &expanded->liveness.exec,
 		[KCMD_HANDOFF] = &expanded->handoff_command,
 		[KCMD_RESTORE] = &expanded->handoff_restore,
+		[KCMD_CHECKPOINT] = &expanded->checkpoint_command,
 	};
 	for (unsigned i = 0; i < KCMD_COUNT; i++)
 		out->commands[i] = pack_all(p, commands[i]);

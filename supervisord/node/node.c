@@ -283,10 +283,10 @@ on_keeper_word(
 }
 
 static void
-on_keeper_mover(void *context, const char *name, uint64_t epoch, int socket,
-	const char *why)
+on_keeper_mover(void *context, const char *name, uint64_t epoch,
+	bool is_checkpoint, int socket, const char *why)
 {
-	states_on_mover(context, name, epoch, socket, why);
+	states_on_mover(context, name, epoch, is_checkpoint, socket, why);
 }
 
 static void

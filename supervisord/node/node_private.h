@@ -35,7 +35,7 @@ int states_open_bulk(struct node *n, struct err *err);
 void states_close(struct node *n);
 void states_dump(struct node *n, const struct effect_dump *dump);
 void states_on_mover(struct node *n, const char *name, uint64_t epoch,
-	int socket, const char *why);
+	bool is_checkpoint, int socket, const char *why);
 void states_fetch(struct node *n, const struct effect_fetch *fetch);
 void states_drop(struct node *n, const struct effect_drop *drop);
 /* A descriptor of a sealed state, for a start; -errno with a sentence. */

@@ -20,6 +20,7 @@ struct dump {
 	char name[INSTANCE_NAME_MAX + 1];
 	uint64_t epoch;
 	uint64_t size_max;
+	bool is_checkpoint;
 	bool is_active; /* a mover was asked for */
 };
 
@@ -76,11 +77,13 @@ states_open(struct node *n, const uint8_t root[DIGEST_SIZE], struct err *err)
 /* --- DUMP --- */
 
 static struct dump *
-dump_find(struct node *n, const char *name, uint64_t epoch)
+dump_find(
+	struct node *n, const char *name, uint64_t epoch, bool is_checkpoint)
 {
 	list_each (it, &n->states->dumps) {
 		struct dump *d = container_of(it, struct dump, link);
-		if (d->epoch == epoch && strcmp(d->name, name) == 0)
+		if (d->epoch == epoch && d->is_checkpoint == is_checkpoint &&
+			strcmp(d->name, name) == 0)
 			return d;
 	}
 	return NULL;
@@ -95,7 +98,8 @@ dump_next(struct node *n)
 		struct dump *d = container_of(it, struct dump, link);
 		if (!d->is_active && active < COLLECTS_MAX) {
 			d->is_active = true;
-			keeper_collect(n->keeper, d->name, d->epoch);
+			keeper_collect(n->keeper, d->name, d->epoch,
+				d->is_checkpoint);
 			return;
 		}
 		active += d->is_active;
@@ -111,6 +115,7 @@ dump_end(struct dump *d, struct input *in)
 	in->kind = INPUT_DUMPED;
 	in->dumped.name = d->name;
 	in->dumped.epoch = d->epoch;
+	in->dumped.is_checkpoint = d->is_checkpoint;
 	node_step(n, in);
 	free(d);
 	dump_next(n);
@@ -137,7 +142,7 @@ on_sealed(void *context, bool is_ok, bool is_absent,
 void
 states_dump(struct node *n, const struct effect_dump *dump)
 {
-	if (dump_find(n, dump->name, dump->epoch))
+	if (dump_find(n, dump->name, dump->epoch, dump->is_checkpoint))
 		return;
 	struct dump *d = calloc(1, sizeof *d);
 	CHECK(d);
@@ -145,23 +150,25 @@ states_dump(struct node *n, const struct effect_dump *dump)
 	snprintf(d->name, sizeof d->name, "%s", dump->name);
 	d->epoch = dump->epoch;
 	d->size_max = dump->size_max;
+	d->is_checkpoint = dump->is_checkpoint;
 	list_append(&n->states->dumps, &d->link);
 	dump_next(n);
 }
 
 void
-states_on_mover(struct node *n, const char *name, uint64_t epoch, int socket,
-	const char *why)
+states_on_mover(struct node *n, const char *name, uint64_t epoch,
+	bool is_checkpoint, int socket, const char *why)
 {
-	struct dump *d = dump_find(n, name, epoch);
+	struct dump *d = dump_find(n, name, epoch, is_checkpoint);
 	if (!d) {
 		if (socket >= 0)
 			close(socket);
 		return;
 	}
 	if (socket >= 0) {
-		bulk_seal(n->bulk, d->name, epoch, d->size_max, socket,
-			on_sealed, d);
+		/* No run left a checkpoint: it went on. */
+		bulk_seal(n->bulk, d->name, is_checkpoint ? 0 : epoch,
+			d->size_max, socket, on_sealed, d);
 		return;
 	}
 	struct input in = {.dumped = {.text = why}};

@@ -20,6 +20,7 @@ static const char *const table_names[STORE_TABLE_COUNT] = {
 	[TABLE_SPEC] = "spec",
 	[TABLE_OWNER] = "owner",
 	[TABLE_HANDOFF] = "handoff",
+	[TABLE_CHECKPOINT] = "checkpoint",
 	[STORE_FILES] = "files",
 	[STORE_QUARANTINE] = "quarantine",
 };

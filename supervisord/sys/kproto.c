@@ -197,6 +197,7 @@ kproto_put_signal(struct writer *w, const struct kproto_signal *v)
 	writer_u8(w, v->target);
 	writer_u8(w, v->is_handoff);
 	writer_u8(w, v->then_continue);
+	writer_u8(w, v->is_checkpoint);
 }
 
 bool
@@ -210,6 +211,7 @@ kproto_get_signal(struct bytes body, struct kproto_signal *v)
 	v->target = get_choice(&r, KTARGET_MAIN, KTARGET_ALL);
 	v->is_handoff = get_bool(&r);
 	v->then_continue = get_bool(&r);
+	v->is_checkpoint = get_bool(&r);
 	return reader_is_done(&r);
 }
 
@@ -424,6 +426,7 @@ kproto_put_start(struct writer *w, const struct kproto_start *v)
 	writer_u8(w, v->stop_all);
 	kproto_put_log(w, &v->log);
 	writer_u8(w, v->has_handoff);
+	writer_u8(w, v->has_checkpoint);
 	writer_u8(w, v->has_state);
 	writer_text(w, v->state_kind);
 	writer_i64(w, v->state_age_ms);
@@ -465,6 +468,7 @@ kproto_get_start(struct bytes body, struct kproto_start *v)
 	v->stop_all = get_bool(&r);
 	get_log(&r, &v->log);
 	v->has_handoff = get_bool(&r);
+	v->has_checkpoint = get_bool(&r);
 	v->has_state = get_bool(&r);
 	v->state_kind = reader_text(&r);
 	v->state_age_ms = reader_i64(&r);

@@ -66,7 +66,8 @@
 	X(KMSG_ANSWER, 8)	/* keeper -> node: kproto_event, 'value' is a  \
 				   kproto_answer */                            \
 	X(KMSG_REFUSED, 9)	/* keeper -> node: kproto_failure */           \
-	X(KMSG_MOVER, 10)	/* keeper -> node: kproto_event + socket */    \
+	X(KMSG_MOVER, 10)	/* keeper -> node: kproto_event + socket;      \
+				   'value' as in COLLECT */                    \
 	X(KMSG_PING, 11)	/* keeper -> node/logger: empty */             \
 	X(KMSG_CRASHED, 12)	/* keeper -> node: kproto_crash; what the last \
 				   node was doing when it died */              \
@@ -84,7 +85,8 @@
 				 empty instance's directories; 'value' 1: what \
 				 stands at its state_path is old */            \
 	X(KMSG_COLLECT, 36)   /* node -> keeper: kproto_event; start a mover   \
-				 that reads the state out */                   \
+				 that reads the state out; 'value' 1: the      \
+				 checkpoint, also while it runs */             \
 	X(KMSG_PONG, 37)      /* node/logger -> keeper: empty */               \
 	X(KMSG_DIGESTING, 38) /* node -> keeper: u64; digest of the stored     \
 				 or received item about to be taken in */      \
@@ -166,6 +168,8 @@ enum kproto_answer {
 	KANSWER_RESUME = 1, /* renamed its state to $SKEP_STATE_OUT */
 	KANSWER_RESTART,    /* created $SKEP_STATE_OUT.restart */
 	KANSWER_IGNORE,	    /* created $SKEP_STATE_OUT.ignore */
+	KANSWER_CHECKPOINT, /* renamed a file to $SKEP_CHECKPOINT_OUT, asked
+			       or not */
 };
 
 /* Where the fault of a failed start lies; decides what happens next. */
@@ -208,6 +212,7 @@ struct kproto_signal {
 			       catches, ignores or blocks it: otherwise
 			       REFUSED with step "handoff" */
 	bool then_continue; /* SIGCONT afterwards */
+	bool is_checkpoint; /* the same care; REFUSED with "checkpoint" */
 };
 
 /* kind of command, its name in messages.  All of them come with START; they
@@ -221,7 +226,9 @@ struct kproto_signal {
 	X(KCMD_READINESS, "readiness") /* exec probes */                       \
 	X(KCMD_LIVENESS, "liveness")                                           \
 	X(KCMD_HANDOFF, "handoff.command") /* by RUN; see workdir.h */         \
-	X(KCMD_RESTORE, "handoff.restore") /* by the keeper, when 'has_state' */
+	X(KCMD_RESTORE,                                                        \
+		"handoff.restore") /* by the keeper, when 'has_state' */       \
+	X(KCMD_CHECKPOINT, "checkpoint.command") /* by RUN */
 
 enum kproto_command {
 #define X(command, name) command,
@@ -340,8 +347,9 @@ struct kproto_start {
 	const char *service;	    /* the part before '@' */
 	struct kproto_texts argv;   /* at least one */
 	struct kproto_texts env;    /* complete, PATH included; the keeper adds
-				       SKEP_STATE_OUT, SKEP_STATE_IN, HOME,
-				       USER, LOGNAME, SHELL */
+				       SKEP_STATE_OUT, SKEP_STATE_IN,
+				       SKEP_CHECKPOINT_OUT, HOME, USER,
+				       LOGNAME, SHELL */
 	const char *user;	    /* "" = the keeper's own */
 	const char *group;	    /* "" = the user's */
 	struct kproto_texts groups; /* supplementary */
@@ -362,6 +370,7 @@ struct kproto_start {
 	bool stop_all;		  /* the signal is for the whole cgroup */
 	struct kproto_log log;	  /* 'iid', 'epoch', 'name': as above */
 	bool has_handoff;	  /* give it a SKEP_STATE_OUT */
+	bool has_checkpoint;	  /* give it a SKEP_CHECKPOINT_OUT */
 	bool has_state;		  /* a state descriptor comes with it */
 	const char *state_kind;	  /* SKEP_STATE_KIND */
 	int64_t state_age_ms;	  /* SKEP_STATE_AGE, in whole seconds */

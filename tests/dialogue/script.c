@@ -146,6 +146,15 @@ do_reinstall(struct script *s, char **words, int count)
 	do_power_on(s, words, count);
 }
 
+/* Its copy of the newest checkpoint of that instance is damaged. */
+static void
+do_rot(struct script *s, char **words, int count)
+{
+	(void)count;
+	if (!world_rot(s->w, host_of(s, words[1]), words[2]))
+		fprintf(s->out, "it has none\n");
+}
+
 static void
 do_stall_disk(struct script *s, char **words, int count)
 {
@@ -428,6 +437,7 @@ static const struct {
 	{"reinstall", do_reinstall},
 	{"keep-disk", do_keep_disk},
 	{"old-disk", do_old_disk},
+	{"rot", do_rot},
 	{"stall-disk", do_stall_disk},
 	{"cut", do_cut},
 	{"cut-one", do_cut_one},

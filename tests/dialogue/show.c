@@ -5,6 +5,52 @@
 #include "tests/dialogue/script.h"
 
 static void
+show_snapshot(struct script *s, const char *word, const struct snapshot *it)
+{
+	fprintf(s->out, " %s %llu.", word, (unsigned long long)it->epoch);
+	if (it->number == CHECKPOINT_LAST)
+		fputs("last", s->out);
+	else
+		fprintf(s->out, "%llu", (unsigned long long)it->number);
+}
+
+static void
+show_life(struct script *s, uint32_t host, const struct process *p)
+{
+	fprintf(s->out, "; %s lives %llu", s->w->hosts[host].name,
+		(unsigned long long)p->state.lives);
+	if (p->state.work)
+		fprintf(s->out, " work %llu",
+			(unsigned long long)p->state.work);
+}
+
+/* What each host keeps of each instance, and what it says was acknowledged. */
+static void
+show_checkpoints(struct script *s)
+{
+	for (uint32_t i = 0; i < s->w->count; i++) {
+		const struct core *c = s->w->hosts[i].core;
+		if (!c)
+			continue;
+		list_each (l, &c->checkpoints.all) {
+			const struct checkpoint *k =
+				container_of(l, struct checkpoint, in_all);
+			fprintf(s->out, "%-6s %-10s", s->w->hosts[i].name,
+				k->name);
+			for (uint32_t n = 0; n < k->word.count; n++)
+				show_snapshot(
+					s, n ? "and" : "has", &k->word.kept[n]);
+			if (k->word.is_runner)
+				show_snapshot(s, "counts", &k->word.acked);
+			for (uint32_t n = 0; n < k->word.holder_count; n++)
+				fprintf(s->out, "%s%s", n ? ", " : "; for ",
+					k->word.holders[n]);
+			fputc('\n', s->out);
+		}
+	}
+}
+
+static void
 show_instances(struct script *s)
 {
 	struct instance_view v;
@@ -18,9 +64,7 @@ show_instances(struct script *s)
 			const struct process *p =
 				world_process(s->w, i, v.name);
 			if (p && p->phase == PROCESS_RUNNING)
-				fprintf(s->out, "; %s lives %llu",
-					s->w->hosts[i].name,
-					(unsigned long long)p->state.lives);
+				show_life(s, i, p);
 		}
 		fprintf(s->out, "%s%s\n", v.why[0] ? "; " : "", v.why);
 	}
@@ -133,6 +177,7 @@ script_show(struct script *s, char **words, int count)
 	} shows[] = {
 		{"instances", show_instances},
 		{"nodes", show_nodes},
+		{"checkpoints", show_checkpoints},
 		{"members", show_members},
 		{"logs", show_logs},
 		{"specs", show_specs},

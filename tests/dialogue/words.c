@@ -135,6 +135,26 @@ fill_handoff(char *const *words, int count, struct policy_handoff *h)
 }
 
 static void
+fill_checkpoint(char *const *words, int count, struct policy_checkpoint *k)
+{
+	static const char *const takeovers[] = {"newest", "wait", NULL};
+	if (!script_has(words, count, "checkpoint"))
+		return;
+	k->is_present = true;
+	k->has_command = script_has(words, count, "by-command") ||
+			 script_has(words, count, "by-path");
+	k->signal = k->has_command || script_has(words, count, "by-itself")
+			    ? 0
+			    : 12;
+	k->takeover = (enum checkpoint_takeover)pick(
+		words, count, "takeover", TAKEOVER_NEWEST, takeovers);
+	k->replicas = number(words, count, "holders", 2);
+	k->every_ms = duration(words, count, "every", 30000);
+	k->timeout_ms = 5000;
+	k->max_size = 1 << 20;
+}
+
+static void
 fill_depends(char *const *words, int count, struct spec_policy *p)
 {
 	static const char *const conditions[] = {
@@ -196,6 +216,7 @@ script_service(char *const *words, int count, struct script_service *out)
 	p->start_timeout_ms = duration(words, count, "start-timeout", 30000);
 	fill_life(words, count, p);
 	fill_handoff(words, count, &p->handoff);
+	fill_checkpoint(words, count, &p->checkpoint);
 	const char *strategy = script_value(words, count, "strategy");
 	strcpy(p->placement.strategy, strategy ? strategy : "hrw");
 	const char *pin = script_value(words, count, "pin");
@@ -249,6 +270,8 @@ script_behaviour(char *const *words, int count, struct behaviour *b)
 		words, count, "answer", (int)b->answer, answers);
 	b->blame = (enum start_blame)pick(
 		words, count, "blame", (int)b->blame, blames);
+	b->aside_ms = duration(words, count, "writes", b->aside_ms);
+	b->is_aside_deaf = script_has(words, count, "writes-none");
 	b->is_deaf = script_has(words, count, "deaf");
 	b->is_lingering = script_has(words, count, "lingering");
 	b->is_writing_late = script_has(words, count, "writes-late");

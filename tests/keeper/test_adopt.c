@@ -62,7 +62,8 @@ START_TEST(test_service_is_adopted)
 	struct kproto_failure f = world_expect_failure(&w, KMSG_START_FAILED);
 	ck_assert_uint_eq(f.blame, KBLAME_BUSY);
 	/* How it ends is told, although it is not our child. */
-	struct kproto_signal term = {1, 1, SIGTERM, KTARGET_MAIN, false, false};
+	struct kproto_signal term = {
+		1, 1, SIGTERM, KTARGET_MAIN, false, false, 0};
 	world_send_signal(&w, &term);
 	world_expect_end(&w, 1, 7 << 8);
 	start_again();
@@ -259,7 +260,8 @@ START_TEST(test_rest_of_a_group)
 	ck_assert_uint_eq(is[0].pid, 0);
 	ck_assert(!is[0].is_empty);
 	ck_assert_int_eq(is[0].status, KSTATUS_UNKNOWN);
-	struct kproto_signal term = {1, 1, SIGTERM, KTARGET_ALL, false, false};
+	struct kproto_signal term = {
+		1, 1, SIGTERM, KTARGET_ALL, false, false, 0};
 	world_send_signal(&w, &term);
 	world_expect(&w, KMSG_EMPTY);
 	world_wait_gone(child);
@@ -366,7 +368,7 @@ START_TEST(test_reexec)
 	}
 	for (uint64_t iid = 1; iid <= 2; iid++) {
 		struct kproto_signal term = {
-			iid, 1, SIGTERM, KTARGET_MAIN, false, false};
+			iid, 1, SIGTERM, KTARGET_MAIN, false, false, 0};
 		world_send_signal(&w, &term);
 		world_expect_end(&w, iid, 7 << 8);
 	}

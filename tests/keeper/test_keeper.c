@@ -188,8 +188,8 @@ START_TEST(test_kill_leaves_nothing)
 	world_start_script(&w, 1,
 		"trap '' TERM; sleep 1000 & echo $! > child; sleep 1000");
 	pid_t child = world_read_pid(&w, "child");
-	world_send_signal(
-		&w, &(struct kproto_signal){1, 1, SIGTERM, KTARGET_MAIN, 0, 0});
+	world_send_signal(&w,
+		&(struct kproto_signal){1, 1, SIGTERM, KTARGET_MAIN, 0, 0, 0});
 	world_send_event(&w, KMSG_KILL, 1, 1);
 	world_expect_end(&w, 1, SIGKILL);
 	world_wait_gone(child);
@@ -227,15 +227,15 @@ START_TEST(test_signals_reach_all_or_one)
 		"while :; do sleep 0.05; done' & "
 		"trap 'echo main' USR2; while :; do sleep 0.05; done");
 	world_read_pid(&w, "child");
-	world_send_signal(
-		&w, &(struct kproto_signal){1, 1, SIGUSR2, KTARGET_MAIN, 0, 0});
+	world_send_signal(&w,
+		&(struct kproto_signal){1, 1, SIGUSR2, KTARGET_MAIN, 0, 0, 0});
 	const char *text = world_read_log(&w, 1, "main");
 	ck_assert_ptr_null(strstr(text, "child"));
-	world_send_signal(
-		&w, &(struct kproto_signal){1, 1, SIGUSR2, KTARGET_ALL, 0, 0});
+	world_send_signal(&w,
+		&(struct kproto_signal){1, 1, SIGUSR2, KTARGET_ALL, 0, 0, 0});
 	world_read_log(&w, 1, "child");
 	world_send_signal(
-		&w, &(struct kproto_signal){1, 1, 99, KTARGET_MAIN, 0, 0});
+		&w, &(struct kproto_signal){1, 1, 99, KTARGET_MAIN, 0, 0, 0});
 	ck_assert_int_eq(world_expect_failure(&w, KMSG_REFUSED).code, EINVAL);
 	world_end(&w);
 }
@@ -545,7 +545,8 @@ END_TEST
 
 START_TEST(test_handoff_signal_spares_the_unaware)
 {
-	struct kproto_signal usr1 = {1, 1, SIGUSR1, KTARGET_MAIN, true, false};
+	struct kproto_signal usr1 = {
+		1, 1, SIGUSR1, KTARGET_MAIN, true, false, 0};
 	world_start(&w, POLICY);
 	pid_t pid = world_start_script(&w, 1, "exec sleep 1000");
 	world_send_signal(&w, &usr1);
@@ -570,7 +571,8 @@ static const struct {
 
 START_TEST(test_handoff_answer)
 {
-	struct kproto_signal usr1 = {1, 1, SIGUSR1, KTARGET_MAIN, true, false};
+	struct kproto_signal usr1 = {
+		1, 1, SIGUSR1, KTARGET_MAIN, true, false, 0};
 	char script[512];
 	world_start(&w, POLICY);
 	snprintf(script, sizeof script,

@@ -165,7 +165,8 @@ START_TEST(test_main_pid)
 	ck_assert_int_eq(told, heir);
 	ck_assert_int_ne(first, heir);
 	world_wait_gone(first);
-	struct kproto_signal term = {1, 1, SIGTERM, KTARGET_MAIN, false, false};
+	struct kproto_signal term = {
+		1, 1, SIGTERM, KTARGET_MAIN, false, false, 0};
 	world_send_signal(&w, &term);
 	world_expect_end(&w, 1, SIGTERM);
 	world_end(&w);

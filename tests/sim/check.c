@@ -265,6 +265,7 @@ check_attach(struct world *w, struct check_stats *stats)
 	check_place(k);
 	check_service(k);
 	check_handoff(k);
+	check_checkpoint(k);
 	check_path(k);
 	check_engine(k);
 	world_observe(w, &(struct world_observer){

@@ -8,6 +8,7 @@
  *   check_place.c     P1 to P6   where instances belong
  *   check_service.c   V1 to V9   what really runs
  *   check_handoff.c   H1 to H9   states on their way
+ *   check_checkpoint.c  H8       what is kept of them on other hosts
  *   check_path.c      F1, F2     what stands at state_paths
  *   check_engine.c    E1 to E5   the core as a machine
  *
@@ -98,6 +99,7 @@ void check_specs(struct check *k);
 void check_place(struct check *k);
 void check_service(struct check *k);
 void check_handoff(struct check *k);
+void check_checkpoint(struct check *k);
 void check_path(struct check *k);
 void check_engine(struct check *k);
 
@@ -118,6 +120,11 @@ struct core *check_core(const struct check *k, uint32_t host);
  * said to be at rest, and waited for until then. */
 bool check_is_misplaced(
 	struct world *w, uint32_t host, struct instance *instance);
+/* Whether an instance that belongs to 'host' may wait: its spec says that it
+ * starts from nothing older than what was acknowledged, and that is on no host
+ * that was healed; or a host that could tell is none of these. */
+bool check_waits_for_checkpoint(
+	struct world *w, uint32_t host, const char *name);
 /* The host of that name, or WORLD_NO_HOST. */
 uint32_t check_host_of(const struct check *k, const char *name);
 /* The state of a host's own row of an instance before this step. */

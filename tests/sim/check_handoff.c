@@ -3,8 +3,8 @@
  * The books hold, for each host and instance, what its HANDOFF record
  * says as issued and as durable, and which sealed states lie on its disk.  H6
  * (duplicates and reorderings change nothing) has no moment of its own: worlds
- * send things twice and late, and everything here must hold.  H8 belongs to
- * checkpoints, which there are none of.
+ * send things twice and late, and everything here must hold.  H8 is in
+ * check_checkpoint.c.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +48,7 @@ struct sealed {
 	uint8_t root[DIGEST_SIZE];
 	uint64_t birth;
 	uint64_t lives;
+	uint64_t work;
 	bool is_here;
 };
 
@@ -61,6 +62,9 @@ struct moves {
 	uint32_t state_count;
 	struct keys served; /* root -> 1: a process that began with it ran, or
 			       its service was deleted: it is nobody's */
+	struct keys aside;  /* root -> 1: of a process that went on.  It goes
+			       when a newer one is kept, which may be of
+			       another copy, and is H8's */
 	uint64_t step;
 	bool is_void; /* the step at hand calls a move off */
 };
@@ -497,8 +501,9 @@ has_home(const struct moves *m, const struct sealed *s)
 {
 	for (uint32_t i = 0; i < m->state_count; i++) {
 		const struct sealed *o = &m->states[i];
-		if (o != s && o->is_here && o->birth == s->birth &&
-			o->lives >= s->lives)
+		bool is_newer = o->lives > s->lives ||
+				(o->lives == s->lives && o->work >= s->work);
+		if (o != s && o->is_here && o->birth == s->birth && is_newer)
 			return true;
 	}
 	return false;
@@ -540,7 +545,8 @@ on_dropped(struct moves *m, uint32_t host, struct sealed *s)
 			"%s drops a state of %s that its record needs (%s)",
 			m->k->w->hosts[host].name, s->name,
 			handoff_state_name(p->durable.state));
-	if (keys_get(&m->served, root_key(s->root)) || has_home(m, s) ||
+	if (keys_get(&m->served, root_key(s->root)) ||
+		keys_get(&m->aside, root_key(s->root)) || has_home(m, s) ||
 		is_unwanted(m, host, s->name))
 		return;
 	m->k->stats->dropped++;
@@ -576,9 +582,14 @@ on_process(struct world *w, uint32_t host, const struct world_process_event *e,
 		strcpy(s->name, e->name);
 		s->birth = e->birth;
 		s->lives = e->lives;
+		s->work = e->work;
+		if (e->status)
+			*keys_at(&m->aside, root_key(e->root)) = 1;
 		s->is_here = true;
 	}
-	if (e->what == STATE_IS_DROPPED)
+	if (e->what == STATE_IS_DROPPED && e->status)
+		sealed_at(m, host, e->root)->is_here = false;
+	else if (e->what == STATE_IS_DROPPED)
 		on_dropped(m, host, sealed_at(m, host, e->root));
 	if (e->what != PROCESS_IS_RUNNING)
 		return;
@@ -687,7 +698,7 @@ is_named(const struct core *c, const struct sealed *s)
 	const struct instance *i = instance_find(c, s->name);
 	const struct handoff *h = handoff_find(c, s->name);
 	bool is_staged = i && instance_is_staged(i, s->root);
-	return is_staged ||
+	return is_staged || checkpoint_needs_state(c, s->name, s->root) ||
 	       (h && h->has_root && !memcmp(h->root, s->root, DIGEST_SIZE));
 }
 
@@ -724,6 +735,7 @@ on_end(struct world *w, void *context)
 	keys_fini(&m->pages);
 	keys_fini(&m->sealed);
 	keys_fini(&m->served);
+	keys_fini(&m->aside);
 	free(m);
 }
 

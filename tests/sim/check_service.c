@@ -532,6 +532,11 @@ check_lost(struct services *s, struct core *c)
 		if (o.is_stopped || is_over ||
 			duty_holder(c, i->name, NULL) != MEMBER_NONE ||
 			duty_host(c, i, &v) == MEMBER_NONE ||
+			check_waits_for_checkpoint(s->k->w,
+				check_host_of(s->k,
+					member_get(c, duty_host(c, i, &v))
+						->name),
+				i->name) ||
 			is_unaware(s, c, i->name))
 			continue;
 		s->k->stats->lost++;

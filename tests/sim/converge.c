@@ -434,7 +434,12 @@ is_at_rest(struct storm *s, uint32_t a, const struct instance_view *v)
 {
 	if (!strcmp(v->state, "unplaced"))
 		return may_be_unplaced(s, a, v);
-	if (is_holder_unfit(s, v))
+	bool is_waiting =
+		!strcmp(v->state, "pending") || !strcmp(v->state, "backoff");
+	uint32_t x = world_find(s->w, v->node[0] ? v->node : v->duty);
+	if (is_holder_unfit(s, v) ||
+		(is_waiting && x != WORLD_NO_HOST &&
+			check_waits_for_checkpoint(s->w, x, v->name)))
 		return true;
 	return !strcmp(v->state, "ready") || !strcmp(v->state, "exited") ||
 	       !strcmp(v->state, "failed");

@@ -41,8 +41,19 @@ make_behaviour(struct storm *s, struct prng *p)
 				   : (enum start_blame)0;
 }
 
+/* A copy of a checkpoint that was on a disk for long is not what it was. */
+static void
+make_rot(struct storm *s, struct prng *p)
+{
+	uint32_t host = any(p, s->w->count), number = any(p, 64);
+	const struct host *h = &s->w->hosts[host];
+	if (h->state_count)
+		world_rot(s->w, host, h->states[number % h->state_count].name);
+}
+
 const struct maker fault_process_makers[] = {
 	{"process", false, 1000, 120000, make_process, false},
 	{"behaviour", false, 2000, 120000, make_behaviour, false},
+	{"rot", false, 2000, 60000, make_rot, true},
 	{0},
 };

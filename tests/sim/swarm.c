@@ -150,6 +150,8 @@ parse_option(struct storm_config *c, const char *key, const char *value)
 		return parse_count(value, 0, 100, &c->first_percent);
 	if (!strcmp(key, "programs"))
 		return parse_count(value, 0, 100, &c->programs_percent);
+	if (!strcmp(key, "checkpoints"))
+		return parse_count(value, 0, 100, &c->checkpoints_percent);
 	if (!strcmp(key, "core"))
 		return parse_count(value, 0, STORM_NODES_MAX, &c->core);
 	if (!strcmp(key, "minority"))
@@ -222,6 +224,9 @@ swarm_print(const struct storm_config *c, char out[SWARM_LINE_MAX])
 	if (c->programs_percent)
 		n += snprintf(out + n, (size_t)(SWARM_LINE_MAX - n),
 			" programs=%u", c->programs_percent);
+	if (c->checkpoints_percent)
+		n += snprintf(out + n, (size_t)(SWARM_LINE_MAX - n),
+			" checkpoints=%u", c->checkpoints_percent);
 	if (c->first_percent)
 		n += snprintf(out + n, (size_t)(SWARM_LINE_MAX - n),
 			" first=%u", c->first_percent);

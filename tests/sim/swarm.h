@@ -51,6 +51,7 @@ struct storm_config {
 	uint32_t services;
 	uint32_t first_percent;	   /* of those with handoff start first */
 	uint32_t programs_percent; /* of these move by path or command */
+	uint32_t checkpoints_percent; /* ... have checkpoints */
 	uint32_t minority;	/* enum on_minority */
 	int64_t latency_min_ms; /* of a frame, one way */
 	int64_t latency_max_ms;

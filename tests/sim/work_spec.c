@@ -57,6 +57,28 @@ program_words(struct storm *s, uint32_t number, const char *name)
 	return is_path ? " by-path" : " by-command";
 }
 
+/* The words of a service with checkpoints, or "": the same for the whole of the
+ * storm. */
+static const char *
+checkpoint_words(
+	struct storm *s, uint32_t number, const char *name, char out[static 80])
+{
+	uint64_t chance = hash_mix(s->config.seed + 1, number);
+	out[0] = '\0';
+	if (chance % 100 >= s->config.checkpoints_percent)
+		return out;
+	chance /= 100;
+	bool is_its_own = chance % 4 == 0;
+	if (is_its_own)
+		world_behave(s->w, name, "")->aside_ms = 3000;
+	snprintf(out, 80, " checkpoint every=%us holders=%u takeover=%s%s",
+		(unsigned)(2 + chance / 4 % 10),
+		(unsigned)(1 + chance / 64 % 3),
+		chance / 256 % 3 ? "newest" : "wait",
+		is_its_own ? " by-itself" : "");
+	return out;
+}
+
 /* Adds the words for how it moves. */
 static int
 handoff_words(struct storm *s, struct prng *p, uint32_t number,
@@ -80,7 +102,7 @@ handoff_words(struct storm *s, struct prng *p, uint32_t number,
 void
 work_apply(struct storm *s, struct prng *p, uint32_t host, uint32_t number)
 {
-	char line[256], name[16];
+	char line[360], name[16], kept[80];
 	snprintf(name, sizeof name, "s%u", number);
 	int n = snprintf(line, sizeof line, "arg=%u", s->edits++);
 	size_t size = sizeof line;
@@ -90,6 +112,8 @@ work_apply(struct storm *s, struct prng *p, uint32_t host, uint32_t number)
 	if (any(p, 2))
 		n += handoff_words(
 			s, p, number, name, line + n, size - (size_t)n);
+	n += snprintf(line + n, size - (size_t)n, "%s",
+		checkpoint_words(s, number, name, kept));
 	if (any(p, 8) == 0)
 		n += snprintf(line + n, size - (size_t)n, " pin=%s",
 			s->w->hosts[any(p, s->w->count)].name);

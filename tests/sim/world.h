@@ -60,7 +60,11 @@ struct state {
 	char name[INSTANCE_NAME_MAX + 1];
 	uint64_t birth; /* of the first start, unique in the world */
 	uint64_t lives;
+	uint64_t work;	/* checkpoints that were written since its birth */
 	uint64_t epoch; /* sealed: of the run that left it; 0: fetched */
+	bool is_aside;	/* sealed: a checkpoint */
+	bool is_rotten; /* ... whose bytes are damaged: who fetches it fails */
+	mono rotten_at; /* ... since then, by its host's clock */
 };
 
 enum process_phase {
@@ -114,6 +118,8 @@ struct process {
 	struct state state; /* in its memory */
 	uint8_t answer;	    /* to the handoff signal; 0: none yet */
 	bool has_out;	    /* its state stands at $SKEP_STATE_OUT */
+	struct state aside; /* what stands at $SKEP_CHECKPOINT_OUT */
+	bool has_aside;
 	bool is_ending;	    /* an end is on its way */
 	bool is_ready;	    /* the node said so */
 	bool has_failed;    /* its start did, and said so */
@@ -144,6 +150,9 @@ struct behaviour {
 	bool is_dump_failing;  /* its state cannot be sealed */
 	uint64_t state_size;   /* bytes; 0: 1000 */
 	bool is_fetch_failing; /* ... not arrive here */
+	int64_t aside_ms; /* from its start, and then each time so long, until
+			     it writes a checkpoint by itself; 0: never */
+	bool is_aside_deaf; /* it writes none when it is asked */
 };
 
 /* A state that a host's node fetches, until it came or is dropped. */
@@ -360,6 +369,12 @@ void world_input(struct world *w, uint32_t host, struct input *in);
 
 /* Gives a host a second address. */
 void world_set_alias(struct world *w, uint32_t host, const char *alias);
+/* Damages a host's copy of the newest checkpoint of an instance, if it has one;
+ * whether it had. */
+bool world_rot(struct world *w, uint32_t host, const char *name);
+/* Whether a host has a state, and not damaged. */
+bool world_has_sound(const struct world *w, uint32_t host,
+	const uint8_t root[DIGEST_SIZE]);
 /* The host of a name, or at an address (or alias); or WORLD_HOSTS. */
 uint32_t world_find(const struct world *w, const char *name);
 uint32_t world_host_at(const struct world *w, const char *address);

@@ -49,11 +49,14 @@ enum world_process_what {
 /* What happened to a process or a state. */
 struct world_process_event {
 	enum world_process_what what;
-	const char *name;    /* of the instance */
-	uint64_t epoch;	     /* of the start; 0 for FETCHED and DROPPED */
-	int32_t status;	     /* EXITED: wait status; ANSWERED: the answer */
-	uint64_t birth;	     /* of the state that it has; 0: none */
-	uint64_t lives;	     /* how many starts that state has seen */
+	const char *name; /* of the instance */
+	uint64_t epoch;	  /* of the start; 0 for FETCHED and DROPPED */
+	int32_t status;	  /* EXITED: wait status; ANSWERED: the answer; SEALED:
+			     1 for a checkpoint, whose process goes on;
+			     DROPPED: 1 if it was damaged */
+	uint64_t birth;	  /* of the state that it has; 0: none */
+	uint64_t lives;	  /* how many starts that state has seen */
+	uint64_t work;	  /* ... and checkpoints that were written */
 	const uint8_t *root; /* digest of a state; FORKED: the one it was
 				given, or NULL */
 };

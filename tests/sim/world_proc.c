@@ -6,13 +6,12 @@
 #include "base/hash.h"
 #include "tests/sim/world_private.h"
 
-#define EMPTY_MS 1
-#define DUMP_MS	 5
-#define FETCH_MS 10
+#define EMPTY_MS  1
+#define DUMP_MS	  5
+#define PROVEN_MS 12000 /* a start waits no longer after a look */
+#define ASIDE_MS  20	/* that writing a checkpoint takes */
 /* As BULK_RETRY_MS and BULK_RETRY_MAX_MS. */
-#define FETCH_RETRY_MS	   200
-#define FETCH_RETRY_MAX_MS 5000
-#define STATE_SIZE	   1000 /* bytes that every state is said to have */
+#define STATE_SIZE 1000 /* bytes that every state is said to have */
 
 /* --- Behaviours --- */
 
@@ -51,8 +50,8 @@ world_behave(struct world *w, const char *service, const char *host)
 	return b;
 }
 
-static const struct behaviour *
-behaviour_of(struct world *w, uint32_t host, const char *name)
+const struct behaviour *
+proc_behaviour(struct world *w, uint32_t host, const char *name)
 {
 	char service[SERVICE_NAME_MAX + 1] = "";
 	memcpy(service, name, strcspn(name, "@"));
@@ -67,14 +66,14 @@ behaviour_of(struct world *w, uint32_t host, const char *name)
 static int64_t
 empty_ms(struct world *w, uint32_t host, const char *name)
 {
-	const struct behaviour *b = behaviour_of(w, host, name);
+	const struct behaviour *b = proc_behaviour(w, host, name);
 	return b->empty_ms ? b->empty_ms : EMPTY_MS;
 }
 
 static uint64_t
 state_size(struct world *w, uint32_t host, const char *name)
 {
-	const struct behaviour *b = behaviour_of(w, host, name);
+	const struct behaviour *b = proc_behaviour(w, host, name);
 	return b->state_size ? b->state_size : STATE_SIZE;
 }
 
@@ -106,15 +105,6 @@ process_add(struct world *w, uint32_t host, const char *name)
 	return p;
 }
 
-/* The digest of a state stands for its content. */
-static void
-root_of(const struct state *s, uint8_t root[DIGEST_SIZE])
-{
-	uint64_t words[4] = {
-		hash_text(s->name, 0), s->birth, s->lives, 0x736b6570};
-	memcpy(root, words, DIGEST_SIZE);
-}
-
 /* Tells the observers. */
 static void
 observe(struct world *w, uint32_t host, enum world_process_what what,
@@ -127,23 +117,7 @@ observe(struct world *w, uint32_t host, enum world_process_what what,
 		.status = what == PROCESS_HAS_ANSWERED ? p->answer : p->status,
 		.birth = p->state.birth,
 		.lives = p->state.lives,
-	};
-	observe_process(w, host, &event);
-}
-
-static void
-observe_state(struct world *w, uint32_t host, enum world_process_what what,
-	const struct state *s, uint64_t epoch)
-{
-	uint8_t root[DIGEST_SIZE];
-	root_of(s, root);
-	struct world_process_event event = {
-		.what = what,
-		.name = s->name,
-		.epoch = epoch,
-		.birth = s->birth,
-		.lives = s->lives,
-		.root = root,
+		.work = p->state.work,
 	};
 	observe_process(w, host, &event);
 }
@@ -191,36 +165,6 @@ world_process_end(
 		end_process(w, host, p, 0, status);
 }
 
-/* --- States --- */
-
-static struct state *
-find_state(const struct host *h, const uint8_t root[DIGEST_SIZE])
-{
-	for (size_t i = 0; i < h->state_count; i++) {
-		uint8_t there[DIGEST_SIZE];
-		root_of(&h->states[i], there);
-		if (!memcmp(there, root, DIGEST_SIZE))
-			return &h->states[i];
-	}
-	return NULL;
-}
-
-static void
-keep_state(struct host *h, const struct state *s, uint64_t epoch)
-{
-	uint8_t root[DIGEST_SIZE];
-	root_of(s, root);
-	struct state *there = find_state(h, root);
-	if (there) {
-		there->epoch = epoch;
-		return;
-	}
-	h->states = realloc(h->states, (h->state_count + 1) * sizeof *s);
-	CHECK(h->states);
-	h->states[h->state_count] = *s;
-	h->states[h->state_count++].epoch = epoch;
-}
-
 /* --- What the core wants --- */
 
 static void
@@ -238,12 +182,20 @@ fill_memory(struct world *w, uint32_t host, struct process *p,
 	const struct effect_start *s)
 {
 	const struct state *from =
-		s->has_state ? find_state(&w->hosts[host], s->root) : NULL;
-	struct state_place *at = behaviour_of(w, host, s->name)->has_path
+		s->has_state ? state_find(&w->hosts[host], s->root) : NULL;
+	struct state_place *at = proc_behaviour(w, host, s->name)->has_path
 					 ? place_of(&w->hosts[host], s->name)
 					 : NULL;
-	/* A start from a state that is not here: it was lost. */
-	CHECK(from || !s->has_state);
+	if (s->has_state && !from)
+		world_violated(w, "H4", "%s starts %s from a %s that is lost",
+			w->hosts[host].name, s->name, s->state_kind);
+	/* That start waited for the disk; what it begins with was verified. */
+	const struct core *c = w->hosts[host].core;
+	const struct instance *i = instance_find(c, s->name);
+	if (from && from->is_rotten && i && i->state == INSTANCE_STARTING &&
+		mono_diff(i->since, from->rotten_at) > PROVEN_MS)
+		world_violated(w, "H8", "%s starts %s from damaged bytes",
+			w->hosts[host].name, s->name);
 	if (at)
 		place_prepare(at, s, from);
 	if (at && at->is_there) {
@@ -255,6 +207,7 @@ fill_memory(struct world *w, uint32_t host, struct process *p,
 		p->state.birth = ++w->next_birth;
 	}
 	p->state.lives++;
+	p->state.is_aside = false;
 	if (at) {
 		at->state = p->state;
 		at->state.epoch = p->epoch;
@@ -265,7 +218,7 @@ fill_memory(struct world *w, uint32_t host, struct process *p,
 static void
 do_start(struct world *w, uint32_t host, const struct effect_start *s)
 {
-	const struct behaviour *b = behaviour_of(w, host, s->name);
+	const struct behaviour *b = proc_behaviour(w, host, s->name);
 	struct process *p = world_process(w, host, s->name);
 	if (p && p->phase != PROCESS_EMPTY) {
 		fail_start(w, host, s, BLAME_BUSY);
@@ -292,6 +245,7 @@ do_start(struct world *w, uint32_t host, const struct effect_start *s)
 			.epoch = p->epoch,
 			.birth = p->state.birth,
 			.lives = p->state.lives,
+			.work = p->state.work,
 			.root = s->has_state ? s->root : NULL,
 		});
 	later(w, host, EVENT_STARTED, b->start_ms, s->name, s->epoch, 0);
@@ -309,15 +263,32 @@ do_handoff_signal(struct world *w, uint32_t host, struct process *p,
 			p->name, p->epoch, (int32_t)b->answer);
 }
 
+/* It wrote what it has; the node hears of it if it looks there. */
+static void
+write_aside(struct world *w, uint32_t host, struct process *p)
+{
+	p->state.work++;
+	p->aside = p->state;
+	p->aside.is_aside = true;
+	p->has_aside = true;
+	if (proc_behaviour(w, host, p->name)->has_path)
+		place_of(&w->hosts[host], p->name)->state = p->state;
+}
+
 static void
 do_signal(struct world *w, uint32_t host, const struct effect_signal *s)
 {
 	struct process *p = world_process(w, host, s->name);
-	const struct behaviour *b = behaviour_of(w, host, s->name);
+	const struct behaviour *b = proc_behaviour(w, host, s->name);
 	if (!p || p->epoch != s->epoch || p->phase >= PROCESS_EXITED)
 		return;
 	if (s->is_handoff)
 		do_handoff_signal(w, host, p, b);
+	else if (s->is_checkpoint && !b->is_aside_deaf)
+		later(w, host, EVENT_ANSWERED, ASIDE_MS, p->name, p->epoch,
+			ANSWER_CHECKPOINT);
+	else if (s->is_checkpoint)
+		return;
 	else if (s->signal == SIGKILL)
 		end_process(w, host, p, 0, SIGKILL);
 	else if (!b->is_deaf && s->signal != SIGUSR1 && s->signal != SIGHUP)
@@ -346,89 +317,18 @@ do_release(struct world *w, uint32_t host, const struct effect_proc *r)
 	if (!p || p->epoch != r->epoch)
 		return;
 	CHECK(p->phase == PROCESS_EMPTY);
-	if (behaviour_of(w, host, p->name)->has_path && r->sets_aside)
+	if (proc_behaviour(w, host, p->name)->has_path && r->sets_aside)
 		place_of(h, p->name)->is_there = false;
-	if (behaviour_of(w, host, p->name)->has_path)
+	if (proc_behaviour(w, host, p->name)->has_path)
 		place_forget(place_of(h, p->name));
 	observe(w, host, PROCESS_IS_RELEASED, p);
 	*p = h->processes[--h->process_count];
 }
 
-static struct fetching *
-find_fetch(
-	const struct host *h, const char *name, const uint8_t root[DIGEST_SIZE])
-{
-	for (size_t i = 0; i < h->fetch_count; i++)
-		if (!strcmp(h->fetches[i].name, name) &&
-			!memcmp(h->fetches[i].root, root, DIGEST_SIZE))
-			return &h->fetches[i];
-	return NULL;
-}
-
-static struct fetching *
-add_fetch(struct host *h)
-{
-	size_t size = (h->fetch_count + 1) * sizeof *h->fetches;
-	h->fetches = realloc(h->fetches, size);
-	CHECK(h->fetches);
-	return memset(&h->fetches[h->fetch_count++], 0, sizeof *h->fetches);
-}
-
-static void
-end_fetch(struct host *h, struct fetching *f)
-{
-	*f = h->fetches[--h->fetch_count];
-}
-
-static void
-try_fetch(
-	struct world *w, uint32_t host, const struct fetching *f, int64_t in_ms)
-{
-	struct event *e = event_new(w, EVENT_FETCH, host, in_ms,
-		(struct bytes){f->name, strlen(f->name) + 1});
-	e->start = w->hosts[host].keeper_starts;
-	e->dial = f->number;
-	event_push(w, e);
-}
-
-/* As the real one: one that is under way only hears where the state is. */
-static void
-do_fetch(struct world *w, uint32_t host, const struct effect_fetch *e)
-{
-	struct host *h = &w->hosts[host];
-	struct fetching *f = find_fetch(h, e->name, e->root);
-	bool is_new = !f;
-	if (is_new)
-		f = add_fetch(h);
-	CHECK(strlen(e->address) < sizeof f->address);
-	strcpy(f->address, e->address);
-	if (!is_new)
-		return;
-	strcpy(f->name, e->name);
-	memcpy(f->root, e->root, DIGEST_SIZE);
-	f->number = ++w->next_fetch;
-	f->retry_ms = FETCH_RETRY_MS;
-	try_fetch(w, host, f, FETCH_MS);
-}
-
-static void
-do_drop(struct world *w, uint32_t host, const struct effect_drop *d)
-{
-	struct host *h = &w->hosts[host];
-	struct state *s = find_state(h, d->root);
-	struct fetching *f = find_fetch(h, d->name, d->root);
-	if (f)
-		end_fetch(h, f);
-	if (!s)
-		return;
-	observe_state(w, host, STATE_IS_DROPPED, s, 0);
-	*s = h->states[--h->state_count];
-}
-
 static void
 do_run(struct world *w, uint32_t host, const struct effect_run *r)
 {
-	const struct behaviour *b = behaviour_of(w, host, r->name);
+	const struct behaviour *b = proc_behaviour(w, host, r->name);
 	bool is_failing = b->failing >> r->hook & 1;
 	int64_t took_ms = b->hook_ms ? b->hook_ms : r->timeout_ms;
 	later(w, host, EVENT_RAN, took_ms, r->name, r->epoch,
@@ -448,16 +348,17 @@ proc_perform(struct world *w, uint32_t host, const struct effect *e)
 	} else if (e->kind == EFFECT_RELEASE) {
 		do_release(w, host, &e->proc);
 	} else if (e->kind == EFFECT_DUMP) {
-		b = behaviour_of(w, host, e->dump.name);
+		b = proc_behaviour(w, host, e->dump.name);
 		later(w, host, EVENT_DUMPED, DUMP_MS, e->dump.name,
 			e->dump.epoch,
-			b->is_dump_failing ||
+			(b->is_dump_failing ||
 				state_size(w, host, e->dump.name) >
-					e->dump.size_max);
+					e->dump.size_max) |
+				e->dump.is_checkpoint << 8);
 	} else if (e->kind == EFFECT_FETCH) {
-		do_fetch(w, host, &e->fetch);
+		state_fetch(w, host, &e->fetch);
 	} else if (e->kind == EFFECT_DROP) {
-		do_drop(w, host, &e->drop);
+		state_drop(w, host, &e->drop);
 	} else if (e->kind == EFFECT_RUN) {
 		do_run(w, host, &e->run);
 	}
@@ -497,7 +398,7 @@ tell(struct world *w, uint32_t host, enum input_kind kind,
 static void
 on_started(struct world *w, struct event *e, struct process *p)
 {
-	const struct behaviour *b = behaviour_of(w, e->host, p->name);
+	const struct behaviour *b = proc_behaviour(w, e->host, p->name);
 	if (p->phase != PROCESS_STARTING)
 		return;
 	p->phase = PROCESS_RUNNING;
@@ -508,6 +409,9 @@ on_started(struct world *w, struct event *e, struct process *p)
 	if (b->ready_ms)
 		later(w, e->host, EVENT_SAID, b->ready_ms, p->name, p->epoch,
 			NEWS_READY);
+	if (b->aside_ms)
+		later(w, e->host, EVENT_ANSWERED, b->aside_ms, p->name,
+			p->epoch, ANSWER_CHECKPOINT);
 	if (b->sick_ms)
 		later(w, e->host, EVENT_SAID, b->sick_ms, p->name, p->epoch,
 			NEWS_SICK);
@@ -555,7 +459,7 @@ on_start_failed(struct world *w, struct event *e)
 static void
 on_exited(struct world *w, struct event *e, struct process *p)
 {
-	const struct behaviour *b = behaviour_of(w, e->host, p->name);
+	const struct behaviour *b = proc_behaviour(w, e->host, p->name);
 	if (p->phase >= PROCESS_EXITED)
 		return;
 	p->phase = PROCESS_EXITED;
@@ -581,8 +485,17 @@ on_empty(struct world *w, struct event *e, struct process *p)
 static void
 on_answered(struct world *w, struct event *e, struct process *p)
 {
+	const struct behaviour *b = proc_behaviour(w, e->host, p->name);
 	if (p->phase != PROCESS_RUNNING)
 		return;
+	if (e->status == ANSWER_CHECKPOINT) {
+		write_aside(w, e->host, p);
+		if (b->aside_ms)
+			later(w, e->host, EVENT_ANSWERED, b->aside_ms, p->name,
+				p->epoch, ANSWER_CHECKPOINT);
+		tell(w, e->host, INPUT_ANSWERED, p, ANSWER_CHECKPOINT);
+		return;
+	}
 	p->has_out |= e->status == ANSWER_RESUME;
 	p->answer = (uint8_t)e->status;
 	observe(w, e->host, PROCESS_HAS_ANSWERED, p);
@@ -606,8 +519,11 @@ on_ran(struct world *w, struct event *e, struct process *p)
 	bool is_failing = e->status >> 8;
 	bool is_dump = (e->status & 0xff) == HOOK_HANDOFF;
 	if (is_dump && !is_failing &&
-		!behaviour_of(w, e->host, p->name)->has_path)
+		!proc_behaviour(w, e->host, p->name)->has_path)
 		put_aside(w, e->host, p);
+	if ((e->status & 0xff) == HOOK_CHECKPOINT && !is_failing &&
+		p->phase == PROCESS_RUNNING)
+		write_aside(w, e->host, p);
 	if (!w->hosts[e->host].is_running)
 		return;
 	in.ran = (struct input_ran){
@@ -625,9 +541,14 @@ on_dumped(struct world *w, struct event *e, struct process *p)
 {
 	struct input in = {.kind = INPUT_DUMPED};
 	char name[INSTANCE_NAME_MAX + 1];
+	bool is_aside = e->status >> 8;
 	bool has_state =
-		p->has_out || behaviour_of(w, e->host, p->name)->has_path;
-	bool can = has_state && !e->status;
+		is_aside
+			? p->has_aside
+			: p->has_out ||
+				  proc_behaviour(w, e->host, p->name)->has_path;
+	bool can = has_state && !(e->status & 0xff);
+	const struct state *what = is_aside ? &p->aside : &p->state;
 	if (!w->hosts[e->host].is_running)
 		return;
 	strcpy(name, p->name);
@@ -636,68 +557,34 @@ on_dumped(struct world *w, struct event *e, struct process *p)
 		.epoch = p->epoch,
 		.is_ok = can,
 		.is_absent = !has_state,
+		.is_checkpoint = is_aside,
 		.size = state_size(w, e->host, p->name),
 		.text = can ? "" : "no state could be read",
 	};
-	root_of(&p->state, in.dumped.root);
+	state_root(what, in.dumped.root);
 	if (can) {
-		keep_state(&w->hosts[e->host], &p->state, p->epoch);
-		observe_state(w, e->host, STATE_IS_SEALED, &p->state, p->epoch);
+		state_keep(&w->hosts[e->host], what, is_aside ? 0 : p->epoch);
+		state_observe(
+			w, e->host, STATE_IS_SEALED, what, p->epoch, is_aside);
 	}
 	world_step(w, e->host, &in);
 }
 
-/* What became of a fetch: it is over either way. */
+/* What was to be sealed is gone. */
 static void
-tell_fetched(struct world *w, uint32_t host, struct fetching *f,
-	const struct state *s)
+on_undumped(struct world *w, struct event *e)
 {
-	struct host *h = &w->hosts[host];
-	struct fetching done = *f;
-	struct input in = {.kind = INPUT_FETCHED};
-	end_fetch(h, f);
-	in.fetched = (struct input_fetched){
-		.name = done.name,
-		.is_ok = s != NULL,
-		.is_final = true,
-		.bytes = s ? STATE_SIZE : 0,
-		.text = s ? "" : "the state could not be fetched",
+	struct input in = {.kind = INPUT_DUMPED};
+	if (!w->hosts[e->host].is_running)
+		return;
+	in.dumped = (struct input_dumped){
+		.name = (const char *)e->body,
+		.epoch = e->seq,
+		.is_checkpoint = true,
+		.is_absent = true,
+		.text = "its work directory is gone",
 	};
-	memcpy(in.fetched.root, done.root, DIGEST_SIZE);
-	if (s) {
-		struct state came = *s;
-		keep_state(h, &came, 0);
-		observe_state(w, host, STATE_IS_FETCHED, &came, 0);
-	}
-	world_step(w, host, &in);
-}
-
-/* Who cannot be reached is tried again, until the node does not want it any
- * more; who has no such state says so, and that is final, like a disk here
- * that does not take it. */
-static void
-on_fetch(struct world *w, struct event *e)
-{
-	struct host *h = &w->hosts[e->host];
-	struct fetching *f = NULL;
-	for (size_t i = 0; i < h->fetch_count; i++)
-		if (h->fetches[i].number == e->dial)
-			f = &h->fetches[i];
-	if (!f || !h->is_running)
-		return;
-	uint32_t from = world_host_at(w, f->address);
-	bool can_reach = from != WORLD_HOSTS && w->hosts[from].is_running &&
-			 way_has_bulk(w, from, e->host);
-	if (!can_reach) {
-		try_fetch(w, e->host, f, f->retry_ms);
-		f->retry_ms *= 2;
-		if (f->retry_ms > FETCH_RETRY_MAX_MS)
-			f->retry_ms = FETCH_RETRY_MAX_MS;
-		return;
-	}
-	bool is_failing = behaviour_of(w, e->host, f->name)->is_fetch_failing;
-	tell_fetched(w, e->host, f,
-		is_failing ? NULL : find_state(&w->hosts[from], f->root));
+	world_step(w, e->host, &in);
 }
 
 void
@@ -707,7 +594,7 @@ proc_on_event(struct world *w, struct event *e)
 	bool is_current = e->start == w->hosts[e->host].keeper_starts;
 	bool is_its = is_current && p && p->epoch == e->seq;
 	if (is_current && e->kind == EVENT_FETCH)
-		on_fetch(w, e);
+		state_on_fetch(w, e);
 	else if (is_current && e->kind == EVENT_START_FAILED)
 		on_start_failed(w, e);
 	else if (is_its && e->kind == EVENT_STARTED)
@@ -720,6 +607,8 @@ proc_on_event(struct world *w, struct event *e)
 		on_answered(w, e, p);
 	else if (is_its && e->kind == EVENT_DUMPED)
 		on_dumped(w, e, p);
+	else if (is_current && e->kind == EVENT_DUMPED && e->status >> 8)
+		on_undumped(w, e);
 	else if (is_its && e->kind == EVENT_SAID)
 		on_said(w, e, p);
 	else if (is_its && e->kind == EVENT_RAN)
@@ -761,7 +650,7 @@ proc_sealed(struct world *w, uint32_t host)
 		const struct state s = h->states[i];
 		in.sealed.name = s.name;
 		in.sealed.epoch = s.epoch;
-		root_of(&s, in.sealed.root);
+		state_root(&s, in.sealed.root);
 		world_step(w, host, &in);
 	}
 }

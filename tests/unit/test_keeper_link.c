@@ -50,11 +50,12 @@ on_input(void *context, struct input *in)
 }
 
 static void
-on_mover(void *context, const char *name, uint64_t epoch, int socket,
-	const char *why)
+on_mover(void *context, const char *name, uint64_t epoch,
+	bool is_checkpoint, int socket, const char *why)
 {
 	(void)context;
-	note("mover:%s:%llu:%s:%s ", name, (unsigned long long)epoch,
+	note("%s:%s:%llu:%s:%s ", is_checkpoint ? "checkpoint" : "mover", name,
+		(unsigned long long)epoch,
 		socket >= 0 ? "socket" : "none", why);
 	if (socket >= 0)
 		close(socket);
@@ -328,7 +329,7 @@ END_TEST
 
 START_TEST(test_commands)
 {
-	struct effect_signal s = {"web", 5, 15, true, false, true};
+	struct effect_signal s = {"web", 5, 15, true, false, true, false};
 	struct kproto_signal v;
 	struct kproto_event e;
 	int fd = open("/dev/null", O_RDONLY);
@@ -381,7 +382,7 @@ START_TEST(test_collect)
 	int fds[2];
 	greet();
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-	keeper_collect(keeper, "web", 5);
+	keeper_collect(keeper, "web", 5, false);
 	ck_assert_uint_eq(heard(), KMSG_COLLECT);
 	kproto_put_event(
 		body(), &(struct kproto_event){launch_iid("web"), 5, 0});
@@ -389,10 +390,10 @@ START_TEST(test_collect)
 	ck_assert_str_eq(took(), "mover:web:5:socket: ");
 	say_fd(KMSG_MOVER, fds, 1);
 	ck_assert_str_eq(took(), "");
-	keeper_collect(keeper, "web@2", 6);
+	keeper_collect(keeper, "web@2", 6, false);
 	say_failure(KMSG_REFUSED, "web@2", 6, KBLAME_SERVICE, "collect");
 	ck_assert_str_eq(took(), "mover:web@2:6:none:why ");
-	keeper_collect(keeper, "stranger", 1);
+	keeper_collect(keeper, "stranger", 1, false);
 	ck_assert_ptr_nonnull(strstr(took(), "mover:stranger:1:none:"));
 	close(fds[0]);
 	close(fds[1]);

@@ -149,10 +149,11 @@ END_TEST
 START_TEST(states_pass)
 {
 	const struct input *in = pass((struct input){.kind = INPUT_DUMPED,
-		.dumped = {"web", 9, true, true, {1, 2, 3}, 44, NULL}});
+		.dumped = {"web", 9, true, true, true, {1, 2, 3}, 44, NULL}});
 	ck_assert_str_eq(in->dumped.name, "web");
 	ck_assert_uint_eq(in->dumped.epoch, 9);
 	ck_assert(in->dumped.is_ok);
+	ck_assert(in->dumped.is_checkpoint);
 	ck_assert(in->dumped.is_absent);
 	ck_assert_mem_eq(in->dumped.root, ((uint8_t[32]){1, 2, 3}), 32);
 	ck_assert_uint_eq(in->dumped.size, 44);
