@@ -104,9 +104,16 @@ static void
 seal_done(struct pool_job *job, bool is_dropped)
 {
 	struct seal *s = container_of(job, struct seal, job);
+	struct bulk_sealed sealed = {
+		.is_ok = s->result == 0,
+		.is_absent = s->is_absent,
+		.is_full = s->result == -ENOSPC || s->result == -EDQUOT,
+		.root = s->root,
+		.size = s->size,
+		.text = s->err.text,
+	};
 	if (!is_dropped)
-		s->done(s->context, s->result == 0, s->is_absent, s->root,
-			s->size, s->err.text);
+		s->done(s->context, &sealed);
 	close(s->fd);
 	free(s);
 }

@@ -50,10 +50,17 @@ void bulk_free(struct bulk *bulk);
 /* Takes a bulk connection over: the 'on_bulk' of links. */
 void bulk_on_conn(struct bulk *bulk, struct conn *c, struct bytes hello);
 
-/* How a seal went; 'root' and 'size' are set when 'is_ok'; 'is_absent' when
- * it is not, because there was no state to seal. */
-typedef void bulk_seal_fn(void *context, bool is_ok, bool is_absent,
-	const uint8_t root[DIGEST_SIZE], uint64_t size, const char *text);
+/* How a seal went. */
+struct bulk_sealed {
+	bool is_ok;	     /* it is in the dump store, whole and durable */
+	bool is_absent;	     /* it is not: there was no state to seal */
+	bool is_full;	     /* it is not: this host's disk has no room for it
+				now; the state stands where it stood */
+	const uint8_t *root; /* of it, when 'is_ok' */
+	uint64_t size;	     /* bytes, when 'is_ok' */
+	const char *text;    /* why it failed */
+};
+typedef void bulk_seal_fn(void *context, const struct bulk_sealed *sealed);
 
 /* Seals the state stream of a mover for instance 'name' (copied); 'fd' is
  * taken.  'done' is called once. */

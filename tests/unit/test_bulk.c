@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,7 +34,7 @@ static char dir_a[64], dir_b[64];
 /* How the last seal and fetch went. */
 static struct {
 	unsigned count;
-	bool is_ok, is_absent;
+	bool is_ok, is_absent, is_full;
 	uint8_t root[DIGEST_SIZE];
 	uint64_t size;
 	char text[ERR_TEXT_SIZE];
@@ -108,16 +109,16 @@ teardown(void)
 }
 
 static void
-on_sealed(void *context, bool is_ok, bool is_absent,
-	const uint8_t root[DIGEST_SIZE], uint64_t size, const char *text)
+on_sealed(void *context, const struct bulk_sealed *s)
 {
 	(void)context;
 	sealed.count++;
-	sealed.is_ok = is_ok;
-	sealed.is_absent = is_absent;
-	memcpy(sealed.root, root, DIGEST_SIZE);
-	sealed.size = size;
-	snprintf(sealed.text, sizeof sealed.text, "%s", text);
+	sealed.is_ok = s->is_ok;
+	sealed.is_absent = s->is_absent;
+	sealed.is_full = s->is_full;
+	memcpy(sealed.root, s->root, DIGEST_SIZE);
+	sealed.size = s->size;
+	snprintf(sealed.text, sizeof sealed.text, "%s", s->text);
 }
 
 static void
@@ -290,7 +291,7 @@ START_TEST(test_seal_refuses)
 	bulk_seal(from, _i == 1 ? "../evil" : "web", 5, _i == 2 ? 99 : 1000, fd,
 		on_sealed, NULL);
 	ck_assert(world_wait_count(loop, &sealed.count, 1));
-	ck_assert(!sealed.is_ok && !sealed.is_absent);
+	ck_assert(!sealed.is_ok && !sealed.is_absent && !sealed.is_full);
 	ck_assert_str_ne(sealed.text, "");
 	ck_assert_uint_eq(count_files(dir_a), 0);
 }
@@ -642,6 +643,25 @@ START_TEST(test_disk_full)
 }
 END_TEST
 
+/* A disk without room is told apart from what is wrong with the state. */
+START_TEST(test_seal_on_a_full_disk)
+{
+	char path[128];
+	snprintf(path, sizeof path, "%s/dumps/seal.web@1.tmp", dir_a);
+	if (mknod(path, S_IFCHR | 0600, makedev(1, 7)) < 0)
+		return; /* only root can make a /dev/full of its own */
+	bulk_seal(from, "web@1", 5, 100, make_stream(100, false), on_sealed,
+		NULL);
+	ck_assert(world_wait_count(loop, &sealed.count, 1));
+	ck_assert(!sealed.is_ok && !sealed.is_absent && sealed.is_full);
+	ck_assert_ptr_nonnull(strstr(sealed.text, strerror(ENOSPC)));
+	bulk_seal(from, "web@1", 5, 100, make_stream(100, false), on_sealed,
+		NULL);
+	ck_assert(world_wait_count(loop, &sealed.count, 2));
+	ck_assert(sealed.is_ok && !sealed.is_full);
+}
+END_TEST
+
 START_TEST(test_unknown_root)
 {
 	seal(10);
@@ -741,6 +761,7 @@ main(void)
 	tcase_add_test(t, test_damaged_since_it_was_sealed);
 	tcase_add_test(t, test_chunk_digest_is_checked);
 	tcase_add_test(t, test_disk_full);
+	tcase_add_test(t, test_seal_on_a_full_disk);
 	tcase_add_test(t, test_unknown_root);
 	tcase_add_test(t, test_retries_until_cancelled);
 	tcase_add_test(t, test_another_host_there);
