@@ -92,9 +92,10 @@ givers() {
 		-exec cat {} + 2>/dev/null); do
 		read -r name <"/proc/$pid/comm" || continue
 		[ "$name" = giver ] || continue
-		name=$(tr '\0' '\n' <"/proc/$pid/environ" |
-			sed -n 's/^SKEP_NAME=//p')
-		[ -n "$name" ] && echo "$pid $name"
+		while read -r -d '' name; do
+			[ "${name#SKEP_NAME=}" = "$name" ] ||
+				echo "$pid ${name#SKEP_NAME=}"
+		done <"/proc/$pid/environ"
 	done 2>/dev/null
 }
 givers_are() {
@@ -158,15 +159,14 @@ keeper_gone() {
 declare -A POWER DRAINED PARTED FULL SLOW
 CUT_A='' CUT_B=''
 
-# hosts WORD...: those for which all of these hold.
+# hosts WORD...: LIST is those for which all of these hold.
 hosts() {
 	local h word
+	LIST=()
 	for h in $ALL; do
 		for word in "$@"; do
 			case $word in
-			on) [ "${POWER[$h]}" = on ] ;;
-			off) [ "${POWER[$h]}" = off ] ;;
-			new) [ "${POWER[$h]}" = new ] ;;
+			on | off | new) [ "${POWER[$h]}" = "$word" ] ;;
 			whole) [ -z "${PARTED[$h]}" ] ;;
 			parted) [ -n "${PARTED[$h]}" ] ;;
 			active) [ -z "${DRAINED[$h]}" ] ;;
@@ -175,33 +175,33 @@ hosts() {
 			slow) [ -n "${SLOW[$h]}" ] ;;
 			esac || continue 2
 		done
-		echo "$h"
+		LIST+=("$h")
 	done
 }
-count() {
-	hosts "$@" | wc -l
+# has COUNT WORD...: whether there are more than that.
+has() {
+	hosts "${@:2}"
+	[ ${#LIST[@]} -gt "$1" ]
 }
 # draw WORD...: H is one of these hosts.
 draw() {
-	local list
-	mapfile -t list < <(hosts "$@")
-	H=${list[RANDOM % ${#list[@]}]}
+	hosts "$@"
+	H=${LIST[RANDOM % ${#LIST[@]}]}
 }
 # ask ARGS...: of a host that can be asked.
 ask() {
-	local asked
-	asked=$(hosts on whole | head -n 1)
-	timeout 10 "$SKEPCTL" -s "$T/$asked/run/skepd.sock" "$@" \
+	hosts on whole
+	timeout 10 "$SKEPCTL" -s "$T/${LIST[0]}/run/skepd.sock" "$@" \
 		>>"$T/asked" 2>&1
 }
 
 # Each of these has "can", whether it can happen, and "do".
-can_drain() { [ "$(count drained)" -lt 2 ] && [ "$(count on whole active)" -gt 2 ]; }
+can_drain() { ! has 1 drained && has 2 on whole active; }
 do_drain() {
 	draw on whole active
 	ask node drain "$H" -y --detach --deadline 20s && DRAINED[$H]=yes
 }
-can_undrain() { [ "$(count drained)" -gt 0 ]; }
+can_undrain() { has 0 drained; }
 do_undrain() {
 	draw drained
 	ask node undrain "$H" && DRAINED[$H]=
@@ -232,24 +232,24 @@ do_program() {
 	event killed "$H" "${one#* }"
 	kill -9 "${one% *}"
 }
-can_power() { [ "$(count off)" = 0 ] && [ "$(count parted)" = 0 ]; }
+can_power() { ! has 0 off && ! has 0 parted; }
 do_power() {
 	draw on
 	lose_power "$H"
 	POWER[$H]=off SLOW[$H]=''
 }
-can_on() { [ "$(count off)" -gt 0 ]; }
+can_on() { has 0 off; }
 do_on() {
 	draw off
 	power_on "$H"
 }
-can_join() { [ "$(count new)" -gt 0 ]; }
+can_join() { has 0 new; }
 do_join() {
 	draw new
 	power_on "$H"
 }
 # A host that is gone for good, and a new one of its name.
-can_replace() { [ "$(count off)" -gt 0 ]; }
+can_replace() { has 0 off; }
 do_replace() {
 	draw off
 	ask node forget "$H" -y || return 1
@@ -260,7 +260,7 @@ do_replace() {
 	power_on "$H"
 }
 # Two that do not hear each other; all others hear both.
-can_cut() { [ -z "$CUT_A" ] && [ "$(count on whole)" -gt 2 ]; }
+can_cut() { [ -z "$CUT_A" ] && has 2 on whole; }
 do_cut() {
 	draw on whole
 	CUT_A=$H
@@ -279,40 +279,40 @@ do_heal() {
 	[ -n "${CUT_ONE_WAY:-}" ] || heal "$CUT_B"
 	CUT_A='' CUT_ONE_WAY=''
 }
-can_part() { [ "$(count off)" = 0 ] && [ "$(count parted)" = 0 ] &&
-	[ "$(count on)" -gt 3 ]; }
+can_part() { ! has 0 off && ! has 0 parted &&
+	has 3 on; }
 do_part() {
 	draw on
 	event parted "$H"
 	unplug "$H"
 	PARTED[$H]=yes
 }
-can_plug() { [ "$(count parted)" -gt 0 ]; }
+can_plug() { has 0 parted; }
 do_plug() {
 	draw parted
 	plug "$H"
 	event joined "$H"
 	PARTED[$H]=
 }
-can_fill() { [ -n "$HAS_DISKS" ] && [ "$(count full)" = 0 ]; }
+can_fill() { [ -n "$HAS_DISKS" ] && ! has 0 full; }
 do_fill() {
 	draw on
 	disk_fill "$H"
 	FULL[$H]=yes
 }
-can_free() { [ "$(count full)" -gt 0 ]; }
+can_free() { has 0 full; }
 do_free() {
 	draw full
 	disk_free "$H"
 	FULL[$H]=
 }
-can_slow() { [ -n "$HAS_DISKS" ] && [ "$(count slow)" = 0 ]; }
+can_slow() { [ -n "$HAS_DISKS" ] && ! has 0 slow; }
 do_slow() {
 	draw on
 	disk_slow "$H"
 	SLOW[$H]=yes
 }
-can_fast() { [ "$(count slow)" -gt 0 ]; }
+can_fast() { has 0 slow; }
 do_fast() {
 	draw slow
 	disk_fast "$H"
@@ -343,17 +343,21 @@ happen() {
 mend_all() {
 	local h
 	[ -z "$CUT_A" ] || do_heal
-	for h in $(hosts slow); do disk_fast "$h"; done
-	for h in $(hosts full); do disk_free "$h"; done
-	for h in $(hosts parted); do
+	hosts slow
+	for h in "${LIST[@]}"; do disk_fast "$h"; done
+	hosts full
+	for h in "${LIST[@]}"; do disk_free "$h"; done
+	hosts parted
+	for h in "${LIST[@]}"; do
 		plug "$h"
 		event joined "$h"
 		PARTED[$h]=
 	done
-	for h in $(hosts off) $(hosts new); do
-		power_on "$h"
+	for h in $ALL; do
+		[ "${POWER[$h]}" = on ] || power_on "$h"
 	done
-	for h in $(hosts drained); do
+	hosts drained
+	for h in "${LIST[@]}"; do
 		wait_for 60 "undrain $h" ask node undrain "$h"
 	done
 }
@@ -382,8 +386,9 @@ services:
     restart: {delay: 100ms, max_delay: 1s}
     handoff: {required: true, timeout: 10s}
 END
-host_start $(hosts on)
-for h in $(hosts on); do
+FIRST_HOSTS=${ALL% *}
+host_start $FIRST_HOSTS
+for h in $FIRST_HOSTS; do
 	wait_for 60 "$h sees four alive" alive_count_is "$h" 4
 done
 check "apply" ctl alpha apply -f "$T/givers.yaml"

@@ -139,8 +139,12 @@ class Judge:
         self.violations.append(rule + ": " + "; ".join(str(w) for w in what))
 
     def is_parted(self, name, time):
-        """Whether there may be a copy on either side of a partition."""
-        for p in self.log.partitions + self.log.declared:
+        return self.is_split(self.log.partitions, name, time) or \
+            self.is_split(self.log.declared, name, time)
+
+    def is_split(self, partitions, name, time):
+        """Whether there may be a copy on either side of one of them."""
+        for p in partitions:
             if not p.begin <= time <= p.end:
                 continue
             last = None
@@ -180,16 +184,25 @@ class Judge:
             last = gots[before - 1]
             if s.series == last.series and s.number >= last.number:
                 continue
-            if self.is_lost(name, self.start_of(last), s.time) or \
-                    self.is_parted(name, s.time):
-                self.excused.append((last, s))
+            why = self.excuse(name, last, s)
+            if why:
+                self.excused.append((last, s, why))
             else:
                 self.complain("lost", last, s)
+
+    def excuse(self, name, last, start):
+        if self.is_lost(name, self.start_of(last), start.time):
+            return "with what held them"
+        if self.is_split(self.log.partitions, name, start.time):
+            return "in a partition"
+        if self.is_split(self.log.declared, name, start.time):
+            return "with a host that lived and was taken for dead"
+        return None
 
     def rollback_between(self, a, b):
         return any(a.series == s.series and s.number < a.number and
                    a.sent <= s.time <= b.received
-                   for _, s in self.excused if s.name == a.name)
+                   for _, s, _ in self.excused if s.name == a.name)
 
     def judge_doubles(self, name):
         first = {}
@@ -267,10 +280,11 @@ class Judge:
         print(f"{sum(map(len, log.gots.values()))} numbers of "
               f"{len(log.starts)} services by "
               f"{sum(map(len, log.starts.values()))} copies, "
-              f"{sum(map(len, log.unanswered.values()))} asked for in vain; "
-              f"{len(self.excused)} states gone with what held them, of "
-              f"{sum(len(x.names) for x in log.losses)} that could be; "
-              f"{taken} times one that lived was taken for dead")
+              f"{sum(map(len, log.unanswered.values()))} asked for in vain")
+        print(f"{taken} times a host that lived was taken for dead")
+        why = collections.Counter(why for _, _, why in self.excused)
+        for reason in sorted(why):
+            print(f"{why[reason]} states gone {reason}")
         for v in self.violations[:40]:
             print(v)
         print(f"{len(self.violations)} violations")
