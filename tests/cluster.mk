@@ -11,7 +11,9 @@ EXTRA_DIST += \
 	tests/cluster/systemd.sh \
 	tests/cluster/t-systemd.sh \
 	tests/cluster/taker.py \
+	tests/cluster/t-accountant.sh \
 	tests/cluster/t-adopt.sh \
+	tests/cluster/t-long-accountant.sh \
 	tests/cluster/t-long-soak.sh \
 	tests/cluster/t-long-adopt.sh \
 	tests/cluster/t-long-reexec.sh \
