@@ -20,6 +20,7 @@ EXTRA_DIST += \
 	tests/cluster/t-long-states.sh \
 	tests/cluster/t-states.sh \
 	tests/cluster/writer.py \
+	tests/cluster/t-drain.sh \
 	tests/cluster/t-checkpoint.sh \
 	tests/cluster/t-handlers.sh \
 	tests/cluster/t-handoff-kill.sh \

@@ -47,6 +47,22 @@ bool view_instance(struct core *c, const char *name,
  * why it does not run and what would help.  Returns false if unknown. */
 bool view_why(struct core *c, const char *name, char *buffer, size_t size);
 
+/* One move that this host takes part in, as far as it has come. */
+struct move_view {
+	const char *name;	/* instance */
+	const char *peer;	/* the other host */
+	const char *state;	/* handoff_state_name */
+	bool is_source;		/* it leaves this host */
+	const uint8_t *root;	/* of its state; NULL: none, or not yet */
+	bool has_size;		/* what there is to carry is known */
+	bool is_there;		/* and all of it is at the target */
+	uint64_t size;		/* bytes of state */
+};
+
+/* Walks the moves; 'cursor' starts as 0, false ends. */
+bool view_move_next(const struct core *c, uint32_t *cursor,
+	struct move_view *out);
+
 /* One host. */
 struct node_view {
 	const char *name;

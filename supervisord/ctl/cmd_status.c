@@ -135,11 +135,27 @@ show_head(struct ctl *ctl, const json_t *document)
 		(long long)get_int(c, "instances"));
 }
 
-/* What there is to say beside the state: the core's sentence, a change on its
- * way, or how it ended. */
-static const char *
-detail_of(const json_t *o)
+/* "moving to beta: 12.5 MiB of 100.0 MiB, 50.1 MiB/s"; false if it is not. */
+static bool
+move_detail(const json_t *o, char *buffer, size_t size)
 {
+	char bytes[96];
+	const json_t *move = json_object_get(o, "move");
+	if (!move)
+		return false;
+	moves_text(move, bytes, sizeof(bytes));
+	snprintf(buffer, size, "moving to %s: %s", get_text(move, "to"),
+		*bytes ? bytes : get_text(move, "state"));
+	return true;
+}
+
+/* What there is to say beside the state: how far its move is, the core's
+ * sentence, a change on its way, or how it ended. */
+static const char *
+detail_of(const json_t *o, char *buffer, size_t size)
+{
+	if (move_detail(o, buffer, size))
+		return buffer;
 	if (*get_text(o, "why"))
 		return get_text(o, "why");
 	if (get_bool(o, "conflict"))
@@ -155,6 +171,7 @@ static void
 add_instance(struct table *t, const json_t *o)
 {
 	char age[32];
+	char detail[256];
 	const char *state = get_text(o, "state");
 	table_add(t, get_text(o, "name"));
 	table_add(t, get_text(o, "desired"));
@@ -168,7 +185,7 @@ add_instance(struct table *t, const json_t *o)
 	else
 		table_add(t, "-");
 	table_printf(t, "%lld", (long long)get_int(o, "epoch"));
-	table_add(t, detail_of(o));
+	table_add(t, detail_of(o, detail, sizeof(detail)));
 }
 
 static void
@@ -185,6 +202,28 @@ show_instances(struct ctl *ctl, const json_t *list)
 	show_table(ctl, &t);
 }
 
+/* Puts into each instance that is on its way, as "move", how far it is. */
+static void
+add_moves(struct ctl *ctl, json_t *list)
+{
+	size_t i;
+	json_t *o;
+	bool is_any = false;
+	json_array_foreach(list, i, o) is_any |=
+		strcmp(get_text(o, "state"), "handoff") == 0 ||
+		strncmp(get_text(o, "why"), "moving", 6) == 0;
+	if (!is_any)
+		return;
+	json_t *moves = moves_get(ctl, NULL);
+	json_array_foreach(list, i, o)
+	{
+		json_t *move = json_object_get(moves, get_text(o, "name"));
+		if (move && !get_bool(move, "over"))
+			json_object_set(o, "move", move);
+	}
+	json_decref(moves);
+}
+
 int
 cmd_status(struct ctl *ctl, int argc, char **argv)
 {
@@ -195,6 +234,8 @@ cmd_status(struct ctl *ctl, int argc, char **argv)
 	json_t *all = json_object_get(document, "instances");
 	json_t *selected = select_named(all, argc, argv);
 	code = code_for_named(all, argc, argv);
+	if (ctl->opt.output != OUTPUT_NAME)
+		add_moves(ctl, selected);
 	switch (ctl->opt.output) {
 	case OUTPUT_JSON:
 		json_object_set(document, "instances", selected);

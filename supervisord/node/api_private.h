@@ -241,6 +241,12 @@ void api_get_events(struct call *c);
 void api_get_history(struct call *c);
 void api_get_logs(struct call *c);
 
+/* api_plan_drain.c: says what a drain of this node would do, and does
+ * nothing. */
+void api_dry_drain(struct call *c, const char *node);
+/* api_moves.c */
+void api_get_moves(struct call *c);
+
 /* --- api_peer_feed.c: other hosts --- */
 
 /* Asks the host 'node' by this view of it, or this host itself.  REPLY_OK and

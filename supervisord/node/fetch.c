@@ -251,6 +251,7 @@ ask(struct fetch *f, uint64_t chunk, uint32_t count)
 	msg.offset = chunk * STATE_CHUNK_SIZE;
 	msg.count = count;
 	snprintf(msg.name, sizeof msg.name, "%s", f->name);
+	msg.here = f->here_bytes;
 	message_send(f->conn, WIRE_BULK_GET, skep_BulkGet_fields, &msg, 0,
 		(struct bytes){0});
 }

@@ -35,6 +35,11 @@ static struct row rows[2] = {
 		.value = {.kind = ROW_INSTANCE, .state = ROW_READY}},
 };
 
+static struct row peer_row = {.origin = 1,
+	.seq = 1,
+	.name = "db",
+	.value = {.kind = ROW_INSTANCE, .state = ROW_HANDOFF}};
+
 static struct instance_view
 instance(const char *name, const char *state, const char *node)
 {
@@ -175,6 +180,22 @@ view_cluster(struct core *c, struct cluster_view *out)
 	*out = stub.cluster;
 }
 
+void
+moves_walk(struct node *n, move_each_fn *each, void *context)
+{
+	(void)n;
+	for (uint32_t i = 0; i < stub.move_count; i++)
+		each(context, &stub.moves[i]);
+}
+
+void
+moves_walk_sizes(struct node *n, size_each_fn *each, void *context)
+{
+	(void)n;
+	if (stub.has_sizes)
+		each(context, "web@1", 4096, 60000);
+}
+
 bool
 view_plan(struct core *c, const char *service, const struct spec_policy *policy,
 	uint64_t digest, uint64_t run_digest, uint32_t *cursor,
@@ -247,7 +268,7 @@ registry_walk(const struct core *c, member_id origin, const struct row *after)
 {
 	(void)c;
 	if (origin != 0)
-		return NULL;
+		return !after && stub.is_peer_moving ? &peer_row : NULL;
 	return !after ? &rows[0] : after == &rows[0] ? &rows[1] : NULL;
 }
 
@@ -287,6 +308,7 @@ specs_get_service(const struct entry *e, struct service_value *out)
 	*out = (struct service_value){
 		.digest = 1, .run_digest = 2, .body = {body, sizeof(body) - 1}};
 	out->policy.is_enabled = true;
+	out->policy.handoff.is_present = stub.has_state;
 	return true;
 }
 

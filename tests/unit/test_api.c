@@ -348,8 +348,74 @@ START_TEST(a_dry_drain_says_what_goes_where)
 	ck_assert_str_eq(json_string_value(json_object_get(db, "to")), "");
 	json_t *web = json_array_get(moves, 1);
 	ck_assert_str_eq(json_string_value(json_object_get(web, "to")), "beta");
+	ck_assert(json_is_false(json_object_get(web, "carries")));
+	ck_assert_int_eq(json_integer_value(json_object_get(web, "size")), 0);
+	ck_assert(json_is_integer(json_object_get(web, "size")));
 	json_decref(o);
 	ck_assert_uint_eq(stub.asked_count, 0);
+	ck_assert_uint_eq(
+		ask("POST", "/v1/nodes/omega/drain?dry_run=1", "", &o), 404);
+	json_decref(o);
+}
+END_TEST
+
+/* Whether a size is told, and which: never one that nobody knows. */
+START_TEST(a_dry_drain_tells_the_sizes_that_are_known)
+{
+	json_t *o;
+	stub.has_state = true;
+	stub.has_sizes = true;
+	ck_assert_uint_eq(
+		ask("POST", "/v1/nodes/alpha/drain?dry_run=1", "", &o), 200);
+	json_t *moves = json_object_get(o, "moves");
+	json_t *db = json_array_get(moves, 0);
+	ck_assert(json_is_true(json_object_get(db, "carries")));
+	ck_assert(json_is_null(json_object_get(db, "size")));
+	json_t *web = json_array_get(moves, 1);
+	ck_assert_int_eq(
+		json_integer_value(json_object_get(web, "size")), 4096);
+	ck_assert_int_eq(
+		json_integer_value(json_object_get(web, "size_ago_ms")), 60000);
+	json_decref(o);
+}
+END_TEST
+
+START_TEST(moves_tell_how_far_they_are)
+{
+	json_t *o;
+	stub.moves[0] = (struct move_item){.name = "db",
+		.to = "beta",
+		.state = "frozen",
+		.has_size = true,
+		.size = 100,
+		.bytes = 40,
+		.sent = 45,
+		.rate = 7,
+		.took_ms = 900,
+		.ago_ms = -1};
+	stub.moves[1] = (struct move_item){.name = "web@1",
+		.to = "beta",
+		.state = "stopping",
+		.took_ms = -1,
+		.ago_ms = -1};
+	stub.move_count = 2;
+	ck_assert_uint_eq(ask("GET", "/v1/moves", "", &o), 200);
+	json_t *moves = json_object_get(o, "moves");
+	json_t *want = json_pack("[{s:s, s:s, s:s, s:s, s:b, s:i, s:i, s:i,"
+				 "s:i, s:i, s:n}, {s:s, s:s, s:s, s:s, s:b,"
+				 "s:n, s:n, s:n, s:n, s:n, s:n}]",
+		"name", "db", "from", "alpha", "to", "beta", "state", "frozen",
+		"over", 0, "size", 100, "bytes", 40, "sent", 45, "rate", 7,
+		"took_ms", 900, "ago_ms", "name", "web@1", "from", "alpha",
+		"to", "beta", "state", "stopping", "over", 0, "size", "bytes",
+		"sent", "rate", "took_ms", "ago_ms");
+	ck_assert_ptr_nonnull(want);
+	ck_assert(json_equal(moves, want));
+	json_decref(want);
+	json_decref(o);
+	ck_assert_uint_eq(stub.peer.asked, 0);
+	ck_assert_uint_eq(ask("GET", "/v1/moves?node=omega", "", &o), 404);
+	json_decref(o);
 }
 END_TEST
 
@@ -423,6 +489,8 @@ main(void)
 	tcase_add_test(tc, verbs_reach_the_core);
 	tcase_add_test(tc, the_cores_refusal_keeps_its_code);
 	tcase_add_test(tc, a_dry_drain_says_what_goes_where);
+	tcase_add_test(tc, a_dry_drain_tells_the_sizes_that_are_known);
+	tcase_add_test(tc, moves_tell_how_far_they_are);
 	tcase_add_test(tc, apply_answers_once_all_are_answered);
 	tcase_add_test(tc, apply_tells_the_first_failure);
 	tcase_add_test(tc, plan_and_validate_change_nothing);

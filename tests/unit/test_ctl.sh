@@ -47,6 +47,14 @@ has() {
 	failed=1
 }
 
+# looks FILE EXPRESSION: the same for a line as an expression has it.
+looks() {
+	grep -q -e "$2" "$dir/$1" && return
+	echo "FAIL: $1 has no line like: $2"
+	cat "$dir/$1"
+	failed=1
+}
+
 lacks() {
 	grep -qF -e "$2" "$dir/$1" || return
 	echo "FAIL: $1 has: $2"
@@ -276,7 +284,7 @@ expect 1 keygen "$dir/key"
 # --- drain ---
 serve <<ANSWERS
 GET /v1/cluster 200 {$cluster,"settings":{}}
-POST /v1/nodes/alpha/drain?dry_run=1 200 {"moves":[{"name":"web@1","from":"alpha","to":"beta","why":""},{"name":"db","from":"alpha","to":"","why":"no other eligible host"}]}
+POST /v1/nodes/alpha/drain?dry_run=1 200 {"moves":[{"name":"web@1","from":"alpha","to":"beta","why":"","carries":true,"size":4096,"size_ago_ms":61000},{"name":"db","from":"alpha","to":"","why":"no other eligible host","carries":true,"size":null},{"name":"ui","from":"alpha","to":"beta","why":"","carries":false,"size":0}]}
 GET /v1/instances?node=alpha 200 {"instances":[$web1]}
 POST /v1/nodes/alpha/drain $ok
 -GET /v1/nodes/alpha 200 {"name":"alpha","intent":"draining","progress":"draining"}
@@ -286,12 +294,48 @@ GET /v1/instances 200 {"instances":[{"name":"web@1","node":"beta","state":"ready
 ANSWERS
 expect 0 drain --dry-run
 has out 'no other eligible host'
+has out '4.0 KiB, 1m 1s ago'
+has out 'unknown until it is written'
+has out 'no state'
 expect 1 drain
 has err 'give -y here'
 expect 0 drain -y -m reason
 has out 'web@1  alpha → beta  ready'
 tail -n 1 "$dir/out" | grep -qx drained || { echo "FAIL: drained"; failed=1; }
 has log '{"reason":"reason"}'
+# How far a state is: in the lines, in the table, in the document, in status.
+serve <<ANSWERS
+GET /v1/instances?node=alpha 200 {"instances":[$web1]}
+POST /v1/nodes/alpha/drain $ok
+GET /v1/nodes/alpha 200 {"name":"alpha","intent":"draining","progress":"draining"}
+GET /v1/instances 200 {"instances":[{"name":"web@1","node":"alpha","state":"handoff","why":"moving: frozen, beta"}]}
+-GET /v1/moves?node=alpha 200 {"moves":[{"name":"web@1","from":"alpha","to":"beta","over":true,"size":5,"bytes":5,"sent":5,"took_ms":1,"ago_ms":900000}]}
+-GET /v1/moves?node=alpha 200 {"moves":[{"name":"web@1","from":"alpha","to":"beta","over":false,"size":104857600,"bytes":1,"sent":1,"rate":1}]}
+GET /v1/moves?node=alpha 200 {"moves":[{"name":"web@1","from":"alpha","to":"beta","over":false,"size":104857600,"bytes":13107199,"sent":14000000,"rate":52428800,"took_ms":250}]}
+GET /v1/status 200 {$cluster,"instances":[{"name":"web@1","service":"web","desired":"running","node":"alpha","state":"handoff","why":"moving: frozen, beta"}]}
+GET /v1/moves 200 {"moves":[{"name":"web@1","from":"alpha","to":"beta","over":false,"size":104857600,"bytes":13107199,"rate":52428800,"state":"frozen"}]}
+ANSWERS
+expect 5 drain alpha -y --deadline 2500ms
+has out 'web@1  alpha → beta  12.4 MiB of 100.0 MiB, 50.0 MiB/s'
+has err 'left on alpha: web@1: moving: frozen, beta; see'
+expect 0 status
+has out 'moving to beta: 12.4 MiB of 100.0 MiB, 50.0 MiB/s'
+expect 0 status -o json
+has out '"bytes": 13107199'
+serve <<ANSWERS
+GET /v1/instances?node=alpha 200 {"instances":[$web1]}
+POST /v1/nodes/alpha/drain $ok
+GET /v1/nodes/alpha 200 {"name":"alpha","intent":"draining","progress":"drained"}
+GET /v1/instances 200 {"instances":[{"name":"web@1","node":"beta","state":"ready"}]}
+GET /v1/moves?node=alpha 200 {"moves":[{"name":"web@1","from":"alpha","to":"beta","over":true,"size":104857600,"bytes":104857600,"sent":1048576,"took_ms":2250,"ago_ms":10}]}
+ANSWERS
+expect 0 drain alpha -y
+looks out '^NAME *FROM *TO *BYTES *TIME *RESULT'
+looks out '^web@1 *alpha *beta *100.0 MiB *2s *ready'
+expect 0 drain alpha -y -o json
+has out '"bytes": 104857600'
+has out '"sent": 1048576'
+has out '"took_ms": 2250'
 serve <<ANSWERS
 GET /v1/instances?node=alpha 200 {"instances":[$web1]}
 POST /v1/nodes/alpha/drain $ok
