@@ -3,6 +3,7 @@ EXTRA_DIST += \
 	tests/cluster/accountant.sh \
 	tests/cluster/adopt.sh \
 	tests/cluster/counters.sh \
+	tests/cluster/disks.sh \
 	tests/cluster/judge.py \
 	tests/cluster/judge.sh \
 	tests/cluster/lib.sh \
@@ -13,6 +14,7 @@ EXTRA_DIST += \
 	tests/cluster/taker.py \
 	tests/cluster/t-accountant.sh \
 	tests/cluster/t-adopt.sh \
+	tests/cluster/t-full-disk.sh \
 	tests/cluster/t-long-accountant.sh \
 	tests/cluster/t-long-soak.sh \
 	tests/cluster/t-long-adopt.sh \
