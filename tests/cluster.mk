@@ -12,7 +12,6 @@ EXTRA_DIST += \
 	tests/cluster/systemd.sh \
 	tests/cluster/t-systemd.sh \
 	tests/cluster/taker.py \
-	tests/cluster/t-accountant.sh \
 	tests/cluster/t-adopt.sh \
 	tests/cluster/t-full-disk.sh \
 	tests/cluster/t-long-accountant.sh \
