@@ -155,6 +155,8 @@ bool handoff_begin(struct core *c, struct instance *inst, member_id target,
  * False if it gives none as things are: then it is only stopped. */
 bool handoff_yield(struct core *c, struct instance *inst,
 	const struct service_value *service, member_id winner);
+/* Whether that goes on. */
+bool handoff_is_yield(const struct core *c, const char *name);
 /* Whether this host takes part in a move of this name, so that duty leaves
  * it alone. */
 bool handoff_is_busy(const struct core *c, const char *name);

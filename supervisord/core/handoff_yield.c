@@ -67,6 +67,13 @@ handoff_yield(struct core *c, struct instance *inst,
 	return true;
 }
 
+bool
+handoff_is_yield(const struct core *c, const char *name)
+{
+	const struct handoff *h = handoff_find(c, name);
+	return h && h->is_yield;
+}
+
 /* Keeps the state of 'h', if it has one; else what it would have started from.
  */
 static void

@@ -337,7 +337,7 @@ instance_deadline(const struct core *c)
 /* --- What others see, and what the disk keeps --- */
 
 static enum row_state
-row_state_of(const struct instance *i)
+row_state_of(const struct core *c, const struct instance *i)
 {
 	static const enum row_state shown[] = {
 #define X(state, row) [state] = row,
@@ -350,7 +350,9 @@ row_state_of(const struct instance *i)
 		return ROW_STOPPED;
 	if (i->state == INSTANCE_IDLE && i->is_past)
 		return ROW_PAST;
-	if (i->state == INSTANCE_STOPPING && i->purpose == STOP_HANDOFF)
+	/* A copy that loses is one until it has ended: nobody else starts. */
+	if (i->state == INSTANCE_STOPPING && i->purpose == STOP_HANDOFF &&
+		!handoff_is_yield(c, i->name))
 		return ROW_HANDOFF;
 	return shown[i->state];
 }
@@ -372,7 +374,7 @@ void
 instance_publish(struct core *c, struct instance *inst)
 {
 	unsigned char meta[ROW_META_MAX];
-	enum row_state state = row_state_of(inst);
+	enum row_state state = row_state_of(c, inst);
 	uint64_t kept = checkpoint_epoch(c, inst->name);
 	uint64_t lost = conflict_epoch(c, inst->name);
 	if (kept < lost)
