@@ -224,8 +224,7 @@ refuse(struct instance *i, int code, const char *text)
 			.epoch = i->epoch,
 			.blame = KBLAME_SERVICE,
 			.code = code,
-			.step = i->is_for_checkpoint ? "checkpoint"
-						     : "handoff",
+			.step = i->is_for_checkpoint ? "checkpoint" : "handoff",
 			.text = text,
 		});
 }
@@ -271,6 +270,17 @@ handoff_look(struct instance *i)
 {
 	int answer = workdir_read_answer(&i->keeper->dirs, i->iid);
 	if (answer == 0 || answer == i->answer)
+		return;
+	i->answer = answer;
+	session_send_event(i, KMSG_ANSWER, answer);
+}
+
+void
+handoff_on_said(struct instance *i, enum kproto_answer answer)
+{
+	/* The signal came, or this skepd did not send it: the node knows. */
+	bool may_be_asked = i->has_handoff && i->answer_wd >= 0;
+	if (!may_be_asked || i->answer == (int)answer)
 		return;
 	i->answer = answer;
 	session_send_event(i, KMSG_ANSWER, answer);
