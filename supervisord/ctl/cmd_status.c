@@ -218,10 +218,32 @@ add_moves(struct ctl *ctl, json_t *list)
 	json_array_foreach(list, i, o)
 	{
 		json_t *move = json_object_get(moves, get_text(o, "name"));
-		if (move && !get_bool(move, "over"))
+		if (*get_text(move, "to") && !get_bool(move, "over"))
 			json_object_set(o, "move", move);
 	}
 	json_decref(moves);
+}
+
+/* What lies aside of the named; who asks for all is not told of it, since all
+ * hosts would have to be asked. */
+static json_t *
+get_aside(struct ctl *ctl, int argc, char **argv)
+{
+	json_t *list = json_array();
+	for (int i = 0; i < argc; i++)
+		aside_get(ctl, argv[i], NULL, list);
+	return list;
+}
+
+static void
+show_status(struct ctl *ctl, const json_t *document, const json_t *selected,
+	const json_t *aside)
+{
+	show_head(ctl, document);
+	if (json_array_size(selected))
+		show_instances(ctl, selected);
+	if (!ctl->opt.is_quiet)
+		aside_show(aside);
 }
 
 int
@@ -236,9 +258,13 @@ cmd_status(struct ctl *ctl, int argc, char **argv)
 	code = code_for_named(all, argc, argv);
 	if (ctl->opt.output != OUTPUT_NAME)
 		add_moves(ctl, selected);
+	json_t *aside =
+		get_aside(ctl, ctl->opt.output == OUTPUT_NAME ? 0 : argc, argv);
 	switch (ctl->opt.output) {
 	case OUTPUT_JSON:
 		json_object_set(document, "instances", selected);
+		if (argc)
+			json_object_set(document, "aside", aside);
 		show_json(document);
 		break;
 	case OUTPUT_NAME:
@@ -246,11 +272,10 @@ cmd_status(struct ctl *ctl, int argc, char **argv)
 		break;
 	case OUTPUT_TABLE:
 	case OUTPUT_WIDE:
-		show_head(ctl, document);
-		if (json_array_size(selected))
-			show_instances(ctl, selected);
+		show_status(ctl, document, selected, aside);
 		break;
 	}
+	json_decref(aside);
 	json_decref(selected);
 	json_decref(document);
 	return code;
