@@ -9,12 +9,13 @@ aside_get(struct ctl *ctl, const char *name, const char *node, json_t *list)
 {
 	char path[1024];
 	json_t *document;
-	snprintf(path, sizeof(path), "/v1/aside?name=");
-	(void)http_escape(path, sizeof(path), name ? name : "");
-	if (node) {
-		strcat(path, "&node=");
+	snprintf(path, sizeof(path), "/v1/aside?%s", node ? "node=" : "");
+	if (node)
 		(void)http_escape(path, sizeof(path), node);
-	}
+	size_t length = strlen(path);
+	snprintf(path + length, sizeof(path) - length,
+		"%sname=", node ? "&" : "");
+	(void)http_escape(path, sizeof(path), name ? name : "");
 	if (ctl_get(ctl, path, &document) != EXIT_DONE)
 		return;
 	json_array_extend(list, json_object_get(document, "aside"));
