@@ -16,6 +16,7 @@ EXTRA_DIST += \
 	tests/cluster/writer.py \
 	tests/cluster/t-drain.sh \
 	tests/cluster/t-checkpoint.sh \
+	tests/cluster/t-checkpoints.sh \
 	tests/cluster/t-handlers.sh \
 	tests/cluster/t-handoff-kill.sh \
 	tests/cluster/t-handoff.sh \
@@ -31,6 +32,7 @@ EXTRA_DIST += \
 	tests/cluster/t-restart.sh \
 	tests/cluster/t-logs.sh \
 	tests/cluster/t-record.sh \
+	tests/cluster/t-redis-checkpoint.sh \
 	tests/cluster/t-remote.sh \
 	tests/cluster/t-shutdown.sh \
 	tests/cluster/t-start-first.sh \

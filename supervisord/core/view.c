@@ -206,6 +206,7 @@ fill_instance(struct core *c, struct instance *i, struct instance_view *out)
 	out->is_declared = i->is_declared;
 	out->is_wanted = has && is_wanted(c, i, &s);
 	out->wanted_digest = has ? s.run_digest : 0;
+	out->has_checkpoints = has && s.policy.checkpoint.is_present;
 	member_id duty = has ? duty_host(c, i, &s) : MEMBER_NONE;
 	if (duty != MEMBER_NONE)
 		out->duty = member_get(c, duty)->name;
@@ -385,6 +386,8 @@ view_why(struct core *c, const char *name, char *buffer, size_t size)
 		why_here(c, &t, &v, i, &s);
 	else
 		why_nowhere(c, &t, &v, i, &s);
+	view_checkpoint_text(c, name, buffer + t.used, size - t.used);
+	t.used += strlen(buffer + t.used);
 	if (t.used && buffer[t.used - 1] == ' ')
 		buffer[t.used - 1] = '\0';
 	return true;

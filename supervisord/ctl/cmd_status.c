@@ -135,6 +135,84 @@ show_head(struct ctl *ctl, const json_t *document)
 		(long long)get_int(c, "instances"));
 }
 
+/* A duration of a document for people; "-" for null. */
+static const char *
+duration_text(const json_t *o, const char *key, char *buffer, size_t size)
+{
+	return json_is_integer(json_object_get(o, key))
+		       ? units_format_age(get_int(o, key), buffer, size)
+		       : "-";
+}
+
+/* The age of the last checkpoint that counts, and on how many hosts the newest
+ * is, of those that should have it: "12s 2/2". */
+static void
+add_checkpoint(struct table *t, const json_t *k)
+{
+	char age[32];
+	if (!json_is_object(k)) {
+		table_add(t, "-");
+		return;
+	}
+	table_printf(t, "%s %lld/%lld",
+		duration_text(k, "age_ms", age, sizeof(age)),
+		(long long)get_int(k, "have"), (long long)get_int(k, "wanted"));
+}
+
+/* What the death of its host would cost, as the end of a sentence. */
+static void
+print_loss(const json_t *k, const char *node)
+{
+	char age[32];
+	printf("; if %s died now, ", node);
+	if (get_bool(k, "waits"))
+		printf("it would wait for one that counts");
+	else if (json_is_object(json_object_get(k, "next")))
+		printf("the last %s would be lost",
+			duration_text(k, "loss_ms", age, sizeof(age)));
+	else
+		printf("it would begin without one");
+}
+
+static void
+print_checkpoint(const json_t *o, const json_t *k)
+{
+	char age[32];
+	printf("checkpoint of %s: ", get_text(o, "name"));
+	if (json_is_object(json_object_get(k, "acked")))
+		printf("%s old", duration_text(k, "age_ms", age, sizeof(age)));
+	else
+		printf("none counts yet");
+	if (get_bool(k, "late"))
+		printf(", too long ago");
+	if (json_is_object(json_object_get(k, "newest")))
+		printf("; the newest is on %lld of %lld hosts",
+			(long long)get_int(k, "have"),
+			(long long)get_int(k, "wanted"));
+	if (get_int(k, "named") < get_int(k, "wanted"))
+		printf(", only %lld may keep it",
+			(long long)get_int(k, "named"));
+	if (is_running(o) && *get_text(o, "node"))
+		print_loss(k, get_text(o, "node"));
+	printf("\n");
+}
+
+/* Below the table, for those that were asked for by name. */
+static void
+show_checkpoints(struct ctl *ctl, const json_t *list)
+{
+	size_t i;
+	json_t *o;
+	if (ctl->opt.is_quiet)
+		return;
+	json_array_foreach(list, i, o)
+	{
+		const json_t *k = json_object_get(o, "checkpoint");
+		if (json_is_object(k))
+			print_checkpoint(o, k);
+	}
+}
+
 /* "moving to beta: 12.5 MiB of 100.0 MiB, 50.1 MiB/s"; false if it is not. */
 static bool
 move_detail(const json_t *o, char *buffer, size_t size)
@@ -164,6 +242,8 @@ detail_of(const json_t *o, char *buffer, size_t size)
 		strcmp(get_text(o, "run_digest"),
 			get_text(o, "wanted_digest")) != 0)
 		return "runs an older description";
+	if (get_bool(json_object_get(o, "checkpoint"), "late"))
+		return "its last checkpoint is too old";
 	return is_running(o) ? "" : get_text(o, "last_exit");
 }
 
@@ -185,6 +265,7 @@ add_instance(struct table *t, const json_t *o)
 	else
 		table_add(t, "-");
 	table_printf(t, "%lld", (long long)get_int(o, "epoch"));
+	add_checkpoint(t, json_object_get(o, "checkpoint"));
 	table_add(t, detail_of(o, detail, sizeof(detail)));
 }
 
@@ -193,7 +274,7 @@ show_instances(struct ctl *ctl, const json_t *list)
 {
 	static const char *const headers[] = {"NAME", "DESIRED", "STATE",
 		"NODE", "+DUTY", "RESTARTS", "SINCE", "+PID", "+EPOCH",
-		"DETAIL", NULL};
+		"+CHECKPOINT", "DETAIL", NULL};
 	struct table t;
 	size_t i;
 	json_t *o;
@@ -235,13 +316,16 @@ get_aside(struct ctl *ctl, int argc, char **argv)
 	return list;
 }
 
+/* With what there is to say of the named beside their table. */
 static void
 show_status(struct ctl *ctl, const json_t *document, const json_t *selected,
-	const json_t *aside)
+	const json_t *aside, bool is_named)
 {
 	show_head(ctl, document);
 	if (json_array_size(selected))
 		show_instances(ctl, selected);
+	if (is_named)
+		show_checkpoints(ctl, selected);
 	if (!ctl->opt.is_quiet)
 		aside_show(aside);
 }
@@ -272,7 +356,7 @@ cmd_status(struct ctl *ctl, int argc, char **argv)
 		break;
 	case OUTPUT_TABLE:
 	case OUTPUT_WIDE:
-		show_status(ctl, document, selected, aside);
+		show_status(ctl, document, selected, aside, argc > 0);
 		break;
 	}
 	json_decref(aside);
@@ -281,11 +365,25 @@ cmd_status(struct ctl *ctl, int argc, char **argv)
 	return code;
 }
 
+/* The age of the oldest of a service's last checkpoints, and how many of its
+ * instances are late with theirs. */
+static void
+add_oldest(struct table *t, const json_t *k)
+{
+	char age[32];
+	const char *text = duration_text(k, "age_ms", age, sizeof(age));
+	if (get_int(k, "late"))
+		table_printf(t, "%s, %lld late", text,
+			(long long)get_int(k, "late"));
+	else
+		table_add(t, text);
+}
+
 static void
 show_services(struct ctl *ctl, const json_t *list)
 {
 	static const char *const headers[] = {"SERVICE", "READY", "ENABLED",
-		"SOURCE", "+WRITER", "+DIGEST", NULL};
+		"SOURCE", "+WRITER", "+DIGEST", "+CHECKPOINT", NULL};
 	struct table t;
 	size_t i;
 	json_t *o;
@@ -305,6 +403,7 @@ show_services(struct ctl *ctl, const json_t *list)
 			table_add(&t, "apply");
 		table_add(&t, get_text(o, "writer"));
 		table_add(&t, get_text(o, "digest"));
+		add_oldest(&t, json_object_get(o, "checkpoints"));
 	}
 	show_table(ctl, &t);
 }

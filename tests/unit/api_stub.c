@@ -83,7 +83,28 @@ stub_reset(void)
 	strcpy(stub.instances[0].why, "starts again in 4s");
 	stub.instances[1] = instance("web@1", "ready", "alpha");
 	stub.instances[2] = instance("web@2", "ready", "beta");
+	stub.instances[2].has_checkpoints = true;
 	stub.instance_count = 3;
+	stub.checkpoint = (struct checkpoint_view){.is_held = true,
+		.wanted = 2,
+		.named = 2,
+		.have = 1,
+		.every_ms = 10000,
+		.age_ms = 61007,
+		.loss_ms = 2500,
+		.acked = {.epoch = 2,
+			.number = CHECKPOINT_LAST,
+			.wall_ms = 1700000000123},
+		.newest = {.epoch = 3,
+			.number = 8,
+			.size = 4096,
+			.wall_ms = 1700000010000},
+		.next = {.epoch = 3,
+			.number = 7,
+			.size = 4000,
+			.wall_ms = 1700000009000},
+		.next_node = "alpha",
+		.is_late = true};
 	stub.nodes[0] = node("alpha", true);
 	stub.nodes[1] = node("beta", false);
 	stub.node_count = 2;
@@ -146,6 +167,16 @@ view_instance(struct core *c, const char *name, struct instance_view *out)
 		if (strcmp(out->name, name) == 0)
 			return true;
 	return false;
+}
+
+bool
+view_checkpoint(struct core *c, const char *name, struct checkpoint_view *out)
+{
+	struct instance_view v;
+	if (!view_instance(c, name, &v) || !v.has_checkpoints)
+		return false;
+	*out = stub.checkpoint;
+	return true;
 }
 
 bool

@@ -68,6 +68,9 @@ cluster='"cluster":{"name":"prod","node":"alpha","members":2,"alive":2,"services
 web1='{"name":"web@1","service":"web","desired":"running","state":"ready","node":"alpha","duty":"alpha","epoch":3,"pid":77,"restarts":2,"since_ms":1700000000123,"run_digest":"1","wanted_digest":"1","why":"","last_exit":""}'
 web2='{"name":"web@2","service":"web","desired":"running","state":"ready","node":"beta","epoch":3,"pid":78,"restarts":0,"since_ms":1700000000123,"run_digest":"1","wanted_digest":"1","why":"","last_exit":""}'
 db='{"name":"db","service":"db","desired":"running","state":"backoff","node":"alpha","epoch":9,"pid":0,"restarts":5,"since_ms":1700000000123,"run_digest":"1","wanted_digest":"1","why":"starts again in 4s","last_exit":"exited 1"}'
+kept='{"name":"kept","service":"kept","desired":"running","state":"ready","node":"beta","epoch":3,"pid":79,"restarts":0,"since_ms":1700000000123,"run_digest":"1","wanted_digest":"1","why":"","last_exit":"","checkpoint":{"acked":{"epoch":3,"number":7},"age_ms":61000,"every_ms":10000,"have":1,"late":true,"loss_ms":51000,"named":2,"newest":{"epoch":3,"number":9},"next":{"epoch":3,"number":8,"node":"alpha"},"waits":false,"wanted":2}}'
+new='{"name":"new","service":"new","desired":"running","state":"ready","node":"beta","epoch":3,"pid":80,"restarts":0,"since_ms":1700000000123,"run_digest":"1","wanted_digest":"1","why":"","last_exit":"","checkpoint":{"acked":null,"age_ms":null,"every_ms":10000,"have":0,"late":false,"loss_ms":null,"named":1,"newest":null,"next":null,"waits":false,"wanted":2}}'
+away='{"name":"away","service":"away","desired":"running","state":"ready","node":"beta","epoch":3,"pid":81,"restarts":0,"since_ms":1700000000123,"run_digest":"1","wanted_digest":"1","why":"","last_exit":"","checkpoint":{"acked":{"epoch":3,"number":7},"age_ms":3000,"every_ms":10000,"have":0,"late":false,"loss_ms":null,"named":2,"newest":{"epoch":3,"number":7},"next":null,"waits":true,"wanted":2}}'
 
 # --- usage ---
 expect 0 --help
@@ -208,6 +211,27 @@ expect 5 wait ready db --timeout 200ms
 has err 'timeout'
 expect 0 wait node alpha alive
 expect 5 wait node nothing alive --timeout 100ms
+
+# --- checkpoints ---
+serve <<ANSWERS
+GET /v1/status 200 {$cluster,"nodes":[],"files":[],"quarantined":[],"weaker":"","instances":[$web1,$kept,$new,$away]}
+GET /v1/services 200 {"services":[{"name":"kept","ready":1,"instances":1,"enabled":true,"source":{},"checkpoints":{"age_ms":61000,"late":1}},{"name":"new","ready":1,"instances":1,"enabled":true,"source":{},"checkpoints":null}]}
+ANSWERS
+expect 0 status
+has out 'its last checkpoint is too old'
+lacks out 'checkpoint of'
+expect 0 status kept new away web@1
+has out 'checkpoint of kept: 1m 1s old, too long ago; the newest is on 1 of 2 hosts; if beta died now, the last 51s would be lost'
+has out 'checkpoint of new: none counts yet, only 1 may keep it; if beta died now, it would begin without one'
+has out 'checkpoint of away: 3s old; the newest is on 0 of 2 hosts; if beta died now, it would wait for one that counts'
+lacks out 'checkpoint of web'
+expect 0 status -q kept
+lacks out 'checkpoint of'
+expect 0 status -o wide
+has out '1m 1s 1/2'
+has out '- 0/2'
+expect 0 list -o wide
+has out '1m 1s, 1 late'
 
 # --- the desired state ---
 expect 0 validate "$dir/good.yaml"
