@@ -28,6 +28,7 @@ EXTRA_DIST += \
 	tests/cluster/t-order.sh \
 	tests/cluster/t-policy.sh \
 	tests/cluster/t-programs.sh \
+	tests/cluster/t-rebalance.sh \
 	tests/cluster/t-reexec.sh \
 	tests/cluster/t-restart.sh \
 	tests/cluster/t-logs.sh \

@@ -7,6 +7,7 @@ tests_libworld_a_SOURCES = \
 	tests/sim/check_handoff.c \
 	tests/sim/check_checkpoint.c \
 	tests/sim/check_path.c \
+	tests/sim/check_rebalance.c \
 	tests/sim/check_member.c \
 	tests/sim/check_place.c \
 	tests/sim/check_registry.c \

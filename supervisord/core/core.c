@@ -60,6 +60,7 @@ core_new(void *memory, size_t size, const struct core_limits *limits,
 	place_init(c);
 	instance_init(c);
 	duty_init(c);
+	rebalance_init(c);
 	handoff_init(c);
 	checkpoint_init(c);
 	operate_init(c);
@@ -157,6 +158,7 @@ on_boot(struct core *c)
 	handoff_on_boot(c);
 	registry_set_ready(c);
 	c->is_booted = true;
+	rebalance_on_boot(c);
 	facts_publish(c);
 	duty_on_boot(c);
 }

@@ -4,7 +4,7 @@
  * Modules call each other through the functions in their headers; the
  * arrows run
  *
- *   core -> duty -> handoff, checkpoint -> instance
+ *   core -> duty -> rebalance -> handoff, checkpoint -> instance
  *             \-> place       \-> specs, registry -> member -> wire
  *
  * and news travel back as marks (duty_mark, duty_mark_all), which 'duty'
@@ -26,6 +26,7 @@
 #include "core/names.h"
 #include "core/operate.h"
 #include "core/place.h"
+#include "core/rebalance.h"
 #include "core/registry.h"
 #include "core/settings.h"
 #include "core/specs.h"
@@ -59,6 +60,7 @@ struct core {
 	struct place place;
 	struct instances instances;
 	struct duty duty;
+	struct rebalance rebalance;
 	struct handoffs handoffs;
 	struct checkpoints checkpoints;
 	struct operate operate;

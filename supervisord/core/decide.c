@@ -244,12 +244,25 @@ run_if_due(struct core *c, struct instance *i, const struct service_value *s)
 	return true;
 }
 
+/* It was deleted, or was to leave without what it would have started from, for
+ * it had no handoff any more; and that is over before it has ended: its state
+ * is not given up. */
+static void
+keep_staged(struct instance *i, const struct service_value *s)
+{
+	bool gives_up = i->state == INSTANCE_STOPPING &&
+			(i->purpose == STOP_GONE || i->purpose == STOP_LEAVE);
+	if (gives_up && i->staged && s->policy.handoff.is_present)
+		i->purpose = STOP_HALT;
+}
+
 static void
 keep(struct core *c, struct instance *i, const struct service_value *s)
 {
 	struct override_value o;
 	instance_override(c, i, &o);
 	enum member_hold hold = member_hold_now(c);
+	keep_staged(i, s);
 	if (hold == HOLD_FREEZE || hold == HOLD_LONELY)
 		return;
 	if (hold == HOLD_STOP) {

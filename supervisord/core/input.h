@@ -310,7 +310,8 @@ struct input_spec_del {
 	X(REQUEST_FORGET, "forget")	/* name = node */                      \
 	X(REQUEST_CONFIRM_DOWN, "confirm-down") /* name = node */              \
 	X(REQUEST_CLUSTER_SET, "cluster-set")	/* name = key, arg = value */  \
-	X(REQUEST_RELOAD, "reload")		/* name: its reload_signal */
+	X(REQUEST_RELOAD, "reload")		/* name: its reload_signal */  \
+	X(REQUEST_REBALANCE, "rebalance")	/* name: "" */
 
 enum request_op {
 #define X(op, name) op,

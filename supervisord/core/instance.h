@@ -181,6 +181,10 @@ struct instance {
 	uint64_t draining_epoch;   /* epoch with which it left */
 	uint32_t attempts;	   /* at moving it, in this life of the node */
 	uint32_t stopped_in_vain;  /* of these, in a row, for nothing */
+	uint32_t departures;	   /* from here by rebalancing, of late */
+	mono departed_at;	   /* the last one */
+	uint64_t rebalance_pass;   /* the last that tried it */
+	uint64_t rebalanced_epoch; /* under which it was ready elsewhere */
 	mono move_again_at;	   /* no attempt before */
 	char *note;		   /* last trouble, for people, or NULL */
 };

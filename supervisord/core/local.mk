@@ -56,6 +56,9 @@ libcore_a_SOURCES = \
 	supervisord/core/place.h \
 	supervisord/core/place_hrw.c \
 	supervisord/core/plan.c \
+	supervisord/core/rebalance.c \
+	supervisord/core/rebalance.h \
+	supervisord/core/rebalance_view.c \
 	supervisord/core/registry.c \
 	supervisord/core/registry.h \
 	supervisord/core/registry_log.c \

@@ -299,7 +299,7 @@ why_not_wanted(struct core *c, struct text *t, const struct instance *i,
 
 static void
 why_here(struct core *c, struct text *t, const struct instance_view *v,
-	const struct instance *i, const struct service_value *s)
+	struct instance *i, const struct service_value *s)
 {
 	text_add(t, v->name);
 	text_add(t, " is ");
@@ -315,8 +315,9 @@ why_here(struct core *c, struct text *t, const struct instance_view *v,
 	} else {
 		text_add(t, "; by rank it belongs to ");
 		text_add(t, v->duty[0] ? v->duty : "no host");
-		text_add(t, ", but what runs stays where it is. ");
+		rebalance_say_staying(c, i, s, t);
 	}
+	rebalance_say_moved(c, i, v->epoch, t);
 	if (v->is_foreign_copy)
 		text_add(t, "A second copy runs elsewhere and is being "
 			    "stopped. ");

@@ -245,6 +245,7 @@ int cmd_node_confirm_down(struct ctl *ctl, int argc, char **argv);
 int cmd_shutdown(struct ctl *ctl, int argc, char **argv);
 int cmd_reexec(struct ctl *ctl, int argc, char **argv);
 int cmd_drain(struct ctl *ctl, int argc, char **argv);
+int cmd_rebalance(struct ctl *ctl, int argc, char **argv);
 int cmd_cluster_show(struct ctl *ctl, int argc, char **argv);
 int cmd_cluster_set(struct ctl *ctl, int argc, char **argv);
 int cmd_wait(struct ctl *ctl, int argc, char **argv);

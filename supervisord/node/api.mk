@@ -20,6 +20,7 @@ libnodeapi_a_SOURCES = \
 	supervisord/node/api_peer_feed.c \
 	supervisord/node/api_plan_drain.c \
 	supervisord/node/api_private.h \
+	supervisord/node/api_rebalance.c \
 	supervisord/node/api_record.c \
 	supervisord/node/api_role.c supervisord/node/api_role.h \
 	supervisord/node/api_route.c \

@@ -228,6 +228,8 @@ void api_delete_recording(struct call *c);
 void api_get_dump(struct call *c);
 void api_post_reexec(struct call *c);
 void api_post_shutdown(struct call *c);
+void api_get_rebalance(struct call *c);
+void api_post_rebalance(struct call *c);
 void api_get_metrics(struct call *c);
 /* api_spec.c */
 void api_post_services(struct call *c);

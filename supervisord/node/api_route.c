@@ -29,6 +29,8 @@ static const struct api_route routes[] = {
 	{"POST", "/v1/nodes/*/*", ROLE_OPERATE, api_post_node_verb},
 	{"GET", "/v1/cluster", ROLE_READ, api_get_cluster},
 	{"PUT", "/v1/cluster/*", ROLE_ADMIN, api_put_cluster},
+	{"GET", "/v1/rebalance", ROLE_READ, api_get_rebalance},
+	{"POST", "/v1/rebalance", ROLE_OPERATE, api_post_rebalance},
 	{"POST", "/v1/reexec", ROLE_ADMIN, api_post_reexec},
 	{"POST", "/v1/shutdown", ROLE_ADMIN, api_post_shutdown},
 	{"GET", "/v1/debug/dump", ROLE_READ, api_get_dump},

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/member_private.h"
 #include "core/view.h"
 #include "tests/sim/world_view.h"
 
@@ -13,6 +14,8 @@
 /* Rest lasts so long: what waits to be tried again (five seconds, a move that
  * failed) is tried, and the state that a move left behind is dropped. */
 #define REST_MS 6000
+/* What is to move by rebalancing within this is waited for. */
+#define DUE_MS 60000
 /* What behaves answers its handoff signal in time. */
 #define ANSWER_MS 10
 
@@ -98,15 +101,6 @@ is_hanging(const struct storm *s, uint32_t host)
 	return !s->hosts[host].is_core && !is_severed(s, host);
 }
 
-static bool
-has_hanging(const struct storm *s)
-{
-	for (uint32_t i = 0; i < s->w->count; i++)
-		if (is_hanging(s, i))
-			return true;
-	return false;
-}
-
 static uint32_t
 core_count(const struct storm *s)
 {
@@ -114,6 +108,27 @@ core_count(const struct storm *s)
 	for (uint32_t i = 0; i < s->w->count; i++)
 		n += s->hosts[i].is_core;
 	return n;
+}
+
+bool
+converge_is_half_seen(const struct storm *s)
+{
+	for (uint32_t i = 0; s->w->count > NEWS_ALL_MAX && i < s->w->count;
+		i++) {
+		uint32_t ways = is_hanging(s, i) ? count_ways(s, i) : 0;
+		if (ways > 0 && ways < core_count(s))
+			return true;
+	}
+	return false;
+}
+
+static bool
+has_hanging(const struct storm *s)
+{
+	for (uint32_t i = 0; i < s->w->count; i++)
+		if (is_hanging(s, i))
+			return true;
+	return false;
 }
 
 static uint32_t
@@ -506,7 +521,8 @@ process_trouble(
 			!strcmp(v.node, s->w->hosts[host].name) &&
 			v.epoch == p->epoch && !strcmp(v.state, "ready");
 	is_right = is_right &&
-		   !check_is_misplaced(s->w, host, instance_find(c, p->name));
+		   !check_is_misplaced(s->w, host, instance_find(c, p->name)) &&
+		   !check_is_due(s->w, host, instance_find(c, p->name), DUE_MS);
 	if (p->phase >= PROCESS_EXITED || is_right)
 		return NULL;
 	return world_say(out, "%s epoch %llu runs on %s, and should not",

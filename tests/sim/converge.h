@@ -18,7 +18,7 @@
  * members, also of those that hang (M5); each has all rows that the others
  * wrote, they agree on every instance, every wanted one runs under the epoch
  * that they all say, or has a reason that the shape of the cluster gives;
- * nothing else runs on them, and no move is under way.
+ * nothing else runs on them, no move is under way, and none is to begin soon.
  *
  * The bound B(N) for that is CONVERGE_BASE_MS + N * CONVERGE_HOST_MS.
  */
@@ -36,6 +36,13 @@ void converge_heal(struct storm *s, struct prng *p);
  * milliseconds until that began, or -1 when the bound has passed, with what
  * is wrong in 'out'. */
 int64_t converge_wait(struct storm *s, char out[static 512]);
+/* Whether the bound is not demanded: of more hosts than tell each other
+ * everything (NEWS_ALL_MAX), one outside is reached by a part of the core only.
+ * Who does not hear it asks some others (CONFIRM_PEERS), few of which hear it,
+ * so it comes and goes in the core's eyes for as long as the network stays like
+ * that, and what runs there with it: nothing is started for it twice, and
+ * status says that the hosts do not agree. */
+bool converge_is_half_seen(const struct storm *s);
 /* Prints what every running host thinks of the others and of every instance
  * that is not at rest, for whoever looks at a seed. */
 void converge_print(struct storm *s);

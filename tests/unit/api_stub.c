@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/place.h"
+#include "core/rebalance.h"
 #include "core/settings.h"
 #include "node/orders.h"
 #include "node/recording.h"
@@ -351,6 +352,41 @@ specs_get_override(const struct entry *e, struct override_value *out)
 	(void)e;
 	(void)out;
 	return false;
+}
+
+/* Beta is not through with the third pass, and web@1 is to go there. */
+uint64_t
+rebalance_pass_number(const struct core *c)
+{
+	(void)c;
+	return 3;
+}
+
+bool
+rebalance_host_next(
+	const struct core *c, uint32_t *cursor, struct rebalance_host *out)
+{
+	(void)c;
+	if (*cursor == 2)
+		return false;
+	*out = (struct rebalance_host){.name = members[*cursor].name,
+		.moving = *cursor,
+		.is_through = *cursor == 0};
+	++*cursor;
+	return true;
+}
+
+bool
+rebalance_view_next(
+	struct core *c, uint32_t *cursor, struct rebalance_item *out)
+{
+	(void)c;
+	*out = (struct rebalance_item){.name = "web@1",
+		.from = "alpha",
+		.to = "beta",
+		.goes = true,
+		.why = "it belongs there by rank"};
+	return (*cursor)++ == 0;
 }
 
 const char *

@@ -11,7 +11,7 @@ START_TEST(every_get_answers_with_one_document)
 	static const char *const paths[] = {"/healthz", "/v1/status",
 		"/v1/services", "/v1/services/web", "/v1/instances",
 		"/v1/names", "/v1/names/web", "/v1/names/web@1", "/v1/why/web",
-		"/v1/nodes", "/v1/nodes/beta", "/v1/cluster"};
+		"/v1/nodes", "/v1/nodes/beta", "/v1/cluster", "/v1/rebalance"};
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
 		json_t *o;
 		ck_assert_msg(
@@ -19,6 +19,24 @@ START_TEST(every_get_answers_with_one_document)
 		ck_assert_msg(json_is_object(o), "%s", paths[i]);
 		json_decref(o);
 	}
+}
+END_TEST
+
+START_TEST(a_pass_is_through_when_all_hosts_are)
+{
+	json_t *o;
+	ck_assert_uint_eq(ask("GET", "/v1/rebalance", NULL, &o), 200);
+	ck_assert_int_eq(json_integer_value(json_object_get(o, "pass")), 3);
+	ck_assert(json_is_false(json_object_get(o, "through")));
+	json_t *beta = json_array_get(json_object_get(o, "nodes"), 1);
+	ck_assert_int_eq(
+		json_integer_value(json_object_get(beta, "moving")), 1);
+	json_t *item = json_array_get(json_object_get(o, "instances"), 0);
+	ck_assert_str_eq(
+		json_string_value(json_object_get(item, "to")), "beta");
+	ck_assert(json_is_true(json_object_get(item, "goes")));
+	ck_assert_uint_eq(json_array_size(json_object_get(o, "instances")), 1);
+	json_decref(o);
 }
 END_TEST
 
@@ -415,6 +433,8 @@ START_TEST(verbs_reach_the_core)
 			"h:1", "", 0, false, 0},
 		{"PUT", "/v1/cluster/expect", "{\"value\": \"5\"}",
 			REQUEST_CLUSTER_SET, "expect", "5", 0, false, 0},
+		{"POST", "/v1/rebalance", "{}", REQUEST_REBALANCE, "", "", 0,
+			false, 0},
 	};
 	for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		json_t *o;
@@ -606,6 +626,7 @@ main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, every_get_answers_with_one_document);
+	tcase_add_test(tc, a_pass_is_through_when_all_hosts_are);
 	tcase_add_test(tc, status_has_desired_actual_hold_and_problems);
 	tcase_add_test(tc, instances_are_filtered);
 	tcase_add_test(tc, services_are_sorted_and_counted);

@@ -103,7 +103,7 @@ expect 2 drain alpha --self
 expect 2 wait quorum
 expect 2 wait node alpha purple
 for command in register unregister 'group join' 'kv get' send call publish \
-	multicall recv reply rebalance doctor \
+	multicall recv reply doctor \
 	'debug bundle' 'debug partition'; do
 	expect 2 $command x
 	has err 'not supported yet'
