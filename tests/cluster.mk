@@ -1,13 +1,20 @@
 # Tests with real daemons, run by `make check-cluster' (contrib/targets.mk).
 EXTRA_DIST += \
+	tests/cluster/accountant.sh \
 	tests/cluster/adopt.sh \
 	tests/cluster/counters.sh \
+	tests/cluster/disks.sh \
+	tests/cluster/judge.py \
+	tests/cluster/judge.sh \
 	tests/cluster/lib.sh \
 	tests/cluster/run \
 	tests/cluster/services.sh \
 	tests/cluster/systemd.sh \
 	tests/cluster/t-systemd.sh \
+	tests/cluster/taker.py \
 	tests/cluster/t-adopt.sh \
+	tests/cluster/t-full-disk.sh \
+	tests/cluster/t-long-accountant.sh \
 	tests/cluster/t-long-soak.sh \
 	tests/cluster/t-long-adopt.sh \
 	tests/cluster/t-long-reexec.sh \
@@ -39,6 +46,12 @@ EXTRA_DIST += \
 	tests/cluster/t-start-first.sh \
 	tests/cluster/t-stop.sh \
 	tests/cluster/t-three-hosts.sh
+
+# The accountant's service, and its judge.
+GIVER_BUILD = tests/cluster/giver
+check_PROGRAMS += $(GIVER_BUILD)
+tests_cluster_giver_SOURCES = tests/cluster/giver.c
+TESTS += tests/cluster/judge.sh
 
 # A second build of what daemon-reexec replaces, of another version.
 EXTRA_DIST += tests/cluster/next.h

@@ -223,8 +223,10 @@ prepare(struct instance *i, int signal, struct err *err)
 	int rc = check_threads(i->pid, signal, err);
 	if (rc < 0)
 		return rc;
-	if (!i->is_for_checkpoint)
+	if (!i->is_for_checkpoint) {
 		i->answer = 0;
+		workdir_clear_ignore(&i->keeper->dirs, i->iid);
+	}
 	return watch_answers(i, err);
 }
 

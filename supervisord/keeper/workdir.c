@@ -22,13 +22,15 @@ static const struct {
 	[WORKDIR_CHECKPOINT] = {"checkpoint.part", "checkpoint"},
 };
 
+#define IGNORE_NAME "state.ignore"
+
 /* The answers, the strongest word first: who says "ignore" or "restart" after
  * it wrote a state has changed its mind. */
 static const struct {
 	const char *name;
 	enum kproto_answer answer;
 } answers[] = {
-	{"state.ignore", KANSWER_IGNORE},
+	{IGNORE_NAME, KANSWER_IGNORE},
 	{"state.restart", KANSWER_RESTART},
 	{"state", KANSWER_RESUME},
 };
@@ -140,6 +142,16 @@ workdir_read_answer(const struct dirs *d, uint64_t iid)
 			answer = (int)answers[i].answer;
 	close(fd);
 	return answer;
+}
+
+void
+workdir_clear_ignore(const struct dirs *d, uint64_t iid)
+{
+	int fd = open_dir(d, iid);
+	if (fd < 0)
+		return;
+	unlinkat(fd, IGNORE_NAME, 0);
+	close(fd);
 }
 
 /* Removes what was taken aside in a process of its own. */

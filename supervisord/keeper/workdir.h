@@ -47,6 +47,11 @@ void workdir_make(const struct dirs *d, uint64_t iid);
 bool workdir_has_checkpoint(const struct dirs *d, uint64_t iid);
 void workdir_clear_checkpoint(const struct dirs *d, uint64_t iid);
 
+/* Removes an "ignore" of an earlier handoff of the same run: who gave it works
+ * on, and may answer otherwise when it is asked again.  The other answers are
+ * the last words of a run.  A directory of that name stays, and counts. */
+void workdir_clear_ignore(const struct dirs *d, uint64_t iid);
+
 /* Removes what a command left half written, a directory without waiting for
  * it: they are for the keeper itself.  Gives what one wrote its name. */
 enum workdir_part { WORKDIR_STATE, WORKDIR_CHECKPOINT };

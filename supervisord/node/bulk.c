@@ -106,9 +106,12 @@ static void
 seal_done(struct pool_job *job, bool is_dropped)
 {
 	struct seal *s = container_of(job, struct seal, job);
-	if (!is_dropped)
-		s->done(s->context, s->result == 0, s->is_absent, s->root,
-			s->size, s->err.text);
+	int r = s->result;
+	if (!is_dropped) {
+		s->bulk->has_no_room = r == -ENOSPC || r == -EDQUOT;
+		s->done(s->context, r == 0, s->is_absent, s->root, s->size,
+			s->err.text);
+	}
 	close(s->fd);
 	free(s);
 }
@@ -128,6 +131,12 @@ bulk_seal(struct bulk *b, const char *name, uint64_t epoch, uint64_t size_max,
 	s->done = done;
 	s->context = context;
 	pool_submit(b->seals, &s->job);
+}
+
+bool
+bulk_has_no_room(const struct bulk *b)
+{
+	return b->has_no_room;
 }
 
 /* --- What is here --- */

@@ -60,6 +60,10 @@ typedef void bulk_seal_fn(void *context, bool is_ok, bool is_absent,
 void bulk_seal(struct bulk *bulk, const char *name, uint64_t epoch,
 	uint64_t size_max, int fd, bulk_seal_fn *done, void *context);
 
+/* Whether the seal of which 'done' tells, while it does, failed because this
+ * host's disk has no room now; the state stands where it stood. */
+bool bulk_has_no_room(const struct bulk *bulk);
+
 /* What a fetch tells: progress ('is_final' false), or its end. */
 struct bulk_report {
 	const char *name; /* instance */

@@ -9,9 +9,11 @@
 #include "node/bulk.h"
 #include "node/node_private.h"
 #include "sys/clock.h"
+#include "sys/say.h"
 
 #define COLLECTS_MAX	  4   /* movers at once; the others wait */
 #define PROGRESS_EVERY_MS 500 /* between two inputs about one fetch */
+#define FULL_AGAIN_S	  1.  /* until a full disk is tried again */
 
 /* One DUMP, from the effect to DUMPED. */
 struct dump {
@@ -21,7 +23,8 @@ struct dump {
 	uint64_t epoch;
 	uint64_t size_max;
 	bool is_checkpoint;
-	bool is_active; /* a mover was asked for */
+	bool is_active;	 /* a mover was asked for */
+	bool is_waiting; /* for room on the disk */
 };
 
 /* One FETCH that goes on. */
@@ -33,9 +36,14 @@ struct fetch {
 };
 
 struct states {
+	struct node *node;
 	struct list dumps;
 	struct list fetches;
+	struct ev_timer again; /* runs while a dump waits for room */
+	struct say_limit full; /* so that the log does not fill up as well */
 };
+
+static void on_again(struct ev_loop *loop, struct ev_timer *w, int revents);
 
 int
 states_open_bulk(struct node *n, struct err *err)
@@ -47,6 +55,8 @@ states_open_bulk(struct node *n, struct err *err)
 	};
 	n->states = calloc(1, sizeof *n->states);
 	CHECK(n->states);
+	n->states->node = n;
+	ev_timer_init(&n->states->again, on_again, 0., 0.);
 	list_init(&n->states->dumps);
 	list_init(&n->states->fetches);
 	return bulk_new(
@@ -60,6 +70,7 @@ states_close(struct node *n)
 	n->bulk = NULL;
 	if (!n->states)
 		return;
+	ev_timer_stop(n->loop, &n->states->again);
 	list_each_safe (it, &n->states->dumps)
 		free(container_of(it, struct dump, link));
 	list_each_safe (it, &n->states->fetches)
@@ -77,8 +88,7 @@ states_open(struct node *n, const uint8_t root[DIGEST_SIZE], struct err *err)
 /* --- DUMP --- */
 
 static struct dump *
-dump_find(
-	struct node *n, const char *name, uint64_t epoch, bool is_checkpoint)
+dump_find(struct node *n, const char *name, uint64_t epoch, bool is_checkpoint)
 {
 	list_each (it, &n->states->dumps) {
 		struct dump *d = container_of(it, struct dump, link);
@@ -96,10 +106,12 @@ dump_next(struct node *n)
 	unsigned active = 0;
 	list_each_safe (it, &n->states->dumps) {
 		struct dump *d = container_of(it, struct dump, link);
+		if (d->is_waiting)
+			continue;
 		if (!d->is_active && active < COLLECTS_MAX) {
 			d->is_active = true;
-			keeper_collect(n->keeper, d->name, d->epoch,
-				d->is_checkpoint);
+			keeper_collect(
+				n->keeper, d->name, d->epoch, d->is_checkpoint);
 			return;
 		}
 		active += d->is_active;
@@ -122,9 +134,40 @@ dump_end(struct dump *d, struct input *in)
 }
 
 static void
+on_again(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	struct states *s = container_of(w, struct states, again);
+	(void)loop;
+	(void)revents;
+	list_each (it, &s->dumps)
+		container_of(it, struct dump, link)->is_waiting = false;
+	for (int i = 0; i < COLLECTS_MAX; i++)
+		dump_next(s->node);
+}
+
+/* A disk without room is no answer: what a service put aside would be lost if
+ * it began again without it.  It stands where the service left it, and is tried
+ * until there is room; the core knows how long that may take. */
+static void
+dump_wait(struct dump *d, const char *text)
+{
+	struct node *n = d->node;
+	say_limited(&n->states->full, 5, SAY_WARNING,
+		"%s: its state waits for room on the disk: %s", d->name, text);
+	d->is_active = false;
+	d->is_waiting = true;
+	if (!ev_is_active(&n->states->again)) {
+		ev_timer_set(&n->states->again, FULL_AGAIN_S, 0.);
+		ev_timer_start(n->loop, &n->states->again);
+	}
+	dump_next(n);
+}
+
+static void
 on_sealed(void *context, bool is_ok, bool is_absent,
 	const uint8_t root[DIGEST_SIZE], uint64_t size, const char *text)
 {
+	struct dump *d = context;
 	struct input in = {
 		.dumped =
 			{
@@ -134,9 +177,14 @@ on_sealed(void *context, bool is_ok, bool is_absent,
 				.text = text,
 			},
 	};
+	/* A checkpoint has its next time. */
+	if (!is_ok && !d->is_checkpoint && bulk_has_no_room(d->node->bulk)) {
+		dump_wait(d, text);
+		return;
+	}
 	if (is_ok)
 		memcpy(in.dumped.root, root, DIGEST_SIZE);
-	dump_end(context, &in);
+	dump_end(d, &in);
 }
 
 void

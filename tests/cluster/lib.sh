@@ -192,14 +192,19 @@ host_start() {
 	for h in "$@"; do
 		host_conf "$h"
 		ip -n "$NS" link set "$(eval "echo \$PORT_$h")" up
-		(
-			echo 0 >"$CG/$h/cgroup.procs"
-			exec nsenter --net="/run/netns/$NS-$h" "$SKEPD" \
-				-c "$T/$h/skep.conf" --helper-user nobody \
-				--libexec-dir "$SKEP_BUILD"
-		) >>"$T/$h/skepd.log" 2>&1 &
-		disown $!
+		keeper_start "$h"
 	done
+}
+
+# keeper_start HOST: runs skepd there, as when it ended.
+keeper_start() {
+	(
+		echo 0 >"$CG/$1/cgroup.procs"
+		exec nsenter --net="/run/netns/$NS-$1" "$SKEPD" \
+			-c "$T/$1/skep.conf" --helper-user nobody \
+			--libexec-dir "$SKEP_BUILD"
+	) >>"$T/$1/skepd.log" 2>&1 &
+	disown $!
 }
 
 # power_off HOST...: the link first, then every process.
