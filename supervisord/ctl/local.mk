@@ -3,6 +3,7 @@ noinst_LIBRARIES += libctl.a
 libctl_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(NANOPB_CFLAGS) \
 	-DPLUGIN_DIR='"$(skeplibdir)"'
 libctl_a_SOURCES = \
+	supervisord/ctl/aside.c \
 	supervisord/ctl/cmd_cluster.c \
 	supervisord/ctl/cmd_drain.c \
 	supervisord/ctl/cmd_host.c \

@@ -29,6 +29,8 @@ libnodeapi_a_SOURCES = \
 	supervisord/node/api_stream.c \
 	supervisord/node/api_text.c \
 	supervisord/node/api_verb.c \
+	supervisord/node/aside.c supervisord/node/aside.h \
+	supervisord/node/feed_aside.c \
 	supervisord/node/feed_events.c \
 	supervisord/node/feed_logs.c \
 	supervisord/node/feed_moves.c \

@@ -251,6 +251,7 @@ void api_get_logs(struct call *c);
 void api_dry_drain(struct call *c, const char *node);
 /* api_moves.c */
 void api_get_moves(struct call *c);
+void api_get_aside(struct call *c);
 
 /* --- api_peer_feed.c: other hosts --- */
 

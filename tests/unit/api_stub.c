@@ -336,9 +336,11 @@ bool
 specs_get_service(const struct entry *e, struct service_value *out)
 {
 	(void)e;
-	static const char body[] = "{\"command\":[\"/bin/true\"]}";
+	const char *body =
+		stub.body ? stub.body : "{\"command\":[\"/bin/true\"]}";
 	*out = (struct service_value){
-		.digest = 1, .run_digest = 2, .body = {body, sizeof(body) - 1}};
+		.digest = 1, .run_digest = 2, .body = {body, strlen(body)}};
+	out->policy.handoff.has_state_path = stub.body;
 	out->policy.is_enabled = true;
 	out->policy.handoff.is_present = stub.has_state;
 	return true;

@@ -509,6 +509,24 @@ START_TEST(a_dry_drain_tells_the_sizes_that_are_known)
 }
 END_TEST
 
+/* Of a host that drains, also what stays, and why. */
+START_TEST(what_does_not_move_tells_why)
+{
+	json_t *o;
+	stub.nodes[0].intent = INTENT_DRAINING;
+	ck_assert_uint_eq(ask("GET", "/v1/moves?node=alpha", "", &o), 200);
+	json_t *moves = json_object_get(o, "moves");
+	ck_assert_uint_eq(json_array_size(moves), 1);
+	json_t *db = json_array_get(moves, 0);
+	ck_assert_str_eq(json_string_value(json_object_get(db, "name")), "db");
+	ck_assert_str_eq(
+		json_string_value(json_object_get(db, "state")), "waits");
+	ck_assert_str_eq(json_string_value(json_object_get(db, "why")),
+		"starts again in 4s");
+	json_decref(o);
+}
+END_TEST
+
 START_TEST(moves_tell_how_far_they_are)
 {
 	json_t *o;
@@ -530,14 +548,15 @@ START_TEST(moves_tell_how_far_they_are)
 	stub.move_count = 2;
 	ck_assert_uint_eq(ask("GET", "/v1/moves", "", &o), 200);
 	json_t *moves = json_object_get(o, "moves");
-	json_t *want = json_pack("[{s:s, s:s, s:s, s:s, s:b, s:i, s:i, s:i,"
-				 "s:i, s:i, s:n}, {s:s, s:s, s:s, s:s, s:b,"
-				 "s:n, s:n, s:n, s:n, s:n, s:n}]",
+	json_t *want = json_pack(
+		"[{s:s, s:s, s:s, s:s, s:b, s:s, s:i, s:i, s:i,"
+		"s:i, s:i, s:n}, {s:s, s:s, s:s, s:s, s:b, s:s,"
+		"s:n, s:n, s:n, s:n, s:n, s:n}]",
 		"name", "db", "from", "alpha", "to", "beta", "state", "frozen",
-		"over", 0, "size", 100, "bytes", 40, "sent", 45, "rate", 7,
-		"took_ms", 900, "ago_ms", "name", "web@1", "from", "alpha",
-		"to", "beta", "state", "stopping", "over", 0, "size", "bytes",
-		"sent", "rate", "took_ms", "ago_ms");
+		"over", 0, "why", "", "size", 100, "bytes", 40, "sent", 45,
+		"rate", 7, "took_ms", 900, "ago_ms", "name", "web@1", "from",
+		"alpha", "to", "beta", "state", "stopping", "over", 0, "why",
+		"", "size", "bytes", "sent", "rate", "took_ms", "ago_ms");
 	ck_assert_ptr_nonnull(want);
 	ck_assert(json_equal(moves, want));
 	json_decref(want);
@@ -623,6 +642,7 @@ main(void)
 	tcase_add_test(tc, the_cores_refusal_keeps_its_code);
 	tcase_add_test(tc, a_dry_drain_says_what_goes_where);
 	tcase_add_test(tc, a_dry_drain_tells_the_sizes_that_are_known);
+	tcase_add_test(tc, what_does_not_move_tells_why);
 	tcase_add_test(tc, moves_tell_how_far_they_are);
 	tcase_add_test(tc, apply_answers_once_all_are_answered);
 	tcase_add_test(tc, apply_tells_the_first_failure);
