@@ -284,28 +284,18 @@ on_drop(struct moves *m, uint32_t host, const struct effect_drop *d)
 
 /* --- Starts --- */
 
-/* H9: who has committed does not start it again, now or later, unless the
- * target is known to be dead or had it since, and then two epochs later. */
+/* H9: who has committed does not start it again, now or later, unless it had a
+ * reason to forget that (check_forgotten), and then two epochs later. */
 static void
 check_committed(struct moves *m, uint32_t host, const struct page *p,
 	const struct effect_start *s)
 {
 	const struct core *c = m->k->w->hosts[host].core;
-	const struct move *was = &p->before;
 	if (p->given && s->epoch < p->given + 2)
 		world_violated(m->k->w, "H9",
 			"%s starts %s epoch %llu, of which it committed %llu",
 			c->config.node, s->name, (unsigned long long)s->epoch,
 			(unsigned long long)p->given);
-	if (was->state != HANDOFF_COMMITTED)
-		return;
-	member_id target = member_find(c, was->peer);
-	bool is_gone = target == MEMBER_NONE || !member_is_present(c, target);
-	if (!is_gone && p->issued.state == HANDOFF_FREE &&
-		others_epoch_max(c, s->name) <= was->epoch + 1)
-		world_violated(m->k->w, "H9",
-			"%s takes %s back from %s, which is not dead",
-			c->config.node, s->name, was->peer);
 }
 
 /* H3: a start that ends a move begins with the very state of the move, unless
