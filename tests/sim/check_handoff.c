@@ -172,6 +172,18 @@ edited(struct bytes key, char out[SERVICE_NAME_MAX + 1])
 	out[size] = '\0';
 }
 
+/* The highest epoch that rows of other hosts tell of. */
+static uint64_t
+others_epoch_max(const struct core *c, const char *name)
+{
+	uint64_t max = 0;
+	const struct row *r = registry_first(c, ROW_INSTANCE, name);
+	for (; r; r = registry_next(c, r))
+		if (r->origin != MEMBER_SELF && r->value.epoch > max)
+			max = r->value.epoch;
+	return max;
+}
+
 /* H9: who has committed forgets that when the target said that it runs, or
  * another one's row does; when the target is dead or has lost its disk; or when
  * nobody wants the instance any more. */
@@ -189,7 +201,7 @@ check_forgotten(struct moves *m, uint32_t host, const struct page *p,
 	bool is_gone = in->kind != INPUT_BOOT &&
 		       (target == MEMBER_NONE || !member_is_present(c, target));
 	if (is_told || is_gone || !i || !i->is_declared ||
-		registry_epoch_max(c, p->name) > p->issued.epoch)
+		others_epoch_max(c, p->name) > p->issued.epoch)
 		return;
 	world_violated(m->k->w, "H9",
 		"%s forgets that it committed %s epoch %llu to %s",
@@ -279,28 +291,18 @@ on_drop(struct moves *m, uint32_t host, const struct effect_drop *d,
 
 /* --- Starts --- */
 
-/* H9: who has committed does not start it again, now or later, unless the
- * target is known to be dead or had it since, and then two epochs later. */
+/* H9: who has committed does not start it again, now or later, unless it had a
+ * reason to forget that (check_forgotten), and then two epochs later. */
 static void
 check_committed(struct moves *m, uint32_t host, const struct page *p,
 	const struct effect_start *s)
 {
 	const struct core *c = m->k->w->hosts[host].core;
-	const struct move *was = &p->before;
 	if (p->given && s->epoch < p->given + 2)
 		world_violated(m->k->w, "H9",
 			"%s starts %s epoch %llu, of which it committed %llu",
 			c->config.node, s->name, (unsigned long long)s->epoch,
 			(unsigned long long)p->given);
-	if (was->state != HANDOFF_COMMITTED)
-		return;
-	member_id target = member_find(c, was->peer);
-	bool is_gone = target == MEMBER_NONE || !member_is_present(c, target);
-	if (!is_gone && p->issued.state == HANDOFF_FREE &&
-		registry_epoch_max(c, s->name) <= was->epoch + 1)
-		world_violated(m->k->w, "H9",
-			"%s takes %s back from %s, which is not dead",
-			c->config.node, s->name, was->peer);
 }
 
 /* H3: a start that ends a move begins with the very state of the move, unless
