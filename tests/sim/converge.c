@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/member_private.h"
 #include "core/view.h"
 #include "tests/sim/world_view.h"
 
@@ -101,27 +100,6 @@ is_hanging(const struct storm *s, uint32_t host)
 	return !s->hosts[host].is_core && !is_severed(s, host);
 }
 
-static uint32_t
-core_count(const struct storm *s)
-{
-	uint32_t n = 0;
-	for (uint32_t i = 0; i < s->w->count; i++)
-		n += s->hosts[i].is_core;
-	return n;
-}
-
-bool
-converge_is_half_seen(const struct storm *s)
-{
-	for (uint32_t i = 0; s->w->count > NEWS_ALL_MAX && i < s->w->count;
-		i++) {
-		uint32_t ways = is_hanging(s, i) ? count_ways(s, i) : 0;
-		if (ways > 0 && ways < core_count(s))
-			return true;
-	}
-	return false;
-}
-
 static bool
 has_hanging(const struct storm *s)
 {
@@ -129,6 +107,15 @@ has_hanging(const struct storm *s)
 		if (is_hanging(s, i))
 			return true;
 	return false;
+}
+
+static uint32_t
+core_count(const struct storm *s)
+{
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < s->w->count; i++)
+		n += s->hosts[i].is_core;
+	return n;
 }
 
 static uint32_t

@@ -36,13 +36,6 @@ void converge_heal(struct storm *s, struct prng *p);
  * milliseconds until that began, or -1 when the bound has passed, with what
  * is wrong in 'out'. */
 int64_t converge_wait(struct storm *s, char out[static 512]);
-/* Whether the bound is not demanded: of more hosts than tell each other
- * everything (NEWS_ALL_MAX), one outside is reached by a part of the core only.
- * Who does not hear it asks some others (CONFIRM_PEERS), few of which hear it,
- * so it comes and goes in the core's eyes for as long as the network stays like
- * that, and what runs there with it: nothing is started for it twice, and
- * status says that the hosts do not agree. */
-bool converge_is_half_seen(const struct storm *s);
 /* Prints what every running host thinks of the others and of every instance
  * that is not at rest, for whoever looks at a seed. */
 void converge_print(struct storm *s);

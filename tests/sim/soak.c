@@ -35,7 +35,6 @@ struct soak_state {
 	bool is_quiet;
 	uint64_t runs;
 	uint64_t failed;
-	uint64_t restless; /* never at rest, and need not be */
 	uint64_t simulated_ms;
 	uint64_t steps;
 	int64_t settle_max_ms;
@@ -140,8 +139,6 @@ collect(struct soak_state *s, struct slot *slot, int status)
 	if (!slot->has_result || status) {
 		read_why(slot, status, why);
 		report_failure(s, slot, why);
-	} else if (r->is_half_seen) {
-		s->restless++;
 	} else if (r->settle_ms < 0) {
 		snprintf(why, sizeof why, "not settled: %s", r->trouble);
 		report_failure(s, slot, why);
@@ -224,10 +221,6 @@ finish(struct soak_state *s)
 		(unsigned long long)(s->simulated_ms / 36000 % 100),
 		(unsigned long long)s->steps, (long long)s->settle_max_ms,
 		(unsigned long long)s->settle_seed);
-	if (s->restless)
-		printf("%llu never came to rest, for they are large and a part "
-		       "of the core did not reach all hosts\n",
-			(unsigned long long)s->restless);
 	check_stats_print(&s->stats, stdout);
 	munmap(s->slots, WORKERS_MAX * sizeof *s->slots);
 	return s->failed;

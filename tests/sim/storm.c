@@ -267,7 +267,6 @@ storm_run(const struct storm_config *config, bool is_loud,
 	converge_heal(s, &p);
 	world_enter(s->w, WORLD_PHASE_HEALED);
 	out->settle_ms = converge_wait(s, out->trouble);
-	out->is_half_seen = out->settle_ms < 0 && converge_is_half_seen(s);
 	if (out->settle_ms < 0 && is_loud)
 		converge_print(s);
 	if (out->settle_ms >= 0)

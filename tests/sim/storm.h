@@ -84,7 +84,6 @@ struct storm {
 /* What a run came to. */
 struct storm_result {
 	int64_t settle_ms; /* -1: it did not */
-	bool is_half_seen; /* ... and need not, see converge.h */
 	uint64_t hash;	   /* over all effects */
 	uint64_t simulated_ms;
 	uint64_t steps;
