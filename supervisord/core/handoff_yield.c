@@ -94,19 +94,30 @@ keep(struct core *c, const struct handoff *h, struct instance *i)
 		instance_unstage(c, i);
 }
 
+/* What another host says of a run after that of 'h', be it over; or NULL. */
+static const struct row *
+later_row(const struct core *c, const struct handoff *h)
+{
+	const struct row *best = NULL;
+	const struct row *r = registry_first(c, ROW_INSTANCE, h->name);
+	for (; r; r = registry_next(c, r))
+		if (r->origin != MEMBER_SELF && r->value.epoch > h->epoch &&
+			(!best || r->value.epoch > best->value.epoch))
+			best = r;
+	return best;
+}
+
 void
 yield_frozen(struct core *c, struct handoff *h, struct instance *i)
 {
 	struct conflict_word word;
-	member_id holder = duty_holder(c, h->name, NULL);
-	if (!h->has_root || h->is_carried || !i->is_declared ||
-		holder == MEMBER_NONE || holder == MEMBER_SELF)
+	const struct row *r = later_row(c, h);
+	if (!h->has_root || h->is_carried || !i->is_declared || !r)
 		return;
-	const struct row *r = registry_find(c, ROW_INSTANCE, h->name, holder);
 	/* It may have begun with this very state, as we were away. */
 	if (conflict_read_row(r, &word) && word.used == conflict_key(h->root))
 		return;
-	strcpy(h->peer_name, member_get(c, holder)->name);
+	strcpy(h->peer_name, member_get(c, r->origin)->name);
 	keep(c, h, i);
 }
 
