@@ -4,6 +4,7 @@ tests_libworld_a_SOURCES = \
 	tests/sim/world.c tests/sim/world.h tests/sim/world_private.h \
 	tests/sim/check.c tests/sim/check.h \
 	tests/sim/check_engine.c \
+	tests/sim/check_conflict.c \
 	tests/sim/check_handoff.c \
 	tests/sim/check_checkpoint.c \
 	tests/sim/check_path.c \
@@ -115,6 +116,14 @@ tests_unit_test_checkpoint_SOURCES = tests/unit/test_checkpoint.c \
 tests_unit_test_checkpoint_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
 tests_unit_test_checkpoint_CFLAGS = $(core_test_cflags)
 tests_unit_test_checkpoint_LDADD = $(CORE_TEST_LIBS) $(CHECK_LIBS)
+check_PROGRAMS += tests/unit/test_adopt
+TESTS += tests/unit/test_adopt
+tests_unit_test_adopt_SOURCES = tests/unit/test_adopt.c \
+	tests/dialogue/script.c tests/dialogue/script.h \
+	tests/dialogue/show.c tests/dialogue/words.c
+tests_unit_test_adopt_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
+tests_unit_test_adopt_CFLAGS = $(core_test_cflags)
+tests_unit_test_adopt_LDADD = $(CORE_TEST_LIBS) $(CHECK_LIBS)
 check_PROGRAMS += tests/unit/test_conflict
 TESTS += tests/unit/test_conflict
 tests_unit_test_conflict_SOURCES = tests/unit/test_conflict.c \

@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "base/hash.h"
-#include "core/core_private.h"
+#include "core/conflict_private.h"
 
-#define RECORD_VERSION 1
-#define WORD_VERSION   1
+#define RECORD_VERSION 2 /* 1: without 'given' */
+#define WORD_VERSION   2 /* 1: without 'claim' and 'given' */
 /* How often the ages of what is kept are counted, and written down. */
 #define COUNT_MS 3600000
 
@@ -39,13 +39,13 @@ conflict_init(struct core *c)
 		arena_take(&c->arena, buckets, sizeof(struct map_link *)),
 		buckets);
 	list_init(&t->all);
-	t->look_at = MONO_NEVER;
+	t->look_at = t->adopt_at = MONO_NEVER;
 }
 
 /* --- The table --- */
 
-static struct conflict *
-find(const struct core *c, const char *name)
+struct conflict *
+conflict_of(const struct core *c, const char *name)
 {
 	struct map_link *l =
 		map_first(&c->conflicts.by_name, hash_text(name, 0));
@@ -60,14 +60,14 @@ find(const struct core *c, const char *name)
 const struct conflict *
 conflict_find(const struct core *c, const char *name)
 {
-	return find(c, name);
+	return conflict_of(c, name);
 }
 
-static struct conflict *
-make(struct core *c, const char *name)
+struct conflict *
+conflict_make(struct core *c, const char *name)
 {
 	struct conflicts *t = &c->conflicts;
-	struct conflict *k = find(c, name);
+	struct conflict *k = conflict_of(c, name);
 	if (k)
 		return k;
 	k = slots_take(&t->slots);
@@ -78,7 +78,15 @@ make(struct core *c, const char *name)
 	list_append(&t->all, &k->in_all);
 	map_insert(&t->by_name, &k->by_name, hash_text(name, 0));
 	k->counted_at = c->now;
+	k->until = MONO_NEVER;
 	return k;
+}
+
+/* Whether nothing of its name is kept or to be had. */
+static bool
+is_idle(const struct conflict *k)
+{
+	return k->word.count == 0 && k->phase == ADOPT_NONE;
 }
 
 static void
@@ -89,36 +97,50 @@ free_slot(struct core *c, struct conflict *k)
 	slots_give(&c->conflicts.slots, k);
 }
 
-bool
-conflict_needs_state(
-	const struct core *c, const char *name, const uint8_t root[DIGEST_SIZE])
+static bool
+keeps(const struct conflict *k, const uint8_t root[DIGEST_SIZE])
 {
-	const struct conflict *k = find(c, name);
-	for (uint32_t n = 0; k && n < k->word.count; n++)
+	for (uint32_t n = 0; n < k->word.count; n++)
 		if (!memcmp(k->word.kept[n].root, root, DIGEST_SIZE))
 			return true;
 	return false;
 }
 
+bool
+conflict_needs_state(
+	const struct core *c, const char *name, const uint8_t root[DIGEST_SIZE])
+{
+	const struct conflict *k = conflict_of(c, name);
+	if (k && keeps(k, root))
+		return true;
+	return k && k->phase != ADOPT_NONE && k->phase != ADOPT_FAILED &&
+	       !memcmp(k->want.root, root, DIGEST_SIZE);
+}
+
 uint64_t
 conflict_epoch(const struct core *c, const char *name)
 {
-	const struct conflict *k = find(c, name);
-	return k && k->word.count ? k->word.kept[0].epoch : 0;
+	const struct conflict *k = conflict_of(c, name);
+	uint64_t max = 0;
+	for (uint32_t n = 0; k && n < k->word.count; n++)
+		if (k->word.kept[n].epoch > max)
+			max = k->word.kept[n].epoch;
+	return max;
 }
 
 uint64_t
 conflict_stored(const struct core *c, const char *name)
 {
-	const struct conflict *k = find(c, name);
+	const struct conflict *k = conflict_of(c, name);
 	return k ? k->stored : 0;
 }
 
 /* --- Bytes --- */
 
-/* In a word: version, what was used, how many. */
-#define HEAD_SIZE (1 + 8 + 1)
-#define LOST_SIZE (8 + 8 + DIGEST_SIZE + 8 + 8 + 1)
+/* In a word: version, what was used, how many; what is claimed, by which epoch.
+ * The second part stands behind the states: older hosts do not know it. */
+#define HEAD_SIZE (1 + 8 + 1 + 8 + 8)
+#define LOST_SIZE (8 + 8 + DIGEST_SIZE + 8 + 8 + 1 + 8)
 
 static void
 write_lost(struct writer *w, const struct lost *s)
@@ -146,6 +168,25 @@ read_lost(struct reader *r, struct lost *s)
 	       s->wall_ms >= -WALL_MAX && s->wall_ms <= WALL_MAX;
 }
 
+/* To whom they were given, behind them. */
+static void
+write_given(struct writer *w, const struct conflict_word *word, uint32_t count)
+{
+	for (uint32_t n = 0; n < count; n++)
+		writer_u64(w, word->kept[n].given);
+}
+
+static bool
+read_given(struct reader *r, struct conflict_word *word)
+{
+	for (uint32_t n = 0; n < word->count; n++) {
+		word->kept[n].given = reader_u64(r);
+		if (word->kept[n].given > EPOCH_MAX)
+			return false;
+	}
+	return !r->bad;
+}
+
 static void
 record(struct core *c, struct conflict *k)
 {
@@ -164,6 +205,7 @@ record(struct core *c, struct conflict *k)
 		write_lost(&w, &k->word.kept[n]);
 		writer_i64(&w, k->kept_ms[n]);
 	}
+	write_given(&w, &k->word, k->word.count);
 	CHECK(!w.bad);
 	k->stored = core_store(c, TABLE_CONFLICT, key, writer_done(&w));
 }
@@ -185,7 +227,7 @@ read_record(struct conflict *k, struct bytes value)
 			return false;
 	}
 	/* A later version may have written more behind it. */
-	return !r.bad;
+	return version < 2 ? !r.bad : read_given(&r, &k->word);
 }
 
 static bool
@@ -193,10 +235,10 @@ load(struct core *c, struct bytes key, struct bytes value)
 {
 	char name[INSTANCE_NAME_MAX + 1];
 	struct conflict read = {0};
-	if (!instance_name_of_key(key, name) || find(c, name) ||
+	if (!instance_name_of_key(key, name) || conflict_of(c, name) ||
 		!read_record(&read, value))
 		return false;
-	struct conflict *k = make(c, name);
+	struct conflict *k = conflict_make(c, name);
 	if (!k)
 		return false;
 	k->word = read.word;
@@ -236,7 +278,7 @@ static void
 publish(struct core *c, struct conflict *k)
 {
 	struct instance *i = instance_find(c, k->name);
-	if (k->word.count == 0)
+	if (is_idle(k))
 		free_slot(c, k);
 	if (i)
 		instance_publish(c, i);
@@ -245,7 +287,7 @@ publish(struct core *c, struct conflict *k)
 bool
 conflict_keep(struct core *c, struct instance *inst, const struct lost *lost)
 {
-	struct conflict *k = make(c, inst->name);
+	struct conflict *k = conflict_make(c, inst->name);
 	CHECK(lost->epoch > 0);
 	if (!k) {
 		core_note(c, NOTE_CONFLICT, inst->name, lost->epoch,
@@ -253,8 +295,10 @@ conflict_keep(struct core *c, struct instance *inst, const struct lost *lost)
 			"lost");
 		return false;
 	}
-	if (conflict_needs_state(c, inst->name, lost->root))
+	if (keeps(k, lost->root))
 		return true; /* a crash came between */
+	if (k->word.count == 0)
+		k->counted_at = c->now;
 	if (k->word.count == CONFLICT_KEPT)
 		let_go(c, k, CONFLICT_KEPT - 1, "two newer ones have come");
 	memmove(k->word.kept + 1, k->word.kept,
@@ -318,15 +362,18 @@ conflict_key(const uint8_t root[DIGEST_SIZE])
 bool
 conflict_has_word(const struct core *c, const struct instance *inst)
 {
-	return inst->used || conflict_epoch(c, inst->name);
+	const struct conflict *k = conflict_of(c, inst->name);
+	return inst->used || (k && (k->word.count || k->claim));
 }
 
 size_t
 conflict_write_word(const struct core *c, const struct instance *inst,
 	void *room, size_t size)
 {
-	const struct conflict *k = find(c, inst->name);
-	uint32_t count = k ? k->word.count : 0;
+	static const struct conflict_word nothing;
+	const struct conflict *k = conflict_of(c, inst->name);
+	const struct conflict_word *word = k ? &k->word : &nothing;
+	uint32_t count = word->count;
 	struct writer w;
 	if (!conflict_has_word(c, inst))
 		return 0;
@@ -338,7 +385,10 @@ conflict_write_word(const struct core *c, const struct instance *inst,
 	writer_u64(&w, inst->used);
 	writer_u8(&w, (uint8_t)count);
 	for (uint32_t n = 0; n < count; n++)
-		write_lost(&w, &k->word.kept[n]);
+		write_lost(&w, &word->kept[n]);
+	writer_u64(&w, k && k->claim ? conflict_key(k->want.root) : 0);
+	writer_u64(&w, k ? k->claim : 0);
+	write_given(&w, word, count);
 	CHECK(!w.bad);
 	return w.size;
 }
@@ -363,7 +413,26 @@ conflict_read_row(const struct row *row, struct conflict_word *out)
 		if (!read_lost(&r, &out->kept[n]))
 			return false;
 	out->count = count;
-	return true;
+	if (version < 2)
+		return true;
+	out->claim = reader_u64(&r);
+	out->claim_epoch = reader_u64(&r);
+	return read_given(&r, out) && out->claim_epoch <= EPOCH_MAX;
+}
+
+const struct row *
+conflict_next_word(const struct core *c, const char *name,
+	const struct row *row, struct conflict_word *out)
+{
+	row = row ? registry_next(c, row)
+		  : registry_first(c, ROW_INSTANCE, name);
+	for (; row; row = registry_next(c, row))
+		if (row->origin != MEMBER_SELF &&
+			member_is_present(c, row->origin) &&
+			registry_is_current(c, row->origin) &&
+			conflict_read_row(row, out))
+			return row;
+	return NULL;
 }
 
 /* --- Changes and time --- */
@@ -386,17 +455,61 @@ conflict_on_boot(struct core *c)
 	}
 }
 
-void
-conflict_review(struct core *c, struct instance *inst,
-	const struct service_value *service)
+/* Nobody wants its service any more. */
+static void
+forget(struct core *c, struct conflict *k, struct instance *inst)
 {
-	struct conflict *k = find(c, inst->name);
-	if (!k || service)
-		return;
+	adopt_stop(c, k, inst);
 	while (k->word.count)
 		let_go(c, k, k->word.count - 1,
 			"nobody wants the service any more");
 	publish(c, k);
+}
+
+/* Heeds what one other host says of our states; returns whether that was news
+ * to be said. */
+static bool
+heed(struct core *c, struct conflict *k, const struct conflict_word *word)
+{
+	bool is_news = false, is_given = false;
+	for (uint32_t n = k->word.count; n-- > 0;) {
+		struct lost *s = &k->word.kept[n];
+		uint64_t key = conflict_key(s->root);
+		if (word->used == key) {
+			let_go(c, k, n, "the copy that won goes on from it");
+			is_news = true;
+		} else if (word->claim == key && s->was_live && !s->given &&
+			   word->claim_epoch > s->epoch) {
+			s->given = word->claim_epoch;
+			is_given = true;
+		}
+	}
+	if (is_given)
+		record(c, k);
+	return is_news || is_given;
+}
+
+void
+conflict_review(struct core *c, struct instance *inst,
+	const struct service_value *service)
+{
+	struct conflict_word word;
+	struct conflict *k = conflict_of(c, inst->name);
+	bool is_news = false;
+	if (!k)
+		return;
+	if (!service) {
+		forget(c, k, inst);
+		return;
+	}
+	const struct row *r = conflict_next_word(c, k->name, NULL, &word);
+	for (; r; r = conflict_next_word(c, k->name, r, &word))
+		is_news |= heed(c, k, &word);
+	adopt_review(c, k, inst);
+	if (is_news)
+		publish(c, k);
+	else if (is_idle(k) && (!k->failures || !inst->fresh))
+		free_slot(c, k);
 }
 
 /* Counts for how long its states were kept; those whose time is over go. */
@@ -406,6 +519,8 @@ count_age(struct core *c, struct conflict *k)
 	int64_t age_ms = mono_diff(c->now, k->counted_at);
 	const uint32_t was = k->word.count;
 	k->counted_at = c->now;
+	if (was == 0)
+		return;
 	for (uint32_t n = 0; n < k->word.count; n++)
 		k->kept_ms[n] += age_ms;
 	for (uint32_t n = k->word.count; n-- > 0;)
@@ -421,6 +536,7 @@ void
 conflict_on_tick(struct core *c)
 {
 	struct conflicts *t = &c->conflicts;
+	adopt_on_tick(c);
 	if (!mono_reached(t->look_at, c->now))
 		return;
 	t->look_at = MONO_NEVER;
@@ -441,7 +557,7 @@ conflict_on_tick(struct core *c)
 mono
 conflict_deadline(const struct core *c)
 {
-	return c->conflicts.look_at;
+	return mono_min(c->conflicts.look_at, c->conflicts.adopt_at);
 }
 
 void
@@ -450,7 +566,8 @@ conflict_check(const struct core *c)
 	list_each (l, &c->conflicts.all) {
 		const struct conflict *k =
 			container_of(l, struct conflict, in_all);
-		CHECK(find(c, k->name) == k);
-		CHECK(k->word.count > 0 && k->word.count <= CONFLICT_KEPT);
+		CHECK(conflict_of(c, k->name) == k);
+		CHECK(k->word.count <= CONFLICT_KEPT);
+		CHECK(!k->claim || k->phase == ADOPT_CLAIMED);
 	}
 }

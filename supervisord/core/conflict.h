@@ -19,8 +19,20 @@
  *
  * Durable before it is said: the row waits for the record.
  *
- * Memory: a slot for each name of which something is kept here, CONFLICTS_MAX
- * at most; what finds none is said, and lost.
+ * Going on.  A copy that won although it had started with nothing goes on from
+ * what the one that lost has left (conflict_adopt.c): it fetches that, claims
+ * it in its row under the epoch of its run, and waits until the host that keeps
+ * it has written down that it is given to that run, and to no other ever.
+ * Then it is stopped, what it wrote itself is kept here as said above, and it
+ * starts again, with the other state, of the kind "conflict".  When that start
+ * has served, its row says so ('used'), and the other host lets go of it.
+ *
+ * A state is fit for a survivor that began ('instance.fresh') above the run
+ * that left it and not above the copy that won: so for nobody who began later,
+ * when that survivor had been there, went on from it perhaps, and is gone.
+ *
+ * Memory: a slot for each name of which something is kept here, or is about to
+ * come, CONFLICTS_MAX at most; what finds none is said, and lost.
  */
 #ifndef SKEP_CORE_CONFLICT_H
 #define SKEP_CORE_CONFLICT_H
@@ -50,19 +62,36 @@ struct lost {
 	uint8_t root[DIGEST_SIZE];
 	uint64_t size;	 /* bytes; 0: not known any more */
 	int64_t wall_ms; /* when it was sealed */
+	uint64_t given;	 /* the epoch of the run that it was given to, for
+			    good; 0: nobody */
 	bool was_live;	 /* it ran until it lost; else the state had been
-			    waiting for a start */
+			    waiting for a start, or is of the copy that won
+			    and goes on from another one: nobody's to go on
+			    from */
+};
+
+/* Where a state of another host, from which the copy here is to go on, is.
+ * The sentence says what is waited for. */
+enum adopt_phase {
+	ADOPT_NONE,	/* there is none */
+	ADOPT_FETCHING, /* until it is whole here */
+	ADOPT_HERE,	/* until the copy here is ready to be stopped */
+	ADOPT_CLAIMED,	/* until the other host has given it to us */
+	ADOPT_FAILED,	/* until it is tried again */
 };
 
 /* What one host says of an instance in its row. */
 struct conflict_word {
-	uint64_t used; /* conflict_key of a state that its copy began with
-			  though nobody was there who could give it; or 0 */
+	uint64_t used;	/* conflict_key of a state that its copy began with
+			   though nobody was there who could give it; or 0 */
+	uint64_t claim; /* conflict_key of a state that it would go on
+			   from; or 0 */
+	uint64_t claim_epoch; /* of its run that does */
 	uint32_t count;
-	struct lost kept[CONFLICT_KEPT]; /* newest first */
+	struct lost kept[CONFLICT_KEPT]; /* the last that came first */
 };
 
-/* What is kept here of one name. */
+/* What is kept here of one name, and what its copy here is to go on from. */
 struct conflict {
 	struct list in_all; /* conflicts.all */
 	struct map_link by_name;
@@ -71,13 +100,23 @@ struct conflict {
 	int64_t kept_ms[CONFLICT_KEPT]; /* for how long, as last recorded */
 	mono counted_at;		/* up to when those count */
 	uint64_t stored;		/* STORE of the last record */
+	enum adopt_phase phase;
+	struct lost want;	      /* in each phase but NONE */
+	char from[NODE_NAME_MAX + 1]; /* the host that keeps it */
+	uint64_t claim;	   /* our epoch that claims it; 0: none yet */
+	uint64_t asked;	   /* STORE that its FETCH waits for: what comes before
+			      is not the one */
+	uint64_t came;	   /* bytes of it */
+	uint32_t failures; /* to fetch it, in a row */
+	mono until;	   /* of the phase */
 };
 
 struct conflicts {
 	struct slots slots; /* of struct conflict */
 	struct map by_name;
 	struct list all;
-	mono look_at; /* when ages are counted again */
+	mono look_at;  /* when ages are counted again */
+	mono adopt_at; /* when a phase may be over */
 };
 
 struct core;
@@ -98,7 +137,7 @@ bool conflict_keep(
  * would have started from here, if there is one, is kept.  Where nobody else
  * holds it nothing is done. */
 void conflict_keep_staged(struct core *c, struct instance *inst);
-/* Whether a kept state has this root. */
+/* Whether a state with this root is kept, or is to be gone on from. */
 bool conflict_needs_state(const struct core *c, const char *name,
 	const uint8_t root[DIGEST_SIZE]);
 /* What is kept here of a name, or NULL. */
@@ -120,9 +159,21 @@ size_t conflict_write_word(const struct core *c, const struct instance *inst,
 bool conflict_read_row(const struct row *row, struct conflict_word *out);
 
 /* 'service' is NULL when nobody wants the instance any more: then what is kept
- * of it goes. */
+ * of it goes.  Gives what another host claims, lets go of what has served
+ * there, and of what the copy here cannot go on from any more. */
 void conflict_review(struct core *c, struct instance *inst,
 	const struct service_value *service);
+/* The copy here is held, nothing else is to be done with it, and if it had
+ * started with nothing: it goes on from the state of a copy that lost against
+ * it, if there is one. */
+void conflict_adopt(struct core *c, struct instance *inst,
+	const struct service_value *service);
+void conflict_on_fetched(struct core *c, const struct input_fetched *in);
+/* The copy here is stopped for that, and nothing stands against it: what it
+ * left itself is kept ('own'; NULL if it left nothing), and it is to start from
+ * the other one.  False if that is not to be had any more. */
+bool conflict_go_on(
+	struct core *c, struct instance *inst, const struct lost *own);
 void conflict_on_tick(struct core *c);
 mono conflict_deadline(const struct core *c);
 

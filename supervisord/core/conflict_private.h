@@ -1,10 +1,29 @@
-/* What the files of the conflicts share with those who show them: the texts. */
+/* What the files of the conflicts share: the table and its records
+ * (conflict.c), the copy that goes on from the state of another
+ * (conflict_adopt.c), and what people hear (conflict_view.c).
+ */
 #ifndef SKEP_CORE_CONFLICT_PRIVATE_H
 #define SKEP_CORE_CONFLICT_PRIVATE_H
 
 #include "core/core_private.h"
 #include "core/text.h"
 #include "core/view.h"
+
+/* As 'conflict_find', to be changed. */
+struct conflict *conflict_of(const struct core *c, const char *name);
+/* The same; makes one.  NULL when the table is full. */
+struct conflict *conflict_make(struct core *c, const char *name);
+/* The next row of 'name' behind 'row' (NULL: the first) with a word, of
+ * another host that is present and tells of its present life. */
+const struct row *conflict_next_word(const struct core *c, const char *name,
+	const struct row *row, struct conflict_word *out);
+
+/* Gives up what the copy here was to go on from, in whatever phase. */
+void adopt_stop(struct core *c, struct conflict *k, struct instance *inst);
+/* The same, if it cannot go on from it any more. */
+void adopt_review(struct core *c, struct conflict *k, struct instance *inst);
+/* The phases that are over. */
+void adopt_on_tick(struct core *c);
 
 /* Fills in what any host keeps of the instance that 'out' names. */
 void conflict_fill_view(const struct core *c, struct instance_view *out);

@@ -278,12 +278,13 @@ on_dumped(struct core *c, const struct input_dumped *in)
 		instance_on_dumped(c, in);
 }
 
-/* A move and a checkpoint may wait for the same state. */
+/* A move, a checkpoint and a copy that won may wait for the same state. */
 static void
 on_fetched(struct core *c, const struct input_fetched *in)
 {
 	checkpoint_on_fetched(c, in);
 	handoff_on_fetched(c, in);
+	conflict_on_fetched(c, in);
 }
 
 /* What comes before everything else, in this order. */

@@ -312,6 +312,8 @@ keep(struct core *c, struct instance *i, const struct service_value *s)
 		renew(c, i, s, "its spec changed");
 	} else if (i->state == INSTANCE_STOPPING) {
 		renew(c, i, s, "");
+	} else {
+		conflict_adopt(c, i, s);
 	}
 }
 

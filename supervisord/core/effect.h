@@ -65,7 +65,8 @@ struct effect_start {
 	struct bytes body; /* canonical spec text */
 	bool has_state;	   /* start from the staged state 'root' */
 	uint8_t root[DIGEST_SIZE];
-	const char *state_kind;	  /* "handoff", "dump" or "checkpoint" */
+	const char *state_kind;	  /* "handoff", "dump", "checkpoint" or
+				     "conflict" */
 	int64_t state_wall_ms;	  /* when that state was sealed */
 	const char *handoff_from; /* node it came from, "" for none */
 	bool sets_aside; /* no state, and others had it since it was here, if

@@ -270,7 +270,8 @@ handoff_enter(struct core *c, struct handoff *h, enum handoff_state state,
 	}
 	core_note(c, NOTE_HANDOFF, h->name, h->epoch,
 		effects_format(&c->fx, "%s, %s %s", handoff_state_name(state),
-			h->is_yield		   ? "it loses against"
+			h->adopts		   ? "for the state on"
+			: h->is_yield		   ? "it loses against"
 			: handoff_is_source(state) ? "to"
 						   : "from",
 			effects_text(&c->fx, h->peer_name)));

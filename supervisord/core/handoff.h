@@ -116,6 +116,8 @@ struct handoff {
 	bool starts_first;	/* the target begins before the source ends */
 	bool is_refused;	/* PAIRED: nothing of it runs at the target */
 	bool is_yield;		/* it goes nowhere: the peer's copy wins */
+	bool adopts;		/* ... or, if this is set too, it won, and goes
+				   on from what the peer's copy has left */
 	uint32_t tries;		/* ... and so often its state was not sealed */
 	char reason[NOTE_TEXT_MAX]; /* why it began, or why it failed */
 };
@@ -155,7 +157,13 @@ bool handoff_begin(struct core *c, struct instance *inst, member_id target,
  * False if it gives none as things are: then it is only stopped. */
 bool handoff_yield(struct core *c, struct instance *inst,
 	const struct service_value *service, member_id winner);
-/* Whether that goes on. */
+/* The copy here won: it is asked for its state and stopped in the same way, and
+ * goes on from the one that 'node' has given it (conflict.h).  It need not go:
+ * one that says so is left alone.  False if it cannot begin now: duty looks
+ * again. */
+bool handoff_adopt(struct core *c, struct instance *inst,
+	const struct service_value *service, const char *node);
+/* Whether one or the other goes on. */
 bool handoff_is_yield(const struct core *c, const char *name);
 /* Whether this host takes part in a move of this name, so that duty leaves
  * it alone. */

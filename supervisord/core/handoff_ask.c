@@ -34,8 +34,8 @@ without_answer(
 	struct core *c, struct handoff *h, struct instance *i, const char *why)
 {
 	const struct policy_handoff *p = &h->terms;
-	bool must_stay =
-		!h->is_yield && (p->mode == HANDOFF_IGNORE || p->is_required);
+	bool must_stay = (!h->is_yield || h->adopts) &&
+			 (p->mode == HANDOFF_IGNORE || p->is_required);
 	core_note(
 		c, NOTE_HANDOFF, h->name, h->epoch, effects_text(&c->fx, why));
 	if (must_stay && instance_is_live(i) && !h->is_signalled) {
@@ -44,7 +44,8 @@ without_answer(
 	}
 	/* A last rename in its SIGTERM handler still counts. */
 	h->wants_dump = p->mode == HANDOFF_RESUME || h->is_yield;
-	h->is_required = must_stay;
+	/* What left nothing has nothing to lose by going on from another. */
+	h->is_required = must_stay && !h->is_yield;
 	source_stop(c, h, i);
 }
 
@@ -93,7 +94,7 @@ handoff_on_answered(struct core *c, const struct input_proc *in)
 		source_stop(c, h, i);
 		break;
 	case ANSWER_IGNORE:
-		if (h->is_yield) {
+		if (h->is_yield && !h->adopts) {
 			without_answer(c, h, i,
 				"the service asked to stay where it is, and "
 				"another copy wins");

@@ -590,9 +590,13 @@ static void
 resume_stop(struct core *c, struct handoff *h, struct instance *i)
 {
 	bool is_live = i && instance_is_live(i);
+	/* It was to go on from another state, and its own is kept already. */
+	bool is_adopted = i && i->staged && h->has_root &&
+			  strcmp(i->staged->kind, "conflict") == 0 &&
+			  conflict_needs_state(c, h->name, h->root);
 	bool is_other = is_live &&
 			(i->epoch != h->epoch || i->state != INSTANCE_CLEANING);
-	if (!h->has_root || !i || !i->is_remembered || is_other) {
+	if (!h->has_root || !i || !i->is_remembered || is_other || is_adopted) {
 		handoff_end_and_drop(c, h);
 		return;
 	}

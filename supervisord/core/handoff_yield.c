@@ -1,10 +1,12 @@
 /* The copy that loses against another one gives its state like one that moves,
- * but to nobody: it is kept here (conflict.h), and the copy is over.
+ * but to nobody: it is kept here (conflict.h), and the copy is over.  So does
+ * the one that won, when it is to go on from the state of the other.
  *
  *   SIGNALLED  as its policy says; what runs but is not ready is only stopped
  *   STOPPING+  what it leaves counts, whatever it answered
  *   DUMPING    tried again for some minutes: a full disk may have room by then
- *   kept*      or, if nobody else holds it any more, started here again from it
+ *   kept*      or, if nobody else holds it any more, started here again from
+ *              it; the copy that won starts from the other one
  *
  * (* = durable.  + = written down, as of a move.)  There is no target, so no
  * message either.  After a crash in between it is what any such move is: sealed
@@ -41,6 +43,24 @@ can_give(const struct instance *i)
 	return false;
 }
 
+/* A new one; NULL when the table is full. */
+static struct handoff *
+begin(struct core *c, struct instance *i, const struct policy_handoff *terms,
+	const char *peer, const char *reason)
+{
+	struct handoff *h = handoff_new(c, i->name, HANDOFF_FREE);
+	if (!h)
+		return NULL;
+	strcpy(h->peer_name, peer);
+	h->is_yield = true;
+	h->epoch = h->epoch_known = i->epoch;
+	h->attempt = (uint32_t)(c->incarnation << 12) + ++i->attempts;
+	h->run_digest = i->run_digest;
+	h->terms = *terms;
+	strcpy(h->reason, reason);
+	return h;
+}
+
 bool
 handoff_yield(struct core *c, struct instance *inst,
 	const struct service_value *service, member_id winner)
@@ -48,22 +68,38 @@ handoff_yield(struct core *c, struct instance *inst,
 	const struct policy_handoff *terms = &service->policy.handoff;
 	if (!terms->is_present || terms->starts_first || !can_give(inst))
 		return false;
-	struct handoff *h = handoff_new(c, inst->name, HANDOFF_FREE);
+	struct handoff *h = begin(c, inst, terms, member_get(c, winner)->name,
+		"another host holds it with a higher epoch");
 	if (!h)
 		return false;
-	strcpy(h->peer_name, member_get(c, winner)->name);
-	h->is_yield = true;
-	h->epoch = h->epoch_known = inst->epoch;
-	h->attempt = (uint32_t)(c->incarnation << 12) + ++inst->attempts;
-	h->run_digest = inst->run_digest;
-	h->terms = *terms;
-	strcpy(h->reason, "another host holds it with a higher epoch");
 	if (inst->state == INSTANCE_READY) {
 		source_ask(c, h, inst);
 	} else {
 		h->wants_dump = true;
 		source_stop(c, h, inst);
 	}
+	return true;
+}
+
+bool
+handoff_adopt(struct core *c, struct instance *inst,
+	const struct service_value *service, const char *node)
+{
+	struct handoffs *t = &c->handoffs;
+	CHECK(inst->state == INSTANCE_READY);
+	bool is_early = mono_diff(c->now, inst->move_again_at) < 0;
+	struct handoff *h = NULL;
+	if (!is_early)
+		h = begin(c, inst, &service->policy.handoff, node,
+			"it goes on from the state of the copy that lost");
+	if (!h) {
+		mono again = is_early ? inst->move_again_at
+				      : mono_add(c->now, HANDOFF_AGAIN_MS);
+		t->retry_at = mono_min(t->retry_at, again);
+		return false;
+	}
+	h->adopts = true;
+	source_ask(c, h, inst);
 	return true;
 }
 
@@ -121,13 +157,43 @@ yield_frozen(struct core *c, struct handoff *h, struct instance *i)
 	keep(c, h, i);
 }
 
+/* Nobody wins against it: it goes on from the state of the copy that lost, if
+ * it was stopped for that; else from its own. */
+static void
+stay(struct core *c, struct handoff *h, struct instance *i, const char *trouble)
+{
+	struct lost own = {.epoch = h->epoch,
+		.winner = h->epoch,
+		.size = h->size,
+		.wall_ms = h->sealed_wall_ms};
+	memcpy(own.root, h->root, DIGEST_SIZE);
+	if (!h->adopts) {
+		source_abort(c, h, "the copy that won is gone");
+		return;
+	}
+	if (trouble) {
+		i->fresh = 0; /* not again: both are kept as they are */
+		source_abort(c, h, trouble);
+		return;
+	}
+	if (!conflict_go_on(c, i, h->has_root ? &own : NULL)) {
+		source_abort(c, h, "that state is not to be had any more");
+		return;
+	}
+	uint64_t owner = instance_store_owner(c, i);
+	uint64_t ended = handoff_end(c, h);
+	i->epoch_after = ended ? ended : owner;
+	instance_enter(c, i, INSTANCE_BACKOFF,
+		duty_lives_elsewhere(c, i) ? MONO_NEVER : c->now);
+}
+
 void
 yield_on_sealed(struct core *c, struct handoff *h, const char *trouble)
 {
 	member_id winner;
 	struct instance *i = instance_find(c, h->name);
 	CHECK(i && i->state == INSTANCE_HANDOFF);
-	bool may_again = i->is_declared && !c->duty.is_ending;
+	const bool may_again = i->is_declared && !c->duty.is_ending;
 	if (trouble && ++h->tries < TRIES_MAX && may_again) {
 		h->deadline = MONO_NEVER;
 		h->resend_at = mono_add(c->now, AGAIN_MS);
@@ -135,9 +201,11 @@ yield_on_sealed(struct core *c, struct handoff *h, const char *trouble)
 		return;
 	}
 	if (i->is_declared && !duty_is_beaten(c, i, &winner)) {
-		source_abort(c, h, "the copy that won is gone");
+		stay(c, h, i, trouble);
 		return;
 	}
+	if (h->adopts && i->is_declared) /* it has lost in turn */
+		strcpy(h->peer_name, member_get(c, winner)->name);
 	if (trouble)
 		core_note(c, NOTE_CONFLICT, h->name, h->epoch,
 			effects_format(&c->fx,

@@ -90,7 +90,7 @@ struct staged {
 	uint8_t root[DIGEST_SIZE];
 	uint64_t size;		      /* bytes; 0: not known since a boot */
 	int64_t wall_ms;	      /* when it was put aside */
-	char kind[16];		      /* "handoff" or "dump" */
+	char kind[16];		      /* "handoff", "dump" or "conflict" */
 	char from[NODE_NAME_MAX + 1]; /* the host it came from, "" */
 };
 
@@ -164,8 +164,12 @@ struct instance {
 	uint64_t epoch_before; /* the highest under which it may have run
 				  elsewhere, when it was started here; durable
 				  with is_stranger */
+	uint64_t fresh;	    /* the first epoch of its present line of starts
+			       here, if that began with nothing; else, or
+			       since a boot, 0 */
 	uint64_t used;	    /* conflict_key of a state that it began with though
-			       its source could not give it, or 0 */
+			       its source could not give it, or that a copy
+			       which lost had left, and that has served; or 0 */
 	uint64_t epoch_owner; /* the highest under which 'last_owner', or who
 				 was that before, may have had it; durable */
 	uint64_t stay; /* see effect_start; 0: never was a stranger; durable */
@@ -386,6 +390,12 @@ bool instance_is_staged(
 void instance_unstage(struct core *c, struct instance *inst);
 /* Lets go of the state it would start from, if it has one. */
 void instance_drop_staged(struct core *c, struct instance *inst);
+/* The same, because it has served: no later start sees it again. */
+void instance_consume(struct core *c, struct instance *inst);
+/* It starts as 's' says: notes whether a line of starts begins with nothing.
+ * 'is_first': no start was here before, since it came here. */
+void instance_note_fresh(struct core *c, struct instance *inst,
+	const struct effect_start *s, bool is_first, bool has_state_path);
 
 /* Formats a wait status: "exited 1", "killed by SIGKILL"; into the pool. */
 const char *instance_status_text(struct core *c, int32_t status);

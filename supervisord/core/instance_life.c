@@ -40,7 +40,7 @@ fill_state(struct core *c, struct instance *i,
 	s->handoff_from = effects_text(&c->fx, from->from);
 }
 
-static void
+static const struct effect_start *
 emit_start(struct core *c, struct instance *i,
 	const struct service_value *service, uint64_t after)
 {
@@ -59,6 +59,7 @@ emit_start(struct core *c, struct instance *i,
 			      service->policy.handoff.has_state_path;
 	e->start.before = i->epoch_before;
 	e->start.stay = i->stay;
+	return &e->start;
 }
 
 void
@@ -67,6 +68,7 @@ instance_start_at(struct core *c, struct instance *inst,
 {
 	CHECK(epoch > inst->epoch || inst->epoch == 0);
 	struct override_value o;
+	bool is_first = inst->state == INSTANCE_IDLE;
 	instance_override(c, inst, &o);
 	inst->epoch = epoch;
 	instance_use_epoch(inst, epoch);
@@ -96,7 +98,8 @@ instance_start_at(struct core *c, struct instance *inst,
 	if (is_news)
 		instance_store_owner(c, inst);
 	instance_enter(c, inst, INSTANCE_STARTING, MONO_NEVER);
-	emit_start(c, inst, service, after);
+	instance_note_fresh(c, inst, emit_start(c, inst, service, after),
+		is_first, service->policy.handoff.has_state_path);
 	core_note(c, NOTE_STARTING, inst->name, epoch, "");
 }
 
@@ -506,15 +509,6 @@ instance_on_declared(struct core *c, struct instance *inst)
 		instance_arm(c, inst, instance_consume_at(c, inst));
 }
 
-/* The state has served: no later start sees it again. */
-static void
-consume_state(struct core *c, struct instance *i)
-{
-	instance_drop_staged(c, i);
-	instance_store_owner(c, i);
-	instance_arm(c, i, MONO_NEVER);
-}
-
 void
 instance_on_started(struct core *c, const struct input_proc *in)
 {
@@ -764,7 +758,7 @@ on_deadline(struct core *c, struct instance *i)
 		duty_mark(c, i->name);
 		return;
 	case INSTANCE_READY:
-		consume_state(c, i);
+		instance_consume(c, i);
 		return;
 	case INSTANCE_STARTING:
 	case INSTANCE_HANDOFF:

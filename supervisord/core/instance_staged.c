@@ -1,4 +1,4 @@
-/* The states that instances start from. */
+/* The states that instances start from, and who starts with none. */
 #include <string.h>
 
 #include "core/core_private.h"
@@ -56,4 +56,49 @@ instance_drop_staged(struct core *c, struct instance *inst)
 	instance_unstage(c, inst);
 	/* First no record names it any more, then it goes. */
 	handoff_drop(c, inst->name, root, instance_store_owner(c, inst));
+}
+
+void
+instance_consume(struct core *c, struct instance *inst)
+{
+	const struct staged *s = inst->staged;
+	bool is_adopted = s && strcmp(s->kind, "conflict") == 0;
+	uint64_t key = is_adopted ? conflict_key(s->root) : inst->used;
+	instance_drop_staged(c, inst);
+	instance_store_owner(c, inst);
+	instance_arm(c, inst, MONO_NEVER);
+	if (key == inst->used)
+		return;
+	inst->used = key;
+	instance_publish(c, inst);
+}
+
+/* --- Starts with nothing --- */
+
+/* Whether what it begins with comes from its own line of starts: so it is with
+ * what stands at its state_path, what it put aside, and the checkpoints that it
+ * took since the line began. */
+static bool
+goes_on(const struct core *c, const struct instance *i,
+	const struct effect_start *s)
+{
+	const struct checkpoint *k = checkpoint_find(c, i->name);
+	if (!s->has_state)
+		return !s->sets_aside;
+	return strcmp(s->state_kind, "dump") == 0 ||
+	       (strcmp(s->state_kind, "checkpoint") == 0 && k &&
+		       k->word.count && k->word.kept[0].epoch >= i->fresh);
+}
+
+void
+instance_note_fresh(struct core *c, struct instance *inst,
+	const struct effect_start *s, bool is_first, bool has_state_path)
+{
+	bool has_nothing = !s->has_state && (!has_state_path || s->sets_aside);
+	if (is_first)
+		inst->fresh = 0;
+	if (has_nothing && inst->fresh == 0)
+		inst->fresh = s->epoch;
+	else if (!has_nothing && !goes_on(c, inst, s))
+		inst->fresh = 0;
 }

@@ -97,7 +97,9 @@ fill_why(struct core *c, struct instance *i, const struct service_value *s,
 	text_init(&t, out->why, sizeof out->why);
 	const struct handoff *h = handoff_find(c, i->name);
 	if (h) {
-		text_add(&t, h->is_yield ? "gives way: " : "moving: ");
+		text_add(&t, h->adopts	   ? "goes on from another state: "
+			     : h->is_yield ? "gives way: "
+					   : "moving: ");
 		text_add(&t, handoff_state_name(h->state));
 		text_add(&t, h->peer_name[0] ? ", " : "");
 		text_add(&t, h->peer_name);

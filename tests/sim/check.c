@@ -248,6 +248,7 @@ on_end(struct world *w, void *context)
 		keys_fini(&k->hosts[i].rows);
 	free(k->hosts);
 	keys_fini(&k->pairs);
+	keys_fini(&k->lost);
 	free(k->pair_at);
 	free(k);
 }
@@ -265,6 +266,7 @@ check_attach(struct world *w, struct check_stats *stats)
 	check_place(k);
 	check_service(k);
 	check_handoff(k);
+	check_conflict(k);
 	check_checkpoint(k);
 	check_path(k);
 	check_rebalance(k);
@@ -325,6 +327,7 @@ check_stats_add(struct check_stats *to, const struct check_stats *from)
 	to->lost += from->lost;
 	to->handoffs += from->handoffs;
 	to->dropped += from->dropped;
+	to->adopted += from->adopted;
 	to->rebalances += from->rebalances;
 	add_disk(&to->disk, &from->disk);
 	add_times(&to->detection, &from->detection);
@@ -382,6 +385,7 @@ check_stats_print(const struct check_stats *s, FILE *out)
 		print_number("moved to a better host", s->rebalances, out);
 	print_number("states moved", s->handoffs, out);
 	print_number("states given up at conflicts", s->dropped, out);
+	print_number("states gone on from after one", s->adopted, out);
 	print_number("writes late by a second", s->disk.late, out);
 	print_number("... refused for want of room", s->disk.refused, out);
 	print_number("... failed by I/O errors", s->disk.errors, out);

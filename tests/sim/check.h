@@ -9,6 +9,7 @@
  *   check_rebalance.c P7, P8    what moves because ranks changed
  *   check_service.c   V1 to V9   what really runs
  *   check_handoff.c   H1 to H7, H9, H10  states on their way
+ *   check_conflict.c  H11        who goes on from the state of a copy that lost
  *   check_checkpoint.c  H8       what is kept of them on other hosts
  *   check_path.c      F1, F2     what stands at state_paths
  *   check_engine.c    E1 to E5   the core as a machine
@@ -56,6 +57,8 @@ struct check_stats {
 	uint64_t lost;	       /* services: the same */
 	uint64_t handoffs;     /* starts from a state that was moved */
 	uint64_t dropped;      /* states given up at a conflict */
+	uint64_t adopted;      /* ... and those that the survivor went on from
+				*/
 	uint64_t rebalances;   /* instances that hosts sent to better ones */
 	struct disk_counts disk;
 	struct check_times detection; /* host gone to DEAD, each observer */
@@ -85,6 +88,8 @@ struct check {
 	uint32_t pair_count;
 	enum world_phase phase;
 	bool has_lost_disk; /* a disk was emptied, or an old one came back */
+	struct keys lost;   /* roots of states that a durable record named as
+			       those of copies that lost -> 1 */
 };
 
 /* Attaches all checkers to a new world, before its first host starts; what
@@ -101,6 +106,7 @@ void check_specs(struct check *k);
 void check_place(struct check *k);
 void check_service(struct check *k);
 void check_handoff(struct check *k);
+void check_conflict(struct check *k);
 void check_checkpoint(struct check *k);
 void check_path(struct check *k);
 void check_rebalance(struct check *k);

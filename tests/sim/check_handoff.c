@@ -542,7 +542,8 @@ has_others(const struct moves *m, uint32_t host, const char *name)
 
 /* H2: a state goes only when no record names it, and when it has served, or
  * has another home, or nobody wants it; or, H10, when it is that of a copy that
- * lost, was kept as such, and its host says that it is kept no longer. */
+ * lost, was kept as such, and its host says that it is kept no longer.  While
+ * others have the instance, to say so is enough. */
 static void
 on_dropped(struct moves *m, uint32_t host, struct sealed *s)
 {
@@ -559,11 +560,14 @@ on_dropped(struct moves *m, uint32_t host, struct sealed *s)
 		is_unwanted(m, host, s->name))
 		return;
 	m->k->stats->dropped++;
+	bool is_told = keys_get(&m->told, root_key(s->root));
+	if (is_told && keys_get(&m->k->lost, root_key(s->root)))
+		return;
 	if (!has_others(m, host, s->name))
 		world_violated(m->k->w, "H2",
 			"%s drops the last state of %s, and nobody has it",
 			m->k->w->hosts[host].name, s->name);
-	else if (!keys_get(&m->told, root_key(s->root)))
+	else if (!is_told)
 		world_violated(m->k->w, "H10",
 			"%s drops a state of %s that lost, in silence",
 			m->k->w->hosts[host].name, s->name);

@@ -491,6 +491,8 @@ instance_trouble(
 		why = "is called ready and has no process";
 	else if (is_moved_here(s, a, v->name))
 		why = "is being moved";
+	else if (world_goes_on(s->w->hosts[a].core, v->name))
+		why = "is to go on from another state";
 	if (!why)
 		return agreement(s, a, v, out);
 	return world_say(out, "%s says: %s (%s on '%s', %s) %s",

@@ -80,6 +80,15 @@ process_trouble(
 	return buffer;
 }
 
+bool
+world_goes_on(const struct core *c, const char *name)
+{
+	const struct instance *i = instance_find(c, name);
+	const struct conflict *k = conflict_find(c, name);
+	return i && k && !i->is_left_alone &&
+	       (k->phase == ADOPT_FETCHING || k->phase == ADOPT_CLAIMED);
+}
+
 static const char *
 instance_trouble(struct world *w, uint32_t host, const struct instance_view *v,
 	char *buffer)
@@ -104,6 +113,8 @@ instance_trouble(struct world *w, uint32_t host, const struct instance_view *v,
 		why = "is called ready and has no process";
 	else if (handoff_is_busy(w->hosts[host].core, v->name))
 		why = "is being moved";
+	else if (world_goes_on(w->hosts[host].core, v->name))
+		why = "is to go on from another state";
 	if (!why)
 		return agreement(w, host, v, buffer);
 	snprintf(buffer, WORLD_TROUBLE_MAX, "%s says: %s (%s on '%s') %s",

@@ -22,6 +22,9 @@ const char *world_trouble(struct world *w, char buffer[WORLD_TROUBLE_MAX]);
 int64_t world_settle(
 	struct world *w, int64_t limit_ms, char buffer[WORLD_TROUBLE_MAX]);
 
+/* Whether a host's copy is about to go on from the state of one that lost. */
+bool world_goes_on(const struct core *c, const char *name);
+
 /* A running host, the first in order; WORLD_HOSTS if there is none. */
 uint32_t world_first_running(const struct world *w);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/checkpoint_private.h"
 #include "core/conflict_private.h"
 #include "tests/dialogue/script.h"
 #include "tests/sim/world_view.h"
@@ -36,7 +37,9 @@ kept_on(const char *node)
 		host_of(node)->core, "db");
 }
 
-/* Four hosts; "db" ran on delta, and on alpha while they were apart. */
+/* Four hosts; "db" ran on delta, and on alpha while they were apart.  Alpha's
+ * node began anew then: it does not know that its copy had begun with nothing,
+ * and goes on with it (test_adopt). */
 static void
 setup(void)
 {
@@ -48,7 +51,10 @@ setup(void)
 	    "> settle\n"
 	    "> cut alpha gamma delta\n"
 	    "> cut beta gamma delta\n"
-	    "> run 20s\n");
+	    "> run 20s\n"
+	    "> crash alpha\n"
+	    "> power-on alpha\n"
+	    "> run 5s\n");
 }
 
 static void
@@ -179,6 +185,28 @@ START_TEST(no_bytes_do_harm)
 }
 END_TEST
 
+/* A host that knows nothing of claims says so much. */
+START_TEST(older_words_are_read)
+{
+	unsigned char room[ROW_META_MAX];
+	struct conflict_word word;
+	run("> heal\n> settle 120s\n");
+	struct core *c = host_of("delta")->core;
+	struct bytes meta =
+		checkpoint_meta(c, instance_find(c, "db"), true, room);
+	static const struct checkpoint_word nothing;
+	unsigned char before[ROW_META_MAX];
+	size_t at = checkpoint_write_word(&nothing, true, before).size;
+	ck_assert_uint_eq(room[at], 2);
+	room[at] = 1;
+	/* 'claim', its epoch, and to whom the one state was given. */
+	ck_assert(read_meta(room, meta.size - 24, &word));
+	ck_assert_uint_eq(word.count, 1);
+	ck_assert_uint_eq(word.claim, 0);
+	ck_assert_uint_eq(word.kept[0].given, 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -192,6 +220,7 @@ main(void)
 	tcase_add_test(kept, it_is_given_up);
 	tcase_add_test(kept, the_winner_dies);
 	tcase_add_test(kept, no_bytes_do_harm);
+	tcase_add_test(kept, older_words_are_read);
 	suite_add_tcase(suite, kept);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

@@ -1,0 +1,337 @@
+/* A copy that won, and had started with nothing, goes on from what a copy that
+ * lost has left (conflict.h).
+ *
+ * It begins when ours is the only copy left, so that all who lost have given;
+ * of several states it is the one with the highest epoch.  Until its own
+ * process is stopped for it everything can be given up again: then the other
+ * host still has the state, and so it has until ours has served.
+ *
+ * What was given is given to that very run of ours and its restarts in place,
+ * also if nothing comes of it: a state is better kept, and listed, than gone on
+ * from twice.
+ */
+#include <string.h>
+
+#include "core/conflict_private.h"
+
+/* After a failure the state is asked for again: so long, and twice as long
+ * with each failure in a row, so many times. */
+#define AGAIN_MS      5000
+#define DOUBLINGS_MAX 7
+/* A host that gives no byte for so long cannot be reached. */
+#define SILENT_MS 30000
+/* One that does not answer a claim for so long does not know of such. */
+#define CLAIM_MS 60000
+
+static void
+enter(struct core *c, struct conflict *k, enum adopt_phase phase, mono until)
+{
+	struct conflicts *t = &c->conflicts;
+	k->phase = phase;
+	k->until = until;
+	t->adopt_at = mono_min(t->adopt_at, until);
+}
+
+/* Whether whoever began with nothing under the epoch 'fresh' may go on from
+ * it. */
+static bool
+is_fit(const struct lost *s, uint64_t fresh)
+{
+	return s->was_live && s->epoch < fresh && fresh <= s->winner;
+}
+
+/* What the host that it is to come from says of it; false: nothing. */
+static bool
+find_listed(const struct core *c, const struct conflict *k, struct lost *out)
+{
+	struct conflict_word word;
+	const struct row *r = conflict_next_word(c, k->name, NULL, &word);
+	for (; r; r = conflict_next_word(c, k->name, r, &word))
+		for (uint32_t n = 0; n < word.count; n++) {
+			*out = word.kept[n];
+			if (!strcmp(member_get(c, r->origin)->name, k->from) &&
+				!memcmp(out->root, k->want.root, DIGEST_SIZE))
+				return true;
+		}
+	return false;
+}
+
+static bool
+is_given(const struct core *c, const struct conflict *k)
+{
+	struct lost now;
+	return k->claim && find_listed(c, k, &now) && now.given == k->claim;
+}
+
+/* The best state that nobody has gone on from, and the host that keeps it, or
+ * MEMBER_NONE. */
+static member_id
+find_best(const struct core *c, const struct instance *i, struct lost *best)
+{
+	struct conflict_word word;
+	member_id from = MEMBER_NONE;
+	const struct row *r = conflict_next_word(c, i->name, NULL, &word);
+	for (; r; r = conflict_next_word(c, i->name, r, &word))
+		for (uint32_t n = 0; n < word.count; n++) {
+			const struct lost *s = &word.kept[n];
+			if (!is_fit(s, i->fresh) || s->given ||
+				(from != MEMBER_NONE &&
+					s->epoch <= best->epoch))
+				continue;
+			*best = *s;
+			from = r->origin;
+		}
+	return from;
+}
+
+/* --- Steps --- */
+
+static void
+fetch(struct core *c, struct conflict *k)
+{
+	member_id from = member_find(c, k->from);
+	struct effect *e = effects_add(&c->fx, EFFECT_FETCH);
+	CHECK(from != MEMBER_NONE);
+	k->asked = c->store_seq;
+	e->after = handoff_after(c);
+	e->fetch.name = effects_text(&c->fx, k->name);
+	e->fetch.node = effects_text(&c->fx, k->from);
+	e->fetch.address = effects_text(&c->fx, member_get(c, from)->address);
+	memcpy(e->fetch.root, k->want.root, DIGEST_SIZE);
+	e->fetch.size = k->want.size;
+	k->came = 0;
+	enter(c, k, ADOPT_FETCHING, mono_add(c->now, SILENT_MS));
+}
+
+static void
+begin(struct core *c, const struct instance *i)
+{
+	struct lost best;
+	member_id from = find_best(c, i, &best);
+	struct conflict *k =
+		from == MEMBER_NONE ? NULL : conflict_make(c, i->name);
+	if (!k)
+		return;
+	k->want = best;
+	strcpy(k->from, member_get(c, from)->name);
+	core_note(c, NOTE_CONFLICT, k->name, best.epoch,
+		effects_format(&c->fx,
+			"it had started with nothing: it is to go on from the "
+			"state of the copy that lost, on %s",
+			effects_text(&c->fx, k->from)));
+	fetch(c, k);
+}
+
+static void
+claim(struct core *c, struct conflict *k, struct instance *i)
+{
+	k->claim = i->epoch;
+	enter(c, k, ADOPT_CLAIMED, mono_add(c->now, CLAIM_MS));
+	instance_publish(c, i);
+}
+
+/* Whether it may be stopped for that at present. */
+static bool
+can_go_on(
+	struct core *c, const struct instance *i, const struct service_value *s)
+{
+	uint32_t copies;
+	return i->fresh && i->state == INSTANCE_READY && !i->staged &&
+	       !i->is_left_alone && s->policy.handoff.is_present &&
+	       !s->policy.handoff.starts_first &&
+	       s->policy.type != TYPE_ONESHOT && !drain_is_on(c) &&
+	       member_hold_now(c) == HOLD_NONE &&
+	       duty_holder(c, i->name, &copies) == MEMBER_SELF && copies == 1;
+}
+
+void
+conflict_adopt(struct core *c, struct instance *inst,
+	const struct service_value *service)
+{
+	if (!can_go_on(c, inst, service))
+		return;
+	struct conflict *k = conflict_of(c, inst->name);
+	switch (k ? k->phase : ADOPT_NONE) {
+	case ADOPT_NONE:
+		begin(c, inst);
+		break;
+	case ADOPT_HERE:
+		claim(c, k, inst);
+		break;
+	case ADOPT_CLAIMED:
+		if (is_given(c, k))
+			handoff_adopt(c, inst, service, k->from);
+		break;
+	case ADOPT_FETCHING:
+	case ADOPT_FAILED:
+		break;
+	}
+}
+
+bool
+conflict_go_on(struct core *c, struct instance *inst, const struct lost *own)
+{
+	struct conflict *k = conflict_of(c, inst->name);
+	CHECK(inst->state == INSTANCE_HANDOFF);
+	if (!k || k->phase != ADOPT_CLAIMED)
+		return false;
+	const struct lost other = k->want;
+	struct staged s = {.size = other.size,
+		.wall_ms = other.wall_ms,
+		.kind = "conflict"};
+	memcpy(s.root, other.root, DIGEST_SIZE);
+	strcpy(s.from, k->from);
+	if (own)
+		conflict_keep(c, inst, own);
+	instance_drop_staged(c, inst);
+	instance_stage(c, inst, &s);
+	/* From now on it counts for more than what its own line has left. */
+	checkpoint_adopt(
+		c, inst, inst->epoch, other.root, other.size, other.wall_ms);
+	k->claim = 0;
+	k->failures = 0;
+	enter(c, k, ADOPT_NONE, MONO_NEVER);
+	inst->fresh = 0;
+	inst->is_remembered = true;
+	core_note(c, NOTE_CONFLICT, inst->name, other.epoch,
+		effects_format(&c->fx,
+			"it goes on from the state of the copy that lost, "
+			"from %s",
+			effects_text(&c->fx, s.from)));
+	return true;
+}
+
+/* --- Ends --- */
+
+void
+adopt_stop(struct core *c, struct conflict *k, struct instance *inst)
+{
+	struct lost was = k->want;
+	bool is_here = k->phase == ADOPT_HERE || k->phase == ADOPT_CLAIMED;
+	bool is_on_way = k->phase == ADOPT_FETCHING;
+	member_id from = member_find(c, k->from);
+	if (k->phase == ADOPT_NONE)
+		return;
+	bool had_claim = k->claim != 0;
+	k->claim = 0;
+	enter(c, k, ADOPT_NONE, MONO_NEVER);
+	/* The host that kept it is gone: ours may be the last. */
+	if (is_here && inst->is_declared &&
+		(from == MEMBER_NONE || !member_is_present(c, from))) {
+		was.was_live = false;
+		conflict_keep(c, inst, &was);
+	} else if (is_here || is_on_way) {
+		handoff_drop(c, k->name, was.root, handoff_after(c));
+	}
+	if (had_claim)
+		instance_publish(c, inst);
+}
+
+void
+adopt_review(struct core *c, struct conflict *k, struct instance *inst)
+{
+	struct lost now;
+	if (k->phase == ADOPT_NONE || handoff_is_yield(c, k->name))
+		return;
+	bool is_open = instance_is_held(inst) && inst->fresh &&
+		       is_fit(&k->want, inst->fresh) &&
+		       find_listed(c, k, &now) &&
+		       (now.given == 0 || now.given == k->claim);
+	if (!is_open)
+		adopt_stop(c, k, inst);
+}
+
+/* It did not come: another look, later. */
+static void
+fail(struct core *c, struct conflict *k, const char *why)
+{
+	int64_t ms = (int64_t)AGAIN_MS << k->failures;
+	core_note(c, NOTE_CONFLICT, k->name, k->want.epoch,
+		effects_format(&c->fx, "not fetched from %s: %s",
+			effects_text(&c->fx, k->from),
+			effects_text(&c->fx, why)));
+	if (k->failures < DOUBLINGS_MAX)
+		k->failures++;
+	enter(c, k, ADOPT_FAILED, mono_add(c->now, ms));
+	handoff_drop(c, k->name, k->want.root, handoff_after(c));
+}
+
+void
+conflict_on_fetched(struct core *c, const struct input_fetched *in)
+{
+	struct conflict *k = conflict_of(c, in->name);
+	if (!k || k->phase != ADOPT_FETCHING || k->asked > c->stored_seq ||
+		memcmp(k->want.root, in->root, DIGEST_SIZE) != 0)
+		return;
+	if (!in->is_final) {
+		if (in->bytes > k->came)
+			k->until = mono_add(c->now, SILENT_MS);
+		k->came = in->bytes;
+		return;
+	}
+	if (in->is_ok) {
+		k->failures = 0;
+		enter(c, k, ADOPT_HERE, MONO_NEVER);
+	} else {
+		fail(c, k, in->text);
+	}
+	duty_mark(c, k->name);
+}
+
+/* The other host does not know of claims, or ours does not come there. */
+static void
+on_no_answer(struct core *c, struct conflict *k)
+{
+	struct instance *i = instance_find(c, k->name);
+	k->until = MONO_NEVER;
+	if (!i || is_given(c, k))
+		return;
+	core_note(c, NOTE_CONFLICT, k->name, k->want.epoch,
+		effects_format(&c->fx,
+			"%s does not give the state of the copy that lost: "
+			"it stays there",
+			effects_text(&c->fx, k->from)));
+	i->fresh = 0;
+	adopt_stop(c, k, i);
+	duty_mark(c, k->name);
+}
+
+static void
+on_time(struct core *c, struct conflict *k)
+{
+	switch (k->phase) {
+	case ADOPT_FETCHING:
+		fail(c, k, "it is silent");
+		break;
+	case ADOPT_CLAIMED:
+		on_no_answer(c, k);
+		break;
+	case ADOPT_FAILED:
+		enter(c, k, ADOPT_NONE, MONO_NEVER);
+		duty_mark(c, k->name);
+		break;
+	case ADOPT_NONE:
+	case ADOPT_HERE:
+		UNREACHABLE();
+	}
+}
+
+void
+adopt_on_tick(struct core *c)
+{
+	struct conflicts *t = &c->conflicts;
+	if (!mono_reached(t->adopt_at, c->now))
+		return;
+	t->adopt_at = MONO_NEVER;
+	list_each_safe (l, &t->all) {
+		struct conflict *k = container_of(l, struct conflict, in_all);
+		if (mono_reached(k->until, c->now) &&
+			!effects_has_room(&c->fx, 64, 4096)) {
+			t->adopt_at = c->now; /* the rest, next */
+			return;
+		}
+		if (mono_reached(k->until, c->now))
+			on_time(c, k);
+		t->adopt_at = mono_min(t->adopt_at, k->until);
+	}
+}

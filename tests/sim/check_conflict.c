@@ -1,0 +1,164 @@
+/* H11: who goes on from the state of a copy that lost.
+ *
+ * H11 (always): a start with such a state is one of a host that gave it to no
+ *     other and began its own line of starts with nothing, before the copy lost
+ *     (by epochs); and nobody else ever started with that state, before or
+ *     later, but from a checkpoint that the one who went on from it made of it.
+ *
+ * The books hold, for each sealed state that was kept as one of a copy that
+ * lost, the epoch that won, as its host's record says, and who started with it;
+ * and for each host and instance the epoch under which its line began.  After
+ * the loss of a disk nothing is demanded: what it had given is forgotten.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cursor.h"
+#include "base/hash.h"
+#include "core/core_private.h"
+#include "tests/sim/check.h"
+
+/* A state, by its root. */
+struct origin_state {
+	uint64_t winner;  /* what its record says; 0: it is in none */
+	uint32_t begun;	  /* 1 + a host that started with it */
+	uint32_t adopted; /* 1 + the one that went on from it so */
+};
+
+struct lines {
+	struct check *k;
+	struct keys roots;	    /* root -> number in 'items', from 1 */
+	struct origin_state *items; /* owned */
+	uint32_t count;
+	struct keys lines; /* host and name -> epoch; 0: there is none, or it
+			      began with a state */
+};
+
+static struct origin_state *
+state_at(struct lines *l, const uint8_t root[DIGEST_SIZE])
+{
+	uint32_t *at = keys_at(&l->roots, hash_bytes(root, DIGEST_SIZE, 0));
+	if (!*at) {
+		l->items = array_add(l->items, &l->count, sizeof *l->items);
+		*at = l->count;
+	}
+	return &l->items[*at - 1];
+}
+
+/* A CONFLICT record, as conflict.c writes it. */
+static void
+on_stored(struct world *w, uint32_t host, enum core_table table,
+	struct bytes key, struct bytes value, uint64_t seq, void *context)
+{
+	struct lines *l = context;
+	struct reader r;
+	uint8_t root[DIGEST_SIZE];
+	(void)w, (void)host, (void)key, (void)seq;
+	if (table != TABLE_CONFLICT || !value.data)
+		return;
+	reader_init(&r, value.data, value.size);
+	reader_u8(&r);
+	for (uint8_t count = reader_u8(&r); count > 0; count--) {
+		reader_u64(&r); /* the epoch of the run that left it */
+		uint64_t winner = reader_u64(&r);
+		for (size_t i = 0; i < DIGEST_SIZE; i++)
+			root[i] = reader_u8(&r);
+		reader_u64(&r); /* size, when it was sealed, for how long */
+		reader_i64(&r);
+		reader_u8(&r);
+		reader_i64(&r);
+		CHECK(!r.bad);
+		state_at(l, root)->winner = winner;
+		*keys_at(&l->k->lost, hash_bytes(root, DIGEST_SIZE, 0)) = 1;
+	}
+}
+
+static void
+check_adopted(struct lines *l, uint32_t host, const struct effect_start *s,
+	struct origin_state *o, uint32_t line)
+{
+	const char *name = l->k->w->hosts[host].name;
+	l->k->stats->adopted += !o->adopted;
+	if (l->k->has_lost_disk)
+		return;
+	if (o->adopted && o->adopted != host + 1)
+		world_violated(l->k->w, "H11",
+			"%s goes on with %s from a state that %s has gone on "
+			"from",
+			name, s->name, l->k->w->hosts[o->adopted - 1].name);
+	if (o->begun)
+		world_violated(l->k->w, "H11",
+			"%s goes on with %s from a state that was started "
+			"with on %s",
+			name, s->name, l->k->w->hosts[o->begun - 1].name);
+	if (!o->adopted && (!line || line > o->winner))
+		world_violated(l->k->w, "H11",
+			"%s goes on with %s, begun with nothing under %u, from "
+			"a state that had lost against %llu",
+			name, s->name, line, (unsigned long long)o->winner);
+}
+
+static void
+on_start(struct lines *l, uint32_t host, const struct effect_start *s)
+{
+	uint32_t *line =
+		keys_at(&l->lines, hash_mix(host, hash_text(s->name, 0)));
+	bool is_first =
+		!row_state_is_held(check_row_before(l->k, host, s->name));
+	if (is_first)
+		*line = 0;
+	if (!s->has_state && !*line)
+		*line = (uint32_t)s->epoch;
+	if (!s->has_state || !strcmp(s->state_kind, "checkpoint"))
+		return;
+	struct origin_state *o = state_at(l, s->root);
+	if (!strcmp(s->state_kind, "conflict")) {
+		check_adopted(l, host, s, o, *line);
+		o->adopted = host + 1;
+		return;
+	}
+	if (o->adopted && !l->k->has_lost_disk)
+		world_violated(l->k->w, "H11",
+			"%s starts %s with a state that %s has gone on from",
+			l->k->w->hosts[host].name, s->name,
+			l->k->w->hosts[o->adopted - 1].name);
+	o->begun = host + 1;
+	if (strcmp(s->state_kind, "dump") != 0)
+		*line = 0;
+}
+
+static void
+on_step(struct world *w, uint32_t host, const struct input *in,
+	const struct effects *fx, void *context)
+{
+	(void)w, (void)in;
+	for (size_t i = 0; i < fx->count; i++)
+		if (fx->items[i].kind == EFFECT_START)
+			on_start(context, host, &fx->items[i].start);
+}
+
+static void
+on_end(struct world *w, void *context)
+{
+	struct lines *l = context;
+	(void)w;
+	keys_fini(&l->roots);
+	keys_fini(&l->lines);
+	free(l->items);
+	free(l);
+}
+
+void
+check_conflict(struct check *k)
+{
+	struct lines *l = calloc(1, sizeof *l);
+	CHECK(l);
+	l->k = k;
+	world_observe(k->w, &(struct world_observer){
+				    .name = "conflict",
+				    .on_step = on_step,
+				    .on_stored = on_stored,
+				    .on_end = on_end,
+				    .context = l,
+			    });
+}
