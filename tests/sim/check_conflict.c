@@ -1,14 +1,16 @@
 /* H11: who goes on from the state of a copy that lost.
  *
- * H11 (always): a start with such a state is one of a host that gave it to no
- *     other and began its own line of starts with nothing, before the copy lost
- *     (by epochs); and nobody else ever started with that state, before or
- *     later, but from a checkpoint that the one who went on from it made of it.
+ * H11 (always): who starts with such a state began its own line of starts with
+ *     nothing, before that copy lost (by epochs), and the host that keeps the
+ *     state has written down that it gave it to a run of that line; and nobody
+ *     else ever started with it, before or later, but from a checkpoint that
+ *     the one who went on from it made of it.
  *
  * The books hold, for each sealed state that was kept as one of a copy that
- * lost, the epoch that won, as its host's record says, and who started with it;
- * and for each host and instance the epoch under which its line began.  After
- * the loss of a disk nothing is demanded: what it had given is forgotten.
+ * lost, the epoch that won and the one that it was given to, as its host's
+ * records say, and who started with it; and for each host and instance the
+ * epoch under which its line began.  After the loss of a disk nothing is
+ * demanded: what it had given is forgotten.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +22,8 @@
 
 /* A state, by its root. */
 struct origin_state {
-	uint64_t winner;  /* what its record says; 0: it is in none */
+	uint64_t winner;  /* what a record says; 0: it is in none */
+	uint64_t given;	  /* the same; 0: to nobody */
 	uint32_t begun;	  /* 1 + a host that started with it */
 	uint32_t adopted; /* 1 + the one that went on from it so */
 };
@@ -52,25 +55,29 @@ on_stored(struct world *w, uint32_t host, enum core_table table,
 {
 	struct lines *l = context;
 	struct reader r;
-	uint8_t root[DIGEST_SIZE];
+	uint8_t roots[CONFLICT_KEPT][DIGEST_SIZE];
 	(void)w, (void)host, (void)key, (void)seq;
 	if (table != TABLE_CONFLICT || !value.data)
 		return;
 	reader_init(&r, value.data, value.size);
 	reader_u8(&r);
-	for (uint8_t count = reader_u8(&r); count > 0; count--) {
+	uint8_t count = reader_u8(&r);
+	CHECK(count <= CONFLICT_KEPT);
+	for (uint8_t n = 0; n < count; n++) {
 		reader_u64(&r); /* the epoch of the run that left it */
 		uint64_t winner = reader_u64(&r);
 		for (size_t i = 0; i < DIGEST_SIZE; i++)
-			root[i] = reader_u8(&r);
+			roots[n][i] = reader_u8(&r);
 		reader_u64(&r); /* size, when it was sealed, for how long */
 		reader_i64(&r);
 		reader_u8(&r);
 		reader_i64(&r);
-		CHECK(!r.bad);
-		state_at(l, root)->winner = winner;
-		*keys_at(&l->k->lost, hash_bytes(root, DIGEST_SIZE, 0)) = 1;
+		state_at(l, roots[n])->winner = winner;
+		*keys_at(&l->k->lost, hash_bytes(roots[n], DIGEST_SIZE, 0)) = 1;
 	}
+	for (uint8_t n = 0; n < count; n++)
+		state_at(l, roots[n])->given = reader_u64(&r);
+	CHECK(!r.bad);
 }
 
 static void
@@ -91,6 +98,11 @@ check_adopted(struct lines *l, uint32_t host, const struct effect_start *s,
 			"%s goes on with %s from a state that was started "
 			"with on %s",
 			name, s->name, l->k->w->hosts[o->begun - 1].name);
+	if (!o->adopted && (o->given < line || o->given > s->epoch))
+		world_violated(l->k->w, "H11",
+			"%s goes on with %s, begun under %u, from a state that "
+			"was given to %llu",
+			name, s->name, line, (unsigned long long)o->given);
 	if (!o->adopted && (!line || line > o->winner))
 		world_violated(l->k->w, "H11",
 			"%s goes on with %s, begun with nothing under %u, from "
