@@ -5,7 +5,8 @@ COUNTER=$SKEP_BUILD/examples/counter
 [ -x "$COUNTER" ] || COUNTER=$SKEP_BUILD/etc/examples/counter
 [ -x "$COUNTER" ] || fail "the counter example is not built"
 
-# counters N: applies N of them on alpha and waits until all count.
+# counters N [LINE]: applies N of them on alpha, each with LINE in its spec, and
+# waits until all count.
 counters() {
 	mkdir -m 777 "$T/out"
 	cat >"$T/counters.yaml" <<END
@@ -15,6 +16,7 @@ services:
     user: root
     replicas: $1
     handoff: {timeout: 10s}
+    ${2:-}
 END
 	check "apply" ctl alpha apply -f "$T/counters.yaml"
 	wait_for 20 "$1 counters are ready" ready_count_is alpha "$1"
