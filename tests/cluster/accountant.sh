@@ -1,7 +1,7 @@
 # What t-accountant.sh and t-long-accountant.sh share.
 #
 # GIVERS services give out consecutive numbers, each from a state that only
-# lives in its memory and moves with it.  On every host a client takes numbers
+# lives in its memory and moves with it; every other one has checkpoints.  On every host a client takes numbers
 # from all of them, where its own skepd says that they are.  Meanwhile EVENTS
 # random things happen: hosts are drained and undrained, lose their power and
 # get it back, are replaced by new ones, are cut from each other, are parted
@@ -12,12 +12,13 @@
 POLICY="allow_root = yes
 allowed_users = nobody"
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/disks.sh"
 SEED=${SEED:-$((RANDOM * 32768 + RANDOM))}
 EVENTS=${EVENTS:-200}
 GIVERS=${GIVERS:-50}
 RUN_S=${RUN_S:-100}   # seconds in which they happen, about
 ALL="alpha beta gamma delta epsilon" # the last one joins later
-FIRST=7501 LAST=$((7500 + GIVERS))
+FIRST=7501 MIDDLE=$((7500 + GIVERS / 2)) LAST=$((7500 + GIVERS))
 GIVER=$SKEP_BUILD/tests/cluster/giver
 [ -x "$GIVER" ] || fail "$GIVER is not built"
 command -v python3 >/dev/null || skip "python3 is not installed"
@@ -32,47 +33,9 @@ event() {
 	echo "event $(now) $*" >>"$T/events"
 }
 
-# --- Disks: a file system of its own for each host's state ---
-
-disk_make() {
-	truncate -s 48M "$T/$1/disk" &&
-		mkfs.ext4 -q -m 0 "$T/$1/disk" >/dev/null 2>&1 &&
-		mkdir -p "$T/$1/state" &&
-		mount -o loop "$T/$1/disk" "$T/$1/state" 2>/dev/null &&
-		rmdir "$T/$1/state/lost+found"
-}
-disk_fill() {
-	dd if=/dev/zero of="$T/$1/state/fill" bs=64k 2>/dev/null
-	true
-}
-disk_free() {
-	rm -f "$T/$1/state/fill"
-}
-# Writes stand still three quarters of the time.
-disk_slow() {
-	: >"$T/$1/slow"
-	while [ -e "$T/$1/slow" ] && kill -0 $$ 2>/dev/null; do
-		fsfreeze -f "$T/$1/state"
-		sleep 0.15
-		fsfreeze -u "$T/$1/state"
-		sleep 0.05
-	done 2>/dev/null &
-	eval "SLOW_PID_$1=$!"
-}
-disk_fast() {
-	[ -e "$T/$1/slow" ] || return 0
-	rm -f "$T/$1/slow"
-	wait "$(eval "echo \$SLOW_PID_$1")"
-}
 accountant_cleanup() {
-	local h
 	touch "$T/enough"
-	for h in $ALL; do
-		disk_fast "$h"
-		kill_cgroup "$CG/$h"
-		umount "$T/$h/state" 2>/dev/null
-	done
-	cluster_cleanup
+	disks_cleanup
 }
 
 # --- Processes ---
@@ -382,9 +345,16 @@ services:
   giver:
     command: ["$GIVER", "%i", "$T/starts"]
     user: nobody
-    instances: [$(seq -s ', ' -f '"%g"' $FIRST $LAST)]
+    instances: [$(seq -s ', ' -f '"%g"' $FIRST $MIDDLE)]
     restart: {delay: 100ms, max_delay: 1s}
     handoff: {required: true, timeout: 10s}
+  keeper:
+    command: ["$GIVER", "%i", "$T/starts"]
+    user: nobody
+    instances: [$(seq -s ', ' -f '"%g"' $((MIDDLE + 1)) $LAST)]
+    restart: {delay: 100ms, max_delay: 1s}
+    handoff: {required: true, timeout: 10s}
+    checkpoint: {every: 1s, signal: SIGUSR2, replicas: 1}
 END
 FIRST_HOSTS=${ALL% *}
 host_start $FIRST_HOSTS
@@ -395,12 +365,14 @@ check "apply" ctl alpha apply -f "$T/givers.yaml"
 wait_for 60 "all are ready" ready_count_is alpha "$GIVERS"
 
 addresses=$(for h in $ALL; do echo "$h=$(address_of "$h")"; done)
+names=$(seq -s , -f 'giver@%g' $FIRST $MIDDLE),$(
+	seq -s , -f 'keeper@%g' $((MIDDLE + 1)) $LAST)
 takers=()
 for h in $ALL; do
 	nsenter --net="/run/netns/$NS-$h" \
 		python3 "$SKEP_SOURCE/tests/cluster/taker.py" \
 		"$T/$h/run/skepd.sock" "$T/numbers.$h" "$T/enough" \
-		giver $FIRST $LAST $addresses 2>"$T/taker.$h" &
+		"$names" $addresses 2>"$T/taker.$h" &
 	takers+=($!)
 done
 # All services gave to somebody after that time.

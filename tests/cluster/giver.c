@@ -10,7 +10,8 @@
  *   start NAME EPOCH HOST SERIES NUMBER MICROSECONDS
  *
  * with the last number that was given before, 0 for a new series.  After the
- * handoff nobody is let in.
+ * handoff nobody is let in.  At SIGUSR2 it leaves a checkpoint and works on; a
+ * line with "kept" in place of "start" says so.
  */
 #include <skep/skep.h>
 
@@ -24,7 +25,7 @@
 
 struct giver {
 	uint64_t series, number; /* the last one that was given */
-	const char *name, *host, *epoch;
+	const char *name, *host, *epoch, *starts;
 	int listener; /* -1: handed off */
 };
 
@@ -71,16 +72,16 @@ load(struct giver *g)
 
 /* One write at the end of the file, so that lines of others stay whole. */
 static int
-tell_start(const struct giver *g, const char *path)
+tell(const struct giver *g, const char *what)
 {
 	char line[512];
 	struct timespec now;
-	int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+	int fd = open(g->starts, O_WRONLY | O_APPEND | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	clock_gettime(CLOCK_REALTIME, &now);
 	int n = snprintf(line, sizeof line,
-		"start %.63s %.20s %.63s %" PRIu64 " %" PRIu64 " %lld\n",
+		"%.5s %.63s %.20s %.63s %" PRIu64 " %" PRIu64 " %lld\n", what,
 		g->name, g->epoch, g->host, g->series, g->number,
 		(long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
 	int code = write(fd, line, (size_t)n) == n ? 0 : -EIO;
@@ -141,6 +142,36 @@ hand_off(struct giver *g)
 	g->listener = -1;
 }
 
+static int
+write_checkpoint(const struct giver *g, const char *path, const char *aside)
+{
+	int fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	int n = dprintf(fd, "%" PRIu64 " %" PRIu64 "\n", g->series, g->number);
+	int code = n > 0 && fsync(fd) == 0 ? 0 : -errno;
+	close(fd);
+	if (code == 0 && rename(aside, path) < 0)
+		code = -errno;
+	return code;
+}
+
+/* One that cannot be written leaves the one before. */
+static void
+keep(const struct giver *g)
+{
+	char aside[4096];
+	const char *path = getenv("SKEP_CHECKPOINT_OUT");
+	if (!path)
+		return;
+	snprintf(aside, sizeof aside, "%s.tmp", path);
+	int code = write_checkpoint(g, path, aside);
+	if (code < 0)
+		fail("the checkpoint", code);
+	else
+		tell(g, "kept");
+}
+
 static void
 serve(struct giver *g)
 {
@@ -156,6 +187,8 @@ serve(struct giver *g)
 			return;
 		if (signal == SIGUSR1 && g->listener >= 0)
 			hand_off(g);
+		else if (signal == SIGUSR2 && g->listener >= 0)
+			keep(g);
 		else if (signal == 0 && fds[1].revents)
 			give(g);
 	}
@@ -171,7 +204,9 @@ main(int argc, char **argv)
 		fputs("usage: giver PORT STARTS\n", stderr);
 		return 2;
 	}
+	g.starts = argv[2];
 	skep_catch(SIGUSR1);
+	skep_catch(SIGUSR2);
 	skep_catch(SIGTERM);
 	int code = load(&g);
 	if (code < 0)
@@ -179,7 +214,7 @@ main(int argc, char **argv)
 	g.listener = open_listener(argv[1]);
 	if (g.listener < 0)
 		return fail(argv[1], g.listener);
-	code = tell_start(&g, argv[2]);
+	code = tell(&g, "start");
 	if (code < 0)
 		return fail(argv[2], code);
 	serve(&g);
