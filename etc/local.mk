@@ -4,7 +4,8 @@ dist_examples_DATA = etc/skep.conf etc/examples/counter.c \
 	etc/examples/counter.yaml etc/examples/crasher.yaml \
 	etc/examples/nginx.yaml etc/examples/once.yaml \
 	etc/examples/postgresql.yaml etc/examples/redis.yaml \
-	etc/examples/redis-kept.yaml etc/examples/sqlite.yaml \
+	etc/examples/redis-checkpoint.yaml etc/examples/redis-kept.yaml \
+	etc/examples/sqlite.yaml \
 	etc/examples/tally.c etc/examples/tally.yaml etc/examples/web.yaml
 dist_examples_SCRIPTS = etc/examples/counter.sh
 

@@ -3,6 +3,7 @@ EXTRA_DIST += \
 	tests/cluster/accountant.sh \
 	tests/cluster/adopt.sh \
 	tests/cluster/counters.sh \
+	tests/cluster/disks.sh \
 	tests/cluster/judge.py \
 	tests/cluster/judge.sh \
 	tests/cluster/lib.sh \
@@ -12,13 +13,17 @@ EXTRA_DIST += \
 	tests/cluster/t-systemd.sh \
 	tests/cluster/taker.py \
 	tests/cluster/t-adopt.sh \
+	tests/cluster/t-full-disk.sh \
+	tests/cluster/t-long-accountant.sh \
 	tests/cluster/t-long-soak.sh \
 	tests/cluster/t-long-adopt.sh \
 	tests/cluster/t-long-reexec.sh \
 	tests/cluster/t-long-states.sh \
 	tests/cluster/t-states.sh \
 	tests/cluster/writer.py \
+	tests/cluster/t-drain.sh \
 	tests/cluster/t-checkpoint.sh \
+	tests/cluster/t-checkpoints.sh \
 	tests/cluster/t-handlers.sh \
 	tests/cluster/t-handoff-kill.sh \
 	tests/cluster/t-handoff.sh \
@@ -34,6 +39,7 @@ EXTRA_DIST += \
 	tests/cluster/t-restart.sh \
 	tests/cluster/t-logs.sh \
 	tests/cluster/t-record.sh \
+	tests/cluster/t-redis-checkpoint.sh \
 	tests/cluster/t-remote.sh \
 	tests/cluster/t-shutdown.sh \
 	tests/cluster/t-start-first.sh \

@@ -106,6 +106,14 @@ tests_unit_test_lifecycle_SOURCES = tests/unit/test_lifecycle.c \
 tests_unit_test_lifecycle_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
 tests_unit_test_lifecycle_CFLAGS = $(core_test_cflags)
 tests_unit_test_lifecycle_LDADD = $(CORE_TEST_LIBS) $(CHECK_LIBS)
+check_PROGRAMS += tests/unit/test_checkpoint
+TESTS += tests/unit/test_checkpoint
+tests_unit_test_checkpoint_SOURCES = tests/unit/test_checkpoint.c \
+	tests/dialogue/script.c tests/dialogue/script.h \
+	tests/dialogue/show.c tests/dialogue/words.c
+tests_unit_test_checkpoint_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
+tests_unit_test_checkpoint_CFLAGS = $(core_test_cflags)
+tests_unit_test_checkpoint_LDADD = $(CORE_TEST_LIBS) $(CHECK_LIBS)
 endif
 
 # All recorded transcripts and plans anew; the diff is for review.

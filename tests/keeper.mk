@@ -11,14 +11,14 @@ check_PROGRAMS += tests/unit/test_kproto tests/unit/test_policy \
 	tests/keeper/test_end tests/keeper/test_kept \
 	tests/keeper/test_notify tests/unit/test_notice \
 	tests/unit/test_limits tests/unit/test_loan \
-	tests/keeper/test_rights
+	tests/keeper/test_rights tests/keeper/test_checkpoint
 TESTS += tests/unit/test_kproto tests/unit/test_policy \
 	tests/unit/test_cgroup tests/keeper/test_keeper \
 	tests/keeper/test_adopt tests/keeper/test_run \
 	tests/keeper/test_end tests/keeper/test_kept \
 	tests/keeper/test_notify tests/unit/test_notice \
 	tests/unit/test_limits tests/unit/test_loan \
-	tests/keeper/test_rights
+	tests/keeper/test_rights tests/keeper/test_checkpoint
 
 tests_unit_test_kproto_SOURCES = tests/unit/test_kproto.c
 tests_unit_test_kproto_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
@@ -65,6 +65,12 @@ tests_keeper_test_rights_SOURCES = tests/keeper/test_rights.c $(keeper_world)
 tests_keeper_test_rights_CPPFLAGS = $(keeper_world_cppflags)
 tests_keeper_test_rights_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_keeper_test_rights_LDADD = libsys.a libbase.a $(CHECK_LIBS)
+
+tests_keeper_test_checkpoint_SOURCES = tests/keeper/test_checkpoint.c \
+	$(keeper_world)
+tests_keeper_test_checkpoint_CPPFLAGS = $(keeper_world_cppflags)
+tests_keeper_test_checkpoint_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_keeper_test_checkpoint_LDADD = libsys.a libbase.a $(CHECK_LIBS)
 
 tests_keeper_probe_SOURCES = tests/keeper/probe.c
 

@@ -223,6 +223,11 @@ checkpoint_on_fetched(struct core *c, const struct input_fetched *in)
 			effects_format(&c->fx, "not fetched from %s: %s",
 				effects_text(&c->fx, k->from),
 				effects_text(&c->fx, in->text)));
+	if (in->is_ok && k->from[0] && in->text && in->text[0])
+		core_note(c, NOTE_CHECKPOINT, k->name, came.epoch,
+			effects_format(&c->fx, "fetched from %s: %s",
+				effects_text(&c->fx, k->from),
+				effects_text(&c->fx, in->text)));
 	k->want.epoch = 0;
 	k->is_proving = false;
 	if (was_proving && !in->is_ok)

@@ -307,6 +307,9 @@ held_elsewhere(struct core *c, struct instance *i, member_id holder)
 	}
 	if (is_target_only(c, i, holder))
 		return;
+	if (i->is_held_back) /* what it waited for here is nobody's matter */
+		instance_set_note(c, i, "");
+	i->is_held_back = false;
 	const char *node = member_get(c, holder)->name;
 	instance_release(c, i);
 	if (i->is_remembered && r->value.epoch >= i->epoch)

@@ -253,6 +253,8 @@ struct input_fetched {
 	bool is_ok;	/* whole, verified, durable */
 	bool is_final;	/* false: progress only */
 	uint64_t bytes; /* received so far */
+	/* Why it is not ok, or what was the matter with what was here: a
+	 * sentence for people, or empty. */
 	const char *text;
 };
 

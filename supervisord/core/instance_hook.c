@@ -187,6 +187,11 @@ instance_on_ran(struct core *c, const struct input_ran *in)
 		handoff_on_ran(c, in);
 		return;
 	}
+	if (in->hook == HOOK_CHECKPOINT) {
+		checkpoint_on_ran(c, in);
+		return;
+	}
+	CHECK(in->hook < sizeof phase_of / sizeof *phase_of);
 	if (!i || i->epoch != in->epoch || i->phase != phase_of[in->hook])
 		return;
 	const char *why = effects_format(&c->fx, "%s: %s", hook_name(in->hook),

@@ -82,6 +82,7 @@ libcore_a_SOURCES = \
 	supervisord/core/trace_private.h \
 	supervisord/core/view.c \
 	supervisord/core/view.h \
+	supervisord/core/view_checkpoint.c \
 	supervisord/core/wire.c \
 	supervisord/core/wire.h
 nodist_libcore_a_SOURCES = \

@@ -4,6 +4,7 @@
 
 #include "core/core_private.h"
 #include "core/depends.h"
+#include "core/handoff_private.h"
 #include "core/text.h"
 
 /* --- Instances --- */
@@ -205,6 +206,7 @@ fill_instance(struct core *c, struct instance *i, struct instance_view *out)
 	out->is_declared = i->is_declared;
 	out->is_wanted = has && is_wanted(c, i, &s);
 	out->wanted_digest = has ? s.run_digest : 0;
+	out->has_checkpoints = has && s.policy.checkpoint.is_present;
 	member_id duty = has ? duty_host(c, i, &s) : MEMBER_NONE;
 	if (duty != MEMBER_NONE)
 		out->duty = member_get(c, duty)->name;
@@ -384,9 +386,48 @@ view_why(struct core *c, const char *name, char *buffer, size_t size)
 		why_here(c, &t, &v, i, &s);
 	else
 		why_nowhere(c, &t, &v, i, &s);
+	view_checkpoint_text(c, name, buffer + t.used, size - t.used);
+	t.used += strlen(buffer + t.used);
 	if (t.used && buffer[t.used - 1] == ' ')
 		buffer[t.used - 1] = '\0';
 	return true;
+}
+
+/* --- Moves --- */
+
+static void
+fill_move(const struct handoff *h, struct move_view *out)
+{
+	bool is_sealed = h->state == HANDOFF_FROZEN ||
+			 h->state == HANDOFF_COMMITTED ||
+			 h->state == HANDOFF_FETCHING ||
+			 h->state == HANDOFF_STAGED;
+	*out = (struct move_view){
+		.name = h->name,
+		.peer = h->peer_name,
+		.state = handoff_state_name(h->state),
+		.is_source = handoff_is_source(h->state),
+		.root = is_sealed && h->has_root ? h->root : NULL,
+		.has_size = is_sealed || h->state == HANDOFF_PAIRED,
+		.is_there = h->state == HANDOFF_COMMITTED ||
+			    h->state == HANDOFF_STAGED,
+		.size = is_sealed && h->has_root ? h->size : 0,
+	};
+}
+
+bool
+view_move_next(const struct core *c, uint32_t *cursor, struct move_view *out)
+{
+	uint32_t at = 0;
+	list_each (l, &c->handoffs.active) {
+		const struct handoff *h = container_of(l, struct handoff, link);
+		if (at++ < *cursor)
+			continue;
+		*cursor = at;
+		fill_move(h, out);
+		return true;
+	}
+	return false;
 }
 
 /* --- Hosts --- */

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/checkpoint.h"
 #include "core/core.h"
 #include "core/member.h"
 #include "core/registry.h"
@@ -32,6 +33,7 @@ struct instance_view {
 	uint64_t run_digest;	 /* running */
 	uint64_t wanted_digest;	 /* desired; differs while a change rolls */
 	bool is_foreign_copy;	 /* a second held row exists (conflict) */
+	bool has_checkpoints;	 /* its service wants some: view_checkpoint */
 	char why[NOTE_TEXT_MAX]; /* one line of trouble or progress, or "" */
 };
 
@@ -46,6 +48,50 @@ bool view_instance(struct core *c, const char *name,
 /* Writes into 'buffer' two or three sentences: why it runs where it runs, or
  * why it does not run and what would help.  Returns false if unknown. */
 bool view_why(struct core *c, const char *name, char *buffer, size_t size);
+
+/* What hosts tell of an instance's checkpoints.  Ages are by this host's clock
+ * and that of the host that wrote them. */
+struct checkpoint_view {
+	bool is_held;	 /* it runs; else nothing is at stake */
+	bool is_late;	 /* none has counted for too long, see skep.yaml(5) */
+	bool is_waiting; /* who starts it with 'next' would wait for 'acked' */
+	uint32_t wanted; /* hosts beside the holder that should keep them */
+	uint32_t named;	 /* those that there are at present */
+	uint32_t have;	 /* those that have the newest */
+	int64_t every_ms;
+	int64_t age_ms;		/* of 'acked'; -1: there is none */
+	int64_t loss_ms;	/* age of 'next'; -1: there is none, or nothing
+				   is at stake */
+	struct snapshot acked;	/* the last that counts; size 0 */
+	struct snapshot newest; /* the holder's, else anybody's here */
+	struct snapshot next;	/* what the next owner would begin with if the
+				   holder died now */
+	const char *next_node;	/* who has that, or "" */
+};
+
+/* False when the service wants none, or the name is unknown. */
+bool view_checkpoint(
+	struct core *c, const char *name, struct checkpoint_view *out);
+/* The same as one to three sentences, each with a blank behind it; "" when
+ * there is nothing to say. */
+void view_checkpoint_text(
+	struct core *c, const char *name, char *buffer, size_t size);
+
+/* One move that this host takes part in, as far as it has come. */
+struct move_view {
+	const char *name;	/* instance */
+	const char *peer;	/* the other host */
+	const char *state;	/* handoff_state_name */
+	bool is_source;		/* it leaves this host */
+	const uint8_t *root;	/* of its state; NULL: none, or not yet */
+	bool has_size;		/* what there is to carry is known */
+	bool is_there;		/* and all of it is at the target */
+	uint64_t size;		/* bytes of state */
+};
+
+/* Walks the moves; 'cursor' starts as 0, false ends. */
+bool view_move_next(const struct core *c, uint32_t *cursor,
+	struct move_view *out);
 
 /* One host. */
 struct node_view {

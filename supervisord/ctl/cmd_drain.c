@@ -2,7 +2,8 @@
  *
  * The node that drains decides when it is drained (DESIGN promise 3): only
  * its own word "drained" ends this with 0.  What moves meanwhile is told from
- * the instances that were there when the drain began.
+ * the instances that were there when the drain began; how far their states are,
+ * the node that drains tells through the one that is asked.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,12 +11,19 @@
 #include "ctl/cmd_node.h"
 #include "ctl/ctl.h"
 #include "sys/clock.h"
+#include "sys/units.h"
+
+#define TRANSFER_MS 1000 /* between two lines about one state */
 
 /* A drain that is watched. */
 struct drain {
 	char node[256];
-	json_t *here;  /* {NAME: true} not yet seen ready elsewhere */
-	json_t *moved; /* [{name, to, state}] */
+	json_t *here; /* {NAME: why it is there} not yet seen ready elsewhere */
+	json_t *moved; /* [{name, from, to, state, ...}] */
+	json_t *moves; /* {NAME: its move as it was told last} */
+	json_t *told;  /* {NAME: {ms, text}}: the last line about its state */
+	char on_its_way[96]; /* of one of them, for the bar */
+	mono began;
 	struct progress progress;
 	size_t total;
 	bool is_stuck; /* the node says that the rest cannot move */
@@ -56,8 +64,12 @@ note_instances(struct ctl *ctl, struct drain *d)
 	json_t *o;
 	d->here = json_object();
 	d->moved = json_array();
+	d->moves = json_object();
+	d->told = json_object();
+	d->began = clock_mono();
 	json_array_foreach(json_object_get(document, "instances"), i, o)
-		json_object_set_new(d->here, get_text(o, "name"), json_true());
+		json_object_set_new(
+			d->here, get_text(o, "name"), json_string(""));
 	d->total = json_object_size(d->here);
 	json_decref(document);
 	return EXIT_DONE;
@@ -72,6 +84,49 @@ has_left(const struct drain *d, const json_t *o)
 	       strcmp(get_text(o, "state"), "ready") == 0;
 }
 
+/* A line about a state that travels, a second after the last one, where lines
+ * are printed. */
+static void
+tell_transfer(struct ctl *ctl, struct drain *d, const json_t *move)
+{
+	char text[96];
+	const char *name = get_text(move, "name");
+	moves_text(move, text, sizeof(text));
+	if (!*text || get_int(move, "bytes") >= get_int(move, "size"))
+		return;
+	snprintf(d->on_its_way, sizeof(d->on_its_way), "%.40s %.50s", name,
+		text);
+	json_int_t now_ms = clock_mono().ms;
+	const json_t *last = json_object_get(d->told, name);
+	bool is_due = last && now_ms - get_int(last, "ms") >= TRANSFER_MS &&
+		      strcmp(get_text(last, "text"), text) != 0;
+	if (is_due && !ctl->is_tty)
+		progress_line(ctl, &d->progress, "%s  %s → %s  %s", name,
+			d->node, get_text(move, "to"), text);
+	if (is_due || !last)
+		json_object_set_new(d->told, name,
+			json_pack("{s:I, s:s}", "ms", now_ms, "text", text));
+}
+
+/* How far the states are; what was moved by an earlier drain does not count. */
+static void
+watch_moves(struct ctl *ctl, struct drain *d)
+{
+	const char *name;
+	json_t *o;
+	json_t *moves = moves_get(ctl, d->node);
+	int64_t age_ms = mono_diff(clock_mono(), d->began) + TRANSFER_MS;
+	d->on_its_way[0] = '\0';
+	json_object_foreach(moves, name, o)
+	{
+		if (get_bool(o, "over") && get_int(o, "ago_ms") > age_ms)
+			continue;
+		json_object_set(d->moves, name, o);
+		tell_transfer(ctl, d, o);
+	}
+	json_decref(moves);
+}
+
 static int
 watch_instances(struct ctl *ctl, struct drain *d)
 {
@@ -84,7 +139,11 @@ watch_instances(struct ctl *ctl, struct drain *d)
 	json_array_foreach(json_object_get(document, "instances"), i, o)
 	{
 		const char *name = get_text(o, "name");
-		if (!has_left(d, o))
+		bool is_left = has_left(d, o);
+		if (!is_left && json_object_get(d->here, name))
+			json_object_set(
+				d->here, name, json_object_get(o, "why"));
+		if (!is_left)
 			continue;
 		progress_line(ctl, &d->progress, "%s  %s → %s  ready", name,
 			d->node, get_text(o, "node"));
@@ -114,10 +173,13 @@ is_drained(struct ctl *ctl, void *context)
 	d->is_stuck =
 		strcmp(get_text(document, "progress"), "undrainable") == 0;
 	json_decref(document);
+	watch_moves(ctl, d);
 	code = watch_instances(ctl, d);
 	if (code != EXIT_DONE)
 		return -code;
-	progress_set(ctl, &d->progress, d->node,
+	char what[400];
+	snprintf(what, sizeof(what), "%s  %s", d->node, d->on_its_way);
+	progress_set(ctl, &d->progress, what,
 		(unsigned)(d->total - json_object_size(d->here)),
 		(unsigned)d->total);
 	if (is_off && !is_done) {
@@ -128,23 +190,72 @@ is_drained(struct ctl *ctl, void *context)
 	return is_done || (d->is_stuck && !ctl->opt.deadline_ms);
 }
 
+/* --- The end --- */
+
+/* Adds what the moves tell to what was seen to be ready elsewhere: null where
+ * that is not known. */
 static void
-show_moves(struct ctl *ctl, const json_t *list)
+fill_moved(struct drain *d)
+{
+	static const char *const keys[][2] = {
+		{"bytes", "size"}, {"sent", "sent"}, {"took_ms", "took_ms"}};
+	size_t i;
+	json_t *o;
+	json_array_foreach(d->moved, i, o)
+	{
+		const json_t *move =
+			json_object_get(d->moves, get_text(o, "name"));
+		for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++) {
+			json_t *value = json_object_get(move, keys[k][1]);
+			json_object_set_new(o, keys[k][0],
+				value ? json_incref(value) : json_null());
+		}
+	}
+}
+
+/* A number of bytes or milliseconds, or "-" when it is not known. */
+static void
+add_known(struct table *t, const json_t *value, bool is_time)
+{
+	char buffer[32];
+	int64_t n = json_integer_value(value);
+	if (!json_is_integer(value))
+		table_add(t, "-");
+	else if (is_time)
+		table_add(t, units_format_age(n, buffer, sizeof(buffer)));
+	else
+		table_add(t, bytes_text(n, buffer, sizeof(buffer)));
+}
+
+static void
+show_moved(struct ctl *ctl, const struct drain *d)
 {
 	static const char *const headers[] = {
-		"NAME", "FROM", "TO", "STATE", NULL};
+		"NAME", "FROM", "TO", "BYTES", "+SENT", "TIME", "RESULT", NULL};
 	struct table t;
 	size_t i;
 	json_t *o;
+	const char *name;
 	table_init(&t, headers);
-	json_array_foreach(list, i, o)
+	json_array_foreach(d->moved, i, o)
 	{
 		const char *state = get_text(o, "state");
 		table_add(&t, get_text(o, "name"));
 		table_add(&t, get_text(o, "from"));
-		table_add(&t, or_dash(get_text(o, "to")));
-		table_paint(&t, paint_for_state(state),
-			*state ? state : get_text(o, "why"));
+		table_add(&t, get_text(o, "to"));
+		add_known(&t, json_object_get(o, "bytes"), false);
+		add_known(&t, json_object_get(o, "sent"), false);
+		add_known(&t, json_object_get(o, "took_ms"), true);
+		table_paint(&t, paint_for_state(state), state);
+	}
+	json_object_foreach(d->here, name, o)
+	{
+		table_add(&t, name);
+		table_add(&t, d->node);
+		for (int k = 0; k < 4; k++)
+			table_add(&t, "-");
+		table_printf(&t, "left%s%s", *json_string_value(o) ? ": " : "",
+			json_string_value(o));
 	}
 	show_table(ctl, &t);
 }
@@ -153,10 +264,12 @@ static void
 show_left(const struct drain *d)
 {
 	const char *name;
-	json_t *value;
+	json_t *why;
 	fflush(stdout);
-	json_object_foreach(d->here, name, value) fprintf(stderr,
-		"left on %s: %s; see 'skepctl why %s'\n", d->node, name, name);
+	json_object_foreach(d->here, name, why)
+		fprintf(stderr, "left on %s: %s%s%s; see 'skepctl why %s'\n",
+			d->node, name, *json_string_value(why) ? ": " : "",
+			json_string_value(why), name);
 }
 
 static void
@@ -168,14 +281,15 @@ show_result(struct ctl *ctl, const struct drain *d, const char *result)
 		json_t *value;
 		json_object_foreach(d->here, name, value)
 			json_array_append_new(left, json_string(name));
-		json_t *o = json_pack("{s:s, s:s, s:O, s:o}", "node", d->node,
-			"result", result, "moved", d->moved, "left", left);
+		json_t *o = json_pack("{s:s, s:s, s:O, s:o, s:O}", "node",
+			d->node, "result", result, "moved", d->moved, "left",
+			left, "why_left", d->here);
 		show_json(o);
 		json_decref(o);
 	} else if (ctl->opt.output == OUTPUT_NAME) {
 		show_names(d->moved, "name");
 	} else if (json_array_size(d->moved) && !ctl->opt.is_quiet) {
-		show_moves(ctl, d->moved);
+		show_moved(ctl, d);
 	}
 }
 
@@ -200,6 +314,8 @@ watch(struct ctl *ctl, struct drain *d)
 				"it\n");
 		code = EXIT_FAILED;
 	}
+	watch_moves(ctl, d); /* those that came to their end in between */
+	fill_moved(d);
 	show_result(ctl, d, code == EXIT_DONE ? "drained" : "not drained");
 	if (code != EXIT_DONE)
 		show_left(d);
@@ -227,6 +343,50 @@ drain_body(const struct ctl *ctl)
 	return body;
 }
 
+/* What is known of the size of a state that is not written yet. */
+static void
+add_size(struct table *t, const json_t *o)
+{
+	char bytes[32], ago[32];
+	if (!json_object_get(o, "carries"))
+		table_add(t, "-"); /* an older skepd */
+	else if (!get_bool(o, "carries"))
+		table_add(t, "no state");
+	else if (!json_is_integer(json_object_get(o, "size")))
+		table_add(t, "unknown until it is written");
+	else
+		table_printf(t, "%s, %s ago",
+			bytes_text(get_int(o, "size"), bytes, sizeof(bytes)),
+			units_format_age(
+				get_int(o, "size_ago_ms"), ago, sizeof(ago)));
+}
+
+static void
+show_plan(struct ctl *ctl, const json_t *document)
+{
+	static const char *const headers[] = {
+		"NAME", "FROM", "TO", "LAST SIZE", "DETAIL", NULL};
+	struct table t;
+	size_t i;
+	json_t *o;
+	table_init(&t, headers);
+	json_array_foreach(json_object_get(document, "moves"), i, o)
+	{
+		table_add(&t, get_text(o, "name"));
+		table_add(&t, get_text(o, "from"));
+		table_add(&t, or_dash(get_text(o, "to")));
+		add_size(&t, o);
+		table_add(&t, get_text(o, "why"));
+	}
+	show_table(ctl, &t);
+	fflush(stdout);
+	json_array_foreach(json_object_get(document, "missing"), i, o)
+		fprintf(stderr,
+			"skepctl: sizes of states are not known: %s: "
+			"%s\n",
+			get_text(o, "host"), get_text(o, "error"));
+}
+
 static int
 dry_run(struct ctl *ctl, const struct drain *d)
 {
@@ -243,7 +403,7 @@ dry_run(struct ctl *ctl, const struct drain *d)
 	else if (ctl->opt.output == OUTPUT_NAME)
 		show_names(list, "name");
 	else
-		show_moves(ctl, list);
+		show_plan(ctl, document);
 	json_decref(document);
 	return EXIT_DONE;
 }
@@ -280,5 +440,7 @@ cmd_drain(struct ctl *ctl, int argc, char **argv)
 		code = watch(ctl, &d);
 	json_decref(d.here);
 	json_decref(d.moved);
+	json_decref(d.moves);
+	json_decref(d.told);
 	return code;
 }

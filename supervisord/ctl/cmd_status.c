@@ -135,11 +135,105 @@ show_head(struct ctl *ctl, const json_t *document)
 		(long long)get_int(c, "instances"));
 }
 
-/* What there is to say beside the state: the core's sentence, a change on its
- * way, or how it ended. */
+/* A duration of a document for people; "-" for null. */
 static const char *
-detail_of(const json_t *o)
+duration_text(const json_t *o, const char *key, char *buffer, size_t size)
 {
+	return json_is_integer(json_object_get(o, key))
+		       ? units_format_age(get_int(o, key), buffer, size)
+		       : "-";
+}
+
+/* The age of the last checkpoint that counts, and on how many hosts the newest
+ * is, of those that should have it: "12s 2/2". */
+static void
+add_checkpoint(struct table *t, const json_t *k)
+{
+	char age[32];
+	if (!json_is_object(k)) {
+		table_add(t, "-");
+		return;
+	}
+	table_printf(t, "%s %lld/%lld",
+		duration_text(k, "age_ms", age, sizeof(age)),
+		(long long)get_int(k, "have"), (long long)get_int(k, "wanted"));
+}
+
+/* What the death of its host would cost, as the end of a sentence. */
+static void
+print_loss(const json_t *k, const char *node)
+{
+	char age[32];
+	printf("; if %s died now, ", node);
+	if (get_bool(k, "waits"))
+		printf("it would wait for one that counts");
+	else if (json_is_object(json_object_get(k, "next")))
+		printf("the last %s would be lost",
+			duration_text(k, "loss_ms", age, sizeof(age)));
+	else
+		printf("it would begin without one");
+}
+
+static void
+print_checkpoint(const json_t *o, const json_t *k)
+{
+	char age[32];
+	printf("checkpoint of %s: ", get_text(o, "name"));
+	if (json_is_object(json_object_get(k, "acked")))
+		printf("%s old", duration_text(k, "age_ms", age, sizeof(age)));
+	else
+		printf("none counts yet");
+	if (get_bool(k, "late"))
+		printf(", too long ago");
+	if (json_is_object(json_object_get(k, "newest")))
+		printf("; the newest is on %lld of %lld hosts",
+			(long long)get_int(k, "have"),
+			(long long)get_int(k, "wanted"));
+	if (get_int(k, "named") < get_int(k, "wanted"))
+		printf(", only %lld may keep it",
+			(long long)get_int(k, "named"));
+	if (is_running(o) && *get_text(o, "node"))
+		print_loss(k, get_text(o, "node"));
+	printf("\n");
+}
+
+/* Below the table, for those that were asked for by name. */
+static void
+show_checkpoints(struct ctl *ctl, const json_t *list)
+{
+	size_t i;
+	json_t *o;
+	if (ctl->opt.is_quiet)
+		return;
+	json_array_foreach(list, i, o)
+	{
+		const json_t *k = json_object_get(o, "checkpoint");
+		if (json_is_object(k))
+			print_checkpoint(o, k);
+	}
+}
+
+/* "moving to beta: 12.5 MiB of 100.0 MiB, 50.1 MiB/s"; false if it is not. */
+static bool
+move_detail(const json_t *o, char *buffer, size_t size)
+{
+	char bytes[96];
+	const json_t *move = json_object_get(o, "move");
+	if (!move)
+		return false;
+	moves_text(move, bytes, sizeof(bytes));
+	snprintf(buffer, size, "moving to %s: %s", get_text(move, "to"),
+		*bytes ? bytes : get_text(move, "state"));
+	return true;
+}
+
+/* What there is to say beside the state: how far its move is, the core's
+ * sentence, a change on its way, or how it ended. */
+static const char *
+detail_of(const json_t *o, char *buffer, size_t size)
+{
+	if (move_detail(o, buffer, size))
+		return buffer;
 	if (*get_text(o, "why"))
 		return get_text(o, "why");
 	if (get_bool(o, "conflict"))
@@ -148,6 +242,8 @@ detail_of(const json_t *o)
 		strcmp(get_text(o, "run_digest"),
 			get_text(o, "wanted_digest")) != 0)
 		return "runs an older description";
+	if (get_bool(json_object_get(o, "checkpoint"), "late"))
+		return "its last checkpoint is too old";
 	return is_running(o) ? "" : get_text(o, "last_exit");
 }
 
@@ -155,6 +251,7 @@ static void
 add_instance(struct table *t, const json_t *o)
 {
 	char age[32];
+	char detail[256];
 	const char *state = get_text(o, "state");
 	table_add(t, get_text(o, "name"));
 	table_add(t, get_text(o, "desired"));
@@ -168,7 +265,8 @@ add_instance(struct table *t, const json_t *o)
 	else
 		table_add(t, "-");
 	table_printf(t, "%lld", (long long)get_int(o, "epoch"));
-	table_add(t, detail_of(o));
+	add_checkpoint(t, json_object_get(o, "checkpoint"));
+	table_add(t, detail_of(o, detail, sizeof(detail)));
 }
 
 static void
@@ -176,13 +274,35 @@ show_instances(struct ctl *ctl, const json_t *list)
 {
 	static const char *const headers[] = {"NAME", "DESIRED", "STATE",
 		"NODE", "+DUTY", "RESTARTS", "SINCE", "+PID", "+EPOCH",
-		"DETAIL", NULL};
+		"+CHECKPOINT", "DETAIL", NULL};
 	struct table t;
 	size_t i;
 	json_t *o;
 	table_init(&t, headers);
 	json_array_foreach(list, i, o) add_instance(&t, o);
 	show_table(ctl, &t);
+}
+
+/* Puts into each instance that is on its way, as "move", how far it is. */
+static void
+add_moves(struct ctl *ctl, json_t *list)
+{
+	size_t i;
+	json_t *o;
+	bool is_any = false;
+	json_array_foreach(list, i, o) is_any |=
+		strcmp(get_text(o, "state"), "handoff") == 0 ||
+		strncmp(get_text(o, "why"), "moving", 6) == 0;
+	if (!is_any)
+		return;
+	json_t *moves = moves_get(ctl, NULL);
+	json_array_foreach(list, i, o)
+	{
+		json_t *move = json_object_get(moves, get_text(o, "name"));
+		if (move && !get_bool(move, "over"))
+			json_object_set(o, "move", move);
+	}
+	json_decref(moves);
 }
 
 int
@@ -195,6 +315,8 @@ cmd_status(struct ctl *ctl, int argc, char **argv)
 	json_t *all = json_object_get(document, "instances");
 	json_t *selected = select_named(all, argc, argv);
 	code = code_for_named(all, argc, argv);
+	if (ctl->opt.output != OUTPUT_NAME)
+		add_moves(ctl, selected);
 	switch (ctl->opt.output) {
 	case OUTPUT_JSON:
 		json_object_set(document, "instances", selected);
@@ -208,6 +330,8 @@ cmd_status(struct ctl *ctl, int argc, char **argv)
 		show_head(ctl, document);
 		if (json_array_size(selected))
 			show_instances(ctl, selected);
+		if (argc)
+			show_checkpoints(ctl, selected);
 		break;
 	}
 	json_decref(selected);
@@ -215,11 +339,25 @@ cmd_status(struct ctl *ctl, int argc, char **argv)
 	return code;
 }
 
+/* The age of the oldest of a service's last checkpoints, and how many of its
+ * instances are late with theirs. */
+static void
+add_oldest(struct table *t, const json_t *k)
+{
+	char age[32];
+	const char *text = duration_text(k, "age_ms", age, sizeof(age));
+	if (get_int(k, "late"))
+		table_printf(t, "%s, %lld late", text,
+			(long long)get_int(k, "late"));
+	else
+		table_add(t, text);
+}
+
 static void
 show_services(struct ctl *ctl, const json_t *list)
 {
 	static const char *const headers[] = {"SERVICE", "READY", "ENABLED",
-		"SOURCE", "+WRITER", "+DIGEST", NULL};
+		"SOURCE", "+WRITER", "+DIGEST", "+CHECKPOINT", NULL};
 	struct table t;
 	size_t i;
 	json_t *o;
@@ -239,6 +377,7 @@ show_services(struct ctl *ctl, const json_t *list)
 			table_add(&t, "apply");
 		table_add(&t, get_text(o, "writer"));
 		table_add(&t, get_text(o, "digest"));
+		add_oldest(&t, json_object_get(o, "checkpoints"));
 	}
 	show_table(ctl, &t);
 }

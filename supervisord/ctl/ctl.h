@@ -147,6 +147,8 @@ bool get_bool(const json_t *o, const char *key);
 /* "3d 4h" since 'key'_ms; "-" without one. */
 const char *age_text(
 	const json_t *o, const char *key, char *buffer, size_t size);
+/* "12.5 MiB", for people; less is never rounded up. */
+const char *bytes_text(int64_t bytes, char *buffer, size_t size);
 /* Prints a document as it is. */
 void show_json(const json_t *o);
 /* Prints 'key' of every object of a list, a line each. */
@@ -158,6 +160,16 @@ const char *or_dash(const char *text);
 /* Prints one line, unless -q. */
 void tell(struct ctl *ctl, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* --- moves.c --- */
+
+/* The moves away from 'node', or (NULL) all that are under way, as one object
+ * by instance; the caller frees.  Empty where the host that gives is not
+ * reached, or a skepd is too old to tell: progress is a courtesy. */
+json_t *moves_get(struct ctl *ctl, const char *node);
+/* "12.5 MiB of 100.0 MiB, 50.1 MiB/s"; "" when there is no state on its way,
+ * or it is not known how large it is. */
+const char *moves_text(const json_t *move, char *buffer, size_t size);
 
 /* --- waiting.c --- */
 
@@ -180,6 +192,7 @@ struct progress {
 	bool is_bar;   /* a bar is on the screen */
 	unsigned done; /* as last shown */
 	unsigned total;
+	char what[128];
 };
 void progress_set(struct ctl *ctl, struct progress *p, const char *what,
 	unsigned done, unsigned total);

@@ -16,6 +16,7 @@ libctl_a_SOURCES = \
 	supervisord/ctl/commands.c \
 	supervisord/ctl/ctl.h \
 	supervisord/ctl/http.c supervisord/ctl/http.h \
+	supervisord/ctl/moves.c \
 	supervisord/ctl/options.c \
 	supervisord/ctl/replay_text.c supervisord/ctl/replay_text.h \
 	supervisord/ctl/session.c \

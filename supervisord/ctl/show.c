@@ -60,6 +60,29 @@ show_table(struct ctl *ctl, struct table *t)
 }
 
 const char *
+bytes_text(int64_t bytes, char *buffer, size_t size)
+{
+	static const char *const units[] = {
+		"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+	unsigned unit = 0;
+	int64_t tenths = bytes;
+	if (bytes < 1024) {
+		snprintf(buffer, size, "%lld B", (long long)bytes);
+		return buffer;
+	}
+	/* Of the last division the tenths are wanted, rounded down: what is
+	 * almost there is not there. */
+	while (tenths >= 1024 * 1024 && unit + 2 < 7) {
+		tenths /= 1024;
+		unit++;
+	}
+	tenths = tenths * 10 / 1024;
+	snprintf(buffer, size, "%lld.%lld %s", (long long)(tenths / 10),
+		(long long)(tenths % 10), units[unit + 1]);
+	return buffer;
+}
+
+const char *
 or_dash(const char *text)
 {
 	return *text ? text : "-";

@@ -150,13 +150,13 @@ confirm(struct ctl *ctl, const char *format, ...)
 }
 
 static void
-draw_bar(struct progress *p, const char *what)
+draw_bar(struct progress *p)
 {
 	unsigned filled = p->total ? p->done * BAR_WIDTH / p->total : 0;
 	printf("\r\033[K[");
 	for (unsigned i = 0; i < BAR_WIDTH; i++)
 		fputs(i < filled ? "#" : ".", stdout);
-	printf("] %u/%u %s", p->done, p->total, what);
+	printf("] %u/%u %s", p->done, p->total, p->what);
 	fflush(stdout);
 	p->is_bar = true;
 }
@@ -165,11 +165,13 @@ void
 progress_set(struct ctl *ctl, struct progress *p, const char *what,
 	unsigned done, unsigned total)
 {
-	bool is_news = p->done != done || p->total != total || !p->is_bar;
+	bool is_news = p->done != done || p->total != total || !p->is_bar ||
+		       strncmp(p->what, what, sizeof(p->what) - 1) != 0;
 	p->done = done;
 	p->total = total;
+	snprintf(p->what, sizeof(p->what), "%s", what);
 	if (ctl->is_tty && !ctl->opt.is_quiet && is_news)
-		draw_bar(p, what);
+		draw_bar(p);
 }
 
 void

@@ -32,7 +32,7 @@ is_plain(const struct kproto_start *s)
 		s->watchdog_ms == 0 &&
 		(s->readiness == KREADY_NONE || s->readiness == KREADY_PROBE);
 	return is_silent && !s->has_state && !s->has_handoff &&
-	       !s->state_path[0] && !s->env_file[0] &&
+	       !s->has_checkpoint && !s->state_path[0] && !s->env_file[0] &&
 	       !limits_are_set(&s->resources);
 }
 

@@ -14,7 +14,8 @@
  *
  * This is for starts of which nothing is done before that word, in the child or
  * by us, which would matter if the start did not come: no state, no handoff, no
- * command, no socket to say something at.
+ * checkpoint (its last one is still to be read), no command, no socket to say
+ * something at.
  */
 #ifndef SKEP_KEEPER_AHEAD_H
 #define SKEP_KEEPER_AHEAD_H

@@ -137,37 +137,50 @@ look_for_checkpoint(struct keeper *k, const struct inotify_event *e)
 		return;
 	list_each (it, &k->instances.all) {
 		struct instance *i = container_of(it, struct instance, in_all);
-		if (i->answer_wd == e->wd && i->has_checkpoint)
-			session_send_event(i, KMSG_ANSWER, KANSWER_CHECKPOINT);
+		if (i->answer_wd != e->wd || !i->has_checkpoint)
+			continue;
+		i->has_aside = true;
+		if (i->state != INSTANCE_LAUNCHING)
+			handoff_tell_checkpoint(i);
 	}
 }
 
-/* All of it that inotify has for us. */
-static void
-read_answers(struct keeper *k)
+/* Takes all that inotify has for us; false when that is nothing. */
+static bool
+take_events(struct keeper *k)
 {
 	char buffer[4096]
 		__attribute__((aligned(__alignof__(struct inotify_event))));
+	bool has_any = false;
 	for (ssize_t n; (n = read(k->answers.fd, buffer, sizeof buffer)) > 0;)
 		for (const char *at = buffer; at < buffer + n;) {
 			const struct inotify_event *e = (const void *)at;
 			look_for_checkpoint(k, e);
 			at += sizeof *e + e->len;
+			has_any = true;
 		}
+	return has_any;
 }
 
-/* Of answers to the handoff signal, which directory does not matter. */
+/* The same, and looks at whose answer to the handoff signal may be among it:
+ * which directory an event is of does not matter for that. */
 static void
-on_answers(struct watch *w, uint32_t events)
+read_answers(struct keeper *k)
 {
-	struct keeper *k = container_of(w, struct keeper, answers);
-	(void)events;
-	read_answers(k);
+	if (!take_events(k))
+		return;
 	list_each (it, &k->instances.all) {
 		struct instance *i = container_of(it, struct instance, in_all);
 		if (i->answer_wd >= 0 && i->has_handoff)
 			handoff_look(i);
 	}
+}
+
+static void
+on_answers(struct watch *w, uint32_t events)
+{
+	(void)events;
+	read_answers(container_of(w, struct keeper, answers));
 }
 
 int
@@ -210,8 +223,10 @@ prepare(struct instance *i, int signal, struct err *err)
 	int rc = check_threads(i->pid, signal, err);
 	if (rc < 0)
 		return rc;
-	if (!i->is_for_checkpoint)
+	if (!i->is_for_checkpoint) {
 		i->answer = 0;
+		workdir_clear_ignore(&i->keeper->dirs, i->iid);
+	}
 	return watch_answers(i, err);
 }
 
@@ -224,8 +239,7 @@ refuse(struct instance *i, int code, const char *text)
 			.epoch = i->epoch,
 			.blame = KBLAME_SERVICE,
 			.code = code,
-			.step = i->is_for_checkpoint ? "checkpoint"
-						     : "handoff",
+			.step = i->is_for_checkpoint ? "checkpoint" : "handoff",
 			.text = text,
 		});
 }
@@ -286,14 +300,27 @@ handoff_resume(struct instance *i)
 		say(SAY_WARNING, "%s: %s", i->name, err.text);
 	if (i->has_handoff)
 		i->answer = workdir_read_answer(&i->keeper->dirs, i->iid);
+	/* Whether it was renamed while nobody watched cannot be known. */
+	if (i->has_checkpoint)
+		i->has_aside = workdir_has_checkpoint(&i->keeper->dirs, i->iid);
 }
 
 void
-handoff_on_running(struct instance *i)
+handoff_on_letting_go(struct instance *i)
 {
 	struct err err = {""};
-	if (i->has_checkpoint && watch_answers(i, &err) < 0)
+	if (!i->has_checkpoint)
+		return;
+	workdir_make(&i->keeper->dirs, i->iid);
+	if (watch_answers(i, &err) < 0)
 		say(SAY_WARNING, "%s: %s", i->name, err.text);
+}
+
+void
+handoff_tell_checkpoint(struct instance *i)
+{
+	if (i->has_aside)
+		session_send_event(i, KMSG_ANSWER, KANSWER_CHECKPOINT);
 }
 
 void

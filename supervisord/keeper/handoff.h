@@ -38,9 +38,12 @@ void handoff_look(struct instance *i);
  * signalled, and takes the one that stands there. */
 void handoff_resume(struct instance *i);
 
-/* It runs: watches for what it renames to $SKEP_CHECKPOINT_OUT, if it may.  Its
- * leader has ended: what that renamed at last is told before its end. */
-void handoff_on_running(struct instance *i);
+/* It is about to run: watches for what it renames to $SKEP_CHECKPOINT_OUT, if
+ * it may.  What it renames before it is said that it runs is told then. */
+void handoff_on_letting_go(struct instance *i);
+/* Says ANSWER if it renamed something there, again if it was said before. */
+void handoff_tell_checkpoint(struct instance *i);
+/* Its leader has ended: what that renamed at last is told before its end. */
 void handoff_on_exited(struct instance *i);
 
 /* Ends the watch; harmless when there is none. */

@@ -107,6 +107,7 @@ struct instance {
 	bool is_rest_asked;	 /* its leader is gone, the rest was asked */
 	uint8_t handoff_target;	 /* kproto_target */
 	bool is_for_checkpoint;	 /* 'handoff_signal' is checkpoint.signal */
+	bool has_aside;		 /* it renamed something to its checkpoint */
 	int handoff_signal;
 	int answer_wd;	      /* inotify watch, -1 */
 	int answer;	      /* last ANSWER said, 0 for none */

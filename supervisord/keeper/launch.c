@@ -155,6 +155,7 @@ take_instance(struct keeper *k, const struct kproto_start *s)
 	i->answer = 0;
 	i->has_handoff = s->has_handoff;
 	i->has_checkpoint = s->has_checkpoint;
+	i->has_aside = false;
 	i->has_state_path = s->state_path[0] != '\0';
 	i->stop_signal = s->stop_signal;
 	i->stop_timeout_ms = s->stop_timeout_ms;
@@ -386,6 +387,7 @@ note_child(struct instance *i)
 static void
 let_go(struct instance *i)
 {
+	handoff_on_letting_go(i);
 	/* A child that is gone by now has said why. */
 	send(i->report.fd, "", 1, MSG_NOSIGNAL);
 	systemd_park_leader(i, i->pidfd);
@@ -525,7 +527,7 @@ on_pipe_closed(struct instance *i)
 	loop_close(&i->keeper->loop, &i->report);
 	i->state = INSTANCE_RUNNING;
 	session_send_event(i, KMSG_STARTED, i->pid);
-	handoff_on_running(i);
+	handoff_tell_checkpoint(i);
 	notify_on_running(i);
 }
 

@@ -518,6 +518,18 @@ run_new(struct keeper *k, const struct kproto_run *r)
 	return run;
 }
 
+/* What stands where the command writes is no work of this run of it. */
+static void
+clear_place(struct keeper *k, const struct kproto_run *r)
+{
+	if (r->command == KCMD_HANDOFF)
+		workdir_clear_part(&k->dirs, r->iid, WORKDIR_STATE);
+	if (r->command != KCMD_CHECKPOINT)
+		return;
+	workdir_clear_part(&k->dirs, r->iid, WORKDIR_CHECKPOINT);
+	workdir_clear_checkpoint(&k->dirs, r->iid);
+}
+
 /* Begins the command of 'start'. */
 static int
 begin(struct instance *i, const struct kproto_run *r,
@@ -526,10 +538,7 @@ begin(struct instance *i, const struct kproto_run *r,
 	struct keeper *k = i->keeper;
 	struct run *run = run_new(k, r);
 	int output = -1;
-	if (r->command == KCMD_HANDOFF)
-		workdir_clear_part(&k->dirs, r->iid, WORKDIR_STATE);
-	else if (r->command == KCMD_CHECKPOINT)
-		workdir_clear_part(&k->dirs, r->iid, WORKDIR_CHECKPOINT);
+	clear_place(k, r);
 	if (!run)
 		return err_set(err, -ENOMEM, "out of memory");
 	int rc = open_cgroup(i, run->command, &run->cgroup_fd, err);

@@ -161,8 +161,9 @@ send_instance(struct instance *i)
 	send_body(i->keeper, KMSG_INSTANCE, &w);
 }
 
-/* Says again what services answered to a handoff signal, and that they are
- * ready: the node that asked may have crashed before it heard. */
+/* Says again what services answered to a handoff signal, that they put a
+ * checkpoint aside, and that they are ready: the node may have crashed before
+ * it heard. */
 static void
 send_answers(struct keeper *k)
 {
@@ -170,6 +171,8 @@ send_answers(struct keeper *k)
 		struct instance *i = container_of(it, struct instance, in_all);
 		if (i->answer && instance_is_alive(i))
 			session_send_event(i, KMSG_ANSWER, i->answer);
+		if (instance_is_alive(i) && i->state != INSTANCE_LAUNCHING)
+			handoff_tell_checkpoint(i);
 		notify_say_again(i);
 	}
 }

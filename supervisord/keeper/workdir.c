@@ -22,13 +22,15 @@ static const struct {
 	[WORKDIR_CHECKPOINT] = {"checkpoint.part", "checkpoint"},
 };
 
+#define IGNORE_NAME "state.ignore"
+
 /* The answers, the strongest word first: who says "ignore" or "restart" after
  * it wrote a state has changed its mind. */
 static const struct {
 	const char *name;
 	enum kproto_answer answer;
 } answers[] = {
-	{"state.ignore", KANSWER_IGNORE},
+	{IGNORE_NAME, KANSWER_IGNORE},
 	{"state.restart", KANSWER_RESTART},
 	{"state", KANSWER_RESUME},
 };
@@ -81,7 +83,7 @@ clear(int fd)
 	remove_tree(fd, "state-in", REMOVE_DEPTH);
 	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
 		remove_tree(fd, parts[i].part, REMOVE_DEPTH);
-	remove_tree(fd, "checkpoint", REMOVE_DEPTH);
+	remove_tree(fd, parts[WORKDIR_CHECKPOINT].whole, REMOVE_DEPTH);
 }
 
 int
@@ -105,6 +107,15 @@ workdir_prepare(const struct dirs *d, uint64_t iid, uid_t uid, gid_t gid,
 	clear(fd);
 	close(fd);
 	return rc;
+}
+
+void
+workdir_make(const struct dirs *d, uint64_t iid)
+{
+	char name[17];
+	snprintf(name, sizeof name, "%016" PRIx64, iid);
+	/* Why it cannot be made, the start will say. */
+	(void)!mkdirat(d->work, name, 0700);
 }
 
 void
@@ -133,6 +144,16 @@ workdir_read_answer(const struct dirs *d, uint64_t iid)
 	return answer;
 }
 
+void
+workdir_clear_ignore(const struct dirs *d, uint64_t iid)
+{
+	int fd = open_dir(d, iid);
+	if (fd < 0)
+		return;
+	unlinkat(fd, IGNORE_NAME, 0);
+	close(fd);
+}
+
 /* Removes what was taken aside in a process of its own. */
 static void
 remove_apart(const struct dirs *d, const char *aside)
@@ -147,24 +168,48 @@ remove_apart(const struct dirs *d, const char *aside)
 	close(child.pidfd);
 }
 
-void
-workdir_clear_part(const struct dirs *d, uint64_t iid, enum workdir_part what)
+/* Frees the name; a directory may be of any size, and nobody waits for it. */
+static void
+free_name(const struct dirs *d, uint64_t iid, const char *name)
 {
-	const char *part = parts[what].part;
 	char aside[40];
 	int fd = open_dir(d, iid);
 	if (fd < 0)
 		return;
-	int rc = unlinkat(fd, part, 0) < 0 ? -errno : 0;
-	/* A directory may be of any size, and nobody waits for it. */
+	int rc = unlinkat(fd, name, 0) < 0 ? -errno : 0;
 	for (unsigned i = 0; rc < 0 && rc != -ENOENT && i < 100; i++) {
 		snprintf(
 			aside, sizeof aside, ".%016" PRIx64 ".part.%u", iid, i);
-		rc = renameat(fd, part, d->work, aside) < 0 ? -errno : 0;
+		rc = renameat(fd, name, d->work, aside) < 0 ? -errno : 0;
 		if (rc == 0)
 			remove_apart(d, aside);
 	}
 	close(fd);
+}
+
+void
+workdir_clear_part(const struct dirs *d, uint64_t iid, enum workdir_part what)
+{
+	free_name(d, iid, parts[what].part);
+}
+
+bool
+workdir_has_checkpoint(const struct dirs *d, uint64_t iid)
+{
+	struct stat st;
+	int fd = open_dir(d, iid);
+	if (fd < 0)
+		return false;
+	int rc = fstatat(
+		fd, parts[WORKDIR_CHECKPOINT].whole, &st, AT_SYMLINK_NOFOLLOW);
+	close(fd);
+	return rc == 0;
+}
+
+void
+workdir_clear_checkpoint(const struct dirs *d, uint64_t iid)
+{
+	free_name(d, iid, parts[WORKDIR_CHECKPOINT].whole);
 }
 
 void

@@ -15,6 +15,7 @@
 #define SKEP_KEEPER_WORKDIR_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -36,6 +37,20 @@ void workdir_clear(const struct dirs *d, uint64_t iid);
 
 /* The answer that stands there now, 0 for none. */
 int workdir_read_answer(const struct dirs *d, uint64_t iid);
+
+/* Makes the directory, so that it can be watched before the service has it; the
+ * start gives it to its user. */
+void workdir_make(const struct dirs *d, uint64_t iid);
+
+/* Whether something stands where the checkpoint should, and its removal: before
+ * a command, which may write none and end well. */
+bool workdir_has_checkpoint(const struct dirs *d, uint64_t iid);
+void workdir_clear_checkpoint(const struct dirs *d, uint64_t iid);
+
+/* Removes an "ignore" of an earlier handoff of the same run: who gave it works
+ * on, and may answer otherwise when it is asked again.  The other answers are
+ * the last words of a run.  A directory of that name stays, and counts. */
+void workdir_clear_ignore(const struct dirs *d, uint64_t iid);
 
 /* Removes what a command left half written, a directory without waiting for
  * it: they are for the keeper itself.  Gives what one wrote its name. */

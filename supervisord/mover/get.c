@@ -60,7 +60,8 @@ mover_check_file(
 		return err_set(err, -EPERM,
 			"belongs to uid %u, and not to uid %u", st->st_uid,
 			geteuid());
-	if (st->st_nlink != 1)
+	/* A newer checkpoint may have taken its name since it was opened. */
+	if (st->st_nlink != 1 && !(job->is_checkpoint && st->st_nlink == 0))
 		return err_set(err, -EMLINK,
 			"has %ju names, and may have one only",
 			(uintmax_t)st->st_nlink);
@@ -176,6 +177,7 @@ struct sending {
 	struct statestream_writer stream;
 	struct writer front;	  /* over 'bytes' */
 	bool is_broken;		  /* 'out' failed: nothing more can be said */
+	bool is_checkpoint;	  /* it may lose its name to a newer one */
 	uint64_t left;		  /* of a directory: bytes still to come */
 	unsigned char bytes[512]; /* heads, fronts and reasons */
 };
@@ -191,6 +193,18 @@ send_data(struct sending *s, struct bytes data, struct err *err)
 	return r;
 }
 
+/* Whether what was read is what stood there; a checkpoint also when another one
+ * was renamed to its place meanwhile, which shows in the time of the change of
+ * its names only. */
+static bool
+is_as_it_was(const struct sending *s, int fd, const struct stat *before)
+{
+	struct stat as_now = *before, now;
+	if (s->is_checkpoint && fstat(fd, &now) == 0 && now.st_nlink == 0)
+		as_now.st_ctim = now.st_ctim;
+	return tree_is_unchanged(fd, &as_now);
+}
+
 /* Sends all of 'fd', which had the size and times of 'st' at the start. */
 static int
 send_file(struct sending *s, int fd, const struct stat *st, struct err *err)
@@ -204,7 +218,7 @@ send_file(struct sending *s, int fd, const struct stat *st, struct err *err)
 		if ((uint64_t)n > left || (n == 0 && left > 0))
 			break;
 		if (n == 0)
-			return tree_is_unchanged(fd, st)
+			return is_as_it_was(s, fd, st)
 				       ? 0
 				       : err_set(err, -ESTALE,
 						 "changed while it was read");
@@ -328,7 +342,7 @@ send_absent(int out, struct err *err)
 int
 mover_get(const struct mover_job *job, int out, struct err *err)
 {
-	struct sending s = {.out = out};
+	struct sending s = {.out = out, .is_checkpoint = job->is_checkpoint};
 	struct stat st = {0};
 	bool is_absent = false;
 	char text[PATH_MAX];

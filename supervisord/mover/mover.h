@@ -40,15 +40,16 @@
 
 /* One run, as the command line says it. */
 struct mover_job {
-	const char *dir;   /* the instance's directory, borrowed */
-	const char *path;  /* its state_path, absolute; NULL: it has none */
-	const char *root;  /* put: the state's digest, or NULL */
-	uint64_t epoch;	   /* put, aside: of the start that is coming */
-	uint64_t before;   /* aside: see mover_set_aside */
-	uint64_t stay;	   /* the same; 0: none */
-	uint64_t size_max; /* bytes; a larger state is refused */
-	bool is_framed;	   /* put: the input is a state stream, not bare */
-	bool is_checkpoint; /* get: DIR/checkpoint, if there is no path */
+	const char *dir;    /* the instance's directory, borrowed */
+	const char *path;   /* its state_path, absolute; NULL: it has none */
+	const char *root;   /* put: the state's digest, or NULL */
+	uint64_t epoch;	    /* put, aside: of the start that is coming */
+	uint64_t before;    /* aside: see mover_set_aside */
+	uint64_t stay;	    /* the same; 0: none */
+	uint64_t size_max;  /* bytes; a larger state is refused */
+	bool is_framed;	    /* put: the input is a state stream, not bare */
+	bool is_checkpoint; /* get: DIR/checkpoint, if there is no path; it may
+			       be replaced by a newer one while it is read */
 };
 
 /* Sends DIR/state as a state stream (sys/statestream.h) to 'out'.  Whatever

@@ -8,6 +8,7 @@ libnodeapi_a_SOURCES = \
 	supervisord/node/api_call.c \
 	supervisord/node/api_dump.c \
 	supervisord/node/api_events.c \
+	supervisord/node/api_gather.c supervisord/node/api_gather.h \
 	supervisord/node/api_get.c \
 	supervisord/node/api_host.c \
 	supervisord/node/api_json.c \
@@ -15,7 +16,9 @@ libnodeapi_a_SOURCES = \
 	supervisord/node/api_logway.c supervisord/node/api_logway.h \
 	supervisord/node/api_merge.c supervisord/node/api_merge.h \
 	supervisord/node/api_metrics.c \
+	supervisord/node/api_moves.c \
 	supervisord/node/api_peer_feed.c \
+	supervisord/node/api_plan_drain.c \
 	supervisord/node/api_private.h \
 	supervisord/node/api_record.c \
 	supervisord/node/api_role.c supervisord/node/api_role.h \
@@ -27,8 +30,11 @@ libnodeapi_a_SOURCES = \
 	supervisord/node/api_verb.c \
 	supervisord/node/feed_events.c \
 	supervisord/node/feed_logs.c \
+	supervisord/node/feed_moves.c \
+	supervisord/node/feed_text.c \
 	supervisord/node/feeds.c supervisord/node/feeds.h \
 	supervisord/node/logpart.c supervisord/node/logpart.h \
 	supervisord/node/logtail.c supervisord/node/logtail.h \
 	supervisord/node/logtail_seek.c \
+	supervisord/node/moves.h \
 	supervisord/node/status_sources.h

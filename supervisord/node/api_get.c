@@ -38,7 +38,7 @@ add_instances(struct call *c, struct api_rows *rows)
 			continue;
 		if (state && strcmp(state, v.state) != 0)
 			continue;
-		api_rows_add(rows, &v);
+		api_rows_add(rows, core_of(c), &v);
 	}
 }
 
@@ -114,7 +114,30 @@ count_one(json_t *o, const char *key)
 	json_object_set_new(o, key, json_integer(json_integer_value(old) + 1));
 }
 
-/* {SERVICE: {"instances": N, "ready": N}} */
+/* The age of the oldest that counts among a service's instances, null when
+ * one has none; and how many are late. */
+static void
+add_checkpoint(struct call *c, json_t *o, const struct instance_view *v)
+{
+	struct checkpoint_view view;
+	if (!v->has_checkpoints || !view_checkpoint(core_of(c), v->name, &view))
+		return;
+	json_t *checkpoints = json_object_get(o, "checkpoints");
+	if (!checkpoints) {
+		checkpoints = json_pack("{s:i, s:i}", "age_ms", 0, "late", 0);
+		json_object_set_new(o, "checkpoints", checkpoints);
+	}
+	json_t *age = json_object_get(checkpoints, "age_ms");
+	if (view.is_late)
+		count_one(checkpoints, "late");
+	if (view.age_ms < 0)
+		json_object_set_new(checkpoints, "age_ms", json_null());
+	else if (json_is_integer(age) &&
+		 json_integer_value(age) < (json_int_t)view.age_ms)
+		api_json_put_int(checkpoints, "age_ms", view.age_ms);
+}
+
+/* {SERVICE: {"instances": N, "ready": N, "checkpoints": {...}}} */
 static json_t *
 service_counts(struct call *c)
 {
@@ -130,6 +153,7 @@ service_counts(struct call *c)
 		count_one(o, "instances");
 		if (strcmp(v.state, "ready") == 0)
 			count_one(o, "ready");
+		add_checkpoint(c, o, &v);
 	}
 	return counts;
 }
@@ -206,7 +230,8 @@ api_get_services(struct call *c)
 	const struct entry *e = NULL;
 	while ((e = specs_walk(core_of(c), ENTRY_SERVICE, e))) {
 		json_t *o = service_json(c, e, false);
-		json_object_update_missing(o, json_object_get(counts, e->name));
+		json_object_set_new(o, "checkpoints", json_null());
+		json_object_update(o, json_object_get(counts, e->name));
 		json_array_append_new(list, o);
 	}
 	json_decref(counts);
@@ -223,7 +248,7 @@ add_named(struct call *c, const char *name, struct api_rows *rows)
 	struct instance_view v;
 	while (view_instance_next(core_of(c), &cursor, &v))
 		if (api_name_matches(name, &v))
-			api_rows_add(rows, &v);
+			api_rows_add(rows, core_of(c), &v);
 }
 
 void
@@ -258,7 +283,7 @@ api_get_name(struct call *c)
 	struct instance_view v;
 	struct api_rows rows = {0};
 	if (view_instance(core_of(c), name, &v))
-		api_rows_add(&rows, &v);
+		api_rows_add(&rows, core_of(c), &v);
 	else
 		add_named(c, name, &rows);
 	if (rows.count == 0)

@@ -143,6 +143,46 @@ api_json_cluster(const struct cluster_view *v)
 	return o;
 }
 
+/* One checkpoint, or null.  What a run left at its end is its last one, and
+ * bears no number; of what was acknowledged the size is not told. */
+static json_t *
+snapshot_json(const struct snapshot *s, bool has_size)
+{
+	if (s->epoch == 0)
+		return json_null();
+	bool is_last = s->number == CHECKPOINT_LAST;
+	json_t *o = json_object();
+	api_json_put_int(o, "epoch", (int64_t)s->epoch);
+	api_json_put_bool(o, "last", is_last);
+	json_object_set_new(o, "number",
+		is_last ? json_null() : json_integer((json_int_t)s->number));
+	if (has_size)
+		api_json_put_int(o, "size", (int64_t)s->size);
+	api_json_put_time(o, "time", s->wall_ms);
+	return o;
+}
+
+json_t *
+api_json_checkpoint(const struct checkpoint_view *v)
+{
+	json_t *o = json_object();
+	json_t *next = snapshot_json(&v->next, true);
+	if (json_is_object(next))
+		api_json_put(next, "node", v->next_node);
+	json_object_set_new(o, "acked", snapshot_json(&v->acked, false));
+	put_duration(o, "age_ms", v->age_ms);
+	api_json_put_int(o, "every_ms", v->every_ms);
+	api_json_put_int(o, "have", v->have);
+	api_json_put_bool(o, "late", v->is_late);
+	put_duration(o, "loss_ms", v->loss_ms);
+	api_json_put_int(o, "named", v->named);
+	json_object_set_new(o, "newest", snapshot_json(&v->newest, true));
+	json_object_set_new(o, "next", next);
+	api_json_put_bool(o, "waits", v->is_waiting);
+	api_json_put_int(o, "wanted", v->wanted);
+	return o;
+}
+
 json_t *
 api_json_event(const struct event *e, const char *host)
 {

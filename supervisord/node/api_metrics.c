@@ -76,6 +76,45 @@ each_instance(struct api_text *out, struct core *core,
 		fn(out, &v);
 }
 
+/* One sample of those that have checkpoints. */
+static void
+checkpoint_sample(struct api_text *out, const char *name,
+	const struct instance_view *v, int64_t ms)
+{
+	api_text_printf(out, "%s{", name);
+	label(out, "service", v->service);
+	api_text_add(out, ",", 1);
+	label(out, "instance", v->name);
+	api_text_printf(out, "} %lld", (long long)(ms / 1000));
+	if (ms % 1000)
+		api_text_printf(out, ".%03d", (int)(ms % 1000));
+	api_text_add(out, "\n", 1);
+}
+
+static void
+checkpoints(struct api_text *out, struct core *core)
+{
+	struct api_text late = {0};
+	struct instance_view v;
+	struct checkpoint_view k;
+	uint32_t cursor = 0;
+	family(out, "skep_checkpoint_age_seconds", "gauge",
+		"Age of an instance's last checkpoint that counts.");
+	family(&late, "skep_checkpoint_late", "gauge",
+		"Whether no checkpoint has counted for too long.");
+	while (view_instance_next(core, &cursor, &v)) {
+		if (!v.has_checkpoints || !view_checkpoint(core, v.name, &k))
+			continue;
+		if (k.age_ms >= 0)
+			checkpoint_sample(out, "skep_checkpoint_age_seconds",
+				&v, k.age_ms);
+		checkpoint_sample(
+			&late, "skep_checkpoint_late", &v, k.is_late * 1000);
+	}
+	api_text_add(out, late.data, late.size);
+	api_text_fini(&late);
+}
+
 static void
 nodes(struct api_text *out, struct core *core)
 {
@@ -130,6 +169,7 @@ api_get_metrics(struct call *c)
 	family(&out, "skep_service_restarts_total", "counter",
 		"Restarts since the instance came to its host.");
 	each_instance(&out, core, instance_restarts);
+	checkpoints(&out, core);
 	counter(&out, "skep_api_requests_total",
 		"Requests that reached a handler.", c->api->requests);
 	counter(&out, "skep_api_refused_total",

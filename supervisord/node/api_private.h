@@ -183,6 +183,7 @@ void api_json_put_hex(json_t *o, const char *key, uint64_t value);
 void api_json_put_time(json_t *o, const char *key, int64_t wall_ms);
 json_t *api_json_node(const struct node_view *v);
 json_t *api_json_cluster(const struct cluster_view *v);
+json_t *api_json_checkpoint(const struct checkpoint_view *v);
 /* An event that happened on 'host'. */
 json_t *api_json_event(const struct event *e, const char *host);
 /* Reads "10m" (ago) or RFC 3339 into wall milliseconds; false if neither. */
@@ -198,7 +199,9 @@ struct api_rows {
 	char second_text[24];
 };
 
-void api_rows_add(struct api_rows *rows, const struct instance_view *v);
+/* 'core' is asked for what the view only hints at. */
+void api_rows_add(struct api_rows *rows, struct core *core,
+	const struct instance_view *v);
 /* Replies with 'o' (taken) and 'rows' (left empty) as its "instances". */
 void call_reply_rows(struct call *c, json_t *o, struct api_rows *rows);
 
@@ -240,6 +243,12 @@ void api_put_cluster(struct call *c);
 void api_get_events(struct call *c);
 void api_get_history(struct call *c);
 void api_get_logs(struct call *c);
+
+/* api_plan_drain.c: says what a drain of this node would do, and does
+ * nothing. */
+void api_dry_drain(struct call *c, const char *node);
+/* api_moves.c */
+void api_get_moves(struct call *c);
 
 /* --- api_peer_feed.c: other hosts --- */
 

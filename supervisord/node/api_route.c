@@ -21,6 +21,7 @@ static const struct api_route routes[] = {
 	{"GET", "/v1/history/*", ROLE_READ, api_get_history},
 	{"GET", "/v1/logs/*", ROLE_READ, api_get_logs},
 	{"GET", "/v1/events", ROLE_READ, api_get_events},
+	{"GET", "/v1/moves", ROLE_READ, api_get_moves},
 	{"GET", "/v1/nodes", ROLE_READ, api_get_nodes},
 	{"POST", "/v1/nodes", ROLE_ADMIN, api_post_nodes},
 	{"GET", "/v1/nodes/*", ROLE_READ, api_get_node},

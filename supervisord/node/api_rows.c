@@ -1,5 +1,5 @@
 /* Instances as text.  Theirs is the one answer that grows with what runs, so
- * no document is made of it first. */
+ * no document is made of it first, but for the few with checkpoints. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,13 +118,34 @@ add_since(struct api_rows *rows, int64_t wall_ms)
 	add_int(t, wall_ms);
 }
 
+/* What there is of its checkpoints; null when it wants none. */
+static void
+add_checkpoint(
+	struct api_text *t, struct core *core, const struct instance_view *v)
+{
+	struct checkpoint_view view;
+	if (!v->has_checkpoints || !view_checkpoint(core, v->name, &view)) {
+		add_raw(t, "null");
+		return;
+	}
+	json_t *o = api_json_checkpoint(&view);
+	char *data = json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS);
+	CHECK(data);
+	add_raw(t, data);
+	free(data);
+	json_decref(o);
+}
+
 /* The members in the order of their keys, as all documents have them. */
 static void
-add_members(struct api_rows *rows, const struct instance_view *v)
+add_members(
+	struct api_rows *rows, struct core *core, const struct instance_view *v)
 {
 	struct api_text *t = &rows->text;
 	char buffer[64];
-	add_raw(t, "{\"conflict\":");
+	add_raw(t, "{\"checkpoint\":");
+	add_checkpoint(t, core, v);
+	add_raw(t, ",\"conflict\":");
 	add_bool(t, v->is_foreign_copy);
 	add_raw(t, ",\"declared\":");
 	add_bool(t, v->is_declared);
@@ -160,10 +181,11 @@ add_members(struct api_rows *rows, const struct instance_view *v)
 }
 
 void
-api_rows_add(struct api_rows *rows, const struct instance_view *v)
+api_rows_add(
+	struct api_rows *rows, struct core *core, const struct instance_view *v)
 {
 	add_raw(&rows->text, rows->count++ ? "," : "[");
-	add_members(rows, v);
+	add_members(rows, core, v);
 }
 
 static int

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "core/place.h"
 #include "node/api_private.h"
 #include "spec/spec.h"
 #include "sys/units.h"
@@ -147,60 +146,11 @@ api_post_name_verb(struct call *c)
 
 /* --- verbs on nodes --- */
 
-/* Where an instance would go if its host gave it away: the best other host
- * that may have it; NULL for none. */
-static const char *
-next_home(struct core *core, const struct instance_view *v)
-{
-	struct service_value service;
-	const struct entry *e = specs_find(core, ENTRY_SERVICE, v->service);
-	if (!e || !specs_get_service(e, &service))
-		return NULL;
-	member_id ranks[64];
-	uint32_t count = place_rank(core, v->name, &service, ranks, 64);
-	for (uint32_t i = 0; i < count; i++) {
-		const struct member *m = member_get(core, ranks[i]);
-		if (strcmp(m->name, v->node) != 0)
-			return m->name;
-	}
-	return NULL;
-}
-
-/* GET-like: says what a drain of this node would do, and does nothing. */
-static void
-dry_drain(struct call *c, const char *node)
-{
-	struct core *core = c->api->node->core;
-	if (member_find(core, node) == MEMBER_NONE) {
-		call_reply_error(c, MHD_HTTP_NOT_FOUND, "not_found",
-			"there is no node '%s'", node);
-		return;
-	}
-	json_t *list = json_array();
-	uint32_t cursor = 0;
-	struct instance_view v;
-	while (view_instance_next(core, &cursor, &v)) {
-		if (strcmp(v.node, node) != 0)
-			continue;
-		const char *to = next_home(core, &v);
-		json_t *o = json_object();
-		api_json_put(o, "name", v.name);
-		api_json_put(o, "from", node);
-		api_json_put(o, "to", to);
-		api_json_put(
-			o, "why", to ? "" : "no other eligible host; see why");
-		json_array_append_new(list, o);
-	}
-	json_t *o = json_object();
-	json_object_set_new(o, "moves", list);
-	call_reply_json(c, MHD_HTTP_OK, o);
-}
-
 /* A whole number from 'min' to 'max', or 0 when it is left out; -1: answered,
  * it is none. */
 static int64_t
-body_count(struct call *c, json_t *body, const char *key, int64_t min,
-	int64_t max)
+body_count(
+	struct call *c, json_t *body, const char *key, int64_t min, int64_t max)
 {
 	const json_t *value = json_object_get(body, key);
 	if (!value)
@@ -252,7 +202,7 @@ verb_drain(struct call *c)
 	if (!read_drain(c, body, &in.request))
 		goto out;
 	if (call_query_flag(c, "dry_run"))
-		dry_drain(c, c->captures[0]);
+		api_dry_drain(c, c->captures[0]);
 	else
 		call_ask(c, &in, NULL, 0);
 out:

@@ -23,6 +23,7 @@
 #include "node/health.h"
 #include "node/identity.h"
 #include "node/launch.h"
+#include "node/moves.h"
 #include "node/node_private.h"
 #include "node/orders.h"
 #include "node/pool.h"
@@ -353,6 +354,7 @@ open_links(struct node *n, struct err *err)
 			n->loop, n->tls, &node_links_calls, n, &n->links, err);
 	if (!code)
 		code = states_open_bulk(n, err);
+	moves_open(n);
 	if (!code)
 		open_queries(n);
 	return code;
@@ -478,6 +480,7 @@ node_close(struct node *n)
 	queries_free(n->queries);
 	pool_free(n->readers);
 	states_close(n);
+	moves_close(n);
 	links_free(n->links);
 	tls_free(n->tls);
 	store_free(n->store);

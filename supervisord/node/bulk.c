@@ -40,6 +40,7 @@ bulk_new(struct ev_loop *loop, const struct dialler *dialler,
 	snprintf(b->node, sizeof b->node, "%s", config->node);
 	list_init(&b->fetches);
 	list_init(&b->served);
+	list_init(&b->given);
 	list_init(&b->orphans);
 	int r = dumps_init(&b->dumps, config->state_dir, err);
 	if (r < 0) {
@@ -69,6 +70,7 @@ bulk_free(struct bulk *b)
 	pool_free(b->files);
 	pool_free(b->seals);
 	CHECK(list_is_empty(&b->fetches) && list_is_empty(&b->served));
+	given_forget_all(b);
 	dumps_fini(&b->dumps);
 	free(b);
 }
@@ -104,16 +106,12 @@ static void
 seal_done(struct pool_job *job, bool is_dropped)
 {
 	struct seal *s = container_of(job, struct seal, job);
-	struct bulk_sealed sealed = {
-		.is_ok = s->result == 0,
-		.is_absent = s->is_absent,
-		.is_full = s->result == -ENOSPC || s->result == -EDQUOT,
-		.root = s->root,
-		.size = s->size,
-		.text = s->err.text,
-	};
-	if (!is_dropped)
-		s->done(s->context, &sealed);
+	int r = s->result;
+	if (!is_dropped) {
+		s->bulk->has_no_room = r == -ENOSPC || r == -EDQUOT;
+		s->done(s->context, r == 0, s->is_absent, s->root, s->size,
+			s->err.text);
+	}
 	close(s->fd);
 	free(s);
 }
@@ -133,6 +131,12 @@ bulk_seal(struct bulk *b, const char *name, uint64_t epoch, uint64_t size_max,
 	s->done = done;
 	s->context = context;
 	pool_submit(b->seals, &s->job);
+}
+
+bool
+bulk_has_no_room(const struct bulk *b)
+{
+	return b->has_no_room;
 }
 
 /* --- What is here --- */
@@ -183,6 +187,7 @@ bulk_drop(struct bulk *b, const char *name, const uint8_t root[DIGEST_SIZE])
 	struct drop *d = calloc(1, sizeof *d);
 	CHECK(d);
 	bulk_cancel(b, name, root);
+	given_forget(b, name, root);
 	d->job = (struct pool_job){.run = run_drop, .done = drop_done};
 	d->bulk = b;
 	snprintf(d->name, sizeof d->name, "%s", name);

@@ -50,22 +50,19 @@ void bulk_free(struct bulk *bulk);
 /* Takes a bulk connection over: the 'on_bulk' of links. */
 void bulk_on_conn(struct bulk *bulk, struct conn *c, struct bytes hello);
 
-/* How a seal went. */
-struct bulk_sealed {
-	bool is_ok;	     /* it is in the dump store, whole and durable */
-	bool is_absent;	     /* it is not: there was no state to seal */
-	bool is_full;	     /* it is not: this host's disk has no room for it
-				now; the state stands where it stood */
-	const uint8_t *root; /* of it, when 'is_ok' */
-	uint64_t size;	     /* bytes, when 'is_ok' */
-	const char *text;    /* why it failed */
-};
-typedef void bulk_seal_fn(void *context, const struct bulk_sealed *sealed);
+/* How a seal went; 'root' and 'size' are set when 'is_ok'; 'is_absent' when
+ * it is not, because there was no state to seal. */
+typedef void bulk_seal_fn(void *context, bool is_ok, bool is_absent,
+	const uint8_t root[DIGEST_SIZE], uint64_t size, const char *text);
 
 /* Seals the state stream of a mover for instance 'name' (copied); 'fd' is
  * taken.  'done' is called once. */
 void bulk_seal(struct bulk *bulk, const char *name, uint64_t epoch,
 	uint64_t size_max, int fd, bulk_seal_fn *done, void *context);
+
+/* Whether the seal of which 'done' tells, while it does, failed because this
+ * host's disk has no room now; the state stands where it stood. */
+bool bulk_has_no_room(const struct bulk *bulk);
 
 /* What a fetch tells: progress ('is_final' false), or its end. */
 struct bulk_report {
@@ -90,6 +87,18 @@ void bulk_fetch(struct bulk *bulk, const char *name, const char *node,
  * far is kept for another attempt; 'bulk_drop' removes it. */
 void bulk_cancel(
 	struct bulk *bulk, const char *name, const uint8_t root[DIGEST_SIZE]);
+
+/* What was given of a state to the host that fetches it. */
+struct bulk_given {
+	uint64_t sent; /* bytes that left here, those sent twice too */
+	uint64_t here; /* bytes that are there; what was sent, of a host that
+			* does not tell */
+	uint64_t rate; /* bytes a second that leave here at present */
+};
+
+/* Tells it; false while none was asked for, and once 'bulk_drop' was called. */
+bool bulk_get_given(const struct bulk *bulk, const char *name,
+	const uint8_t root[DIGEST_SIZE], struct bulk_given *out);
 
 /* Opens a state for reading; the descriptor or -errno. */
 int bulk_open(

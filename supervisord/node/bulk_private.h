@@ -1,4 +1,4 @@
-/* What bulk.c (the front), serve.c and fetch.c share. */
+/* What bulk.c (the front), serve.c, given.c and fetch.c share. */
 #ifndef SKEP_NODE_BULK_PRIVATE_H
 #define SKEP_NODE_BULK_PRIVATE_H
 
@@ -15,8 +15,9 @@
 #define BULK_REQUESTS_MAX 64u	  /* questions waiting on one of them */
 #define BULK_IDLE_MS	  60000	  /* a served connection without questions */
 #define BULK_SILENT_MS	  10000	  /* a fetch without a byte dials again */
-#define BULK_RETRY_MS	  200	  /* first back-off; doubles */
-#define BULK_RETRY_MAX_MS 5000	  /* last back-off */
+#define BULK_GIVEN_MAX	  4096 /* states of which it is known what was given */
+#define BULK_RETRY_MS	  200  /* first back-off; doubles */
+#define BULK_RETRY_MAX_MS 5000 /* last back-off */
 
 struct bulk {
 	struct ev_loop *loop;	       /* borrowed */
@@ -28,8 +29,11 @@ struct bulk {
 	struct pool *seals;  /* as slow as the mover */
 	struct list fetches; /* of struct fetch */
 	struct list served;  /* of struct served */
+	struct list given;   /* of struct given, given.c; the last used last */
+	unsigned given_count;
 	struct list orphans; /* of struct orphan, fetch.c */
 	unsigned served_count;
+	bool has_no_room; /* so the seal whose callback runs failed */
 	bool is_ending;
 	struct say_limit refuse_says;
 	struct say_limit serve_says;
@@ -39,6 +43,16 @@ struct bulk {
 
 /* Sends this host's Hello on a bulk connection. */
 void bulk_say_hello(struct bulk *bulk, struct conn *c);
+
+/* given.c: a question came, which says that 'here' bytes are there. */
+void given_on_question(struct bulk *bulk, const char *name,
+	const uint8_t root[DIGEST_SIZE], uint64_t here);
+/* So many bytes of it went out. */
+void given_on_sent(struct bulk *bulk, const char *name,
+	const uint8_t root[DIGEST_SIZE], size_t size);
+void given_forget(
+	struct bulk *bulk, const char *name, const uint8_t root[DIGEST_SIZE]);
+void given_forget_all(struct bulk *bulk);
 
 /* Ends everything of serve.c and fetch.c, without reports. */
 void served_end_all(struct bulk *bulk);

@@ -11,6 +11,7 @@
 #include "node/keeper_link.h"
 #include "node/launch.h"
 #include "node/links.h"
+#include "node/moves.h"
 #include "node/node_private.h"
 #include "node/quarantine.h"
 #include "node/requests.h"
@@ -168,6 +169,7 @@ node_carry(void *context, const struct effect *e)
 		return;
 	case EFFECT_NOTE:
 		events_on_note(n, &e->note);
+		moves_on_note(n, &e->note);
 		health_on_note(n->health, &e->note);
 		return;
 	case EFFECT_RUN:

@@ -18,6 +18,12 @@ feeds_open(
 		return feed_logs_open(context, query, out, text);
 	case QUERY_EVENTS:
 		return feed_events_open(context, query, out, text);
+	case QUERY_MOVES:
+		*out = feed_moves_new(context);
+		return REPLY_OK;
+	case QUERY_SIZES:
+		*out = feed_sizes_new(context);
+		return REPLY_OK;
 	}
 	snprintf(text, NOTE_TEXT_MAX, "queries of this kind are unknown here");
 	return REPLY_INVALID;

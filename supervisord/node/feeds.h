@@ -21,6 +21,16 @@ enum reply_code feed_logs_open(struct node *n, const struct query *query,
 enum reply_code feed_events_open(struct node *n, const struct query *query,
 	struct feed **out, char *text);
 
+/* The moves away from this host (moves.h), as one array of JSON. */
+struct feed *feed_moves_new(struct node *n);
+
+/* The sizes of states that it knows, in the same form. */
+struct feed *feed_sizes_new(struct node *n);
+
+/* A feed of one text, which it takes and leaves empty. */
+struct api_text;
+struct feed *feed_text_new(struct api_text *text);
+
 /* Whichever is asked for; 'context' is the node (query_open_fn). */
 enum reply_code feeds_open(void *context, const struct query *query,
 	struct feed **out, char *text);

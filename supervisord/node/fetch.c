@@ -46,6 +46,7 @@ struct fetch {
 	bool is_over;	/* no more reports; waits for 'job_count' 0 */
 	bool has_list;	/* 'manifest' is complete and proven */
 	bool has_hello; /* on the present connection */
+	bool was_damaged; /* what was here, which went */
 	ev_timer timer; /* back-off, or silence */
 	int64_t retry_ms;
 	ev_tstamp reported; /* time of the last progress */
@@ -203,8 +204,8 @@ static void
 fail(struct fetch *f, const char *text)
 {
 	char line[ERR_TEXT_SIZE];
-	snprintf(line, sizeof line, "state of %s from %s: %s", f->name, f->node,
-		text);
+	snprintf(line, sizeof line, "state of %s%s%s: %s", f->name,
+		f->node[0] ? " from " : "", f->node, text);
 	say_limited(&f->bulk->fetch_says, 4, SAY_WARNING, "%s", line);
 	finish(f, false, line);
 }
@@ -251,6 +252,7 @@ ask(struct fetch *f, uint64_t chunk, uint32_t count)
 	msg.offset = chunk * STATE_CHUNK_SIZE;
 	msg.count = count;
 	snprintf(msg.name, sizeof msg.name, "%s", f->name);
+	msg.here = f->here_bytes;
 	message_send(f->conn, WIRE_BULK_GET, skep_BulkGet_fields, &msg, 0,
 		(struct bytes){0});
 }
@@ -599,6 +601,7 @@ step_done(struct pool_job *job, bool is_dropped)
 		if (f->job_count == 0)
 			fetch_free(f);
 	} else if (f->step == FETCH_SHARE && f->result < 0) {
+		f->was_damaged = f->result == -EBADMSG;
 		dial(f);
 	} else if (f->result < 0) {
 		fail(f, f->err.text);
@@ -606,7 +609,8 @@ step_done(struct pool_job *job, bool is_dropped)
 		take_part(f);
 	} else {
 		f->here_bytes = f->size;
-		finish(f, true, "");
+		finish(f, true,
+			f->was_damaged ? "what was here was damaged" : "");
 	}
 }
 

@@ -13,6 +13,7 @@ libnodenet_a_SOURCES = \
 	supervisord/node/feed.c supervisord/node/feed.h \
 	supervisord/node/fetch.c \
 	supervisord/node/frame.c supervisord/node/frame.h \
+	supervisord/node/given.c \
 	supervisord/node/guests.c \
 	supervisord/node/links.c supervisord/node/links.h \
 	supervisord/node/links_private.h \

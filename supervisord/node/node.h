@@ -30,6 +30,7 @@ struct tls;	   /* tls.h: how links are protected */
 struct bulk;	   /* bulk.h: states of services in motion */
 struct pool;	   /* pool.h: threads that may block */
 struct queries;	   /* query.h: what hosts ask each other for readers */
+struct moves;	   /* moves.h: moves away from here, for who looks on */
 struct states;	   /* states.c: DUMPs and FETCHes under way */
 struct apply;	   /* apply.h: effects that wait, and their order */
 struct quarantine; /* quarantine.h: items that made the node crash */
@@ -53,6 +54,7 @@ struct node {
 	struct queries *queries;
 	struct pool *readers; /* feed_logs.c's, NULL before the first */
 	struct states *states;
+	struct moves *moves;
 	struct api *api;
 	struct apply *apply;
 	struct quarantine *quarantine;

@@ -35,6 +35,7 @@ skep_node_SOURCES = \
 	supervisord/node/health.c supervisord/node/health.h \
 	supervisord/node/heap.c supervisord/node/heap.h \
 	supervisord/node/main.c \
+	supervisord/node/moves.c \
 	supervisord/node/orders.c supervisord/node/orders.h \
 	supervisord/node/node.c supervisord/node/node_private.h \
 	supervisord/node/prober.c supervisord/node/prober.h \

@@ -39,6 +39,9 @@
 enum query_kind {
 	QUERY_LOGS = 1,
 	QUERY_EVENTS = 2,
+	/* Answered at once by an array of JSON; no other member counts. */
+	QUERY_MOVES = 3,
+	QUERY_SIZES = 4, /* of states */
 };
 
 struct query {

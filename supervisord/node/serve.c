@@ -9,6 +9,7 @@
 /* A question that waits for its turn. */
 struct question {
 	struct list link;
+	char name[INSTANCE_NAME_MAX + 1];
 	uint8_t root[DIGEST_SIZE];
 	uint64_t chunk; /* the next to send */
 	uint32_t count; /* chunks left; 0: the list of digests */
@@ -158,6 +159,8 @@ answer_done(struct pool_job *job, bool is_dropped)
 		send_manifest(s);
 	else
 		send_chunk(s);
+	if (s->result == 0 && !s->is_manifest)
+		given_on_sent(s->bulk, q->name, q->root, s->data_size);
 	s->size = s->is_manifest ? s->manifest.size : s->size;
 	manifest_fini(&s->manifest);
 	free(s->data);
@@ -206,10 +209,12 @@ on_get(struct served *s, struct bytes body)
 			"a question that makes no sense");
 		return;
 	}
+	snprintf(q->name, sizeof q->name, "%s", msg.name);
 	memcpy(q->root, msg.root.bytes, sizeof q->root);
 	q->chunk = msg.offset / STATE_CHUNK_SIZE;
 	q->count = msg.count;
 	q->is_manifest = msg.count == 0;
+	given_on_question(s->bulk, q->name, q->root, msg.here);
 	list_append(&s->questions, &q->link);
 	s->question_count++;
 	answer_next(s);

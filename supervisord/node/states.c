@@ -164,25 +164,26 @@ dump_wait(struct dump *d, const char *text)
 }
 
 static void
-on_sealed(void *context, const struct bulk_sealed *sealed)
+on_sealed(void *context, bool is_ok, bool is_absent,
+	const uint8_t root[DIGEST_SIZE], uint64_t size, const char *text)
 {
 	struct dump *d = context;
 	struct input in = {
 		.dumped =
 			{
-				.is_ok = sealed->is_ok,
-				.is_absent = sealed->is_absent,
-				.size = sealed->size,
-				.text = sealed->text,
+				.is_ok = is_ok,
+				.is_absent = is_absent,
+				.size = size,
+				.text = text,
 			},
 	};
 	/* A checkpoint has its next time. */
-	if (sealed->is_full && !d->is_checkpoint) {
-		dump_wait(d, sealed->text);
+	if (!is_ok && !d->is_checkpoint && bulk_has_no_room(d->node->bulk)) {
+		dump_wait(d, text);
 		return;
 	}
-	if (sealed->is_ok)
-		memcpy(in.dumped.root, sealed->root, DIGEST_SIZE);
+	if (is_ok)
+		memcpy(in.dumped.root, root, DIGEST_SIZE);
 	dump_end(d, &in);
 }
 

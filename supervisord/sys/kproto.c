@@ -231,7 +231,7 @@ kproto_get_run(struct bytes body, struct kproto_run *v)
 	reader_init(&r, body.data, body.size);
 	v->iid = reader_u64(&r);
 	v->epoch = reader_u64(&r);
-	v->command = get_choice(&r, KCMD_POST_START, KCMD_HANDOFF);
+	v->command = get_choice(&r, KCMD_POST_START, KCMD_CHECKPOINT);
 	v->timeout_ms = reader_i64(&r);
 	return reader_is_done(&r) && v->timeout_ms > 0;
 }
@@ -255,7 +255,7 @@ kproto_get_ran(struct bytes body, struct kproto_ran *v)
 	reader_init(&r, body.data, body.size);
 	v->iid = reader_u64(&r);
 	v->epoch = reader_u64(&r);
-	v->command = get_choice(&r, KCMD_POST_START, KCMD_HANDOFF);
+	v->command = get_choice(&r, KCMD_POST_START, KCMD_CHECKPOINT);
 	v->status = get_i32(&r);
 	v->has_expired = get_bool(&r);
 	v->is_refused = get_bool(&r);

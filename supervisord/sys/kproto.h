@@ -225,10 +225,10 @@ struct kproto_signal {
 	X(KCMD_POST_STOP, "post_stop") /* after EMPTY */                       \
 	X(KCMD_READINESS, "readiness") /* exec probes */                       \
 	X(KCMD_LIVENESS, "liveness")                                           \
-	X(KCMD_HANDOFF, "handoff.command") /* by RUN; see workdir.h */         \
-	X(KCMD_RESTORE,                                                        \
-		"handoff.restore") /* by the keeper, when 'has_state' */       \
-	X(KCMD_CHECKPOINT, "checkpoint.command") /* by RUN */
+	X(KCMD_HANDOFF, "handoff.command")	 /* by RUN; see workdir.h */   \
+	X(KCMD_CHECKPOINT, "checkpoint.command") /* the same */                \
+	X(KCMD_RESTORE, "handoff.restore") /* by the keeper, when 'has_state'  \
+					    */
 
 enum kproto_command {
 #define X(command, name) command,
@@ -383,8 +383,8 @@ struct kproto_start {
 				     'stay' under an epoch above 'before' has
 				     made room there already */
 	uint64_t before;
-	uint64_t stay;		  /* 0: none */
-	int64_t handoff_timeout_ms; /* of KCMD_RESTORE */
+	uint64_t stay;				  /* 0: none */
+	int64_t handoff_timeout_ms;		  /* of KCMD_RESTORE */
 	struct kproto_texts commands[KCMD_COUNT]; /* empty: there is none */
 	int64_t hook_timeout_ms;		  /* of pre_start */
 	uint8_t readiness;			  /* kproto_readiness */

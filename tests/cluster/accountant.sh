@@ -1,4 +1,4 @@
-# What t-accountant.sh and t-long-accountant.sh share.
+# What t-long-accountant.sh runs; two minutes of it: EVENTS=200 RUN_S=100.
 #
 # GIVERS services give out consecutive numbers, each from a state that only
 # lives in its memory and moves with it; every other one has checkpoints.  On every host a client takes numbers
@@ -231,6 +231,7 @@ do_cut() {
 	CUT_B=$H
 	H="$CUT_A $CUT_B"
 	[ "$CUT_A" != "$CUT_B" ] || { CUT_A=; return 1; }
+	event cut "$CUT_A" "$CUT_B"
 	cut "$CUT_A" "$CUT_B"
 	[ $((RANDOM % 2)) = 0 ] || CUT_ONE_WAY=yes
 	[ -n "${CUT_ONE_WAY:-}" ] || cut "$CUT_B" "$CUT_A"
@@ -240,6 +241,7 @@ do_heal() {
 	H="$CUT_A $CUT_B"
 	heal "$CUT_A"
 	[ -n "${CUT_ONE_WAY:-}" ] || heal "$CUT_B"
+	event healed "$CUT_A" "$CUT_B"
 	CUT_A='' CUT_ONE_WAY=''
 }
 can_part() { ! has 0 off && ! has 0 parted &&

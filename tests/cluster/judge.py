@@ -22,6 +22,8 @@ as the state does.  Of the events these excuse something:
   killed HOST NAME    this program was killed, and had its state in memory
   parted HOST         a declared partition: HOST alone on one side
   joined HOST         its end; both sides have GRACE_S to find one copy
+  cut HOST HOST       the link between the two is; all others hear both
+  healed HOST HOST    its end; a declared partition of these two
   powered HOST        the end of what "died" began
   down HOST BY        host BY says that HOST is dead
   up HOST BY          and that it is not
@@ -53,6 +55,7 @@ Announced = collections.namedtuple("Announced", "name sent age")
 Start = collections.namedtuple("Start", "name epoch host series number time")
 Loss = collections.namedtuple("Loss", "time host names")
 Partition = collections.namedtuple("Partition", "host begin end")
+Cut = collections.namedtuple("Cut", "hosts begin end")
 
 
 def make(kind, words):
@@ -70,11 +73,14 @@ class Log:
         self.announced = collections.defaultdict(list)
         self.losses, self.partitions = [], []
         self.parted, self.end = {}, None
+        self.cuts, self.open_cuts = [], {}
         self.dead, self.words = collections.defaultdict(list), []
         for file in files:
             with open(file) as lines:
                 for line in lines:
                     self.read(line.split(), f"{file}: {line.strip()}")
+        for hosts, begin in self.open_cuts.items():
+            self.cuts.append(Cut(list(hosts), begin, FOREVER))
         for host, begin in self.parted.items():
             self.partitions.append(Partition(host, begin, FOREVER))
         self.declared = self.find_declared()
@@ -122,6 +128,11 @@ class Log:
             self.partitions.append(Partition(rest[0],
                                              self.parted.pop(rest[0]),
                                              time + GRACE_S * 1000000))
+        elif word == "cut":
+            self.open_cuts[frozenset(rest)] = time
+        elif word == "healed":
+            self.cuts.append(Cut(rest, self.open_cuts.pop(frozenset(rest)),
+                                 time + GRACE_S * 1000000))
         elif word == "end":
             self.end = time
 
@@ -157,24 +168,32 @@ class Judge:
 
     def is_parted(self, name, time):
         return self.is_split(self.log.partitions, name, time) or \
-            self.is_split(self.log.declared, name, time)
+            self.is_split(self.log.declared, name, time) or \
+            self.is_cut(name, time)
 
     def is_split(self, partitions, name, time):
         """Whether there may be a copy on either side of one of them."""
         for p in partitions:
-            if not p.begin <= time <= p.end:
-                continue
-            last = None
-            for s in self.log.starts[name]:
-                if s.time > p.end:
-                    break
-                if s.time > p.begin and s.host == p.host:
-                    return True
-                if s.time <= p.begin:
-                    last = s
-            if last and last.host == p.host:
+            if p.begin <= time <= p.end and \
+                    self.has_copy(name, p.host, p.begin, p.end):
                 return True
         return False
+
+    def is_cut(self, name, time):
+        """Whether there may be a copy at either end of a link that is cut."""
+        return any(c.begin <= time <= c.end and
+                   all(self.has_copy(name, h, c.begin, c.end)
+                       for h in c.hosts)
+                   for c in self.log.cuts)
+
+    def has_copy(self, name, host, begin, end):
+        last = None
+        for s in self.log.starts[name]:
+            if begin < s.time <= end and s.host == host:
+                return True
+            if s.time <= begin:
+                last = s
+        return last is not None and last.host == host
 
     def is_lost(self, name, begin, end):
         return any(name in x.names and begin <= x.time <= end
@@ -216,6 +235,8 @@ class Judge:
             return "in a partition"
         if self.is_split(self.log.declared, name, start.time):
             return "with a host that lived and was taken for dead"
+        if self.is_cut(name, start.time):
+            return "where a link was cut"
         return None
 
     def is_calm(self, host, begin, end):

@@ -99,6 +99,19 @@ start s@1 2 beta 1 1 10
 got s@1 1 2 2 beta 11 11
 event 90 end
 got s@1 1 3 2 beta 91 91"
+
+story good "two copies at the ends of a cut link" "$begin
+event 5 cut alpha beta
+$anew
+got s@1 1 3 1 alpha 12 12
+event 13 healed beta alpha"
+story 'two copies' "a cut link elsewhere" "$begin
+event 5 cut alpha gamma
+event 6 died alpha s@1
+$anew
+got s@1 1 3 1 alpha 12 12
+event 13 healed gamma alpha"
+
 story lost "a state was left behind" "$begin
 $anew"
 story lost "its host was dead, and was back" "event 0 died alpha s@1

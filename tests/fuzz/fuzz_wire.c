@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/checkpoint_private.h"
 #include "core_stub.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -56,6 +57,23 @@ read_values(const struct core *c)
 		specs_get_node(e, &node);
 }
 
+/* So is what hosts say of checkpoints in their rows. */
+static void
+read_words(const struct core *c)
+{
+	struct checkpoint_word word;
+	for (member_id origin = 0; origin < 3; origin++) {
+		const struct row *row = NULL;
+		while ((row = registry_walk(c, origin, row)) != NULL) {
+			checkpoint_is_keeper(row);
+			if (checkpoint_read_row(row, &word))
+				CHECK(word.count <= CHECKPOINT_KEPT &&
+					word.holder_count <=
+						POLICY_HOLDERS_MAX);
+		}
+	}
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -77,6 +95,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	world_drain(&w);
 	world_pass_ms(&w, 200);
 	read_values(w.nodes[0].c);
+	read_words(w.nodes[0].c);
 	registry_check(w.nodes[0].c);
 	specs_check(w.nodes[0].c);
 	world_fini(&w);
@@ -96,12 +115,25 @@ type_index(uint16_t type)
 	return 0;
 }
 
+/* What a host says of a checkpoint that it keeps. */
+static struct bytes
+word(uint64_t epoch, void *room)
+{
+	struct checkpoint_word word = {
+		.is_runner = true, .wanted = 1, .count = 1, .holder_count = 1};
+	word.kept[0].epoch = word.acked.epoch = epoch;
+	word.kept[0].number = word.acked.number = 3;
+	strcpy(word.holders[0], "node2");
+	return checkpoint_write_word(&word, false, room);
+}
+
 /* Fills two hosts that know nothing of each other, so that what they say when
  * linked is all kinds of messages. */
 static void
 populate(struct world *w)
 {
 	char name[] = "svc@a";
+	unsigned char room[ROW_META_MAX];
 	for (unsigned i = 0; i < 12; i++) {
 		unsigned node = 1 + i % 2;
 		uint64_t after;
@@ -111,6 +143,8 @@ populate(struct world *w)
 			.state = ROW_READY,
 			.epoch = i + 1,
 			.meta = {"meta", i % 3 ? 0 : 4}};
+		if (i % 3 == 1)
+			v.meta = word(i + 1, room);
 		registry_put(c, name, &v, 0);
 		if (i % 4 == 3)
 			registry_delete(c, ROW_INSTANCE, name);

@@ -31,9 +31,12 @@ static int
 move(const char *verb, const char *dir)
 {
 	bool is_put = strcmp(verb, "put") == 0;
+	bool is_checkpoint = strcmp(verb, "checkpoint") == 0;
 	char path[4096];
-	snprintf(
-		path, sizeof path, "%s/%s", dir, is_put ? "state-in" : "state");
+	snprintf(path, sizeof path, "%s/%s", dir,
+		is_put		? "state-in"
+		: is_checkpoint ? "checkpoint"
+				: "state");
 	int fd = open(
 		path, is_put ? O_WRONLY | O_CREAT | O_EXCL : O_RDONLY, 0600);
 	if (fd < 0) {

@@ -413,6 +413,36 @@ START_TEST(test_another_start_has_a_child_of_its_own)
 }
 END_TEST
 
+/* What a service put aside at last stays until its next start: no child that is
+ * made ahead may remove it. */
+START_TEST(test_no_child_ahead_with_a_checkpoint)
+{
+	char cgroup[800];
+	long runs = 0;
+	if (!begin_noted(cgroup))
+		return;
+	fork_ahead(cgroup, &runs); /* it is done here for others */
+	for (int i = 0; i < 3; i++) {
+		struct kproto_start s = {
+			.epoch = ++epoch,
+			.working_dir = w.dir,
+			.has_checkpoint = true,
+		};
+		world_send_start(
+			&w, &s, 1, SH("echo x >>runs; exec sleep 1000"), -1);
+		pid_t pid = (pid_t)world_expect_event(&w, KMSG_STARTED).value;
+		await_runs(++runs);
+		mono good = mono_add(clock_mono(), GOOD_RUN_MS);
+		while (!mono_reached(good, clock_mono()))
+			world_serve_node(&w);
+		kill(pid, SIGKILL);
+		world_expect_end(&w, 1, SIGKILL);
+		ck_assert_int_eq(find_in(cgroup), 0);
+	}
+	world_end(&w);
+}
+END_TEST
+
 /* Its program never runs when nobody asks for it. */
 START_TEST(test_ahead_without_a_start_is_killed)
 {
@@ -521,6 +551,7 @@ main(void)
 	tcase_add_test(t, test_ahead_is_the_next_start);
 	tcase_add_test(t, test_ahead_is_like_any_child);
 	tcase_add_test(t, test_another_start_has_a_child_of_its_own);
+	tcase_add_test(t, test_no_child_ahead_with_a_checkpoint);
 	tcase_add_loop_test(t, test_ahead_without_a_start_is_killed, 0, 4);
 	suite_add_tcase(s, t);
 	SRunner *runner = srunner_create(s);

@@ -1,6 +1,6 @@
 /* One handoff, and a fault at every point of it, over the real cores.
  *
- *	explore [-f] [-p STRIDE] [-n NUMBER] [-v]
+ *	explore [-f | -c] [-p STRIDE] [-n NUMBER] [-v]
  *
  * Two hosts, one service with state, one move from alpha to beta.  The run
  * is the same each time until the fault: so every millisecond of the move
@@ -11,6 +11,10 @@
  *
  * With -f the service has no state and starts first.  Then there may be two
  * copies for a while, and never none, unless a host loses its power.
+ *
+ * With -c the service has a checkpoint, too, which beta keeps, and takes more
+ *of them during the move.  Then what it had when the move began is never lost,
+ * whatever host dies.
  *
  * The bound, as printed: faults happen at whole milliseconds, at most two of
  * them, and messages are lost with their stream, as on TCP.
@@ -63,8 +67,10 @@ struct plan {
 struct run {
 	struct world *w;
 	uint64_t birth;	  /* of the state that must survive */
+	uint64_t work;	  /* what of it must survive, with checkpoints */
 	bool may_be_lost; /* its only holder lost power */
 	bool starts_first;
+	bool has_checkpoints;
 	bool may_be_none; /* a host lost power, and its copy with it */
 	bool is_dead[2];
 	mono back_at[2]; /* when a host is started again */
@@ -159,14 +165,21 @@ come_back(struct run *r)
 	}
 }
 
-static void
-look(struct run *r)
+static unsigned
+live_copies(const struct run *r)
 {
 	unsigned live = 0;
 	for (uint32_t i = 0; i < 2; i++) {
 		const struct process *p = world_process(r->w, i, "db");
 		live += p && p->phase == PROCESS_RUNNING;
 	}
+	return live;
+}
+
+static void
+look(struct run *r)
+{
+	unsigned live = live_copies(r);
 	if (live > 1 && !r->starts_first)
 		r->wrong = "two live copies";
 	if (live == 0 && r->starts_first && !r->may_be_none)
@@ -179,11 +192,19 @@ begin(struct run *r)
 {
 	char with_state[] = "handoff";
 	char starts_first[] = "handoff start-first hmode=restart";
-	char *line = r->starts_first ? starts_first : with_state;
+	char kept[] = "handoff checkpoint every=2s holders=1";
+	char *line = r->starts_first	  ? starts_first
+		     : r->has_checkpoints ? kept
+					  : with_state;
 	char *words[WORDS_MAX];
 	struct script_service service;
 	struct world *w = r->w;
 	w->latency_min_ms = w->latency_max_ms = 1;
+	if (r->has_checkpoints) {
+		/* It gives no state: its last checkpoint goes along. */
+		world_behave(w, "db", "")->answer = ANSWER_RESTART;
+		world_behave(w, "db", "")->answer_ms = 10;
+	}
 	world_add(w, "alpha", NULL);
 	world_start(w, ALPHA);
 	script_service(words, script_words(line, words), &service);
@@ -197,18 +218,34 @@ begin(struct run *r)
 	const struct process *p = world_process(w, ALPHA, "db");
 	CHECK(p && p->phase == PROCESS_RUNNING);
 	r->birth = p->state.birth;
+	if (r->has_checkpoints) {
+		struct snapshot acked;
+		checkpoint_acked(w->hosts[ALPHA].core, "db", &acked);
+		CHECK(acked.epoch == p->epoch && p->state.work > 1);
+		r->work = p->state.work - 1; /* the last may be on its way */
+	}
 	world_request_with(w, ALPHA, REQUEST_MOVE, "db", "beta", 0);
+}
+
+/* Why this is not the end yet, or NULL.  Before a start a checkpoint is
+ * verified. */
+static const char *
+trouble_of(struct run *r, char trouble[WORLD_TROUBLE_MAX])
+{
+	const char *why = world_trouble(r->w, trouble);
+	return why || live_copies(r) ? why : "nothing runs";
 }
 
 static void
 finish(struct run *r, char trouble[WORLD_TROUBLE_MAX])
 {
 	const struct process *p = NULL;
+	const char *why;
 	mono end = mono_add(r->w->now, SETTLE_MS);
 	world_heal(r->w);
-	while (world_trouble(r->w, trouble) && !r->wrong) {
+	while ((why = trouble_of(r, trouble)) != NULL && !r->wrong) {
 		if (mono_reached(end, r->w->now))
-			r->wrong = trouble;
+			r->wrong = why;
 		world_run(r->w, 10);
 		come_back(r);
 		look(r);
@@ -221,23 +258,24 @@ finish(struct run *r, char trouble[WORLD_TROUBLE_MAX])
 			r->wrong = "two copies are left";
 		p = q;
 	}
-	if (!r->wrong && !p)
-		r->wrong = "nothing runs";
-	else if (r->starts_first)
+	if (r->wrong || r->starts_first)
 		return;
-	else if (!r->wrong && p->state.birth != r->birth && !r->may_be_lost)
+	if (p->state.birth != r->birth &&
+		(r->has_checkpoints || !r->may_be_lost))
 		r->wrong = "the state was lost";
+	else if (p->state.work < r->work)
+		r->wrong = "it goes on from an older checkpoint";
 }
 
 static bool
-run_plan(unsigned number, const struct plan *plan, bool starts_first,
-	bool is_loud)
+run_plan(unsigned number, const struct plan *plan, int kind, bool is_loud)
 {
 	char trouble[WORLD_TROUBLE_MAX];
 	struct run r = {
 		.w = check_world(1),
 		.back_at = {MONO_NEVER, MONO_NEVER},
-		.starts_first = starts_first,
+		.starts_first = kind == 'f',
+		.has_checkpoints = kind == 'c',
 	};
 	r.w->is_loud = is_loud;
 	begin(&r);
@@ -289,16 +327,16 @@ int
 main(int argc, char **argv)
 {
 	unsigned stride = 997, runs = 0, wrong = 0, single;
-	bool is_loud = false, starts_first = false;
+	bool is_loud = false;
 	long only = -1;
-	int option;
-	while ((option = getopt(argc, argv, "fn:p:v")) != -1) {
+	int option, kind = 0;
+	while ((option = getopt(argc, argv, "cfn:p:v")) != -1) {
 		if (option == 'p')
 			stride = (unsigned)strtoul(optarg, NULL, 10);
 		else if (option == 'n')
 			only = strtol(optarg, NULL, 10);
-		else if (option == 'f')
-			starts_first = true;
+		else if (option == 'f' || option == 'c')
+			kind = option;
 		else if (option == 'v')
 			is_loud = true;
 		else
@@ -307,12 +345,12 @@ main(int argc, char **argv)
 	single = (FAULT_COUNT - 1) * STEPS;
 	struct plan p;
 	if (only >= 0 && plan_of((unsigned)only, &p))
-		return !run_plan((unsigned)only, &p, starts_first, is_loud);
+		return !run_plan((unsigned)only, &p, kind, is_loud);
 	for (unsigned n = 0; plan_of(n, &p) && wrong < 10;
 		n += n < single ? 1 : stride) {
 		if (is_too_much(&p))
 			continue;
-		wrong += !run_plan(n, &p, starts_first, is_loud);
+		wrong += !run_plan(n, &p, kind, is_loud);
 		runs++;
 	}
 	printf("%u runs: %u kinds of faults at each of %d ms, and every "

@@ -221,6 +221,7 @@ static void
 apply(struct tiny_host *h, const struct tiny_record *r)
 {
 	uint32_t i = 0;
+	CHECK(r->table != TABLE_CHECKPOINT);
 	for (; i < h->record_count; i++)
 		if (h->records[i].table == r->table &&
 			h->records[i].key_size == r->key_size &&

@@ -22,7 +22,10 @@
  *   which a death counts pass at once.
  *   Records that no handoff needs (members, specs) are durable at once, when
  *   nothing stands before them.
- *
+ *   Checkpoints.  The service has none, so nothing is ever written to
+ *   TABLE_CHECKPOINT (tiny.c checks that): who keeps one, who fetches it, and
+ *   what is started from it is not among the states.  Storms (H8), dialogues
+ *   and 'explore -c' try that. *
  * What stays: every interleaving of rows, handoff messages, fsyncs of owner
  * and handoff records, steps of processes, timers, crashes of the node, power
  * cycles, broken streams, partitions, deaths and false deaths.

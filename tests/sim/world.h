@@ -162,6 +162,7 @@ struct fetching {
 	uint8_t root[DIGEST_SIZE];
 	uint32_t number; /* of the event that tries it */
 	int64_t retry_ms;
+	bool was_rotten; /* what this host had of it */
 };
 
 struct host {

@@ -512,17 +512,28 @@ put_aside(struct world *w, uint32_t host, struct process *p)
 	tell(w, host, INPUT_ANSWERED, p, ANSWER_RESUME);
 }
 
+/* Tells that something was renamed to $SKEP_CHECKPOINT_OUT, if that run is
+ * there still. */
+static void
+tell_aside(struct world *w, uint32_t host, const char *name, uint64_t epoch)
+{
+	struct process *p = world_process(w, host, name);
+	if (p && p->epoch == epoch && p->phase == PROCESS_RUNNING)
+		tell(w, host, INPUT_ANSWERED, p, ANSWER_CHECKPOINT);
+}
+
 static void
 on_ran(struct world *w, struct event *e, struct process *p)
 {
 	struct input in = {.kind = INPUT_RAN};
 	bool is_failing = e->status >> 8;
 	bool is_dump = (e->status & 0xff) == HOOK_HANDOFF;
-	if (is_dump && !is_failing &&
-		!proc_behaviour(w, e->host, p->name)->has_path)
+	bool has_path = proc_behaviour(w, e->host, p->name)->has_path;
+	bool is_aside = (e->status & 0xff) == HOOK_CHECKPOINT && !is_failing &&
+			p->phase == PROCESS_RUNNING;
+	if (is_dump && !is_failing && !has_path)
 		put_aside(w, e->host, p);
-	if ((e->status & 0xff) == HOOK_CHECKPOINT && !is_failing &&
-		p->phase == PROCESS_RUNNING)
+	if (is_aside)
 		write_aside(w, e->host, p);
 	if (!w->hosts[e->host].is_running)
 		return;
@@ -534,6 +545,9 @@ on_ran(struct world *w, struct event *e, struct process *p)
 		.text = is_failing ? "exited 1" : "",
 	};
 	world_step(w, e->host, &in);
+	/* The keeper gave what it wrote its name, and sees that as well. */
+	if (is_aside && !has_path && w->hosts[e->host].is_running)
+		tell_aside(w, e->host, (const char *)e->body, e->seq);
 }
 
 static void

@@ -198,7 +198,9 @@ tell_fetched(struct world *w, uint32_t host, struct fetching *f,
 		.is_ok = s != NULL,
 		.is_final = true,
 		.bytes = s ? STATE_SIZE : 0,
-		.text = s ? "" : "the state could not be fetched",
+		.text = !s		  ? "the state could not be fetched"
+			: done.was_rotten ? "what was here was damaged"
+					  : "",
 	};
 	memcpy(in.fetched.root, done.root, DIGEST_SIZE);
 	if (s) {
@@ -227,6 +229,7 @@ state_on_fetch(struct world *w, struct event *e)
 		tell_fetched(w, e->host, f, here);
 		return;
 	}
+	f->was_rotten |= here != NULL;
 	if (here)
 		lose_state(w, e->host, here);
 	if (!f->address[0]) {

@@ -35,6 +35,11 @@ static struct row rows[2] = {
 		.value = {.kind = ROW_INSTANCE, .state = ROW_READY}},
 };
 
+static struct row peer_row = {.origin = 1,
+	.seq = 1,
+	.name = "db",
+	.value = {.kind = ROW_INSTANCE, .state = ROW_HANDOFF}};
+
 static struct instance_view
 instance(const char *name, const char *state, const char *node)
 {
@@ -78,7 +83,28 @@ stub_reset(void)
 	strcpy(stub.instances[0].why, "starts again in 4s");
 	stub.instances[1] = instance("web@1", "ready", "alpha");
 	stub.instances[2] = instance("web@2", "ready", "beta");
+	stub.instances[2].has_checkpoints = true;
 	stub.instance_count = 3;
+	stub.checkpoint = (struct checkpoint_view){.is_held = true,
+		.wanted = 2,
+		.named = 2,
+		.have = 1,
+		.every_ms = 10000,
+		.age_ms = 61007,
+		.loss_ms = 2500,
+		.acked = {.epoch = 2,
+			.number = CHECKPOINT_LAST,
+			.wall_ms = 1700000000123},
+		.newest = {.epoch = 3,
+			.number = 8,
+			.size = 4096,
+			.wall_ms = 1700000010000},
+		.next = {.epoch = 3,
+			.number = 7,
+			.size = 4000,
+			.wall_ms = 1700000009000},
+		.next_node = "alpha",
+		.is_late = true};
 	stub.nodes[0] = node("alpha", true);
 	stub.nodes[1] = node("beta", false);
 	stub.node_count = 2;
@@ -144,6 +170,16 @@ view_instance(struct core *c, const char *name, struct instance_view *out)
 }
 
 bool
+view_checkpoint(struct core *c, const char *name, struct checkpoint_view *out)
+{
+	struct instance_view v;
+	if (!view_instance(c, name, &v) || !v.has_checkpoints)
+		return false;
+	*out = stub.checkpoint;
+	return true;
+}
+
+bool
 view_why(struct core *c, const char *name, char *buffer, size_t size)
 {
 	struct instance_view v;
@@ -173,6 +209,22 @@ view_cluster(struct core *c, struct cluster_view *out)
 {
 	(void)c;
 	*out = stub.cluster;
+}
+
+void
+moves_walk(struct node *n, move_each_fn *each, void *context)
+{
+	(void)n;
+	for (uint32_t i = 0; i < stub.move_count; i++)
+		each(context, &stub.moves[i]);
+}
+
+void
+moves_walk_sizes(struct node *n, size_each_fn *each, void *context)
+{
+	(void)n;
+	if (stub.has_sizes)
+		each(context, "web@1", 4096, 60000);
 }
 
 bool
@@ -247,7 +299,7 @@ registry_walk(const struct core *c, member_id origin, const struct row *after)
 {
 	(void)c;
 	if (origin != 0)
-		return NULL;
+		return !after && stub.is_peer_moving ? &peer_row : NULL;
 	return !after ? &rows[0] : after == &rows[0] ? &rows[1] : NULL;
 }
 
@@ -287,6 +339,7 @@ specs_get_service(const struct entry *e, struct service_value *out)
 	*out = (struct service_value){
 		.digest = 1, .run_digest = 2, .body = {body, sizeof(body) - 1}};
 	out->policy.is_enabled = true;
+	out->policy.handoff.is_present = stub.has_state;
 	return true;
 }
 

@@ -4,6 +4,7 @@
 #define SKEP_TESTS_API_STUB_H
 
 #include "node/events.h"
+#include "node/moves.h"
 #include "node/node.h"
 #include "node/query.h"
 
@@ -40,6 +41,12 @@ enum stub_order { STUB_NO_ORDER, STUB_REEXEC, STUB_SHUTDOWN };
 struct stub {
 	struct instance_view instances[8];
 	uint32_t instance_count;
+	struct checkpoint_view checkpoint; /* of all that have any */
+	struct move_item moves[4]; /* of this host */
+	uint32_t move_count;
+	bool has_state;	     /* services carry a state */
+	bool has_sizes;	     /* it knows how large the state of web@1 was */
+	bool is_peer_moving; /* a row says that beta gives something away */
 	struct node_view nodes[4];
 	uint32_t node_count;
 	struct cluster_view cluster;

@@ -111,6 +111,115 @@ START_TEST(orders_reach_the_keeper)
 }
 END_TEST
 
+/* The member "checkpoint" of an instance, as text. */
+static char *
+checkpoint_of(const char *name)
+{
+	char path[64];
+	json_t *o;
+	snprintf(path, sizeof(path), "/v1/names/%s", name);
+	ck_assert_uint_eq(ask("GET", path, NULL, &o), 200);
+	json_t *row = json_array_get(json_object_get(o, "instances"), 0);
+	json_t *checkpoint = json_object_get(row, "checkpoint");
+	ck_assert_ptr_nonnull(checkpoint);
+	char *text = json_dumps(
+		checkpoint, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS);
+	json_decref(o);
+	return text;
+}
+
+static void
+checkpoint_is(const char *name, const char *expected)
+{
+	char *text = checkpoint_of(name);
+	ck_assert_str_eq(text, expected);
+	free(text);
+}
+
+START_TEST(checkpoints_are_told)
+{
+	checkpoint_is("db", "null");
+	checkpoint_is("web@2",
+		"{\"acked\":{\"epoch\":2,\"last\":true,\"number\":null,"
+		"\"time\":\"2023-11-14T22:13:20.123Z\","
+		"\"time_ms\":1700000000123},"
+		"\"age_ms\":61007,\"every_ms\":10000,\"have\":1,\"late\":true,"
+		"\"loss_ms\":2500,\"named\":2,"
+		"\"newest\":{\"epoch\":3,\"last\":false,\"number\":8,"
+		"\"size\":4096,\"time\":\"2023-11-14T22:13:30.000Z\","
+		"\"time_ms\":1700000010000},"
+		"\"next\":{\"epoch\":3,\"last\":false,\"node\":\"alpha\","
+		"\"number\":7,\"size\":4000,"
+		"\"time\":\"2023-11-14T22:13:29.000Z\","
+		"\"time_ms\":1700000009000},\"waits\":false,\"wanted\":2}");
+	stub.checkpoint = (struct checkpoint_view){.wanted = 1,
+		.named = 1,
+		.every_ms = 30000,
+		.age_ms = -1,
+		.loss_ms = -1,
+		.next_node = ""};
+	checkpoint_is("web@2",
+		"{\"acked\":null,\"age_ms\":null,\"every_ms\":30000,"
+		"\"have\":0,\"late\":false,\"loss_ms\":null,\"named\":1,"
+		"\"newest\":null,\"next\":null,\"waits\":false,\"wanted\":1}");
+}
+END_TEST
+
+/* The member "checkpoints" of the service 'web'. */
+static void
+checkpoints_are(const char *expected)
+{
+	json_t *o;
+	ck_assert_uint_eq(ask("GET", "/v1/services", NULL, &o), 200);
+	json_t *list = json_object_get(o, "services");
+	ck_assert(json_is_null(
+		json_object_get(json_array_get(list, 0), "checkpoints")));
+	char *text = json_dumps(
+		json_object_get(json_array_get(list, 1), "checkpoints"),
+		JSON_COMPACT | JSON_SORT_KEYS);
+	ck_assert_str_eq(text, expected);
+	free(text);
+	json_decref(o);
+}
+
+START_TEST(checkpoints_of_a_service_are_summed_up)
+{
+	checkpoints_are("{\"age_ms\":61007,\"late\":1}");
+	stub.instances[1].has_checkpoints = true;
+	checkpoints_are("{\"age_ms\":61007,\"late\":2}");
+	stub.checkpoint.age_ms = -1;
+	stub.checkpoint.is_late = false;
+	checkpoints_are("{\"age_ms\":null,\"late\":0}");
+}
+END_TEST
+
+static void
+metrics_have(const char *text, bool is_there)
+{
+	struct client *c = client_new();
+	client_ask(c, "GET", "/metrics", NULL);
+	UNTIL(is_answered(c));
+	ck_assert_msg(is_there == (strstr(c->body, text) != NULL), "%s in %s",
+		text, c->body);
+	client_free(c);
+}
+
+START_TEST(checkpoints_are_measured)
+{
+	metrics_have("\nskep_checkpoint_age_seconds{service=\"web\","
+		     "instance=\"web@2\"} 61.007\n",
+		true);
+	metrics_have("\nskep_checkpoint_late{service=\"web\","
+		     "instance=\"web@2\"} 1\n",
+		true);
+	metrics_have("skep_checkpoint_late{service=\"db\"", false);
+	stub.checkpoint.age_ms = -1;
+	stub.checkpoint.is_late = false;
+	metrics_have("skep_checkpoint_age_seconds{", false);
+	metrics_have("instance=\"web@2\"} 0\n", true);
+}
+END_TEST
+
 START_TEST(metrics_and_dump_are_text)
 {
 	struct client *c = client_new();
@@ -348,8 +457,74 @@ START_TEST(a_dry_drain_says_what_goes_where)
 	ck_assert_str_eq(json_string_value(json_object_get(db, "to")), "");
 	json_t *web = json_array_get(moves, 1);
 	ck_assert_str_eq(json_string_value(json_object_get(web, "to")), "beta");
+	ck_assert(json_is_false(json_object_get(web, "carries")));
+	ck_assert_int_eq(json_integer_value(json_object_get(web, "size")), 0);
+	ck_assert(json_is_integer(json_object_get(web, "size")));
 	json_decref(o);
 	ck_assert_uint_eq(stub.asked_count, 0);
+	ck_assert_uint_eq(
+		ask("POST", "/v1/nodes/omega/drain?dry_run=1", "", &o), 404);
+	json_decref(o);
+}
+END_TEST
+
+/* Whether a size is told, and which: never one that nobody knows. */
+START_TEST(a_dry_drain_tells_the_sizes_that_are_known)
+{
+	json_t *o;
+	stub.has_state = true;
+	stub.has_sizes = true;
+	ck_assert_uint_eq(
+		ask("POST", "/v1/nodes/alpha/drain?dry_run=1", "", &o), 200);
+	json_t *moves = json_object_get(o, "moves");
+	json_t *db = json_array_get(moves, 0);
+	ck_assert(json_is_true(json_object_get(db, "carries")));
+	ck_assert(json_is_null(json_object_get(db, "size")));
+	json_t *web = json_array_get(moves, 1);
+	ck_assert_int_eq(
+		json_integer_value(json_object_get(web, "size")), 4096);
+	ck_assert_int_eq(
+		json_integer_value(json_object_get(web, "size_ago_ms")), 60000);
+	json_decref(o);
+}
+END_TEST
+
+START_TEST(moves_tell_how_far_they_are)
+{
+	json_t *o;
+	stub.moves[0] = (struct move_item){.name = "db",
+		.to = "beta",
+		.state = "frozen",
+		.has_size = true,
+		.size = 100,
+		.bytes = 40,
+		.sent = 45,
+		.rate = 7,
+		.took_ms = 900,
+		.ago_ms = -1};
+	stub.moves[1] = (struct move_item){.name = "web@1",
+		.to = "beta",
+		.state = "stopping",
+		.took_ms = -1,
+		.ago_ms = -1};
+	stub.move_count = 2;
+	ck_assert_uint_eq(ask("GET", "/v1/moves", "", &o), 200);
+	json_t *moves = json_object_get(o, "moves");
+	json_t *want = json_pack("[{s:s, s:s, s:s, s:s, s:b, s:i, s:i, s:i,"
+				 "s:i, s:i, s:n}, {s:s, s:s, s:s, s:s, s:b,"
+				 "s:n, s:n, s:n, s:n, s:n, s:n}]",
+		"name", "db", "from", "alpha", "to", "beta", "state", "frozen",
+		"over", 0, "size", 100, "bytes", 40, "sent", 45, "rate", 7,
+		"took_ms", 900, "ago_ms", "name", "web@1", "from", "alpha",
+		"to", "beta", "state", "stopping", "over", 0, "size", "bytes",
+		"sent", "rate", "took_ms", "ago_ms");
+	ck_assert_ptr_nonnull(want);
+	ck_assert(json_equal(moves, want));
+	json_decref(want);
+	json_decref(o);
+	ck_assert_uint_eq(stub.peer.asked, 0);
+	ck_assert_uint_eq(ask("GET", "/v1/moves?node=omega", "", &o), 404);
+	json_decref(o);
 }
 END_TEST
 
@@ -416,6 +591,9 @@ main(void)
 	tcase_add_test(tc, instances_are_filtered);
 	tcase_add_test(tc, services_are_sorted_and_counted);
 	tcase_add_test(tc, orders_reach_the_keeper);
+	tcase_add_test(tc, checkpoints_are_told);
+	tcase_add_test(tc, checkpoints_of_a_service_are_summed_up);
+	tcase_add_test(tc, checkpoints_are_measured);
 	tcase_add_test(tc, metrics_and_dump_are_text);
 	tcase_add_test(tc, recordings_are_asked_for_and_fetched);
 	tcase_add_test(tc, refusals_are_json_with_their_status);
@@ -423,6 +601,8 @@ main(void)
 	tcase_add_test(tc, verbs_reach_the_core);
 	tcase_add_test(tc, the_cores_refusal_keeps_its_code);
 	tcase_add_test(tc, a_dry_drain_says_what_goes_where);
+	tcase_add_test(tc, a_dry_drain_tells_the_sizes_that_are_known);
+	tcase_add_test(tc, moves_tell_how_far_they_are);
 	tcase_add_test(tc, apply_answers_once_all_are_answered);
 	tcase_add_test(tc, apply_tells_the_first_failure);
 	tcase_add_test(tc, plan_and_validate_change_nothing);

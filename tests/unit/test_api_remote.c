@@ -290,6 +290,72 @@ START_TEST(a_follower_hears_all_hosts)
 }
 END_TEST
 
+/* --- what each host tells at once --- */
+
+START_TEST(moves_of_another_host_are_asked_for)
+{
+	struct client *c;
+	stub.is_peer_moving = true;
+	c = ask_for("/v1/moves");
+	UNTIL(stub.peer.is_open);
+	ck_assert_int_eq(stub.peer.query.kind, QUERY_MOVES);
+	ck_assert_str_eq(stub.peer.node, "beta");
+	ck_assert(is_quiet_for(c, 20));
+	stub_peer_gives("[{\"name\":\"db\"}]\n", true, REPLY_OK);
+	UNTIL(is_answered(c));
+	ck_assert_uint_eq(c->parser.status, 200);
+	ck_assert_str_eq(
+		c->body, "{\"missing\":[],\"moves\":[{\"name\":\"db\"}]}\n");
+	client_free(c);
+}
+END_TEST
+
+START_TEST(a_host_that_gives_nothing_away_is_not_asked)
+{
+	struct client *c = ask_for("/v1/moves");
+	UNTIL(is_answered(c));
+	ck_assert_uint_eq(stub.peer.asked, 0);
+	client_free(c);
+}
+END_TEST
+
+/* A refusal, as of an older version, and answers that make no sense. */
+START_TEST(a_host_that_does_not_tell_is_named)
+{
+	static const struct {
+		const char *text;
+		enum reply_code code;
+		const char *error;
+	} rows[] = {
+		{"", REPLY_INVALID, "beta: it fell silent"},
+		{"[{}", REPLY_OK, "what it answers makes no sense"},
+		{"{}", REPLY_OK, "what it answers makes no sense"},
+	};
+	char want[160];
+	struct client *c = ask_for("/v1/moves?node=beta");
+	UNTIL(stub.peer.is_open);
+	stub_peer_gives(rows[_i].text, true, rows[_i].code);
+	UNTIL(is_answered(c));
+	ck_assert_uint_eq(c->parser.status, 200);
+	snprintf(want, sizeof want,
+		"{\"missing\":[{\"error\":\"%s\",\"host\":\"beta\"}],"
+		"\"moves\":[]}\n",
+		rows[_i].error);
+	ck_assert_str_eq(c->body, want);
+	client_free(c);
+	UNTIL(!stub.peer.is_open);
+}
+END_TEST
+
+START_TEST(who_no_longer_waits_takes_the_question_back)
+{
+	struct client *c = ask_for("/v1/moves?node=beta");
+	UNTIL(stub.peer.is_open);
+	client_free(c);
+	UNTIL(!stub.peer.is_open);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -308,6 +374,10 @@ main(void)
 	tcase_add_test(tc, a_host_without_an_answer_is_named);
 	tcase_add_test(tc, ids_are_of_this_host);
 	tcase_add_test(tc, a_follower_hears_all_hosts);
+	tcase_add_test(tc, moves_of_another_host_are_asked_for);
+	tcase_add_test(tc, a_host_that_gives_nothing_away_is_not_asked);
+	tcase_add_loop_test(tc, a_host_that_does_not_tell_is_named, 0, 3);
+	tcase_add_test(tc, who_no_longer_waits_takes_the_question_back);
 	suite_add_tcase(s, tc);
 	SRunner *runner = srunner_create(s);
 	srunner_run_all(runner, CK_NORMAL);

@@ -47,6 +47,14 @@ has() {
 	failed=1
 }
 
+# looks FILE EXPRESSION: the same for a line as an expression has it.
+looks() {
+	grep -q -e "$2" "$dir/$1" && return
+	echo "FAIL: $1 has no line like: $2"
+	cat "$dir/$1"
+	failed=1
+}
+
 lacks() {
 	grep -qF -e "$2" "$dir/$1" || return
 	echo "FAIL: $1 has: $2"
@@ -60,6 +68,9 @@ cluster='"cluster":{"name":"prod","node":"alpha","members":2,"alive":2,"services
 web1='{"name":"web@1","service":"web","desired":"running","state":"ready","node":"alpha","duty":"alpha","epoch":3,"pid":77,"restarts":2,"since_ms":1700000000123,"run_digest":"1","wanted_digest":"1","why":"","last_exit":""}'
 web2='{"name":"web@2","service":"web","desired":"running","state":"ready","node":"beta","epoch":3,"pid":78,"restarts":0,"since_ms":1700000000123,"run_digest":"1","wanted_digest":"1","why":"","last_exit":""}'
 db='{"name":"db","service":"db","desired":"running","state":"backoff","node":"alpha","epoch":9,"pid":0,"restarts":5,"since_ms":1700000000123,"run_digest":"1","wanted_digest":"1","why":"starts again in 4s","last_exit":"exited 1"}'
+kept='{"name":"kept","service":"kept","desired":"running","state":"ready","node":"beta","epoch":3,"pid":79,"restarts":0,"since_ms":1700000000123,"run_digest":"1","wanted_digest":"1","why":"","last_exit":"","checkpoint":{"acked":{"epoch":3,"number":7},"age_ms":61000,"every_ms":10000,"have":1,"late":true,"loss_ms":51000,"named":2,"newest":{"epoch":3,"number":9},"next":{"epoch":3,"number":8,"node":"alpha"},"waits":false,"wanted":2}}'
+new='{"name":"new","service":"new","desired":"running","state":"ready","node":"beta","epoch":3,"pid":80,"restarts":0,"since_ms":1700000000123,"run_digest":"1","wanted_digest":"1","why":"","last_exit":"","checkpoint":{"acked":null,"age_ms":null,"every_ms":10000,"have":0,"late":false,"loss_ms":null,"named":1,"newest":null,"next":null,"waits":false,"wanted":2}}'
+away='{"name":"away","service":"away","desired":"running","state":"ready","node":"beta","epoch":3,"pid":81,"restarts":0,"since_ms":1700000000123,"run_digest":"1","wanted_digest":"1","why":"","last_exit":"","checkpoint":{"acked":{"epoch":3,"number":7},"age_ms":3000,"every_ms":10000,"have":0,"late":false,"loss_ms":null,"named":2,"newest":{"epoch":3,"number":7},"next":null,"waits":true,"wanted":2}}'
 
 # --- usage ---
 expect 0 --help
@@ -201,6 +212,27 @@ has err 'timeout'
 expect 0 wait node alpha alive
 expect 5 wait node nothing alive --timeout 100ms
 
+# --- checkpoints ---
+serve <<ANSWERS
+GET /v1/status 200 {$cluster,"nodes":[],"files":[],"quarantined":[],"weaker":"","instances":[$web1,$kept,$new,$away]}
+GET /v1/services 200 {"services":[{"name":"kept","ready":1,"instances":1,"enabled":true,"source":{},"checkpoints":{"age_ms":61000,"late":1}},{"name":"new","ready":1,"instances":1,"enabled":true,"source":{},"checkpoints":null}]}
+ANSWERS
+expect 0 status
+has out 'its last checkpoint is too old'
+lacks out 'checkpoint of'
+expect 0 status kept new away web@1
+has out 'checkpoint of kept: 1m 1s old, too long ago; the newest is on 1 of 2 hosts; if beta died now, the last 51s would be lost'
+has out 'checkpoint of new: none counts yet, only 1 may keep it; if beta died now, it would begin without one'
+has out 'checkpoint of away: 3s old; the newest is on 0 of 2 hosts; if beta died now, it would wait for one that counts'
+lacks out 'checkpoint of web'
+expect 0 status -q kept
+lacks out 'checkpoint of'
+expect 0 status -o wide
+has out '1m 1s 1/2'
+has out '- 0/2'
+expect 0 list -o wide
+has out '1m 1s, 1 late'
+
 # --- the desired state ---
 expect 0 validate "$dir/good.yaml"
 has out '1 services, 1 instances'
@@ -276,7 +308,7 @@ expect 1 keygen "$dir/key"
 # --- drain ---
 serve <<ANSWERS
 GET /v1/cluster 200 {$cluster,"settings":{}}
-POST /v1/nodes/alpha/drain?dry_run=1 200 {"moves":[{"name":"web@1","from":"alpha","to":"beta","why":""},{"name":"db","from":"alpha","to":"","why":"no other eligible host"}]}
+POST /v1/nodes/alpha/drain?dry_run=1 200 {"moves":[{"name":"web@1","from":"alpha","to":"beta","why":"","carries":true,"size":4096,"size_ago_ms":61000},{"name":"db","from":"alpha","to":"","why":"no other eligible host","carries":true,"size":null},{"name":"ui","from":"alpha","to":"beta","why":"","carries":false,"size":0}]}
 GET /v1/instances?node=alpha 200 {"instances":[$web1]}
 POST /v1/nodes/alpha/drain $ok
 -GET /v1/nodes/alpha 200 {"name":"alpha","intent":"draining","progress":"draining"}
@@ -286,12 +318,48 @@ GET /v1/instances 200 {"instances":[{"name":"web@1","node":"beta","state":"ready
 ANSWERS
 expect 0 drain --dry-run
 has out 'no other eligible host'
+has out '4.0 KiB, 1m 1s ago'
+has out 'unknown until it is written'
+has out 'no state'
 expect 1 drain
 has err 'give -y here'
 expect 0 drain -y -m reason
 has out 'web@1  alpha → beta  ready'
 tail -n 1 "$dir/out" | grep -qx drained || { echo "FAIL: drained"; failed=1; }
 has log '{"reason":"reason"}'
+# How far a state is: in the lines, in the table, in the document, in status.
+serve <<ANSWERS
+GET /v1/instances?node=alpha 200 {"instances":[$web1]}
+POST /v1/nodes/alpha/drain $ok
+GET /v1/nodes/alpha 200 {"name":"alpha","intent":"draining","progress":"draining"}
+GET /v1/instances 200 {"instances":[{"name":"web@1","node":"alpha","state":"handoff","why":"moving: frozen, beta"}]}
+-GET /v1/moves?node=alpha 200 {"moves":[{"name":"web@1","from":"alpha","to":"beta","over":true,"size":5,"bytes":5,"sent":5,"took_ms":1,"ago_ms":900000}]}
+-GET /v1/moves?node=alpha 200 {"moves":[{"name":"web@1","from":"alpha","to":"beta","over":false,"size":104857600,"bytes":1,"sent":1,"rate":1}]}
+GET /v1/moves?node=alpha 200 {"moves":[{"name":"web@1","from":"alpha","to":"beta","over":false,"size":104857600,"bytes":13107199,"sent":14000000,"rate":52428800,"took_ms":250}]}
+GET /v1/status 200 {$cluster,"instances":[{"name":"web@1","service":"web","desired":"running","node":"alpha","state":"handoff","why":"moving: frozen, beta"}]}
+GET /v1/moves 200 {"moves":[{"name":"web@1","from":"alpha","to":"beta","over":false,"size":104857600,"bytes":13107199,"rate":52428800,"state":"frozen"}]}
+ANSWERS
+expect 5 drain alpha -y --deadline 2500ms
+has out 'web@1  alpha → beta  12.4 MiB of 100.0 MiB, 50.0 MiB/s'
+has err 'left on alpha: web@1: moving: frozen, beta; see'
+expect 0 status
+has out 'moving to beta: 12.4 MiB of 100.0 MiB, 50.0 MiB/s'
+expect 0 status -o json
+has out '"bytes": 13107199'
+serve <<ANSWERS
+GET /v1/instances?node=alpha 200 {"instances":[$web1]}
+POST /v1/nodes/alpha/drain $ok
+GET /v1/nodes/alpha 200 {"name":"alpha","intent":"draining","progress":"drained"}
+GET /v1/instances 200 {"instances":[{"name":"web@1","node":"beta","state":"ready"}]}
+GET /v1/moves?node=alpha 200 {"moves":[{"name":"web@1","from":"alpha","to":"beta","over":true,"size":104857600,"bytes":104857600,"sent":1048576,"took_ms":2250,"ago_ms":10}]}
+ANSWERS
+expect 0 drain alpha -y
+looks out '^NAME *FROM *TO *BYTES *TIME *RESULT'
+looks out '^web@1 *alpha *beta *100.0 MiB *2s *ready'
+expect 0 drain alpha -y -o json
+has out '"bytes": 104857600'
+has out '"sent": 1048576'
+has out '"took_ms": 2250'
 serve <<ANSWERS
 GET /v1/instances?node=alpha 200 {"instances":[$web1]}
 POST /v1/nodes/alpha/drain $ok

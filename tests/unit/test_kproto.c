@@ -170,6 +170,24 @@ START_TEST(test_body_must_be_exact)
 }
 END_TEST
 
+/* All but those that come before a start, which the keeper runs by itself. */
+START_TEST(test_commands_that_can_be_run)
+{
+	unsigned char body[64];
+	bool is_own = _i == KCMD_PRE_START || _i == KCMD_RESTORE;
+	struct kproto_run run = {1, 2, (uint8_t)_i, 3};
+	struct kproto_ran ran = {
+		.iid = 1, .epoch = 2, .command = (uint8_t)_i, .text = ""};
+	struct writer w;
+	writer_init(&w, body, sizeof body);
+	kproto_put_run(&w, &run);
+	ck_assert(kproto_get_run(writer_done(&w), &run) == !is_own);
+	writer_init(&w, body, sizeof body);
+	kproto_put_ran(&w, &ran);
+	ck_assert(kproto_get_ran(writer_done(&w), &ran) == !is_own);
+}
+END_TEST
+
 /* The form of all messages, by their numbers and the bytes of the samples. */
 static uint64_t
 form(void)
@@ -346,6 +364,7 @@ main(void)
 	Suite *s = suite_create("kproto");
 	TCase *t = tcase_create("all");
 	tcase_add_loop_test(t, test_body_must_be_exact, 0, KIND_COUNT);
+	tcase_add_loop_test(t, test_commands_that_can_be_run, 0, KCMD_COUNT);
 	tcase_add_test(t, test_form_has_a_version);
 	tcase_add_loop_test(t, test_garbage_is_survived, 0, KIND_COUNT);
 	tcase_add_loop_test(

@@ -18,6 +18,9 @@
 
 static char big[BIG_SIZE];
 
+/* What is read: what the service left, or put aside while it runs. */
+static const char *verb, *place;
+
 /* What one run gave. */
 static struct run {
 	int status;		 /* exit status, -1 for a signal */
@@ -41,6 +44,16 @@ setup(void)
 	ck_assert_int_eq(mkdir(scratch_path("d"), 0755), 0);
 	for (size_t i = 0; i < BIG_SIZE; i++)
 		big[i] = (char)(i * 31 + i / 251);
+	verb = "get";
+	place = "d/state";
+}
+
+static void
+setup_checkpoint(void)
+{
+	setup();
+	verb = "checkpoint";
+	place = "d/checkpoint";
 }
 
 /* Starts the program with up to four arguments; 'file' is its standard
@@ -106,11 +119,11 @@ run_mover(const char *const argv[], const char *input, size_t size)
 	finish_mover(&r);
 }
 
-/* Runs `get` on d, with a size limit if it is not NULL. */
+/* Runs `get`, or `checkpoint`, on d, with a size limit if it is not NULL. */
 static void
 run_get(const char *max)
 {
-	const char *argv[] = {"skep-mover", "get",
+	const char *argv[] = {"skep-mover", verb,
 		max ? "--max-size" : scratch_path("d"), max,
 		max ? scratch_path("d") : NULL, NULL};
 	run_mover(argv, "", 0);
@@ -154,6 +167,15 @@ expect_refused(const char *why)
 	ck_assert_ptr_nonnull(strstr(text, why));
 }
 
+/* The same, and it is the file that is named. */
+static void
+expect_not_got(const char *why)
+{
+	char text[200];
+	snprintf(text, sizeof text, "%s: %s", place, why);
+	expect_refused(text);
+}
+
 static void
 expect_got(const char *state, size_t size)
 {
@@ -170,7 +192,7 @@ expect_got(const char *state, size_t size)
 START_TEST(test_get_sizes)
 {
 	static const size_t sizes[] = {0, 1, 65535, 65536, 65537, BIG_SIZE};
-	scratch_write("d/state", big, sizes[_i]);
+	scratch_write(place, big, sizes[_i]);
 	run_get(NULL);
 	expect_got(big, sizes[_i]);
 }
@@ -178,20 +200,20 @@ END_TEST
 
 START_TEST(test_get_max_size)
 {
-	scratch_write("d/state", big, 1025);
+	scratch_write(place, big, 1025);
 	run_get("1025");
 	expect_got(big, 1025);
 	run_get("1KiB");
-	expect_refused("d/state: has 1025 bytes, at most 1024 are allowed");
+	expect_not_got("has 1025 bytes, at most 1024 are allowed");
 	ck_assert_uint_lt(run.output_size, 500);
 }
 END_TEST
 
 START_TEST(test_get_planted_link)
 {
-	ck_assert_int_eq(symlink("/etc/shadow", scratch_path("d/state")), 0);
+	ck_assert_int_eq(symlink("/etc/shadow", scratch_path(place)), 0);
 	run_get(NULL);
-	expect_refused("state: is a link, and links are not followed here");
+	expect_refused("is a link, and links are not followed here");
 	ck_assert_uint_lt(run.output_size, 500);
 }
 END_TEST
@@ -199,39 +221,44 @@ END_TEST
 START_TEST(test_get_second_name)
 {
 	scratch_write("other", "secret", 6);
-	ck_assert_int_eq(
-		link(scratch_path("other"), scratch_path("d/state")), 0);
+	ck_assert_int_eq(link(scratch_path("other"), scratch_path(place)), 0);
 	run_get(NULL);
-	expect_refused("d/state: has 2 names, and may have one only");
+	expect_not_got("has 2 names, and may have one only");
 }
 END_TEST
 
 START_TEST(test_get_fifo)
 {
-	ck_assert_int_eq(mkfifo(scratch_path("d/state"), 0600), 0);
+	ck_assert_int_eq(mkfifo(scratch_path(place), 0600), 0);
 	run_get(NULL);
-	expect_refused("d/state: is not a regular file");
+	expect_not_got("is not a regular file");
 }
 END_TEST
 
 START_TEST(test_get_directory)
 {
-	ck_assert_int_eq(mkdir(scratch_path("d/state"), 0700), 0);
+	ck_assert_int_eq(mkdir(scratch_path(place), 0700), 0);
 	run_get(NULL);
-	expect_refused("d/state: is not a regular file");
+	expect_not_got("is not a regular file");
 }
 END_TEST
 
-START_TEST(test_get_nothing_there)
+static void
+expect_absent(void)
 {
 	static char data[OUTPUT_MAX];
 	char text[500];
 	size_t size;
-	run_get(NULL);
 	ck_assert_msg(run.status == 0, "got: %s", run.errors);
 	ck_assert_str_eq(run.errors, "");
 	ck_assert_int_eq(decode(data, &size, text), STATESTREAM_ABSENT);
 	ck_assert_uint_eq(size, 0);
+}
+
+START_TEST(test_get_nothing_there)
+{
+	run_get(NULL);
+	expect_absent();
 }
 END_TEST
 
@@ -273,10 +300,10 @@ START_TEST(test_get_foreign_owner)
 {
 	if (geteuid() != 0)
 		return; /* only root can give a file away */
-	scratch_write("d/state", "theirs", 6);
-	ck_assert_int_eq(chown(scratch_path("d/state"), 12345, 12345), 0);
+	scratch_write(place, "theirs", 6);
+	ck_assert_int_eq(chown(scratch_path(place), 12345, 12345), 0);
 	run_get(NULL);
-	expect_refused("d/state: belongs to uid 12345, and not to uid 0");
+	expect_not_got("belongs to uid 12345, and not to uid 0");
 }
 END_TEST
 
@@ -284,8 +311,8 @@ END_TEST
 static void
 change_underway(void (*change)(void))
 {
-	const char *argv[] = {"skep-mover", "get", scratch_path("d"), NULL};
-	scratch_write("d/state", big, BIG_SIZE);
+	const char *argv[] = {"skep-mover", verb, scratch_path("d"), NULL};
+	scratch_write(place, big, BIG_SIZE);
 	struct running r = start_mover(argv, -1);
 	/* Its first byte says that it has opened and examined the file. */
 	ck_assert_int_eq(read(r.output, run.output, 1), 1);
@@ -297,7 +324,7 @@ change_underway(void (*change)(void))
 static void
 grow(void)
 {
-	int fd = open(scratch_path("d/state"), O_WRONLY | O_APPEND);
+	int fd = open(scratch_path(place), O_WRONLY | O_APPEND);
 	ck_assert_int_eq(write(fd, "more", 4), 4);
 	close(fd);
 }
@@ -305,13 +332,13 @@ grow(void)
 static void
 shrink(void)
 {
-	ck_assert_int_eq(truncate(scratch_path("d/state"), 1000000), 0);
+	ck_assert_int_eq(truncate(scratch_path(place), 1000000), 0);
 }
 
 static void
 overwrite(void)
 {
-	int fd = open(scratch_path("d/state"), O_WRONLY);
+	int fd = open(scratch_path(place), O_WRONLY);
 	ck_assert_int_eq(pwrite(fd, "other", 5, 10), 5);
 	close(fd);
 }
@@ -319,28 +346,66 @@ overwrite(void)
 START_TEST(test_get_growing)
 {
 	change_underway(grow);
-	expect_refused("d/state: changed its size while it was read");
+	expect_not_got("changed its size while it was read");
 }
 END_TEST
 
 START_TEST(test_get_shrinking)
 {
 	change_underway(shrink);
-	expect_refused("d/state: changed its size while it was read");
+	expect_not_got("changed its size while it was read");
 }
 END_TEST
 
 START_TEST(test_get_overwritten)
 {
 	change_underway(overwrite);
-	expect_refused("d/state: changed while it was read");
+	expect_not_got("changed while it was read");
+}
+END_TEST
+
+static void
+put_another(void)
+{
+	scratch_write("d/new", "newer", 5);
+	ck_assert_int_eq(rename(scratch_path("d/new"), scratch_path(place)), 0);
+}
+
+static void
+overwrite_and_put_another(void)
+{
+	overwrite();
+	put_another();
+}
+
+/* What is renamed to its place takes nothing from a checkpoint that is being
+ * read; what a service leaves at its end is not replaced. */
+START_TEST(test_get_replaced)
+{
+	change_underway(put_another);
+	if (strcmp(verb, "get") == 0)
+		expect_not_got("changed while it was read");
+	else
+		expect_got(big, BIG_SIZE);
+	change_underway(overwrite_and_put_another);
+	expect_not_got("changed while it was read");
+}
+END_TEST
+
+/* Each finds its own only. */
+START_TEST(test_get_not_the_other)
+{
+	scratch_write(place, "own", 3);
+	verb = strcmp(verb, "get") == 0 ? "checkpoint" : "get";
+	run_get(NULL);
+	expect_absent();
 }
 END_TEST
 
 START_TEST(test_get_receiver_leaves)
 {
-	const char *argv[] = {"skep-mover", "get", scratch_path("d"), NULL};
-	scratch_write("d/state", big, BIG_SIZE);
+	const char *argv[] = {"skep-mover", verb, scratch_path("d"), NULL};
+	scratch_write(place, big, BIG_SIZE);
 	struct running r = start_mover(argv, -1);
 	close(r.output);
 	r.output = open("/dev/null", O_RDONLY);
@@ -481,13 +546,10 @@ START_TEST(test_wrong_usage)
 }
 END_TEST
 
-int
-main(void)
+/* What is true of both kinds. */
+static void
+add_gets(TCase *tc)
 {
-	Suite *suite = suite_create("mover");
-	TCase *tc = tcase_create("mover");
-	tcase_set_timeout(tc, 120);
-	tcase_add_checked_fixture(tc, setup, scratch_end);
 	tcase_add_loop_test(tc, test_get_sizes, 0, 6);
 	tcase_add_test(tc, test_get_max_size);
 	tcase_add_test(tc, test_get_planted_link);
@@ -496,13 +558,30 @@ main(void)
 	tcase_add_test(tc, test_get_directory);
 	tcase_add_test(tc, test_get_nothing_there);
 	tcase_add_test(tc, test_get_no_directory);
-	tcase_add_test(tc, test_put_nothing_there);
 	tcase_add_test(tc, test_get_linked_directory);
 	tcase_add_test(tc, test_get_foreign_owner);
 	tcase_add_test(tc, test_get_growing);
 	tcase_add_test(tc, test_get_shrinking);
 	tcase_add_test(tc, test_get_overwritten);
 	tcase_add_test(tc, test_get_receiver_leaves);
+	tcase_add_test(tc, test_get_replaced);
+	tcase_add_test(tc, test_get_not_the_other);
+}
+
+int
+main(void)
+{
+	Suite *suite = suite_create("mover");
+	TCase *checkpoint = tcase_create("checkpoint");
+	tcase_set_timeout(checkpoint, 120);
+	tcase_add_checked_fixture(checkpoint, setup_checkpoint, scratch_end);
+	add_gets(checkpoint);
+	suite_add_tcase(suite, checkpoint);
+	TCase *tc = tcase_create("mover");
+	tcase_set_timeout(tc, 120);
+	tcase_add_checked_fixture(tc, setup, scratch_end);
+	add_gets(tc);
+	tcase_add_test(tc, test_put_nothing_there);
 	tcase_add_test(tc, test_put_then_get);
 	tcase_add_test(tc, test_put_regular_file_from_its_start);
 	tcase_add_test(tc, test_put_framed);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,7 +26,8 @@ static struct {
 	char errors[2000];
 } run;
 
-static rlim_t data_max; /* the mover's RLIMIT_DATA, 0: ours */
+static const char *verb; /* what 'get' runs */
+static rlim_t data_max;	 /* the mover's RLIMIT_DATA, 0: ours */
 
 static void
 setup(void)
@@ -34,6 +36,14 @@ setup(void)
 	scratch_begin();
 	ck_assert_int_eq(mkdir(scratch_path("work"), 0755), 0);
 	ck_assert_int_eq(mkdir(scratch_path("db"), 0755), 0);
+	verb = "get";
+}
+
+static void
+setup_checkpoint(void)
+{
+	setup();
+	verb = "checkpoint";
 }
 
 static void
@@ -92,7 +102,7 @@ put(const char *state, const char *root)
 static void
 get(void)
 {
-	RUN(0, "get", "--path", scratch_path("db/dump"));
+	RUN(0, verb, "--path", scratch_path("db/dump"));
 }
 
 static void
@@ -390,6 +400,57 @@ START_TEST(test_get_foreign_owner)
 }
 END_TEST
 
+START_TEST(test_get_too_large_a_directory)
+{
+	ck_assert_int_eq(mkdir(scratch_path("db/dump"), 0700), 0);
+	scratch_write("db/dump/file", "content", 7);
+	RUN(0, verb, "--max-size", "100", "--path", scratch_path("db/dump"));
+	expect_refused("with all that is in it, at most 100 are allowed");
+}
+END_TEST
+
+static void
+plant_fifo(void)
+{
+	ck_assert_int_eq(mkfifo(scratch_path("db/dump/x"), 0600), 0);
+}
+
+static void
+plant_second_name(void)
+{
+	ck_assert_int_eq(
+		link(scratch_path("theirs"), scratch_path("db/dump/x")), 0);
+}
+
+static void
+plant_device(void)
+{
+	if (mknod(scratch_path("db/dump/x"), S_IFCHR | 0600, makedev(1, 3)) < 0)
+		plant_fifo(); /* that takes rights */
+}
+
+static void (*const plants[])(void) = {
+	plant_fifo, plant_second_name, plant_device};
+
+/* Nothing of a directory is given when something in it may not be; links are
+ * taken for what they are. */
+START_TEST(test_get_a_hostile_directory)
+{
+	scratch_write("theirs", "theirs", 6);
+	ck_assert_int_eq(mkdir(scratch_path("db/dump"), 0700), 0);
+	ck_assert_int_eq(
+		symlink("../../theirs", scratch_path("db/dump/link")), 0);
+	get();
+	ck_assert_msg(run.status == 0, "got: %s", run.errors);
+	ck_assert_ptr_null(memmem(run.output, run.size, "\6theirs", 7));
+	plants[_i]();
+	get();
+	expect_refused("db/dump: ");
+	ck_assert_ptr_nonnull(strstr(run.errors, "x"));
+	ck_assert_ptr_null(memmem(run.output, run.size, "STATE", 5));
+}
+END_TEST
+
 /* --- aside --- */
 
 START_TEST(test_aside)
@@ -603,10 +664,28 @@ START_TEST(test_wrong_usage)
 }
 END_TEST
 
+/* What is true of what it left, and of what stands there while it runs. */
+static void
+add_gets(TCase *t)
+{
+	tcase_add_test(t, test_get_the_file);
+	tcase_add_test(t, test_get_a_directory_says_that_it_is_at_work);
+	tcase_add_loop_test(t, test_get_nothing, 0, 2);
+	tcase_add_test(t, test_get_planted);
+	tcase_add_test(t, test_get_foreign_owner);
+	tcase_add_test(t, test_get_too_large_a_directory);
+	tcase_add_loop_test(t, test_get_a_hostile_directory, 0,
+		sizeof plants / sizeof *plants);
+}
+
 int
 main(void)
 {
 	Suite *suite = suite_create("mover_path");
+	TCase *checkpoint = tcase_create("checkpoint");
+	tcase_add_checked_fixture(checkpoint, setup_checkpoint, scratch_end);
+	add_gets(checkpoint);
+	suite_add_tcase(suite, checkpoint);
 	TCase *t = tcase_create("all");
 	tcase_add_checked_fixture(t, setup, scratch_end);
 	tcase_add_test(t, test_put_where_nothing_is);
@@ -621,11 +700,7 @@ main(void)
 	tcase_add_test(t, test_put_into_no_directory);
 	tcase_add_test(t, test_put_half_is_nothing);
 	tcase_add_test(t, test_put_from_a_pipe);
-	tcase_add_test(t, test_get_the_file);
-	tcase_add_test(t, test_get_a_directory_says_that_it_is_at_work);
-	tcase_add_loop_test(t, test_get_nothing, 0, 2);
-	tcase_add_test(t, test_get_planted);
-	tcase_add_test(t, test_get_foreign_owner);
+	add_gets(t);
 	tcase_add_test(t, test_aside);
 	tcase_add_test(t, test_aside_forgets_what_was_put);
 	tcase_add_test(t, test_aside_once);

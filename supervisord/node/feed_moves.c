@@ -1,0 +1,79 @@
+/* Moves away from this host as JSON, for its own API and for other hosts. */
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "node/api_private.h"
+#include "node/feeds.h"
+#include "node/moves.h"
+
+/* What is being written down. */
+struct telling {
+	const char *from;
+	json_t *list;
+};
+
+/* A number, or null when it is not known. */
+static void
+put_known(json_t *o, const char *key, bool is_known, uint64_t value)
+{
+	json_object_set_new(o, key,
+		is_known ? json_integer((json_int_t)value) : json_null());
+}
+
+static void
+add_move(void *context, const struct move_item *m)
+{
+	struct telling *t = context;
+	json_t *o = json_object();
+	api_json_put(o, "name", m->name);
+	api_json_put(o, "from", t->from);
+	api_json_put(o, "to", m->to);
+	api_json_put(o, "state", m->state);
+	api_json_put_bool(o, "over", m->is_over);
+	put_known(o, "size", m->has_size, m->size);
+	put_known(o, "bytes", m->has_size, m->bytes);
+	put_known(o, "sent", m->has_size, m->sent);
+	put_known(o, "rate", m->has_size, m->rate);
+	put_known(o, "took_ms", m->took_ms >= 0, (uint64_t)m->took_ms);
+	put_known(o, "ago_ms", m->ago_ms >= 0, (uint64_t)m->ago_ms);
+	json_array_append_new(t->list, o);
+}
+
+static void
+add_size(void *context, const char *name, uint64_t size, int64_t ago_ms)
+{
+	json_t *o = json_object();
+	api_json_put(o, "name", name);
+	api_json_put_int(o, "size", (int64_t)size);
+	api_json_put_int(o, "ago_ms", ago_ms);
+	json_array_append_new(context, o);
+}
+
+/* A feed of 'list', which it takes. */
+static struct feed *
+feed_list_new(json_t *list)
+{
+	struct api_text text = {0};
+	char *data = json_dumps(list, JSON_COMPACT | JSON_SORT_KEYS);
+	CHECK(data);
+	api_text_printf(&text, "%s\n", data);
+	free(data);
+	json_decref(list);
+	return feed_text_new(&text);
+}
+
+struct feed *
+feed_moves_new(struct node *n)
+{
+	struct telling t = {n->conf.node.name, json_array()};
+	moves_walk(n, add_move, &t);
+	return feed_list_new(t.list);
+}
+
+struct feed *
+feed_sizes_new(struct node *n)
+{
+	json_t *list = json_array();
+	moves_walk_sizes(n, add_size, list);
+	return feed_list_new(list);
+}

@@ -1,0 +1,97 @@
+#!/bin/bash
+# A drain as an operator sees it: what it would do, how far the states are,
+# asked on the host that drains and on one that only looks on, and the table at
+# the end, whose bytes are those of the files.
+BUDGET=120
+POLICY="allow_root = yes"
+. "$(dirname "$0")/lib.sh"
+BLOB_MB=48
+RATE=80mbit # of the link, so that the way takes seconds
+cluster_begin alpha beta gamma
+for h in alpha beta gamma; do
+	mkdir -p "$T/$h/lib"
+done
+host_start alpha beta gamma
+for h in alpha beta gamma; do
+	wait_for 30 "$h sees three alive" alive_count_is $h 3
+done
+# The third only looks on.
+check "cordon gamma" ctl gamma node cordon gamma
+check "cordon beta" ctl gamma node cordon beta
+head -c ${BLOB_MB}M /dev/urandom >"$T/alpha/lib/blob"
+cat >"$T/s.yaml" <<END
+services:
+  blob:
+    command: [/bin/sleep, "500007"]
+    user: root
+    working_dir: $T/%H/lib
+    handoff: {state_path: blob, required: true, max_size: 1GiB}
+  plain:
+    command: [/bin/sleep, "500008"]
+    user: root
+END
+check "apply" ctl alpha apply -f "$T/s.yaml"
+wait_for 30 "both are ready" ready_count_is alpha 2
+check "uncordon beta" ctl gamma node uncordon beta
+ip netns exec "$NS-alpha" tc qdisc add dev eth0 root tbf rate $RATE \
+	burst 256kb latency 50ms || skip "tc cannot limit a link here"
+
+plan_has() {
+	ctl gamma node drain "$1" --dry-run >"$T/plan" 2>&1
+	cat "$T/plan"
+	grep -q "$2" "$T/plan"
+}
+
+step "what a drain would do, before anything moved"
+check "the size of a state is not known" \
+	plan_has alpha '^blob *alpha *beta *unknown until it is written'
+check "plain has none" plan_has alpha '^plain *alpha *beta *no state'
+
+step "a drain of alpha, asked at gamma"
+ctl gamma node drain alpha -y >"$T/drain.out" 2>"$T/drain.err" &
+drain=$!
+says() {
+	ctl "$1" status blob >"$T/status" 2>&1
+	cat "$T/status"
+	grep -q 'moving to beta: [0-9.]* [KM]iB of 48.0 MiB, [0-9.]* [KM]iB/s' \
+		"$T/status"
+}
+wait_for 30 "gamma tells how far it is" says gamma
+check "alpha too" says alpha
+check "and beta" says beta
+far=$(json gamma '.instances[0].move.bytes' status blob)
+check "the document has it: $far bytes" test "$far" -gt 0 -a \
+	"$far" -lt $((BLOB_MB << 20))
+wait $drain
+code=$?
+cat "$T/drain.out" "$T/drain.err"
+check "drained" test $code = 0
+check "lines told the way" grep -q \
+	'^blob  alpha → beta  [0-9.]* MiB of 48.0 MiB, [0-9.]* MiB/s' \
+	"$T/drain.out"
+lines=$(grep -c '^blob  alpha → beta  .* of ' "$T/drain.out")
+check "one a second at most: $lines" test "$lines" -ge 1 -a "$lines" -le 20
+check "the table has the bytes" grep -q \
+	'^blob *alpha *beta *48.0 MiB *[0-9]*s *ready' "$T/drain.out"
+check "and those of what has no state" grep -q \
+	'^plain *alpha *beta *0 B *[0-9.]*m*s *ready' "$T/drain.out"
+check "the last line" test "$(tail -n 1 "$T/drain.out")" = drained
+
+step "what is known of the sizes now"
+check "undrain" ctl gamma node undrain alpha
+check "beta knows how large it was" \
+	plan_has beta '^blob *beta *alpha *48.0 MiB, [0-9ms ]* ago'
+
+step "back, and the document of a drain"
+check "drain beta" ctl beta node drain beta -y -o json
+cp "$T/check.out" "$T/drain.json"
+blob_is() {
+	[ "$(jq -r ".moved[] | select(.name == \"blob\") | .$1" \
+		"$T/drain.json")" = "$2" ]
+}
+check "bytes" blob_is bytes $((BLOB_MB << 20))
+check "the old copy spared nearly all of the way" test "$(jq \
+	'.moved[] | select(.name == "blob") | .sent' "$T/drain.json")" -lt \
+	$((4 << 20))
+check "result" test "$(jq -r .result "$T/drain.json")" = drained
+finish
