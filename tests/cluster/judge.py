@@ -240,13 +240,16 @@ class Judge:
         return None
 
     def is_calm(self, host, begin, end):
-        """Whether all but this host were there and heard all that time."""
+        """Whether what was announced then was still so: no other host went
+        since, or so shortly before that nobody knew, and all could hear."""
         log = self.log
-        return not any(a <= end and b + YOUNG_S * 1000000 >= begin
+        known = begin - BEFORE_S * 1000000
+        grace = (GRACE_S - BEFORE_S) * 1000000
+        return not any(known <= a <= end
                        for h, spans in log.dead.items() if h != host
-                       for a, b in spans) and \
-            not any(p.begin <= end and p.end >= begin
-                    for p in log.partitions + log.declared)
+                       for a, _ in spans) and \
+            not any(p.begin <= end and p.end - grace >= begin
+                    for p in log.partitions + log.declared + log.cuts)
 
     def judge_loss(self, name, last, start):
         """No more is lost than was announced before its host died."""
