@@ -23,6 +23,7 @@ EXTRA_DIST += \
 	tests/cluster/writer.py \
 	tests/cluster/t-drain.sh \
 	tests/cluster/t-checkpoint.sh \
+	tests/cluster/t-conflict.sh \
 	tests/cluster/t-checkpoints.sh \
 	tests/cluster/t-handlers.sh \
 	tests/cluster/t-handoff-kill.sh \
@@ -35,6 +36,7 @@ EXTRA_DIST += \
 	tests/cluster/t-order.sh \
 	tests/cluster/t-policy.sh \
 	tests/cluster/t-programs.sh \
+	tests/cluster/t-rebalance.sh \
 	tests/cluster/t-reexec.sh \
 	tests/cluster/t-restart.sh \
 	tests/cluster/t-logs.sh \

@@ -7,6 +7,7 @@ tests_libworld_a_SOURCES = \
 	tests/sim/check_handoff.c \
 	tests/sim/check_checkpoint.c \
 	tests/sim/check_path.c \
+	tests/sim/check_rebalance.c \
 	tests/sim/check_member.c \
 	tests/sim/check_place.c \
 	tests/sim/check_registry.c \
@@ -114,6 +115,14 @@ tests_unit_test_checkpoint_SOURCES = tests/unit/test_checkpoint.c \
 tests_unit_test_checkpoint_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
 tests_unit_test_checkpoint_CFLAGS = $(core_test_cflags)
 tests_unit_test_checkpoint_LDADD = $(CORE_TEST_LIBS) $(CHECK_LIBS)
+check_PROGRAMS += tests/unit/test_conflict
+TESTS += tests/unit/test_conflict
+tests_unit_test_conflict_SOURCES = tests/unit/test_conflict.c \
+	tests/dialogue/script.c tests/dialogue/script.h \
+	tests/dialogue/show.c tests/dialogue/words.c
+tests_unit_test_conflict_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
+tests_unit_test_conflict_CFLAGS = $(core_test_cflags)
+tests_unit_test_conflict_LDADD = $(CORE_TEST_LIBS) $(CHECK_LIBS)
 endif
 
 # All recorded transcripts and plans anew; the diff is for review.

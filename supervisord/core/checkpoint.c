@@ -340,10 +340,16 @@ struct bytes
 checkpoint_meta(const struct core *c, const struct instance *inst,
 	bool is_keeper, void *room)
 {
+	static const struct checkpoint_word nothing;
 	const struct checkpoint *k = checkpoint_find(c, inst->name);
-	if (!k || (!k->word.is_runner && k->word.count == 0))
+	bool is_empty = !k || (!k->word.is_runner && k->word.count == 0);
+	if (is_empty && !conflict_has_word(c, inst))
 		return (struct bytes){NULL, 0};
-	return checkpoint_write_word(&k->word, is_keeper, room);
+	struct bytes meta = checkpoint_write_word(
+		is_empty ? &nothing : &k->word, is_keeper, room);
+	meta.size += conflict_write_word(c, inst,
+		(unsigned char *)room + meta.size, ROW_META_MAX - meta.size);
+	return meta;
 }
 
 void

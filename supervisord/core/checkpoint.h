@@ -55,6 +55,10 @@
 /* Number of what a run left at its end. */
 #define CHECKPOINT_LAST	      UINT64_MAX
 #define CHECKPOINT_KEPT	      2
+/* What says that it was sealed so many ms from 1970, before or after, or that
+ * it has so many bytes, was not written by us. */
+#define WALL_MAX (INT64_C(1) << 52)
+#define SIZE_LIM (UINT64_C(1) << 62)
 #define CHECKPOINT_FAILED_MAX 4
 #define CHECKPOINT_LATER_MAX  4
 
@@ -156,7 +160,11 @@ const struct checkpoint *checkpoint_find(
 /* Reads what a row says, whoever wrote it; false, and all zero, when it says
  * nothing that can be read. */
 bool checkpoint_read_row(const struct row *row, struct checkpoint_word *out);
-/* Whether a row is there only because its host keeps a checkpoint. */
+/* Reads it from where such a word begins into '*out'; behind it
+ * stands what conflict.h says. */
+bool checkpoint_read_word(struct reader *r, struct checkpoint_word *out);
+/* Whether a row is there only because its host keeps a checkpoint, or the state
+ * of a copy that lost. */
 bool checkpoint_is_keeper(const struct row *row);
 /* How many of 'word's holders show in their rows that they have 'what'. */
 uint32_t checkpoint_count(const struct core *c, const char *name,
@@ -164,7 +172,8 @@ uint32_t checkpoint_count(const struct core *c, const char *name,
 /* What was acknowledged at last, as far as any row or our disk tells. */
 void checkpoint_acked(
 	const struct core *c, const char *name, struct snapshot *out);
-/* Our own word, for the row; empty when there is none.  'room' has ROW_META_MAX
+/* Our own words, for the row, those of conflict.h behind that of the
+ * checkpoints; empty when there are none.  'room' has ROW_META_MAX
  * bytes. */
 struct bytes checkpoint_meta(const struct core *c, const struct instance *inst,
 	bool is_keeper, void *room);

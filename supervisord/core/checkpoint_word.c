@@ -11,11 +11,6 @@
 #define WORD_IS_KEEPER 1
 #define WORD_IS_RUNNER 2
 
-/* What says that it was sealed so many ms from 1970, before or after, or that
- * it has so many bytes, was not written by us. */
-#define WALL_MAX (INT64_C(1) << 52)
-#define SIZE_LIM (UINT64_C(1) << 62)
-
 int
 snapshot_compare(const struct snapshot *a, const struct snapshot *b)
 {
@@ -146,6 +141,21 @@ read_holders(struct reader *r, struct checkpoint_word *word)
 }
 
 bool
+checkpoint_read_word(struct reader *r, struct checkpoint_word *out)
+{
+	memset(out, 0, sizeof *out);
+	uint8_t version = reader_u8(r);
+	uint8_t flags = reader_u8(r);
+	out->is_keeper = (flags & WORD_IS_KEEPER) != 0;
+	out->is_runner = (flags & WORD_IS_RUNNER) != 0;
+	out->wanted = reader_u8(r);
+	if (version >= 1 && read_kept(r, out) && read_holders(r, out))
+		return true;
+	memset(out, 0, sizeof *out);
+	return false;
+}
+
+bool
 checkpoint_read_row(const struct row *row, struct checkpoint_word *out)
 {
 	struct reader r;
@@ -153,15 +163,7 @@ checkpoint_read_row(const struct row *row, struct checkpoint_word *out)
 	if (row->value.kind != ROW_INSTANCE || row->value.meta.size == 0)
 		return false;
 	reader_init(&r, row->value.meta.data, row->value.meta.size);
-	uint8_t version = reader_u8(&r);
-	uint8_t flags = reader_u8(&r);
-	out->is_keeper = (flags & WORD_IS_KEEPER) != 0;
-	out->is_runner = (flags & WORD_IS_RUNNER) != 0;
-	out->wanted = reader_u8(&r);
-	if (version >= 1 && read_kept(&r, out) && read_holders(&r, out))
-		return true;
-	memset(out, 0, sizeof *out);
-	return false;
+	return checkpoint_read_word(&r, out);
 }
 
 bool

@@ -30,7 +30,7 @@ core_size(const struct core_limits *l)
 	       arena_need(l->effects_size, 1) + names_need(l) + member_need(l) +
 	       registry_need(l) + specs_need(l) + place_need(l) +
 	       instance_need(l) + duty_need(l) + handoff_need(l) +
-	       checkpoint_need(l);
+	       checkpoint_need(l) + conflict_need(l);
 }
 
 struct core *
@@ -60,8 +60,10 @@ core_new(void *memory, size_t size, const struct core_limits *limits,
 	place_init(c);
 	instance_init(c);
 	duty_init(c);
+	rebalance_init(c);
 	handoff_init(c);
 	checkpoint_init(c);
+	conflict_init(c);
 	operate_init(c);
 	return c;
 }
@@ -138,6 +140,9 @@ on_load(struct core *c, const struct input_load *in)
 	case TABLE_CHECKPOINT:
 		checkpoint_on_load(c, in->key, in->value);
 		break;
+	case TABLE_CONFLICT:
+		conflict_on_load(c, in->key, in->value);
+		break;
 	case TABLE_COUNT:
 		UNREACHABLE();
 	}
@@ -154,9 +159,11 @@ on_boot(struct core *c)
 	settings_refresh(c);
 	instance_on_boot(c);
 	checkpoint_on_boot(c);
+	conflict_on_boot(c);
 	handoff_on_boot(c);
 	registry_set_ready(c);
 	c->is_booted = true;
+	rebalance_on_boot(c);
 	facts_publish(c);
 	duty_on_boot(c);
 }
@@ -222,6 +229,7 @@ on_tick(struct core *c)
 	instance_on_tick(c);
 	handoff_on_tick(c);
 	checkpoint_on_tick(c);
+	conflict_on_tick(c);
 	operate_on_tick(c);
 	duty_on_tick(c);
 }
@@ -391,6 +399,7 @@ core_deadline(const struct core *c)
 	at = mono_min(at, instance_deadline(c));
 	at = mono_min(at, handoff_deadline(c));
 	at = mono_min(at, checkpoint_deadline(c));
+	at = mono_min(at, conflict_deadline(c));
 	at = mono_min(at, operate_deadline(c));
 	return mono_min(at, duty_deadline(c));
 }
@@ -406,4 +415,5 @@ core_check(const struct core *c)
 	place_check(c);
 	instance_check(c);
 	checkpoint_check(c);
+	conflict_check(c);
 }

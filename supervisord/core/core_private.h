@@ -4,7 +4,7 @@
  * Modules call each other through the functions in their headers; the
  * arrows run
  *
- *   core -> duty -> handoff, checkpoint -> instance
+ *   core -> duty -> rebalance -> handoff, checkpoint, conflict -> instance
  *             \-> place       \-> specs, registry -> member -> wire
  *
  * and news travel back as marks (duty_mark, duty_mark_all), which 'duty'
@@ -17,6 +17,7 @@
 #include "base/check.h"
 #include "base/prng.h"
 #include "core/checkpoint.h"
+#include "core/conflict.h"
 #include "core/core.h"
 #include "core/duty.h"
 #include "core/facts.h"
@@ -26,6 +27,7 @@
 #include "core/names.h"
 #include "core/operate.h"
 #include "core/place.h"
+#include "core/rebalance.h"
 #include "core/registry.h"
 #include "core/settings.h"
 #include "core/specs.h"
@@ -59,8 +61,10 @@ struct core {
 	struct place place;
 	struct instances instances;
 	struct duty duty;
+	struct rebalance rebalance;
 	struct handoffs handoffs;
 	struct checkpoints checkpoints;
+	struct conflicts conflicts;
 	struct operate operate;
 };
 

@@ -64,16 +64,16 @@ is_target_only(const struct core *c, const struct instance *i, member_id holder)
 	return i->staged && r && r->value.state == ROW_HANDOFF;
 }
 
-/* Whether another present host's copy wins against ours.  What a host ran
- * before it began anew may be gone, with its disk: until it tells again, ours
- * may be the last. */
-static bool
-is_beaten(struct core *c, const struct instance *i)
+bool
+duty_is_beaten(
+	struct core *c, const struct instance *inst, member_id *winner_out)
 {
 	uint32_t copies;
-	member_id holder = duty_holder(c, i->name, &copies);
+	member_id holder = duty_holder(c, inst->name, &copies);
+	*winner_out = holder;
 	return copies > 1 && holder != MEMBER_SELF && holder != MEMBER_NONE &&
-	       registry_is_current(c, holder) && !is_target_only(c, i, holder);
+	       registry_is_current(c, holder) &&
+	       !is_target_only(c, inst, holder);
 }
 
 bool
@@ -244,12 +244,42 @@ run_if_due(struct core *c, struct instance *i, const struct service_value *s)
 	return true;
 }
 
+/* Another copy wins. */
+static void
+give_way(struct core *c, struct instance *i, const struct service_value *s,
+	member_id winner)
+{
+	/* What it left is being sealed, or will be at once; then it goes. */
+	if (i->state == INSTANCE_CLEANING && (i->is_over || i->is_salvaging))
+		return;
+	if (i->state != INSTANCE_STOPPING)
+		core_note(c, NOTE_CONFLICT, i->name, i->epoch,
+			"another copy wins by its epoch");
+	if (!handoff_yield(c, i, s, winner))
+		instance_stop(c, i, &s->policy, STOP_LEAVE,
+			"another host holds it with a higher epoch");
+}
+
+/* It was deleted, or was to leave without what it would have started from, for
+ * it had no handoff any more; and that is over before it has ended: its state
+ * is not given up. */
+static void
+keep_staged(struct instance *i, const struct service_value *s)
+{
+	bool gives_up = i->state == INSTANCE_STOPPING &&
+			(i->purpose == STOP_GONE || i->purpose == STOP_LEAVE);
+	if (gives_up && i->staged && s->policy.handoff.is_present)
+		i->purpose = STOP_HALT;
+}
+
 static void
 keep(struct core *c, struct instance *i, const struct service_value *s)
 {
 	struct override_value o;
+	member_id winner;
 	instance_override(c, i, &o);
 	enum member_hold hold = member_hold_now(c);
+	keep_staged(i, s);
 	if (hold == HOLD_FREEZE || hold == HOLD_LONELY)
 		return;
 	if (hold == HOLD_STOP) {
@@ -259,12 +289,8 @@ keep(struct core *c, struct instance *i, const struct service_value *s)
 			"this host is in a minority (on_minority = stop)");
 		return;
 	}
-	if (is_beaten(c, i)) {
-		if (i->state != INSTANCE_STOPPING)
-			core_note(c, NOTE_CONFLICT, i->name, i->epoch,
-				"another copy wins by its epoch");
-		instance_stop(c, i, &s->policy, STOP_LEAVE,
-			"another host holds it with a higher epoch");
+	if (duty_is_beaten(c, i, &winner)) {
+		give_way(c, i, s, winner);
 		return;
 	}
 	if (instance_is_waiting(i)) {
@@ -312,8 +338,10 @@ held_elsewhere(struct core *c, struct instance *i, member_id holder)
 	i->is_held_back = false;
 	const char *node = member_get(c, holder)->name;
 	instance_release(c, i);
-	if (i->is_remembered && r->value.epoch >= i->epoch)
+	if (i->is_remembered && r->value.epoch >= i->epoch) {
+		conflict_keep_staged(c, i);
 		instance_give(c, i, node, r->value.epoch);
+	}
 	if (!i->is_remembered)
 		instance_saw_holder(c, i, node, r->value.epoch);
 }
@@ -384,6 +412,7 @@ duty_decide(struct core *c, struct instance *inst)
 	if (inst->is_declared && !has)
 		return; /* of a newer version than ours: leave it alone */
 	checkpoint_review(c, inst, has ? &s : NULL);
+	conflict_review(c, inst, has ? &s : NULL);
 	instance_override(c, inst, &o);
 	bool is_wanted = has && s.policy.is_enabled && !o.is_stopped;
 	if (handoff_is_busy(c, inst->name)) {

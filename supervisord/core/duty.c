@@ -41,6 +41,7 @@ duty_mark(struct core *c, const char *instance)
 	if (i)
 		mark(c, i);
 	c->duty.is_held_dirty = c->duty.is_ending_dirty = true;
+	c->rebalance.is_dirty = true;
 	if (c->duty.is_draining)
 		c->duty.is_drain_dirty = true;
 }
@@ -68,6 +69,7 @@ duty_mark_all(struct core *c)
 	place_forget_hosts(c);
 	c->duty.is_all_dirty = true;
 	c->duty.is_drain_dirty = true;
+	c->rebalance.is_dirty = true;
 }
 
 void
@@ -367,6 +369,7 @@ duty_run(struct core *c)
 		d->is_all_dirty = false;
 		d->all_at = mono_add(
 			c->now, (int64_t)(c->instances.count / ALL_PER_MS));
+		rebalance_on_topology(c);
 		handoff_on_topology(c);
 		drain_refresh(c);
 		list_each (l, &c->instances.all)
@@ -383,6 +386,7 @@ duty_run(struct core *c)
 	start_waiting(c);
 	place_end_round(c);
 	drain_run(c);
+	rebalance_run(c);
 	ending_run(c);
 }
 
@@ -404,6 +408,7 @@ duty_deadline(const struct core *c)
 	if (!list_is_empty(&d->dirty) || (d->is_ending && d->is_ending_dirty))
 		return c->now;
 	mono at = mono_min(drain_deadline(c), d->expect_until);
+	at = mono_min(at, rebalance_deadline(c));
 	if (d->is_all_dirty)
 		return mono_min(at,
 			mono_reached(d->all_at, c->now) ? c->now : d->all_at);

@@ -155,6 +155,11 @@ int64_t duty_slot(struct core *c, const struct instance *inst,
  * nobody asked for another run since; its host may be dead.  Or NULL. */
 const struct row *duty_finished(struct core *c, const struct instance *inst,
 	const struct service_value *service);
+/* Whether another present host's copy wins against ours, and whose.  What a
+ * host ran before it began anew may be gone, with its disk: until it tells
+ * again, ours may be the last. */
+bool duty_is_beaten(struct core *c, const struct instance *inst,
+	member_id *winner_out);
 /* Whether a copy on another present host runs, as its row says.  If it loses
  * against ours it is stopped first, and the row says when that is done. */
 bool duty_lives_elsewhere(const struct core *c, const struct instance *inst);

@@ -37,7 +37,32 @@ own_facts(const struct core *c, struct node_facts *f)
 	f->drain_total = d->drain_total;
 	f->drain_left = d->drain_left;
 	f->drain_stuck = d->drain_stuck;
+	f->rebalance_moving = c->rebalance.moving;
+	f->rebalance_left = c->rebalance.left;
+	f->rebalance_done = c->rebalance.pass_done;
 	pack_labels(c, f);
+}
+
+/* While a cluster knows nothing of rebalancing, its hosts write nothing of it.
+ */
+static void
+write_rebalance(struct writer *w, const struct node_facts *f)
+{
+	if (!f->rebalance_moving && !f->rebalance_left && !f->rebalance_done)
+		return;
+	writer_u32(w, f->rebalance_moving);
+	writer_u32(w, f->rebalance_left);
+	writer_u64(w, f->rebalance_done);
+}
+
+static void
+read_rebalance(struct reader *r, struct node_facts *f)
+{
+	if (reader_is_done(r))
+		return;
+	f->rebalance_moving = reader_u32(r);
+	f->rebalance_left = reader_u32(r);
+	f->rebalance_done = reader_u64(r);
 }
 
 void
@@ -56,6 +81,7 @@ facts_publish(struct core *c)
 	writer_u32(&w, f.drain_left);
 	writer_u32(&w, f.drain_stuck);
 	writer_bytes(&w, f.labels, f.labels_size);
+	write_rebalance(&w, &f);
 	CHECK(!w.bad);
 	registry_put(c, c->config.node,
 		&(struct row_value){
@@ -80,6 +106,7 @@ read_facts(struct bytes meta, struct node_facts *f)
 	f->drain_left = reader_u32(&r);
 	f->drain_stuck = reader_u32(&r);
 	struct bytes labels = reader_bytes(&r);
+	read_rebalance(&r, f);
 	if (r.bad || version < FACTS_VERSION ||
 		progress >= DRAIN_PROGRESS_COUNT ||
 		labels.size > sizeof f->labels ||
@@ -101,8 +128,8 @@ facts_get(const struct core *c, member_id id, struct node_facts *out)
 		own_facts(c, out);
 		return;
 	}
-	const struct row *row = registry_find(c, ROW_NODE,
-		member_get(c, id)->name, id);
+	const struct row *row =
+		registry_find(c, ROW_NODE, member_get(c, id)->name, id);
 	if (row && read_facts(row->value.meta, out))
 		return;
 	memset(out, 0, sizeof *out);

@@ -34,6 +34,9 @@ struct node_facts {
 	uint32_t drain_total;
 	uint32_t drain_left;
 	uint32_t drain_stuck;
+	uint32_t rebalance_moving; /* under way from here (rebalance.h) */
+	uint32_t rebalance_left;   /* to go now, not begun */
+	uint64_t rebalance_done;   /* the last pass that is over here */
 	char labels[256];
 	uint32_t labels_size;
 };

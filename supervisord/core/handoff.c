@@ -83,14 +83,15 @@ handoff_needs_state(
 	const struct instance *i = instance_find(c, name);
 	return (h && h->has_root && memcmp(h->root, root, DIGEST_SIZE) == 0) ||
 	       (i && instance_is_staged(i, root)) ||
-	       checkpoint_needs_state(c, name, root);
+	       checkpoint_needs_state(c, name, root) ||
+	       conflict_needs_state(c, name, root);
 }
 
 void
 handoff_stage(struct core *c, const struct handoff *h, struct instance *i,
 	const char *kind, const char *from)
 {
-	struct staged s = {.wall_ms = h->sealed_wall_ms};
+	struct staged s = {.size = h->size, .wall_ms = h->sealed_wall_ms};
 	CHECK(h->has_root && strlen(kind) < sizeof s.kind);
 	memcpy(s.root, h->root, DIGEST_SIZE);
 	strcpy(s.kind, kind);
@@ -269,7 +270,9 @@ handoff_enter(struct core *c, struct handoff *h, enum handoff_state state,
 	}
 	core_note(c, NOTE_HANDOFF, h->name, h->epoch,
 		effects_format(&c->fx, "%s, %s %s", handoff_state_name(state),
-			handoff_is_source(state) ? "to" : "from",
+			h->is_yield		   ? "it loses against"
+			: handoff_is_source(state) ? "to"
+						   : "from",
 			effects_text(&c->fx, h->peer_name)));
 }
 

@@ -115,6 +115,8 @@ struct handoff {
 				   checkpoint */
 	bool starts_first;	/* the target begins before the source ends */
 	bool is_refused;	/* PAIRED: nothing of it runs at the target */
+	bool is_yield;		/* it goes nowhere: the peer's copy wins */
+	uint32_t tries;		/* ... and so often its state was not sealed */
 	char reason[NOTE_TEXT_MAX]; /* why it began, or why it failed */
 };
 
@@ -131,6 +133,7 @@ struct handoffs {
 
 struct core;
 struct instance;
+struct service_value;
 
 void handoff_init(struct core *c);
 size_t handoff_need(const struct core_limits *limits);
@@ -147,6 +150,13 @@ void handoff_on_boot(struct core *c);
  * 'until' bounds it all, MONO_NEVER for the policy's timeouts alone. */
 bool handoff_begin(struct core *c, struct instance *inst, member_id target,
 	mono until, const char *reason);
+/* The copy here loses against the one of 'winner': it is asked for its state
+ * and stopped as if it moved, and what it gives is kept here (conflict.h).
+ * False if it gives none as things are: then it is only stopped. */
+bool handoff_yield(struct core *c, struct instance *inst,
+	const struct service_value *service, member_id winner);
+/* Whether that goes on. */
+bool handoff_is_yield(const struct core *c, const char *name);
 /* Whether this host takes part in a move of this name, so that duty leaves
  * it alone. */
 bool handoff_is_busy(const struct core *c, const char *name);

@@ -1,7 +1,8 @@
 /* What the files of the handoff share: the table and the messages (handoff.c),
- * the side that gives (handoff_source.c), the side that takes
- * (handoff_target.c), what goes without state, the new copy before the old one
- * ends (handoff_first.c), and what rows say about a move (handoff_rows.c).
+ * the side that gives (handoff_source.c) and asks for it (handoff_ask.c), the
+ * side that takes (handoff_target.c), what goes without state, the new copy
+ * before the old one ends (handoff_first.c), the copy that loses against
+ * another (handoff_yield.c), and what rows say about a move (handoff_rows.c).
  */
 #ifndef SKEP_CORE_HANDOFF_PRIVATE_H
 #define SKEP_CORE_HANDOFF_PRIVATE_H
@@ -102,6 +103,24 @@ void source_on_tick(struct core *c, struct handoff *h);
 void source_on_topology(struct core *c, struct handoff *h);
 void source_on_boot(struct core *c, struct handoff *h);
 
+/* Asks it for its state as its terms say: by a command, by a signal, or only by
+ * the stop (handoff_ask.c). */
+void source_ask(struct core *c, struct handoff *h, struct instance *i);
+/* Stops it for the move; what it leaves at $SKEP_STATE_OUT is its state. */
+void source_stop(struct core *c, struct handoff *h, struct instance *i);
+/* It did not answer in time. */
+void source_on_silence(struct core *c, struct handoff *h, struct instance *i);
+/* Has what it left sealed. */
+void source_seal(struct core *c, struct handoff *h);
+/* Starts the stopped instance here again: the only way back once it was
+ * stopped. */
+void source_abort(struct core *c, struct handoff *h, const char *why);
+/* A copy that lost is stopped, and its state is sealed, or ('trouble') could
+ * not be: it is over here (handoff_yield.c). */
+void yield_on_sealed(struct core *c, struct handoff *h, const char *trouble);
+/* A move that came to nothing because another host than its target runs the
+ * instance: its state is that of a copy that lost. */
+void yield_frozen(struct core *c, struct handoff *h, struct instance *i);
 /* Gives up a move while the instance still runs untouched; it is tried again
  * after 'again_ms'. */
 void source_give_up(

@@ -22,20 +22,13 @@ source_give_up(
 	core_note(c, NOTE_HANDOFF, h->name, h->epoch,
 		effects_format(
 			&c->fx, "given up: %s", effects_text(&c->fx, why)));
-	handoff_send(c, h, WIRE_HANDOFF_ABORT, why, 0);
+	if (!h->is_yield)
+		handoff_send(c, h, WIRE_HANDOFF_ABORT, why, 0);
 	if (i) {
 		instance_set_note(c, i, why);
 		retry_later(c, i, again_ms);
 	}
 	handoff_end(c, h);
-}
-
-/* The same, because this run of it cannot or will not go. */
-static void
-leave_alone(struct core *c, struct handoff *h, const char *why)
-{
-	instance_find(c, h->name)->is_left_alone = true;
-	source_give_up(c, h, why, HANDOFF_IGNORED_MS);
 }
 
 /* The instance is to start from its own dump, if there is one: the number of
@@ -52,10 +45,8 @@ keep_own(struct core *c, const struct handoff *h, struct instance *i)
 	return instance_store_owner(c, i);
 }
 
-/* Starts the stopped instance here again: the only way back once it was
- * stopped. */
-static void
-abort_move(struct core *c, struct handoff *h, const char *why)
+void
+source_abort(struct core *c, struct handoff *h, const char *why)
 {
 	struct override_value o;
 	struct instance *i = instance_find(c, h->name);
@@ -86,7 +77,7 @@ static void
 abort_in_vain(struct core *c, struct handoff *h, const char *why)
 {
 	struct instance *i = instance_find(c, h->name);
-	abort_move(c, h, why);
+	source_abort(c, h, why);
 	retry_later(c, i, (int64_t)HANDOFF_AGAIN_MS << i->stopped_in_vain);
 	if (i->stopped_in_vain < HANDOFF_DOUBLINGS_MAX)
 		i->stopped_in_vain++;
@@ -108,7 +99,7 @@ has_place(const struct core *c)
 	uint32_t outgoing = 0;
 	list_each (l, &c->handoffs.active) {
 		const struct handoff *h = container_of(l, struct handoff, link);
-		outgoing += handoff_takes_place(h->state);
+		outgoing += handoff_takes_place(h->state) && !h->is_yield;
 	}
 	return outgoing < HANDOFF_PARALLEL;
 }
@@ -157,69 +148,6 @@ handoff_begin(struct core *c, struct instance *inst, member_id target,
 	return true;
 }
 
-/* Stops it for the move; what it leaves at $SKEP_STATE_OUT is its state. */
-static void
-stop_for_move(struct core *c, struct handoff *h, struct instance *i)
-{
-	struct service_value s;
-	if (!instance_is_live(i) || i->epoch != h->epoch) {
-		source_give_up(c, h, "it changed meanwhile", HANDOFF_AGAIN_MS);
-		return;
-	}
-	bool has = policy_of(c, i, &s);
-	handoff_enter(c, h, HANDOFF_STOPPING, MONO_NEVER);
-	if (h->wants_dump)
-		handoff_record(c, h);
-	instance_stop(c, i, has ? &s.policy : NULL, STOP_HANDOFF, h->reason);
-}
-
-/* There is no answer that carries state: mode and 'required' decide. */
-static void
-without_answer(
-	struct core *c, struct handoff *h, struct instance *i, const char *why)
-{
-	const struct policy_handoff *p = &h->terms;
-	bool must_stay = p->mode == HANDOFF_IGNORE || p->is_required;
-	core_note(
-		c, NOTE_HANDOFF, h->name, h->epoch, effects_text(&c->fx, why));
-	if (must_stay && instance_is_live(i) && !h->is_signalled) {
-		leave_alone(c, h, why);
-		return;
-	}
-	/* A last rename in its SIGTERM handler still counts. */
-	h->wants_dump = p->mode == HANDOFF_RESUME;
-	h->is_required = must_stay;
-	stop_for_move(c, h, i);
-}
-
-/* Asks it for its state as its terms say: by a command, by a signal, or only
- * by the stop. */
-static void
-ask_for_state(struct core *c, struct handoff *h, struct instance *i)
-{
-	const struct policy_handoff *p = &h->terms;
-	int64_t patience_ms = p->timeout_ms;
-	if (p->has_command) {
-		struct effect *e = effects_add(&c->fx, EFFECT_RUN);
-		e->run.name = effects_text(&c->fx, i->name);
-		e->run.epoch = i->epoch;
-		e->run.hook = HOOK_HANDOFF;
-		e->run.timeout_ms = p->timeout_ms;
-		patience_ms += HANDOFF_ANSWER_MS;
-	} else if (p->signal) {
-		struct effect *e = effects_add(&c->fx, EFFECT_SIGNAL);
-		e->signal.name = effects_text(&c->fx, i->name);
-		e->signal.epoch = i->epoch;
-		e->signal.signal = p->signal;
-		e->signal.is_handoff = true;
-	} else {
-		h->wants_dump = !p->starts_first;
-		stop_for_move(c, h, i);
-		return;
-	}
-	handoff_enter(c, h, HANDOFF_SIGNALLED, mono_add(c->now, patience_ms));
-}
-
 static void
 on_accept(struct core *c, struct handoff *h, const skep_Handoff *m)
 {
@@ -237,85 +165,7 @@ on_accept(struct core *c, struct handoff *h, const skep_Handoff *m)
 	if (h->starts_first)
 		first_pair(c, h, s.policy.start_timeout_ms);
 	else
-		ask_for_state(c, h, i);
-}
-
-bool
-handoff_on_answered(struct core *c, const struct input_proc *in)
-{
-	struct handoff *h =
-		(struct handoff *)(uintptr_t)handoff_find(c, in->name);
-	struct instance *i = instance_find(c, in->name);
-	if (!h || h->state != HANDOFF_SIGNALLED || h->epoch != in->epoch || !i)
-		return false;
-	switch ((enum handoff_answer)in->answer) {
-	case ANSWER_RESUME:
-		h->wants_dump = true;
-		stop_for_move(c, h, i);
-		break;
-	case ANSWER_RESTART:
-		stop_for_move(c, h, i);
-		break;
-	case ANSWER_IGNORE:
-		leave_alone(c, h, "the service asked to stay where it is");
-		break;
-	case ANSWER_UNSUPPORTED:
-		without_answer(c, h, i,
-			"the handoff signal would kill it: it does not "
-			"support handoff");
-		break;
-	case ANSWER_CHECKPOINT:
-		return false; /* no answer to that */
-	}
-	return true;
-}
-
-void
-handoff_on_ran(struct core *c, const struct input_ran *in)
-{
-	struct handoff *h =
-		(struct handoff *)(uintptr_t)handoff_find(c, in->name);
-	struct instance *i = instance_find(c, in->name);
-	if (!h || h->state != HANDOFF_SIGNALLED || !h->terms.has_command ||
-		h->epoch != in->epoch || !i)
-		return;
-	if (in->is_ok) {
-		h->wants_dump = true;
-		stop_for_move(c, h, i);
-	} else if (h->is_cancelled) {
-		/* It was told nothing: it goes on as if nothing had been. */
-		source_give_up(c, h, h->reason, HANDOFF_AGAIN_MS);
-	} else {
-		without_answer(c, h, i,
-			effects_format(&c->fx, "%s: %s",
-				hook_name(HOOK_HANDOFF),
-				effects_text(&c->fx, in->text)));
-	}
-}
-
-bool
-handoff_on_exited(struct core *c, struct instance *inst)
-{
-	struct handoff *h =
-		(struct handoff *)(uintptr_t)handoff_find(c, inst->name);
-	if (!h || !handoff_is_source(h->state))
-		return false;
-	if (h->state == HANDOFF_OFFERED) {
-		source_give_up(c, h, "it ended by itself", HANDOFF_AGAIN_MS);
-		return false;
-	}
-	if (h->state == HANDOFF_PAIRED) {
-		first_on_exited(c, h);
-		return false;
-	}
-	if (h->state != HANDOFF_SIGNALLED)
-		return true;
-	h->is_signalled = true;
-	without_answer(c, h, inst,
-		h->terms.has_command
-			? "it ended before handoff.command had"
-			: "it ended before it answered the handoff signal");
-	return true;
+		source_ask(c, h, i);
 }
 
 /* Until when the target may take to fetch the state. */
@@ -340,12 +190,25 @@ freeze(struct core *c, struct handoff *h)
 static void
 after_seal(struct core *c, struct handoff *h, const char *trouble)
 {
-	if (h->is_cancelled)
-		abort_move(c, h, h->reason);
+	if (h->is_yield)
+		yield_on_sealed(c, h, trouble);
+	else if (h->is_cancelled)
+		source_abort(c, h, h->reason);
 	else if (trouble)
 		abort_in_vain(c, h, trouble);
 	else
 		freeze(c, h);
+}
+
+void
+source_seal(struct core *c, struct handoff *h)
+{
+	handoff_enter(c, h, HANDOFF_DUMPING, mono_add(c->now, HANDOFF_DUMP_MS));
+	struct effect *e = effects_add(&c->fx, EFFECT_DUMP);
+	e->after = handoff_after(c);
+	e->dump.name = effects_text(&c->fx, h->name);
+	e->dump.epoch = h->epoch;
+	e->dump.size_max = h->terms.max_size;
 }
 
 bool
@@ -355,19 +218,16 @@ handoff_on_empty(struct core *c, struct instance *inst)
 		(struct handoff *)(uintptr_t)handoff_find(c, inst->name);
 	if (!h || h->state != HANDOFF_STOPPING)
 		return false;
-	if (!h->wants_dump || !inst->is_declared) {
+	/* Of a copy that lost, the start may have failed meanwhile. */
+	bool has_state = h->wants_dump && inst->is_declared &&
+			 !inst->has_start_failed;
+	if (has_state)
+		source_seal(c, h);
+	else
 		after_seal(c, h,
 			h->is_required ? "it left no state, and handoff is "
 					 "required"
 				       : NULL);
-		return true;
-	}
-	handoff_enter(c, h, HANDOFF_DUMPING, mono_add(c->now, HANDOFF_DUMP_MS));
-	struct effect *e = effects_add(&c->fx, EFFECT_DUMP);
-	e->after = handoff_after(c);
-	e->dump.name = effects_text(&c->fx, h->name);
-	e->dump.epoch = h->epoch;
-	e->dump.size_max = h->terms.max_size;
 	return true;
 }
 
@@ -378,7 +238,8 @@ handoff_on_dumped(struct core *c, const struct input_dumped *in)
 		(struct handoff *)(uintptr_t)handoff_find(c, in->name);
 	if (!h || h->state != HANDOFF_DUMPING || h->epoch != in->epoch)
 		return false;
-	bool is_required = h->is_required || h->terms.is_required;
+	bool is_required = !h->is_yield &&
+			   (h->is_required || h->terms.is_required);
 	if (in->is_ok) {
 		h->has_root = true;
 		memcpy(h->root, in->root, DIGEST_SIZE);
@@ -439,6 +300,8 @@ done(struct core *c, struct handoff *h)
 				effects_text(&c->fx, h->peer_name), h->size));
 	if (i && i->state == INSTANCE_HANDOFF) {
 		i->stopped_in_vain = 0;
+		if (h->state == HANDOFF_FROZEN)
+			yield_frozen(c, h, i);
 		instance_release_old(c, i);
 		/* If both records name it, it goes when the last one has. */
 		if (h->has_root && instance_is_staged(i, h->root))
@@ -561,7 +424,8 @@ void
 handoff_cancel(struct core *c, const char *name, const char *why)
 {
 	struct handoff *h = (struct handoff *)(uintptr_t)handoff_find(c, name);
-	if (!h || !handoff_is_source(h->state) || h->is_cancelled)
+	if (!h || !handoff_is_source(h->state) || h->is_cancelled ||
+		h->is_yield)
 		return;
 	switch (h->state) {
 	case HANDOFF_OFFERED:
@@ -579,7 +443,7 @@ handoff_cancel(struct core *c, const char *name, const char *why)
 		strncpy(h->reason, why, sizeof h->reason - 1);
 		break;
 	case HANDOFF_FROZEN:
-		abort_move(c, h, why);
+		source_abort(c, h, why);
 		break;
 	case HANDOFF_FREE:
 	case HANDOFF_COMMITTED:
@@ -589,21 +453,6 @@ handoff_cancel(struct core *c, const char *name, const char *why)
 	case HANDOFF_STATE_COUNT:
 		break;
 	}
-}
-
-/* There was no answer in time. */
-static void
-on_silence(struct core *c, struct handoff *h, struct instance *i)
-{
-	if (h->terms.has_command) {
-		without_answer(c, h, i,
-			"handoff.command did not end within the timeout");
-		return;
-	}
-	/* It may be half way through: it is stopped in any case. */
-	h->is_signalled = true;
-	without_answer(
-		c, h, i, "no answer to the handoff signal within the timeout");
 }
 
 static void
@@ -616,14 +465,14 @@ on_deadline(struct core *c, struct handoff *h)
 			c, h, "the target did not answer", HANDOFF_AGAIN_MS);
 		break;
 	case HANDOFF_SIGNALLED:
-		on_silence(c, h, i);
+		source_on_silence(c, h, i);
 		break;
 	case HANDOFF_DUMPING:
 		/* What waits for a stalled disk has not begun. */
 		if (handoff_after(c))
 			h->deadline = mono_add(c->now, HANDOFF_DUMP_MS);
 		else
-			abort_in_vain(
+			after_seal(
 				c, h, "its state could not be sealed in time");
 		break;
 	case HANDOFF_FROZEN:
@@ -688,6 +537,8 @@ source_on_tick(struct core *c, struct handoff *h)
 		handoff_send(c, h, WIRE_HANDOFF_COMMIT, "", h->stored);
 	else if (h->state == HANDOFF_PAIRED)
 		first_send(c, h);
+	else if (h->state == HANDOFF_DUMPING && h->is_yield)
+		source_seal(c, h);
 }
 
 /* Whether the target is known dead, by the members' rules. */
@@ -717,7 +568,7 @@ source_on_topology(struct core *c, struct handoff *h)
 		break;
 	case HANDOFF_FROZEN: /* in a hold, perhaps it is we who are dead */
 		if (member_hold_now(c) == HOLD_NONE)
-			abort_move(c, h, "the target is dead");
+			source_abort(c, h, "the target is dead");
 		break;
 	case HANDOFF_COMMITTED:
 		if (member_hold_now(c) == HOLD_NONE)

@@ -248,6 +248,7 @@ take_over(struct core *c, struct handoff *h, bool is_given)
 		      before > i->epoch_ran;
 	if (h->has_root)
 		handoff_stage(c, h, i, "handoff", h->peer_name);
+	i->used = h->has_root && !is_given ? conflict_key(h->root) : 0;
 	i->restarts = 0;
 	i->failures = 0;
 	uint64_t epoch = handoff_take_epoch(c, i, h->peer_name, is_given);

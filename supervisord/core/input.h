@@ -68,6 +68,7 @@ enum core_table {
 	TABLE_OWNER,	/* instances this host owned, key = instance name */
 	TABLE_HANDOFF,	/* durable steps of moves, key = instance name */
 	TABLE_CHECKPOINT, /* what is kept here, key = instance name */
+	TABLE_CONFLICT,   /* states of copies that lost, the same key */
 	TABLE_COUNT,
 };
 
@@ -310,7 +311,8 @@ struct input_spec_del {
 	X(REQUEST_FORGET, "forget")	/* name = node */                      \
 	X(REQUEST_CONFIRM_DOWN, "confirm-down") /* name = node */              \
 	X(REQUEST_CLUSTER_SET, "cluster-set")	/* name = key, arg = value */  \
-	X(REQUEST_RELOAD, "reload")		/* name: its reload_signal */
+	X(REQUEST_RELOAD, "reload")		/* name: its reload_signal */  \
+	X(REQUEST_REBALANCE, "rebalance")	/* name: "" */
 
 enum request_op {
 #define X(op, name) op,

@@ -337,7 +337,7 @@ instance_deadline(const struct core *c)
 /* --- What others see, and what the disk keeps --- */
 
 static enum row_state
-row_state_of(const struct instance *i)
+row_state_of(const struct core *c, const struct instance *i)
 {
 	static const enum row_state shown[] = {
 #define X(state, row) [state] = row,
@@ -350,7 +350,9 @@ row_state_of(const struct instance *i)
 		return ROW_STOPPED;
 	if (i->state == INSTANCE_IDLE && i->is_past)
 		return ROW_PAST;
-	if (i->state == INSTANCE_STOPPING && i->purpose == STOP_HANDOFF)
+	/* A copy that loses is one until it has ended: nobody else starts. */
+	if (i->state == INSTANCE_STOPPING && i->purpose == STOP_HANDOFF &&
+		!handoff_is_yield(c, i->name))
 		return ROW_HANDOFF;
 	return shown[i->state];
 }
@@ -372,8 +374,11 @@ void
 instance_publish(struct core *c, struct instance *inst)
 {
 	unsigned char meta[ROW_META_MAX];
-	enum row_state state = row_state_of(inst);
+	enum row_state state = row_state_of(c, inst);
 	uint64_t kept = checkpoint_epoch(c, inst->name);
+	uint64_t lost = conflict_epoch(c, inst->name);
+	if (kept < lost)
+		kept = lost;
 	bool is_keeper = state == ROW_NONE && kept;
 	uint64_t epoch = state == ROW_PAST ? inst->epoch_used : inst->epoch;
 	instance_advance_clock(c, inst);
@@ -404,6 +409,8 @@ instance_publish(struct core *c, struct instance *inst)
 	uint64_t after = checkpoint_stored(c, inst->name);
 	if (after < inst->epoch_after)
 		after = inst->epoch_after;
+	if (after < conflict_stored(c, inst->name))
+		after = conflict_stored(c, inst->name);
 	if (!registry_put(c, inst->name, &v, after > c->stored_seq ? after : 0))
 		core_note(c, NOTE_REPAIR, inst->name, inst->epoch,
 			"the registry is full: raise names_max");
@@ -513,6 +520,7 @@ read_owner(struct core *c, struct instance *i, struct bytes value,
 	i->slot = version >= 2 ? reader_i64(&r) : 0;
 	bool has_staged = reader_u8(&r) != 0;
 	struct bytes root = reader_bytes(&r);
+	staged.size = 0;
 	staged.wall_ms = reader_i64(&r);
 	is_ok &= take_text(staged.kind, sizeof staged.kind, reader_text(&r));
 	is_ok &= take_text(staged.from, sizeof staged.from, reader_text(&r));

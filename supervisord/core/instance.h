@@ -88,6 +88,7 @@ enum instance_phase {
 /* A state to start from. */
 struct staged {
 	uint8_t root[DIGEST_SIZE];
+	uint64_t size;		      /* bytes; 0: not known since a boot */
 	int64_t wall_ms;	      /* when it was put aside */
 	char kind[16];		      /* "handoff" or "dump" */
 	char from[NODE_NAME_MAX + 1]; /* the host it came from, "" */
@@ -163,6 +164,8 @@ struct instance {
 	uint64_t epoch_before; /* the highest under which it may have run
 				  elsewhere, when it was started here; durable
 				  with is_stranger */
+	uint64_t used;	    /* conflict_key of a state that it began with though
+			       its source could not give it, or 0 */
 	uint64_t epoch_owner; /* the highest under which 'last_owner', or who
 				 was that before, may have had it; durable */
 	uint64_t stay; /* see effect_start; 0: never was a stranger; durable */
@@ -181,6 +184,10 @@ struct instance {
 	uint64_t draining_epoch;   /* epoch with which it left */
 	uint32_t attempts;	   /* at moving it, in this life of the node */
 	uint32_t stopped_in_vain;  /* of these, in a row, for nothing */
+	uint32_t departures;	   /* from here by rebalancing, of late */
+	mono departed_at;	   /* the last one */
+	uint64_t rebalance_pass;   /* the last that tried it */
+	uint64_t rebalanced_epoch; /* under which it was ready elsewhere */
 	mono move_again_at;	   /* no attempt before */
 	char *note;		   /* last trouble, for people, or NULL */
 };

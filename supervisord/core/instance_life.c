@@ -263,6 +263,8 @@ finish_stop(struct core *c, struct instance *i)
 		break;
 	case STOP_GONE:
 	case STOP_LEAVE:
+		if (purpose == STOP_LEAVE)
+			conflict_keep_staged(c, i);
 		i->is_draining_out = purpose == STOP_LEAVE &&
 				     c->duty.is_draining && i->was_ready;
 		i->draining_epoch = i->epoch;
@@ -672,7 +674,9 @@ instance_on_dumped(struct core *c, const struct input_dumped *in)
 		return;
 	i->is_salvaging = false;
 	if (in->is_ok) {
-		struct staged s = {.wall_ms = c->wall_ms, .kind = "dump"};
+		struct staged s = {.size = in->size,
+			.wall_ms = c->wall_ms,
+			.kind = "dump"};
 		memcpy(s.root, in->root, DIGEST_SIZE);
 		if (!instance_is_staged(i, in->root))
 			instance_drop_staged(c, i);

@@ -7,6 +7,10 @@ libcore_a_SOURCES = \
 	supervisord/core/checkpoint_hold.c \
 	supervisord/core/checkpoint_private.h \
 	supervisord/core/checkpoint_take.c \
+	supervisord/core/conflict.c \
+	supervisord/core/conflict.h \
+	supervisord/core/conflict_private.h \
+	supervisord/core/conflict_view.c \
 	supervisord/core/checkpoint_word.c \
 	supervisord/core/core.c \
 	supervisord/core/core.h \
@@ -24,11 +28,13 @@ libcore_a_SOURCES = \
 	supervisord/core/facts.h \
 	supervisord/core/handoff.c \
 	supervisord/core/handoff.h \
+	supervisord/core/handoff_ask.c \
 	supervisord/core/handoff_first.c \
 	supervisord/core/handoff_private.h \
 	supervisord/core/handoff_rows.c \
 	supervisord/core/handoff_source.c \
 	supervisord/core/handoff_target.c \
+	supervisord/core/handoff_yield.c \
 	supervisord/core/input.h \
 	supervisord/core/instance.c \
 	supervisord/core/instance.h \
@@ -56,6 +62,9 @@ libcore_a_SOURCES = \
 	supervisord/core/place.h \
 	supervisord/core/place_hrw.c \
 	supervisord/core/plan.c \
+	supervisord/core/rebalance.c \
+	supervisord/core/rebalance.h \
+	supervisord/core/rebalance_view.c \
 	supervisord/core/registry.c \
 	supervisord/core/registry.h \
 	supervisord/core/registry_log.c \

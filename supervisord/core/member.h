@@ -142,6 +142,8 @@ struct member {
 	bool is_confirming;		/* a LASTHEARD round is under way */
 	bool is_keeper_gone;		/* host up, its skepd refused */
 	mono vouched_at;		/* when others last said it is alive */
+	member_id witness;		/* who told so, or that he heard it;
+					   MEMBER_SELF: nobody */
 	mono link_lost_at;
 	mono away_until;		/* hb_is_going: nobody minds before */
 	mono redial_at;

@@ -280,6 +280,15 @@ earliest_death(const struct core *c, const struct member *m, int64_t patiences)
 		at, mono_add(m->link_lost_at, c->settings.restart_grace_ms));
 }
 
+/* Whether all that is known of it lately comes from others.  What they say is
+ * older the more stand between: those who hear it decide before. */
+static bool
+is_hearsay(const struct core *c, const struct member *m)
+{
+	return !m->has_rx ||
+	       mono_diff(last_word(m), m->last_rx) >= member_patience_ms(c);
+}
+
 /* Whether a member can be asked about another: its answers reach us. */
 static bool
 can_ask(const struct core *c, const struct member *peer,
@@ -299,23 +308,36 @@ confirm_ms(const struct core *c)
 	return CONFIRM_MS * (log2n > 1 ? log2n : 1);
 }
 
-/* Asks up to CONFIRM_PEERS members, from a random one on; how many. */
+/* Returns how many were asked: 0 or 1. */
+static uint32_t
+ask(struct core *c, member_id id, const struct member *about,
+	const skep_LastHeardQuery *query)
+{
+	const struct member *peer = member_get(c, id);
+	if (id == MEMBER_SELF || !can_ask(c, peer, about))
+		return 0;
+	member_send_link(c, peer->link, WIRE_LAST_HEARD_QUERY, query);
+	return 1;
+}
+
+/* Asks the witness, and up to CONFIRM_PEERS others, from a random one on; how
+ * many.  Of many hosts a few may be the only ones that hear it: without the
+ * first, what he says is forgotten when seven others deny it. */
 static uint32_t
 ask_peers(struct core *c, const struct member *about)
 {
 	struct member_table *t = &c->members;
 	skep_LastHeardQuery query = skep_LastHeardQuery_init_zero;
-	uint32_t asked = 0;
 	uint32_t start = (uint32_t)prng_below(&c->prng, t->count);
 	memcpy(query.node, about->name, sizeof about->name);
 	query.incarnation = about->incarnation;
 	query.asked = (uint64_t)c->now.ms;
-	for (uint32_t i = 0; i < t->count && asked < CONFIRM_PEERS; i++) {
-		const struct member *m = &t->items[(start + i) % t->count];
-		if (m == &t->items[MEMBER_SELF] || !can_ask(c, m, about))
-			continue;
-		member_send_link(c, m->link, WIRE_LAST_HEARD_QUERY, &query);
-		asked++;
+	uint32_t asked = ask(c, about->witness, about, &query);
+	uint32_t most = asked + CONFIRM_PEERS;
+	for (uint32_t i = 0; i < t->count && asked < most; i++) {
+		member_id id = (start + i) % t->count;
+		if (id != about->witness)
+			asked += ask(c, id, about, &query);
 	}
 	return asked;
 }
@@ -354,7 +376,8 @@ end_round(struct core *c, struct member *m)
 	m->ask_at = c->now;
 	if (m->confirm_unheard == 0)
 		return;
-	int64_t early_ms = mono_diff(earliest_death(c, m, 1), c->now);
+	int64_t patiences = is_hearsay(c, m) ? 2 : 1;
+	int64_t early_ms = mono_diff(earliest_death(c, m, patiences), c->now);
 	if (early_ms <= 0 && m->state == MEMBER_SUSPECT)
 		declare_dead(c, m);
 	else /* in ever shorter steps: those we ask may learn of it */
@@ -439,8 +462,23 @@ believe(struct core *c, struct member *m, int64_t age_ms)
 			ASK_AGAIN_MAX_MS));
 }
 
+/* The first who heard it stays the witness until he has not any more: another
+ * one may know it from him. */
+static void
+choose_witness(struct core *c, struct member *m, member_id from, bool has_heard)
+{
+	bool is_same = m->witness == from;
+	bool is_free = m->witness == MEMBER_SELF ||
+		       !can_ask(c, member_get(c, m->witness), m);
+	if (has_heard && is_free)
+		m->witness = from;
+	else if (!has_heard && is_same)
+		m->witness = MEMBER_SELF;
+}
+
 void
-member_on_answer(struct core *c, const skep_LastHeardAnswer *answer)
+member_on_answer(
+	struct core *c, struct member *from, const skep_LastHeardAnswer *answer)
 {
 	member_id id = member_find(c, answer->node);
 	if (id == MEMBER_NONE)
@@ -452,8 +490,12 @@ member_on_answer(struct core *c, const skep_LastHeardAnswer *answer)
 		answer->node_id && m->node_id && answer->node_id != m->node_id;
 	if (!is_other && answer->incarnation < m->incarnation)
 		return;
-	if (!is_other)
+	if (!is_other) {
 		hear_of(c, m, answer);
+		choose_witness(c, m, member_id_of(c, from),
+			answer->age_ms >= 0 &&
+				answer->age_ms < member_patience_ms(c));
+	}
 	if (!m->is_confirming)
 		return;
 	if (!is_other && answer->age_ms >= 0 &&

@@ -361,7 +361,7 @@ recv_member(struct core *c, struct member *m, const struct input_recv *in)
 	else if (in->type == WIRE_LAST_HEARD_QUERY)
 		member_on_query(c, m, &u.query);
 	else if (in->type == WIRE_LAST_HEARD_ANSWER)
-		member_on_answer(c, &u.answer);
+		member_on_answer(c, m, &u.answer);
 	else
 		member_on_news(c, member_id_of(c, m), &u.news);
 	return true;

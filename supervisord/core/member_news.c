@@ -271,6 +271,8 @@ adopt(struct core *c, member_id from, struct member *m,
 	}
 	if (!m->link && member_set_address(m, news->address))
 		is_changed = true;
+	if (news->state == MEMBER_ALIVE && from != MEMBER_NONE)
+		m->witness = from;
 	if (is_gone(news->state))
 		bury(c, m, news);
 	else

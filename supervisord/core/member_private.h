@@ -178,7 +178,8 @@ void member_send_heartbeat(struct core *c, struct member *to);
 void member_hurry_heartbeat(struct core *c);
 void member_on_query(
 	struct core *c, struct member *from, const skep_LastHeardQuery *query);
-void member_on_answer(struct core *c, const skep_LastHeardAnswer *answer);
+void member_on_answer(struct core *c, struct member *from,
+	const skep_LastHeardAnswer *answer);
 /* We have no link to a member that is alive: others are asked about it before
  * its silence counts, so that we can answer those who ask us. */
 void member_ask_early(struct core *c, struct member *m);

@@ -589,6 +589,9 @@ operate_on_request(struct core *c, const struct input_request *r)
 	case REQUEST_CLUSTER_SET:
 		settings_on_request(c, r);
 		break;
+	case REQUEST_REBALANCE:
+		rebalance_on_request(c, r);
+		break;
 	case REQUEST_OP_COUNT:
 		UNREACHABLE();
 	}

@@ -129,8 +129,8 @@ host_verdict(const struct core *c, member_id id, uint32_t weight)
 	return PLACE_ELIGIBLE;
 }
 
-static struct place_host
-look_at_host(const struct core *c, member_id id)
+struct place_host
+place_look_at_host(const struct core *c, member_id id)
 {
 	struct place_host h = {.verdict = PLACE_NOT_ALIVE};
 	if (!member_is_present(c, id))
@@ -164,7 +164,7 @@ place_verdict(struct core *c, const char *instance,
 	const struct service_value *service, member_id id)
 {
 	const char *pin = service->policy.placement.pin;
-	struct place_host h = look_at_host(c, id);
+	struct place_host h = place_look_at_host(c, id);
 	if (h.verdict == PLACE_NOT_ALIVE)
 		return h.verdict;
 	if (pin[0] && strcmp(pin, member_get(c, id)->name) != 0)
@@ -236,7 +236,7 @@ look_at_hosts(struct core *c)
 		return;
 	sort_hosts(c);
 	for (member_id id = 0; id < c->members.count; id++)
-		p->hosts[id] = look_at_host(c, id);
+		p->hosts[id] = place_look_at_host(c, id);
 	p->has_hosts = true;
 	p->plain_count = 0;
 }
@@ -275,7 +275,7 @@ place_check(const struct core *c)
 	CHECK(p->sorted == c->members.count);
 	uint32_t eligible = 0;
 	for (member_id id = 0; id < c->members.count; id++) {
-		struct place_host h = look_at_host(c, id);
+		struct place_host h = place_look_at_host(c, id);
 		CHECK(h.verdict == p->hosts[id].verdict);
 		CHECK(h.weight == p->hosts[id].weight);
 		CHECK(h.name_hash == p->hosts[id].name_hash);

@@ -116,6 +116,8 @@ uint32_t place_rank(struct core *c, const char *instance,
 uint32_t place_rank_first(struct core *c, const char *instance,
 	const struct service_value *service, member_id *out, uint32_t max);
 
+/* What is the same of a host for all instances, as it is now. */
+struct place_host place_look_at_host(const struct core *c, member_id id);
 /* Whether and why not 'id' is eligible. */
 enum place_verdict place_verdict(struct core *c, const char *instance,
 	const struct service_value *service, member_id id);

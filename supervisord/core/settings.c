@@ -8,6 +8,7 @@
 #include "core/pattern.h"
 
 #define EXPECT_MAX 10000
+#define PASS_KEY   SETTING_REBALANCE_PASS
 
 /* How a value is written. */
 enum setting_form { FORM_NUMBER, FORM_DURATION, FORM_WORD, FORM_PATTERNS };
@@ -22,6 +23,8 @@ static const char *const minority_words[] = {
 
 static const char *const rebalance_words[] = {
 	[REBALANCE_OFF] = "off",
+	[REBALANCE_AUTO] = "auto",
+	[REBALANCE_MANUAL] = "manual",
 	NULL,
 };
 
@@ -34,29 +37,39 @@ struct setting {
 	int64_t max;
 	const char *wrong;	  /* what to say of any other value */
 	const char *const *words; /* FORM_WORD, in order of the enum */
+	bool is_later;		  /* hosts before it do not know it: in the
+				     digest only where it was set */
 };
 
 #define HOUR_MS 3600000
 static const struct setting table[] = {
 	{"expect", FORM_NUMBER, "0", 0, EXPECT_MAX,
-		"must be a number of hosts from 0 to 10000", NULL},
+		"must be a number of hosts from 0 to 10000", NULL, false},
 	{"settle_timeout", FORM_DURATION, "60s", 0, HOUR_MS,
-		"must be a duration from 0 to 1h, like 60s", NULL},
+		"must be a duration from 0 to 1h, like 60s", NULL, false},
 	{"failure_timeout", FORM_DURATION, "2s", 500, HOUR_MS,
-		"must be a duration from 500ms to 1h, like 2s", NULL},
+		"must be a duration from 500ms to 1h, like 2s", NULL, false},
 	{"restart_grace", FORM_DURATION, "5s", 0, HOUR_MS,
-		"must be a duration from 0 to 1h, like 5s", NULL},
+		"must be a duration from 0 to 1h, like 5s", NULL, false},
 	{"minority_hold", FORM_DURATION, "10s", 0, HOUR_MS,
-		"must be a duration from 0 to 1h, like 10s", NULL},
+		"must be a duration from 0 to 1h, like 10s", NULL, false},
 	{"on_minority", FORM_WORD, "takeover", 0, 0,
-		"must be takeover, keep, freeze or stop", minority_words},
-	{"rebalance", FORM_WORD, "off", 0, 0,
-		"must be off: anything else is not supported yet",
-		rebalance_words},
-	{"allow", FORM_PATTERNS, "", 0, 0, NULL, NULL},
-	{"deny", FORM_PATTERNS, "", 0, 0, NULL, NULL},
+		"must be takeover, keep, freeze or stop", minority_words,
+		false},
+	{"rebalance", FORM_WORD, "off", 0, 0, "must be auto, manual or off",
+		rebalance_words, false},
+	{"rebalance_max", FORM_NUMBER, "5", 1, REBALANCE_MOVES_MAX,
+		"must be a number of moves from 1 to 100", NULL, true},
+	{"rebalance_hold", FORM_DURATION, "60s", 1000, 24 * HOUR_MS,
+		"must be a duration from 1s to 24h, like 60s", NULL, true},
+	{"allow", FORM_PATTERNS, "", 0, 0, NULL, NULL, false},
+	{"deny", FORM_PATTERNS, "", 0, 0, NULL, NULL, false},
+	/* The rest is not for people: 'skepctl rebalance' counts here. */
+	{PASS_KEY, FORM_NUMBER, "0", 0, INT64_MAX,
+		"is set by 'skepctl rebalance'", NULL, true},
 };
-#define SETTING_COUNT (sizeof table / sizeof *table)
+#define SETTING_COUNT	     (sizeof table / sizeof *table)
+#define SETTING_PEOPLE_COUNT (SETTING_COUNT - 1)
 
 static const struct setting *
 find(const char *key)
@@ -109,7 +122,7 @@ settings_check(const char *key, const char *value)
 const char *
 settings_key(unsigned index)
 {
-	return index < SETTING_COUNT ? table[index].key : NULL;
+	return index < SETTING_PEOPLE_COUNT ? table[index].key : NULL;
 }
 
 /* The text in force: the cluster's, if it makes sense, or the fallback. */
@@ -161,7 +174,13 @@ apply(struct settings *to, const struct setting *s, const char *text)
 	else if (!strcmp(key, "on_minority"))
 		to->on_minority = (enum on_minority)value;
 	else if (!strcmp(key, "rebalance"))
-		to->rebalance = (enum rebalance)value;
+		to->rebalance = (enum rebalance_mode)value;
+	else if (!strcmp(key, "rebalance_max"))
+		to->rebalance_max = (uint32_t)value;
+	else if (!strcmp(key, "rebalance_hold"))
+		to->rebalance_hold_ms = value;
+	else if (!strcmp(key, PASS_KEY))
+		to->rebalance_pass = (uint64_t)value;
 	else if (!strcmp(key, "allow"))
 		memcpy(to->allow, text, strlen(text) + 1);
 	else if (!strcmp(key, "deny"))
@@ -180,6 +199,9 @@ digest_of(const struct setting *s, const char *text)
 		return hash_text(text, h);
 	bool is_good = read_value(s, text, &value);
 	CHECK(is_good);
+	int64_t unset = value;
+	if (s->is_later && read_value(s, s->fallback, &unset) && value == unset)
+		return 0;
 	return hash_mix(h, (uint64_t)value);
 }
 
@@ -229,7 +251,9 @@ void
 settings_on_request(struct core *c, const struct input_request *r)
 {
 	CHECK(r->op == REQUEST_CLUSTER_SET);
-	const char *wrong = settings_check(r->name, r->arg);
+	const char *wrong = strcmp(r->name, PASS_KEY)
+				    ? settings_check(r->name, r->arg)
+				    : find(PASS_KEY)->wrong;
 	if (wrong) {
 		core_reply(c, r->id, 0, REPLY_INVALID,
 			effects_format(&c->fx, "%s %s", r->name, wrong));

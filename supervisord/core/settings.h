@@ -19,9 +19,17 @@ enum on_minority {
 	MINORITY_STOP,	   /* stops its services */
 };
 
-enum rebalance { REBALANCE_OFF }; /* moves by themselves: a later step */
+/* Whether what runs moves to a host that ranks higher (rebalance.h). */
+enum rebalance_mode {
+	REBALANCE_OFF,
+	REBALANCE_AUTO,	  /* by itself */
+	REBALANCE_MANUAL, /* when an operator asks */
+};
 
 #define PATTERNS_SIZE 1024
+
+/* The key of the number of the last pass of rebalancing. */
+#define SETTING_REBALANCE_PASS "rebalance_pass"
 
 struct settings {
 	uint32_t expect;	/* hosts of a whole cluster; 0: unknown */
@@ -30,10 +38,14 @@ struct settings {
 	int64_t restart_grace_ms;
 	int64_t minority_hold_ms;
 	enum on_minority on_minority;
-	enum rebalance rebalance;
+	enum rebalance_mode rebalance;
+	uint32_t rebalance_max;	   /* moves under way in the cluster */
+	int64_t rebalance_hold_ms; /* topology stable for so long first */
+	uint64_t rebalance_pass;   /* number of the last pass asked for */
 	char allow[PATTERNS_SIZE]; /* host patterns, comma separated */
 	char deny[PATTERNS_SIZE];
-	uint64_t digest;	   /* of all of the above */
+	uint64_t digest;	   /* of all of the above; what later versions
+				      added counts only where it was set */
 };
 
 struct core;
@@ -51,7 +63,7 @@ void settings_on_request(struct core *c, const struct input_request *r);
 /* Checks a value without writing; NULL, or the sentence that says what is
  * wrong (static text). Shared with skep.conf's [defaults] and the API. */
 const char *settings_check(const char *key, const char *value);
-/* Enumerates the keys: NULL after the last. */
+/* Enumerates the keys for people: NULL after the last. */
 const char *settings_key(unsigned index);
 /* The value in force as text; 'buffer' holds it. */
 const char *settings_text(const struct core *c, const char *key, char *buffer,

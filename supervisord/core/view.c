@@ -2,10 +2,9 @@
 
 #include <string.h>
 
-#include "core/core_private.h"
+#include "core/conflict_private.h"
 #include "core/depends.h"
 #include "core/handoff_private.h"
-#include "core/text.h"
 
 /* --- Instances --- */
 
@@ -98,7 +97,7 @@ fill_why(struct core *c, struct instance *i, const struct service_value *s,
 	text_init(&t, out->why, sizeof out->why);
 	const struct handoff *h = handoff_find(c, i->name);
 	if (h) {
-		text_add(&t, "moving: ");
+		text_add(&t, h->is_yield ? "gives way: " : "moving: ");
 		text_add(&t, handoff_state_name(h->state));
 		text_add(&t, h->peer_name[0] ? ", " : "");
 		text_add(&t, h->peer_name);
@@ -155,6 +154,8 @@ fill_why(struct core *c, struct instance *i, const struct service_value *s,
 		text_add(&t, t.used ? ": " : "");
 		text_add(&t, i->note);
 	}
+	if (t.used == 0)
+		conflict_add_text(c, out, &t);
 }
 
 /* An operator's move that has to wait, because the host cannot take it. */
@@ -228,6 +229,7 @@ fill_instance(struct core *c, struct instance *i, struct instance_view *out)
 	if (r)
 		fill_row(c, out, r, copies > 0 || is_past);
 	out->is_foreign_copy = copies > 1 && count_live_rows(c, i->name) > 1;
+	conflict_fill_view(c, out);
 	fill_why(c, i, has ? &s : NULL, out);
 	if (has && copies > 0)
 		add_late_move(c, i, &s, &o, r, out);
@@ -299,7 +301,7 @@ why_not_wanted(struct core *c, struct text *t, const struct instance *i,
 
 static void
 why_here(struct core *c, struct text *t, const struct instance_view *v,
-	const struct instance *i, const struct service_value *s)
+	struct instance *i, const struct service_value *s)
 {
 	text_add(t, v->name);
 	text_add(t, " is ");
@@ -315,8 +317,9 @@ why_here(struct core *c, struct text *t, const struct instance_view *v,
 	} else {
 		text_add(t, "; by rank it belongs to ");
 		text_add(t, v->duty[0] ? v->duty : "no host");
-		text_add(t, ", but what runs stays where it is. ");
+		rebalance_say_staying(c, i, s, t);
 	}
+	rebalance_say_moved(c, i, v->epoch, t);
 	if (v->is_foreign_copy)
 		text_add(t, "A second copy runs elsewhere and is being "
 			    "stopped. ");
@@ -421,7 +424,7 @@ view_move_next(const struct core *c, uint32_t *cursor, struct move_view *out)
 	uint32_t at = 0;
 	list_each (l, &c->handoffs.active) {
 		const struct handoff *h = container_of(l, struct handoff, link);
-		if (at++ < *cursor)
+		if (at++ < *cursor || h->is_yield)
 			continue;
 		*cursor = at;
 		fill_move(h, out);

@@ -16,6 +16,18 @@
 #include "core/registry.h"
 #include "core/specs.h"
 
+#define VIEW_KEPT_MAX 4
+
+/* The state of a copy that lost, on some host's disk (conflict.h). */
+struct kept_view {
+	const char *node;
+	uint64_t epoch;	 /* of the run that left it */
+	uint64_t size;	 /* bytes; 0: not known */
+	int64_t wall_ms; /* when it was sealed */
+	bool was_live;	 /* it ran until it lost */
+	uint8_t root[DIGEST_SIZE];
+};
+
 /* One instance, desired and actual side by side. */
 struct instance_view {
 	const char *name;	 /* full instance name */
@@ -33,6 +45,8 @@ struct instance_view {
 	uint64_t run_digest;	 /* running */
 	uint64_t wanted_digest;	 /* desired; differs while a change rolls */
 	bool is_foreign_copy;	 /* a second held row exists (conflict) */
+	uint32_t kept_count;	 /* the newest of these */
+	struct kept_view kept[VIEW_KEPT_MAX];
 	bool has_checkpoints;	 /* its service wants some: view_checkpoint */
 	char why[NOTE_TEXT_MAX]; /* one line of trouble or progress, or "" */
 };

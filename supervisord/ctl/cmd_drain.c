@@ -122,6 +122,9 @@ watch_moves(struct ctl *ctl, struct drain *d)
 		if (get_bool(o, "over") && get_int(o, "ago_ms") > age_ms)
 			continue;
 		json_object_set(d->moves, name, o);
+		if (*get_text(o, "why") && json_object_get(d->here, name))
+			json_object_set(
+				d->here, name, json_object_get(o, "why"));
 		tell_transfer(ctl, d, o);
 	}
 	json_decref(moves);
@@ -140,7 +143,8 @@ watch_instances(struct ctl *ctl, struct drain *d)
 	{
 		const char *name = get_text(o, "name");
 		bool is_left = has_left(d, o);
-		if (!is_left && json_object_get(d->here, name))
+		if (!is_left && *get_text(o, "why") &&
+			json_object_get(d->here, name))
 			json_object_set(
 				d->here, name, json_object_get(o, "why"));
 		if (!is_left)

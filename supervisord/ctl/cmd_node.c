@@ -127,12 +127,19 @@ cmd_node_show(struct ctl *ctl, int argc, char **argv)
 	code = ctl_get(ctl, path, &document);
 	if (code != EXIT_DONE)
 		return ctl_fail(ctl, code);
-	if (ctl->opt.output == OUTPUT_JSON)
+	json_t *aside = json_array();
+	if (ctl->opt.output != OUTPUT_NAME)
+		aside_get(ctl, NULL, get_text(document, "name"), aside);
+	if (ctl->opt.output == OUTPUT_JSON) {
+		json_object_set(document, "aside", aside);
 		show_json(document);
-	else if (ctl->opt.output == OUTPUT_NAME)
+	} else if (ctl->opt.output == OUTPUT_NAME) {
 		printf("%s\n", get_text(document, "name"));
-	else
+	} else {
 		show_members(document);
+		aside_show(aside);
+	}
+	json_decref(aside);
 	json_decref(document);
 	return EXIT_DONE;
 }

@@ -299,10 +299,35 @@ add_moves(struct ctl *ctl, json_t *list)
 	json_array_foreach(list, i, o)
 	{
 		json_t *move = json_object_get(moves, get_text(o, "name"));
-		if (move && !get_bool(move, "over"))
+		if (*get_text(move, "to") && !get_bool(move, "over"))
 			json_object_set(o, "move", move);
 	}
 	json_decref(moves);
+}
+
+/* What lies aside of the named; who asks for all is not told of it, since all
+ * hosts would have to be asked. */
+static json_t *
+get_aside(struct ctl *ctl, int argc, char **argv)
+{
+	json_t *list = json_array();
+	for (int i = 0; i < argc; i++)
+		aside_get(ctl, argv[i], NULL, list);
+	return list;
+}
+
+/* With what there is to say of the named beside their table. */
+static void
+show_status(struct ctl *ctl, const json_t *document, const json_t *selected,
+	const json_t *aside, bool is_named)
+{
+	show_head(ctl, document);
+	if (json_array_size(selected))
+		show_instances(ctl, selected);
+	if (is_named)
+		show_checkpoints(ctl, selected);
+	if (!ctl->opt.is_quiet)
+		aside_show(aside);
 }
 
 int
@@ -317,9 +342,13 @@ cmd_status(struct ctl *ctl, int argc, char **argv)
 	code = code_for_named(all, argc, argv);
 	if (ctl->opt.output != OUTPUT_NAME)
 		add_moves(ctl, selected);
+	json_t *aside =
+		get_aside(ctl, ctl->opt.output == OUTPUT_NAME ? 0 : argc, argv);
 	switch (ctl->opt.output) {
 	case OUTPUT_JSON:
 		json_object_set(document, "instances", selected);
+		if (argc)
+			json_object_set(document, "aside", aside);
 		show_json(document);
 		break;
 	case OUTPUT_NAME:
@@ -327,13 +356,10 @@ cmd_status(struct ctl *ctl, int argc, char **argv)
 		break;
 	case OUTPUT_TABLE:
 	case OUTPUT_WIDE:
-		show_head(ctl, document);
-		if (json_array_size(selected))
-			show_instances(ctl, selected);
-		if (argc)
-			show_checkpoints(ctl, selected);
+		show_status(ctl, document, selected, aside, argc > 0);
 		break;
 	}
+	json_decref(aside);
 	json_decref(selected);
 	json_decref(document);
 	return code;

@@ -57,6 +57,8 @@ static const struct command commands[] = {
 		"reason "
 		"yes",
 		0, 1, cmd_drain},
+	{"rebalance", "", "move what runs to where it belongs",
+		"dry-run detach yes", 0, 0, cmd_rebalance},
 	{"wait", "ready NAME | node NODE STATE", "wait until it is so", "", 2,
 		3, cmd_wait},
 	{"shutdown", "", "stop all services of this host, and skepd",
@@ -107,7 +109,6 @@ static const struct command commands[] = {
 	{"multicall", "GROUP", NULL, "", 0, MANY, cmd_unsupported},
 	{"recv", "", NULL, "", 0, MANY, cmd_unsupported},
 	{"reply", "", NULL, "", 0, MANY, cmd_unsupported},
-	{"rebalance", "", NULL, "", 0, MANY, cmd_unsupported},
 	{"doctor", "", NULL, "", 0, MANY, cmd_unsupported},
 	{"debug bundle", "", NULL, "", 0, MANY, cmd_unsupported},
 	{"debug partition", "", NULL, "", 0, MANY, cmd_unsupported},

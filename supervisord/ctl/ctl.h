@@ -161,6 +161,16 @@ const char *or_dash(const char *text);
 void tell(struct ctl *ctl, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* --- aside.c --- */
+
+/* The older states beside a state_path, of what 'name' means (NULL: of all) on
+ * 'node' (NULL: on all); appended to 'list'.  A skepd that is too old to tell
+ * has none. */
+void aside_get(
+	struct ctl *ctl, const char *name, const char *node, json_t *list);
+/* A line for each, with the path that 'rm -r' takes. */
+void aside_show(const json_t *list);
+
 /* --- moves.c --- */
 
 /* The moves away from 'node', or (NULL) all that are under way, as one object
@@ -235,6 +245,7 @@ int cmd_node_confirm_down(struct ctl *ctl, int argc, char **argv);
 int cmd_shutdown(struct ctl *ctl, int argc, char **argv);
 int cmd_reexec(struct ctl *ctl, int argc, char **argv);
 int cmd_drain(struct ctl *ctl, int argc, char **argv);
+int cmd_rebalance(struct ctl *ctl, int argc, char **argv);
 int cmd_cluster_show(struct ctl *ctl, int argc, char **argv);
 int cmd_cluster_set(struct ctl *ctl, int argc, char **argv);
 int cmd_wait(struct ctl *ctl, int argc, char **argv);

@@ -3,11 +3,13 @@ noinst_LIBRARIES += libctl.a
 libctl_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(NANOPB_CFLAGS) \
 	-DPLUGIN_DIR='"$(skeplibdir)"'
 libctl_a_SOURCES = \
+	supervisord/ctl/aside.c \
 	supervisord/ctl/cmd_cluster.c \
 	supervisord/ctl/cmd_drain.c \
 	supervisord/ctl/cmd_host.c \
 	supervisord/ctl/cmd_logs.c \
 	supervisord/ctl/cmd_node.c supervisord/ctl/cmd_node.h \
+	supervisord/ctl/cmd_rebalance.c \
 	supervisord/ctl/cmd_record.c \
 	supervisord/ctl/cmd_replay.c \
 	supervisord/ctl/cmd_spec.c \

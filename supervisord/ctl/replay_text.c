@@ -53,6 +53,8 @@ table_name(enum core_table table)
 		return "handoff";
 	case TABLE_CHECKPOINT:
 		return "checkpoint";
+	case TABLE_CONFLICT:
+		return "conflict";
 	case TABLE_COUNT:
 		break;
 	}

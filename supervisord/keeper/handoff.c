@@ -291,6 +291,17 @@ handoff_look(struct instance *i)
 }
 
 void
+handoff_on_said(struct instance *i, enum kproto_answer answer)
+{
+	/* The signal came, or this skepd did not send it: the node knows. */
+	bool may_be_asked = i->has_handoff && i->answer_wd >= 0;
+	if (!may_be_asked || i->answer == (int)answer)
+		return;
+	i->answer = answer;
+	session_send_event(i, KMSG_ANSWER, answer);
+}
+
+void
 handoff_resume(struct instance *i)
 {
 	struct err err = {""};

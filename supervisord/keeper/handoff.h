@@ -34,6 +34,10 @@ void handoff_on_timer(struct timer *t);
 /* Says ANSWER if one stands there. */
 void handoff_look(struct instance *i);
 
+/* It answered by sd_notify: restart or ignore, which need no file.  What is
+ * said before it is asked, or without a handoff, counts for nothing. */
+void handoff_on_said(struct instance *i, enum kproto_answer answer);
+
 /* Watches for the answer of an instance that an earlier skepd may have
  * signalled, and takes the one that stands there. */
 void handoff_resume(struct instance *i);

@@ -59,6 +59,10 @@ parse_line(const char *line, struct notice *out)
 		out->is_ping = true;
 	else if (strcmp(line, "WATCHDOG=trigger") == 0)
 		out->is_trigger = true;
+	else if (strcmp(line, "X_SKEP_HANDOFF=restart") == 0)
+		out->answer = KANSWER_RESTART;
+	else if (strcmp(line, "X_SKEP_HANDOFF=ignore") == 0)
+		out->answer = KANSWER_IGNORE;
 	else if ((v = value_of(line, "STATUS")))
 		set_status(out, v);
 	else if ((v = value_of(line, "MAINPID")))

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "keeper/said.h"
+#include "sys/kproto.h"
 
 /* What it says; a later line wins over an earlier one. */
 struct notice {
@@ -25,6 +26,7 @@ struct notice {
 	pid_t main_pid;		   /* MAINPID=, else 0 */
 	int64_t extend_ms;	   /* EXTEND_TIMEOUT_USEC=, else 0 */
 	int64_t watchdog_ms;	   /* WATCHDOG_USEC=, else 0 */
+	enum kproto_answer answer; /* X_SKEP_HANDOFF=, else 0 */
 };
 
 /* Reads 'size' bytes at 'data'. */

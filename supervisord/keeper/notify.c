@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "keeper/handoff.h"
 #include "keeper/keeper.h"
 #include "keeper/launch.h"
 #include "keeper/leader.h"
@@ -166,6 +167,8 @@ take_notice(struct instance *i, const struct notice *n)
 	}
 	if (n->is_stopping)
 		session_send_news(i, KNEWS_STOPPING, 0, "");
+	if (n->answer)
+		handoff_on_said(i, n->answer);
 	if (n->extend_ms > 0)
 		session_send_news(i, KNEWS_EXTEND, n->extend_ms, "");
 	if (n->watchdog_ms > 0 && i->watchdog_ms > 0)

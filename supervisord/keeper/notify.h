@@ -5,7 +5,8 @@
  * The kernel says who sends; only processes of the instance's cgroup (without
  * cgroups, of the leader's process group or session) are listened to, others
  * are counted.  READY, RELOADING, STOPPING, STATUS, MAINPID, WATCHDOG,
- * WATCHDOG_USEC and EXTEND_TIMEOUT_USEC are understood.  Descriptors that come
+ * WATCHDOG_USEC, EXTEND_TIMEOUT_USEC and X_SKEP_HANDOFF (an answer to the
+ * handoff signal) are understood.  Descriptors that come
  * along are closed when the datagram is done with, which is what BARRIER waits
  * for; FDSTORE stores nothing.
  *

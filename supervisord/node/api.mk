@@ -20,6 +20,7 @@ libnodeapi_a_SOURCES = \
 	supervisord/node/api_peer_feed.c \
 	supervisord/node/api_plan_drain.c \
 	supervisord/node/api_private.h \
+	supervisord/node/api_rebalance.c \
 	supervisord/node/api_record.c \
 	supervisord/node/api_role.c supervisord/node/api_role.h \
 	supervisord/node/api_route.c \
@@ -28,6 +29,8 @@ libnodeapi_a_SOURCES = \
 	supervisord/node/api_stream.c \
 	supervisord/node/api_text.c \
 	supervisord/node/api_verb.c \
+	supervisord/node/aside.c supervisord/node/aside.h \
+	supervisord/node/feed_aside.c \
 	supervisord/node/feed_events.c \
 	supervisord/node/feed_logs.c \
 	supervisord/node/feed_moves.c \

@@ -228,6 +228,8 @@ void api_delete_recording(struct call *c);
 void api_get_dump(struct call *c);
 void api_post_reexec(struct call *c);
 void api_post_shutdown(struct call *c);
+void api_get_rebalance(struct call *c);
+void api_post_rebalance(struct call *c);
 void api_get_metrics(struct call *c);
 /* api_spec.c */
 void api_post_services(struct call *c);
@@ -249,6 +251,7 @@ void api_get_logs(struct call *c);
 void api_dry_drain(struct call *c, const char *node);
 /* api_moves.c */
 void api_get_moves(struct call *c);
+void api_get_aside(struct call *c);
 
 /* --- api_peer_feed.c: other hosts --- */
 

@@ -118,6 +118,37 @@ add_since(struct api_rows *rows, int64_t wall_ms)
 	add_int(t, wall_ms);
 }
 
+static void
+add_root(struct api_text *t, const uint8_t root[DIGEST_SIZE])
+{
+	char text[2 * DIGEST_SIZE + 1];
+	for (size_t i = 0; i < DIGEST_SIZE; i++)
+		snprintf(text + 2 * i, 3, "%02x", root[i]);
+	add_text(t, text);
+}
+
+/* States of copies that lost. */
+static void
+add_kept(struct api_text *t, const struct instance_view *v)
+{
+	for (uint32_t i = 0; i < v->kept_count; i++) {
+		const struct kept_view *k = &v->kept[i];
+		add_raw(t, i ? ",{\"epoch\":" : "{\"epoch\":");
+		add_int(t, (int64_t)k->epoch);
+		add_raw(t, ",\"live\":");
+		add_bool(t, k->was_live);
+		add_raw(t, ",\"node\":");
+		add_text(t, k->node);
+		add_raw(t, ",\"root\":");
+		add_root(t, k->root);
+		add_raw(t, ",\"sealed_ms\":");
+		add_int(t, k->wall_ms);
+		add_raw(t, ",\"size\":");
+		add_int(t, (int64_t)k->size);
+		add_raw(t, "}");
+	}
+}
+
 /* What there is of its checkpoints; null when it wants none. */
 static void
 add_checkpoint(
@@ -146,7 +177,7 @@ add_members(
 	add_raw(t, "{\"checkpoint\":");
 	add_checkpoint(t, core, v);
 	add_raw(t, ",\"conflict\":");
-	add_bool(t, v->is_foreign_copy);
+	add_bool(t, v->is_foreign_copy || v->kept_count > 0);
 	add_raw(t, ",\"declared\":");
 	add_bool(t, v->is_declared);
 	add_raw(t, v->is_wanted ? ",\"desired\":\"running\",\"duty\":"
@@ -154,7 +185,9 @@ add_members(
 	add_text(t, v->duty);
 	add_raw(t, ",\"epoch\":");
 	add_int(t, (int64_t)v->epoch);
-	add_raw(t, ",\"last_exit\":");
+	add_raw(t, ",\"kept_states\":[");
+	add_kept(t, v);
+	add_raw(t, "],\"last_exit\":");
 	add_text(t, exit_text(v->status, buffer, sizeof buffer));
 	add_raw(t, ",\"last_status\":");
 	add_int(t, v->status);

@@ -179,9 +179,8 @@ log_close(struct feed *f)
 
 static const struct feed_ops log_ops = {log_read, log_close};
 
-/* Threads are started for the first reader. */
-static enum reply_code
-need_threads(struct node *n, char *text)
+enum reply_code
+feeds_need_readers(struct node *n, char *text)
 {
 	struct err err = {""};
 	if (n->readers || pool_new(n->loop, THREADS, &n->readers, &err) == 0)
@@ -199,7 +198,7 @@ feed_logs_open(struct node *n, const struct query *query, struct feed **out,
 			"no instance can be named '%.127s'", query->name);
 		return REPLY_NOT_FOUND;
 	}
-	enum reply_code code = need_threads(n, text);
+	enum reply_code code = feeds_need_readers(n, text);
 	if (code != REPLY_OK)
 		return code;
 	struct log_reader *r = calloc(1, sizeof(*r));

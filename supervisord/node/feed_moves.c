@@ -1,5 +1,6 @@
 /* Moves away from this host as JSON, for its own API and for other hosts. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "node/api_private.h"
@@ -30,6 +31,7 @@ add_move(void *context, const struct move_item *m)
 	api_json_put(o, "to", m->to);
 	api_json_put(o, "state", m->state);
 	api_json_put_bool(o, "over", m->is_over);
+	api_json_put(o, "why", "");
 	put_known(o, "size", m->has_size, m->size);
 	put_known(o, "bytes", m->has_size, m->bytes);
 	put_known(o, "sent", m->has_size, m->sent);
@@ -37,6 +39,33 @@ add_move(void *context, const struct move_item *m)
 	put_known(o, "took_ms", m->took_ms >= 0, (uint64_t)m->took_ms);
 	put_known(o, "ago_ms", m->ago_ms >= 0, (uint64_t)m->ago_ms);
 	json_array_append_new(t->list, o);
+}
+
+/* What is still here although the host drains, and what keeps it here: other
+ * hosts are not told that by rows. */
+static void
+add_waiting(struct node *n, struct telling *t)
+{
+	struct instance_view v;
+	struct node_view host;
+	uint32_t cursor = 0;
+	bool is_draining = view_node(n->core, MEMBER_SELF, &host) &&
+			   host.intent == INTENT_DRAINING;
+	while (is_draining && view_instance_next(n->core, &cursor, &v)) {
+		if (strcmp(v.node, t->from) != 0 || !*v.why ||
+			strcmp(v.state, "handoff") == 0 ||
+			strncmp(v.why, "moving", 6) == 0)
+			continue;
+		struct move_item item = {.name = v.name,
+			.to = "",
+			.state = "waits",
+			.took_ms = -1,
+			.ago_ms = -1};
+		add_move(t, &item);
+		api_json_put(
+			json_array_get(t->list, json_array_size(t->list) - 1),
+			"why", v.why);
+	}
 }
 
 static void
@@ -67,6 +96,7 @@ feed_moves_new(struct node *n)
 {
 	struct telling t = {n->conf.node.name, json_array()};
 	moves_walk(n, add_move, &t);
+	add_waiting(n, &t);
 	return feed_list_new(t.list);
 }
 

@@ -21,6 +21,8 @@ feeds_open(
 	case QUERY_MOVES:
 		*out = feed_moves_new(context);
 		return REPLY_OK;
+	case QUERY_ASIDE:
+		return feed_aside_open(context, query, out, text);
 	case QUERY_SIZES:
 		*out = feed_sizes_new(context);
 		return REPLY_OK;

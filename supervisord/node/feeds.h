@@ -27,6 +27,15 @@ struct feed *feed_moves_new(struct node *n);
 /* The sizes of states that it knows, in the same form. */
 struct feed *feed_sizes_new(struct node *n);
 
+/* The older states that lie beside the state_path of each instance that
+ * 'query->name' means ("": of all) on this host (aside.h), in the same form;
+ * read on a thread. */
+enum reply_code feed_aside_open(struct node *n, const struct query *query,
+	struct feed **out, char *text);
+
+/* Starts the threads of those who read files, for the first of them. */
+enum reply_code feeds_need_readers(struct node *n, char *text);
+
 /* A feed of one text, which it takes and leaves empty. */
 struct api_text;
 struct feed *feed_text_new(struct api_text *text);

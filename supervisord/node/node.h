@@ -52,7 +52,7 @@ struct node {
 	struct links *links;
 	struct bulk *bulk;
 	struct queries *queries;
-	struct pool *readers; /* feed_logs.c's, NULL before the first */
+	struct pool *readers; /* of files, NULL before the first feed */
 	struct states *states;
 	struct moves *moves;
 	struct api *api;

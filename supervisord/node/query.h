@@ -39,9 +39,11 @@
 enum query_kind {
 	QUERY_LOGS = 1,
 	QUERY_EVENTS = 2,
-	/* Answered at once by an array of JSON; no other member counts. */
+	/* Answered by one array of JSON; no other member counts. */
 	QUERY_MOVES = 3,
 	QUERY_SIZES = 4, /* of states */
+	/* The same, about what 'name' means, "" for all. */
+	QUERY_ASIDE = 5, /* older states beside a state_path */
 };
 
 struct query {

@@ -21,6 +21,7 @@ static const char *const table_names[STORE_TABLE_COUNT] = {
 	[TABLE_OWNER] = "owner",
 	[TABLE_HANDOFF] = "handoff",
 	[TABLE_CHECKPOINT] = "checkpoint",
+	[TABLE_CONFLICT] = "conflict",
 	[STORE_FILES] = "files",
 	[STORE_QUARANTINE] = "quarantine",
 };

@@ -87,10 +87,16 @@ static const struct conf_key keys[] = {
 		.fallback = "takeover",
 		.help = "What a small side does after that."},
 	{"defaults", "rebalance", CONF_CHOICE, .is_setting = true,
-		.words = rebalance_words, .word_count = 1, .fallback = "off",
-		.help = "Whether services move when ranks change."},
-	{"defaults", "rebalance_max", CONF_LATER, .fallback = "",
-		.help = "Moves in flight."},
+		.words = rebalance_words, .word_count = 3, .fallback = "off",
+		.help = "Whether services move when ranks change: by "
+			"themselves, when skepctl rebalance asks, or not."},
+	{"defaults", "rebalance_max", CONF_NUMBER, .is_setting = true, .min = 1,
+		.max = 100, .fallback = "5",
+		.help = "How many of them move at a time in the cluster."},
+	{"defaults", "rebalance_hold", CONF_DURATION, .is_setting = true,
+		.min = 1000, .max = DAY_MS, .fallback = "60s",
+		.help = "How long the hosts and a service must have been as "
+			"they are before it moves by itself."},
 	{"defaults", "allow", CONF_PATTERNS, .is_setting = true, .fallback = "",
 		.help = "Hosts that may be members, literal or /regex/; empty "
 			"is any."},

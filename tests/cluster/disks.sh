@@ -8,8 +8,10 @@ disk_make() {
 		mount -o loop "$T/$1/disk" "$T/$1/state" 2>/dev/null &&
 		rmdir "$T/$1/state/lost+found"
 }
+# Bounded, should it not be the disk that we think it is.
 disk_fill() {
-	dd if=/dev/zero of="$T/$1/state/fill" bs=64k 2>/dev/null
+	dd if=/dev/zero of="$T/$1/state/fill" bs=64k count=1024 \
+		2>/dev/null
 	true
 }
 disk_free() {

@@ -312,3 +312,15 @@ finish() {
 	echo "PASS $NAME: $ms ms of $BUDGET s"
 	exit 0
 }
+
+# keeper_of HOST: its skepd, and not what that has forked and is about to exec.
+keeper_of() {
+	local p parent
+	for p in $(cat "$CG/$1/cgroup.procs"); do
+		parent=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$p/status" \
+			2>/dev/null)
+		[ "$(cat "/proc/$p/comm" 2>/dev/null)" = skepd ] &&
+			[ "$(cat "/proc/$parent/comm" 2>/dev/null)" != skepd ] &&
+			echo "$p"
+	done
+}

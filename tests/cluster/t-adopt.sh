@@ -49,10 +49,7 @@ told_how() { ctl alpha events -n 200 | grep -q 'count@.*killed by SIGKILL'; }
 wait_for 20 "and its end is told as it was" told_how
 
 step "skepd stops all"
-keeper=$(for p in $(cat "$CG/alpha/cgroup.procs"); do
-	[ "$(cat "/proc/$p/comm")" = skepd ] && echo "$p"
-done)
-kill -TERM "$keeper"
+kill -TERM "$(keeper_of alpha)"
 wait_for 40 "nothing is left" no_keeper alpha
 # The killed one had no time to say "end".
 sed -i "/^$victim /d" "$T"/alpha/log/count@*.log

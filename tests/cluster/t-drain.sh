@@ -1,10 +1,12 @@
 #!/bin/bash
 # A drain as an operator sees it: what it would do, how far the states are,
-# asked on the host that drains and on one that only looks on, and the table at
-# the end, whose bytes are those of the files.
+# asked on the host that drains and on one that only looks on, the table at the
+# end, whose bytes are those of the files, what is left behind, and services that
+# ask to stay or have nothing to carry.
 BUDGET=120
 POLICY="allow_root = yes"
 . "$(dirname "$0")/lib.sh"
+command -v python3 >/dev/null || skip "python3 is not installed"
 BLOB_MB=48
 RATE=80mbit # of the link, so that the way takes seconds
 cluster_begin alpha beta gamma
@@ -94,4 +96,66 @@ check "the old copy spared nearly all of the way" test "$(jq \
 	'.moved[] | select(.name == "blob") | .sent' "$T/drain.json")" -lt \
 	$((4 << 20))
 check "result" test "$(jq -r .result "$T/drain.json")" = drained
+
+step "what the moves left behind"
+aside_is() {
+	ctl gamma status blob >"$T/status" 2>&1
+	cat "$T/status"
+	[ "$(sed -n 's/^older state of blob on \([a-z]*\): \([^,]*\), \([^,]*\), .*/\1 \2 \3/p' \
+		"$T/status" | sort)" = "$(printf '%s\n' "$@")" ]
+}
+old_of() {
+	ls -d "$T/$1"/lib/blob.skep-stale-*
+}
+check "one on each host, as status says" aside_is \
+	"alpha $(old_of alpha) 48.0 MiB" "beta $(old_of beta) 48.0 MiB"
+check "and node show" sh -c "'$SKEPCTL' -s '$T/gamma/run/skepd.sock' \
+	node show beta | grep -q '^older state of blob on beta: .*48.0 MiB'"
+rm "$(old_of alpha)"
+check "one that was removed is listed no more" aside_is \
+	"beta $(old_of beta) 48.0 MiB"
+
+step "a service that answers by sd_notify"
+cat >"$T/asker" <<END
+#!/usr/bin/python3
+import os, signal, socket
+def say(text):
+	s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+	s.sendto(text.encode(), os.environ["NOTIFY_SOCKET"])
+def asked(number, frame):
+	say("X_SKEP_HANDOFF=" + open("$T/answer").read().strip())
+signal.signal(signal.SIGUSR1, asked)
+say("READY=1")
+while True:
+	signal.pause()
+END
+chmod 755 "$T/asker"
+cat >"$T/asker.yaml" <<END
+services:
+  asker:
+    command: [$T/asker]
+    user: root
+    readiness: {notify: systemd}
+    handoff: {signal: SIGUSR1, required: true, timeout: 20s}
+END
+check "apply" ctl alpha apply -f "$T/asker.yaml"
+wait_for 30 "asker is ready" ctl alpha wait ready asker --timeout 30s
+check "undrain beta" ctl gamma node undrain beta
+check "it is on alpha" test "$(field gamma asker node)" = alpha
+echo ignore >"$T/answer"
+ctl gamma node drain alpha -y --deadline 6s >"$T/drain.out" 2>"$T/drain.err"
+code=$?
+cat "$T/drain.out" "$T/drain.err"
+check "who asks to stay is left, which is no drain" test $code = 5
+check "and the reason is told" grep -q \
+	'^asker *alpha *- .*left: the service asked to stay where it is' \
+	"$T/drain.out"
+check "undrain" ctl gamma node undrain alpha
+check "restart" ctl gamma restart asker --wait
+check "it is on alpha" test "$(field gamma asker node)" = alpha
+echo restart >"$T/answer"
+check "drain alpha" ctl gamma node drain alpha -y
+cp "$T/check.out" "$T/drain.out"
+check "who has nothing to carry goes" grep -q \
+	'^asker *alpha *beta *0 B .* ready' "$T/drain.out"
 finish

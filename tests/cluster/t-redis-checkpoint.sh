@@ -77,8 +77,10 @@ touch "$T/enough"
 wait $counter
 # What is there is not overtaken by anything now; the row of the dead is known.
 next_of() {
-	[ "$(field "$other" redis-checkpoint state)" = ready ] &&
-		[ "$(field "$other" redis-checkpoint node)" != "$host" ]
+	local node
+	node=$(field "$other" redis-checkpoint node)
+	[ -n "$node" ] && [ "$node" != "$host" ] &&
+		[ "$(field "$other" redis-checkpoint state)" = ready ]
 }
 announced=$(checkpoint next.time_ms)
 wait_for 30 "it runs elsewhere" next_of

@@ -45,13 +45,6 @@ node_is() {
 	[ "$(node_version)" = "$1" ]
 }
 
-keeper_pid() {
-	local p
-	for p in $(cat "$CG/alpha/cgroup.procs"); do
-		[ "$(cat "/proc/$p/comm")" = skepd ] && echo "$p"
-	done
-}
-
 install_from "$T/old"
 SKEPD=$T/bin/skepd
 SKEP_BUILD=$T/bin
@@ -63,7 +56,7 @@ wait_for 30 "all counters are ready" all_are_ready alpha "$COUNTERS"
 starts_are() { [ "$(pids_of count | wc -l)" = "$COUNTERS" ]; }
 wait_for 30 "all counters run" starts_are
 pids_of count >"$T/before"
-keeper=$(keeper_pid)
+keeper=$(keeper_of alpha)
 
 for round in $(seq "$ROUNDS"); do
 	if ((round % 2)); then from=new want=$next; else from=old want=$version; fi
@@ -74,7 +67,7 @@ for round in $(seq "$ROUNDS"); do
 	cat "$T/check.out"
 	check "skepd is $want" test "$(keeper_version)" = "$want"
 	wait_for 20 "skep-node is $want" node_is "$want"
-	check "skepd is the same process" test "$(keeper_pid)" = "$keeper"
+	check "skepd is the same process" test "$(keeper_of alpha)" = "$keeper"
 	wait_for 30 "all counters are ready" all_are_ready alpha "$COUNTERS"
 done
 
@@ -86,7 +79,7 @@ kill -9 "$(for p in $(cat "$CG/alpha/cgroup.procs"); do
 done)"
 wait_for 60 "skep-node is $want" node_is "$want"
 check "skepd went with it" test "$(keeper_version)" = "$want"
-check "in the same process" test "$(keeper_pid)" = "$keeper"
+check "in the same process" test "$(keeper_of alpha)" = "$keeper"
 check "it says why" grep -q "skep-node is of another version" \
 	"$T/alpha/skepd.log"
 wait_for 30 "all counters are ready" all_are_ready alpha "$COUNTERS"
@@ -98,7 +91,7 @@ mv "$T/bin/skepd.new" "$T/bin/skepd"
 ctl alpha daemon-reexec >"$T/refused" 2>&1
 check "is refused ($(cat "$T/refused"))" grep -q -- '--check-config failed' \
 	"$T/refused"
-check "skepd is the same process" test "$(keeper_pid)" = "$keeper"
+check "skepd is the same process" test "$(keeper_of alpha)" = "$keeper"
 wait_for 30 "all counters are ready" all_are_ready alpha "$COUNTERS"
 
 step "what the services say"

@@ -21,13 +21,6 @@ services:
     stop_signal: SIGUSR2
 END
 
-keeper_pid() {
-	local p
-	for p in $(cat "$CG/$1/cgroup.procs"); do
-		[ "$(cat "/proc/$p/comm")" = skepd ] && echo "$p"
-	done
-}
-
 no_keeper() {
 	[ -z "$(cat "$CG/$1/cgroup.procs")" ]
 }
@@ -55,7 +48,7 @@ check "some on alpha ($(wc -l <"$T/before"))" test -s "$T/before"
 check "some on beta ($(wc -l <"$T/before.beta"))" test -s "$T/before.beta"
 
 step "SIGQUIT, and skepd is started again at once"
-kill -QUIT "$(keeper_pid alpha)"
+kill -QUIT "$(keeper_of alpha)"
 wait_for 20 "skepd has ended" no_keeper alpha
 host_start alpha
 wait_for 30 "both are alive" both_are_alive
@@ -153,7 +146,7 @@ check "skepd had nothing to stop itself" \
 step "the same by SIGTERM"
 host_start alpha
 chain_up
-kill -TERM "$(keeper_pid alpha)"
+kill -TERM "$(keeper_of alpha)"
 wait_for 20 "skepd has ended" no_keeper alpha
 check "the same" said_is with hooks
 
@@ -168,7 +161,7 @@ step "a skep-node that hangs"
 host_start alpha
 chain_up
 kill -STOP "$(node_pid alpha)"
-kill -TERM "$(keeper_pid alpha)"
+kill -TERM "$(keeper_of alpha)"
 wait_for 40 "skepd has ended" no_keeper alpha
 check "is no reason to wait for ever, and the order is the same" said_is
 check "it is said" grep -q "skep-node is gone.*without hooks" \

@@ -107,6 +107,11 @@ units_of_skep() {
 		printf '[Service]\nStandard%s=append:/out/skepd.log\n' \
 			Output >"$OWN/etc/systemd/system/$f.d/log.conf"
 	done
+	# With the drain when the host goes down, which nothing else may begin.
+	mkdir -p "$OWN/etc/systemd/system/skep-shutdown.service.d"
+	sed 's/--deadline 60s/--deadline 2s/' \
+		"$SOURCE/contrib/systemd/skep-drain.conf" \
+		>"$OWN/etc/systemd/system/skep-shutdown.service.d/drain.conf"
 	systemd-sysusers --root="$OWN" \
 		"$SOURCE/contrib/systemd/skep.conf.sysusers" \
 		>"$T/sysusers.log" 2>&1 || {
@@ -233,6 +238,17 @@ check "skepd is another process" keeper_is_not "$first"
 wait_for 30 "the services are ready" ready $COUNT
 check "and untouched" untouched
 
+step "skep-shutdown.service by hand"
+check "it cannot be stopped" not box systemctl stop skep-shutdown.service
+check "nor restarted" not box systemctl restart skep-shutdown.service
+check "nor by what restarts what was updated" not \
+	box systemctl try-restart skep-shutdown.service
+check "the services are untouched" untouched
+intent_is() {
+	[ "$(box skepctl -o json node list | jq -r '.nodes[0].intent')" = "$1" ]
+}
+check "and no drain has begun" intent_is active
+
 step "skepd crashes"
 crashed=$(keeper)
 check "kill -9" box kill -9 "$crashed"
@@ -299,6 +315,8 @@ step "the host goes down"
 box systemctl poweroff >/dev/null 2>&1
 wait_for 60 "process 1 has ended" box_is_over
 check "each service was asked to end" test "$(ends)" = $((2 * COUNT))
+check "what could not move was named" grep -q 'left on alpha: serve@1' \
+	"$OWN/out/skepd.log"
 for i in $(seq $COUNT); do
 	check "serve@$i ended before the network went" in_order \
 		"$(note_of "serve@$i" end)" "$(note_of network down)"
@@ -313,5 +331,6 @@ wait_for 60 "the services are ready" ready $COUNT
 check "each was started once" test "$(starts | wc -l)" = $COUNT
 check "after the network" in_order "$(note_of network up)" \
 	"$(note_of serve@1 start)"
+check "the drain is over" intent_is active
 
 finish

@@ -321,7 +321,7 @@ do_request(struct script *s, char **words, int count)
 	in.request = (struct input_request){
 		.id = s->w->next_request++,
 		.op = (enum request_op)op,
-		.name = words[1],
+		.name = count > 1 ? words[1] : "",
 		.arg = arg,
 		.number = op == REQUEST_SIGNAL ? atoi(arg) : value,
 		.is_forced = script_has(words, count, "force"),

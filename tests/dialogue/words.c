@@ -222,6 +222,7 @@ script_service(char *const *words, int count, struct script_service *out)
 	const char *pin = script_value(words, count, "pin");
 	strcpy(p->placement.pin, pin ? pin : "");
 	p->placement.max_per_host = number(words, count, "per-host", 0);
+	p->placement.is_sticky = script_has(words, count, "sticky");
 	p->exit_code_count = 1; /* 0 */
 	if (script_value(words, count, "success"))
 		p->exit_codes[p->exit_code_count++] =

@@ -67,6 +67,35 @@ START_TEST(test_words)
 }
 END_TEST
 
+static const struct {
+	const char *text;
+	int answer;
+} answers[] = {
+	{"X_SKEP_HANDOFF=restart", KANSWER_RESTART},
+	{"X_SKEP_HANDOFF=ignore", KANSWER_IGNORE},
+};
+
+/* Said before the signal it is no answer; said behind it, it is. */
+START_TEST(test_answers_to_the_handoff_signal)
+{
+	struct kproto_start s = {.has_handoff = true};
+	struct kproto_signal usr1 = {
+		1, 1, SIGUSR1, KTARGET_MAIN, true, false, 0};
+	char script[256];
+	world_start(&w, POLICY);
+	snprintf(script, sizeof script,
+		"trap '" SAY " %s' USR1; " SAY " %s; " SAY " READY=1; "
+		"while :; do sleep 0.05; done",
+		answers[_i].text, answers[_i].text);
+	start(&s, script);
+	expect_news(KNEWS_READY);
+	world_send_signal(&w, &usr1);
+	struct kproto_event e = world_expect_event(&w, KMSG_ANSWER);
+	ck_assert_int_eq(e.value, answers[_i].answer);
+	world_end(&w);
+}
+END_TEST
+
 /* A descriptor that came along is not kept. */
 START_TEST(test_no_descriptor_stays)
 {
@@ -356,6 +385,8 @@ main(void)
 	TCase *t = tcase_create("all");
 	tcase_set_timeout(t, 90);
 	tcase_add_test(t, test_words);
+	tcase_add_loop_test(t, test_answers_to_the_handoff_signal, 0,
+		(int)(sizeof answers / sizeof *answers));
 	tcase_add_test(t, test_no_descriptor_stays);
 	tcase_add_test(t, test_ready_only_where_it_counts);
 	tcase_add_test(t, test_forged);

@@ -267,6 +267,7 @@ check_attach(struct world *w, struct check_stats *stats)
 	check_handoff(k);
 	check_checkpoint(k);
 	check_path(k);
+	check_rebalance(k);
 	check_engine(k);
 	world_observe(w, &(struct world_observer){
 				 .name = "books",
@@ -324,6 +325,7 @@ check_stats_add(struct check_stats *to, const struct check_stats *from)
 	to->lost += from->lost;
 	to->handoffs += from->handoffs;
 	to->dropped += from->dropped;
+	to->rebalances += from->rebalances;
 	add_disk(&to->disk, &from->disk);
 	add_times(&to->detection, &from->detection);
 	add_times(&to->failover, &from->failover);
@@ -376,6 +378,8 @@ check_stats_print(const struct check_stats *s, FILE *out)
 	print_number("duplicates in partitions", s->duplicates, out);
 	print_number("deaths declared", s->deaths, out);
 	print_number("... of hosts that ran", s->false_deaths, out);
+	if (s->rebalances)
+		print_number("moved to a better host", s->rebalances, out);
 	print_number("states moved", s->handoffs, out);
 	print_number("states given up at conflicts", s->dropped, out);
 	print_number("writes late by a second", s->disk.late, out);

@@ -6,8 +6,9 @@
  *   check_registry.c  R1 to R13  rows and their replicas
  *   check_specs.c     S1 to S5   the desired state
  *   check_place.c     P1 to P6   where instances belong
+ *   check_rebalance.c P7, P8    what moves because ranks changed
  *   check_service.c   V1 to V9   what really runs
- *   check_handoff.c   H1 to H9   states on their way
+ *   check_handoff.c   H1 to H7, H9, H10  states on their way
  *   check_checkpoint.c  H8       what is kept of them on other hosts
  *   check_path.c      F1, F2     what stands at state_paths
  *   check_engine.c    E1 to E5   the core as a machine
@@ -55,6 +56,7 @@ struct check_stats {
 	uint64_t lost;	       /* services: the same */
 	uint64_t handoffs;     /* starts from a state that was moved */
 	uint64_t dropped;      /* states given up at a conflict */
+	uint64_t rebalances;   /* instances that hosts sent to better ones */
 	struct disk_counts disk;
 	struct check_times detection; /* host gone to DEAD, each observer */
 	struct check_times failover;  /* process lost to the next one running */
@@ -101,6 +103,7 @@ void check_service(struct check *k);
 void check_handoff(struct check *k);
 void check_checkpoint(struct check *k);
 void check_path(struct check *k);
+void check_rebalance(struct check *k);
 void check_engine(struct check *k);
 
 /* For how long nothing was done to a host; 0 when it is down or stands
@@ -125,6 +128,10 @@ bool check_is_misplaced(
  * that was healed; or a host that could tell is none of these. */
 bool check_waits_for_checkpoint(
 	struct world *w, uint32_t host, const char *name);
+/* Whether an instance that 'host' has is to go to a healed host by rebalancing
+ * within 'in_ms'. */
+bool check_is_due(struct world *w, uint32_t host, struct instance *instance,
+	int64_t in_ms);
 /* The host of that name, or WORLD_NO_HOST. */
 uint32_t check_host_of(const struct check *k, const char *name);
 /* The state of a host's own row of an instance before this step. */

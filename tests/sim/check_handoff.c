@@ -1,4 +1,4 @@
-/* H1 to H7, H9: states on their way.
+/* H1 to H7, H9, H10: states on their way.
  *
  * The books hold, for each host and instance, what its HANDOFF record
  * says as issued and as durable, and which sealed states lie on its disk.  H6
@@ -65,6 +65,7 @@ struct moves {
 	struct keys aside;  /* root -> 1: of a process that went on.  It goes
 			       when a newer one is kept, which may be of
 			       another copy, and is H8's */
+	struct keys told;   /* root -> 1: its host said that it lets go of it */
 	uint64_t step;
 	bool is_void; /* the step at hand calls a move off */
 };
@@ -171,6 +172,18 @@ edited(struct bytes key, char out[SERVICE_NAME_MAX + 1])
 	out[size] = '\0';
 }
 
+/* The highest epoch that rows of other hosts tell of. */
+static uint64_t
+others_epoch_max(const struct core *c, const char *name)
+{
+	uint64_t max = 0;
+	const struct row *r = registry_first(c, ROW_INSTANCE, name);
+	for (; r; r = registry_next(c, r))
+		if (r->origin != MEMBER_SELF && r->value.epoch > max)
+			max = r->value.epoch;
+	return max;
+}
+
 /* H9: who has committed forgets that when the target said that it runs, or
  * another one's row does; when the target is dead or has lost its disk; or when
  * nobody wants the instance any more. */
@@ -188,7 +201,7 @@ check_forgotten(struct moves *m, uint32_t host, const struct page *p,
 	bool is_gone = in->kind != INPUT_BOOT &&
 		       (target == MEMBER_NONE || !member_is_present(c, target));
 	if (is_told || is_gone || !i || !i->is_declared ||
-		registry_epoch_max(c, p->name) > p->issued.epoch)
+		others_epoch_max(c, p->name) > p->issued.epoch)
 		return;
 	world_violated(m->k->w, "H9",
 		"%s forgets that it committed %s epoch %llu to %s",
@@ -264,36 +277,32 @@ is_deleted(const struct core *c, const char *name)
  * durable, and the service may have been written anew by then, here or at the
  * other end of a move: whoever deletes a service gives up its states. */
 static void
-on_drop(struct moves *m, uint32_t host, const struct effect_drop *d)
+on_drop(struct moves *m, uint32_t host, const struct effect_drop *d,
+	const struct effects *fx)
 {
+	for (size_t i = 0; i < fx->count; i++)
+		if (fx->items[i].kind == EFFECT_NOTE &&
+			fx->items[i].note.kind == NOTE_CONFLICT &&
+			!strcmp(fx->items[i].note.name, d->name))
+			*keys_at(&m->told, root_key(d->root)) = 1;
 	if (is_deleted(m->k->w->hosts[host].core, d->name))
 		*keys_at(&m->served, root_key(d->root)) = 1;
 }
 
 /* --- Starts --- */
 
-/* H9: who has committed does not start it again, now or later, unless the
- * target is known to be dead or had it since, and then two epochs later. */
+/* H9: who has committed does not start it again, now or later, unless it had a
+ * reason to forget that (check_forgotten), and then two epochs later. */
 static void
 check_committed(struct moves *m, uint32_t host, const struct page *p,
 	const struct effect_start *s)
 {
 	const struct core *c = m->k->w->hosts[host].core;
-	const struct move *was = &p->before;
 	if (p->given && s->epoch < p->given + 2)
 		world_violated(m->k->w, "H9",
 			"%s starts %s epoch %llu, of which it committed %llu",
 			c->config.node, s->name, (unsigned long long)s->epoch,
 			(unsigned long long)p->given);
-	if (was->state != HANDOFF_COMMITTED)
-		return;
-	member_id target = member_find(c, was->peer);
-	bool is_gone = target == MEMBER_NONE || !member_is_present(c, target);
-	if (!is_gone && p->issued.state == HANDOFF_FREE &&
-		registry_epoch_max(c, s->name) <= was->epoch + 1)
-		world_violated(m->k->w, "H9",
-			"%s takes %s back from %s, which is not dead",
-			c->config.node, s->name, was->peer);
 }
 
 /* H3: a start that ends a move begins with the very state of the move, unless
@@ -436,7 +445,7 @@ on_step(struct world *w, uint32_t host, const struct input *in,
 		if (fx->items[i].kind == EFFECT_START)
 			on_start(m, host, &fx->items[i].start);
 		else if (fx->items[i].kind == EFFECT_DROP)
-			on_drop(m, host, &fx->items[i].drop);
+			on_drop(m, host, &fx->items[i].drop, fx);
 		else if (fx->items[i].kind == EFFECT_SEND)
 			check_active(m, host, &fx->items[i].send);
 }
@@ -532,8 +541,8 @@ has_others(const struct moves *m, uint32_t host, const char *name)
 }
 
 /* H2: a state goes only when no record names it, and when it has served, or
- * has another home, or nobody wants it; or when the host gives way to a copy
- * that wins, which is said (DESIGN 9). */
+ * has another home, or nobody wants it; or, H10, when it is that of a copy that
+ * lost, was kept as such, and its host says that it is kept no longer. */
 static void
 on_dropped(struct moves *m, uint32_t host, struct sealed *s)
 {
@@ -553,6 +562,10 @@ on_dropped(struct moves *m, uint32_t host, struct sealed *s)
 	if (!has_others(m, host, s->name))
 		world_violated(m->k->w, "H2",
 			"%s drops the last state of %s, and nobody has it",
+			m->k->w->hosts[host].name, s->name);
+	else if (!keys_get(&m->told, root_key(s->root)))
+		world_violated(m->k->w, "H10",
+			"%s drops a state of %s that lost, in silence",
 			m->k->w->hosts[host].name, s->name);
 }
 
@@ -699,6 +712,7 @@ is_named(const struct core *c, const struct sealed *s)
 	const struct handoff *h = handoff_find(c, s->name);
 	bool is_staged = i && instance_is_staged(i, s->root);
 	return is_staged || checkpoint_needs_state(c, s->name, s->root) ||
+	       conflict_needs_state(c, s->name, s->root) ||
 	       (h && h->has_root && !memcmp(h->root, s->root, DIGEST_SIZE));
 }
 
@@ -735,6 +749,7 @@ on_end(struct world *w, void *context)
 	keys_fini(&m->pages);
 	keys_fini(&m->sealed);
 	keys_fini(&m->served);
+	keys_fini(&m->told);
 	keys_fini(&m->aside);
 	free(m);
 }

@@ -122,8 +122,11 @@ note_decision(struct paths *p, uint32_t host, const struct effect_note *n)
 	const struct state_place *at = find_place(w, host, n->name);
 	uint64_t key = key_of(host, n->name);
 	uint64_t ran = told_ran(w->hosts[host].core, n->name, n->epoch);
+	/* While its spec had no state_path, runs here left what is there. */
+	uint64_t own = keys_get(&p->ran, key);
 	if (at && is_told_of_later(w->hosts[host].core, n->name,
-			  at->state.epoch, n->epoch))
+			  at->state.epoch > own ? at->state.epoch : own,
+			  n->epoch))
 		*keys_at(&p->told, key) = (uint32_t)n->epoch;
 	if (ran > keys_get(&p->heard, key))
 		*keys_at(&p->heard, key) = (uint32_t)ran;

@@ -13,6 +13,8 @@
 /* Rest lasts so long: what waits to be tried again (five seconds, a move that
  * failed) is tried, and the state that a move left behind is dropped. */
 #define REST_MS 6000
+/* What is to move by rebalancing within this is waited for. */
+#define DUE_MS 60000
 /* What behaves answers its handoff signal in time. */
 #define ANSWER_MS 10
 
@@ -506,7 +508,8 @@ process_trouble(
 			!strcmp(v.node, s->w->hosts[host].name) &&
 			v.epoch == p->epoch && !strcmp(v.state, "ready");
 	is_right = is_right &&
-		   !check_is_misplaced(s->w, host, instance_find(c, p->name));
+		   !check_is_misplaced(s->w, host, instance_find(c, p->name)) &&
+		   !check_is_due(s->w, host, instance_find(c, p->name), DUE_MS);
 	if (p->phase >= PROCESS_EXITED || is_right)
 		return NULL;
 	return world_say(out, "%s epoch %llu runs on %s, and should not",

@@ -18,7 +18,7 @@
  * members, also of those that hang (M5); each has all rows that the others
  * wrote, they agree on every instance, every wanted one runs under the epoch
  * that they all say, or has a reason that the shape of the cluster gives;
- * nothing else runs on them, and no move is under way.
+ * nothing else runs on them, no move is under way, and none is to begin soon.
  *
  * The bound B(N) for that is CONVERGE_BASE_MS + N * CONVERGE_HOST_MS.
  */

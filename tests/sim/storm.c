@@ -123,6 +123,19 @@ name_others(struct storm *s)
 }
 
 static void
+set_rebalance(struct storm *s)
+{
+	char hold[16];
+	if (!s->config.rebalance_s)
+		return;
+	snprintf(hold, sizeof hold, "%us", s->config.rebalance_s);
+	world_request_with(
+		s->w, 0, REQUEST_CLUSTER_SET, "rebalance_hold", hold, 0);
+	world_request_with(
+		s->w, 0, REQUEST_CLUSTER_SET, "rebalance", "auto", 0);
+}
+
+static void
 begin(struct storm *s)
 {
 	static const char *const minorities[] = {
@@ -135,6 +148,7 @@ begin(struct storm *s)
 	if (s->config.minority)
 		world_request_with(s->w, 0, REQUEST_CLUSTER_SET, "on_minority",
 			minorities[s->config.minority], 0);
+	set_rebalance(s);
 	for (uint32_t i = 0; i < s->config.services; i++)
 		work_apply(s, &p, 0, i);
 	world_run(s->w, 5000);

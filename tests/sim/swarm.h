@@ -17,6 +17,8 @@
  *	first=50      so many percent of those with handoff start first
  *	programs=50   so many percent of the services move by their state_path
  *		      or by a command
+ *	rebalance=5   what belongs to a better host goes there by itself, after
+ *		      so many seconds; some services are sticky
  *	storm=90s services=12 minority=keep delay=2-30   and the like
  *
  * Words apply from left to right.  'swarm_print' writes a configuration such
@@ -52,6 +54,7 @@ struct storm_config {
 	uint32_t first_percent;	   /* of those with handoff start first */
 	uint32_t programs_percent; /* of these move by path or command */
 	uint32_t checkpoints_percent; /* ... have checkpoints */
+	uint32_t rebalance_s;	/* rebalance_hold; 0: it is off */
 	uint32_t minority;	/* enum on_minority */
 	int64_t latency_min_ms; /* of a frame, one way */
 	int64_t latency_max_ms;

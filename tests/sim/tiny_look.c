@@ -74,11 +74,36 @@ add_handoff(struct sum *s, const struct core *c)
 	add(s, h->stored > c->stored_seq ? h->stored - c->stored_seq : 0);
 	add(s, (uint64_t)(h->has_root | h->wants_dump << 1 |
 			  h->is_required << 2 | h->is_signalled << 3 |
-			  h->is_cancelled << 4));
+			  h->is_cancelled << 4 | h->is_yield << 5));
 	if (h->has_root)
 		add_bytes(s, h->root, DIGEST_SIZE);
 	add(s, (uint64_t)(is_armed(h->deadline) | is_armed(h->resend_at) << 1 |
 			  is_armed(h->until) << 2));
+}
+
+static void
+add_conflict(struct sum *s, const struct core *c)
+{
+	const struct conflict *k = conflict_find(c, TINY_NAME);
+	const struct instance *i = instance_find(c, TINY_NAME);
+	add(s, i ? i->used : 0);
+	for (uint32_t n = 0; k && n < k->word.count; n++)
+		add_bytes(s, k->word.kept[n].root, DIGEST_SIZE);
+	if (k)
+		add(s, k->stored > c->stored_seq ? k->stored - c->stored_seq
+						 : 0);
+}
+
+/* What a row says of states of copies that lost, but for when that was. */
+static void
+add_word(struct sum *s, const struct row *row)
+{
+	struct conflict_word word;
+	if (!conflict_read_row(row, &word))
+		return;
+	add(s, word.used);
+	for (uint32_t n = 0; n < word.count; n++)
+		add_bytes(s, word.kept[n].root, DIGEST_SIZE);
 }
 
 static void
@@ -94,6 +119,7 @@ add_rows(struct sum *s, const struct core *c, uint32_t origin)
 		add(s, r->value.state);
 		add(s, r->value.epoch);
 		add(s, r->value.kind);
+		add_word(s, r);
 	}
 }
 
@@ -126,6 +152,7 @@ add_core(struct sum *s, const struct core *c)
 {
 	add_instance(s, c);
 	add_handoff(s, c);
+	add_conflict(s, c);
 	add_members(s, c);
 	add(s, (uint64_t)((c->duty.waiting.next != &c->duty.waiting) |
 			  is_armed(c->duty.gate_since) << 1 |
@@ -270,6 +297,15 @@ tiny_trouble(struct tiny *t)
 	return NULL;
 }
 
+/* Whether every state that lies there is that of a copy that lost, and known as
+ * such. */
+static bool
+keeps_lost_only(const struct tiny_host *h)
+{
+	const struct conflict *k = conflict_find(h->core, TINY_NAME);
+	return h->sealed_count == (k ? k->word.count : 0);
+}
+
 static bool
 is_host_good(const struct tiny *t, uint32_t host, uint32_t *running)
 {
@@ -279,7 +315,7 @@ is_host_good(const struct tiny *t, uint32_t host, uint32_t *running)
 	*running += h->proc.phase == TINY_RUNNING;
 	if (h->proc.phase != TINY_NOTHING && h->proc.phase != TINY_RUNNING)
 		return false;
-	if (h->sealed_count || handoff_is_busy(h->core, TINY_NAME))
+	if (!keeps_lost_only(h) || handoff_is_busy(h->core, TINY_NAME))
 		return false;
 	const struct instance *i = instance_find(h->core, TINY_NAME);
 	bool is_ready = i && i->state == INSTANCE_READY;

@@ -226,6 +226,27 @@ is_used(const struct tiny_net *n, uint32_t by, uint64_t epoch)
 	return false;
 }
 
+/* Whether the newest state is that of another copy, which loses (DESIGN 9): its
+ * host has it put aside, to be kept and not started from. */
+static bool
+is_newest_lost(const struct tiny *t, struct tiny_state mine)
+{
+	const struct tiny_state newest = t->net->newest;
+	uint8_t root[DIGEST_SIZE];
+	root_of(newest, root);
+	for (uint32_t i = 0; i < t->count; i++) {
+		const struct tiny_host *h = t->hosts[i];
+		bool gives_way =
+			h->is_up &&
+			(handoff_is_yield(h->core, TINY_NAME) ||
+				conflict_needs_state(h->core, TINY_NAME, root));
+		bool has = is_in_process(h, newest) || is_sealed_on(h, newest);
+		if (gives_way && has && mine.birth != newest.birth)
+			return true;
+	}
+	return false;
+}
+
 static const char *
 judge_start(const struct tiny *t, uint32_t host, const struct tiny_held *e)
 {
@@ -243,7 +264,9 @@ judge_start(const struct tiny *t, uint32_t host, const struct tiny_held *e)
 	if (n->is_lost || (e->has_state && is_same(e->state, n->newest)))
 		return NULL;
 	if (e->has_state)
-		return "H3: it starts from an old state";
+		return is_newest_lost(t, e->state)
+			       ? NULL
+			       : "H3: it starts from an old state";
 	return e->is_at_hand && tiny_is_at_hand(t, host)
 		       ? "H3: it starts with nothing, and its state is there"
 		       : NULL;

@@ -123,6 +123,8 @@ work_apply(struct storm *s, struct prng *p, uint32_t host, uint32_t number)
 		n += snprintf(line + n, size - (size_t)n, " oneshot");
 	if (any(p, 16) == 0)
 		n += snprintf(line + n, size - (size_t)n, " disabled");
+	if (s->config.rebalance_s && hash_mix(s->config.seed, number) % 6 == 0)
+		n += snprintf(line + n, size - (size_t)n, " sticky");
 	restart_words(p, line + n, size - (size_t)n);
 	set_service(s, host, name, line);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/place.h"
+#include "core/rebalance.h"
 #include "core/settings.h"
 #include "node/orders.h"
 #include "node/recording.h"
@@ -335,9 +336,11 @@ bool
 specs_get_service(const struct entry *e, struct service_value *out)
 {
 	(void)e;
-	static const char body[] = "{\"command\":[\"/bin/true\"]}";
+	const char *body =
+		stub.body ? stub.body : "{\"command\":[\"/bin/true\"]}";
 	*out = (struct service_value){
-		.digest = 1, .run_digest = 2, .body = {body, sizeof(body) - 1}};
+		.digest = 1, .run_digest = 2, .body = {body, strlen(body)}};
+	out->policy.handoff.has_state_path = stub.body;
 	out->policy.is_enabled = true;
 	out->policy.handoff.is_present = stub.has_state;
 	return true;
@@ -349,6 +352,41 @@ specs_get_override(const struct entry *e, struct override_value *out)
 	(void)e;
 	(void)out;
 	return false;
+}
+
+/* Beta is not through with the third pass, and web@1 is to go there. */
+uint64_t
+rebalance_pass_number(const struct core *c)
+{
+	(void)c;
+	return 3;
+}
+
+bool
+rebalance_host_next(
+	const struct core *c, uint32_t *cursor, struct rebalance_host *out)
+{
+	(void)c;
+	if (*cursor == 2)
+		return false;
+	*out = (struct rebalance_host){.name = members[*cursor].name,
+		.moving = *cursor,
+		.is_through = *cursor == 0};
+	++*cursor;
+	return true;
+}
+
+bool
+rebalance_view_next(
+	struct core *c, uint32_t *cursor, struct rebalance_item *out)
+{
+	(void)c;
+	*out = (struct rebalance_item){.name = "web@1",
+		.from = "alpha",
+		.to = "beta",
+		.goes = true,
+		.why = "it belongs there by rank"};
+	return (*cursor)++ == 0;
 }
 
 const char *

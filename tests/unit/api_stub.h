@@ -44,6 +44,7 @@ struct stub {
 	struct checkpoint_view checkpoint; /* of all that have any */
 	struct move_item moves[4]; /* of this host */
 	uint32_t move_count;
+	const char *body;    /* of each service, with a state_path; or NULL */
 	bool has_state;	     /* services carry a state */
 	bool has_sizes;	     /* it knows how large the state of web@1 was */
 	bool is_peer_moving; /* a row says that beta gives something away */

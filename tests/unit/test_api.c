@@ -11,7 +11,7 @@ START_TEST(every_get_answers_with_one_document)
 	static const char *const paths[] = {"/healthz", "/v1/status",
 		"/v1/services", "/v1/services/web", "/v1/instances",
 		"/v1/names", "/v1/names/web", "/v1/names/web@1", "/v1/why/web",
-		"/v1/nodes", "/v1/nodes/beta", "/v1/cluster"};
+		"/v1/nodes", "/v1/nodes/beta", "/v1/cluster", "/v1/rebalance"};
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
 		json_t *o;
 		ck_assert_msg(
@@ -19,6 +19,24 @@ START_TEST(every_get_answers_with_one_document)
 		ck_assert_msg(json_is_object(o), "%s", paths[i]);
 		json_decref(o);
 	}
+}
+END_TEST
+
+START_TEST(a_pass_is_through_when_all_hosts_are)
+{
+	json_t *o;
+	ck_assert_uint_eq(ask("GET", "/v1/rebalance", NULL, &o), 200);
+	ck_assert_int_eq(json_integer_value(json_object_get(o, "pass")), 3);
+	ck_assert(json_is_false(json_object_get(o, "through")));
+	json_t *beta = json_array_get(json_object_get(o, "nodes"), 1);
+	ck_assert_int_eq(
+		json_integer_value(json_object_get(beta, "moving")), 1);
+	json_t *item = json_array_get(json_object_get(o, "instances"), 0);
+	ck_assert_str_eq(
+		json_string_value(json_object_get(item, "to")), "beta");
+	ck_assert(json_is_true(json_object_get(item, "goes")));
+	ck_assert_uint_eq(json_array_size(json_object_get(o, "instances")), 1);
+	json_decref(o);
 }
 END_TEST
 
@@ -415,6 +433,8 @@ START_TEST(verbs_reach_the_core)
 			"h:1", "", 0, false, 0},
 		{"PUT", "/v1/cluster/expect", "{\"value\": \"5\"}",
 			REQUEST_CLUSTER_SET, "expect", "5", 0, false, 0},
+		{"POST", "/v1/rebalance", "{}", REQUEST_REBALANCE, "", "", 0,
+			false, 0},
 	};
 	for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		json_t *o;
@@ -489,6 +509,24 @@ START_TEST(a_dry_drain_tells_the_sizes_that_are_known)
 }
 END_TEST
 
+/* Of a host that drains, also what stays, and why. */
+START_TEST(what_does_not_move_tells_why)
+{
+	json_t *o;
+	stub.nodes[0].intent = INTENT_DRAINING;
+	ck_assert_uint_eq(ask("GET", "/v1/moves?node=alpha", "", &o), 200);
+	json_t *moves = json_object_get(o, "moves");
+	ck_assert_uint_eq(json_array_size(moves), 1);
+	json_t *db = json_array_get(moves, 0);
+	ck_assert_str_eq(json_string_value(json_object_get(db, "name")), "db");
+	ck_assert_str_eq(
+		json_string_value(json_object_get(db, "state")), "waits");
+	ck_assert_str_eq(json_string_value(json_object_get(db, "why")),
+		"starts again in 4s");
+	json_decref(o);
+}
+END_TEST
+
 START_TEST(moves_tell_how_far_they_are)
 {
 	json_t *o;
@@ -510,14 +548,15 @@ START_TEST(moves_tell_how_far_they_are)
 	stub.move_count = 2;
 	ck_assert_uint_eq(ask("GET", "/v1/moves", "", &o), 200);
 	json_t *moves = json_object_get(o, "moves");
-	json_t *want = json_pack("[{s:s, s:s, s:s, s:s, s:b, s:i, s:i, s:i,"
-				 "s:i, s:i, s:n}, {s:s, s:s, s:s, s:s, s:b,"
-				 "s:n, s:n, s:n, s:n, s:n, s:n}]",
+	json_t *want = json_pack(
+		"[{s:s, s:s, s:s, s:s, s:b, s:s, s:i, s:i, s:i,"
+		"s:i, s:i, s:n}, {s:s, s:s, s:s, s:s, s:b, s:s,"
+		"s:n, s:n, s:n, s:n, s:n, s:n}]",
 		"name", "db", "from", "alpha", "to", "beta", "state", "frozen",
-		"over", 0, "size", 100, "bytes", 40, "sent", 45, "rate", 7,
-		"took_ms", 900, "ago_ms", "name", "web@1", "from", "alpha",
-		"to", "beta", "state", "stopping", "over", 0, "size", "bytes",
-		"sent", "rate", "took_ms", "ago_ms");
+		"over", 0, "why", "", "size", 100, "bytes", 40, "sent", 45,
+		"rate", 7, "took_ms", 900, "ago_ms", "name", "web@1", "from",
+		"alpha", "to", "beta", "state", "stopping", "over", 0, "why",
+		"", "size", "bytes", "sent", "rate", "took_ms", "ago_ms");
 	ck_assert_ptr_nonnull(want);
 	ck_assert(json_equal(moves, want));
 	json_decref(want);
@@ -587,6 +626,7 @@ main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, every_get_answers_with_one_document);
+	tcase_add_test(tc, a_pass_is_through_when_all_hosts_are);
 	tcase_add_test(tc, status_has_desired_actual_hold_and_problems);
 	tcase_add_test(tc, instances_are_filtered);
 	tcase_add_test(tc, services_are_sorted_and_counted);
@@ -602,6 +642,7 @@ main(void)
 	tcase_add_test(tc, the_cores_refusal_keeps_its_code);
 	tcase_add_test(tc, a_dry_drain_says_what_goes_where);
 	tcase_add_test(tc, a_dry_drain_tells_the_sizes_that_are_known);
+	tcase_add_test(tc, what_does_not_move_tells_why);
 	tcase_add_test(tc, moves_tell_how_far_they_are);
 	tcase_add_test(tc, apply_answers_once_all_are_answered);
 	tcase_add_test(tc, apply_tells_the_first_failure);

@@ -347,6 +347,39 @@ START_TEST(a_host_that_does_not_tell_is_named)
 }
 END_TEST
 
+/* What lies aside here and there; "web" and "db" have the same state_path. */
+START_TEST(older_states_of_all_hosts_are_listed)
+{
+	char body[400], path[5000], want[5100];
+	struct client *c;
+	snprintf(body, sizeof body,
+		"services: {db: {command: /bin/true, working_dir: %s, "
+		"handoff: {state_path: '%%H.data'}}}",
+		directory);
+	snprintf(path, sizeof path, "%s/alpha.data.skep-stale-7", directory);
+	FILE *f = fopen(path, "w");
+	ck_assert_int_gt(fputs("old", f), 0);
+	ck_assert_int_eq(fclose(f), 0);
+	stub.body = body;
+	c = ask_for("/v1/aside?name=db");
+	UNTIL(stub.peer.is_open);
+	ck_assert_int_eq(stub.peer.query.kind, QUERY_ASIDE);
+	ck_assert_str_eq(stub.peer.query.name, "db");
+	stub_peer_gives("[{\"host\":\"beta\"}]\n", true, REPLY_OK);
+	UNTIL(is_answered(c));
+	ck_assert_uint_eq(c->parser.status, 200);
+	snprintf(want, sizeof want, "\"path\":\"%s\",\"since\":\"", path);
+	ck_assert_ptr_nonnull(strstr(c->body,
+		"{\"aside\":[{\"epoch\":7,\"error\":\"\",\"folder\":false,"
+		"\"host\":\"alpha\",\"name\":\"db\","));
+	ck_assert_ptr_nonnull(strstr(c->body, want));
+	ck_assert_ptr_nonnull(strstr(c->body, "\"size\":3}"));
+	ck_assert_ptr_nonnull(strstr(c->body, ",{\"host\":\"beta\"}]"));
+	client_free(c);
+	UNTIL(!stub.peer.is_open);
+}
+END_TEST
+
 START_TEST(who_no_longer_waits_takes_the_question_back)
 {
 	struct client *c = ask_for("/v1/moves?node=beta");
@@ -377,6 +410,7 @@ main(void)
 	tcase_add_test(tc, moves_of_another_host_are_asked_for);
 	tcase_add_test(tc, a_host_that_gives_nothing_away_is_not_asked);
 	tcase_add_loop_test(tc, a_host_that_does_not_tell_is_named, 0, 3);
+	tcase_add_test(tc, older_states_of_all_hosts_are_listed);
 	tcase_add_test(tc, who_no_longer_waits_takes_the_question_back);
 	suite_add_tcase(s, tc);
 	SRunner *runner = srunner_create(s);

@@ -103,7 +103,7 @@ expect 2 drain alpha --self
 expect 2 wait quorum
 expect 2 wait node alpha purple
 for command in register unregister 'group join' 'kv get' send call publish \
-	multicall recv reply rebalance doctor \
+	multicall recv reply doctor \
 	'debug bundle' 'debug partition'; do
 	expect 2 $command x
 	has err 'not supported yet'
@@ -380,6 +380,24 @@ GET /v1/instances 200 {"instances":[$web1]}
 ANSWERS
 expect 1 drain alpha -y
 has err '--force'
+
+# --- older states beside a state_path ---
+serve <<ANSWERS
+GET /v1/status 200 {$cluster,"instances":[$web1]}
+GET /v1/aside?name=web 200 {"aside":[{"host":"beta","name":"web@1","path":"/var/lib/w.skep-stale-7","epoch":7,"size":2048,"since_ms":1700000000123,"error":""},{"host":"alpha","name":"web@1","path":"/var/lib/w","size":null,"error":"skep-node cannot look beside it: Permission denied"}],"missing":[{"host":"gamma","error":"it fell silent"}]}
+GET /v1/nodes/beta 200 {"name":"beta","state":"alive"}
+GET /v1/aside?node=beta&name= 200 {"aside":[{"host":"beta","name":"db","path":"/d.skep-stale-2","epoch":2,"size":null,"since_ms":1700000000123,"error":""}],"missing":[]}
+ANSWERS
+expect 0 status web
+looks out '^older state of web@1 on beta: /var/lib/w.skep-stale-7, 2.0 KiB, set aside [0-9].* ago for run 7; '
+has out 'on alpha, /var/lib/w: skep-node cannot look beside it'
+has err 'not known: gamma: it fell silent'
+expect 0 status web -o json
+has out '"path": "/var/lib/w.skep-stale-7"'
+expect 0 status
+lacks log 'aside?name= '
+expect 0 node show beta
+has out '/d.skep-stale-2, a large folder, set aside'
 
 # --- a server that is no skepd ---
 serve <<'ANSWERS'

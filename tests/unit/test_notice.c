@@ -25,6 +25,11 @@ START_TEST(test_all_keys)
 	ck_assert_int_eq(n.extend_ms, 2500);
 	ck_assert_int_eq(n.watchdog_ms, 1);
 	ck_assert(parse("WATCHDOG=trigger").is_trigger);
+	ck_assert_int_eq(n.answer, 0);
+	ck_assert_int_eq(
+		parse("X_SKEP_HANDOFF=restart").answer, KANSWER_RESTART);
+	ck_assert_int_eq(parse("STATUS=\nX_SKEP_HANDOFF=ignore\n").answer,
+		KANSWER_IGNORE);
 }
 END_TEST
 
@@ -47,6 +52,9 @@ static const char *const nothing[] = {
 	"EXTEND_TIMEOUT_USEC=0x10",
 	"WATCHDOG_USEC=",
 	"BARRIER=1",
+	"X_SKEP_HANDOFF=1",
+	"X_SKEP_HANDOFF=resume",
+	"X_SKEP_HANDOFF=",
 };
 
 START_TEST(test_nothing_comes_of_it)

@@ -36,8 +36,17 @@ static const struct {
 	{"on_minority", "Keep", false},
 	{"on_minority", "", false},
 	{"rebalance", "off", true},
-	{"rebalance", "auto", false},
-	{"rebalance_max", "1", false},
+	{"rebalance", "auto", true},
+	{"rebalance", "manual", true},
+	{"rebalance", "on", false},
+	{"rebalance_max", "1", true},
+	{"rebalance_max", "0", false},
+	{"rebalance_max", "101", false},
+	{"rebalance_hold", "1s", true},
+	{"rebalance_hold", "24h", true},
+	{"rebalance_hold", "0", false},
+	{"rebalance_hold", "60", false},
+	{"rebalance_window", "22:00-06:00", false},
 	{"allow", "alpha,beta", true},
 	{"deny", "", true},
 	{"nonsense", "1", false},
@@ -77,7 +86,9 @@ START_TEST(test_defaults)
 		settings_text(c, key, buffer, sizeof buffer);
 		ck_assert_ptr_null(settings_check(key, buffer));
 	}
-	ck_assert_uint_eq(count, 9);
+	ck_assert_int_eq(s->rebalance_hold_ms, 60000);
+	ck_assert_uint_eq(s->rebalance_max, 5);
+	ck_assert_uint_eq(count, 11);
 	world_fini(&w);
 }
 END_TEST
@@ -108,6 +119,29 @@ START_TEST(test_replicated)
 	world_stop(&w, 1);
 	world_start(&w, 1);
 	ck_assert_uint_eq(w.nodes[1].c->settings.digest, digest);
+	world_fini(&w);
+}
+END_TEST
+
+/* What older hosts do not know is in the digest only where it was set, so that
+ * they agree with newer ones; and no operator sets what only counts. */
+START_TEST(test_later)
+{
+	struct world w;
+	world_init(&w, 1, 16, 1);
+	const struct settings *s = &w.nodes[0].c->settings;
+	uint64_t before = s->digest;
+	ck_assert_int_eq(cluster_set(&w, 0, "rebalance_max", "5"), REPLY_OK);
+	ck_assert_uint_eq(s->digest, before);
+	ck_assert_int_eq(cluster_set(&w, 0, "rebalance_max", "6"), REPLY_OK);
+	ck_assert_uint_ne(s->digest, before);
+	ck_assert_int_eq(cluster_set(&w, 0, "rebalance_max", "5"), REPLY_OK);
+	ck_assert_uint_eq(s->digest, before);
+	ck_assert_int_eq(
+		cluster_set(&w, 0, "rebalance_pass", "7"), REPLY_INVALID);
+	ck_assert_uint_eq(s->rebalance_pass, 0);
+	for (unsigned n = 0; settings_key(n); n++)
+		ck_assert_str_ne(settings_key(n), "rebalance_pass");
 	world_fini(&w);
 }
 END_TEST
@@ -163,6 +197,7 @@ main(void)
 	tcase_add_test(t, test_defaults);
 	tcase_add_test(t, test_replicated);
 	tcase_add_test(t, test_unknown_value);
+	tcase_add_test(t, test_later);
 	tcase_add_test(t, test_seed);
 	suite_add_tcase(s, t);
 	SRunner *r = srunner_create(s);
