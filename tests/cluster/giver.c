@@ -124,15 +124,21 @@ give(struct giver *g)
 	close(fd);
 }
 
+static size_t
+write_state(const struct giver *g, char state[64])
+{
+	int n = snprintf(
+		state, 64, "%" PRIu64 " %" PRIu64 "\n", g->series, g->number);
+	return (size_t)n;
+}
+
 /* A state that cannot be written, as on a full disk, does not leave; then it
  * is as if nobody had asked. */
 static void
 hand_off(struct giver *g)
 {
 	char state[64];
-	int n = snprintf(state, sizeof state, "%" PRIu64 " %" PRIu64 "\n",
-		g->series, g->number);
-	int code = skep_state_save(state, (size_t)n);
+	int code = skep_state_save(state, write_state(g, state));
 	if (code < 0) {
 		fail("the state", code);
 		skep_answer_ignore();
@@ -142,30 +148,12 @@ hand_off(struct giver *g)
 	g->listener = -1;
 }
 
-static int
-write_checkpoint(const struct giver *g, const char *path, const char *aside)
-{
-	int fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return -errno;
-	int n = dprintf(fd, "%" PRIu64 " %" PRIu64 "\n", g->series, g->number);
-	int code = n > 0 && fsync(fd) == 0 ? 0 : -errno;
-	close(fd);
-	if (code == 0 && rename(aside, path) < 0)
-		code = -errno;
-	return code;
-}
-
 /* One that cannot be written leaves the one before. */
 static void
 keep(const struct giver *g)
 {
-	char aside[4096];
-	const char *path = getenv("SKEP_CHECKPOINT_OUT");
-	if (!path)
-		return;
-	snprintf(aside, sizeof aside, "%s.tmp", path);
-	int code = write_checkpoint(g, path, aside);
+	char state[64];
+	int code = skep_checkpoint_save(state, write_state(g, state));
 	if (code < 0)
 		fail("the checkpoint", code);
 	else
