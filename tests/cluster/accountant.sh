@@ -1,4 +1,4 @@
-# What t-long-accountant.sh runs; two minutes of it: EVENTS=200 RUN_S=100.
+# What t-accountant.sh runs for two minutes and t-long-accountant.sh for an hour.
 #
 # GIVERS services give out consecutive numbers, each from a state that only
 # lives in its memory and moves with it; half of them have checkpoints.  On
