@@ -261,6 +261,8 @@ enum reply_code api_feed_open(struct api *api, const char *node,
 	const struct query *query, struct feed **out, char *text);
 /* Finds a host by name; false: there is none. */
 bool api_find_node(struct api *api, const char *name, struct node_view *out);
+/* The same; when there is none the call is answered. */
+bool call_find_node(struct call *c, const char *name, struct node_view *out);
 /* Whether a host can be asked, as far as this one knows. */
 bool api_is_reachable(const struct node_view *v);
 
