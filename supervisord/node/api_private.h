@@ -39,6 +39,10 @@ void api_text_printf(struct api_text *t, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* Takes 'size' bytes away from the front. */
 void api_text_drop(struct api_text *t, size_t size);
+/* For readers at their own pace: copies at most 'max' bytes that stand behind
+ * the first '*taken', which then counts them too; returns how many. */
+size_t api_text_take(
+	const struct api_text *t, size_t *taken, void *buffer, size_t max);
 void api_text_fini(struct api_text *t);
 
 /* One path. */
