@@ -167,6 +167,12 @@ tests_sim_explore_SOURCES = tests/sim/explore.c tests/dialogue/script.h \
 	tests/dialogue/words.c
 tests_sim_explore_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
 tests_sim_explore_LDADD = $(CORE_TEST_LIBS)
+check_PROGRAMS += tests/sim/explore_adopt
+tests_sim_explore_adopt_SOURCES = tests/sim/explore_adopt.c \
+	tests/dialogue/script.c tests/dialogue/script.h \
+	tests/dialogue/show.c tests/dialogue/words.c
+tests_sim_explore_adopt_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
+tests_sim_explore_adopt_LDADD = $(CORE_TEST_LIBS)
 
 # make sim-scale NODES=1000 NAMES=10000: minutes and gigabytes
 NAMES = 10000

@@ -24,6 +24,7 @@ struct paths {
 	struct check *k;
 	struct keys forked; /* host and name -> epoch of the last fork */
 	struct keys ran;    /* the same of the last that was seen to run */
+	struct keys tried;  /* host, name and epoch -> 1, of every start */
 	struct keys told;   /* the same of the last start that was decided with
 			       a later run elsewhere in sight */
 	struct keys heard;  /* the same of the last run elsewhere that was ever
@@ -62,17 +63,21 @@ told_by(const struct row *r)
 	return ran < EPOCH_BLOCK ? 0 : ran - (EPOCH_BLOCK - 1);
 }
 
-/* Whether rows of other hosts, as this one has them, tell of a run after
- * 'epoch' and before 'start'. */
+/* Whether rows of other hosts, as 'host' has them, tell of a run after 'epoch'
+ * and before 'start'.  What they tell of a start that was its own, and of which
+ * it knows better, tells of nobody else. */
 static bool
-is_told_of_later(
-	const struct core *c, const char *name, uint64_t epoch, uint64_t start)
+is_told_of_later(struct paths *p, uint32_t host, const char *name,
+	uint64_t epoch, uint64_t start)
 {
+	const struct core *c = p->k->w->hosts[host].core;
 	const struct row *r = registry_first(c, ROW_INSTANCE, name);
-	for (; r; r = registry_next(c, r))
+	for (; r; r = registry_next(c, r)) {
+		uint64_t tried = hash_mix(key_of(host, name), row_ran(r));
 		if (r->origin != MEMBER_SELF && told_by(r) > epoch &&
-			told_by(r) < start)
+			told_by(r) < start && !keys_get(&p->tried, tried))
 			return true;
+	}
 	return false;
 }
 
@@ -124,7 +129,7 @@ note_decision(struct paths *p, uint32_t host, const struct effect_note *n)
 	uint64_t ran = told_ran(w->hosts[host].core, n->name, n->epoch);
 	/* While its spec had no state_path, runs here left what is there. */
 	uint64_t own = keys_get(&p->ran, key);
-	if (at && is_told_of_later(w->hosts[host].core, n->name,
+	if (at && is_told_of_later(p, host, n->name,
 			  at->state.epoch > own ? at->state.epoch : own,
 			  n->epoch))
 		*keys_at(&p->told, key) = (uint32_t)n->epoch;
@@ -141,6 +146,9 @@ on_effect(struct world *w, uint32_t host, const struct effect *e, void *context)
 		note_end(p, &e->note);
 	if (e->kind == EFFECT_NOTE && e->note.kind == NOTE_STARTING)
 		note_decision(p, host, &e->note);
+	if (e->kind == EFFECT_START)
+		*keys_at(&p->tried, hash_mix(key_of(host, e->start.name),
+					    e->start.epoch)) = 1;
 	if (e->kind != EFFECT_START || e->start.has_state)
 		return;
 	struct core *c = w->hosts[host].core;
@@ -206,6 +214,7 @@ on_end(struct world *w, void *context)
 	(void)w;
 	keys_fini(&p->forked);
 	keys_fini(&p->ran);
+	keys_fini(&p->tried);
 	keys_fini(&p->told);
 	keys_fini(&p->heard);
 	keys_fini(&p->forgot);
