@@ -10,7 +10,8 @@
  * lost, the epoch that won and the one that it was given to, as its host's
  * records say, and who started with it; and for each host and instance the
  * epoch under which its line began.  After the loss of a disk nothing is
- * demanded: what it had given is forgotten.
+ * demanded: what it had given is forgotten.  Nor is it of what two runs left
+ * that began with the same state: here the two look the same (state_root).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,8 @@
 struct origin_state {
 	uint64_t winner;  /* what a record says; 0: it is in none */
 	uint64_t given;	  /* the same; 0: to nobody */
+	uint64_t epoch;	  /* of the run that left it */
+	bool is_twin;	  /* another run left one that looks the same */
 	uint32_t begun;	  /* 1 + a host that started with it */
 	uint32_t adopted; /* 1 + the one that went on from it so */
 };
@@ -86,7 +89,7 @@ check_adopted(struct lines *l, uint32_t host, const struct effect_start *s,
 {
 	const char *name = l->k->w->hosts[host].name;
 	l->k->stats->adopted += !o->adopted;
-	if (l->k->has_lost_disk)
+	if (l->k->has_lost_disk || o->is_twin)
 		return;
 	if (o->adopted && o->adopted != host + 1)
 		world_violated(l->k->w, "H11",
@@ -129,7 +132,7 @@ on_start(struct lines *l, uint32_t host, const struct effect_start *s)
 		o->adopted = host + 1;
 		return;
 	}
-	if (o->adopted && !l->k->has_lost_disk)
+	if (o->adopted && !o->is_twin && !l->k->has_lost_disk)
 		world_violated(l->k->w, "H11",
 			"%s starts %s with a state that %s has gone on from",
 			l->k->w->hosts[host].name, s->name,
@@ -147,6 +150,18 @@ on_step(struct world *w, uint32_t host, const struct input *in,
 	for (size_t i = 0; i < fx->count; i++)
 		if (fx->items[i].kind == EFFECT_START)
 			on_start(context, host, &fx->items[i].start);
+}
+
+static void
+on_process(struct world *w, uint32_t host, const struct world_process_event *e,
+	void *context)
+{
+	(void)w, (void)host;
+	if (e->what != STATE_IS_SEALED)
+		return;
+	struct origin_state *o = state_at(context, e->root);
+	o->is_twin |= o->epoch && o->epoch != e->epoch;
+	o->epoch = e->epoch;
 }
 
 static void
@@ -170,6 +185,7 @@ check_conflict(struct check *k)
 				    .name = "conflict",
 				    .on_step = on_step,
 				    .on_stored = on_stored,
+				    .on_process = on_process,
 				    .on_end = on_end,
 				    .context = l,
 			    });
