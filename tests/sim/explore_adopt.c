@@ -230,24 +230,39 @@ is_kept(const struct run *r, const struct line *line)
 	return false;
 }
 
+static unsigned
+live_copies(const struct run *r)
+{
+	unsigned live = 0;
+	for (uint32_t i = 0; i < HOSTS; i++)
+		live += running(r, i) != NULL;
+	return live;
+}
+
+/* Why this is not the end yet, or NULL.  What lies here for a start may be
+ * about to be started. */
+static const char *
+trouble_of(struct run *r, char trouble[WORLD_TROUBLE_MAX])
+{
+	const char *why = world_trouble(r->w, trouble);
+	return why || live_copies(r) ? why : "nothing runs";
+}
+
 static void
 finish(struct run *r, char trouble[WORLD_TROUBLE_MAX])
 {
 	const char *why;
-	unsigned live = 0;
 	mono end = mono_add(r->w->now, SETTLE_MS);
-	while ((why = world_trouble(r->w, trouble)) != NULL && !r->wrong) {
+	while ((why = trouble_of(r, trouble)) != NULL && !r->wrong) {
 		if (mono_reached(end, r->w->now))
 			r->wrong = why;
 		world_run(r->w, 10);
 		come_back(r);
 	}
-	for (uint32_t i = 0; i < HOSTS; i++)
-		live += running(r, i) != NULL;
 	if (r->wrong)
 		return;
-	if (live != 1)
-		r->wrong = live ? "two copies are left" : "nothing runs";
+	if (live_copies(r) > 1)
+		r->wrong = "two copies are left";
 	else if (!r->lines[0].may_be_lost && !is_kept(r, &r->lines[0]))
 		r->wrong = "the state of the copy that lost is lost";
 	else if (!r->lines[1].may_be_lost && !is_kept(r, &r->lines[1]))
