@@ -44,11 +44,9 @@
 
 #include "base/cursor.h"
 #include "base/limits.h"
-#include "base/list.h"
-#include "base/map.h"
 #include "base/mono.h"
-#include "base/slots.h"
 #include "core/core.h"
+#include "core/named.h"
 #include "core/specs.h"
 
 #define CHECKPOINTS_MAX 65536 /* names on one host */
@@ -91,9 +89,7 @@ enum checkpoint_phase {
 
 /* What this host keeps and does for one name. */
 struct checkpoint {
-	struct list in_all; /* checkpoints.all */
-	struct map_link by_name;
-	char name[INSTANCE_NAME_MAX + 1];
+	struct named head;
 	struct checkpoint_word word; /* as our row says it */
 	uint64_t stored;	     /* STORE of the last record */
 	bool is_changed;	     /* 'word' is to be said again */
@@ -134,10 +130,8 @@ struct checkpoint {
 };
 
 struct checkpoints {
-	struct slots slots; /* of struct checkpoint */
-	struct map by_name;
-	struct list all;
-	mono look_at; /* nothing in 'all' is due before */
+	struct named_table table; /* of struct checkpoint */
+	mono look_at;		  /* nothing in 'table' is due before */
 };
 
 struct core;
