@@ -114,19 +114,6 @@ try_end(struct core *c, struct checkpoint *k)
 }
 
 bool
-checkpoint_needs_state(
-	const struct core *c, const char *name, const uint8_t root[DIGEST_SIZE])
-{
-	const struct checkpoint *k = checkpoint_find(c, name);
-	if (!k)
-		return false;
-	for (uint32_t i = 0; i < k->word.count; i++)
-		if (!memcmp(k->word.kept[i].root, root, DIGEST_SIZE))
-			return true;
-	return k->want.epoch && !memcmp(k->want.root, root, DIGEST_SIZE);
-}
-
-bool
 checkpoint_keeps(
 	const struct core *c, const char *name, const uint8_t root[DIGEST_SIZE])
 {
@@ -135,6 +122,16 @@ checkpoint_keeps(
 		if (!memcmp(k->word.kept[i].root, root, DIGEST_SIZE))
 			return true;
 	return false;
+}
+
+bool
+checkpoint_needs_state(
+	const struct core *c, const char *name, const uint8_t root[DIGEST_SIZE])
+{
+	const struct checkpoint *k = checkpoint_find(c, name);
+	bool is_wanted =
+		k && k->want.epoch && !memcmp(k->want.root, root, DIGEST_SIZE);
+	return is_wanted || checkpoint_keeps(c, name, root);
 }
 
 uint64_t

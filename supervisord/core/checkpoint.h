@@ -183,11 +183,11 @@ uint64_t checkpoint_stored(const struct core *c, const char *name);
  * 'service' is NULL when nobody wants it any more. */
 void checkpoint_review(struct core *c, struct instance *inst,
 	const struct service_value *service);
-/* Whether a checkpoint that is kept, or on its way, needs this state. */
-bool checkpoint_needs_state(const struct core *c, const char *name,
-	const uint8_t root[DIGEST_SIZE]);
 /* Whether it is the root of one that is kept here. */
 bool checkpoint_keeps(const struct core *c, const char *name,
+	const uint8_t root[DIGEST_SIZE]);
+/* Whether a checkpoint that is kept, or on its way, needs this state. */
+bool checkpoint_needs_state(const struct core *c, const char *name,
 	const uint8_t root[DIGEST_SIZE]);
 /* A run ended and left this state, which is here: its last checkpoint. */
 void checkpoint_adopt(struct core *c, struct instance *inst, uint64_t epoch,
