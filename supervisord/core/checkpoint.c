@@ -349,8 +349,8 @@ checkpoint_next_word(const struct core *c, const char *name,
 	return NULL;
 }
 
-static bool
-names_host(const struct checkpoint_word *word, const char *node)
+bool
+checkpoint_names_host(const struct checkpoint_word *word, const char *node)
 {
 	for (uint32_t i = 0; i < word->holder_count; i++)
 		if (strcmp(word->holders[i], node) == 0)
@@ -368,7 +368,8 @@ checkpoint_count(const struct core *c, const char *name,
 	for (; r; r = checkpoint_next_word(c, name, r, &other))
 		count += other.count &&
 			 snapshot_compare(&other.kept[0], what) >= 0 &&
-			 names_host(word, member_get(c, r->origin)->name);
+			 checkpoint_names_host(
+				 word, member_get(c, r->origin)->name);
 	return count;
 }
 
@@ -420,7 +421,8 @@ is_asked_for(const struct core *c, const char *name)
 	struct checkpoint_word word;
 	const struct row *r = checkpoint_next_word(c, name, NULL, &word);
 	for (; r; r = checkpoint_next_word(c, name, r, &word))
-		if (word.is_runner && names_host(&word, c->config.node))
+		if (word.is_runner &&
+			checkpoint_names_host(&word, c->config.node))
 			return true;
 	return false;
 }

@@ -160,6 +160,9 @@ bool checkpoint_read_word(struct reader *r, struct checkpoint_word *out);
 /* Whether a row is there only because its host keeps a checkpoint, or the state
  * of a copy that lost. */
 bool checkpoint_is_keeper(const struct row *row);
+/* Whether 'word' chose that host to keep what its own runs. */
+bool checkpoint_names_host(
+	const struct checkpoint_word *word, const char *node);
 /* How many of 'word's holders show in their rows that they have 'what'. */
 uint32_t checkpoint_count(const struct core *c, const char *name,
 	const struct checkpoint_word *word, const struct snapshot *what);

@@ -274,15 +274,6 @@ find_runner(const struct core *c, const char *name, struct checkpoint_word *out)
 	return best;
 }
 
-static bool
-is_named(const struct core *c, const struct checkpoint_word *word)
-{
-	for (uint32_t i = 0; i < word->holder_count; i++)
-		if (strcmp(word->holders[i], c->config.node) == 0)
-			return true;
-	return false;
-}
-
 /* Whether enough of those who are named have as much as we do. */
 static bool
 is_superfluous(const struct core *c, const struct checkpoint *k,
@@ -310,7 +301,7 @@ checkpoint_hold(struct core *c, struct checkpoint *k, struct instance *inst)
 					       &k->word.kept[0]) > 0);
 	/* The runner knows what counted. */
 	k->has_lost = false;
-	if (!is_named(c, &runner)) {
+	if (!checkpoint_names_host(&runner, c->config.node)) {
 		stop_fetch(c, k);
 		if (is_superfluous(c, k, &runner) ||
 			(k->word.count == 0 && k->word.acked.epoch))
