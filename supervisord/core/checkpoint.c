@@ -189,14 +189,10 @@ checkpoint_on_load(struct core *c, struct bytes key, struct bytes value)
 void
 checkpoint_on_boot(struct core *c)
 {
-	char service[SERVICE_NAME_MAX + 1];
 	list_each_safe (l, &c->checkpoints.table.all) {
 		struct checkpoint *k =
 			container_of(l, struct checkpoint, head.in_all);
-		struct instance *i = instance_find(c, k->head.name);
-		instance_service_name(k->head.name, service);
-		if (!i)
-			i = instance_add(c, k->head.name, service, 0);
+		struct instance *i = instance_ensure(c, k->head.name);
 		if (!i)
 			checkpoint_end(c, k); /* nobody could ask for it */
 		else

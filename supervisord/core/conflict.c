@@ -333,14 +333,10 @@ conflict_read_row(const struct row *row, struct conflict_word *out)
 void
 conflict_on_boot(struct core *c)
 {
-	char service[SERVICE_NAME_MAX + 1];
 	list_each_safe (l, &c->conflicts.table.all) {
 		struct conflict *k =
 			container_of(l, struct conflict, head.in_all);
-		struct instance *i = instance_find(c, k->head.name);
-		instance_service_name(k->head.name, service);
-		if (!i)
-			i = instance_add(c, k->head.name, service, 0);
+		struct instance *i = instance_ensure(c, k->head.name);
 		/* The table is full: it is kept, and nobody hears of it. */
 		if (i)
 			instance_publish(c, i);
