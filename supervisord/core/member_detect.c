@@ -218,6 +218,8 @@ member_on_heartbeat(struct core *c, struct member *m, const skep_Heartbeat *hb)
 	repair_list(c, m);
 	registry_on_heartbeat(c, member_id_of(c, m));
 	specs_on_heartbeat(c, member_id_of(c, m));
+	if (hb->spec_root == specs_root(c))
+		rebalance_on_equal(c);
 	if (is_relevant)
 		duty_mark_all(c);
 }

@@ -271,7 +271,6 @@ on_equal(struct core *c, member_id id)
 	uint64_t trusted = c->specs.peers[id].trusted;
 	if (trusted > c->specs.trusted && has_room(c, 0))
 		specs_raise(c, trusted, trusted);
-	rebalance_on_equal(c);
 }
 
 /* The leaves that differ: exchange their entries. */
