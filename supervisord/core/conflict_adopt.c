@@ -45,8 +45,8 @@ static bool
 find_listed(const struct core *c, const struct conflict *k, struct lost *out)
 {
 	struct conflict_word word;
-	const struct row *r = conflict_next_word(c, k->name, NULL, &word);
-	for (; r; r = conflict_next_word(c, k->name, r, &word))
+	const struct row *r = conflict_next_word(c, k->head.name, NULL, &word);
+	for (; r; r = conflict_next_word(c, k->head.name, r, &word))
 		for (uint32_t n = 0; n < word.count; n++) {
 			*out = word.kept[n];
 			if (!strcmp(member_get(c, r->origin)->name, k->from) &&
@@ -94,7 +94,7 @@ fetch(struct core *c, struct conflict *k)
 	CHECK(from != MEMBER_NONE);
 	k->asked = c->store_seq;
 	e->after = handoff_after(c);
-	e->fetch.name = effects_text(&c->fx, k->name);
+	e->fetch.name = effects_text(&c->fx, k->head.name);
 	e->fetch.node = effects_text(&c->fx, k->from);
 	e->fetch.address = effects_text(&c->fx, member_get(c, from)->address);
 	memcpy(e->fetch.root, k->want.root, DIGEST_SIZE);
@@ -114,7 +114,7 @@ begin(struct core *c, const struct instance *i)
 		return;
 	k->want = best;
 	strcpy(k->from, member_get(c, from)->name);
-	core_note(c, NOTE_CONFLICT, k->name, best.epoch,
+	core_note(c, NOTE_CONFLICT, k->head.name, best.epoch,
 		effects_format(&c->fx,
 			"it had started with nothing: it is to go on from the "
 			"state of the copy that lost, on %s",
@@ -221,7 +221,7 @@ adopt_stop(struct core *c, struct conflict *k, struct instance *inst)
 		was.was_live = false;
 		conflict_keep(c, inst, &was);
 	} else if (is_here || is_on_way) {
-		handoff_drop(c, k->name, was.root, handoff_after(c));
+		handoff_drop(c, k->head.name, was.root, handoff_after(c));
 	}
 	if (had_claim)
 		instance_publish(c, inst);
@@ -231,7 +231,7 @@ void
 adopt_review(struct core *c, struct conflict *k, struct instance *inst)
 {
 	struct lost now;
-	if (k->phase == ADOPT_NONE || handoff_is_yield(c, k->name))
+	if (k->phase == ADOPT_NONE || handoff_is_yield(c, k->head.name))
 		return;
 	bool is_open = instance_is_held(inst) && inst->fresh &&
 		       is_fit(&k->want, inst->fresh) &&
@@ -246,14 +246,14 @@ static void
 fail(struct core *c, struct conflict *k, const char *why)
 {
 	int64_t ms = (int64_t)AGAIN_MS << k->failures;
-	core_note(c, NOTE_CONFLICT, k->name, k->want.epoch,
+	core_note(c, NOTE_CONFLICT, k->head.name, k->want.epoch,
 		effects_format(&c->fx, "not fetched from %s: %s",
 			effects_text(&c->fx, k->from),
 			effects_text(&c->fx, why)));
 	if (k->failures < DOUBLINGS_MAX)
 		k->failures++;
 	enter(c, k, ADOPT_FAILED, mono_add(c->now, ms));
-	handoff_drop(c, k->name, k->want.root, handoff_after(c));
+	handoff_drop(c, k->head.name, k->want.root, handoff_after(c));
 }
 
 void
@@ -275,25 +275,25 @@ conflict_on_fetched(struct core *c, const struct input_fetched *in)
 	} else {
 		fail(c, k, in->text);
 	}
-	duty_mark(c, k->name);
+	duty_mark(c, k->head.name);
 }
 
 /* The other host does not know of claims, or ours does not come there. */
 static void
 on_no_answer(struct core *c, struct conflict *k)
 {
-	struct instance *i = instance_find(c, k->name);
+	struct instance *i = instance_find(c, k->head.name);
 	k->until = MONO_NEVER;
 	if (!i || is_given(c, k))
 		return;
-	core_note(c, NOTE_CONFLICT, k->name, k->want.epoch,
+	core_note(c, NOTE_CONFLICT, k->head.name, k->want.epoch,
 		effects_format(&c->fx,
 			"%s does not give the state of the copy that lost: "
 			"it stays there",
 			effects_text(&c->fx, k->from)));
 	i->fresh = 0;
 	adopt_stop(c, k, i);
-	duty_mark(c, k->name);
+	duty_mark(c, k->head.name);
 }
 
 static void
@@ -308,7 +308,7 @@ on_time(struct core *c, struct conflict *k)
 		break;
 	case ADOPT_FAILED:
 		enter(c, k, ADOPT_NONE, MONO_NEVER);
-		duty_mark(c, k->name);
+		duty_mark(c, k->head.name);
 		break;
 	case ADOPT_NONE:
 	case ADOPT_HERE:
@@ -323,8 +323,9 @@ adopt_on_tick(struct core *c)
 	if (!mono_reached(t->adopt_at, c->now))
 		return;
 	t->adopt_at = MONO_NEVER;
-	list_each_safe (l, &t->all) {
-		struct conflict *k = container_of(l, struct conflict, in_all);
+	list_each_safe (l, &t->table.all) {
+		struct conflict *k =
+			container_of(l, struct conflict, head.in_all);
 		if (mono_reached(k->until, c->now) &&
 			!effects_has_room(&c->fx, 64, 4096)) {
 			t->adopt_at = c->now; /* the rest, next */
