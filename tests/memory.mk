@@ -1,8 +1,9 @@
-# Containers that take memory in proportion to what is in them.
+# Containers that take memory in proportion to what is in them, and the small
+# functions of base.
 EXTRA_DIST += tests/memory.mk
 
 MEMORY_TESTS = tests/unit/test_map tests/unit/test_slots \
-	tests/unit/test_lookup
+	tests/unit/test_lookup tests/unit/test_hex
 if HAVE_CHECK
 check_PROGRAMS += $(MEMORY_TESTS)
 TESTS += $(MEMORY_TESTS)
@@ -17,3 +18,6 @@ tests_unit_test_lookup_LDADD = libbase.a $(CHECK_LIBS)
 tests_unit_test_slots_SOURCES = tests/unit/test_slots.c
 tests_unit_test_slots_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_slots_LDADD = libbase.a $(CHECK_LIBS)
+tests_unit_test_hex_SOURCES = tests/unit/test_hex.c
+tests_unit_test_hex_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_hex_LDADD = libbase.a $(CHECK_LIBS)

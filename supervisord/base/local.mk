@@ -7,6 +7,7 @@ libbase_a_SOURCES = \
 	supervisord/base/cursor.c supervisord/base/cursor.h \
 	supervisord/base/duration.c supervisord/base/duration.h \
 	supervisord/base/hash.c supervisord/base/hash.h \
+	supervisord/base/hex.c supervisord/base/hex.h \
 	supervisord/base/limits.h \
 	supervisord/base/list.h \
 	supervisord/base/lookup.c supervisord/base/lookup.h \

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/hex.h"
 #include "keeper/spawn.h"
 
 /* The mover's own bound, out of the way: handoff.max_size is the node's to
@@ -16,20 +17,20 @@
 #define SIZE_MAX_TEXT "16TiB"
 
 #define WORDS_MAX 20
+#define ROOT_MAX  64 /* bytes of a digest */
 
 /* Executes the mover in this process; the descriptors 0 to 2 are set. */
 static _Noreturn void
 execute(const struct mover_order *o, const char *verb)
 {
 	static char locale[] = "LC_ALL=C";
-	static char epoch[24], root[2 * 64 + 1], path[PATH_MAX];
+	static char epoch[24], root[2 * ROOT_MAX + 1], path[PATH_MAX];
 	static char before[24], stay[24];
 	const char *argv[WORDS_MAX] = {
 		"skep-mover", verb, "--max-size", SIZE_MAX_TEXT};
 	size_t count = 4;
-	const unsigned char *digest = o->root.data;
-	for (size_t i = 0; i < o->root.size && 2 * i + 2 < sizeof root; i++)
-		snprintf(root + 2 * i, 3, "%02x", digest[i]);
+	hex_write(o->root.data,
+		o->root.size < ROOT_MAX ? o->root.size : ROOT_MAX, root);
 	snprintf(epoch, sizeof epoch, "%" PRIu64, o->epoch);
 	snprintf(before, sizeof before, "%" PRIu64, o->before);
 	snprintf(stay, sizeof stay, "%" PRIu64, o->stay);

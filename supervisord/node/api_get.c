@@ -341,17 +341,9 @@ api_get_nodes(struct call *c)
 void
 api_get_node(struct call *c)
 {
-	const char *name = c->captures[0];
-	uint32_t count = view_node_count(core_of(c));
-	for (uint32_t i = 0; i < count; i++) {
-		struct node_view v;
-		if (!view_node(core_of(c), i, &v) || strcmp(v.name, name) != 0)
-			continue;
+	struct node_view v;
+	if (call_find_node(c, c->captures[0], &v))
 		call_reply_json(c, MHD_HTTP_OK, api_json_node(&v));
-		return;
-	}
-	call_reply_error(c, MHD_HTTP_NOT_FOUND, "not_found",
-		"there is no node '%s'", name);
 }
 
 void

@@ -17,6 +17,16 @@ api_find_node(struct api *api, const char *name, struct node_view *out)
 }
 
 bool
+call_find_node(struct call *c, const char *name, struct node_view *out)
+{
+	if (api_find_node(c->api, name, out))
+		return true;
+	call_reply_error(c, MHD_HTTP_NOT_FOUND, "not_found",
+		"there is no node '%s'", name);
+	return false;
+}
+
+bool
 api_is_reachable(const struct node_view *v)
 {
 	return v->is_self || strcmp(v->state, "alive") == 0 ||

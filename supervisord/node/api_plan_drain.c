@@ -89,9 +89,6 @@ api_dry_drain(struct call *c, const char *node)
 {
 	const struct query query = {.kind = QUERY_SIZES};
 	struct node_view v;
-	if (api_find_node(c->api, node, &v))
+	if (call_find_node(c, node, &v))
 		call_gather(c, &query, json_pack("[s]", node), reply);
-	else
-		call_reply_error(c, MHD_HTTP_NOT_FOUND, "not_found",
-			"there is no node '%s'", node);
 }

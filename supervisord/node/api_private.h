@@ -39,6 +39,10 @@ void api_text_printf(struct api_text *t, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* Takes 'size' bytes away from the front. */
 void api_text_drop(struct api_text *t, size_t size);
+/* For readers at their own pace: copies at most 'max' bytes that stand behind
+ * the first '*taken', which then counts them too; returns how many. */
+size_t api_text_take(
+	const struct api_text *t, size_t *taken, void *buffer, size_t max);
 void api_text_fini(struct api_text *t);
 
 /* One path. */
@@ -261,6 +265,8 @@ enum reply_code api_feed_open(struct api *api, const char *node,
 	const struct query *query, struct feed **out, char *text);
 /* Finds a host by name; false: there is none. */
 bool api_find_node(struct api *api, const char *name, struct node_view *out);
+/* The same; when there is none the call is answered. */
+bool call_find_node(struct call *c, const char *name, struct node_view *out);
 /* Whether a host can be asked, as far as this one knows. */
 bool api_is_reachable(const struct node_view *v);
 

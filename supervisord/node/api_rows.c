@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/check.h"
+#include "base/hex.h"
 #include "node/api_private.h"
 #include "sys/units.h"
 
@@ -122,8 +123,7 @@ static void
 add_root(struct api_text *t, const uint8_t root[DIGEST_SIZE])
 {
 	char text[2 * DIGEST_SIZE + 1];
-	for (size_t i = 0; i < DIGEST_SIZE; i++)
-		snprintf(text + 2 * i, 3, "%02x", root[i]);
+	hex_write(root, DIGEST_SIZE, text);
 	add_text(t, text);
 }
 

@@ -53,6 +53,18 @@ api_text_drop(struct api_text *t, size_t size)
 	memmove(t->data, t->data + size, t->size);
 }
 
+size_t
+api_text_take(const struct api_text *t, size_t *taken, void *buffer, size_t max)
+{
+	CHECK(*taken <= t->size);
+	size_t left = t->size - *taken;
+	size_t size = left < max ? left : max;
+	if (size)
+		memcpy(buffer, t->data + *taken, size);
+	*taken += size;
+	return size;
+}
+
 void
 api_text_fini(struct api_text *t)
 {

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/hex.h"
 #include "node/dumps_private.h"
 #include "sys/clock.h"
 #include "sys/files.h"
@@ -28,13 +29,6 @@
 #define SEAL_MAX_S    3600	  /* one that takes so long is not waited for */
 
 /* --- Names --- */
-
-static void
-write_hex(const uint8_t root[DIGEST_SIZE], char hex[HEX_SIZE + 1])
-{
-	for (size_t i = 0; i < DIGEST_SIZE; i++)
-		snprintf(hex + 2 * i, 3, "%02x", root[i]);
-}
 
 static bool
 read_hex(const char *hex, uint8_t root[DIGEST_SIZE])
@@ -62,7 +56,7 @@ dumps_make_path(const struct dumps *d, const uint8_t root[DIGEST_SIZE],
 	struct err *err)
 {
 	char hex[HEX_SIZE + 1];
-	write_hex(root, hex);
+	hex_write(root, DIGEST_SIZE, hex);
 	if (kind && !is_safe_name(name))
 		return err_set(err, -EINVAL, "\"%.130s\": not a name", name);
 	int n = snprintf(path, PATH_MAX, "%s/%s%s%s%s%s", d->dir, hex,
@@ -82,7 +76,7 @@ remove_leftover(const struct dumps *d, int dir, const char *name)
 	size_t length = strlen(name);
 	bool is_tmp = length > 4 && strcmp(name + length - 4, ".tmp") == 0 &&
 		      (strncmp(name, "seal.", 5) == 0 ||
-			     strncmp(name, "seal-running.", 13) == 0);
+			      strncmp(name, "seal-running.", 13) == 0);
 	bool is_part = length > HEX_SIZE + 6 &&
 		       strncmp(name + HEX_SIZE, ".part.", 6) == 0;
 	(void)d;
@@ -455,7 +449,7 @@ dumps_drop(struct dumps *d, const uint8_t root[DIGEST_SIZE], const char *name,
 	char hex[HEX_SIZE + 1];
 	struct stat st;
 	bool is_needed = true;
-	write_hex(root, hex);
+	hex_write(root, DIGEST_SIZE, hex);
 	int r = dumps_make_path(d, root, NULL, NULL, path, err);
 	if (r == 0)
 		r = dumps_make_path(d, root, "part", name, part, err);

@@ -171,12 +171,7 @@ static size_t
 aside_read(struct feed *f, void *buffer, size_t max)
 {
 	struct aside_reader *r = container_of(f, struct aside_reader, feed);
-	size_t left = r->text.size - r->taken;
-	size_t size = left < max ? left : max;
-	if (size)
-		memcpy(buffer, r->text.data + r->taken, size);
-	r->taken += size;
-	return size;
+	return api_text_take(&r->text, &r->taken, buffer, max);
 }
 
 static void

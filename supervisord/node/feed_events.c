@@ -138,12 +138,9 @@ static size_t
 events_read(struct feed *f, void *buffer, size_t max)
 {
 	struct event_reader *r = container_of(f, struct event_reader, feed);
-	size_t waiting = r->out.size - r->taken;
-	size_t size = waiting < max ? waiting : max;
+	size_t size = api_text_take(&r->out, &r->taken, buffer, max);
 	if (size == 0)
 		return 0;
-	memcpy(buffer, r->out.data + r->taken, size);
-	r->taken += size;
 	if (r->taken > r->out.size / 2) { /* each byte moves once at most */
 		api_text_drop(&r->out, r->taken);
 		r->taken = 0;

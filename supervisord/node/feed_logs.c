@@ -151,11 +151,7 @@ static size_t
 log_read(struct feed *f, void *buffer, size_t max)
 {
 	struct log_reader *r = container_of(f, struct log_reader, feed);
-	size_t left = r->out.size - r->taken;
-	size_t size = left < max ? left : max;
-	if (size > 0)
-		memcpy(buffer, r->out.data + r->taken, size);
-	r->taken += size;
+	size_t size = api_text_take(&r->out, &r->taken, buffer, max);
 	bool is_all = r->taken == r->out.size;
 	f->file = is_all ? r->out_file : 0;
 	f->at = is_all ? r->out_at : 0;

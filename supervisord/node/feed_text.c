@@ -1,6 +1,5 @@
 /* A text that is all there is to say. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/check.h"
 #include "node/api_private.h"
@@ -16,12 +15,7 @@ static size_t
 text_read(struct feed *f, void *buffer, size_t max)
 {
 	struct text_feed *t = container_of(f, struct text_feed, feed);
-	size_t left = t->text.size - t->taken;
-	size_t size = left < max ? left : max;
-	if (size)
-		memcpy(buffer, t->text.data + t->taken, size);
-	t->taken += size;
-	return size;
+	return api_text_take(&t->text, &t->taken, buffer, max);
 }
 
 static void

@@ -9,9 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FORMAT_PREFIX "skep1:"
+#include "base/hex.h"
 
-static const char hex_digits[] = "0123456789abcdef";
+#define FORMAT_PREFIX "skep1:"
 
 /* The value of one hex digit of either case, or -1. */
 static int
@@ -236,16 +236,6 @@ fill_random(void *buffer, size_t size, struct err *err)
 	return (size_t)n == size ? 0 : err_set(err, -EIO, "no random numbers");
 }
 
-static void
-write_hex(const uint8_t *bytes, size_t size, char *out)
-{
-	for (size_t i = 0; i < size; i++) {
-		*out++ = hex_digits[bytes[i] >> 4];
-		*out++ = hex_digits[bytes[i] & 15];
-	}
-	*out = '\0';
-}
-
 int
 keyfile_generate(struct key *out, const char *identity, struct err *err)
 {
@@ -264,7 +254,7 @@ keyfile_generate(struct key *out, const char *identity, struct err *err)
 	if (identity)
 		memcpy(out->identity, identity, strlen(identity));
 	else
-		write_hex(name, sizeof name, out->identity);
+		hex_write(name, sizeof name, out->identity);
 	return 0;
 }
 
@@ -272,7 +262,7 @@ void
 keyfile_format(const struct key *key, char line[KEY_LINE_SIZE])
 {
 	char hex[2 * KEY_SECRET_SIZE + 1];
-	write_hex(key->secret, sizeof key->secret, hex);
+	hex_write(key->secret, sizeof key->secret, hex);
 	snprintf(line, KEY_LINE_SIZE, FORMAT_PREFIX "%.64s:%s\n", key->identity,
 		hex);
 	explicit_bzero(hex, sizeof hex);

@@ -1,14 +1,16 @@
-# What t-long-accountant.sh runs; two minutes of it: EVENTS=200 RUN_S=100.
+# What t-accountant.sh runs for two minutes and t-long-accountant.sh for an hour.
 #
 # GIVERS services give out consecutive numbers, each from a state that only
-# lives in its memory and moves with it.  On every host a client takes numbers
-# from all of them, where its own skepd says that they are.  Meanwhile EVENTS
-# random things happen: hosts are drained and undrained, lose their power and
-# get it back, are replaced by new ones, are cut from each other, are parted
-# from all others; parts of skepd and programs are killed; disks are full or
-# slow.  The draws come from SEED alone (printed), what they meet does not.
-# Then all is mended, and judge.py says of everything that was written down
-# whether a number was given twice or lost that must not be.
+# lives in its memory and moves with it; half of them have checkpoints.  On
+# every host a client takes numbers from all of them, where its own skepd says
+# that they are.  Meanwhile EVENTS random things happen: hosts are drained and
+# undrained, lose their power and get it back, are replaced by new ones, are
+# cut from each other, are parted from all others; parts of skepd and programs
+# are killed; disks are full or slow.  The draws come from SEED alone (printed),
+# what they meet does not.  Then all is mended, and one host after the other
+# loses its power while the others have no trouble: nothing may be lost then but
+# what status had announced.  In the end judge.py says of everything that was
+# written down whether a number was given twice or lost that must not be.
 POLICY="allow_root = yes
 allowed_users = nobody"
 . "$(dirname "$0")/lib.sh"
@@ -18,7 +20,7 @@ EVENTS=${EVENTS:-200}
 GIVERS=${GIVERS:-50}
 RUN_S=${RUN_S:-100}   # seconds in which they happen, about
 ALL="alpha beta gamma delta epsilon" # the last one joins later
-FIRST=7501 LAST=$((7500 + GIVERS))
+FIRST=7501 MIDDLE=$((7500 + GIVERS / 2)) LAST=$((7500 + GIVERS))
 GIVER=$SKEP_BUILD/tests/cluster/giver
 [ -x "$GIVER" ] || fail "$GIVER is not built"
 command -v python3 >/dev/null || skip "python3 is not installed"
@@ -327,6 +329,31 @@ mend_all() {
 	done
 }
 
+# Host $1 says of every service with checkpoints what would be lost.
+all_announced() {
+	[ "$(json "$1" '[.instances[] | select(.state == "ready" and
+		.checkpoint.loss_ms != null)] | length' status)" = \
+		$((GIVERS - MIDDLE + FIRST - 1)) ]
+}
+# What is said from now on, judge.py believes: the loss before is older than
+# its BEFORE_S.
+LOST_AT=0
+is_calm() {
+	[ "$(elapsed_ms)" -gt $((LOST_AT + 5500)) ]
+}
+# lose_alone HOST OTHER
+lose_alone() {
+	wait_for 60 "the loss before is known to all" is_calm
+	wait_for 60 "a checkpoint of each is held" all_announced "$2"
+	wait_for 60 "all give" all_gave_since "$(now)"
+	LOST_AT=$(elapsed_ms)
+	lose_power "$1"
+	wait_for 60 "$2 misses $1" alive_count_is "$2" 4
+	wait_for 60 "all are ready without $1" ready_count_is "$2" "$GIVERS"
+	power_on "$1"
+	wait_for 60 "$2 sees $1" alive_count_is "$2" 5
+}
+
 # --- The test ---
 
 RANDOM=$SEED
@@ -347,9 +374,16 @@ services:
   giver:
     command: ["$GIVER", "%i", "$T/starts"]
     user: nobody
-    instances: [$(seq -s ', ' -f '"%g"' $FIRST $LAST)]
+    instances: [$(seq -s ', ' -f '"%g"' $FIRST $MIDDLE)]
     restart: {delay: 100ms, max_delay: 1s}
     handoff: {required: true, timeout: 10s}
+  keeper:
+    command: ["$GIVER", "%i", "$T/starts"]
+    user: nobody
+    instances: [$(seq -s ', ' -f '"%g"' $((MIDDLE + 1)) $LAST)]
+    restart: {delay: 100ms, max_delay: 1s}
+    handoff: {required: true, timeout: 10s}
+    checkpoint: {every: 1s, signal: SIGUSR2, replicas: 1}
 END
 FIRST_HOSTS=${ALL% *}
 host_start $FIRST_HOSTS
@@ -360,12 +394,14 @@ check "apply" ctl alpha apply -f "$T/givers.yaml"
 wait_for 60 "all are ready" ready_count_is alpha "$GIVERS"
 
 addresses=$(for h in $ALL; do echo "$h=$(address_of "$h")"; done)
+names=$(seq -s , -f 'giver@%g' $FIRST $MIDDLE),$(
+	seq -s , -f 'keeper@%g' $((MIDDLE + 1)) $LAST)
 takers=()
 for h in $ALL; do
 	nsenter --net="/run/netns/$NS-$h" \
 		python3 "$SKEP_SOURCE/tests/cluster/taker.py" \
 		"$T/$h/run/skepd.sock" "$T/numbers.$h" "$T/enough" \
-		giver $FIRST $LAST $addresses 2>"$T/taker.$h" &
+		"$names" $addresses 2>"$T/taker.$h" &
 	takers+=($!)
 done
 # All services gave to somebody after that time.
@@ -398,6 +434,14 @@ for h in $ALL; do
 	wait_for 120 "$h sees five alive" alive_count_is "$h" 5
 done
 wait_for 120 "all are ready" ready_count_is alpha "$GIVERS"
+wait_for 60 "all agree" where_agrees $ALL
+wait_for 60 "each runs once" givers_are "$GIVERS"
+step "each host goes once, and nothing else happens"
+other=alpha
+for h in epsilon delta gamma beta alpha; do
+	[ "$h" != alpha ] || other=beta
+	lose_alone "$h" "$other"
+done
 wait_for 60 "all agree" where_agrees $ALL
 wait_for 60 "each runs once" givers_are "$GIVERS"
 event end

@@ -10,7 +10,8 @@
  *   start NAME EPOCH HOST SERIES NUMBER MICROSECONDS
  *
  * with the last number that was given before, 0 for a new series.  After the
- * handoff nobody is let in.
+ * handoff nobody is let in.  At SIGUSR2 it leaves a checkpoint and works on; a
+ * line with "kept" in place of "start" says so.
  */
 #include <skep/skep.h>
 
@@ -24,7 +25,7 @@
 
 struct giver {
 	uint64_t series, number; /* the last one that was given */
-	const char *name, *host, *epoch;
+	const char *name, *host, *epoch, *starts;
 	int listener; /* -1: handed off */
 };
 
@@ -71,16 +72,16 @@ load(struct giver *g)
 
 /* One write at the end of the file, so that lines of others stay whole. */
 static int
-tell_start(const struct giver *g, const char *path)
+tell(const struct giver *g, const char *what)
 {
 	char line[512];
 	struct timespec now;
-	int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+	int fd = open(g->starts, O_WRONLY | O_APPEND | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	clock_gettime(CLOCK_REALTIME, &now);
 	int n = snprintf(line, sizeof line,
-		"start %.63s %.20s %.63s %" PRIu64 " %" PRIu64 " %lld\n",
+		"%.5s %.63s %.20s %.63s %" PRIu64 " %" PRIu64 " %lld\n", what,
 		g->name, g->epoch, g->host, g->series, g->number,
 		(long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
 	int code = write(fd, line, (size_t)n) == n ? 0 : -EIO;
@@ -123,15 +124,21 @@ give(struct giver *g)
 	close(fd);
 }
 
+static size_t
+write_state(const struct giver *g, char state[64])
+{
+	int n = snprintf(
+		state, 64, "%" PRIu64 " %" PRIu64 "\n", g->series, g->number);
+	return (size_t)n;
+}
+
 /* A state that cannot be written, as on a full disk, does not leave; then it
  * is as if nobody had asked. */
 static void
 hand_off(struct giver *g)
 {
 	char state[64];
-	int n = snprintf(state, sizeof state, "%" PRIu64 " %" PRIu64 "\n",
-		g->series, g->number);
-	int code = skep_state_save(state, (size_t)n);
+	int code = skep_state_save(state, write_state(g, state));
 	if (code < 0) {
 		fail("the state", code);
 		skep_answer_ignore();
@@ -139,6 +146,18 @@ hand_off(struct giver *g)
 	}
 	close(g->listener);
 	g->listener = -1;
+}
+
+/* One that cannot be written leaves the one before. */
+static void
+keep(const struct giver *g)
+{
+	char state[64];
+	int code = skep_checkpoint_save(state, write_state(g, state));
+	if (code < 0)
+		fail("the checkpoint", code);
+	else
+		tell(g, "kept");
 }
 
 static void
@@ -156,6 +175,8 @@ serve(struct giver *g)
 			return;
 		if (signal == SIGUSR1 && g->listener >= 0)
 			hand_off(g);
+		else if (signal == SIGUSR2 && g->listener >= 0)
+			keep(g);
 		else if (signal == 0 && fds[1].revents)
 			give(g);
 	}
@@ -171,7 +192,9 @@ main(int argc, char **argv)
 		fputs("usage: giver PORT STARTS\n", stderr);
 		return 2;
 	}
+	g.starts = argv[2];
 	skep_catch(SIGUSR1);
+	skep_catch(SIGUSR2);
 	skep_catch(SIGTERM);
 	int code = load(&g);
 	if (code < 0)
@@ -179,7 +202,7 @@ main(int argc, char **argv)
 	g.listener = open_listener(argv[1]);
 	if (g.listener < 0)
 		return fail(argv[1], g.listener);
-	code = tell_start(&g, argv[2]);
+	code = tell(&g, "start");
 	if (code < 0)
 		return fail(argv[2], code);
 	serve(&g);

@@ -9,6 +9,9 @@ one clock:
   got NAME SERIES NUMBER EPOCH HOST SENT RECEIVED     a client has this number
   unanswered NAME HOST SENT ENDED                     it may have been given
   start NAME EPOCH HOST SERIES NUMBER TIME            a copy began after NUMBER
+  kept NAME EPOCH HOST SERIES NUMBER TIME             it left a checkpoint
+  announced NAME SENT AGE                             what is younger than AGE
+                                                      (ms) would be lost
   event TIME WORD...                                  what was done to the hosts
 
 A series begins with 1 when a copy starts without a state, and goes on as long
@@ -28,7 +31,9 @@ as the state does.  Of the events these excuse something:
 
 A host that lives and is taken for dead, because its skepd was silent for longer
 than the failure timeout, is a partition that skep declared itself: it is
-counted and told, and excuses what a partition does.  Nothing else may ever happen: no number is given twice, none is lost, no older
+counted and told, and excuses what a partition does.  Where it was announced
+what would be lost, no more than that is, if no other host is in trouble
+meanwhile.  Nothing else may ever happen: no number is given twice, none is lost, no older
 copy gives after a newer one, none is skipped unless somebody asked for it in
 vain.  Prints the figures, and each violation; exits 1 when there is one.
 """
@@ -38,12 +43,15 @@ import sys
 
 GRACE_S = 30
 BEFORE_S = 5  # a host may be taken for dead before that is written down
+YOUNG_S = 10  # what was announced longer ago says nothing of a loss
+WITH_HOLDER = "with what held them"
 LATE_S = 15  # so long a connection may wait for a program that stands still
 FOREVER = float("inf")
 
 Got = collections.namedtuple(
     "Got", "name series number epoch host sent received")
 Unanswered = collections.namedtuple("Unanswered", "name host sent ended")
+Announced = collections.namedtuple("Announced", "name sent age")
 Start = collections.namedtuple("Start", "name epoch host series number time")
 Loss = collections.namedtuple("Loss", "time host names")
 Partition = collections.namedtuple("Partition", "host begin end")
@@ -61,6 +69,8 @@ class Log:
         self.gots = collections.defaultdict(list)
         self.unanswered = collections.defaultdict(list)
         self.starts = collections.defaultdict(list)
+        self.kept = collections.defaultdict(list)
+        self.announced = collections.defaultdict(list)
         self.losses, self.partitions = [], []
         self.parted, self.end = {}, None
         self.cuts, self.open_cuts = [], {}
@@ -78,7 +88,9 @@ class Log:
             of_name.sort(key=lambda g: g.received)
         for of_name in self.unanswered.values():
             of_name.sort(key=lambda u: u.ended)
-        for of_name in self.starts.values():
+        for of_name in self.announced.values():
+            of_name.sort(key=lambda a: a.sent)
+        for of_name in [*self.starts.values(), *self.kept.values()]:
             of_name.sort(key=lambda s: s.time)
 
     def read(self, words, where):
@@ -90,6 +102,10 @@ class Log:
                 self.unanswered[rest[0]].append(make(Unanswered, rest))
             elif kind == "start":
                 self.starts[rest[0]].append(make(Start, rest))
+            elif kind == "kept":
+                self.kept[rest[0]].append(make(Start, rest))
+            elif kind == "announced":
+                self.announced[rest[0]].append(make(Announced, rest))
             elif kind == "event":
                 self.read_event(int(rest[0]), rest[1], rest[2:])
             else:
@@ -145,6 +161,7 @@ class Judge:
     def __init__(self, log):
         self.log = log
         self.violations, self.excused = [], []
+        self.bounded = 0
 
     def complain(self, rule, *what):
         self.violations.append(rule + ": " + "; ".join(str(w) for w in what))
@@ -206,12 +223,14 @@ class Judge:
             why = self.excuse(name, last, s)
             if why:
                 self.excused.append((last, s, why))
+                if why == WITH_HOLDER:
+                    self.judge_loss(name, last, s)
             else:
                 self.complain("lost", last, s)
 
     def excuse(self, name, last, start):
         if self.is_lost(name, self.start_of(last), start.time):
-            return "with what held them"
+            return WITH_HOLDER
         if self.is_split(self.log.partitions, name, start.time):
             return "in a partition"
         if self.is_split(self.log.declared, name, start.time):
@@ -219,6 +238,35 @@ class Judge:
         if self.is_cut(name, start.time):
             return "where a link was cut"
         return None
+
+    def is_calm(self, host, begin, end):
+        """Whether what was announced then was still so: no other host went
+        since, or so shortly before that nobody knew, and all could hear."""
+        log = self.log
+        known = begin - BEFORE_S * 1000000
+        grace = (GRACE_S - BEFORE_S) * 1000000
+        return not any(known <= a <= end
+                       for h, spans in log.dead.items() if h != host
+                       for a, _ in spans) and \
+            not any(p.begin <= end and p.end - grace >= begin
+                    for p in log.partitions + log.declared + log.cuts)
+
+    def judge_loss(self, name, last, start):
+        """No more is lost than was announced before its host died."""
+        loss = [x for x in self.log.losses if name in x.names and
+                x.time <= start.time][-1]
+        said = [a for a in self.log.announced[name]
+                if loss.time - YOUNG_S * 1000000 <= a.sent <= loss.time]
+        if not said or not self.is_calm(loss.host, said[-1].sent, start.time):
+            return
+        sealed = said[-1].sent - said[-1].age * 1000
+        held = [k for k in self.log.kept[name] if k.time <= sealed and
+                k.series == last.series]
+        self.bounded += 1
+        if held and (start.series != held[-1].series or
+                     start.number < held[-1].number):
+            self.complain("lost more than announced", said[-1], held[-1],
+                          last, start)
 
     def rollback_between(self, a, b):
         return any(a.series == s.series and s.number < a.number and
@@ -306,6 +354,7 @@ class Judge:
         why = collections.Counter(why for _, _, why in self.excused)
         for reason in sorted(why):
             print(f"{why[reason]} states gone {reason}")
+        print(f"{self.bounded} of them had been announced")
         for v in self.violations[:40]:
             print(v)
         print(f"{len(self.violations)} violations")

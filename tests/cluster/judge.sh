@@ -27,7 +27,8 @@ story() {
 	echo "$3" | awk '
 		$1 == "got" { $7 *= 1e6; $8 *= 1e6 }
 		$1 == "unanswered" { $4 *= 1e6; $5 *= 1e6 }
-		$1 == "start" { $7 *= 1e6 }
+		$1 == "start" || $1 == "kept" { $7 *= 1e6 }
+		$1 == "announced" { $3 *= 1e6 }
 		$1 == "event" { $2 *= 1e6 }
 		{ print }' >"$log"
 	if python3 "$srcdir/tests/cluster/judge.py" "$log" >"$log.out" 2>&1; then
@@ -73,6 +74,31 @@ event 9 down alpha beta
 $anew
 event 15 up alpha beta
 got s@1 1 3 1 alpha 12 12"
+
+story good "as much was lost as was announced" "$begin
+kept s@1 1 alpha 1 1 2.5
+announced s@1 4 1000
+event 5 died alpha s@1
+start s@1 2 beta 1 1 10
+got s@1 1 2 2 beta 11 11
+event 90 end
+got s@1 1 3 2 beta 91 91"
+
+story 'lost more than announced' "a checkpoint that counted is gone" "$begin
+kept s@1 1 alpha 1 1 2.5
+announced s@1 4 1000
+event 5 died alpha s@1
+$anew"
+story 'lost more than announced' "an older one was taken" "$begin
+kept s@1 1 alpha 1 1 2.5
+got s@1 1 3 1 alpha 3.5 3.5
+kept s@1 1 alpha 1 3 3.6
+announced s@1 4 100
+event 5 died alpha s@1
+start s@1 2 beta 1 1 10
+got s@1 1 2 2 beta 11 11
+event 90 end
+got s@1 1 3 2 beta 91 91"
 
 story good "two copies at the ends of a cut link" "$begin
 event 5 cut alpha beta

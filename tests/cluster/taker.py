@@ -1,18 +1,20 @@
 #!/usr/bin/env python3
 """Takes numbers from every giver, as a user on one host would.
 
-  taker.py SOCKET LOG ENOUGH SERVICE FIRST LAST HOST=ADDRESS...
+  taker.py SOCKET LOG ENOUGH NAME,NAME... HOST=ADDRESS...
 
-Instance N of SERVICE (FIRST to LAST) answers at port N of the host that the
-skepd behind SOCKET names; it is asked before each number.
+Instance SERVICE@N answers at port N of the host that the skepd behind SOCKET
+names; it is asked before each number.
 LOG gets one line for each attempt that reached out for a number:
 
   got SERVICE SERIES NUMBER EPOCH HOST SENT RECEIVED
   unanswered SERVICE HOST SENT ENDED
+  announced SERVICE SENT AGE
 
 HOST is the one that says it gave the number, or the one that was asked; times
 are microseconds.  An attempt that was refused cannot have taken a number, and
-is not logged.  It ends when the file ENOUGH is there or its parent is not.
+is not logged.  What is announced is how much would be lost if the service's
+host died now: what is younger than AGE milliseconds.  It ends when the file ENOUGH is there or its parent is not.
 """
 import http.client
 import json
@@ -37,7 +39,7 @@ class Lookup(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
     def where(self, name):
-        """The host that runs it, or None."""
+        """The row of it that is ready, or None."""
         try:
             self.request("GET", "/v1/names/" + name)
             rows = json.load(self.getresponse())["instances"]
@@ -46,7 +48,7 @@ class Lookup(http.client.HTTPConnection):
             return None
         for row in rows:
             if row.get("name") == name and row.get("state") == "ready":
-                return row.get("node")
+                return row
         return None
 
 
@@ -83,20 +85,27 @@ def take(name, host, address, log):
               file=log)
 
 
+def tell_announced(name, row, sent, log):
+    age = (row.get("checkpoint") or {}).get("loss_ms")
+    if age is not None:
+        print("announced", name, sent, age, file=log)
+
+
 def main():
-    path, log_path, enough, service, first, last = sys.argv[1:7]
-    hosts = dict(a.split("=") for a in sys.argv[7:])
-    numbers = list(range(int(first), int(last) + 1))
-    parent = os.getppid()
+    path, log_path, enough, names = sys.argv[1:5]
+    hosts = dict(a.split("=") for a in sys.argv[5:])
+    names, parent = names.split(","), os.getppid()
     lookup = Lookup(path)
     with open(log_path, "a", buffering=1) as log:
         while not os.path.exists(enough) and os.getppid() == parent:
-            random.shuffle(numbers)
-            for n in numbers:
-                name = f"{service}@{n}"
-                host = lookup.where(name)
-                if host in hosts:
-                    take(name, host, (hosts[host], n), log)
+            random.shuffle(names)
+            for name in names:
+                sent = now()
+                row = lookup.where(name)
+                if row:
+                    tell_announced(name, row, sent, log)
+                    host, port = row["node"], int(name.split("@")[1])
+                    take(name, host, (hosts[host], port), log)
                 time.sleep(PAUSE_S)
 
 

@@ -79,6 +79,7 @@ set_out(void)
 {
 	scratch_begin();
 	setenv("SKEP_STATE_OUT", scratch_path("state"), 1);
+	setenv("SKEP_CHECKPOINT_OUT", scratch_path("checkpoint"), 1);
 }
 
 START_TEST(without_skep_there_is_no_state_and_no_answer)
@@ -87,6 +88,7 @@ START_TEST(without_skep_there_is_no_state_and_no_answer)
 	size_t size = 7;
 	unsetenv("SKEP_STATE_IN");
 	unsetenv("SKEP_STATE_OUT");
+	unsetenv("SKEP_CHECKPOINT_OUT");
 	unsetenv("NOTIFY_SOCKET");
 	ck_assert_int_eq(skep_state_open(), -ENOENT);
 	ck_assert_int_eq(skep_state_load(&data, &size), 0);
@@ -94,6 +96,8 @@ START_TEST(without_skep_there_is_no_state_and_no_answer)
 	ck_assert_uint_eq(size, 0);
 	ck_assert_int_eq(skep_state_begin(), -ENOENT);
 	ck_assert_int_eq(skep_state_save("x", 1), -ENOENT);
+	ck_assert_int_eq(skep_checkpoint_begin(), -ENOENT);
+	ck_assert_int_eq(skep_checkpoint_save("x", 1), -ENOENT);
 	ck_assert_int_eq(skep_answer_restart(), -ENOENT);
 	ck_assert_int_eq(skep_answer_ignore(), -ENOENT);
 	ck_assert_int_eq(skep_ready(), 0);
@@ -148,6 +152,26 @@ START_TEST(half_a_state_is_no_answer)
 	skep_state_discard(fd);
 	ck_assert_int_eq(scratch_size("state"), -1);
 	ck_assert_int_eq(scratch_size("state.tmp"), -1);
+	scratch_end();
+}
+END_TEST
+
+START_TEST(a_checkpoint_is_no_answer_and_the_last_stays_whole)
+{
+	set_out();
+	ck_assert_int_eq(skep_checkpoint_save("first", 5), 0);
+	ck_assert_int_eq(scratch_size("checkpoint"), 5);
+	ck_assert_int_eq(scratch_size("state"), -1);
+	int fd = skep_checkpoint_begin();
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(skep_state_write(fd, "se", 2), 0);
+	ck_assert_int_eq(scratch_size("checkpoint"), 5);
+	ck_assert_int_eq(skep_checkpoint_finish(fd), 0);
+	ck_assert_int_eq(scratch_size("checkpoint"), 2);
+	fd = skep_checkpoint_begin();
+	skep_checkpoint_discard(fd);
+	ck_assert_int_eq(scratch_size("checkpoint"), 2);
+	ck_assert_int_eq(scratch_size("checkpoint.tmp"), -1);
 	scratch_end();
 }
 END_TEST
@@ -318,6 +342,7 @@ state_case(void)
 		t, what_is_saved_is_loaded, 0, sizeof sizes / sizeof sizes[0]);
 	tcase_add_test(t, the_last_state_counts_and_is_private);
 	tcase_add_test(t, half_a_state_is_no_answer);
+	tcase_add_test(t, a_checkpoint_is_no_answer_and_the_last_stays_whole);
 	tcase_add_test(t, a_state_that_cannot_have_its_name_is_no_answer);
 	tcase_add_test(t, a_disk_without_room_is_told);
 	tcase_add_test(t, a_state_that_cannot_be_read_is_told);

@@ -25,6 +25,10 @@
  * is started again with what it has saved.  Who saves anew until then replaces
  * it.  Without an answer handoff.mode decides once handoff.timeout is over.
  *
+ * A checkpoint.  When checkpoint.signal comes, or whenever it likes, the
+ * service calls skep_checkpoint_save and works on: other hosts keep the last
+ * one, and if this host dies, skep_state_load finds it elsewhere.
+ *
  * Signals come as bytes of a pipe that a handler writes, so they are met where
  * the program waits and never in the midst of its work, and a program with
  * threads needs no mask.  The handlers belong to the translation unit that
@@ -216,14 +220,14 @@ skep_state_load(void **data, size_t *size)
 	return 1;
 }
 
-/* --- The state that goes, and the other answers --- */
+/* --- Files that have their name when they are whole --- */
 
-/* Writes $SKEP_STATE_OUT and 'suffix'; -ENOENT without that variable: the
- * service has no handoff block, or another way to hand off. */
+/* Writes what 'variable' names, and 'suffix'; -ENOENT without it. */
 static inline int
-skep_out_path_(const char *suffix, char path[SKEP_PATH_SIZE])
+skep_out_path_(
+	const char *variable, const char *suffix, char path[SKEP_PATH_SIZE])
 {
-	const char *out = getenv("SKEP_STATE_OUT");
+	const char *out = getenv(variable);
 	int n;
 	if (!out || !*out)
 		return -ENOENT;
@@ -231,17 +235,42 @@ skep_out_path_(const char *suffix, char path[SKEP_PATH_SIZE])
 	return n < 0 || n >= SKEP_PATH_SIZE ? -ENAMETOOLONG : 0;
 }
 
-/* Begins a state beside its place, in place of one that was begun before.
- * The descriptor is for 'skep_state_write' or any other way to write. */
 static inline int
-skep_state_begin(void)
+skep_out_begin_(const char *variable)
 {
 	char path[SKEP_PATH_SIZE];
-	int code = skep_out_path_(".tmp", path);
+	int code = skep_out_path_(variable, ".tmp", path);
 	if (code < 0)
 		return code;
 	code = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	return code < 0 ? -errno : code;
+}
+
+static inline void
+skep_out_discard_(const char *variable, int fd)
+{
+	char path[SKEP_PATH_SIZE];
+	close(fd);
+	if (skep_out_path_(variable, ".tmp", path) == 0)
+		unlink(path);
+}
+
+static inline int
+skep_out_finish_(const char *variable, int fd)
+{
+	char aside[SKEP_PATH_SIZE], path[SKEP_PATH_SIZE];
+	int code = skep_out_path_(variable, ".tmp", aside);
+	if (code == 0)
+		code = skep_out_path_(variable, "", path);
+	if (code == 0 && fsync(fd) < 0)
+		code = -errno;
+	if (code == 0 && rename(aside, path) < 0)
+		code = -errno;
+	if (code < 0)
+		skep_out_discard_(variable, fd);
+	else
+		close(fd);
+	return code;
 }
 
 /* Writes all of 'data'. */
@@ -259,14 +288,34 @@ skep_state_write(int fd, const void *data, size_t size)
 	return 0;
 }
 
+static inline int
+skep_out_save_(const char *variable, const void *data, size_t size)
+{
+	int fd = skep_out_begin_(variable);
+	int code = fd < 0 ? fd : skep_state_write(fd, data, size);
+	if (fd < 0)
+		return code;
+	if (code < 0)
+		skep_out_discard_(variable, fd);
+	return code < 0 ? code : skep_out_finish_(variable, fd);
+}
+
+/* --- The state that goes, and the other answers --- */
+
+/* Begins a state beside its place, in place of one that was begun before.
+ * The descriptor is for 'skep_state_write' or any other way to write.  -ENOENT:
+ * the service has no handoff block, or another way to hand off. */
+static inline int
+skep_state_begin(void)
+{
+	return skep_out_begin_("SKEP_STATE_OUT");
+}
+
 /* Throws away what was begun; 'fd' is closed. */
 static inline void
 skep_state_discard(int fd)
 {
-	char path[SKEP_PATH_SIZE];
-	close(fd);
-	if (skep_out_path_(".tmp", path) == 0)
-		unlink(path);
+	skep_out_discard_("SKEP_STATE_OUT", fd);
 }
 
 /* The answer "resume": what is in 'fd' is on the disk, and then has its name.
@@ -275,32 +324,14 @@ skep_state_discard(int fd)
 static inline int
 skep_state_finish(int fd)
 {
-	char aside[SKEP_PATH_SIZE], path[SKEP_PATH_SIZE];
-	int code = skep_out_path_(".tmp", aside);
-	if (code == 0)
-		code = skep_out_path_("", path);
-	if (code == 0 && fsync(fd) < 0)
-		code = -errno;
-	if (code == 0 && rename(aside, path) < 0)
-		code = -errno;
-	if (code < 0)
-		skep_state_discard(fd);
-	else
-		close(fd);
-	return code;
+	return skep_out_finish_("SKEP_STATE_OUT", fd);
 }
 
 /* The answer "resume" with this state. */
 static inline int
 skep_state_save(const void *data, size_t size)
 {
-	int fd = skep_state_begin();
-	int code = fd < 0 ? fd : skep_state_write(fd, data, size);
-	if (fd < 0)
-		return code;
-	if (code < 0)
-		skep_state_discard(fd);
-	return code < 0 ? code : skep_state_finish(fd);
+	return skep_out_save_("SKEP_STATE_OUT", data, size);
 }
 
 /* Makes the file that is an answer. */
@@ -308,7 +339,7 @@ static inline int
 skep_answer_(const char *suffix)
 {
 	char path[SKEP_PATH_SIZE];
-	int code = skep_out_path_(suffix, path);
+	int code = skep_out_path_("SKEP_STATE_OUT", suffix, path);
 	if (code < 0)
 		return code;
 	code = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
@@ -330,6 +361,36 @@ static inline int
 skep_answer_ignore(void)
 {
 	return skep_answer_(".ignore");
+}
+
+/* --- Checkpoints: what is left of the work if this host dies --- */
+
+/* Begins, discards and finishes one as the functions of the same names do with
+ * a state; -ENOENT: the service has no checkpoint block.  Once it is finished
+ * it is not touched again, and the work goes on. */
+static inline int
+skep_checkpoint_begin(void)
+{
+	return skep_out_begin_("SKEP_CHECKPOINT_OUT");
+}
+
+static inline void
+skep_checkpoint_discard(int fd)
+{
+	skep_out_discard_("SKEP_CHECKPOINT_OUT", fd);
+}
+
+static inline int
+skep_checkpoint_finish(int fd)
+{
+	return skep_out_finish_("SKEP_CHECKPOINT_OUT", fd);
+}
+
+/* Leaves this checkpoint; on error the one before is still there. */
+static inline int
+skep_checkpoint_save(const void *data, size_t size)
+{
+	return skep_out_save_("SKEP_CHECKPOINT_OUT", data, size);
 }
 
 /* --- How the service is: sd_notify(3) without libsystemd --- */
