@@ -88,6 +88,30 @@ is_unaware(const struct core *c, const char *duty)
 	return m->has_heartbeat && m->hb_spec_root != specs_root(c);
 }
 
+/* What the host that ought to start it waits for; true when that says it all.
+ */
+static bool
+add_duty(const struct core *c, const struct instance *i,
+	const struct instance_view *out, struct text *t)
+{
+	member_id with_state = duty_state_host(c, i->name);
+	bool is_stalled =
+		with_state != MEMBER_NONE && member_is_stalled(c, with_state);
+	if (!is_stalled && is_unaware(c, out->duty)) {
+		text_add(t, out->duty);
+		text_add(t, " does not have the same desired state yet");
+		return true;
+	}
+	if (with_state == MEMBER_NONE)
+		return false;
+	text_add(t, "its state is on ");
+	text_add(t, out->duty);
+	text_add(t, is_stalled ? ", which " : ", where it begins");
+	if (is_stalled)
+		text_add(t, place_verdict_text(PLACE_STALLED));
+	return is_stalled;
+}
+
 /* One line about what keeps an instance from running well. */
 static void
 fill_why(struct core *c, struct instance *i, const struct service_value *s,
@@ -129,17 +153,8 @@ fill_why(struct core *c, struct instance *i, const struct service_value *s,
 		text_add(&t, obstacle);
 		return;
 	}
-	if (strcmp(out->state, "pending") == 0 && is_unaware(c, out->duty)) {
-		text_add(&t, out->duty);
-		text_add(&t, " does not have the same desired state yet");
+	if (strcmp(out->state, "pending") == 0 && add_duty(c, i, out, &t))
 		return;
-	}
-	if (strcmp(out->state, "pending") == 0 &&
-		duty_state_host(c, i->name) != MEMBER_NONE) {
-		text_add(&t, "its state is on ");
-		text_add(&t, out->duty);
-		text_add(&t, ", where it begins");
-	}
 	const char *gate;
 	bool is_held_back = !i->has_start_failed && !i->note &&
 			    strcmp(out->state, "pending") == 0 &&
@@ -401,10 +416,9 @@ view_why(struct core *c, const char *name, char *buffer, size_t size)
 static void
 fill_move(const struct handoff *h, struct move_view *out)
 {
-	bool is_sealed = h->state == HANDOFF_FROZEN ||
-			 h->state == HANDOFF_COMMITTED ||
-			 h->state == HANDOFF_FETCHING ||
-			 h->state == HANDOFF_STAGED;
+	bool is_sealed =
+		h->state == HANDOFF_FROZEN || h->state == HANDOFF_COMMITTED ||
+		h->state == HANDOFF_FETCHING || h->state == HANDOFF_STAGED;
 	*out = (struct move_view){
 		.name = h->name,
 		.peer = h->peer_name,

@@ -309,8 +309,8 @@ static void
 check_resolved(struct services *s, struct life *l)
 {
 	for (uint32_t i = 0; i < l->count; i++)
-		if (check_is_paired(s->k, l->name, l->copies[i].host,
-			    WORLD_NO_HOST))
+		if (check_is_paired(
+			    s->k, l->name, l->copies[i].host, WORLD_NO_HOST))
 			l->paired_at = s->k->w->now;
 	if (mono_diff(s->k->w->now, l->doubled_at) < RESOLVE_MS ||
 		mono_diff(s->k->w->now, l->paired_at) < RESOLVE_MS)
@@ -513,6 +513,27 @@ is_unaware(const struct services *s, struct core *c, const char *name)
 	       (own && view_instance(own, name, &there) && there.why[0]);
 }
 
+/* Whether the state that it is to begin with lies at a host outside the healed
+ * core whose disk stands still, and status says just that (promise 1: it runs,
+ * or its status says why not).  Elsewhere it would begin with less (promise 2),
+ * and of what that host does, or was told by an operator of its own, nobody
+ * hears before its disk has it. */
+static bool
+waits_for_disk(const struct services *s, struct core *c, const char *name)
+{
+	struct instance_view v;
+	member_id at = duty_state_host(c, name);
+	uint32_t x = at == MEMBER_NONE
+			     ? WORLD_NO_HOST
+			     : world_find(s->k->w, member_get(c, at)->name);
+	if (x == WORLD_NO_HOST || check_core(s->k, x))
+		return false;
+	const struct core *own = s->k->w->hosts[x].core;
+	return own && member_is_stalled(own, MEMBER_SELF) &&
+	       view_instance(c, name, &v) &&
+	       strstr(v.why, place_verdict_text(PLACE_STALLED));
+}
+
 /* V1: what is wanted and could run somewhere has a holder. */
 static void
 check_lost(struct services *s, struct core *c)
@@ -533,11 +554,12 @@ check_lost(struct services *s, struct core *c)
 			duty_holder(c, i->name, NULL) != MEMBER_NONE ||
 			duty_host(c, i, &v) == MEMBER_NONE ||
 			check_waits_for_checkpoint(s->k->w,
-				check_host_of(s->k,
-					member_get(c, duty_host(c, i, &v))
-						->name),
+				check_host_of(
+					s->k, member_get(c, duty_host(c, i, &v))
+						      ->name),
 				i->name) ||
-			is_unaware(s, c, i->name))
+			is_unaware(s, c, i->name) ||
+			waits_for_disk(s, c, i->name))
 			continue;
 		s->k->stats->lost++;
 		world_violated(s->k->w, "V1",
