@@ -8,7 +8,8 @@
  * its disk, is asked of the others in turn.  Deletes are tombstones that the
  * origin alone collects, once all present members confirmed them or after ten
  * minutes; a replica that is below the collected mark is reset, so nothing
- * comes back from the dead and no clock is trusted.  An additive checksum per origin audits for ever.
+ * comes back from the dead and no clock is trusted.  An additive checksum per
+ * origin audits for ever.
  *
  * A log that is long travels in several batches.  Between the first and the
  * last of them a replica holds some of the new rows and lacks others, whose
