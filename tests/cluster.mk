@@ -32,6 +32,7 @@ EXTRA_DIST += \
 	tests/cluster/t-keeper-gone.sh \
 	tests/cluster/t-lifecycle.sh \
 	tests/cluster/t-loss.sh \
+	tests/cluster/t-node-late.sh \
 	tests/cluster/t-one-host.sh \
 	tests/cluster/t-order.sh \
 	tests/cluster/t-policy.sh \

@@ -75,7 +75,8 @@ tests_sim_sim_LDADD = $(CORE_TEST_LIBS)
 EXTRA_DIST += tests/unit/hrw_golden.inc
 if HAVE_CHECK
 core_tests = tests/unit/test_restart tests/unit/test_pattern \
-	tests/unit/test_text tests/unit/test_place_hrw
+	tests/unit/test_text tests/unit/test_place_hrw \
+	tests/unit/test_named
 core_test_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS)
 core_test_ldadd = libcore.a libbase.a $(CHECK_LIBS) \
 	$(NANOPB_LIBS) $(XXHASH_LIBS)
@@ -97,6 +98,10 @@ tests_unit_test_place_hrw_SOURCES = tests/unit/test_place_hrw.c tests/unit/panic
 tests_unit_test_place_hrw_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
 tests_unit_test_place_hrw_CFLAGS = $(core_test_cflags)
 tests_unit_test_place_hrw_LDADD = $(core_test_ldadd)
+tests_unit_test_named_SOURCES = tests/unit/test_named.c tests/unit/panic.c
+tests_unit_test_named_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
+tests_unit_test_named_CFLAGS = $(core_test_cflags)
+tests_unit_test_named_LDADD = $(core_test_ldadd)
 endif
 
 if HAVE_CHECK

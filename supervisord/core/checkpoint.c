@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "base/hash.h"
 #include "core/checkpoint_private.h"
 
 /* Of the epoch of a checkpoint above those that were taken, as far as this host
@@ -11,34 +10,17 @@
 #define EPOCH_LEAP (UINT64_C(1) << 32)
 #define AGAIN_MS   1000
 
-static uint32_t
-table_max(const struct core_limits *l)
-{
-	return l->instances_max < CHECKPOINTS_MAX ? l->instances_max
-						  : CHECKPOINTS_MAX;
-}
-
 size_t
 checkpoint_need(const struct core_limits *l)
 {
-	uint32_t max = table_max(l);
-	return arena_need(max, sizeof(struct checkpoint)) +
-	       arena_need(map_bucket_count(max), sizeof(struct map_link *));
+	return named_need(l, CHECKPOINTS_MAX, sizeof(struct checkpoint));
 }
 
 void
 checkpoint_init(struct core *c)
 {
 	struct checkpoints *t = &c->checkpoints;
-	uint32_t max = table_max(&c->limits);
-	size_t buckets = map_bucket_count(max);
-	slots_init(&t->slots,
-		arena_take(&c->arena, max, sizeof(struct checkpoint)), max,
-		sizeof(struct checkpoint));
-	map_init(&t->by_name,
-		arena_take(&c->arena, buckets, sizeof(struct map_link *)),
-		buckets);
-	list_init(&t->all);
+	named_init(c, &t->table, CHECKPOINTS_MAX, sizeof(struct checkpoint));
 	t->look_at = MONO_NEVER;
 }
 
@@ -47,15 +29,7 @@ checkpoint_init(struct core *c)
 struct checkpoint *
 checkpoint_of(const struct core *c, const char *name)
 {
-	struct map_link *l =
-		map_first(&c->checkpoints.by_name, hash_text(name, 0));
-	for (; l; l = map_next(&c->checkpoints.by_name, l)) {
-		struct checkpoint *k =
-			container_of(l, struct checkpoint, by_name);
-		if (strcmp(k->name, name) == 0)
-			return k;
-	}
-	return NULL;
+	return named_find(&c->checkpoints.table, name);
 }
 
 const struct checkpoint *
@@ -67,19 +41,14 @@ checkpoint_find(const struct core *c, const char *name)
 struct checkpoint *
 checkpoint_make(struct core *c, const char *name)
 {
-	struct checkpoints *t = &c->checkpoints;
 	struct checkpoint *k = checkpoint_of(c, name);
 	if (k) {
 		k->is_ending = false;
 		return k;
 	}
-	k = slots_take(&t->slots);
+	k = named_make(&c->checkpoints.table, name);
 	if (!k)
 		return NULL;
-	memset(k, 0, sizeof *k);
-	strcpy(k->name, name);
-	list_append(&t->all, &k->in_all);
-	map_insert(&t->by_name, &k->by_name, hash_text(name, 0));
 	k->retry_at = k->phase_until = k->next_at = MONO_NEVER;
 	k->spread_until = c->now;
 	return k;
@@ -96,8 +65,8 @@ checkpoint_arm(struct core *c, mono at)
 static bool
 is_being_sealed(const struct core *c, const struct checkpoint *k)
 {
-	const struct instance *i = instance_find(c, k->name);
-	const struct handoff *h = handoff_find(c, k->name);
+	const struct instance *i = instance_find(c, k->head.name);
+	const struct handoff *h = handoff_find(c, k->head.name);
 	return k->phase == CHECKPOINT_SEALING || (i && i->is_salvaging) ||
 	       (h && h->state == HANDOFF_DUMPING);
 }
@@ -109,7 +78,7 @@ checkpoint_drop(struct core *c, struct checkpoint *k,
 	if (is_being_sealed(c, k) && k->later_count < CHECKPOINT_LATER_MAX)
 		memcpy(k->later[k->later_count++], root, DIGEST_SIZE);
 	else
-		handoff_drop(c, k->name, root, after);
+		handoff_drop(c, k->head.name, root, after);
 }
 
 /* Drops what had to wait. */
@@ -119,15 +88,7 @@ drop_late(struct core *c, struct checkpoint *k)
 	uint32_t count = k->later_count;
 	k->later_count = 0;
 	for (uint32_t i = 0; i < count; i++)
-		handoff_drop(c, k->name, k->later[i], handoff_after(c));
-}
-
-static void
-free_slot(struct core *c, struct checkpoint *k)
-{
-	list_remove(&k->in_all);
-	map_remove(&c->checkpoints.by_name, &k->by_name);
-	slots_give(&c->checkpoints.slots, k);
+		handoff_drop(c, k->head.name, k->later[i], handoff_after(c));
 }
 
 void
@@ -139,7 +100,7 @@ checkpoint_end(struct core *c, struct checkpoint *k)
 	k->retry_at = mono_add(c->now, AGAIN_MS);
 	checkpoint_arm(c, k->retry_at);
 	if (!k->is_ending)
-		free_slot(c, k);
+		named_free(&c->checkpoints.table, &k->head);
 }
 
 /* Whether it is gone. */
@@ -148,21 +109,8 @@ try_end(struct core *c, struct checkpoint *k)
 {
 	if (!k->is_ending || k->dropped > c->stored_seq)
 		return false;
-	free_slot(c, k);
+	named_free(&c->checkpoints.table, &k->head);
 	return true;
-}
-
-bool
-checkpoint_needs_state(
-	const struct core *c, const char *name, const uint8_t root[DIGEST_SIZE])
-{
-	const struct checkpoint *k = checkpoint_find(c, name);
-	if (!k)
-		return false;
-	for (uint32_t i = 0; i < k->word.count; i++)
-		if (!memcmp(k->word.kept[i].root, root, DIGEST_SIZE))
-			return true;
-	return k->want.epoch && !memcmp(k->want.root, root, DIGEST_SIZE);
 }
 
 bool
@@ -174,6 +122,16 @@ checkpoint_keeps(
 		if (!memcmp(k->word.kept[i].root, root, DIGEST_SIZE))
 			return true;
 	return false;
+}
+
+bool
+checkpoint_needs_state(
+	const struct core *c, const char *name, const uint8_t root[DIGEST_SIZE])
+{
+	const struct checkpoint *k = checkpoint_find(c, name);
+	bool is_wanted =
+		k && k->want.epoch && !memcmp(k->want.root, root, DIGEST_SIZE);
+	return is_wanted || checkpoint_keeps(c, name, root);
 }
 
 uint64_t
@@ -196,7 +154,7 @@ void
 checkpoint_record(struct core *c, struct checkpoint *k)
 {
 	unsigned char buffer[256];
-	struct bytes key = {k->name, strlen(k->name)};
+	struct bytes key = {k->head.name, strlen(k->head.name)};
 	if (k->word.count == 0 && k->word.acked.epoch == 0) {
 		k->stored = core_store(
 			c, TABLE_CHECKPOINT, key, (struct bytes){NULL, 0});
@@ -231,14 +189,10 @@ checkpoint_on_load(struct core *c, struct bytes key, struct bytes value)
 void
 checkpoint_on_boot(struct core *c)
 {
-	char service[SERVICE_NAME_MAX + 1];
-	list_each_safe (l, &c->checkpoints.all) {
+	list_each_safe (l, &c->checkpoints.table.all) {
 		struct checkpoint *k =
-			container_of(l, struct checkpoint, in_all);
-		struct instance *i = instance_find(c, k->name);
-		instance_service_name(k->name, service);
-		if (!i)
-			i = instance_add(c, k->name, service, 0);
+			container_of(l, struct checkpoint, head.in_all);
+		struct instance *i = instance_ensure(c, k->head.name);
 		if (!i)
 			checkpoint_end(c, k); /* nobody could ask for it */
 		else
@@ -276,7 +230,7 @@ checkpoint_keep(struct core *c, struct checkpoint *k, const struct snapshot *s)
 	for (uint32_t i = 0; i < was.count; i++)
 		checkpoint_drop(c, k, was.kept[i].root, handoff_after(c));
 	k->is_changed = true;
-	duty_mark(c, k->name);
+	duty_mark(c, k->head.name);
 	return true;
 }
 
@@ -292,7 +246,7 @@ checkpoint_lose(struct core *c, struct checkpoint *k)
 	checkpoint_record(c, k);
 	checkpoint_drop(c, k, lost.root, handoff_after(c));
 	k->is_changed = true;
-	duty_mark(c, k->name);
+	duty_mark(c, k->head.name);
 }
 
 void
@@ -355,7 +309,7 @@ checkpoint_meta(const struct core *c, const struct instance *inst,
 void
 checkpoint_publish(struct core *c, struct checkpoint *k)
 {
-	struct instance *i = instance_find(c, k->name);
+	struct instance *i = instance_find(c, k->head.name);
 	k->is_changed = false;
 	if (i)
 		instance_publish(c, i);
@@ -391,8 +345,8 @@ checkpoint_next_word(const struct core *c, const char *name,
 	return NULL;
 }
 
-static bool
-names_host(const struct checkpoint_word *word, const char *node)
+bool
+checkpoint_names_host(const struct checkpoint_word *word, const char *node)
 {
 	for (uint32_t i = 0; i < word->holder_count; i++)
 		if (strcmp(word->holders[i], node) == 0)
@@ -410,7 +364,8 @@ checkpoint_count(const struct core *c, const char *name,
 	for (; r; r = checkpoint_next_word(c, name, r, &other))
 		count += other.count &&
 			 snapshot_compare(&other.kept[0], what) >= 0 &&
-			 names_host(word, member_get(c, r->origin)->name);
+			 checkpoint_names_host(
+				 word, member_get(c, r->origin)->name);
 	return count;
 }
 
@@ -462,7 +417,8 @@ is_asked_for(const struct core *c, const char *name)
 	struct checkpoint_word word;
 	const struct row *r = checkpoint_next_word(c, name, NULL, &word);
 	for (; r; r = checkpoint_next_word(c, name, r, &word))
-		if (word.is_runner && names_host(&word, c->config.node))
+		if (word.is_runner &&
+			checkpoint_names_host(&word, c->config.node))
 			return true;
 	return false;
 }
@@ -518,7 +474,7 @@ checkpoint_review(struct core *c, struct instance *inst,
 static void
 on_tick(struct core *c, struct checkpoint *k)
 {
-	struct instance *i = instance_find(c, k->name);
+	struct instance *i = instance_find(c, k->head.name);
 	struct service_value s;
 	if (k->is_ending) {
 		k->retry_at = mono_add(c->now, AGAIN_MS);
@@ -528,7 +484,7 @@ on_tick(struct core *c, struct checkpoint *k)
 	if (!k->word.is_runner && k->phase != CHECKPOINT_IDLE &&
 		mono_reached(k->phase_until, c->now)) {
 		k->phase = CHECKPOINT_IDLE;
-		duty_mark(c, k->name);
+		duty_mark(c, k->head.name);
 	}
 	if (i && is_runner(i) && instance_service(c, i, &s) &&
 		s.policy.checkpoint.is_present)
@@ -542,9 +498,9 @@ checkpoint_on_tick(struct core *c)
 	if (!mono_reached(t->look_at, c->now))
 		return;
 	t->look_at = MONO_NEVER;
-	list_each_safe (l, &t->all) {
+	list_each_safe (l, &t->table.all) {
 		struct checkpoint *k =
-			container_of(l, struct checkpoint, in_all);
+			container_of(l, struct checkpoint, head.in_all);
 		mono due = checkpoint_due(c, k);
 		if (mono_reached(due, c->now) &&
 			!effects_has_room(&c->fx, 64, SPEC_BODY_MAX)) {
@@ -573,10 +529,10 @@ checkpoint_deadline(const struct core *c)
 void
 checkpoint_check(const struct core *c)
 {
-	list_each (l, &c->checkpoints.all) {
+	list_each (l, &c->checkpoints.table.all) {
 		const struct checkpoint *k =
-			container_of(l, struct checkpoint, in_all);
-		CHECK(checkpoint_find(c, k->name) == k);
+			container_of(l, struct checkpoint, head.in_all);
+		CHECK(checkpoint_find(c, k->head.name) == k);
 		CHECK(k->word.count <= CHECKPOINT_KEPT);
 		CHECK(k->word.count < 2 || snapshot_compare(&k->word.kept[0],
 						   &k->word.kept[1]) > 0);

@@ -44,11 +44,9 @@
 
 #include "base/cursor.h"
 #include "base/limits.h"
-#include "base/list.h"
-#include "base/map.h"
 #include "base/mono.h"
-#include "base/slots.h"
 #include "core/core.h"
+#include "core/named.h"
 #include "core/specs.h"
 
 #define CHECKPOINTS_MAX 65536 /* names on one host */
@@ -91,9 +89,7 @@ enum checkpoint_phase {
 
 /* What this host keeps and does for one name. */
 struct checkpoint {
-	struct list in_all; /* checkpoints.all */
-	struct map_link by_name;
-	char name[INSTANCE_NAME_MAX + 1];
+	struct named head;
 	struct checkpoint_word word; /* as our row says it */
 	uint64_t stored;	     /* STORE of the last record */
 	bool is_changed;	     /* 'word' is to be said again */
@@ -134,10 +130,8 @@ struct checkpoint {
 };
 
 struct checkpoints {
-	struct slots slots; /* of struct checkpoint */
-	struct map by_name;
-	struct list all;
-	mono look_at; /* nothing in 'all' is due before */
+	struct named_table table; /* of struct checkpoint */
+	mono look_at;		  /* nothing in 'table' is due before */
 };
 
 struct core;
@@ -166,6 +160,9 @@ bool checkpoint_read_word(struct reader *r, struct checkpoint_word *out);
 /* Whether a row is there only because its host keeps a checkpoint, or the state
  * of a copy that lost. */
 bool checkpoint_is_keeper(const struct row *row);
+/* Whether 'word' chose that host to keep what its own runs. */
+bool checkpoint_names_host(
+	const struct checkpoint_word *word, const char *node);
 /* How many of 'word's holders show in their rows that they have 'what'. */
 uint32_t checkpoint_count(const struct core *c, const char *name,
 	const struct checkpoint_word *word, const struct snapshot *what);
@@ -189,11 +186,11 @@ uint64_t checkpoint_stored(const struct core *c, const char *name);
  * 'service' is NULL when nobody wants it any more. */
 void checkpoint_review(struct core *c, struct instance *inst,
 	const struct service_value *service);
-/* Whether a checkpoint that is kept, or on its way, needs this state. */
-bool checkpoint_needs_state(const struct core *c, const char *name,
-	const uint8_t root[DIGEST_SIZE]);
 /* Whether it is the root of one that is kept here. */
 bool checkpoint_keeps(const struct core *c, const char *name,
+	const uint8_t root[DIGEST_SIZE]);
+/* Whether a checkpoint that is kept, or on its way, needs this state. */
+bool checkpoint_needs_state(const struct core *c, const char *name,
 	const uint8_t root[DIGEST_SIZE]);
 /* A run ended and left this state, which is here: its last checkpoint. */
 void checkpoint_adopt(struct core *c, struct instance *inst, uint64_t epoch,

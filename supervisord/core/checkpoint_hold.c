@@ -72,8 +72,9 @@ source_of(const struct core *c, const struct checkpoint *k,
 	struct checkpoint_word word;
 	member_id best = MEMBER_NONE;
 	uint32_t best_worth = 0;
-	const struct row *r = checkpoint_next_word(c, k->name, NULL, &word);
-	for (; r; r = checkpoint_next_word(c, k->name, r, &word)) {
+	const struct row *r =
+		checkpoint_next_word(c, k->head.name, NULL, &word);
+	for (; r; r = checkpoint_next_word(c, k->head.name, r, &word)) {
 		uint32_t worth = 1 + word.is_runner +
 				 2 * (member_get(c, r->origin)->link != 0);
 		if (!has(&word, s) || has_failed(c, k, r->origin, s) ||
@@ -105,9 +106,10 @@ static bool
 is_coming(const struct core *c, const struct checkpoint *k)
 {
 	struct checkpoint_word word;
-	const struct row *r = checkpoint_next_word(c, k->name, NULL, &word);
+	const struct row *r =
+		checkpoint_next_word(c, k->head.name, NULL, &word);
 	for (; k->want.epoch && r;
-		r = checkpoint_next_word(c, k->name, r, &word))
+		r = checkpoint_next_word(c, k->head.name, r, &word))
 		if (strcmp(member_get(c, r->origin)->name, k->from) == 0)
 			return has(&word, &k->want);
 	return false;
@@ -120,7 +122,7 @@ emit_fetch(struct core *c, struct checkpoint *k, member_id from)
 	struct effect *e = effects_add(&c->fx, EFFECT_FETCH);
 	e->after = handoff_after(c);
 	strcpy(k->from, has_source ? member_get(c, from)->name : "");
-	e->fetch.name = effects_text(&c->fx, k->name);
+	e->fetch.name = effects_text(&c->fx, k->head.name);
 	e->fetch.node = effects_text(&c->fx, k->from);
 	e->fetch.address = effects_text(
 		&c->fx, has_source ? member_get(c, from)->address : "");
@@ -169,7 +171,7 @@ prove(struct core *c, struct checkpoint *k)
 static void
 on_damaged(struct core *c, struct checkpoint *k)
 {
-	core_note(c, NOTE_CHECKPOINT, k->name, k->word.kept[0].epoch,
+	core_note(c, NOTE_CHECKPOINT, k->head.name, k->word.kept[0].epoch,
 		"the newest that is kept here is damaged, and counts no more");
 	checkpoint_lose(c, k);
 }
@@ -193,13 +195,13 @@ on_silence(struct core *c, struct checkpoint *k)
 		k->want_until = mono_add(c->now, SILENT_MS);
 		return;
 	}
-	core_note(c, NOTE_CHECKPOINT, k->name, k->want.epoch,
+	core_note(c, NOTE_CHECKPOINT, k->head.name, k->want.epoch,
 		effects_format(&c->fx, "not fetched from %s: silent for %d s",
 			effects_text(&c->fx, k->from),
 			(int64_t)SILENT_MS / 1000));
 	set_failed(c, k, from, REACHED_MS);
 	stop_fetch(c, k);
-	duty_mark(c, k->name);
+	duty_mark(c, k->head.name);
 }
 
 void
@@ -219,12 +221,12 @@ checkpoint_on_fetched(struct core *c, const struct input_fetched *in)
 	if (!in->is_ok && from != MEMBER_NONE)
 		set_failed(c, k, from, FAILED_MS);
 	if (!in->is_ok && k->from[0])
-		core_note(c, NOTE_CHECKPOINT, k->name, came.epoch,
+		core_note(c, NOTE_CHECKPOINT, k->head.name, came.epoch,
 			effects_format(&c->fx, "not fetched from %s: %s",
 				effects_text(&c->fx, k->from),
 				effects_text(&c->fx, in->text)));
 	if (in->is_ok && k->from[0] && in->text && in->text[0])
-		core_note(c, NOTE_CHECKPOINT, k->name, came.epoch,
+		core_note(c, NOTE_CHECKPOINT, k->head.name, came.epoch,
 			effects_format(&c->fx, "fetched from %s: %s",
 				effects_text(&c->fx, k->from),
 				effects_text(&c->fx, in->text)));
@@ -238,7 +240,7 @@ checkpoint_on_fetched(struct core *c, const struct input_fetched *in)
 	k->is_proven =
 		in->is_ok && k->word.count && is_same(&came, &k->word.kept[0]);
 	k->proven_at = c->now;
-	duty_mark(c, k->name);
+	duty_mark(c, k->head.name);
 }
 
 void
@@ -250,7 +252,7 @@ checkpoint_hold_on_tick(struct core *c, struct checkpoint *k)
 		return;
 	k->failed_count = 0;
 	k->retry_at = MONO_NEVER;
-	duty_mark(c, k->name);
+	duty_mark(c, k->head.name);
 }
 
 /* --- Holding --- */
@@ -272,15 +274,6 @@ find_runner(const struct core *c, const char *name, struct checkpoint_word *out)
 	return best;
 }
 
-static bool
-is_named(const struct core *c, const struct checkpoint_word *word)
-{
-	for (uint32_t i = 0; i < word->holder_count; i++)
-		if (strcmp(word->holders[i], c->config.node) == 0)
-			return true;
-	return false;
-}
-
 /* Whether enough of those who are named have as much as we do. */
 static bool
 is_superfluous(const struct core *c, const struct checkpoint *k,
@@ -288,7 +281,7 @@ is_superfluous(const struct core *c, const struct checkpoint *k,
 {
 	return k->word.count && runner->count &&
 	       snapshot_compare(&runner->kept[0], &k->word.kept[0]) >= 0 &&
-	       checkpoint_count(c, k->name, runner, &k->word.kept[0]) >=
+	       checkpoint_count(c, k->head.name, runner, &k->word.kept[0]) >=
 		       runner->wanted;
 }
 
@@ -308,7 +301,7 @@ checkpoint_hold(struct core *c, struct checkpoint *k, struct instance *inst)
 					       &k->word.kept[0]) > 0);
 	/* The runner knows what counted. */
 	k->has_lost = false;
-	if (!is_named(c, &runner)) {
+	if (!checkpoint_names_host(&runner, c->config.node)) {
 		stop_fetch(c, k);
 		if (is_superfluous(c, k, &runner) ||
 			(k->word.count == 0 && k->word.acked.epoch))
@@ -424,7 +417,7 @@ tell_loss(struct core *c, struct checkpoint *k, const struct snapshot *best,
 	if (k->is_loss_told)
 		return;
 	k->is_loss_told = true;
-	core_note(c, NOTE_CHECKPOINT, k->name, acked->epoch,
+	core_note(c, NOTE_CHECKPOINT, k->head.name, acked->epoch,
 		best->epoch ? effects_format(&c->fx,
 				      "it starts from an older checkpoint: one "
 				      "that is newer by %d s counted, and is "

@@ -63,7 +63,7 @@ checkpoint_due(const struct core *c, const struct checkpoint *k)
 static void
 note(struct core *c, const struct checkpoint *k, const char *text)
 {
-	core_note(c, NOTE_CHECKPOINT, k->name, k->epoch, text);
+	core_note(c, NOTE_CHECKPOINT, k->head.name, k->epoch, text);
 }
 
 /* It came to nothing; the next one is asked for in its turn. */
@@ -84,7 +84,7 @@ seal(struct core *c, struct checkpoint *k, const struct policy_checkpoint *p)
 	struct effect *e = effects_add(&c->fx, EFFECT_DUMP);
 	/* Not before what is dropped: it may be of the same root. */
 	e->after = handoff_after(c);
-	e->dump.name = effects_text(&c->fx, k->name);
+	e->dump.name = effects_text(&c->fx, k->head.name);
 	e->dump.epoch = k->epoch;
 	e->dump.size_max = p->max_size;
 	e->dump.is_checkpoint = true;
@@ -108,14 +108,14 @@ ask(struct core *c, struct checkpoint *k, const struct policy_checkpoint *p)
 	}
 	if (p->has_command) {
 		e = effects_add(&c->fx, EFFECT_RUN);
-		e->run.name = effects_text(&c->fx, k->name);
+		e->run.name = effects_text(&c->fx, k->head.name);
 		e->run.epoch = k->epoch;
 		e->run.hook = HOOK_CHECKPOINT;
 		e->run.timeout_ms = p->timeout_ms;
 		patience_ms += ANSWER_MS;
 	} else {
 		e = effects_add(&c->fx, EFFECT_SIGNAL);
-		e->signal.name = effects_text(&c->fx, k->name);
+		e->signal.name = effects_text(&c->fx, k->head.name);
 		e->signal.epoch = k->epoch;
 		e->signal.signal = p->signal;
 		e->signal.is_checkpoint = true;
@@ -131,7 +131,7 @@ can_take(const struct core *c, const struct checkpoint *k,
 	const struct instance *i)
 {
 	return i->state == INSTANCE_READY && !c->duty.is_ending &&
-	       !handoff_is_busy(c, k->name) && !k->is_refused;
+	       !handoff_is_busy(c, k->head.name) && !k->is_refused;
 }
 
 /* --- News --- */
@@ -216,7 +216,7 @@ next_number(const struct checkpoint *k)
 static void
 outdate_start(struct core *c, const struct checkpoint *k)
 {
-	struct instance *i = instance_find(c, k->name);
+	struct instance *i = instance_find(c, k->head.name);
 	if (i && i->epoch == k->epoch && i->state == INSTANCE_READY)
 		instance_drop_staged(c, i);
 }
@@ -270,7 +270,7 @@ checkpoint_on_dumped(struct core *c, const struct input_dumped *in)
 	else
 		give_up(c, k, effects_text(&c->fx, in->text));
 	checkpoint_arm(c, checkpoint_due(c, k));
-	duty_mark(c, k->name);
+	duty_mark(c, k->head.name);
 }
 
 /* --- The run --- */
@@ -326,7 +326,7 @@ look_for_acks(
 		const struct snapshot *s = &w->kept[n];
 		if (snapshot_compare(s, &w->acked) <= 0)
 			return;
-		if (checkpoint_count(c, k->name, w, s) < w->wanted)
+		if (checkpoint_count(c, k->head.name, w, s) < w->wanted)
 			continue;
 		w->acked = *s;
 		checkpoint_record(c, k);
@@ -358,7 +358,8 @@ say_late(
 {
 	const struct checkpoint_word *w = &k->word;
 	uint32_t have =
-		w->count ? checkpoint_count(c, k->name, w, &w->kept[0]) : 0;
+		w->count ? checkpoint_count(c, k->head.name, w, &w->kept[0])
+			 : 0;
 	k->is_late = true;
 	k->late_at = MONO_NEVER;
 	note(c, k,

@@ -11,34 +11,17 @@
 /* How often the ages of what is kept are counted, and written down. */
 #define COUNT_MS 3600000
 
-static uint32_t
-table_max(const struct core_limits *l)
-{
-	return l->instances_max < CONFLICTS_MAX ? l->instances_max
-						: CONFLICTS_MAX;
-}
-
 size_t
 conflict_need(const struct core_limits *l)
 {
-	uint32_t max = table_max(l);
-	return arena_need(max, sizeof(struct conflict)) +
-	       arena_need(map_bucket_count(max), sizeof(struct map_link *));
+	return named_need(l, CONFLICTS_MAX, sizeof(struct conflict));
 }
 
 void
 conflict_init(struct core *c)
 {
 	struct conflicts *t = &c->conflicts;
-	uint32_t max = table_max(&c->limits);
-	size_t buckets = map_bucket_count(max);
-	slots_init(&t->slots,
-		arena_take(&c->arena, max, sizeof(struct conflict)), max,
-		sizeof(struct conflict));
-	map_init(&t->by_name,
-		arena_take(&c->arena, buckets, sizeof(struct map_link *)),
-		buckets);
-	list_init(&t->all);
+	named_init(c, &t->table, CONFLICTS_MAX, sizeof(struct conflict));
 	t->look_at = MONO_NEVER;
 }
 
@@ -47,14 +30,7 @@ conflict_init(struct core *c)
 static struct conflict *
 find(const struct core *c, const char *name)
 {
-	struct map_link *l =
-		map_first(&c->conflicts.by_name, hash_text(name, 0));
-	for (; l; l = map_next(&c->conflicts.by_name, l)) {
-		struct conflict *k = container_of(l, struct conflict, by_name);
-		if (strcmp(k->name, name) == 0)
-			return k;
-	}
-	return NULL;
+	return named_find(&c->conflicts.table, name);
 }
 
 const struct conflict *
@@ -66,27 +42,13 @@ conflict_find(const struct core *c, const char *name)
 static struct conflict *
 make(struct core *c, const char *name)
 {
-	struct conflicts *t = &c->conflicts;
 	struct conflict *k = find(c, name);
 	if (k)
 		return k;
-	k = slots_take(&t->slots);
-	if (!k)
-		return NULL;
-	memset(k, 0, sizeof *k);
-	strcpy(k->name, name);
-	list_append(&t->all, &k->in_all);
-	map_insert(&t->by_name, &k->by_name, hash_text(name, 0));
-	k->counted_at = c->now;
+	k = named_make(&c->conflicts.table, name);
+	if (k)
+		k->counted_at = c->now;
 	return k;
-}
-
-static void
-free_slot(struct core *c, struct conflict *k)
-{
-	list_remove(&k->in_all);
-	map_remove(&c->conflicts.by_name, &k->by_name);
-	slots_give(&c->conflicts.slots, k);
 }
 
 bool
@@ -150,7 +112,7 @@ static void
 record(struct core *c, struct conflict *k)
 {
 	unsigned char buffer[256];
-	struct bytes key = {k->name, strlen(k->name)};
+	struct bytes key = {k->head.name, strlen(k->head.name)};
 	struct writer w;
 	if (k->word.count == 0) {
 		k->stored = core_store(
@@ -223,21 +185,21 @@ let_go(struct core *c, struct conflict *k, uint32_t n, const char *why)
 		k->word.kept[m] = k->word.kept[m + 1];
 		k->kept_ms[m] = k->kept_ms[m + 1];
 	}
-	core_note(c, NOTE_CONFLICT, k->name, gone.epoch,
+	core_note(c, NOTE_CONFLICT, k->head.name, gone.epoch,
 		effects_format(&c->fx,
 			"the state of its copy that lost is kept no longer: %s",
 			why));
 	record(c, k);
-	handoff_drop(c, k->name, gone.root, handoff_after(c));
+	handoff_drop(c, k->head.name, gone.root, handoff_after(c));
 }
 
 /* Says what is kept, or that nothing is any more. */
 static void
 publish(struct core *c, struct conflict *k)
 {
-	struct instance *i = instance_find(c, k->name);
+	struct instance *i = instance_find(c, k->head.name);
 	if (k->word.count == 0)
-		free_slot(c, k);
+		named_free(&c->conflicts.table, &k->head);
 	if (i)
 		instance_publish(c, i);
 }
@@ -371,13 +333,10 @@ conflict_read_row(const struct row *row, struct conflict_word *out)
 void
 conflict_on_boot(struct core *c)
 {
-	char service[SERVICE_NAME_MAX + 1];
-	list_each_safe (l, &c->conflicts.all) {
-		struct conflict *k = container_of(l, struct conflict, in_all);
-		struct instance *i = instance_find(c, k->name);
-		instance_service_name(k->name, service);
-		if (!i)
-			i = instance_add(c, k->name, service, 0);
+	list_each_safe (l, &c->conflicts.table.all) {
+		struct conflict *k =
+			container_of(l, struct conflict, head.in_all);
+		struct instance *i = instance_ensure(c, k->head.name);
 		/* The table is full: it is kept, and nobody hears of it. */
 		if (i)
 			instance_publish(c, i);
@@ -424,8 +383,9 @@ conflict_on_tick(struct core *c)
 	if (!mono_reached(t->look_at, c->now))
 		return;
 	t->look_at = MONO_NEVER;
-	list_each_safe (l, &t->all) {
-		struct conflict *k = container_of(l, struct conflict, in_all);
+	list_each_safe (l, &t->table.all) {
+		struct conflict *k =
+			container_of(l, struct conflict, head.in_all);
 		bool is_due = mono_diff(c->now, k->counted_at) >= COUNT_MS;
 		if (is_due && !effects_has_room(&c->fx, 64, 4096)) {
 			t->look_at = c->now; /* the rest, next */
@@ -447,10 +407,10 @@ conflict_deadline(const struct core *c)
 void
 conflict_check(const struct core *c)
 {
-	list_each (l, &c->conflicts.all) {
+	list_each (l, &c->conflicts.table.all) {
 		const struct conflict *k =
-			container_of(l, struct conflict, in_all);
-		CHECK(find(c, k->name) == k);
+			container_of(l, struct conflict, head.in_all);
+		CHECK(find(c, k->head.name) == k);
 		CHECK(k->word.count > 0 && k->word.count <= CONFLICT_KEPT);
 	}
 }

@@ -31,11 +31,9 @@
 
 #include "base/cursor.h"
 #include "base/limits.h"
-#include "base/list.h"
-#include "base/map.h"
 #include "base/mono.h"
-#include "base/slots.h"
 #include "core/core.h"
+#include "core/named.h"
 #include "core/specs.h"
 
 #define CONFLICTS_MAX 4096 /* names on one host */
@@ -64,9 +62,7 @@ struct conflict_word {
 
 /* What is kept here of one name. */
 struct conflict {
-	struct list in_all; /* conflicts.all */
-	struct map_link by_name;
-	char name[INSTANCE_NAME_MAX + 1];
+	struct named head;
 	struct conflict_word word;
 	int64_t kept_ms[CONFLICT_KEPT]; /* for how long, as last recorded */
 	mono counted_at;		/* up to when those count */
@@ -74,10 +70,8 @@ struct conflict {
 };
 
 struct conflicts {
-	struct slots slots; /* of struct conflict */
-	struct map by_name;
-	struct list all;
-	mono look_at; /* when ages are counted again */
+	struct named_table table; /* of struct conflict */
+	mono look_at;		  /* when ages are counted again */
 };
 
 struct core;

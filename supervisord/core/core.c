@@ -318,6 +318,9 @@ dispatch(struct core *c, const struct input *in)
 	case INPUT_LINK_DOWN:
 		member_on_link_down(c, &in->link_down);
 		break;
+	case INPUT_REACHED:
+		member_on_reached(c, &in->reached);
+		break;
 	case INPUT_RECV:
 		on_recv(c, &in->recv);
 		break;

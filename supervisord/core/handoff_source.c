@@ -634,16 +634,12 @@ resume_stop(struct core *c, struct handoff *h, struct instance *i)
 void
 source_on_boot(struct core *c, struct handoff *h)
 {
-	struct instance *i = instance_find(c, h->name);
-	char service[SERVICE_NAME_MAX + 1];
 	if (h->state == HANDOFF_STOPPING) {
-		resume_stop(c, h, i);
+		resume_stop(c, h, instance_find(c, h->name));
 		return;
 	}
-	instance_service_name(h->name, service);
-	/* A crash in the midst of its end left this record alone. */
-	if (!i)
-		i = instance_add(c, h->name, service, 0);
+	/* A crash in the midst of its end may have left this record alone. */
+	struct instance *i = instance_ensure(c, h->name);
 	/* It was stopped and empty before the record was written; what is
 	 * newer was started after its end. */
 	bool is_that_run =

@@ -411,11 +411,7 @@ target_on_topology(struct core *c, struct handoff *h)
 void
 target_on_boot(struct core *c, struct handoff *h)
 {
-	struct instance *i = instance_find(c, h->name);
-	char service[SERVICE_NAME_MAX + 1];
-	instance_service_name(h->name, service);
-	if (!i)
-		i = instance_add(c, h->name, service, 0);
+	struct instance *i = instance_ensure(c, h->name);
 	if (!i || instance_is_live(i) || i->epoch > h->epoch) {
 		discard(c, h);
 		return;

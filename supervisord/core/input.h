@@ -51,7 +51,8 @@
 	X(INPUT_DUE, "due")                                                    \
 	X(INPUT_GOING, "going")                                                \
 	X(INPUT_ENDING, "ending")                                              \
-	X(INPUT_SEALED, "sealed")
+	X(INPUT_SEALED, "sealed")                                              \
+	X(INPUT_REACHED, "reached")
 
 enum input_kind {
 #define X(kind, name) kind,
@@ -114,6 +115,12 @@ struct input_link_up {
 	const char *address; /* the other end, for people */
 };
 
+/* REACHED: the host that is dialled took the connection, and nobody there has
+ * said anything yet.  Before the dial's LINK_UP or LINK_DOWN, or not at all. */
+struct input_reached {
+	uint32_t dial;
+};
+
 enum link_down_reason {
 	LINK_REFUSED = 1, /* nobody listens there, but the host is up */
 	LINK_RESET,	  /* RST or EOF: the process there is gone */
@@ -122,6 +129,7 @@ enum link_down_reason {
 	LINK_AUTH,	  /* wrong key or no TLS */
 	LINK_PROTOCOL,	  /* bytes that make no sense */
 	LINK_CLOSED,	  /* we closed it */
+	LINK_SILENT,	  /* a dial was taken, and nobody said anything */
 };
 
 /* LINK_DOWN: a link ended, or a dial failed (then 'link' is 0). */
@@ -349,6 +357,7 @@ struct input {
 		struct input_sealed sealed;
 		struct input_link_up link_up;
 		struct input_link_down link_down;
+		struct input_reached reached;
 		struct input_recv recv;
 		struct input_proc proc;
 		struct input_start_failed start_failed;

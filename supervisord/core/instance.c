@@ -88,6 +88,15 @@ instance_add(
 }
 
 struct instance *
+instance_ensure(struct core *c, const char *name)
+{
+	char service[SERVICE_NAME_MAX + 1];
+	struct instance *i = instance_find(c, name);
+	instance_service_name(name, service);
+	return i ? i : instance_add(c, name, service, 0);
+}
+
+struct instance *
 instance_by_slot(const struct core *c, uint32_t slot)
 {
 	struct instance *i = slots_get(&c->instances.slots, slot);
@@ -604,12 +613,10 @@ instance_on_load(struct core *c, struct bytes key, struct bytes value)
 void
 instance_on_found(struct core *c, const struct input_found *in)
 {
-	char service[SERVICE_NAME_MAX + 1];
 	CHECK(!c->is_booted);
-	struct instance *i = instance_find(c, in->name);
-	instance_service_name(in->name, service);
-	if (!i && strlen(in->name) <= INSTANCE_NAME_MAX)
-		i = instance_add(c, in->name, service, 0);
+	struct instance *i = strlen(in->name) <= INSTANCE_NAME_MAX
+				     ? instance_ensure(c, in->name)
+				     : NULL;
 	if (!i)
 		return;
 	i->epoch = in->epoch;

@@ -227,6 +227,9 @@ void instance_on_boot(struct core *c);
 struct instance *instance_find(const struct core *c, const char *name);
 struct instance *instance_add(struct core *c, const char *name,
 	const char *service, uint32_t ordinal);
+/* Finds one, or makes it as far as its name tells: for what disks and keepers
+ * know of, which nobody may want any more.  NULL when the table is full. */
+struct instance *instance_ensure(struct core *c, const char *name);
 /* The instance in a slot, or NULL.  No slot from instances.slots.mark on was
  * ever used. */
 struct instance *instance_by_slot(const struct core *c, uint32_t slot);

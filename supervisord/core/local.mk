@@ -52,6 +52,8 @@ libcore_a_SOURCES = \
 	supervisord/core/member_news.c \
 	supervisord/core/member_ops.c \
 	supervisord/core/member_private.h \
+	supervisord/core/named.c \
+	supervisord/core/named.h \
 	supervisord/core/names.c \
 	supervisord/core/names.h \
 	supervisord/core/operate.c \

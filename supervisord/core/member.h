@@ -31,6 +31,12 @@
  * run on, and nobody suspects it within 'restart_grace'; asked about it, who
  * heard that says "just now".
  *
+ * A node that is gone while its host answers is waited for as long, counted
+ * from the end of its link: the host refuses, for its keeper is gone; or the
+ * keeper, which holds the door, takes the connection, and nobody says Hello.
+ * So a host that dies in that time is found at its end; one that dies with a
+ * link that stands is not concerned.
+ *
  * A node that lost more than half of its last stable view at once is lonely:
  * it holds for 'minority_hold' and then does what 'on_minority' says.  A node
  * whose stored list names others does not act until it is linked to more
@@ -140,7 +146,7 @@ struct member {
 	bool is_list_lost;		/* it had not taken us when we told */
 	bool is_in_stable;		/* in the view that losses count from */
 	bool is_confirming;		/* a LASTHEARD round is under way */
-	bool is_keeper_gone;		/* host up, its skepd refused */
+	bool is_host_up;		/* it answers, and no node does */
 	mono vouched_at;		/* when others last said it is alive */
 	member_id witness;		/* who told so, or that he heard it;
 					   MEMBER_SELF: nobody */
@@ -294,6 +300,7 @@ void member_on_boot(struct core *c);
  * returns the sender, for the caller to pass the message on. */
 void member_on_link_up(struct core *c, const struct input_link_up *in);
 void member_on_link_down(struct core *c, const struct input_link_down *in);
+void member_on_reached(struct core *c, const struct input_reached *in);
 member_id member_on_recv(struct core *c, const struct input_recv *in);
 /* Timers: heartbeats, suspicion, redial, holds, debounce. */
 void member_on_tick(struct core *c);

@@ -73,7 +73,7 @@ notice_lag(struct core *c)
 void
 member_on_sign(struct core *c, struct member *m)
 {
-	m->is_keeper_gone = false;
+	m->is_host_up = false;
 	m->is_confirming = false;
 	m->ask_at = MONO_NEVER;
 	if (m->state == MEMBER_SUSPECT) {
@@ -218,6 +218,8 @@ member_on_heartbeat(struct core *c, struct member *m, const skep_Heartbeat *hb)
 	repair_list(c, m);
 	registry_on_heartbeat(c, member_id_of(c, m));
 	specs_on_heartbeat(c, member_id_of(c, m));
+	if (hb->spec_root == specs_root(c))
+		rebalance_on_equal(c);
 	if (is_relevant)
 		duty_mark_all(c);
 }
@@ -238,15 +240,14 @@ void
 member_on_dial_failed(
 	struct core *c, struct member *m, enum link_down_reason reason)
 {
-	m->is_keeper_gone = reason == LINK_REFUSED;
+	m->is_host_up = reason == LINK_REFUSED || reason == LINK_SILENT;
 	if (m->state == MEMBER_ALIVE && !is_away(c, m))
 		suspect(c, m,
-			effects_format(
-				&c->fx, reason == LINK_REFUSED
-						? "its host answers but its "
-						  "skepd does not"
-						: "its link broke and cannot "
-						  "be made again"));
+			effects_format(&c->fx,
+				m->is_host_up ? "its host answers but its "
+						"skepd does not"
+					      : "its link broke and cannot "
+						"be made again"));
 }
 
 static void
@@ -269,12 +270,13 @@ declare_dead(struct core *c, struct member *m)
 /* --- Confirmation: the LASTHEARD rounds --- */
 
 /* The earliest moment at which it may be declared dead; 'patiences' is 2 when
- * nobody else can be asked. */
+ * nobody else can be asked.  Whose host answers without it may be back soon,
+ * and its services run on; the end of its link bounds that. */
 static mono
 earliest_death(const struct core *c, const struct member *m, int64_t patiences)
 {
 	mono at = mono_add(last_word(m), member_patience_ms(c) * patiences);
-	if (!m->is_keeper_gone)
+	if (!m->is_host_up)
 		return at;
 	return later(
 		at, mono_add(m->link_lost_at, c->settings.restart_grace_ms));

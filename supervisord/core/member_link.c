@@ -261,7 +261,7 @@ lose_link(struct core *c, struct member *m)
 	m->redial_at = mono_add(c->now, is_lower ? 0 : REDIAL_MIN_MS);
 	if (m->redial_delay_ms) /* it never was a good link */
 		member_back_off(c, m, 0);
-	m->is_keeper_gone = false;
+	m->is_host_up = false;
 }
 
 /* A dial ended without a link. */
@@ -272,6 +272,14 @@ fail_dial(struct core *c, uint32_t dial, enum link_down_reason reason)
 	member_dial_done(c, dial, 0);
 	if (m && !m->link)
 		member_on_dial_failed(c, m, reason);
+}
+
+void
+member_on_reached(struct core *c, const struct input_reached *in)
+{
+	struct member *m = member_of_dial(c, in->dial);
+	if (m && !m->link)
+		m->is_host_up = true;
 }
 
 void

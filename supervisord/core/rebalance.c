@@ -428,6 +428,22 @@ rebalance_on_boot(struct core *c)
 }
 
 void
+rebalance_on_equal(struct core *c)
+{
+	const struct member_table *t = &c->members;
+	if (mono_reached(c->rebalance.join_until, c->now) ||
+		member_hold_now(c) != HOLD_NONE)
+		return;
+	for (member_id id = 1; id < t->count; id++) {
+		const struct member *m = member_get(c, id);
+		if (m->link &&
+			(!m->has_heartbeat || m->hb_spec_root != specs_root(c)))
+			return;
+	}
+	c->rebalance.join_until = c->now;
+}
+
+void
 rebalance_on_topology(struct core *c)
 {
 	struct rebalance *r = &c->rebalance;
@@ -464,6 +480,8 @@ rebalance_on_request(struct core *c, const struct input_request *r)
 			"the table of the desired state is full");
 		return;
 	}
+	/* That one is new, whatever we lack of the others'. */
+	c->rebalance.join_until = mono_min(c->rebalance.join_until, c->now);
 	core_note_by(
 		c, NOTE_OPERATOR, c->config.node, 0, "rebalance", &r->actor);
 	core_reply(c, r->id, after, REPLY_OK, "");

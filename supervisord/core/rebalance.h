@@ -18,7 +18,9 @@
  * pass ('auto' and 'manual'; 'off' refuses it): the number of the pass rises in
  * a replicated setting, every host that hears of it tries each instance that
  * belongs elsewhere once, hold-down and back-off apart, and then says which
- * pass it is through.  A host that began after the pass takes no part.
+ * pass it is through.  A host that began after the pass takes no part: what it
+ * hears of before it has once had the same desired state as all that it is
+ * linked to, REBALANCE_JOIN_MS at most, is an old one.
  *
  * Bounds.  A host that comes and goes faster than 'rebalance_hold' moves
  * nothing, for each coming and going begins the hold-down anew.  One that
@@ -70,7 +72,7 @@
 #define REBALANCE_MOVE_MS 600000
 /* A pass that could not be ended by then, because views differ, is over. */
 #define REBALANCE_PASS_MS 600000
-/* Passes that a node hears of so soon after its start were not meant for it. */
+/* After its start a node hears of old passes for no longer than this. */
 #define REBALANCE_JOIN_MS 10000
 
 /* What becomes of an instance, and the sentence for people. */
@@ -108,7 +110,7 @@ struct rebalance_move {
 struct rebalance {
 	uint64_t topology;  /* hash of the eligible hosts and their weights */
 	mono stable_since;  /* since when that is the same */
-	mono join_until;    /* passes heard of before are not for us */
+	mono join_until;    /* passes heard of before are old ones */
 	mono look_at;	    /* when to look though nothing changes */
 	mono paced_until;   /* no look before */
 	mono gated_since;   /* since when views differ; NEVER: they do not */
@@ -146,6 +148,8 @@ struct text;
 void rebalance_init(struct core *c);
 /* Everything else took BOOT. */
 void rebalance_on_boot(struct core *c);
+/* A peer has the same desired state as we. */
+void rebalance_on_equal(struct core *c);
 /* Members, intents, facts or settings may have changed. */
 void rebalance_on_topology(struct core *c);
 /* The last of duty in every step: ends what arrived, begins what may go. */

@@ -163,6 +163,8 @@ put_plain(skep_TraceInput *msg, struct strings *s, const struct input *in)
 		msg->link = in->link_down.link;
 		msg->dial = in->link_down.dial;
 		msg->code = in->link_down.reason;
+	} else if (in->kind == INPUT_REACHED) {
+		msg->dial = in->reached.dial;
 	} else if (in->kind == INPUT_RECV) {
 		msg->link = in->recv.link;
 		msg->code = in->recv.type;
@@ -201,6 +203,7 @@ put(skep_TraceInput *msg, struct strings *s, const struct input *in)
 		return;
 	case INPUT_LINK_UP:
 	case INPUT_LINK_DOWN:
+	case INPUT_REACHED:
 	case INPUT_RECV:
 	case INPUT_STORED:
 	case INPUT_START_FAILED:
@@ -458,7 +461,9 @@ take_plain(struct taking *t, struct input *in)
 	else if (in->kind == INPUT_LINK_DOWN)
 		in->link_down = (struct input_link_down){msg->link, msg->dial,
 			(enum link_down_reason)take_code(
-				t, LINK_REFUSED, LINK_CLOSED + 1)};
+				t, LINK_REFUSED, LINK_SILENT + 1)};
+	else if (in->kind == INPUT_REACHED)
+		in->reached = (struct input_reached){msg->dial};
 	else if (in->kind == INPUT_RECV)
 		in->recv = (struct input_recv){msg->link,
 			(uint16_t)take_code(t, 0, UINT16_MAX + 1),
@@ -498,6 +503,7 @@ take(struct taking *t, struct trace_input *out)
 		return;
 	case INPUT_LINK_UP:
 	case INPUT_LINK_DOWN:
+	case INPUT_REACHED:
 	case INPUT_RECV:
 	case INPUT_STORED:
 	case INPUT_START_FAILED:

@@ -22,15 +22,6 @@ is_here(const struct core *c, const struct row *r)
 		       registry_is_current(c, r->origin));
 }
 
-static bool
-is_named(const struct checkpoint_word *word, const char *node)
-{
-	for (uint32_t i = 0; i < word->holder_count; i++)
-		if (strcmp(word->holders[i], node) == 0)
-			return true;
-	return false;
-}
-
 /* The newest that hosts other than 'but' have, and who. */
 static void
 find_next(const struct core *c, const char *name, member_id but,
@@ -62,7 +53,7 @@ count_newest(const struct core *c, const char *name, member_id but,
 		count += r->origin != but && is_here(c, r) &&
 			 checkpoint_read_row(r, &word) && word.count &&
 			 snapshot_compare(&word.kept[0], newest) >= 0 &&
-			 (!holder || is_named(holder,
+			 (!holder || checkpoint_names_host(holder,
 					     member_get(c, r->origin)->name));
 	return count;
 }

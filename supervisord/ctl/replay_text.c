@@ -72,6 +72,7 @@ reason_name(enum link_down_reason reason)
 		[LINK_AUTH] = "no proof of the key",
 		[LINK_PROTOCOL] = "bad bytes",
 		[LINK_CLOSED] = "closed",
+		[LINK_SILENT] = "silent",
 	};
 	return reason < sizeof names / sizeof *names && names[reason]
 		       ? names[reason]
@@ -103,6 +104,8 @@ add_shell_input(struct line *l, const struct input *in)
 	} else if (in->kind == INPUT_LINK_DOWN) {
 		line_add(l, " %u (dial %u) %s", in->link_down.link,
 			in->link_down.dial, reason_name(in->link_down.reason));
+	} else if (in->kind == INPUT_REACHED) {
+		line_add(l, " dial %u", in->reached.dial);
 	} else if (in->kind == INPUT_RECV) {
 		line_add(l, " %s on link %u, %zu bytes",
 			wire_type_name(in->recv.type), in->recv.link,
@@ -177,6 +180,7 @@ input_text(const struct input *in, char *buffer, size_t size)
 	case INPUT_LOAD:
 	case INPUT_LINK_UP:
 	case INPUT_LINK_DOWN:
+	case INPUT_REACHED:
 	case INPUT_RECV:
 	case INPUT_STORED:
 		add_shell_input(&l, in);

@@ -38,12 +38,7 @@ void
 call_reply_json(struct call *c, unsigned status, json_t *json)
 {
 	struct api_text out = {0};
-	char *data = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
-	json_decref(json);
-	CHECK(data);
-	api_text_add(&out, data, strlen(data));
-	api_text_add(&out, "\n", 1);
-	free(data);
+	api_text_add_line(&out, json);
 	reply_buffer(c, status, "application/json", out.data, out.size);
 }
 

@@ -106,8 +106,6 @@ put_event(void *context, json_t *event)
 {
 	struct events_reply *r = context;
 	struct api_text out = {0};
-	char *line = json_dumps(event, JSON_COMPACT | JSON_SORT_KEYS);
-	CHECK(line);
 	const char *host = json_string_value(json_object_get(event, "host"));
 	const char *kind = json_string_value(json_object_get(event, "kind"));
 	json_int_t id = json_integer_value(json_object_get(event, "id"));
@@ -115,13 +113,12 @@ put_event(void *context, json_t *event)
 	if (r->is_sse && id > 0 && host && strcmp(host, r->self) == 0)
 		api_text_printf(&out, "id: %lld\n", (long long)id);
 	if (r->is_sse)
-		api_text_printf(&out, "event: %s\ndata: %s\n\n",
-			kind ? kind : "", line);
-	else
-		api_text_printf(&out, "%s\n", line);
+		api_text_printf(&out, "event: %s\ndata: ", kind ? kind : "");
+	api_text_add_line(&out, json_incref(event));
+	if (r->is_sse)
+		api_text_add(&out, "\n", 1);
 	stream_add(r->stream, out.data, out.size);
 	api_text_fini(&out);
-	free(line);
 }
 
 static bool

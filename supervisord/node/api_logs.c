@@ -103,13 +103,9 @@ put_remark(struct log_reply *r, struct source *s, const char *text)
 	api_json_put(o, "stream", "skep");
 	api_json_put_int(o, "epoch", (int64_t)s->way.epoch);
 	api_json_put(o, "text", text);
-	char *line = json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS);
-	json_decref(o);
-	CHECK(line);
-	api_text_printf(&out, "%s\n", line);
+	api_text_add_line(&out, o);
 	stream_add(r->stream, out.data, out.size);
 	api_text_fini(&out);
-	free(line);
 }
 
 static void

@@ -37,6 +37,11 @@ struct api_text {
 void api_text_add(struct api_text *t, const void *data, size_t size);
 void api_text_printf(struct api_text *t, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* Adds a document, or any other value, as all of them are written: compact,
+ * with its keys in order.  'json' is taken. */
+void api_text_add_json(struct api_text *t, json_t *json);
+/* The same and the end of the line. */
+void api_text_add_line(struct api_text *t, json_t *json);
 /* Takes 'size' bytes away from the front. */
 void api_text_drop(struct api_text *t, size_t size);
 /* For readers at their own pace: copies at most 'max' bytes that stand behind

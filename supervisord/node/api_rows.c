@@ -36,12 +36,7 @@ add_text(struct api_text *t, const char *text)
 		api_text_add(t, "\"", 1);
 		return;
 	}
-	json_t *json = api_json_text(text);
-	char *quoted = json_dumps(json, JSON_ENCODE_ANY);
-	CHECK(quoted);
-	add_raw(t, quoted);
-	free(quoted);
-	json_decref(json);
+	api_text_add_json(t, api_json_text(text));
 }
 
 static void
@@ -159,12 +154,7 @@ add_checkpoint(
 		add_raw(t, "null");
 		return;
 	}
-	json_t *o = api_json_checkpoint(&view);
-	char *data = json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS);
-	CHECK(data);
-	add_raw(t, data);
-	free(data);
-	json_decref(o);
+	api_text_add_json(t, api_json_checkpoint(&view));
 }
 
 /* The members in the order of their keys, as all documents have them. */
@@ -257,11 +247,7 @@ add_member(struct api_text *out, json_t *o, const char *key,
 		add_raw(out, "]");
 		return;
 	}
-	char *data = json_dumps(
-		value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
-	CHECK(data);
-	add_raw(out, data);
-	free(data);
+	api_text_add_json(out, json_incref(value));
 }
 
 void

@@ -46,6 +46,24 @@ api_text_printf(struct api_text *t, const char *format, ...)
 }
 
 void
+api_text_add_json(struct api_text *t, json_t *json)
+{
+	char *data = json_dumps(
+		json, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+	CHECK(data);
+	api_text_add(t, data, strlen(data));
+	free(data);
+	json_decref(json);
+}
+
+void
+api_text_add_line(struct api_text *t, json_t *json)
+{
+	api_text_add_json(t, json);
+	api_text_add(t, "\n", 1);
+}
+
+void
 api_text_drop(struct api_text *t, size_t size)
 {
 	CHECK(size <= t->size);

@@ -16,14 +16,7 @@
 void
 bulk_say_hello(struct bulk *bulk, struct conn *c)
 {
-	skep_Hello hello = skep_Hello_init_zero;
-	hello.version = WIRE_VERSION;
-	hello.version_min = WIRE_VERSION_MIN;
-	hello.is_bulk = true;
-	snprintf(hello.cluster, sizeof hello.cluster, "%s", bulk->cluster);
-	snprintf(hello.node, sizeof hello.node, "%s", bulk->node);
-	message_send(
-		c, WIRE_HELLO, skep_Hello_fields, &hello, 0, (struct bytes){0});
+	message_send_hello(c, bulk->cluster, bulk->node, PURPOSE_STATES);
 }
 
 int

@@ -267,6 +267,8 @@ on_connected(struct conn *c)
 		return;
 	}
 	begin_handshake(c);
+	if (c->state == CONN_HANDSHAKE && c->calls->on_reached)
+		c->calls->on_reached(c->owner, c);
 	if (c->state == CONN_HANDSHAKE)
 		go_on_with_handshake(c);
 }

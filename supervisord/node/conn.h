@@ -53,7 +53,7 @@ struct conn; /* private */
 	X(CONN_END_KEY, LINK_AUTH, "wrong key")                                \
 	X(CONN_END_GARBAGE, LINK_AUTH, "what came is not TLS")                 \
 	X(CONN_END_FORBIDDEN, LINK_AUTH, "not a loopback address")             \
-	X(CONN_END_HANDSHAKE, LINK_TIMEOUT, "the handshake took too long")     \
+	X(CONN_END_HANDSHAKE, LINK_SILENT, "the handshake took too long")      \
 	X(CONN_END_FRAME, LINK_PROTOCOL, "a frame of impossible length")       \
 	X(CONN_END_BROKEN, LINK_PROTOCOL, "damaged TLS records")               \
 	X(CONN_END_HELLO, LINK_PROTOCOL, "the first frame is no Hello")        \
@@ -72,6 +72,9 @@ const char *conn_end_text(enum conn_end end);
 
 /* What the owner is told; 'owner' is what 'conn_set_owner' gave. */
 struct conn_owner {
+	/* TCP stands, and nothing was said yet; only where we dialled, may be
+	 * NULL. */
+	void (*on_reached)(void *owner, struct conn *c);
 	/* TCP stands, TLS too, the key is proven. */
 	void (*on_open)(void *owner, struct conn *c);
 	/* One frame; 'body' is borrowed. */

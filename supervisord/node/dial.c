@@ -13,6 +13,7 @@
 
 struct dial {
 	const struct dialler *dialler;
+	dial_reached_fn *reached; /* or NULL */
 	dial_done_fn *done;
 	void *context;
 	atomic_bool is_cancelled; /* only the look-up's end is awaited */
@@ -115,6 +116,8 @@ end_weight(enum conn_end end)
 		return 3;
 	case LINK_REFUSED:
 		return 2;
+	case LINK_SILENT:
+		return 2;
 	case LINK_TIMEOUT:
 		return 1;
 	case LINK_UNREACHABLE:
@@ -131,6 +134,15 @@ note_failure(struct dial *d, enum conn_end end, const char *text)
 		return;
 	d->end = end;
 	snprintf(d->text, sizeof d->text, "%s", text);
+}
+
+static void
+on_reached(void *owner, struct conn *c)
+{
+	(void)c;
+	struct dial *d = owner;
+	if (d->reached)
+		d->reached(d->context);
 }
 
 static void
@@ -165,6 +177,7 @@ on_close(void *owner, struct conn *c, enum conn_end end, const char *text)
 }
 
 static const struct conn_owner dial_calls = {
+	.on_reached = on_reached,
 	.on_open = on_open,
 	.on_frame = on_frame,
 	.on_close = on_close,
@@ -252,6 +265,12 @@ dial_new(const struct dialler *dialler, const char *address, dial_done_fn *done,
 		pool_submit(dialler->pool, &d->job);
 	}
 	return d;
+}
+
+void
+dial_set_reached(struct dial *d, dial_reached_fn *reached)
+{
+	d->reached = reached;
 }
 
 void

@@ -37,6 +37,11 @@ typedef void dial_done_fn(void *context, struct dial *d, struct conn *c,
 struct dial *dial_new(const struct dialler *dialler, const char *address,
 	dial_done_fn *done, void *context);
 
+/* One of the addresses took the connection, and said nothing yet; may come more
+ * than once, before 'done'. */
+typedef void dial_reached_fn(void *context);
+void dial_set_reached(struct dial *d, dial_reached_fn *reached);
+
 /* Gives up; 'done' is not called. A look-up that runs ends by itself. */
 void dial_cancel(struct dial *d);
 

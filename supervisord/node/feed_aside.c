@@ -158,10 +158,7 @@ walk_done(struct pool_job *job, bool is_dropped)
 	}
 	if (is_dropped)
 		return;
-	char *data = json_dumps(r->list, JSON_COMPACT | JSON_SORT_KEYS);
-	CHECK(data);
-	api_text_printf(&r->text, "%s\n", data);
-	free(data);
+	api_text_add_line(&r->text, json_incref(r->list));
 	r->feed.is_begun = true;
 	feed_end(&r->feed, REPLY_OK, "%s", "");
 	feed_tell(&r->feed);

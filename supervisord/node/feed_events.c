@@ -42,12 +42,7 @@ static void
 add_line(const struct event_reader *r, struct api_text *out,
 	const struct event *e)
 {
-	json_t *o = api_json_event(e, r->node->conf.node.name);
-	char *line = json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS);
-	json_decref(o);
-	CHECK(line);
-	api_text_printf(out, "%s\n", line);
-	free(line);
+	api_text_add_line(out, api_json_event(e, r->node->conf.node.name));
 }
 
 static void

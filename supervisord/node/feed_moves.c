@@ -1,8 +1,6 @@
 /* Moves away from this host as JSON, for its own API and for other hosts. */
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/check.h"
 #include "node/api_private.h"
 #include "node/feeds.h"
 #include "node/moves.h"
@@ -83,11 +81,7 @@ static struct feed *
 feed_list_new(json_t *list)
 {
 	struct api_text text = {0};
-	char *data = json_dumps(list, JSON_COMPACT | JSON_SORT_KEYS);
-	CHECK(data);
-	api_text_printf(&text, "%s\n", data);
-	free(data);
-	json_decref(list);
+	api_text_add_line(&text, list);
 	return feed_text_new(&text);
 }
 

@@ -155,6 +155,15 @@ dial_done(void *context, struct dial *d, struct conn *c, enum conn_end end,
 	free(ld);
 }
 
+static void
+dial_reached(void *context)
+{
+	struct link_dial *ld = context;
+	struct links *links = ld->links;
+	if (links->calls->on_reached)
+		links->calls->on_reached(links->context, ld->number);
+}
+
 int
 links_new(struct ev_loop *loop, struct tls *tls,
 	const struct links_calls *calls, void *context, struct links **out,
@@ -220,6 +229,7 @@ links_open(struct links *links, uint32_t dial, const char *address)
 	list_append(&links->dials, &ld->link);
 	ld->dial = dial_new(&links->dialler, address, dial_done, ld);
 	CHECK(ld->dial);
+	dial_set_reached(ld->dial, dial_reached);
 }
 
 void

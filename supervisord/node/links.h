@@ -37,6 +37,9 @@ struct links_calls {
 	/* A link stands; 'dial' is 0 when the other side dialled. */
 	void (*on_up)(void *context, uint32_t link, uint32_t dial,
 		const char *address);
+	/* The host that is dialled took the connection, and said nothing yet;
+	 * may be NULL. */
+	void (*on_reached)(void *context, uint32_t dial);
 	/* A link ended, or a dial failed (then 'link' is 0); once for each. */
 	void (*on_down)(void *context, uint32_t link, uint32_t dial,
 		enum link_down_reason reason, const char *text);

@@ -3,11 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "base/check.h"
 
 void
 logtail_init(struct logtail *t, const char *dir, const char *host,
@@ -85,11 +82,7 @@ put_line(struct logtail *t, struct api_text *out, char *text, size_t size)
 	api_json_put_int(o, "epoch", (int64_t)(m->epoch & ~LOGMARKS_END));
 	api_json_put(o, "text", text);
 	text[size] = saved;
-	char *line = json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS);
-	json_decref(o);
-	CHECK(line);
-	api_text_printf(out, "%s\n", line);
-	free(line);
+	api_text_add_line(out, o);
 }
 
 /* Puts out the lines that are whole, and those too long to be waited for;

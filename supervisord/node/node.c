@@ -333,6 +333,13 @@ on_link_up(void *context, uint32_t link, uint32_t dial, const char *address)
 }
 
 static void
+on_link_reached(void *context, uint32_t dial)
+{
+	struct input in = {.kind = INPUT_REACHED, .reached = {dial}};
+	node_step(context, &in);
+}
+
+static void
 on_link_down(void *context, uint32_t link, uint32_t dial,
 	enum link_down_reason reason, const char *text)
 {
@@ -367,6 +374,7 @@ on_link_query(void *context, struct conn *c, struct bytes hello)
 
 const struct links_calls node_links_calls = {
 	.on_up = on_link_up,
+	.on_reached = on_link_reached,
 	.on_down = on_link_down,
 	.on_frame = on_link_frame,
 	.on_bulk = on_link_bulk,

@@ -43,13 +43,5 @@ queries_served(const struct queries *q)
 void
 query_say_hello(struct queries *q, struct conn *c)
 {
-	skep_Hello hello = skep_Hello_init_zero;
-	hello.version = WIRE_VERSION;
-	hello.version_min = WIRE_VERSION_MIN;
-	hello.is_bulk = true;
-	hello.purpose = PURPOSE_QUERY;
-	snprintf(hello.cluster, sizeof hello.cluster, "%s", q->cluster);
-	snprintf(hello.node, sizeof hello.node, "%s", q->node);
-	message_send(
-		c, WIRE_HELLO, skep_Hello_fields, &hello, 0, (struct bytes){0});
+	message_send_hello(c, q->cluster, q->node, PURPOSE_QUERY);
 }

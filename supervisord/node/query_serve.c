@@ -1,6 +1,5 @@
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/check.h"
 #include "node/query_private.h"
@@ -204,11 +203,9 @@ static const struct conn_owner served_calls = {
 static const char *
 refusal(const struct queries *q, const skep_Hello *hello)
 {
-	if (strcmp(hello->cluster, q->cluster) != 0)
-		return "this host belongs to another cluster";
-	if (hello->version < WIRE_VERSION_MIN ||
-		hello->version_min > WIRE_VERSION)
-		return "no common version of the protocol";
+	const char *why = message_refusal(hello, q->cluster);
+	if (why)
+		return why;
 	if (q->served_count > QUERY_SERVED_MAX)
 		return "too much is being read from this host at once";
 	return NULL;

@@ -288,11 +288,9 @@ on_idle(struct ev_loop *loop, ev_timer *timer, int events)
 static const char *
 refusal(const struct bulk *b, const skep_Hello *hello)
 {
-	if (strcmp(hello->cluster, b->cluster) != 0)
-		return "this host belongs to another cluster";
-	if (hello->version < WIRE_VERSION_MIN ||
-		hello->version_min > WIRE_VERSION)
-		return "no common version of the protocol";
+	const char *why = message_refusal(hello, b->cluster);
+	if (why)
+		return why;
 	if (b->served_count > BULK_SERVED_MAX)
 		return "too many states are being fetched from this host";
 	return NULL;

@@ -115,9 +115,6 @@ power_on() {
 	host_start "$1"
 	POWER[$1]=on
 }
-keeper_gone() {
-	[ -z "$(cat "$CG/$1/cgroup.procs")" ]
-}
 
 # --- What happens ---
 
@@ -184,7 +181,7 @@ can_keeper() { true; }
 do_keeper() {
 	draw on
 	kill -9 $(parts "$H" skepd) 2>/dev/null
-	wait_for 30 "$H: its helpers leave" keeper_gone "$H" >/dev/null
+	wait_for 30 "$H: its helpers leave" no_keeper "$H" >/dev/null
 	keeper_start "$H"
 }
 can_program() { true; }

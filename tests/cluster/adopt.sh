@@ -54,10 +54,6 @@ kill_all() {
 	kill -9 $(cat "$CG/$1/cgroup.procs") 2>/dev/null
 }
 
-no_keeper() {
-	[ -z "$(cat "$CG/$1/cgroup.procs")" ]
-}
-
 # pids_of SERVICE: of the counters, as they said themselves.
 pids_of() {
 	awk -v s="$1@" 'index($1, s) == 1 { print $2 }' "$T/w/starts" | sort

@@ -324,3 +324,8 @@ keeper_of() {
 			echo "$p"
 	done
 }
+
+# no_keeper HOST: nothing of skepd runs there; services may.
+no_keeper() {
+	[ -z "$(cat "$CG/$1/cgroup.procs")" ]
+}

@@ -1,6 +1,6 @@
 #!/bin/bash
 # A fourth host joins: what belongs to it moves there by itself, two at a time,
-# and every counter counts on.
+# and every counter counts on.  Then the same when an operator asks for it.
 BUDGET=150
 POLICY="allow_root = yes
 allowed_users = nobody"
@@ -78,4 +78,17 @@ told() {
 }
 wait_for 10 "the history of each tells why" told
 
+step "manual: nothing by itself, one pass when asked"
+check "set" ctl beta cluster set rebalance manual
+check "drain delta" ctl alpha node drain delta -y
+check "undrain" ctl alpha node undrain delta
+wait_for 20 "some belong to delta" planned
+says ctl alpha rebalance -y >/dev/null
+# More may be due by now than were a moment ago.
+check "the pass names what it moves" grep -q ' → ' "$T/said"
+check "all run where they belong" misplaced_is alpha 0
+wait_for 10 "all are ready" ready_count_is alpha 24
+wait_for 10 "no number is missing, none twice" no_number_lost
+says ctl beta rebalance -y >/dev/null
+check "another one has nothing to do" grep -q 'nothing is to move' "$T/said"
 finish

@@ -3,7 +3,6 @@
 # who do not suspect it meanwhile.
 BUDGET=90
 . "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/adopt.sh"
 # Long, so that a slow machine is no reason.
 DEFAULTS="restart_grace = 30s"
 cluster_begin alpha beta gamma

@@ -21,10 +21,6 @@ services:
     stop_signal: SIGUSR2
 END
 
-no_keeper() {
-	[ -z "$(cat "$CG/$1/cgroup.procs")" ]
-}
-
 # What runs on HOST, by process.
 here() {
 	processes "$T/polite" | awk -v h="$1" '$1 == h { print $2 }' | sort

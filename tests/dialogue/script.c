@@ -473,8 +473,11 @@ run_command(struct script *s, char **words, int count)
 void
 script_init(struct script *s, FILE *out)
 {
-	*s = (struct script){
-		.w = check_world(1), .out = out, .at = WORLD_HOSTS};
+	*s = (struct script){.w = check_world(1),
+		.out = out ? out : fopen("/dev/null", "w"),
+		.is_silent = !out,
+		.at = WORLD_HOSTS};
+	CHECK(s->out);
 	/* Time is what the script says, not what chance says. */
 	s->w->latency_min_ms = s->w->latency_max_ms = 1;
 	s->born_wall_ms = 1700000000000 + s->w->now.ms;
@@ -486,6 +489,23 @@ void
 script_fini(struct script *s)
 {
 	world_free(s->w);
+	if (s->is_silent)
+		fclose(s->out);
+}
+
+void
+script_tell(struct script *s, const char *text)
+{
+	char *lines = strdup(text);
+	CHECK(lines);
+	script_run(s, lines);
+	free(lines);
+}
+
+struct host *
+script_host(const struct script *s, const char *node)
+{
+	return &s->w->hosts[world_find(s->w, node)];
 }
 
 void

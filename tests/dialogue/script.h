@@ -20,19 +20,25 @@
 struct script {
 	struct world *w;
 	FILE *out;
-	uint32_t at;   /* host that requests go to; WORLD_HOSTS: the first */
-	bool is_muted; /* notes are not printed */
+	bool is_silent; /* nobody reads 'out', which is ours */
+	uint32_t at;	/* host that requests go to; WORLD_HOSTS: the first */
+	bool is_muted;	/* notes are not printed */
 	struct disk *disk;    /* kept by keep-disk; owned */
 	uint32_t disk_of;     /* whose that is */
 	int64_t born_wall_ms; /* wall clock when the story began */
 };
 
-/* Makes an empty world for a script that writes to 'out'; ends it. */
+/* Makes an empty world for a script that writes to 'out' (NULL: what it writes
+ * is read by nobody); ends it. */
 void script_init(struct script *s, FILE *out);
 void script_fini(struct script *s);
 /* Runs the commands of 'text' (its lines are cut in place) and writes the
  * transcript. */
 void script_run(struct script *s, char *text);
+/* The same with a text that stays as it is. */
+void script_tell(struct script *s, const char *text);
+/* The host of that name. */
+struct host *script_host(const struct script *s, const char *node);
 
 /* The host that a command goes to. */
 uint32_t script_asked(const struct script *s);

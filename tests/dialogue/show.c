@@ -32,11 +32,11 @@ show_checkpoints(struct script *s)
 		const struct core *c = s->w->hosts[i].core;
 		if (!c)
 			continue;
-		list_each (l, &c->checkpoints.all) {
+		list_each (l, &c->checkpoints.table.all) {
 			const struct checkpoint *k =
-				container_of(l, struct checkpoint, in_all);
+				container_of(l, struct checkpoint, head.in_all);
 			fprintf(s->out, "%-6s %-10s", s->w->hosts[i].name,
-				k->name);
+				k->head.name);
 			for (uint32_t n = 0; n < k->word.count; n++)
 				show_snapshot(
 					s, n ? "and" : "has", &k->word.kept[n]);

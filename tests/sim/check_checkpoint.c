@@ -251,10 +251,10 @@ on_step(struct world *w, uint32_t host, const struct input *in,
 	for (size_t n = 0; n < fx->count; n++)
 		if (fx->items[n].kind == EFFECT_START)
 			note_decision(g, host, fx->items[n].start.name);
-	list_each (l, &c->checkpoints.all) {
+	list_each (l, &c->checkpoints.table.all) {
 		const struct checkpoint *k =
-			container_of(l, struct checkpoint, in_all);
-		struct page *p = page_of(g, k->name);
+			container_of(l, struct checkpoint, head.in_all);
+		struct page *p = page_of(g, k->head.name);
 		struct keeper *at = &p->places[host];
 		if (k->word.is_runner &&
 			snapshot_compare(&k->word.acked, &at->acked) > 0 &&

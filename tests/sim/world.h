@@ -34,6 +34,7 @@
 #define STREAM_TIMEOUT_MS 10000	     /* as CONN_USER_TIMEOUT_MS */
 #define STREAM_QUEUE_MAX  (8u << 20) /* as CONN_QUEUE_MAX */
 #define DIAL_TIMEOUT_MS	  3000
+#define HANDSHAKE_MS	  5000 /* who accepted may be silent for so long */
 
 /* A record as disks hold it: one for all hosts that wrote the same, since
  * what many hosts keep of many names is mostly that. */

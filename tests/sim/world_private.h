@@ -41,8 +41,8 @@ struct event {
 	uint32_t dial;	    /* DIAL; FETCH: its number */
 	uint64_t seq;	    /* STORED: its number; the keeper's: the epoch;
 			       REQUEST: its id */
-	mono held_since;    /* GIVE_UP: since when */
-	int64_t amount;	    /* REQUEST: its number */
+	mono held_since;    /* GIVE_UP, DIAL: since when */
+	int64_t amount;	    /* REQUEST: its number; DIAL: the keeper's start */
 	uint16_t type;	    /* FRAME; RESET: not 0 when said only once; REQUEST:
 			       its op */
 	bool is_waiting;    /* FRAME: in the sender's process */

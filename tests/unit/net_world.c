@@ -71,6 +71,14 @@ log_up(void *context, uint32_t link, uint32_t dial, const char *address)
 }
 
 static void
+log_reached(void *context, uint32_t dial)
+{
+	struct end *e = context;
+	ck_assert_uint_ne(dial, 0);
+	e->log.reaches++;
+}
+
+static void
 log_down(void *context, uint32_t link, uint32_t dial,
 	enum link_down_reason reason, const char *text)
 {
@@ -151,6 +159,7 @@ log_query(void *context, struct conn *c, struct bytes hello)
 
 static const struct links_calls log_calls = {
 	.on_up = log_up,
+	.on_reached = log_reached,
 	.on_down = log_down,
 	.on_frame = log_frame,
 	.on_bulk = log_bulk,

@@ -16,7 +16,7 @@
 
 /* What one end's callbacks saw last, and how often. */
 struct end_log {
-	unsigned ups, downs, frames, bulks;
+	unsigned reaches, ups, downs, frames, bulks;
 	uint32_t up_link, up_dial;
 	uint32_t down_link, down_dial;
 	enum link_down_reason reason;

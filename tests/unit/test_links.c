@@ -202,6 +202,7 @@ START_TEST(test_refused_port)
 	ck_assert(world_wait_count(loop, &a.log.downs, 1));
 	ck_assert_int_eq(a.log.reason, LINK_REFUSED);
 	ck_assert_uint_eq(a.log.down_dial, 5);
+	ck_assert_uint_eq(a.log.reaches, 0);
 }
 END_TEST
 
@@ -251,8 +252,11 @@ START_TEST(test_silent_listener_times_out)
 	char address[32];
 	int fd = world_listen(address);
 	links_open(a.links, 1, address);
+	ck_assert(world_wait_count(loop, &a.log.reaches, 1));
+	ck_assert_uint_eq(a.log.downs, 0);
 	ck_assert(world_wait_count(loop, &a.log.downs, 1));
-	ck_assert_int_eq(a.log.reason, LINK_TIMEOUT);
+	ck_assert_int_eq(a.log.reason, LINK_SILENT);
+	ck_assert_uint_eq(a.log.reaches, 1);
 	close(fd);
 }
 END_TEST

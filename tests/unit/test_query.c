@@ -24,7 +24,8 @@ static struct queries *asking, *answering; /* at a, at b */
 static struct {
 	enum reply_code refusal; /* REPLY_OK: none */
 	uint64_t size;
-	bool stays; /* waits for 'size' to grow */
+	bool stays;  /* waits for 'size' to grow */
+	bool begins; /* says at once that it has begun; else a beat does */
 	enum reply_code code;
 	struct query query; /* as it arrived */
 	unsigned opened, closed;
@@ -80,6 +81,7 @@ open_origin(
 	struct origin_feed *o = calloc(1, sizeof *o);
 	ck_assert_ptr_nonnull(o);
 	o->feed.ops = &origin_ops;
+	o->feed.is_begun = origin.begins;
 	*out = last_opened = &o->feed;
 	origin.opened++;
 	return REPLY_OK;
@@ -409,7 +411,7 @@ START_TEST(there_is_a_bound)
 {
 	static struct asker readers[QUERY_ASKED_MAX + 1];
 	unsigned begun = 0, refused = 0;
-	origin.stays = true;
+	origin.stays = origin.begins = true;
 	memset(readers, 0, sizeof readers);
 	for (unsigned i = 0; i < QUERY_SERVED_MAX; i++) {
 		ask(&readers[i], "beta", b.address);

@@ -76,6 +76,8 @@ START_TEST(store_and_keeper_pass)
 	pass((struct input){.kind = INPUT_TICK});
 	pass((struct input){.kind = INPUT_GOING});
 	pass((struct input){.kind = INPUT_ENDING});
+	in = pass((struct input){.kind = INPUT_REACHED, .reached = {4}});
+	ck_assert_uint_eq(in->reached.dial, 4);
 }
 END_TEST
 
