@@ -2,7 +2,8 @@
  *
  * F1 (always): a start without a state does not go on from what stands there
  *     if, when it was decided, its host's rows told that it may have run on
- *     another host since the run that left it.
+ *     another host since the run that left it.  (What they say of a start of
+ *     this host, of which it lost with its power that it failed, is no such.)
  * F2 (always): what stands there is set aside only if another host forked the
  *     instance since, or such a row told, at this or an earlier start here,
  *     that it was about to; or if its host's store is older than that, because
@@ -24,6 +25,7 @@ struct paths {
 	struct check *k;
 	struct keys forked; /* host and name -> epoch of the last fork */
 	struct keys ran;    /* the same of the last that was seen to run */
+	struct keys taken;  /* host, name and epoch of each start: 1 */
 	struct keys told;   /* the same of the last start that was decided with
 			       a later run elsewhere in sight */
 	struct keys heard;  /* the same of the last run elsewhere that was ever
@@ -38,6 +40,12 @@ static uint64_t
 key_of(uint32_t host, const char *name)
 {
 	return hash_mix(host, hash_text(name, 0));
+}
+
+static uint64_t
+start_key(uint32_t host, const char *name, uint64_t epoch)
+{
+	return hash_mix(key_of(host, name), epoch);
 }
 
 static const struct state_place *
@@ -62,16 +70,28 @@ told_by(const struct row *r)
 	return ran < EPOCH_BLOCK ? 0 : ran - (EPOCH_BLOCK - 1);
 }
 
-/* Whether rows of other hosts, as this one has them, tell of a run after
- * 'epoch' and before 'start'. */
+/* Whether what a row tells of may be a start of 'host' itself, which that host
+ * told others of: no two hosts take the same epoch. */
 static bool
-is_told_of_later(
-	const struct core *c, const char *name, uint64_t epoch, uint64_t start)
+is_own_start(struct paths *p, uint32_t host, const struct row *r)
 {
+	for (uint64_t epoch = told_by(r); epoch <= row_ran(r); epoch++)
+		if (keys_get(&p->taken, start_key(host, r->name, epoch)))
+			return true;
+	return false;
+}
+
+/* Whether rows of other hosts, as 'host' has them, tell of a run elsewhere
+ * after 'epoch' and before 'start'. */
+static bool
+is_told_of_later(struct paths *p, uint32_t host, const char *name,
+	uint64_t epoch, uint64_t start)
+{
+	const struct core *c = p->k->w->hosts[host].core;
 	const struct row *r = registry_first(c, ROW_INSTANCE, name);
 	for (; r; r = registry_next(c, r))
 		if (r->origin != MEMBER_SELF && told_by(r) > epoch &&
-			told_by(r) < start)
+			told_by(r) < start && !is_own_start(p, host, r))
 			return true;
 	return false;
 }
@@ -124,12 +144,13 @@ note_decision(struct paths *p, uint32_t host, const struct effect_note *n)
 	uint64_t ran = told_ran(w->hosts[host].core, n->name, n->epoch);
 	/* While its spec had no state_path, runs here left what is there. */
 	uint64_t own = keys_get(&p->ran, key);
-	if (at && is_told_of_later(w->hosts[host].core, n->name,
+	if (at && is_told_of_later(p, host, n->name,
 			  at->state.epoch > own ? at->state.epoch : own,
 			  n->epoch))
 		*keys_at(&p->told, key) = (uint32_t)n->epoch;
 	if (ran > keys_get(&p->heard, key))
 		*keys_at(&p->heard, key) = (uint32_t)ran;
+	*keys_at(&p->taken, start_key(host, n->name, n->epoch)) = 1;
 }
 
 static void
@@ -206,6 +227,7 @@ on_end(struct world *w, void *context)
 	(void)w;
 	keys_fini(&p->forked);
 	keys_fini(&p->ran);
+	keys_fini(&p->taken);
 	keys_fini(&p->told);
 	keys_fini(&p->heard);
 	keys_fini(&p->forgot);
