@@ -85,6 +85,8 @@ const struct row *handoff_peer_row(
  * what is stopped or given up there ('epoch_known').  A copy that a present
  * host holds is none of that: it lives, and may win. */
 void handoff_learn(const struct core *c, struct handoff *h);
+/* Whether the target says in its row that it has this very state and waits. */
+bool handoff_is_staged_there(const struct core *c, const struct handoff *h);
 /* Whether somebody else had it since, under an epoch above all that was known
  * before: the move is history. */
 bool handoff_is_taken(const struct core *c, const struct handoff *h);
@@ -119,8 +121,11 @@ void source_abort(struct core *c, struct handoff *h, const char *why);
  * not be: it is over here (handoff_yield.c). */
 void yield_on_sealed(struct core *c, struct handoff *h, const char *trouble);
 /* A move that came to nothing because another host than its target runs the
- * instance: its state is that of a copy that lost. */
+ * instance: its state is that of a copy that lost.  At the source; */
 void yield_frozen(struct core *c, struct handoff *h, struct instance *i);
+/* at the target, when the source says so: whoever went on may not have told us
+ * yet. */
+void yield_staged(struct core *c, struct handoff *h, struct instance *i);
 /* Gives up a move while the instance still runs untouched; it is tried again
  * after 'again_ms'. */
 void source_give_up(

@@ -27,9 +27,8 @@ handoff_learn(const struct core *c, struct handoff *h)
 		h->epoch_known = known;
 }
 
-/* Whether the target says in its row that it has this very state and waits. */
-static bool
-is_staged_there(const struct core *c, const struct handoff *h)
+bool
+handoff_is_staged_there(const struct core *c, const struct handoff *h)
 {
 	const struct row *r = handoff_peer_row(c, h);
 	return r && r->value.state == ROW_HANDOFF &&
@@ -54,7 +53,7 @@ is_later(const struct core *c, const struct handoff *h, const struct row *r)
 			       ? is_committed || is_current
 			       : is_current && member_is_present(c, r->origin);
 	return is_committed && (state == ROW_STOPPED || state == ROW_FAILED) &&
-	       !is_staged_there(c, h);
+	       !handoff_is_staged_there(c, h);
 }
 
 bool

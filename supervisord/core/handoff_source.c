@@ -219,8 +219,8 @@ handoff_on_empty(struct core *c, struct instance *inst)
 	if (!h || h->state != HANDOFF_STOPPING)
 		return false;
 	/* Of a copy that lost, the start may have failed meanwhile. */
-	bool has_state = h->wants_dump && inst->is_declared &&
-			 !inst->has_start_failed;
+	bool has_state =
+		h->wants_dump && inst->is_declared && !inst->has_start_failed;
 	if (has_state)
 		source_seal(c, h);
 	else
@@ -238,8 +238,8 @@ handoff_on_dumped(struct core *c, const struct input_dumped *in)
 		(struct handoff *)(uintptr_t)handoff_find(c, in->name);
 	if (!h || h->state != HANDOFF_DUMPING || h->epoch != in->epoch)
 		return false;
-	bool is_required = !h->is_yield &&
-			   (h->is_required || h->terms.is_required);
+	bool is_required =
+		!h->is_yield && (h->is_required || h->terms.is_required);
 	if (in->is_ok) {
 		h->has_root = true;
 		memcpy(h->root, in->root, DIGEST_SIZE);
@@ -285,12 +285,25 @@ epoch_there(const struct core *c, const struct handoff *h)
 	return r && r->value.epoch > h->epoch ? r->value.epoch : h->epoch + 1;
 }
 
-/* The target runs it: nothing of it is ours any more. */
+/* Whether no row says that the target began with it.  Who only keeps something
+ * of it tells of the epochs of others, and who has another state of it, of that
+ * one's source. */
+static bool
+is_unused(const struct core *c, const struct handoff *h)
+{
+	const struct row *r = handoff_peer_row(c, h);
+	return h->state == HANDOFF_FROZEN || !r ||
+	       r->value.epoch <= h->epoch_known ||
+	       r->value.state == ROW_HANDOFF || checkpoint_is_keeper(r);
+}
+
+/* The target runs it, or ('is_lost') another host does, without that state:
+ * nothing of it is ours any more. */
 static void
-done(struct core *c, struct handoff *h)
+done(struct core *c, struct handoff *h, bool is_lost)
 {
 	struct instance *i = instance_find(c, h->name);
-	if (h->state == HANDOFF_FROZEN)
+	if (is_lost)
 		core_note(c, NOTE_HANDOFF, h->name, h->epoch,
 			"over: another host runs it under a higher epoch");
 	else
@@ -300,7 +313,7 @@ done(struct core *c, struct handoff *h)
 				effects_text(&c->fx, h->peer_name), h->size));
 	if (i && i->state == INSTANCE_HANDOFF) {
 		i->stopped_in_vain = 0;
-		if (h->state == HANDOFF_FROZEN)
+		if (is_lost)
 			yield_frozen(c, h, i);
 		instance_release_old(c, i);
 		/* If both records name it, it goes when the last one has. */
@@ -379,6 +392,16 @@ take_back(struct core *c, struct handoff *h, const char *why)
 
 /* --- News and time --- */
 
+/* Whether what the asker has is the state of a copy that lost: nothing here
+ * began with it, or keeps it. */
+static bool
+is_lost(const struct core *c, const struct instance *i, const skep_Handoff *m)
+{
+	bool has_begun = i && (instance_is_held(i) || i->epoch_ran > m->epoch);
+	return m->root.size == DIGEST_SIZE && !has_begun &&
+	       !handoff_needs_state(c, m->name, m->root.bytes);
+}
+
 static void
 on_query(struct core *c, member_id from, struct handoff *h,
 	const skep_Handoff *m)
@@ -395,9 +418,12 @@ on_query(struct core *c, member_id from, struct handoff *h,
 	bool is_void = handoff_has_gone_on(c, m, &is_open) ||
 		       (i && (instance_is_held(i) || i->epoch > m->epoch)) ||
 		       m->root.size == 0;
+	skep_Handoff a = *m;
+	a.is_lost = is_lost(c, i, m);
 	if (is_void)
-		handoff_echo(c, from, m, WIRE_HANDOFF_ABORT,
-			"its source went on without it");
+		handoff_echo(c, from, &a, WIRE_HANDOFF_ABORT,
+			a.is_lost ? "another host went on without it"
+				  : "its source went on without it");
 	else if (!is_open && member_hold_now(c) == HOLD_NONE)
 		handoff_echo(c, from, m, WIRE_HANDOFF_COMMIT,
 			"its source forgot it");
@@ -426,7 +452,7 @@ source_on_recv(
 		break;
 	case WIRE_HANDOFF_ACTIVE:
 		if (h->state == HANDOFF_COMMITTED)
-			done(c, h);
+			done(c, h, false);
 		break;
 	case WIRE_HANDOFF_UNKNOWN:
 		if (h->state == HANDOFF_COMMITTED &&
@@ -526,6 +552,39 @@ on_deadline(struct core *c, struct handoff *h)
 	}
 }
 
+/* Whether the target is known dead, by the members' rules. */
+static bool
+is_target_dead(const struct core *c, const struct handoff *h)
+{
+	member_id id = member_find(c, h->peer_name);
+	/* Right after our own start it may only not be linked yet. */
+	return id == MEMBER_NONE ||
+	       (!member_is_present(c, id) && !member_is_expected(c, id));
+}
+
+/* Whether the target's rows are still to come: if it only has the state, a
+ * COMMIT would begin a second copy there. */
+static bool
+is_unheard(const struct core *c, const struct handoff *h)
+{
+	member_id target = member_find(c, h->peer_name);
+	return target == MEMBER_NONE || !registry_is_current(c, target);
+}
+
+/* Whether the target of a committed move, which others have by now, may still
+ * say that it began with its state: what it gave away since, its row does not
+ * tell. */
+static bool
+may_be_told(const struct core *c, struct handoff *h)
+{
+	if (!is_unused(c, h) || h->state == HANDOFF_FROZEN ||
+		is_target_dead(c, h) || handoff_is_staged_there(c, h))
+		return false;
+	if (h->deadline.ms == MONO_NEVER.ms)
+		h->deadline = mono_add(c->now, HANDOFF_OFFER_MS);
+	return !mono_reached(h->deadline, c->now);
+}
+
 void
 source_on_tick(struct core *c, struct handoff *h)
 {
@@ -536,8 +595,8 @@ source_on_tick(struct core *c, struct handoff *h)
 	bool is_taken = handoff_is_durable(h->state) && handoff_is_taken(c, h);
 	if (h->state == HANDOFF_PAIRED && first_is_over(c, h))
 		return;
-	if (is_given || is_taken) {
-		done(c, h);
+	if (is_given || (is_taken && !may_be_told(c, h))) {
+		done(c, h, !is_given && is_unused(c, h));
 		return;
 	}
 	if (mono_reached(h->until, c->now)) {
@@ -559,22 +618,13 @@ source_on_tick(struct core *c, struct handoff *h)
 	h->resend_at = mono_add(c->now, HANDOFF_RESEND_MS);
 	if (h->state == HANDOFF_FROZEN)
 		handoff_send(c, h, WIRE_HANDOFF_FROZEN, "", h->stored);
-	else if (h->state == HANDOFF_COMMITTED)
+	else if (h->state == HANDOFF_COMMITTED &&
+		 !(is_taken && is_unheard(c, h)))
 		handoff_send(c, h, WIRE_HANDOFF_COMMIT, "", h->stored);
 	else if (h->state == HANDOFF_PAIRED)
 		first_send(c, h);
 	else if (h->state == HANDOFF_DUMPING && h->is_yield)
 		source_seal(c, h);
-}
-
-/* Whether the target is known dead, by the members' rules. */
-static bool
-is_target_dead(const struct core *c, const struct handoff *h)
-{
-	member_id id = member_find(c, h->peer_name);
-	/* Right after our own start it may only not be linked yet. */
-	return id == MEMBER_NONE ||
-	       (!member_is_present(c, id) && !member_is_expected(c, id));
 }
 
 void

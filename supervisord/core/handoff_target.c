@@ -297,12 +297,23 @@ on_commit(struct core *c, member_id from, struct handoff *h,
 	}
 	const struct instance *i = instance_find(c, m->name);
 	bool is_taken = is_taken_over(c, m);
-	bool is_over = is_taken ? i->state != INSTANCE_STARTING
-				: has_passed(c, m);
+	bool is_over =
+		is_taken ? i->state != INSTANCE_STARTING : has_passed(c, m);
 	if (is_over)
 		handoff_echo(c, from, m, WIRE_HANDOFF_ACTIVE, "");
 	else if (!is_taken && is_forgotten(c, m))
 		handoff_echo(c, from, m, WIRE_HANDOFF_UNKNOWN, "");
+}
+
+/* The source went on without it; or ('is_lost') another host did, and what is
+ * staged here is the last of that state. */
+static void
+on_abort(struct core *c, struct handoff *h, bool is_lost)
+{
+	struct instance *i = instance_find(c, h->name);
+	if (is_lost && h->state == HANDOFF_STAGED && i)
+		yield_staged(c, h, i);
+	discard(c, h);
 }
 
 void
@@ -326,7 +337,7 @@ target_on_recv(
 		break;
 	case WIRE_HANDOFF_ABORT:
 		if (h && !handoff_is_source(h->state) && handoff_is_same(h, m))
-			discard(c, h);
+			on_abort(c, h, m->is_lost);
 		if (m->starts_first && !handoff_find(c, m->name))
 			first_on_abort(c, from, m);
 		break;

@@ -122,6 +122,16 @@ yield_frozen(struct core *c, struct handoff *h, struct instance *i)
 }
 
 void
+yield_staged(struct core *c, struct handoff *h, struct instance *i)
+{
+	const struct row *r = later_row(c, h);
+	if (!h->has_root || !i->is_declared)
+		return;
+	strcpy(h->peer_name, r ? member_get(c, r->origin)->name : "");
+	keep(c, h, i);
+}
+
+void
 yield_on_sealed(struct core *c, struct handoff *h, const char *trouble)
 {
 	member_id winner;
