@@ -70,13 +70,15 @@ told_by(const struct row *r)
 	return ran < EPOCH_BLOCK ? 0 : ran - (EPOCH_BLOCK - 1);
 }
 
-/* Whether what a row tells of may be a start of 'host' itself, which that host
- * told others of: no two hosts take the same epoch. */
+/* Whether what a row tells of may be a start of 'host' itself after 'epoch',
+ * which that host told others of: no two hosts take the same epoch. */
 static bool
-is_own_start(struct paths *p, uint32_t host, const struct row *r)
+is_own_start(
+	struct paths *p, uint32_t host, const struct row *r, uint64_t epoch)
 {
-	for (uint64_t epoch = told_by(r); epoch <= row_ran(r); epoch++)
-		if (keys_get(&p->taken, start_key(host, r->name, epoch)))
+	uint64_t at = told_by(r) > epoch ? told_by(r) : epoch + 1;
+	for (; at <= row_ran(r); at++)
+		if (keys_get(&p->taken, start_key(host, r->name, at)))
 			return true;
 	return false;
 }
@@ -91,7 +93,7 @@ is_told_of_later(struct paths *p, uint32_t host, const char *name,
 	const struct row *r = registry_first(c, ROW_INSTANCE, name);
 	for (; r; r = registry_next(c, r))
 		if (r->origin != MEMBER_SELF && told_by(r) > epoch &&
-			told_by(r) < start && !is_own_start(p, host, r))
+			told_by(r) < start && !is_own_start(p, host, r, epoch))
 			return true;
 	return false;
 }
