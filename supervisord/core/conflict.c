@@ -526,7 +526,8 @@ conflict_check(const struct core *c)
 {
 	list_each (l, &c->conflicts.table.all) {
 		const struct conflict *k =
-			CHECK(conflict_of(c, k->head.name) == k);
+			container_of(l, struct conflict, head.in_all);
+		CHECK(conflict_of(c, k->head.name) == k);
 		CHECK(k->word.count <= CONFLICT_KEPT);
 		CHECK(!k->claim || k->phase == ADOPT_CLAIMED);
 	}

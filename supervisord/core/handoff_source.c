@@ -330,6 +330,22 @@ done(struct core *c, struct handoff *h, bool is_lost)
 	handoff_end_and_drop(c, h);
 }
 
+/* What was carried goes on as what it is: a checkpoint that is kept, also if it
+ * was given up meanwhile, and is verified before it is started from.  A spec
+ * without checkpoints knows it as a state only. */
+static void
+keep_carried(struct core *c, const struct handoff *h, struct instance *i,
+	const struct service_value *s)
+{
+	CHECK(h->has_root && h->is_carried);
+	if (!checkpoint_keeps(c, h->name, h->root))
+		checkpoint_adopt(
+			c, i, h->epoch, h->root, h->size, h->sealed_wall_ms);
+	if (!s->policy.checkpoint.is_present ||
+		checkpoint_epoch(c, h->name) == 0)
+		handoff_stage(c, h, i, "dump", "");
+}
+
 /* R1: the target died after the commit, or forgot all about it; the state is
  * still here. */
 static void
@@ -345,9 +361,10 @@ take_back(struct core *c, struct handoff *h, const char *why)
 	if (!h->has_root || !instance_is_staged(i, h->root))
 		instance_drop_staged(c, i);
 	/* What was never ready there has taken no checkpoint: the one that was
-	 * carried is the newest, also if it is not kept here any more. */
-	if (h->has_root &&
-		(!h->is_carried || !checkpoint_keeps(c, h->name, h->root)))
+	 * carried is the newest. */
+	if (h->is_carried)
+		keep_carried(c, h, i, &s);
+	else if (h->has_root)
 		handoff_stage(c, h, i, "dump", "");
 	/* The target may have started what comes next, and what came after. */
 	instance_set_owner(c, i, h->peer_name);
@@ -359,9 +376,18 @@ take_back(struct core *c, struct handoff *h, const char *why)
 	i->epoch_reserved = epoch + EPOCH_BLOCK - 1;
 	i->is_remembered = true;
 	i->is_unrun = false;
+	/* A checkpoint is verified first; the start comes after that. */
+	bool is_unfit = checkpoint_unfit(c, i, &s) != NULL;
+	if (is_unfit)
+		i->epoch_floor = epoch - 1;
 	instance_store_owner(c, i);
 	uint64_t ended = handoff_end_carried(c, h);
-	instance_start_at(c, i, &s, epoch, ended);
+	if (!is_unfit) {
+		instance_start_at(c, i, &s, epoch, ended);
+		return;
+	}
+	i->epoch_after = ended;
+	instance_enter(c, i, INSTANCE_BACKOFF, c->now);
 }
 
 /* --- News and time --- */

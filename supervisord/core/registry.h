@@ -4,10 +4,12 @@
  * next number of that host's log.  Every host holds every log, as the rows
  * that still matter in order of their numbers: "everything after s" is a walk
  * of the list's tail.  Replicas apply batches (from, to] without gaps; a gap
- * is pulled.  Deletes are tombstones that the origin alone collects, once all
- * present members confirmed them or after ten minutes; a replica that is
- * below the collected mark is reset, so nothing comes back from the dead and
- * no clock is trusted.  An additive checksum per origin audits for ever.
+ * is pulled.  What an origin announces and does not give, since it waits for
+ * its disk, is asked of the others in turn.  Deletes are tombstones that the
+ * origin alone collects, once all present members confirmed them or after ten
+ * minutes; a replica that is below the collected mark is reset, so nothing
+ * comes back from the dead and no clock is trusted.  An additive checksum per
+ * origin audits for ever.
  *
  * A log that is long travels in several batches.  Between the first and the
  * last of them a replica holds some of the new rows and lacks others, whose
@@ -139,6 +141,8 @@ struct origin {
 	bool is_reset_wanted; /* an audit failed; ask for a reset */
 	mono pull_at;	      /* do not pull again before */
 	mono behind_at;	      /* when to look whether it must be pulled */
+	uint64_t chased;      /* how far it had come when it was pulled last */
+	member_id helper;     /* whom else it was asked of last */
 	mono lacking_since;   /* since when it announces rows that are not
 				 here; NEVER: it does not */
 };

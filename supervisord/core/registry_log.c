@@ -288,8 +288,10 @@ static void
 expect(struct core *c, member_id id)
 {
 	struct origin *o = &c->registry.origins[id];
-	if (o->behind_at.ms == MONO_NEVER.ms)
+	if (o->behind_at.ms == MONO_NEVER.ms) {
 		o->behind_at = mono_add(c->now, BEHIND_DELAY_MS);
+		o->chased = UINT64_MAX; /* not asked for yet */
+	}
 	c->registry.chase_at = mono_min(c->registry.chase_at, o->behind_at);
 }
 

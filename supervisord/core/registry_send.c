@@ -426,6 +426,23 @@ registry_on_linked(struct core *c, member_id id)
 	pull_all(c, id);
 }
 
+/* Asks the next linked host for a log of which its origin gives nothing: what
+ * waits there for the disk, or does not get through, others may have. */
+static void
+ask_another(struct core *c, member_id id)
+{
+	struct origin *o = &c->registry.origins[id];
+	const uint32_t count = c->members.count;
+	for (uint32_t n = 1; n <= count; n++) {
+		member_id peer = (o->helper + n) % count;
+		if (peer == id || !member_get(c, peer)->link)
+			continue;
+		o->helper = peer;
+		registry_pull_now(c, peer, id);
+		return;
+	}
+}
+
 /* Pulls a log that is still behind what its origin announced. */
 static void
 chase(struct core *c, member_id id)
@@ -440,7 +457,12 @@ chase(struct core *c, member_id id)
 	o->behind_at = MONO_NEVER;
 	if (!is_behind || !m->link)
 		return;
+	const uint64_t come = log ? log->cursor : 0;
+	const bool is_due = mono_reached(o->pull_at, c->now);
 	registry_pull(c, id, id);
+	if (is_due && o->chased == come)
+		ask_another(c, id);
+	o->chased = come;
 	o->behind_at = mono_add(c->now, PULL_EVERY_MS);
 	c->registry.chase_at = mono_min(c->registry.chase_at, o->behind_at);
 }

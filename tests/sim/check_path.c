@@ -2,7 +2,8 @@
  *
  * F1 (always): a start without a state does not go on from what stands there
  *     if, when it was decided, its host's rows told that it may have run on
- *     another host since the run that left it.
+ *     another host since the run that left it.  (What they say of a start of
+ *     this host, of which it lost with its power that it failed, is no such.)
  * F2 (always): what stands there is set aside only if another host forked the
  *     instance since, or such a row told, at this or an earlier start here,
  *     that it was about to; or if its host's store is older than that, because
@@ -24,7 +25,7 @@ struct paths {
 	struct check *k;
 	struct keys forked; /* host and name -> epoch of the last fork */
 	struct keys ran;    /* the same of the last that was seen to run */
-	struct keys tried;  /* host, name and epoch -> 1, of every start */
+	struct keys taken;  /* host, name and epoch of each start: 1 */
 	struct keys told;   /* the same of the last start that was decided with
 			       a later run elsewhere in sight */
 	struct keys heard;  /* the same of the last run elsewhere that was ever
@@ -39,6 +40,12 @@ static uint64_t
 key_of(uint32_t host, const char *name)
 {
 	return hash_mix(host, hash_text(name, 0));
+}
+
+static uint64_t
+start_key(uint32_t host, const char *name, uint64_t epoch)
+{
+	return hash_mix(key_of(host, name), epoch);
 }
 
 static const struct state_place *
@@ -63,21 +70,31 @@ told_by(const struct row *r)
 	return ran < EPOCH_BLOCK ? 0 : ran - (EPOCH_BLOCK - 1);
 }
 
-/* Whether rows of other hosts, as 'host' has them, tell of a run after 'epoch'
- * and before 'start'.  What they tell of a start that was its own, and of which
- * it knows better, tells of nobody else. */
+/* Whether what a row tells of may be a start of 'host' itself after 'epoch',
+ * which that host told others of: no two hosts take the same epoch. */
+static bool
+is_own_start(
+	struct paths *p, uint32_t host, const struct row *r, uint64_t epoch)
+{
+	uint64_t at = told_by(r) > epoch ? told_by(r) : epoch + 1;
+	for (; at <= row_ran(r); at++)
+		if (keys_get(&p->taken, start_key(host, r->name, at)))
+			return true;
+	return false;
+}
+
+/* Whether rows of other hosts, as 'host' has them, tell of a run elsewhere
+ * after 'epoch' and before 'start'. */
 static bool
 is_told_of_later(struct paths *p, uint32_t host, const char *name,
 	uint64_t epoch, uint64_t start)
 {
 	const struct core *c = p->k->w->hosts[host].core;
 	const struct row *r = registry_first(c, ROW_INSTANCE, name);
-	for (; r; r = registry_next(c, r)) {
-		uint64_t tried = hash_mix(key_of(host, name), row_ran(r));
+	for (; r; r = registry_next(c, r))
 		if (r->origin != MEMBER_SELF && told_by(r) > epoch &&
-			told_by(r) < start && !keys_get(&p->tried, tried))
+			told_by(r) < start && !is_own_start(p, host, r, epoch))
 			return true;
-	}
 	return false;
 }
 
@@ -135,6 +152,7 @@ note_decision(struct paths *p, uint32_t host, const struct effect_note *n)
 		*keys_at(&p->told, key) = (uint32_t)n->epoch;
 	if (ran > keys_get(&p->heard, key))
 		*keys_at(&p->heard, key) = (uint32_t)ran;
+	*keys_at(&p->taken, start_key(host, n->name, n->epoch)) = 1;
 }
 
 static void
@@ -146,9 +164,6 @@ on_effect(struct world *w, uint32_t host, const struct effect *e, void *context)
 		note_end(p, &e->note);
 	if (e->kind == EFFECT_NOTE && e->note.kind == NOTE_STARTING)
 		note_decision(p, host, &e->note);
-	if (e->kind == EFFECT_START)
-		*keys_at(&p->tried, hash_mix(key_of(host, e->start.name),
-					    e->start.epoch)) = 1;
 	if (e->kind != EFFECT_START || e->start.has_state)
 		return;
 	struct core *c = w->hosts[host].core;
@@ -214,7 +229,7 @@ on_end(struct world *w, void *context)
 	(void)w;
 	keys_fini(&p->forked);
 	keys_fini(&p->ran);
-	keys_fini(&p->tried);
+	keys_fini(&p->taken);
 	keys_fini(&p->told);
 	keys_fini(&p->heard);
 	keys_fini(&p->forgot);

@@ -53,13 +53,14 @@ state_find(const struct host *h, const uint8_t root[DIGEST_SIZE])
 }
 
 /* Whether a move has one of its states, or a start that is not over: those were
- * verified when they came, and are not a second time.  A host that is down does
- * not tell. */
+ * verified when they came, and are not a second time.  A checkpoint that a move
+ * carries is, where it came from.  A host that is down does not tell. */
 static bool
 is_in_hand(const struct core *c, const char *name)
 {
 	const struct instance *i = c ? instance_find(c, name) : NULL;
-	return !c || (i && i->staged) || handoff_find(c, name);
+	const struct handoff *h = c ? handoff_find(c, name) : NULL;
+	return !c || (i && i->staged) || (h && !h->is_carried);
 }
 
 bool

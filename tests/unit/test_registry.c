@@ -396,6 +396,48 @@ START_TEST(test_audit)
 }
 END_TEST
 
+/* What is on its way from one host to another of this type is lost. */
+static void
+lose(struct world *w, unsigned from, unsigned to, uint16_t type)
+{
+	struct parcel **at = &w->queues[from][to];
+	while (*at) {
+		struct parcel *p = *at;
+		if (p->type != type) {
+			at = &p->next;
+			continue;
+		}
+		*at = p->next;
+		free(p->body);
+		free(p);
+	}
+}
+
+/* An origin announces its log and gives nothing of it, for it waits for its
+ * disk; of three others that are linked one has it, and is asked in its turn,
+ * whatever chance would do. */
+START_TEST(test_held_back)
+{
+	struct world w;
+	world_init(&w, 5, ROWS, (uint64_t)_i + 1);
+	set_ready(&w, 0);
+	put(&w, 0, "a", 1);
+	world_link(&w, 0, 1);
+	settle_pair(&w, 1, 0, 10000);
+	for (unsigned i = 0; i < 5; i++)
+		if (i != 2)
+			world_link(&w, 2, i);
+	lose(&w, 2, 1, WIRE_PULL); /* of all that it has */
+	for (int ms = 0; ms < 5000 && !look(&w, 2, 0, "a"); ms += 10) {
+		world_pass(&w);
+		lose(&w, 0, 2, WIRE_BATCH);
+	}
+	ck_assert(is_equal(&w, 2, 0));
+	check_all(&w);
+	world_fini(&w);
+}
+END_TEST
+
 /* A log of many batches: to a joiner, to one that is far behind, and to one
  * whose position was collected; no row is ever missing meanwhile. */
 START_TEST(test_long_log)
@@ -554,6 +596,7 @@ main(void)
 	tcase_add_test(t, test_new_incarnation);
 	tcase_add_test(t, test_new_incarnation_empty);
 	tcase_add_test(t, test_audit);
+	tcase_add_loop_test(t, test_held_back, 0, 20);
 	tcase_add_test(t, test_long_log);
 	tcase_add_test(t, test_chains_cross);
 	tcase_add_test(t, test_forget);
