@@ -25,7 +25,8 @@
  * it has written down that it is given to that run, and to no other ever.
  * Then it is stopped, what it wrote itself is kept here as said above, and it
  * starts again, with the other state, of the kind "conflict".  When that start
- * has served, its row says so ('used'), and the other host lets go of it.
+ * has served, its row says so ('used'), and the other host lets go of it.  If
+ * it fails again and again, it goes back to its own, and both are kept.
  *
  * A state is fit for a survivor that began ('instance.fresh') above the run
  * that left it and not above the copy that won: so for nobody who began later,
@@ -168,6 +169,10 @@ void conflict_on_fetched(struct core *c, const struct input_fetched *in);
  * the other one.  False if that is not to be had any more. */
 bool conflict_go_on(
 	struct core *c, struct instance *inst, const struct lost *own);
+/* A run of it failed, and it is to be started again: if that was one from such
+ * a state, and enough of them have failed, or this was the last attempt, it
+ * starts from its own again. */
+void conflict_fall_back(struct core *c, struct instance *inst, bool is_last);
 void conflict_on_tick(struct core *c);
 mono conflict_deadline(const struct core *c);
 

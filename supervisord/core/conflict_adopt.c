@@ -22,6 +22,8 @@
 #define SILENT_MS 30000
 /* One that does not answer a claim for so long does not know of such. */
 #define CLAIM_MS 60000
+/* Starts from such a state that may fail. */
+#define STARTS_MAX 3
 
 static void
 enter(struct core *c, struct conflict *k, enum adopt_phase phase, mono until)
@@ -189,7 +191,7 @@ conflict_go_on(struct core *c, struct instance *inst, const struct lost *own)
 	checkpoint_adopt(
 		c, inst, inst->epoch, other.root, other.size, other.wall_ms);
 	k->claim = 0;
-	k->failures = 0;
+	k->failures = inst->failures = 0;
 	enter(c, k, ADOPT_NONE, MONO_NEVER);
 	inst->fresh = 0;
 	inst->is_remembered = true;
@@ -199,6 +201,61 @@ conflict_go_on(struct core *c, struct instance *inst, const struct lost *own)
 			"from %s",
 			effects_text(&c->fx, s.from)));
 	return true;
+}
+
+/* --- Back --- */
+
+/* What the copy here had left itself when it went on from the other state, or
+ * NULL. */
+static const struct lost *
+find_own(const struct conflict *k)
+{
+	for (uint32_t n = 0; k && n < k->word.count; n++)
+		if (k->word.kept[n].epoch == k->word.kept[n].winner)
+			return &k->word.kept[n];
+	return NULL;
+}
+
+/* Starts from its own from now on. */
+static void
+take_own(struct core *c, struct instance *i, const struct lost *own)
+{
+	struct staged s = {
+		.size = own->size, .wall_ms = own->wall_ms, .kind = "dump"};
+	memcpy(s.root, own->root, DIGEST_SIZE);
+	instance_stage(c, i, &s);
+	checkpoint_adopt(c, i, i->epoch, own->root, own->size, own->wall_ms);
+}
+
+void
+conflict_fall_back(struct core *c, struct instance *inst, bool is_last)
+{
+	const struct staged *s = inst->staged;
+	const struct conflict *k = conflict_of(c, inst->name);
+	const struct lost *found = find_own(k);
+	if (!s || strcmp(s->kind, "conflict") != 0 ||
+		(!is_last && inst->failures + 1 < STARTS_MAX))
+		return;
+	bool is_known = k && !memcmp(k->want.root, s->root, DIGEST_SIZE);
+	const struct lost own = found ? *found : (struct lost){0};
+	/* Whose it was is forgotten if the node began anew since. */
+	struct lost other = {.epoch = is_known ? k->want.epoch : inst->epoch,
+		.winner = is_known ? k->want.winner : inst->epoch + 1,
+		.size = s->size,
+		.wall_ms = s->wall_ms};
+	memcpy(other.root, s->root, DIGEST_SIZE);
+	core_note(c, NOTE_CONFLICT, inst->name, inst->epoch,
+		found ? "it cannot go on from the state of the copy that lost: "
+			"it goes back to its own"
+		      : "it cannot go on from the state of the copy that lost: "
+			"it begins with nothing again");
+	if (!conflict_keep(c, inst, &other))
+		return;
+	instance_unstage(c, inst);
+	inst->failures = 0;
+	if (found)
+		take_own(c, inst, &own);
+	inst->epoch_after = instance_store_owner(c, inst);
 }
 
 /* --- Ends --- */

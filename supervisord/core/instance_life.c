@@ -457,6 +457,9 @@ after_run(struct core *c, struct instance *i)
 	bool is_over =
 		r->policy == RESTART_NEVER || (is_oneshot && is_unseen(i)) ||
 		(is_success && (is_oneshot || r->policy == RESTART_ON_FAILURE));
+	if (!is_over && !is_success)
+		conflict_fall_back(
+			c, i, r->attempts && i->window_starts >= r->attempts);
 	if (!is_over) {
 		restart_by_policy(c, i, r);
 		return;

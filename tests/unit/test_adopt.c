@@ -39,6 +39,15 @@ instance_on(const char *node)
 	return instance_find(host_of(node)->core, "db");
 }
 
+static uint64_t
+birth_on_alpha(void)
+{
+	const struct process *p =
+		world_process(script.w, world_find(script.w, "alpha"), "db");
+	ck_assert_ptr_nonnull(p);
+	return p->state.birth;
+}
+
 /* Four hosts; "db" ran on delta, and began on alpha with nothing while they
  * were apart. */
 static void
@@ -264,6 +273,31 @@ START_TEST(its_own_cannot_be_kept)
 }
 END_TEST
 
+/* It does not start with the other state: it goes back to its own. */
+START_TEST(it_cannot_start_with_it)
+{
+	uint64_t birth = birth_on_alpha();
+	run("> heal\n> until db conflict goes\n> behave db blame=service\n");
+	const struct instance *i = instance_on("alpha");
+	while (!i->staged || strcmp(i->staged->kind, "dump") != 0)
+		run("> run 100ms\n");
+	/* Three starts from it, and one from its own. */
+	ck_assert_uint_eq(i->restarts, 4);
+	run("> behave db blame=none\n> run 60s\n> settle 120s\n");
+	ck_assert_uint_eq(birth_on_alpha(), birth);
+	ck_assert_uint_eq(lives_on_alpha(), 2);
+	ck_assert_uint_eq(kept_on("alpha"), 2);
+	ck_assert_uint_eq(kept_on("delta"), 1);
+	/* Its own, and what it could not start with. */
+	const struct lost *kept = conflict_on("alpha")->word.kept;
+	ck_assert_uint_eq(kept[0].epoch, 1);
+	ck_assert_uint_eq(kept[1].epoch, kept[1].winner);
+	ck_assert(!kept[0].was_live && !kept[1].was_live);
+	run("> power-off alpha\n> run 5s\n> settle 120s\n");
+	ck_assert_uint_eq(kept_on("delta"), 1);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -284,6 +318,7 @@ main(void)
 	tcase_add_test(t, it_is_given_once);
 	tcase_add_test(t, it_asks_to_stay);
 	tcase_add_test(t, its_own_cannot_be_kept);
+	tcase_add_test(t, it_cannot_start_with_it);
 	suite_add_tcase(suite, t);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
