@@ -67,6 +67,8 @@ instance_consume(struct core *c, struct instance *inst)
 	instance_drop_staged(c, inst);
 	instance_store_owner(c, inst);
 	instance_arm(c, inst, MONO_NEVER);
+	if (inst->fresh) /* now it may go on from another one */
+		duty_mark(c, inst->name);
 	if (key == inst->used)
 		return;
 	inst->used = key;
