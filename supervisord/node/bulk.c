@@ -81,7 +81,6 @@ struct seal {
 	bulk_seal_fn *done;
 	void *context;
 	int result;
-	bool is_absent;
 	uint8_t root[DIGEST_SIZE];
 	uint64_t size;
 	struct err err;
@@ -92,19 +91,15 @@ run_seal(struct pool_job *job)
 {
 	struct seal *s = container_of(job, struct seal, job);
 	s->result = dumps_seal(&s->bulk->dumps, s->name, s->epoch, s->size_max,
-		s->fd, s->root, &s->size, &s->is_absent, &s->err);
+		s->fd, s->root, &s->size, &s->err);
 }
 
 static void
 seal_done(struct pool_job *job, bool is_dropped)
 {
 	struct seal *s = container_of(job, struct seal, job);
-	int r = s->result;
-	if (!is_dropped) {
-		s->bulk->has_no_room = r == -ENOSPC || r == -EDQUOT;
-		s->done(s->context, r == 0, s->is_absent, s->root, s->size,
-			s->err.text);
-	}
+	if (!is_dropped)
+		s->done(s->context, s->result, s->root, s->size, s->err.text);
 	close(s->fd);
 	free(s);
 }
@@ -124,12 +119,6 @@ bulk_seal(struct bulk *b, const char *name, uint64_t epoch, uint64_t size_max,
 	s->done = done;
 	s->context = context;
 	pool_submit(b->seals, &s->job);
-}
-
-bool
-bulk_has_no_room(const struct bulk *b)
-{
-	return b->has_no_room;
 }
 
 /* --- What is here --- */

@@ -50,19 +50,15 @@ void bulk_free(struct bulk *bulk);
 /* Takes a bulk connection over: the 'on_bulk' of links. */
 void bulk_on_conn(struct bulk *bulk, struct conn *c, struct bytes hello);
 
-/* How a seal went; 'root' and 'size' are set when 'is_ok'; 'is_absent' when
- * it is not, because there was no state to seal. */
-typedef void bulk_seal_fn(void *context, bool is_ok, bool is_absent,
+/* How a seal went: 'root' and 'size' are set when 'result' is 0, 'text' when it
+ * is an error of 'dumps_seal'. */
+typedef void bulk_seal_fn(void *context, int result,
 	const uint8_t root[DIGEST_SIZE], uint64_t size, const char *text);
 
 /* Seals the state stream of a mover for instance 'name' (copied); 'fd' is
  * taken.  'done' is called once. */
 void bulk_seal(struct bulk *bulk, const char *name, uint64_t epoch,
 	uint64_t size_max, int fd, bulk_seal_fn *done, void *context);
-
-/* Whether the seal of which 'done' tells, while it does, failed because this
- * host's disk has no room now; the state stands where it stood. */
-bool bulk_has_no_room(const struct bulk *bulk);
 
 /* What a fetch tells: progress ('is_final' false), or its end. */
 struct bulk_report {

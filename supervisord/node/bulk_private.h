@@ -33,7 +33,6 @@ struct bulk {
 	unsigned given_count;
 	struct list orphans; /* of struct orphan, fetch.c */
 	unsigned served_count;
-	bool has_no_room; /* so the seal whose callback runs failed */
 	bool is_ending;
 	struct say_limit refuse_says;
 	struct say_limit serve_says;

@@ -633,10 +633,10 @@ take_stream(struct sealing *s, struct bytes in, struct err *err)
 			r = flush_chunk(s, err);
 			return r < 0 ? r : 1;
 		case STATESTREAM_ABSENT:
-			return err_set(err, -ENOENT, "there is no state");
+			return err_set(err, -ENODATA, "there is no state");
 		case STATESTREAM_FAILED:
 		case STATESTREAM_BAD:
-			return err_set(err, -EIO, "%s", s->stream.text);
+			return err_set(err, -EBADMSG, "%s", s->stream.text);
 		}
 	}
 	return r;
@@ -675,7 +675,7 @@ read_stream(struct sealing *s, int fd, struct err *err)
 			return err_sys(err, -errno, "state stream");
 		if (n == 0) {
 			statestream_finish(&s->stream);
-			return err_set(err, -EIO, "%s", s->stream.text);
+			return err_set(err, -EPIPE, "%s", s->stream.text);
 		}
 		r = n > 0 ? take_stream(
 				    s, (struct bytes){buffer, (size_t)n}, err)
@@ -703,7 +703,7 @@ seal_into(struct sealing *s, const char *path, int fd, struct err *err)
 int
 dumps_seal(struct dumps *d, const char *name, uint64_t epoch, uint64_t size_max,
 	int fd, uint8_t root_out[DIGEST_SIZE], uint64_t *size_out,
-	bool *is_absent_out, struct err *err)
+	struct err *err)
 {
 	char path[PATH_MAX];
 	struct sealing s = {
@@ -711,7 +711,6 @@ dumps_seal(struct dumps *d, const char *name, uint64_t epoch, uint64_t size_max,
 		.out = -1,
 		.until = mono_add(clock_mono(), SEAL_MAX_S * 1000),
 	};
-	*is_absent_out = false;
 	if (!is_safe_name(name))
 		return err_set(err, -EINVAL, "\"%.130s\": not a name", name);
 	int n = snprintf(path, sizeof path, "%s/seal%s.%s.tmp", d->dir,
@@ -723,7 +722,6 @@ dumps_seal(struct dumps *d, const char *name, uint64_t epoch, uint64_t size_max,
 		return err_sys(err, -ENOMEM, "chunk");
 	statestream_init(&s.stream, size_max);
 	int r = seal_into(&s, path, fd, err);
-	*is_absent_out = s.stream.last == STATESTREAM_ABSENT;
 	if (r == 0) {
 		manifest_root(&s.sum, root_out);
 		*size_out = s.written;

@@ -75,12 +75,14 @@ void dumps_digest(const void *data, size_t size, uint8_t digest[DIGEST_SIZE]);
 
 /* Seals the state that comes as a state stream (sys/statestream.h) from 'fd'
  * (borrowed) for 'name', whose run 'epoch' left it, or (0) put it aside.
- * '*is_absent_out' is set
- * with -ENOENT when the sender says that there is no state: nothing is stored.
- */
+ * Errors, and then nothing is stored: -ENODATA when the sender says that there
+ * is no state, -EBADMSG when it says why it does not give it or gives what is
+ * none, -EINVAL for a name that is none.  After any other the state is where it
+ * was, as after -EPIPE, when the sender was gone before its end, and another
+ * try may go better. */
 int dumps_seal(struct dumps *d, const char *name, uint64_t epoch,
 	uint64_t size_max, int fd, uint8_t root_out[DIGEST_SIZE],
-	uint64_t *size_out, bool *is_absent_out, struct err *err);
+	uint64_t *size_out, struct err *err);
 
 /* Fills '*out', for which it reads the whole state unless it was just sealed;
  * -EBADMSG when the file no longer is what its name says.  Whoever gets a chunk

@@ -280,7 +280,7 @@ keeper_collect(
 	struct known *known = known_find(k, launch_iid(name));
 	if (!known) {
 		k->hooks.on_mover(k->hooks.context, name, epoch, is_checkpoint,
-			-1, "the keeper does not know this instance");
+			-ESRCH, "the keeper does not know this instance");
 		return;
 	}
 	known->collect_epochs[is_checkpoint] = epoch;
@@ -375,8 +375,8 @@ on_mover(struct keeper *k, struct known *known, const struct kproto_event *e)
 		return;
 	int fd = k->message.fds[0];
 	*awaited = 0, k->message.fds[0] = -1;
-	k->hooks.on_mover(k->hooks.context, known->name, e->epoch, e->value, fd,
-		fd < 0 ? "the keeper gave no socket" : "");
+	k->hooks.on_mover(k->hooks.context, known->name, e->epoch, e->value,
+		fd < 0 ? -EIO : fd, fd < 0 ? "the keeper gave no socket" : "");
 }
 
 /* STARTED, EXITED, EMPTY, ANSWER, MOVER. */
@@ -482,7 +482,7 @@ on_uncollected(
 		return false;
 	*awaited = 0;
 	k->hooks.on_mover(k->hooks.context, known->name, f->epoch,
-		is_checkpoint, -1, f->text);
+		is_checkpoint, f->code > 0 ? -f->code : -EIO, f->text);
 	return true;
 }
 

@@ -28,13 +28,13 @@ struct keeper_hooks {
 	/* A report for the core; the clocks are not filled in. */
 	void (*on_input)(void *context, struct input *in);
 	/* The answer to 'keeper_collect': 'socket' (taken) yields the state,
-	 * or it is -1 and 'why' says why there is none. */
+	 * or it is -errno and 'why' says why there is none: -ESRCH, -ENOENT or
+	 * -ESTALE when there is no such run. */
 	void (*on_mover)(void *context, const char *name, uint64_t epoch,
-		bool is_checkpoint,
-		int socket, const char *why);
+		bool is_checkpoint, int socket, const char *why);
 	/* An exec probe came to its end. */
-	void (*on_probed)(void *context, const char *name,
-		const struct kproto_ran *ran);
+	void (*on_probed)(
+		void *context, const char *name, const struct kproto_ran *ran);
 	/* What it says of itself, for people: KNEWS_STATUS, _RELOADING,
 	 * _STOPPING and _OOM. */
 	void (*on_word)(void *context, const char *name,

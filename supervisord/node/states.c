@@ -1,5 +1,6 @@
 /* States of services between keeper, disk and network: DUMP, FETCH, DROP and
  * the descriptor that a START carries. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,7 @@
 
 #define COLLECTS_MAX	  4   /* movers at once; the others wait */
 #define PROGRESS_EVERY_MS 500 /* between two inputs about one fetch */
-#define FULL_AGAIN_S	  1.  /* until a full disk is tried again */
+#define SEAL_AGAIN_S	  1.  /* until a seal is tried again */
 
 /* One DUMP, from the effect to DUMPED. */
 struct dump {
@@ -24,7 +25,7 @@ struct dump {
 	uint64_t size_max;
 	bool is_checkpoint;
 	bool is_active;	 /* a mover was asked for */
-	bool is_waiting; /* for room on the disk */
+	bool is_waiting; /* for the next try */
 };
 
 /* One FETCH that goes on. */
@@ -39,8 +40,8 @@ struct states {
 	struct node *node;
 	struct list dumps;
 	struct list fetches;
-	struct ev_timer again; /* runs while a dump waits for room */
-	struct say_limit full; /* so that the log does not fill up as well */
+	struct ev_timer again;	  /* runs while a dump waits for its next try */
+	struct say_limit trouble; /* so that the log does not fill up as well */
 };
 
 static void on_again(struct ev_loop *loop, struct ev_timer *w, int revents);
@@ -145,44 +146,57 @@ on_again(struct ev_loop *loop, struct ev_timer *w, int revents)
 		dump_next(s->node);
 }
 
-/* A disk without room is no answer: what a service put aside would be lost if
- * it began again without it.  It stands where the service left it, and is tried
- * until there is room; the core knows how long that may take. */
+/* Whether another try would say the same: there is no state, or who reads it
+ * says that it is not to be had. */
+static bool
+is_verdict(int code)
+{
+	return code == 0 || code == -ENODATA || code == -EBADMSG ||
+	       code == -EINVAL || code == -ESRCH || code == -ENOENT ||
+	       code == -ESTALE;
+}
+
+/* A full disk or a mover that was killed is no verdict: what a service put
+ * aside would be lost if it began again without it.  It stands where the
+ * service left it, and is tried until it is sealed; the core knows how long
+ * that may take. */
 static void
-dump_wait(struct dump *d, const char *text)
+dump_wait(struct dump *d, int code, const char *text)
 {
 	struct node *n = d->node;
-	say_limited(&n->states->full, 5, SAY_WARNING,
-		"%s: its state waits for room on the disk: %s", d->name, text);
+	bool is_full = code == -ENOSPC || code == -EDQUOT;
+	say_limited(&n->states->trouble, 5, SAY_WARNING,
+		"%s: its state waits %s: %s", d->name,
+		is_full ? "for room on the disk" : "to be read again", text);
 	d->is_active = false;
 	d->is_waiting = true;
 	if (!ev_is_active(&n->states->again)) {
-		ev_timer_set(&n->states->again, FULL_AGAIN_S, 0.);
+		ev_timer_set(&n->states->again, SEAL_AGAIN_S, 0.);
 		ev_timer_start(n->loop, &n->states->again);
 	}
 	dump_next(n);
 }
 
 static void
-on_sealed(void *context, bool is_ok, bool is_absent,
-	const uint8_t root[DIGEST_SIZE], uint64_t size, const char *text)
+on_sealed(void *context, int result, const uint8_t root[DIGEST_SIZE],
+	uint64_t size, const char *text)
 {
 	struct dump *d = context;
 	struct input in = {
 		.dumped =
 			{
-				.is_ok = is_ok,
-				.is_absent = is_absent,
+				.is_ok = result == 0,
+				.is_absent = result == -ENODATA,
 				.size = size,
 				.text = text,
 			},
 	};
 	/* A checkpoint has its next time. */
-	if (!is_ok && !d->is_checkpoint && bulk_has_no_room(d->node->bulk)) {
-		dump_wait(d, text);
+	if (!is_verdict(result) && !d->is_checkpoint) {
+		dump_wait(d, result, text);
 		return;
 	}
-	if (is_ok)
+	if (result == 0)
 		memcpy(in.dumped.root, root, DIGEST_SIZE);
 	dump_end(d, &in);
 }
@@ -217,6 +231,10 @@ states_on_mover(struct node *n, const char *name, uint64_t epoch,
 		/* No run left a checkpoint: it went on. */
 		bulk_seal(n->bulk, d->name, is_checkpoint ? 0 : epoch,
 			d->size_max, socket, on_sealed, d);
+		return;
+	}
+	if (!is_verdict(socket) && !d->is_checkpoint) {
+		dump_wait(d, socket, why);
 		return;
 	}
 	struct input in = {.dumped = {.text = why}};

@@ -84,13 +84,12 @@ teardown(void)
 }
 
 void
-on_sealed(void *context, bool is_ok, bool is_absent,
-	const uint8_t root[DIGEST_SIZE], uint64_t size, const char *text)
+on_sealed(void *context, int result, const uint8_t root[DIGEST_SIZE],
+	uint64_t size, const char *text)
 {
 	(void)context;
 	sealed.count++;
-	sealed.is_ok = is_ok;
-	sealed.is_absent = is_absent;
+	sealed.result = result;
 	memcpy(sealed.root, root, DIGEST_SIZE);
 	sealed.size = size;
 	snprintf(sealed.text, sizeof sealed.text, "%s", text);
@@ -159,7 +158,7 @@ seal(uint64_t size)
 	bulk_seal(from, "web@1", 5, size, make_stream(size, false), on_sealed,
 		NULL);
 	ck_assert(world_wait_count(loop, &sealed.count, 1));
-	ck_assert_msg(sealed.is_ok, "%s", sealed.text);
+	ck_assert_msg(sealed.result == 0, "%s", sealed.text);
 	ck_assert_uint_eq(sealed.size, size);
 }
 

@@ -23,7 +23,7 @@ extern char dir_a[64], dir_b[64];
 /* How the last seal and fetch went. */
 struct sealed {
 	unsigned count;
-	bool is_ok, is_absent;
+	int result;
 	uint8_t root[DIGEST_SIZE];
 	uint64_t size;
 	char text[ERR_TEXT_SIZE];
@@ -56,8 +56,8 @@ void teardown(void);
 struct bulk *start_bulk(struct end *e, const char *dir, const char *node);
 
 /* What seals and fetches report to. */
-void on_sealed(void *context, bool is_ok, bool is_absent,
-	const uint8_t root[DIGEST_SIZE], uint64_t size, const char *text);
+void on_sealed(void *context, int result, const uint8_t root[DIGEST_SIZE],
+	uint64_t size, const char *text);
 void on_report(void *context, const struct bulk_report *r);
 
 /* Writes a state stream of 'size' bytes into a file; returns it, rewound. */
