@@ -126,7 +126,7 @@ struct checkpoint {
 	bool is_late;	   /* it is; said once */
 	bool is_loss_told; /* that it starts from an older one */
 	bool is_waiting;   /* a start waits for what was acknowledged */
-	uint64_t told;	   /* the restart generation when it began to */
+	uint64_t told;	   /* the anyway generation when it began to */
 };
 
 struct checkpoints {

@@ -359,14 +359,16 @@ unheard_host(const struct core *c)
 	return MEMBER_NONE;
 }
 
-/* Whether an operator said that it is to start since it began to wait. */
+/* Whether an operator said since it began to wait that it is to start with
+ * what there is: by a restart.  A start is for another host too, on which it
+ * came to rest, and says nothing of that. */
 static bool
 is_told(struct core *c, const struct instance *i)
 {
 	struct override_value o;
 	const struct checkpoint *k = checkpoint_find(c, i->name);
 	instance_override(c, i, &o);
-	return k && k->is_waiting && o.restart_generation > k->told;
+	return k && k->is_waiting && o.anyway_generation > k->told;
 }
 
 /* It begins to wait, or goes on to. */
@@ -378,7 +380,7 @@ wait(struct core *c, const struct instance *i, const char *why)
 	instance_override(c, i, &o);
 	if (k && !k->is_waiting) {
 		k->is_waiting = true;
-		k->told = o.restart_generation;
+		k->told = o.anyway_generation;
 	}
 	return why;
 }

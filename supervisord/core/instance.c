@@ -258,6 +258,7 @@ instance_override(
 	if (service_stamp > own_stamp)
 		out->is_stopped = of_service.is_stopped;
 	out->restart_generation += of_service.restart_generation;
+	out->anyway_generation += of_service.anyway_generation;
 }
 
 /* --- Timers: a binary heap by (deadline, slot) --- */

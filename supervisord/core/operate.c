@@ -288,6 +288,7 @@ on_restart(struct core *c, const struct input_request *r)
 	override_of(c, r->name, &o);
 	o.is_stopped = false;
 	o.restart_generation++;
+	o.anyway_generation++;
 	enum reply_code code = specs_set_override(c, r->name, &o, &after);
 	answer_operator(c, r, code, after);
 }

@@ -155,7 +155,10 @@ struct override_value {
 	bool is_stopped;
 	uint64_t word_generation; /* rises with each start and stop, so that
 				     the same word said again is a later one */
-	uint64_t restart_generation;
+	uint64_t restart_generation; /* rises with each restart, and each start
+					of what came to rest */
+	uint64_t anyway_generation;  /* rises with each restart: what waits for
+					its last checkpoint begins without it */
 	char move_to[NODE_NAME_MAX + 1];
 	uint64_t move_generation;
 };

@@ -318,6 +318,7 @@ specs_get_override(const struct entry *e, struct override_value *out)
 	out->is_stopped = msg.is_stopped;
 	out->word_generation = msg.word_generation;
 	out->restart_generation = msg.restart_generation;
+	out->anyway_generation = msg.anyway_generation;
 	out->move_generation = msg.move_generation;
 	memcpy(out->move_to, msg.move_to, sizeof out->move_to);
 	return true;
@@ -411,6 +412,7 @@ specs_set_override(struct core *c, const char *name,
 		.is_stopped = v->is_stopped,
 		.word_generation = v->word_generation,
 		.restart_generation = v->restart_generation,
+		.anyway_generation = v->anyway_generation,
 		.move_generation = v->move_generation,
 	};
 	copy_text(msg.move_to, sizeof msg.move_to, v->move_to);

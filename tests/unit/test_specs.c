@@ -452,13 +452,14 @@ START_TEST(test_other_values)
 	world_init(&w, 1, ROWS, 1);
 	struct core *c = world_enter(&w, 0);
 	uint64_t after;
-	struct override_value o = {true, 3, 7, "n1", 9};
+	struct override_value o = {true, 3, 7, 5, "n1", 9};
 	struct override_value o2;
 	specs_set_override(c, "web@1", &o, &after);
 	ck_assert(specs_get_override(
 		specs_find(c, ENTRY_OVERRIDE, "web@1"), &o2));
 	ck_assert(o2.is_stopped && o2.word_generation == 3 &&
-		  o2.restart_generation == 7 && o2.move_generation == 9);
+		  o2.restart_generation == 7 && o2.anyway_generation == 5 &&
+		  o2.move_generation == 9);
 	ck_assert_str_eq(o2.move_to, "n1");
 	uint64_t stored = after;
 	ck_assert_int_eq(
