@@ -257,7 +257,7 @@ member_add(struct core *c, const char *name)
 	m->state = MEMBER_UNKNOWN;
 	m->since = c->now;
 	m->redial_at = c->now;
-	m->ask_at = MONO_NEVER;
+	m->ask_at = m->contested_until = MONO_NEVER;
 	return m;
 }
 
@@ -333,6 +333,8 @@ member_enter(struct core *c, struct member *m, enum member_state state,
 		m->hb_is_going = false;
 		m->stall_changes = m->stall_tell = 0;
 	}
+	if (is_newer)
+		m->contested_until = MONO_NEVER;
 	m->state = state;
 	m->incarnation = incarnation;
 	c->members.view_digest += view_share(m);

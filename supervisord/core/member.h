@@ -158,6 +158,8 @@ struct member {
 	mono confirm_at;		/* end of the one under way */
 	uint32_t confirm_asked;
 	uint32_t confirm_unheard;
+	mono contested_until;		/* so long we say against others that
+					   this incarnation lives */
 	mono news_at;			/* no full list to it before */
 	mono agreed_at;			/* when its view was last ours */
 	/* Who it is: */

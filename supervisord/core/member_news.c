@@ -3,6 +3,9 @@
 #include "base/hash.h"
 #include "core/member_private.h"
 
+/* How long a host may take to answer that it lives. */
+#define CONTEST_MS 10000
+
 static bool
 is_gone(uint32_t state)
 {
@@ -297,7 +300,10 @@ adopt(struct core *c, member_id from, struct member *m,
 
 /* What we hear ourselves goes before what others say: an obituary, and what
  * somebody only remembers (an old disk, or another host had that name), goes
- * to its subject, whose answer will be the truth for all. */
+ * to its subject, whose answer will be the truth for all.  Who is alive for
+ * those that hear it and dead for the others, and never answers that, as it
+ * reads what we send too slowly, is deaf: it goes, with its link; what it hears
+ * on the next one, it can answer. */
 static bool
 is_contested(struct core *c, member_id from, struct member *m,
 	const skep_MemberNews *news)
@@ -305,9 +311,12 @@ is_contested(struct core *c, member_id from, struct member *m,
 	if (!m->link || from == member_id_of(c, m) || !member_is_fresh(c, m))
 		return false;
 	if (news->state != MEMBER_ALIVE) {
+		if (m->contested_until.ms == MONO_NEVER.ms)
+			m->contested_until = mono_add(c->now, CONTEST_MS);
 		if (effects_has_room(&c->fx, 1, sizeof *news))
 			member_send_link(c, m->link, WIRE_MEMBER_NEWS, news);
-		return true;
+		return news->state != MEMBER_DEAD ||
+		       !mono_reached(m->contested_until, c->now);
 	}
 	return news->node_id != 0 && news->node_id != m->node_id;
 }
