@@ -334,15 +334,10 @@ const struct row *
 checkpoint_next_word(const struct core *c, const char *name,
 	const struct row *row, struct checkpoint_word *out)
 {
-	row = row ? registry_next(c, row)
-		  : registry_first(c, ROW_INSTANCE, name);
-	for (; row; row = registry_next(c, row))
-		if (row->origin != MEMBER_SELF &&
-			member_is_present(c, row->origin) &&
-			registry_is_current(c, row->origin) &&
-			read_word(c, row, out))
-			return row;
-	return NULL;
+	do
+		row = registry_next_other(c, name, row);
+	while (row && !read_word(c, row, out));
+	return row;
 }
 
 bool

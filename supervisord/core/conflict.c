@@ -387,15 +387,10 @@ const struct row *
 conflict_next_word(const struct core *c, const char *name,
 	const struct row *row, struct conflict_word *out)
 {
-	row = row ? registry_next(c, row)
-		  : registry_first(c, ROW_INSTANCE, name);
-	for (; row; row = registry_next(c, row))
-		if (row->origin != MEMBER_SELF &&
-			member_is_present(c, row->origin) &&
-			registry_is_current(c, row->origin) &&
-			conflict_read_row(row, out))
-			return row;
-	return NULL;
+	do
+		row = registry_next_other(c, name, row);
+	while (row && !conflict_read_row(row, out));
+	return row;
 }
 
 /* --- Changes and time --- */

@@ -302,6 +302,17 @@ on_birth(struct core *c, const struct input *in)
 }
 
 static void
+on_link(struct core *c, const struct input *in)
+{
+	if (in->kind == INPUT_LINK_UP)
+		member_on_link_up(c, &in->link_up);
+	else if (in->kind == INPUT_LINK_DOWN)
+		member_on_link_down(c, &in->link_down);
+	else
+		member_on_reached(c, &in->reached);
+}
+
+static void
 dispatch(struct core *c, const struct input *in)
 {
 	switch (in->kind) {
@@ -314,13 +325,9 @@ dispatch(struct core *c, const struct input *in)
 	case INPUT_TICK:
 		break; /* every step looks at its timers */
 	case INPUT_LINK_UP:
-		member_on_link_up(c, &in->link_up);
-		break;
 	case INPUT_LINK_DOWN:
-		member_on_link_down(c, &in->link_down);
-		break;
 	case INPUT_REACHED:
-		member_on_reached(c, &in->reached);
+		on_link(c, in);
 		break;
 	case INPUT_RECV:
 		on_recv(c, &in->recv);

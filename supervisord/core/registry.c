@@ -653,6 +653,19 @@ registry_is_current(const struct core *c, member_id id)
 	       member_log_incarnation(member_get(c, id)->incarnation);
 }
 
+const struct row *
+registry_next_other(
+	const struct core *c, const char *name, const struct row *row)
+{
+	row = row ? registry_next(c, row)
+		  : registry_first(c, ROW_INSTANCE, name);
+	while (row && (row->origin == MEMBER_SELF ||
+			      !member_is_present(c, row->origin) ||
+			      !registry_is_current(c, row->origin)))
+		row = registry_next(c, row);
+	return row;
+}
+
 int64_t
 registry_lacking_ms(const struct core *c, member_id id)
 {

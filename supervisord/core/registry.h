@@ -234,6 +234,10 @@ int64_t registry_lacking_ms(const struct core *c, member_id id);
 /* Whether what we show of 'id' is of its present life: it began no other log
  * since, whose rows are still on their way. */
 bool registry_is_current(const struct core *c, member_id id);
+/* The next row of the instance 'name' behind 'row' (NULL: the first) of another
+ * host that is present and current. */
+const struct row *registry_next_other(
+	const struct core *c, const char *name, const struct row *row);
 /* Position and checksum of our own log, for heartbeats. */
 uint64_t registry_position(const struct core *c);
 uint64_t registry_checksum(const struct core *c);

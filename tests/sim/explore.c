@@ -13,7 +13,7 @@
  * copies for a while, and never none, unless a host loses its power.
  *
  * With -c the service has a checkpoint, too, which beta keeps, and takes more
- *of them during the move.  Then what it had when the move began is never lost,
+ * of them during the move.  Then what it had when the move began is never lost,
  * whatever host dies.
  *
  * The bound, as printed: faults happen at whole milliseconds, at most two of

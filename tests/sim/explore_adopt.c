@@ -6,13 +6,13 @@
  * Four hosts, one service with state on delta.  A cut parts alpha and beta from
  * gamma and delta; alpha starts it with nothing, under a higher epoch.  The cut
  * ends, delta's copy loses, and what it left is kept there.  The run is the
- *same each time until the fault: so every millisecond from where alpha wants
- *that state until its copy has begun with it times every kind of fault is
- *tried, alone, and in pairs (every STRIDE-th pair, 1 for all).  After each the
- *world settles with the service ready, once; and both states, delta's and what
- *alpha's copy wrote itself, are in the process, or kept, or under way, wherever
- *the fault did not take the only home of one.  That nobody goes on from one
- *twice is H11, which looks on.
+ * same each time until the fault: so every millisecond from where alpha wants
+ * that state until its copy has begun with it times every kind of fault is
+ * tried, alone, and in pairs (every STRIDE-th pair, 1 for all).  After each the
+ * world settles with the service ready, once; and both states, delta's and what
+ * alpha's copy wrote itself, are in the process, or kept, or under way, where
+ * the fault did not take the only home of one.  That nobody goes on from one
+ * twice is H11, which looks on.
  *
  * The bound is that of explore.c: faults at whole milliseconds, at most two of
  * them, and messages are lost with their stream.
