@@ -282,12 +282,12 @@ START_TEST(test_horizon)
 		w.nodes[0].c->members.items[i].state =
 			i == 2 ? MEMBER_DEAD : MEMBER_ALIVE;
 	w.wall_ms += 2 * DAY_MS;
-	for (int i = 0; i < 13000 && w.nodes[1].c->specs.horizon == 0; i++)
+	for (int i = 0; i < 13000 && w.nodes[1].c->specs.realms[REALM_STATE].horizon == 0; i++)
 		world_pass(&w);
 	world_pass_ms(&w, 62000);
 	ck_assert_uint_eq(w.nodes[0].c->specs.count, 1);
 	ck_assert_uint_eq(w.nodes[1].c->specs.count, 1);
-	ck_assert_uint_gt(w.nodes[0].c->specs.trusted, 0);
+	ck_assert_uint_gt(w.nodes[0].c->specs.realms[REALM_STATE].trusted, 0);
 
 	world_start(&w, 2);
 	ck_assert(says(&w, 2, "old", "1"));
@@ -306,7 +306,7 @@ START_TEST(test_horizon)
 	ck_assert(says(&w, 2, "kept", "1"));
 	world_pass_ms(&w, 3000);
 	ck_assert_uint_eq(
-		w.nodes[2].c->specs.trusted, w.nodes[0].c->specs.trusted);
+		w.nodes[2].c->specs.realms[REALM_STATE].trusted, w.nodes[0].c->specs.realms[REALM_STATE].trusted);
 	check_equal(&w);
 	world_fini(&w);
 }
