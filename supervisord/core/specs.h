@@ -44,7 +44,7 @@ enum entry_kind {
 	ENTRY_OVERRIDE,	   /* name = service or instance; OverrideValue */
 	ENTRY_NODE,	   /* name = node; NodeValue */
 	ENTRY_SETTING,	   /* name = key; SettingValue */
-	ENTRY_KV,	   /* name = key, as run-time names; value = its bytes */
+	ENTRY_KV,	   /* name = key, a run-time name; the value's bytes */
 	ENTRY_KIND_COUNT,
 };
 
