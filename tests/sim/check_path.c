@@ -65,7 +65,7 @@ static uint64_t
 told_by(const struct row *r)
 {
 	uint64_t ran = row_ran(r);
-	if (r->value.unran == 0)
+	if (row_run(r)->unran == 0)
 		return ran;
 	return ran < EPOCH_BLOCK ? 0 : ran - (EPOCH_BLOCK - 1);
 }
