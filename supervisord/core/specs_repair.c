@@ -401,6 +401,16 @@ is_first(const struct core *c, member_id id)
 	return strcmp(c->config.node, member_get(c, id)->name) < 0;
 }
 
+/* Who compares first on a new link; of key/value, which many clusters have
+ * none of, whoever has some. */
+static bool
+begins(const struct core *c, member_id id, enum realm realm)
+{
+	if (realm == REALM_STATE)
+		return is_first(c, id);
+	return specs_is_known_to(c, id, realm) && c->specs.kv_count > 0;
+}
+
 void
 specs_on_linked(struct core *c, member_id id)
 {
@@ -408,7 +418,7 @@ specs_on_linked(struct core *c, member_id id)
 		enum realm realm = (enum realm)i;
 		c->specs.peers[id].realms[realm].repair_at = MONO_NEVER;
 		c->specs.peers[id].realms[realm].trusted = 0;
-		if (is_first(c, id) && specs_is_known_to(c, id, realm))
+		if (begins(c, id, realm))
 			send_node(c, id, realm, 0, 0);
 	}
 }
