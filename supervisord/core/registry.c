@@ -136,10 +136,10 @@ mark(struct core *c, const struct row *row, bool had_place)
 {
 	if (!row->is_shown)
 		return;
-	if (row->value.kind != ROW_INSTANCE) {
+	if (row->value.kind == ROW_NODE)
 		duty_mark_all(c);
+	if (row->value.kind != ROW_INSTANCE)
 		return;
-	}
 	duty_mark(c, row->name);
 	if (had_place != is_place_taken(row))
 		duty_mark_siblings(c, row->name);
@@ -284,8 +284,7 @@ fill_row(struct core *c, struct row *row, const struct row_change *change)
 	row->is_deleted = change->is_deleted;
 	if (change->is_deleted) {
 		give_meta(&c->registry, row);
-		row->value = (struct row_value){
-			.kind = change->kind,
+		row->value = (struct row_value){.kind = change->kind,
 			.epoch = change->value.epoch,
 			.unran = change->value.unran};
 		row->deleted_at = c->now;
@@ -452,8 +451,7 @@ is_same_value(const struct row_value *a, const struct row_value *b)
 	       a->pid == b->pid && a->run_digest == b->run_digest &&
 	       a->restarts == b->restarts && a->status == b->status &&
 	       a->since_wall_ms == b->since_wall_ms && a->slot == b->slot &&
-	       a->unran == b->unran &&
-	       a->seen_restart == b->seen_restart &&
+	       a->unran == b->unran && a->seen_restart == b->seen_restart &&
 	       a->seen_move == b->seen_move && a->meta.size == b->meta.size &&
 	       (a->meta.size == 0 ||
 		       !memcmp(a->meta.data, b->meta.data, a->meta.size));
@@ -478,7 +476,7 @@ bool
 registry_put(struct core *c, const char *name, const struct row_value *value,
 	uint64_t after)
 {
-	CHECK(strlen(name) <= INSTANCE_NAME_MAX && name[0]);
+	CHECK(strlen(name) <= ROW_NAME_MAX && name[0]);
 	const struct row *row =
 		find_row(c, value->kind, name, MEMBER_SELF, true);
 	if (row && !row->is_deleted && is_same_value(&row->value, value))

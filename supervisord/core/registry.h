@@ -47,6 +47,12 @@
 enum row_kind {
 	ROW_INSTANCE = 1, /* a service instance; name = instance name */
 	ROW_NODE,	  /* facts of a host; name = node name, meta = facts */
+	ROW_TRACKED,	  /* a process registered where it runs; name = run-time
+			     name, meta = what its user says of it */
+	ROW_MEMBER,	  /* who is in a group; name = group, ROW_GROUP_END,
+			     member */
+	ROW_KIND_MAX = 255, /* of kinds that only newer hosts know: carried
+			       along, and shown to nobody */
 };
 
 /* state, name in the API, whether the instance occupies its host */
@@ -71,6 +77,9 @@ enum row_state {
 };
 
 #define ROW_META_MAX 512
+
+/* What stands between a group and its member: in no name, see base/name.h. */
+#define ROW_GROUP_END '\1'
 
 /* The 'pid' of a STOPPED row, which has no leader, when a state that no run has
  * consumed lies at its host: it is to begin there, whatever else would count.
@@ -106,10 +115,10 @@ struct row {
 	const char *name;	 /* in 'names', used */
 	uint64_t seq;
 	member_id origin;
-	bool is_deleted; /* a tombstone; of the value only the epochs
-			    still mean something */
-	bool is_shown;	 /* false in a log that is being received */
-	mono deleted_at; /* our own tombstones: when */
+	bool is_deleted;	/* a tombstone; of the value only the epochs
+				   still mean something */
+	bool is_shown;		/* false in a log that is being received */
+	mono deleted_at;	/* our own tombstones: when */
 	struct row_value value; /* meta points into 'meta' */
 	unsigned char *meta;	/* registry.c's own block, or NULL */
 };
@@ -159,7 +168,7 @@ struct registry_want {
 };
 
 struct registry {
-	struct slots rows; /* of struct row, rows_max of them */
+	struct slots rows;	/* of struct row, rows_max of them */
 	struct origin *origins; /* members_max of them, index = member_id */
 	struct origin *spares;	/* members_max: incarnations being received */
 	uint32_t row_count;	/* rows in use */

@@ -83,7 +83,7 @@ put_row(struct wire_out *w, const struct row *row)
 		.seen_move = v->seen_move,
 		.meta.size = (pb_size_t)v->meta.size,
 	};
-	memcpy(msg.name, row->name, sizeof msg.name);
+	memcpy(msg.name, row->name, strlen(row->name) + 1);
 	if (v->meta.size)
 		memcpy(msg.meta.bytes, v->meta.data, v->meta.size);
 	return wire_put(w, skep_Batch_rows_tag, skep_Row_fields, &msg);

@@ -48,9 +48,9 @@ START_TEST(all_find_room)
 {
 	enum { USES = ROWS + 3 * 64 };
 	struct name *names[USES];
-	char text[INSTANCE_NAME_MAX + 1];
+	char text[ROW_NAME_MAX + 1];
 	memset(text, 'x', sizeof text);
-	text[INSTANCE_NAME_MAX] = '\0';
+	text[ROW_NAME_MAX] = '\0';
 	for (unsigned round = 0; round < 2; round++) {
 		for (unsigned i = 0; i < USES; i++) {
 			char digits[8];
