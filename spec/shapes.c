@@ -161,8 +161,8 @@ static bool
 fits_group(const char *text)
 {
 	size_t at;
-	return !name_fault((struct bytes){text, strlen(text)}, GROUP_NAME_MAX,
-		&at);
+	return !name_fault(
+		(struct bytes){text, strlen(text)}, GROUP_NAME_MAX, &at);
 }
 
 const struct key_shape shape_line = {

@@ -51,12 +51,12 @@
 
 #define CHECKPOINTS_MAX 65536 /* names on one host */
 /* Number of what a run left at its end. */
-#define CHECKPOINT_LAST	      UINT64_MAX
-#define CHECKPOINT_KEPT	      2
+#define CHECKPOINT_LAST UINT64_MAX
+#define CHECKPOINT_KEPT 2
 /* What says that it was sealed so many ms from 1970, before or after, or that
  * it has so many bytes, was not written by us. */
-#define WALL_MAX (INT64_C(1) << 52)
-#define SIZE_LIM (UINT64_C(1) << 62)
+#define WALL_MAX	      (INT64_C(1) << 52)
+#define SIZE_LIM	      (UINT64_C(1) << 62)
 #define CHECKPOINT_FAILED_MAX 4
 #define CHECKPOINT_LATER_MAX  4
 

@@ -321,8 +321,7 @@ start_one(struct core *c, struct instance *i)
 		pass_on(c, i, &s);
 		return;
 	}
-	if (hold_back(c, i, &s) ||
-		(is_takeover(c, i) && !pay_takeover(c)))
+	if (hold_back(c, i, &s) || (is_takeover(c, i) && !pay_takeover(c)))
 		return;
 	list_remove(&i->in_dirty);
 	if (instance_is_over(i))
@@ -380,6 +379,7 @@ duty_run(struct core *c)
 		struct instance *i =
 			container_of(d->dirty.next, struct instance, in_dirty);
 		list_remove(&i->in_dirty);
+		group_follow(c, i);
 		duty_decide(c, i);
 	}
 	look_at_held(c);
@@ -444,8 +444,8 @@ static bool
 is_cut_off(const struct core *c, const struct row *r)
 {
 	return row_state_is_held(r->value.state) &&
-		r->value.state != ROW_EXITED && r->value.state != ROW_FAILED &&
-		!member_is_present(c, r->origin);
+	       r->value.state != ROW_EXITED && r->value.state != ROW_FAILED &&
+	       !member_is_present(c, r->origin);
 }
 
 int64_t

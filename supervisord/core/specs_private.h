@@ -58,8 +58,8 @@ bool specs_put_entry(struct wire_out *w, const struct entry *e);
 /* Where the names of instances and groups that are read go. */
 struct specs_names {
 	struct spec_policy *policy; /* zeroed, borrowed */
-	size_t used;	    /* of its 'instances' */
-	size_t groups_used; /* of its 'groups' */
+	size_t used;		    /* of its 'instances' */
+	size_t groups_used;	    /* of its 'groups' */
 };
 
 /* The wire's struct of a policy, which it borrows. */

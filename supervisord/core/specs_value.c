@@ -276,8 +276,8 @@ specs_policy_names(struct specs_names *names, struct spec_policy *p,
 	skep_ServicePolicy *msg)
 {
 	*names = (struct specs_names){.policy = p};
-	msg->instances = (pb_callback_t){
-		.funcs.decode = decode_instance, .arg = names};
+	msg->instances =
+		(pb_callback_t){.funcs.decode = decode_instance, .arg = names};
 	msg->groups =
 		(pb_callback_t){.funcs.decode = decode_group, .arg = names};
 }
