@@ -457,10 +457,10 @@ duty_slot(struct core *c, const struct instance *inst,
 	if (!policy_is_scheduled(&service->policy))
 		return 0;
 	for (; r; r = registry_next(c, r)) {
-		if (r->value.slot > begun)
-			begun = r->value.slot;
-		if (is_cut_off(c, r) && r->value.slot > cut_off)
-			cut_off = r->value.slot;
+		if (row_run(r)->slot > begun)
+			begun = row_run(r)->slot;
+		if (is_cut_off(c, r) && row_run(r)->slot > cut_off)
+			cut_off = row_run(r)->slot;
 	}
 	if (inst->due_slot > begun)
 		return inst->due_slot;

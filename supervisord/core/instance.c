@@ -10,11 +10,11 @@ const char instance_nobody[] = "";
 
 #define OWNER_VERSION 5
 /* What an OWNER record says first. */
-#define OWNER_IS_OURS	  1
-#define OWNER_HAS_LEFT	  2  /* in a drain that may go on */
-#define OWNER_IS_PAST	  4  /* its epoch counts */
-#define OWNER_IS_STRANGER 8  /* did not run here yet since others had it */
-#define OWNER_IS_UNRUN	  16 /* its last start failed: 'epoch_ran' is exact */
+#define OWNER_IS_OURS  1
+#define OWNER_HAS_LEFT 2 /* in a drain that may go on */
+#define OWNER_IS_PAST  4 /* its epoch counts */
+#define OWNER_IS_STRANGER 8 /* did not run here yet since others had it */
+#define OWNER_IS_UNRUN 16 /* its last start failed: 'epoch_ran' is exact */
 
 size_t
 instance_need(const struct core_limits *l)
@@ -375,8 +375,8 @@ unran_of(const struct instance *i, uint64_t epoch)
 {
 	if (!i->has_start_failed || i->staged)
 		return 0;
-	uint64_t ran =
-		i->epoch_ran > i->epoch_before ? i->epoch_ran : i->epoch_before;
+	uint64_t ran = i->epoch_ran > i->epoch_before ? i->epoch_ran
+						      : i->epoch_before;
 	return ran < epoch ? epoch - ran : 0;
 }
 
@@ -466,9 +466,9 @@ instance_store_owner(struct core *c, struct instance *inst)
 	writer_text(&w, inst->service);
 	writer_u32(&w, inst->ordinal);
 	uint8_t left = (inst->is_draining_out ? OWNER_HAS_LEFT : 0) |
-		       (inst->is_past ? OWNER_IS_PAST : 0);
+		(inst->is_past ? OWNER_IS_PAST : 0);
 	uint8_t both = (inst->is_stranger ? OWNER_IS_STRANGER : 0) |
-		       (inst->is_unrun ? OWNER_IS_UNRUN : 0);
+		(inst->is_unrun ? OWNER_IS_UNRUN : 0);
 	writer_u8(&w, both | (is_ours ? OWNER_IS_OURS : left));
 	writer_text(&w, inst->last_owner);
 	writer_u64(&w, is_ours ? inst->epoch_reserved : inst->epoch_floor);
@@ -544,7 +544,8 @@ read_owner(struct core *c, struct instance *i, struct bytes value,
 	if (i->is_remembered && !i->is_stranger && !i->is_unrun)
 		i->epoch_ran = i->epoch_reserved;
 	/* A later version may have written more behind it. */
-	if (!is_ok || r.bad || version < 1 || root.size != DIGEST_SIZE)
+	if (!is_ok || r.bad || version < 1 ||
+		root.size != DIGEST_SIZE)
 		return false;
 	instance_set_owner(c, i, owner);
 	memcpy(staged.root, root.data, DIGEST_SIZE);
@@ -623,8 +624,8 @@ instance_on_found(struct core *c, const struct input_found *in)
 		return;
 	i->epoch = in->epoch;
 	/* It says how far into our block on the disk the starts have come. */
-	bool is_of_block =
-		i->is_remembered && i->epoch_used < in->epoch + EPOCH_BLOCK;
+	bool is_of_block = i->is_remembered &&
+		i->epoch_used < in->epoch + EPOCH_BLOCK;
 	if (i->epoch_used < in->epoch || is_of_block)
 		i->epoch_used = in->epoch;
 	if (i->epoch_reserved < in->epoch)

@@ -31,22 +31,22 @@ struct kept_view {
 
 /* One instance, desired and actual side by side. */
 struct instance_view {
-	const char *name; /* full instance name */
+	const char *name;	 /* full instance name */
 	char service[SERVICE_NAME_MAX + 1];
-	bool is_declared;  /* its service is in the desired state */
-	bool is_wanted;	   /* should run: declared, on, not stopped */
-	const char *state; /* row_state_name, "pending" or "unplaced" */
-	const char *node;  /* holder, or "" */
-	const char *duty;  /* where it belongs by rank, or "" */
+	bool is_declared;	 /* its service is in the desired state */
+	bool is_wanted;		 /* should run: declared, on, not stopped */
+	const char *state;	 /* row_state_name, "pending" or "unplaced" */
+	const char *node;	 /* holder, or "" */
+	const char *duty;	 /* where it belongs by rank, or "" */
 	uint64_t epoch;
 	uint32_t pid;
 	uint32_t restarts;
-	int32_t status; /* last wait status */
+	int32_t status;		 /* last wait status */
 	int64_t since_wall_ms;
-	uint64_t run_digest;	/* running */
-	uint64_t wanted_digest; /* desired; differs while a change rolls */
-	bool is_foreign_copy;	/* a second held row exists (conflict) */
-	uint32_t kept_count;	/* the newest of these */
+	uint64_t run_digest;	 /* running */
+	uint64_t wanted_digest;	 /* desired; differs while a change rolls */
+	bool is_foreign_copy;	 /* a second held row exists (conflict) */
+	uint32_t kept_count;	 /* the newest of these */
 	struct kept_view kept[VIEW_KEPT_MAX];
 	bool has_checkpoints;	 /* its service wants some: view_checkpoint */
 	char why[NOTE_TEXT_MAX]; /* one line of trouble or progress, or "" */
@@ -54,10 +54,11 @@ struct instance_view {
 
 /* Walks all known instances in the order of their services' names and
  * ordinals.  'cursor' starts as 0; false ends. */
-bool view_instance_next(
-	struct core *c, uint32_t *cursor, struct instance_view *out);
+bool view_instance_next(struct core *c, uint32_t *cursor,
+	struct instance_view *out);
 /* Finds one by full name; false if unknown. */
-bool view_instance(struct core *c, const char *name, struct instance_view *out);
+bool view_instance(struct core *c, const char *name,
+	struct instance_view *out);
 
 /* Writes into 'buffer' two or three sentences: why it runs where it runs, or
  * why it does not run and what would help.  Returns false if unknown. */
@@ -93,19 +94,19 @@ void view_checkpoint_text(
 
 /* One move that this host takes part in, as far as it has come. */
 struct move_view {
-	const char *name;    /* instance */
-	const char *peer;    /* the other host */
-	const char *state;   /* handoff_state_name */
-	bool is_source;	     /* it leaves this host */
-	const uint8_t *root; /* of its state; NULL: none, or not yet */
-	bool has_size;	     /* what there is to carry is known */
-	bool is_there;	     /* and all of it is at the target */
-	uint64_t size;	     /* bytes of state */
+	const char *name;	/* instance */
+	const char *peer;	/* the other host */
+	const char *state;	/* handoff_state_name */
+	bool is_source;		/* it leaves this host */
+	const uint8_t *root;	/* of its state; NULL: none, or not yet */
+	bool has_size;		/* what there is to carry is known */
+	bool is_there;		/* and all of it is at the target */
+	uint64_t size;		/* bytes of state */
 };
 
 /* Walks the moves; 'cursor' starts as 0, false ends. */
-bool view_move_next(
-	const struct core *c, uint32_t *cursor, struct move_view *out);
+bool view_move_next(const struct core *c, uint32_t *cursor,
+	struct move_view *out);
 
 /* One name in a group, which runs on a host that is present. */
 struct group_view {
@@ -130,22 +131,22 @@ struct node_view {
 	char reason[128];	 /* of the intent */
 	const char *progress;	 /* "", "draining", "drained", "undrainable" */
 	const char *address;
-	const char *hold;      /* member_hold_name; self and peers;
-				  "stalled": its store does not write;
-				  "restarting": it went to start again */
-	const char *hold_text; /* this host's own reason, else "" */
-	int64_t hold_left_ms;  /* until the hold ends; -1: no end or none */
+	const char *hold;	 /* member_hold_name; self and peers;
+				    "stalled": its store does not write;
+				    "restarting": it went to start again */
+	const char *hold_text;	 /* this host's own reason, else "" */
+	int64_t hold_left_ms;	 /* until the hold ends; -1: no end or none */
 	bool is_self;
 	bool is_linked;
 	uint64_t incarnation;
 	uint32_t weight;
-	uint32_t instances; /* held there */
-	int64_t heard_ms;   /* since its last frame; -1: never, self */
+	uint32_t instances;	 /* held there */
+	int64_t heard_ms;	 /* since its last frame; -1: never, self */
 	uint64_t log_position;
 	char version[32];
-	uint32_t drain_total; /* instances there when the drain began */
-	uint32_t drain_left;  /* not yet ready elsewhere */
-	uint32_t drain_stuck; /* of those, cannot move; see view_why */
+	uint32_t drain_total;	 /* instances there when the drain began */
+	uint32_t drain_left;	 /* not yet ready elsewhere */
+	uint32_t drain_stuck;	 /* of those, cannot move; see view_why */
 };
 
 /* Number of members, and one of them; false for an unused number. */
@@ -156,7 +157,7 @@ bool view_node(struct core *c, uint32_t index, struct node_view *out);
 struct cluster_view {
 	const char *cluster;
 	const char *node;
-	uint32_t members; /* on the list */
+	uint32_t members;	/* on the list */
 	uint32_t alive;
 	uint32_t services;
 	uint32_t instances;
@@ -168,7 +169,7 @@ struct cluster_view {
 	uint64_t spec_root;
 	uint64_t settings_digest;
 	uint64_t view_digest;
-	uint64_t resets; /* replicas reset by the audit */
+	uint64_t resets;	/* replicas reset by the audit */
 	uint64_t unknown_frames;
 };
 void view_cluster(struct core *c, struct cluster_view *out);
@@ -186,7 +187,7 @@ enum plan_action {
 struct plan_item {
 	char instance[INSTANCE_NAME_MAX + 1];
 	enum plan_action action;
-	const char *node;	 /* where, or where it runs; "" if nowhere */
+	const char *node;   /* where, or where it runs; "" if nowhere */
 	char why[NOTE_TEXT_MAX]; /* one sentence */
 };
 /* Plans one service as SPEC_SET would give it ('policy' NULL: its deletion),
