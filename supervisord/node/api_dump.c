@@ -80,7 +80,7 @@ kind_name(enum row_kind kind)
 static void
 dump_row(struct api_text *out, const struct member *m, const struct row *r)
 {
-	const struct row_value *v = &r->value;
+	const struct row_value value = row_value(r), *v = &value;
 	api_text_printf(out,
 		"row %s %s %s seq=%llu state=%s epoch=%llu pid=%u "
 		"run=%016llx restarts=%u status=%d since=%lld meta=%016llx\n",
