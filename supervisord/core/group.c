@@ -7,7 +7,6 @@
 
 #define TEXT_SEED 3
 
-
 static uint32_t
 memberships_max(const struct core_limits *l)
 {
@@ -40,8 +39,8 @@ group_init(struct core *c)
 		sizeof(struct membership));
 	for (size_t i = 0; i < sizeof maps / sizeof *maps; i++)
 		map_init(maps[i],
-			arena_take(&c->arena, buckets,
-				sizeof(struct map_link *)),
+			arena_take(
+				&c->arena, buckets, sizeof(struct map_link *)),
 			buckets);
 }
 
@@ -53,7 +52,8 @@ find_group(const struct core *c, const char *text, size_t length)
 	uint64_t hash = hash_bytes(text, length, TEXT_SEED);
 	struct map_link *l = map_first(&c->groups.by_text, hash);
 	for (; l; l = map_next(&c->groups.by_text, l)) {
-		struct name_group *g = container_of(l, struct name_group, by_text);
+		struct name_group *g =
+			container_of(l, struct name_group, by_text);
 		if (strlen(g->text) == length && !memcmp(g->text, text, length))
 			return g;
 	}
@@ -89,8 +89,8 @@ ensure_group(struct core *c, const char *text, size_t length)
 struct membership *
 group_membership(const struct core *c, const char *text)
 {
-	struct map_link *l = map_first(
-		&c->groups.memberships, hash_text(text, TEXT_SEED));
+	struct map_link *l =
+		map_first(&c->groups.memberships, hash_text(text, TEXT_SEED));
 	for (; l; l = map_next(&c->groups.memberships, l)) {
 		struct membership *m =
 			container_of(l, struct membership, by_text);
@@ -126,8 +126,8 @@ group_enter(struct core *c, const char *text)
 	list_append(&g->members, &m->in_group);
 	g->count++;
 	map_insert(&t->memberships, &m->by_text, hash_text(text, TEXT_SEED));
-	map_insert(&t->by_member, &m->by_member,
-		hash_text(m->member, NAME_SEED));
+	map_insert(
+		&t->by_member, &m->by_member, hash_text(m->member, NAME_SEED));
 	return m;
 }
 
@@ -189,8 +189,9 @@ const struct membership *
 group_next(const struct name_group *g, const struct membership *after)
 {
 	const struct list *at = after ? after->in_group.next : g->members.next;
-	return at == &g->members ? NULL
-				 : container_of(at, struct membership, in_group);
+	return at == &g->members
+		       ? NULL
+		       : container_of(at, struct membership, in_group);
 }
 
 const struct row *
@@ -223,7 +224,8 @@ group_check(const struct core *c)
 		uint32_t count = 0;
 		const struct membership *m = NULL;
 		while ((m = group_next(g, m))) {
-			CHECK(m->group == g && group_membership(c, m->text) == m);
+			CHECK(m->group == g &&
+				group_membership(c, m->text) == m);
 			CHECK(m->joined || has_row(c, m));
 			count++;
 		}

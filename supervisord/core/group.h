@@ -55,7 +55,7 @@ struct groups {
 	struct map memberships;
 	struct map by_member;
 	struct list joined; /* here, by a word */
-	uint64_t full; /* members that found no room, counted */
+	uint64_t full;	    /* members that found no room, counted */
 };
 
 void group_init(struct core *c);

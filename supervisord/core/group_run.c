@@ -48,8 +48,8 @@ put(struct core *c, const char *text, const struct instance *i)
 		.state = ROW_READY,
 		.epoch = i->epoch,
 		.pid = i->pid,
-		.since_wall_ms = is_same ? old->value.since_wall_ms
-					 : c->wall_ms,
+		.since_wall_ms =
+			is_same ? old->value.since_wall_ms : c->wall_ms,
 	};
 	return registry_put(c, text, &v, 0);
 }
@@ -114,8 +114,7 @@ static void
 sweep(struct core *c, const char *member)
 {
 	struct map *by_member = &c->groups.by_member;
-	struct map_link *l =
-		map_first(by_member, hash_text(member, NAME_SEED));
+	struct map_link *l = map_first(by_member, hash_text(member, NAME_SEED));
 	while (l) {
 		struct membership *m =
 			container_of(l, struct membership, by_member);
@@ -179,8 +178,8 @@ leave(struct core *c, const struct instance *i, const char *group,
 	char name[ROW_NAME_MAX + 1];
 	join_names(group, i->name, name);
 	struct membership *m = group_membership(c, name);
-	bool is_declared = instance_service(c, i, &s) &&
-			   is_declared_in(&s.policy, group);
+	bool is_declared =
+		instance_service(c, i, &s) && is_declared_in(&s.policy, group);
 	if (m)
 		unjoin(c, m);
 	if (is_declared) {

@@ -9,8 +9,7 @@
 static const struct row *
 run_row(const struct core *c, const char *member, member_id origin)
 {
-	const struct row *row =
-		registry_find(c, ROW_INSTANCE, member, origin);
+	const struct row *row = registry_find(c, ROW_INSTANCE, member, origin);
 	return row ? row : registry_find(c, ROW_TRACKED, member, origin);
 }
 
