@@ -13,5 +13,6 @@ libbase_a_SOURCES = \
 	supervisord/base/lookup.c supervisord/base/lookup.h \
 	supervisord/base/map.c supervisord/base/map.h \
 	supervisord/base/mono.h \
+	supervisord/base/name.c supervisord/base/name.h \
 	supervisord/base/prng.c supervisord/base/prng.h \
 	supervisord/base/slots.c supervisord/base/slots.h

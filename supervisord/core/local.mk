@@ -72,6 +72,7 @@ libcore_a_SOURCES = \
 	supervisord/core/registry.h \
 	supervisord/core/registry_log.c \
 	supervisord/core/registry_private.h \
+	supervisord/core/registry_row.c \
 	supervisord/core/registry_send.c \
 	supervisord/core/restart.c \
 	supervisord/core/restart.h \

@@ -15,7 +15,7 @@ SAME_SIZE(Hello, address, ADDRESS_MAX + 1);
 SAME_SIZE(Refuse, reason, NOTE_TEXT_MAX + 1);
 SAME_SIZE(MemberNews, node, NODE_NAME_MAX + 1);
 SAME_SIZE(MemberNews, address, ADDRESS_MAX + 1);
-SAME_SIZE(Row, name, INSTANCE_NAME_MAX + 1);
+SAME_SIZE(Row, name, ROW_NAME_MAX + 1);
 SAME_SIZE(Batch, origin, NODE_NAME_MAX + 1);
 SAME_SIZE(Position, origin, NODE_NAME_MAX + 1);
 SAME_SIZE(ServicePolicy, pin, NODE_NAME_MAX + 1);

@@ -23,7 +23,7 @@
 #include "core/effect.h"
 #include "core/wire.pb.h"
 
-#define WIRE_VERSION	 1
+#define WIRE_VERSION	 2
 #define WIRE_VERSION_MIN 1
 
 /* type, number on the wire, message in wire.proto */

@@ -304,6 +304,17 @@ registry_walk(const struct core *c, member_id origin, const struct row *after)
 	return !after ? &rows[0] : after == &rows[0] ? &rows[1] : NULL;
 }
 
+struct row_value
+row_value(const struct row *row)
+{
+	return (struct row_value){.kind = row->value.kind,
+		.state = row->value.state,
+		.epoch = row->value.epoch,
+		.pid = row->value.pid,
+		.since_wall_ms = row->value.since_wall_ms,
+		.meta = row_meta(row)};
+}
+
 const char *
 row_state_name(enum row_state state)
 {
