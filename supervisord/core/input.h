@@ -70,6 +70,7 @@ enum core_table {
 	TABLE_HANDOFF,	/* durable steps of moves, key = instance name */
 	TABLE_CHECKPOINT, /* what is kept here, key = instance name */
 	TABLE_CONFLICT,   /* states of copies that lost, the same key */
+	TABLE_GROUP,	  /* who joined one here, key = name of its row */
 	TABLE_COUNT,
 };
 
@@ -320,7 +321,9 @@ struct input_spec_del {
 	X(REQUEST_CONFIRM_DOWN, "confirm-down") /* name = node */              \
 	X(REQUEST_CLUSTER_SET, "cluster-set")	/* name = key, arg = value */  \
 	X(REQUEST_RELOAD, "reload")		/* name: its reload_signal */  \
-	X(REQUEST_REBALANCE, "rebalance")	/* name: "" */
+	X(REQUEST_REBALANCE, "rebalance")	/* name: "" */         \
+	X(REQUEST_GROUP_JOIN, "group-join")	/* name, arg = group */ \
+	X(REQUEST_GROUP_LEAVE, "group-leave")	/* name, arg = group */
 
 enum request_op {
 #define X(op, name) op,
