@@ -70,6 +70,7 @@ enum core_table {
 	TABLE_HANDOFF,	/* durable steps of moves, key = instance name */
 	TABLE_CHECKPOINT, /* what is kept here, key = instance name */
 	TABLE_CONFLICT,   /* states of copies that lost, the same key */
+	TABLE_GROUP,	  /* who joined one here, key = name of its row */
 	TABLE_COUNT,
 };
 
@@ -321,6 +322,8 @@ struct input_spec_del {
 	X(REQUEST_CLUSTER_SET, "cluster-set")	/* name = key, arg = value */  \
 	X(REQUEST_RELOAD, "reload")		/* name: its reload_signal */  \
 	X(REQUEST_REBALANCE, "rebalance")	/* name: "" */                 \
+	X(REQUEST_GROUP_JOIN, "group-join")	/* name, arg = group */        \
+	X(REQUEST_GROUP_LEAVE, "group-leave")	/* name, arg = group */        \
 	X(REQUEST_KV_SET, "kv-set")		/* name = key, arg = value */  \
 	X(REQUEST_KV_DELETE, "kv-delete")	/* name = key */
 

@@ -128,6 +128,8 @@ mark(struct core *c, const struct row *row, bool had_place)
 		return;
 	if (row->value.kind == ROW_NODE)
 		duty_mark_all(c);
+	if (row->value.kind == ROW_MEMBER)
+		group_on_row(c, row);
 	if (row->value.kind != ROW_INSTANCE)
 		return;
 	duty_mark(c, row->name);
