@@ -30,6 +30,7 @@
 #include "core/place.h"
 #include "core/rebalance.h"
 #include "core/registry.h"
+#include "core/runtime.h"
 #include "core/settings.h"
 #include "core/specs.h"
 
@@ -68,6 +69,7 @@ struct core {
 	struct checkpoints checkpoints;
 	struct conflicts conflicts;
 	struct operate operate;
+	struct runtime runtime;
 };
 
 /* Issues a STORE; 'value.data' NULL deletes.  Returns its number, for the

@@ -82,6 +82,8 @@ libcore_a_SOURCES = \
 	supervisord/core/registry_send.c \
 	supervisord/core/restart.c \
 	supervisord/core/restart.h \
+	supervisord/core/runtime.c \
+	supervisord/core/runtime.h \
 	supervisord/core/settings.c \
 	supervisord/core/settings.h \
 	supervisord/core/specs.c \
