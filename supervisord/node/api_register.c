@@ -306,16 +306,13 @@ parse_service(struct call *c, json_t *body)
 }
 
 static void
-ask(struct call *c, struct registering *r, struct spec *spec, int64_t ms)
+ask(struct call *c, struct registering *r, const struct spec *spec, int64_t ms)
 {
-	char *own_name = spec->name;
 	ev_timer_init(&r->look, on_look, 0.0, LOOK_S);
 	r->until = ev_now(c->api->node->loop) + (double)ms / 1000.0;
 	c->data = r;
 	c->data_free = registering_free;
-	spec->name = r->name;
-	call_ask_runtime(c, spec, ms, on_answer);
-	spec->name = own_name;
+	call_ask_runtime(c, spec, r->name, ms, on_answer);
 }
 
 void

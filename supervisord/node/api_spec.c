@@ -45,13 +45,15 @@ names_to_prune(struct call *c, const struct spec_set *set)
 	if (!call_query_flag(c, "prune"))
 		return names;
 	while ((e = specs_walk(c->api->node->core, ENTRY_SERVICE, e))) {
-		if (set_has(set, e->name))
+		struct service_value v;
+		bool is_runtime = specs_get_service(e, &v) && v.is_runtime;
+		if (is_runtime || set_has(set, e->name))
 			continue;
 		names.items = realloc(
 			names.items, (names.count + 1) * sizeof(*names.items));
 		CHECK(names.items);
 		snprintf(names.items[names.count++], sizeof(*names.items),
-			"%.*s", INSTANCE_NAME_MAX, e->name);
+			"%s", e->name);
 	}
 	return names;
 }
@@ -137,7 +139,8 @@ ask_spec(struct call *c, struct input *in, const struct spec *spec,
 	CHECK(size >= 0);
 	spec_policy_from(spec, policy);
 	in->kind = INPUT_SPEC_SET;
-	in->spec_set.name = spec->name;
+	if (!in->spec_set.name)
+		in->spec_set.name = spec->name;
 	in->spec_set.digest = spec_digest(spec);
 	in->spec_set.run_digest = spec_run_digest(spec);
 	in->spec_set.policy = policy;
@@ -158,11 +161,12 @@ call_ask_spec(struct call *c, const struct spec *spec, call_answer_fn *fn,
 }
 
 void
-call_ask_runtime(struct call *c, const struct spec *spec, int64_t timeout_ms,
-	call_answer_fn *fn)
+call_ask_runtime(struct call *c, const struct spec *spec, const char *name,
+	int64_t timeout_ms, call_answer_fn *fn)
 {
-	struct input in = {
-		.spec_set = {.is_runtime = true, .timeout_ms = timeout_ms}};
+	struct input in = {.spec_set = {.name = name,
+				   .is_runtime = true,
+				   .timeout_ms = timeout_ms}};
 	ask_spec(c, &in, spec, fn, 0);
 }
 
