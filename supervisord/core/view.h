@@ -32,7 +32,7 @@ struct kept_view {
 /* One instance, desired and actual side by side. */
 struct instance_view {
 	const char *name;	 /* full instance name */
-	char service[SERVICE_NAME_MAX + 1];
+	char service[INSTANCE_NAME_MAX + 1];
 	bool is_declared;	 /* its service is in the desired state */
 	bool is_wanted;		 /* should run: declared, on, not stopped */
 	const char *state;	 /* row_state_name, "pending" or "unplaced" */

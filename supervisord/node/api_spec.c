@@ -33,7 +33,7 @@ set_has(const struct spec_set *set, const char *name)
 
 /* Names of the cluster's services that 'set' lacks, malloced. */
 struct names {
-	char (*items)[SERVICE_NAME_MAX + 1];
+	char (*items)[INSTANCE_NAME_MAX + 1];
 	size_t count;
 };
 
@@ -51,7 +51,7 @@ names_to_prune(struct call *c, const struct spec_set *set)
 			names.items, (names.count + 1) * sizeof(*names.items));
 		CHECK(names.items);
 		snprintf(names.items[names.count++], sizeof(*names.items),
-			"%.*s", SERVICE_NAME_MAX, e->name);
+			"%.*s", INSTANCE_NAME_MAX, e->name);
 	}
 	return names;
 }
