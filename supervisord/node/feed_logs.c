@@ -190,7 +190,8 @@ enum reply_code
 feed_logs_open(struct node *n, const struct query *query, struct feed **out,
 	char *text)
 {
-	if (!name_is_runtime((struct bytes){query->name, strlen(query->name)})) {
+	struct bytes name = {query->name, strlen(query->name)};
+	if (!name_is_runtime(name)) {
 		snprintf(text, NOTE_TEXT_MAX,
 			"no instance can be named '%.255s'", query->name);
 		return REPLY_NOT_FOUND;
