@@ -88,6 +88,19 @@ fill_service(const struct core *c, const struct input_spec_set *in,
 	v->source_digest = in->digest;
 }
 
+/* Who has a name that a service, or an instance of it, would have; or NULL. */
+static const struct row *
+name_holder(const struct core *c, const struct input_spec_set *in)
+{
+	const struct row *row = tracked_find(c, in->name);
+	for (uint32_t n = 0; !row && n < in->policy->instance_count; n++) {
+		char full[INSTANCE_NAME_MAX + 1];
+		policy_instance_name(in->policy, in->name, n, full);
+		row = tracked_find(c, full);
+	}
+	return row;
+}
+
 void
 operate_on_spec_set(struct core *c, const struct input_spec_set *in)
 {
@@ -104,6 +117,16 @@ operate_on_spec_set(struct core *c, const struct input_spec_set *in)
 	if (conflict) {
 		core_note(c, NOTE_DECLARED_DIFFERENTLY, in->name, 0, conflict);
 		refuse(c, in->request, REPLY_CONFLICT, conflict);
+		return;
+	}
+	const struct row *row = e ? NULL : name_holder(c, in);
+	if (row) {
+		refuse(c, in->request, REPLY_EXISTS,
+			effects_format(&c->fx, "the name %s is not free: %s",
+				effects_text(&c->fx, row->name),
+				tracked_place_text(c,
+					member_get(c, row->origin)->name,
+					row->value.pid)));
 		return;
 	}
 	const char *circle = depends_circle(c, in->name, in->policy);
@@ -363,8 +386,8 @@ free_forward(struct core *c)
 	return NULL;
 }
 
-static void
-forward(struct core *c, const struct input_request *r, member_id to)
+void
+operate_forward(struct core *c, const struct input_request *r, member_id to)
 {
 	struct forward *f = free_forward(c);
 	if (!f || member_get(c, to)->link == 0) {
@@ -404,7 +427,7 @@ on_signal(struct core *c, const struct input_request *r)
 		return;
 	}
 	if (holder != MEMBER_SELF) {
-		forward(c, r, holder);
+		operate_forward(c, r, holder);
 		return;
 	}
 	if (!instance_is_live(i)) {
@@ -434,22 +457,40 @@ on_reload(struct core *c, const struct input_request *r)
 }
 
 static void
+on_forwarded_signal(struct core *c, const skep_Forward *m, skep_ForwardReply *a)
+{
+	struct instance *i = instance_find(c, m->name);
+	bool can =
+		i && instance_is_live(i) && m->number >= 1 && m->number <= 64;
+	a->code = can ? REPLY_OK : REPLY_CONFLICT;
+	strcpy(a->text, can ? "" : "it does not run there any more");
+	if (!can)
+		return;
+	signal_here(c, i, m->number);
+	core_note_by(c, NOTE_OPERATOR, m->name, i->epoch, "signal",
+		&(struct actor){m->uid, m->pid, m->host});
+}
+
+static void
 on_forward(struct core *c, member_id from, struct bytes body)
 {
 	skep_Forward m = skep_Forward_init_zero;
 	if (!wire_decode(WIRE_FORWARD, body, &m))
 		return;
 	skep_ForwardReply a = skep_ForwardReply_init_zero;
-	struct instance *i = instance_find(c, m.name);
-	bool can = m.op == REQUEST_SIGNAL && i && instance_is_live(i) &&
-		   m.number >= 1 && m.number <= 64;
+	const struct actor actor = {m.uid, m.pid, m.host};
 	a.request = m.request;
-	a.code = can ? REPLY_OK : REPLY_CONFLICT;
-	strcpy(a.text, can ? "" : "it does not run there any more");
-	if (can) {
-		signal_here(c, i, m.number);
-		core_note_by(c, NOTE_OPERATOR, m.name, i->epoch, "signal",
-			&(struct actor){m.uid, m.pid, m.host});
+	if (m.op == REQUEST_SIGNAL) {
+		on_forwarded_signal(c, &m, &a);
+	} else if (m.op == REQUEST_UNREGISTER &&
+		   tracked_unregister_here(c, m.name, &actor)) {
+		a.code = REPLY_OK;
+		strcpy(a.text, "unregistered");
+	} else {
+		a.code = REPLY_CONFLICT;
+		strcpy(a.text, m.op == REQUEST_UNREGISTER
+				       ? "it is not registered there any more"
+				       : "that host does not know this word");
 	}
 	member_send(c, from, WIRE_FORWARD_REPLY,
 		wire_encode(&c->fx, WIRE_FORWARD_REPLY, &a), 0);
@@ -592,6 +633,12 @@ operate_on_request(struct core *c, const struct input_request *r)
 		break;
 	case REQUEST_REBALANCE:
 		rebalance_on_request(c, r);
+		break;
+	case REQUEST_UNREGISTER:
+		tracked_on_unregister(c, r);
+		break;
+	case REQUEST_LOCATE:
+		tracked_on_locate(c, r);
 		break;
 	case REQUEST_OP_COUNT:
 		UNREACHABLE();
