@@ -30,7 +30,8 @@ core_size(const struct core_limits *l)
 	       arena_need(l->effects_size, 1) + names_need(l) + member_need(l) +
 	       registry_need(l) + specs_need(l) + place_need(l) +
 	       instance_need(l) + duty_need(l) + handoff_need(l) +
-	       checkpoint_need(l) + conflict_need(l) + claim_need(l);
+	       checkpoint_need(l) + conflict_need(l) + claim_need(l) +
+	       group_need(l);
 }
 
 struct core *
@@ -56,6 +57,7 @@ core_new(void *memory, size_t size, const struct core_limits *limits,
 	names_init(c);
 	member_init(c);
 	registry_init(c);
+	group_init(c);
 	specs_init(c);
 	place_init(c);
 	instance_init(c);
@@ -148,6 +150,9 @@ on_load(struct core *c, const struct input_load *in)
 	case TABLE_TRACKED:
 		tracked_on_load(c, in->key, in->value);
 		break;
+	case TABLE_GROUP:
+		group_on_load(c, in->key, in->value);
+		break;
 	case TABLE_COUNT:
 		UNREACHABLE();
 	}
@@ -165,6 +170,7 @@ on_boot(struct core *c)
 	instance_on_boot(c);
 	checkpoint_on_boot(c);
 	conflict_on_boot(c);
+	group_on_boot(c);
 	handoff_on_boot(c);
 	registry_set_ready(c);
 	c->is_booted = true;
@@ -448,4 +454,5 @@ core_check(const struct core *c)
 	checkpoint_check(c);
 	conflict_check(c);
 	claim_check(c);
+	group_check(c);
 }

@@ -381,6 +381,7 @@ duty_run(struct core *c)
 		struct instance *i =
 			container_of(d->dirty.next, struct instance, in_dirty);
 		list_remove(&i->in_dirty);
+		group_follow(c, i);
 		duty_decide(c, i);
 	}
 	look_at_held(c);

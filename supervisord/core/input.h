@@ -74,6 +74,7 @@ enum core_table {
 	TABLE_CHECKPOINT, /* what is kept here, key = instance name */
 	TABLE_CONFLICT,	  /* states of copies that lost, the same key */
 	TABLE_TRACKED,	  /* processes that were registered, key = name */
+	TABLE_GROUP,	  /* who joined one here, key = name of its row */
 	TABLE_COUNT,
 };
 
@@ -328,7 +329,9 @@ struct input_spec_del {
 	X(REQUEST_UNREGISTER, "unregister")	/* name: of run time */        \
 	X(REQUEST_LOCATE, "locate")		/* name: who decides about it  \
 						   is asked where it is;       \
-						   number = timeout in ms */
+						   number = timeout in ms */   \
+	X(REQUEST_GROUP_JOIN, "group-join")	/* name, arg = group */        \
+	X(REQUEST_GROUP_LEAVE, "group-leave")	/* name, arg = group */
 
 enum request_op {
 #define X(op, name) op,

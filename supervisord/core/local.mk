@@ -30,6 +30,10 @@ libcore_a_SOURCES = \
 	supervisord/core/ending.c \
 	supervisord/core/facts.c \
 	supervisord/core/facts.h \
+	supervisord/core/group.c \
+	supervisord/core/group.h \
+	supervisord/core/group_private.h \
+	supervisord/core/group_run.c \
 	supervisord/core/handoff.c \
 	supervisord/core/handoff.h \
 	supervisord/core/handoff_ask.c \
@@ -100,6 +104,7 @@ libcore_a_SOURCES = \
 	supervisord/core/trace_private.h \
 	supervisord/core/view.c \
 	supervisord/core/view.h \
+	supervisord/core/view_group.c \
 	supervisord/core/view_checkpoint.c \
 	supervisord/core/wire.c \
 	supervisord/core/wire.h

@@ -410,6 +410,8 @@ operate_forward(struct core *c, const struct input_request *r, member_id to)
 	m.uid = r->actor.uid;
 	m.pid = r->actor.pid;
 	strncpy(m.name, r->name, sizeof m.name - 1);
+	if (r->arg)
+		strncpy(m.arg, r->arg, sizeof m.arg - 1);
 	strcpy(m.host, c->config.node);
 	member_send(
 		c, to, WIRE_FORWARD, wire_encode(&c->fx, WIRE_FORWARD, &m), 0);
@@ -456,19 +458,49 @@ on_reload(struct core *c, const struct input_request *r)
 	on_signal(c, &signal);
 }
 
+/* Into a group and out of it: on the host where it runs. */
 static void
-on_forwarded_signal(struct core *c, const skep_Forward *m, skep_ForwardReply *a)
+on_group(struct core *c, const struct input_request *r)
+{
+	member_id holder = duty_holder(c, r->name, NULL);
+	const char *text = "";
+	if (!instance_find(c, r->name)) {
+		refuse(c, r->id, REPLY_NOT_FOUND,
+			effects_format(&c->fx, "nothing is named %s",
+				effects_text(&c->fx, r->name)));
+		return;
+	}
+	if (holder != MEMBER_SELF && holder != MEMBER_NONE) {
+		operate_forward(c, r, holder);
+		return;
+	}
+	enum reply_code code = group_word(c, r->op, r->name, r->arg, &text);
+	if (code == REPLY_OK)
+		note_operator(c, r);
+	core_reply(c, r->id, c->store_seq, code, text);
+}
+
+/* What another host's operator wants of what runs here. */
+static enum reply_code
+obey(struct core *c, const skep_Forward *m, const char **text)
 {
 	struct instance *i = instance_find(c, m->name);
-	bool can =
-		i && instance_is_live(i) && m->number >= 1 && m->number <= 64;
-	a->code = can ? REPLY_OK : REPLY_CONFLICT;
-	strcpy(a->text, can ? "" : "it does not run there any more");
-	if (!can)
-		return;
-	signal_here(c, i, m->number);
-	core_note_by(c, NOTE_OPERATOR, m->name, i->epoch, "signal",
-		&(struct actor){m->uid, m->pid, m->host});
+	if (m->op == REQUEST_GROUP_JOIN || m->op == REQUEST_GROUP_LEAVE)
+		return group_word(
+			c, (enum request_op)m->op, m->name, m->arg, text);
+	if (m->op == REQUEST_UNREGISTER) {
+		const struct actor actor = {m->uid, m->pid, m->host};
+		bool was_here = tracked_unregister_here(c, m->name, &actor);
+		*text = was_here ? "unregistered"
+				 : "it is not registered there any more";
+		return was_here ? REPLY_OK : REPLY_NOT_FOUND;
+	}
+	bool can = m->op == REQUEST_SIGNAL && i && instance_is_live(i) &&
+		   m->number >= 1 && m->number <= 64;
+	*text = can ? "" : "it does not run there any more";
+	if (can)
+		signal_here(c, i, m->number);
+	return can ? REPLY_OK : REPLY_CONFLICT;
 }
 
 static void
@@ -478,19 +510,15 @@ on_forward(struct core *c, member_id from, struct bytes body)
 	if (!wire_decode(WIRE_FORWARD, body, &m))
 		return;
 	skep_ForwardReply a = skep_ForwardReply_init_zero;
-	const struct actor actor = {m.uid, m.pid, m.host};
+	const char *text;
 	a.request = m.request;
-	if (m.op == REQUEST_SIGNAL) {
-		on_forwarded_signal(c, &m, &a);
-	} else if (m.op == REQUEST_UNREGISTER &&
-		   tracked_unregister_here(c, m.name, &actor)) {
-		a.code = REPLY_OK;
-		strcpy(a.text, "unregistered");
-	} else {
-		a.code = REPLY_CONFLICT;
-		strcpy(a.text, m.op == REQUEST_UNREGISTER
-				       ? "it is not registered there any more"
-				       : "that host does not know this word");
+	a.code = obey(c, &m, &text);
+	strncpy(a.text, text, sizeof a.text - 1);
+	if (a.code == REPLY_OK && m.op != REQUEST_UNREGISTER) {
+		const struct instance *i = instance_find(c, m.name);
+		core_note_by(c, NOTE_OPERATOR, m.name, i ? i->epoch : 0,
+			request_op_name((enum request_op)m.op),
+			&(struct actor){m.uid, m.pid, m.host});
 	}
 	member_send(c, from, WIRE_FORWARD_REPLY,
 		wire_encode(&c->fx, WIRE_FORWARD_REPLY, &a), 0);
@@ -639,6 +667,10 @@ operate_on_request(struct core *c, const struct input_request *r)
 		break;
 	case REQUEST_LOCATE:
 		tracked_on_locate(c, r);
+		break;
+	case REQUEST_GROUP_JOIN:
+	case REQUEST_GROUP_LEAVE:
+		on_group(c, r);
 		break;
 	case REQUEST_OP_COUNT:
 		UNREACHABLE();

@@ -132,6 +132,8 @@ mark(struct core *c, const struct row *row, bool had_place)
 		claim_mark(c, row);
 		tracked_mark(c, row);
 	}
+	if (row->value.kind == ROW_MEMBER)
+		group_on_row(c, row);
 	if (row->value.kind != ROW_INSTANCE)
 		return;
 	duty_mark(c, row->name);

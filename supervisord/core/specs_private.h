@@ -55,17 +55,18 @@ void specs_flood(struct core *c, const struct entry *e, uint64_t after);
 bool specs_put_entry(struct wire_out *w, const struct entry *e);
 /* --- Policies on the wire (specs_value.c) --- */
 
-/* Where the names of instances that are read go. */
+/* Where the names of instances and groups that are read go. */
 struct specs_names {
 	struct spec_policy *policy; /* zeroed, borrowed */
-	size_t used;
+	size_t used;		    /* of its 'instances' */
+	size_t groups_used;	    /* of its 'groups' */
 };
 
 /* The wire's struct of a policy, which it borrows. */
 skep_ServicePolicy specs_policy_to_wire(const struct spec_policy *p);
-/* The callback for 'instances' before decoding a policy into 'p', zeroed. */
-pb_callback_t specs_policy_names(
-	struct specs_names *names, struct spec_policy *p);
+/* Sets the callbacks of 'msg' before it is decoded into 'p', zeroed. */
+void specs_policy_names(struct specs_names *names, struct spec_policy *p,
+	skep_ServicePolicy *msg);
 /* Fills all the rest; false when a value is out of its range. */
 bool specs_policy_from_wire(
 	const skep_ServicePolicy *msg, struct spec_policy *p);

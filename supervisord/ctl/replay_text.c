@@ -57,6 +57,8 @@ table_name(enum core_table table)
 		return "conflict";
 	case TABLE_TRACKED:
 		return "tracked";
+	case TABLE_GROUP:
+		return "group";
 	case TABLE_COUNT:
 		break;
 	}

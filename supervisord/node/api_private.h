@@ -227,6 +227,9 @@ void api_get_name(struct call *c);
 void api_get_why(struct call *c);
 void api_get_cluster(struct call *c);
 void api_get_health(struct call *c);
+/* api_group.c */
+void api_get_group(struct call *c);
+void api_post_group(struct call *c);
 /* api_record.c */
 void api_get_record(struct call *c);
 void api_post_record(struct call *c);

@@ -17,6 +17,8 @@ static const struct api_route routes[] = {
 	{"GET", "/v1/names", ROLE_READ, api_get_instances},
 	{"GET", "/v1/names/*", ROLE_READ, api_get_name},
 	{"POST", "/v1/names/*/*", ROLE_OPERATE, api_post_name_verb},
+	{"GET", "/v1/groups/*", ROLE_READ, api_get_group},
+	{"POST", "/v1/groups/*/*", ROLE_OPERATE, api_post_group},
 	{"GET", "/v1/why/*", ROLE_READ, api_get_why},
 	{"GET", "/v1/history/*", ROLE_READ, api_get_history},
 	{"GET", "/v1/logs/*", ROLE_READ, api_get_logs},

@@ -23,6 +23,7 @@ static const char *const table_names[STORE_TABLE_COUNT] = {
 	[TABLE_CHECKPOINT] = "checkpoint",
 	[TABLE_CONFLICT] = "conflict",
 	[TABLE_TRACKED] = "tracked",
+	[TABLE_GROUP] = "groups",
 	[STORE_FILES] = "files",
 	[STORE_QUARANTINE] = "quarantine",
 };

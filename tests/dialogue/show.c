@@ -1,4 +1,5 @@
 /* What "show" shows: instances, hosts, and what a host knows of the others. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/view.h"
@@ -196,6 +197,32 @@ show_names(struct script *s)
 	}
 }
 
+static int
+compare_members(const void *a, const void *b)
+{
+	const struct group_view *x = a, *y = b;
+	return strcmp(x->member, y->member);
+}
+
+/* "show group NAME": its members, by name. */
+static void
+show_group(struct script *s, const char *group)
+{
+	const struct core *c = s->w->hosts[script_asked(s)].core;
+	const struct membership *cursor = NULL;
+	struct group_view views[64];
+	size_t count = 0;
+	while (count < 64 && view_group_next(c, group, &cursor, &views[count]))
+		count++;
+	qsort(views, count, sizeof *views, compare_members);
+	fprintf(s->out, "%s:", group);
+	for (size_t i = 0; i < count; i++)
+		fprintf(s->out, "%s %s on %s %s epoch %llu", i ? "," : "",
+			views[i].member, views[i].node, views[i].state,
+			(unsigned long long)views[i].epoch);
+	fprintf(s->out, "%s\n", count ? "" : " nobody");
+}
+
 void
 script_show(struct script *s, char **words, int count)
 {
@@ -211,7 +238,10 @@ script_show(struct script *s, char **words, int count)
 		{"specs", show_specs},
 		{"names", show_names},
 	};
-	(void)count;
+	if (count == 3 && !strcmp(words[1], "group")) {
+		show_group(s, words[2]);
+		return;
+	}
 	for (size_t i = 0; i < sizeof shows / sizeof *shows; i++)
 		if (!strcmp(shows[i].word, words[1])) {
 			shows[i].run(s);

@@ -170,6 +170,28 @@ view_instance(struct core *c, const char *name, struct instance_view *out)
 	return false;
 }
 
+/* The group "all" has every instance in it, in this order. */
+bool
+view_group_next(const struct core *c, const char *group,
+	const struct membership **cursor, struct group_view *out)
+{
+	static const struct membership told[8];
+	uint32_t i = *cursor ? (uint32_t)(*cursor - told) + 1 : 0;
+	(void)c;
+	if (strcmp(group, "all") != 0 || i >= stub.instance_count)
+		return false;
+	*cursor = &told[i];
+	const struct instance_view *v = &stub.instances[i];
+	*out = (struct group_view){.member = v->name,
+		.node = v->node,
+		.pid = v->pid,
+		.epoch = v->epoch,
+		.state = v->state,
+		.is_ready = strcmp(v->state, "ready") == 0,
+		.since_wall_ms = v->since_wall_ms};
+	return true;
+}
+
 bool
 view_checkpoint(struct core *c, const char *name, struct checkpoint_view *out)
 {

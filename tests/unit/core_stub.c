@@ -231,7 +231,7 @@ memory_size(const struct core_limits *l)
 	       arena_need(l->effects_max, sizeof(struct effect)) +
 	       arena_need(l->effects_size, 1) +
 	       arena_need(l->members_max, sizeof(struct member)) +
-	       names_need(l) + registry_need(l) + specs_need(l);
+	       names_need(l) + registry_need(l) + group_need(l) + specs_need(l);
 }
 
 static struct core *
@@ -263,6 +263,7 @@ make_core(struct world *w, unsigned i)
 	settings_init(c);
 	names_init(c);
 	registry_init(c);
+	group_init(c);
 	specs_init(c);
 	CHECK(c->arena.used == c->arena.size);
 	return c;
