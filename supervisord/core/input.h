@@ -331,7 +331,9 @@ struct input_spec_del {
 						   is asked where it is;       \
 						   number = timeout in ms */   \
 	X(REQUEST_GROUP_JOIN, "group-join")	/* name, arg = group */        \
-	X(REQUEST_GROUP_LEAVE, "group-leave")	/* name, arg = group */
+	X(REQUEST_GROUP_LEAVE, "group-leave")	/* name, arg = group */        \
+	X(REQUEST_KV_SET, "kv-set")		/* name = key, arg = value */  \
+	X(REQUEST_KV_DELETE, "kv-delete")	/* name = key */
 
 enum request_op {
 #define X(op, name) op,
@@ -347,7 +349,7 @@ struct input_request {
 	const char *name;
 	const char *arg;       /* "" when the op has none */
 	int64_t number;	       /* 0 when the op has none */
-	bool is_forced;	       /* --force */
+	bool is_forced;	       /* --force; kv-set: only under a condition */
 	uint32_t max_parallel; /* of a drain, 0: any */
 	struct actor actor;
 };
