@@ -31,7 +31,7 @@ core_size(const struct core_limits *l)
 	       registry_need(l) + specs_need(l) + place_need(l) +
 	       instance_need(l) + duty_need(l) + handoff_need(l) +
 	       checkpoint_need(l) + conflict_need(l) + claim_need(l) +
-	       group_need(l);
+	       group_need(l) + runtime_need(l);
 }
 
 struct core *
@@ -68,6 +68,7 @@ core_new(void *memory, size_t size, const struct core_limits *limits,
 	conflict_init(c);
 	claim_init(c);
 	tracked_init(c);
+	runtime_init(c);
 	operate_init(c);
 	return c;
 }

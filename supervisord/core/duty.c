@@ -89,6 +89,7 @@ declare(struct core *c, const char *name, const struct spec_policy *p)
 {
 	char full[INSTANCE_NAME_MAX + 1];
 	tracked_mark_name(c, name);
+	claim_mark_name(c, name);
 	for (uint32_t n = 0; n < p->instance_count; n++) {
 		policy_instance_name(p, name, n, full);
 		tracked_mark_name(c, full);

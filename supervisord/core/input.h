@@ -297,10 +297,10 @@ struct input_spec_set {
 	const struct spec_policy *policy;
 	struct bytes body; /* canonical text, opaque here */
 	struct spec_source source;
-	bool is_runtime;     /* given by 'register': only if nobody has that
-				name, see runtime.h */
-	int64_t timeout_ms;  /* of that; 0: the usual one */
 	struct actor actor;
+	bool is_runtime;    /* given by 'register': only if nobody has that
+			       name, see runtime.h */
+	int64_t timeout_ms; /* of that; 0: the usual one */
 };
 
 /* SPEC_DEL */

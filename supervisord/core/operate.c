@@ -684,7 +684,8 @@ operate_on_request(struct core *c, const struct input_request *r)
 		rebalance_on_request(c, r);
 		break;
 	case REQUEST_UNREGISTER:
-		tracked_on_unregister(c, r);
+		if (!runtime_on_unregister(c, r))
+			tracked_on_unregister(c, r);
 		break;
 	case REQUEST_LOCATE:
 		tracked_on_locate(c, r);

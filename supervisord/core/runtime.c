@@ -6,6 +6,7 @@
 #include "base/name.h"
 #include "base/name_part.h"
 #include "core/core_private.h"
+#include "core/depends.h"
 
 void
 runtime_init(struct core *c)

@@ -263,6 +263,9 @@ void api_post_name_verb(struct call *c);
 void api_post_node_verb(struct call *c);
 void api_post_nodes(struct call *c);
 void api_put_cluster(struct call *c);
+/* api_register.c */
+void api_post_names(struct call *c);
+void api_delete_name(struct call *c);
 /* api_kv.c */
 void api_get_kv(struct call *c);
 void api_get_kv_key(struct call *c);

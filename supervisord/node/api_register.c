@@ -12,6 +12,7 @@
 
 #include "base/check.h"
 #include "base/name.h"
+#include "core/tracked.h"
 #include "node/api_merge.h"
 #include "node/api_private.h"
 #include "node/api_register.h"
@@ -354,4 +355,47 @@ call_register_service(struct call *c, json_t *body)
 	}
 	ask(c, r, set->items[0], ms);
 	spec_set_free(set);
+}
+
+/* The body as an object whose other keys the service's parser looks at; NULL:
+ * answered. */
+static json_t *
+body_object(struct call *c)
+{
+	json_error_t error;
+	json_t *body = json_loadb(c->body.data ? c->body.data : "",
+		c->body.size, JSON_REJECT_DUPLICATES, &error);
+	if (json_is_object(body))
+		return body;
+	call_reply_error(c, MHD_HTTP_BAD_REQUEST, "invalid",
+		body ? "the body must be a JSON object%s"
+		     : "the body is not JSON: %s",
+		body ? "" : error.text);
+	json_decref(body);
+	return NULL;
+}
+
+void
+api_post_names(struct call *c)
+{
+	json_t *body = body_object(c);
+	if (!body)
+		return;
+	if (json_object_get(body, "command"))
+		call_register_service(c, body);
+	else
+		call_reply_error(c, MHD_HTTP_NOT_IMPLEMENTED, "not_supported",
+			"a name without a 'command': not supported yet");
+	json_decref(body);
+}
+
+void
+api_delete_name(struct call *c)
+{
+	struct input in = {.kind = INPUT_REQUEST};
+	in.request = (struct input_request){.op = REQUEST_UNREGISTER,
+		.name = c->captures[0],
+		.arg = "",
+		.actor = call_actor(c)};
+	call_ask(c, &in, NULL, 0);
 }

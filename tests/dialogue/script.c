@@ -308,6 +308,23 @@ do_register(struct script *s, char **words, int count)
 		print_reply(s, host, in.enroll.request);
 }
 
+/* "give NAME [words of a service] [timeout=T] [detach]": a service at run time. */
+static void
+do_give(struct script *s, char **words, int count)
+{
+	struct script_service service;
+	uint32_t host = script_asked(s);
+	const char *timeout = script_value(words, count, "timeout");
+	script_service(words + 2, count - 2, &service);
+	struct input in = script_spec_set(words[1], &service);
+	in.spec_set.request = s->w->next_request++;
+	in.spec_set.is_runtime = true;
+	in.spec_set.timeout_ms = timeout ? script_ms(timeout) : 0;
+	world_input(s->w, host, &in);
+	if (!script_has(words, count, "detach"))
+		print_reply(s, host, in.spec_set.request);
+}
+
 /* "gone NAME PID": that process ended. */
 static void
 do_gone(struct script *s, char **words, int count)
@@ -480,6 +497,7 @@ static const struct {
 	{"apply", do_apply},
 	{"delete", do_delete},
 	{"register", do_register},
+	{"give", do_give},
 	{"gone", do_gone},
 	{"kill", do_kill},
 	{"exit", do_exit},

@@ -102,7 +102,7 @@ has err '-f FILE is missing'
 expect 2 drain alpha --self
 expect 2 wait quorum
 expect 2 wait node alpha purple
-for command in register unregister send call publish \
+for command in send call publish \
 	multicall recv reply doctor \
 	'debug bundle' 'debug partition'; do
 	expect 2 $command x
