@@ -32,8 +32,10 @@ struct registering {
 	ev_tstamp until;
 	bool finds;	    /* whoever has the name is as good */
 	bool is_ours;	    /* this call brought it in */
+	bool is_unplaced;   /* no host may take it, and none has tried */
 	struct merge *merge; /* its events, when it failed; or NULL */
 	char trouble[NOTE_TEXT_MAX + 1];
+	char message[2 * NOTE_TEXT_MAX + 128]; /* why it failed */
 };
 
 static void
@@ -121,40 +123,60 @@ last_trouble(json_t *events)
 	return NULL;
 }
 
-/* Says why it did not start, and takes it back if this call brought it. */
+static void
+reply_failed(struct call *c, size_t index, enum reply_code code,
+	const char *text)
+{
+	struct registering *r = c->data;
+	(void)index;
+	(void)code;
+	(void)text;
+	if (r->is_unplaced)
+		reply_error(r, MHD_HTTP_SERVICE_UNAVAILABLE,
+			"no_node_available", r->message);
+	else
+		reply_error(r, MHD_HTTP_INTERNAL_SERVER_ERROR, "start_failed",
+			r->message);
+}
+
+/* Takes it back if this call brought it, and says why it did not start. */
 static void
 fail(struct registering *r)
 {
-	char message[2 * NOTE_TEXT_MAX + 128];
 	json_t *events = merge_take_kept(r->merge);
 	json_t *event = last_trouble(events);
 	const char *text = json_string_value(json_object_get(event, "text"));
 	const char *kind = json_string_value(json_object_get(event, "kind"));
 	const char *host = json_string_value(json_object_get(event, "host"));
 	if (event)
-		snprintf(message, sizeof(message), "%s on %s: %s",
+		snprintf(r->message, sizeof(r->message), "%s on %s: %s",
 			kind ? kind : "", host ? host : "?",
 			text && *text ? text : r->trouble);
 	else
-		snprintf(message, sizeof(message), "%s", r->trouble);
+		snprintf(r->message, sizeof(r->message), "%s", r->trouble);
+	r->is_unplaced &= !event;
 	json_decref(events);
-	reply_error(r, MHD_HTTP_INTERNAL_SERVER_ERROR, "start_failed", message);
-	if (!r->is_ours)
+	if (!r->is_ours) {
+		reply_failed(r->call, 0, REPLY_OK, "");
 		return;
+	}
+	r->is_ours = false; /* and is not taken back again */
 	struct input in = {.kind = INPUT_REQUEST};
 	in.request = (struct input_request){.op = REQUEST_UNREGISTER,
 		.name = r->name,
 		.arg = "",
 		.actor = call_actor(r->call)};
-	node_request(r->call->api->node, &in, NULL, NULL);
+	call_ask(r->call, &in, reply_failed, 0);
 }
 
 static void
 on_events(struct call *c)
 {
 	struct registering *r = c->data;
-	if (!c->response && !c->is_gone && merge_is_ready(r->merge))
-		fail(r);
+	if (c->response || c->is_gone || r->message[0] ||
+		!merge_is_ready(r->merge))
+		return;
+	fail(r);
 }
 
 /* Asks all hosts what they told of it, and answers then. */
@@ -176,17 +198,11 @@ static void
 time_out(struct registering *r, const struct instance_view *v)
 {
 	char message[NOTE_TEXT_MAX + 512];
-	bool is_unplaced = strcmp(v->state, "unplaced") == 0;
 	snprintf(message, sizeof(message),
 		"it is %s, not ready%s%s; it stays registered, 'unregister' "
 		"takes it away",
 		v->state, *v->why ? ": " : "", v->why);
-	if (is_unplaced)
-		reply_error(r, MHD_HTTP_SERVICE_UNAVAILABLE,
-			"no_node_available", message);
-	else
-		reply_error(
-			r, MHD_HTTP_GATEWAY_TIMEOUT, "timeout", message);
+	reply_error(r, MHD_HTTP_GATEWAY_TIMEOUT, "timeout", message);
 }
 
 /* No host may take it, as far as this one knows. */
@@ -196,6 +212,7 @@ reply_unplaced(struct registering *r)
 	char why[2048];
 	if (!view_why(r->call->api->node->core, r->name, why, sizeof(why)))
 		why[0] = '\0';
+	r->is_unplaced = true;
 	ask_why(r, why);
 }
 

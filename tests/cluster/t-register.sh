@@ -47,7 +47,7 @@ says_the_same() {
 
 step "registered on each host, placed by hash, started there"
 for i in 1 2 3 4 5 6 7 8 9; do
-	h=$(echo alpha beta gamma | cut -d ' ' -f $((1 + i % 3)))
+	h=${HOSTS[$((i % 3))]}
 	check "$h registers device/$i" run_name "$h" "device/$i" "31000$i"
 done
 check "nine run" process_count_is 'sleep 31000' 9
@@ -55,7 +55,7 @@ for i in 1 2 3 4 5 6 7 8 9; do
 	wait_for 10 "all say where device/$i is" says_the_same "device/$i"
 done
 check "on more than one host" test \
-	"$(processes 'sleep 31000' | cut -d ' ' -f 1 | sort -u | wc -l)" -gt 1
+	"$(processes 'sleep 31000' | awk '{ print $1 }' | sort -u | wc -l)" -gt 1
 
 step "a name that is taken"
 run_name beta device/1 329999 >"$T/out" 2>&1
@@ -93,11 +93,14 @@ step "what cannot start, and where nothing can"
 ctl alpha register broken --user root -- /no/such/program >"$T/out" 2>&1
 check "is refused" test $? = 1
 check "with the reason" grep -q "/no/such/program" "$T/out"
-check "the code is start_failed" answers 500 start_failed beta POST \
-	/v1/names '{"name":"broken","user":"root","command":["/no/such/one"]}'
 is_gone() {
 	! ctl "$1" where "$2"
 }
+for h in alpha beta gamma; do
+	wait_for 10 "nothing is left of it on $h" is_gone "$h" broken
+done
+check "the code is start_failed" answers 500 start_failed beta POST \
+	/v1/names '{"name":"broken","user":"root","command":["/no/such/one"]}'
 wait_for 10 "nothing is left of it" is_gone gamma broken
 check "user: none is refused by policy with its key" answers 500 \
 	start_failed beta POST /v1/names \
@@ -110,7 +113,7 @@ check "no_node_available" answers 503 no_node_available alpha POST /v1/names \
 for h in alpha beta gamma; do
 	check "uncordon $h" ctl alpha node uncordon "$h"
 done
-check "unregister it" ctl beta unregister nowhere
+wait_for 10 "nothing is left of it" is_gone gamma nowhere
 not_ready='{"name":"slow","user":"root","command":["/bin/sleep","340002"],
 	"readiness":{"notify":"systemd"},"timeout":"1s"}'
 check "timeout" answers 504 timeout beta POST /v1/names "$not_ready"
