@@ -378,6 +378,48 @@ START_TEST(keys_are_read_and_written)
 }
 END_TEST
 
+/* What comes of registering a service, by what the core says. */
+START_TEST(services_are_registered)
+{
+	static const struct {
+		const char *body;
+		enum reply_code code;
+		unsigned status;
+		const char *text; /* in the answer */
+	} rows[] = {
+		{"{\"name\":\"web@2\",\"command\":[\"/bin/true\"]}", REPLY_OK,
+			200, "\"result\":\"registered\""},
+		{"{\"name\":\"web@2\",\"command\":[\"/x\"],\"find\":true}",
+			REPLY_EXISTS, 200, "\"result\":\"found\""},
+		{"{\"name\":\"web@2\",\"command\":[\"/x\"]}", REPLY_EXISTS,
+			409, "\"node\":\"beta\""},
+		{"{\"name\":\"proc\",\"command\":[\"/x\"],\"find\":true}",
+			REPLY_EXISTS, 200, "\"pid\":4711"},
+		{"{\"name\":\"a/b\",\"command\":\"/x\",\"user\":\"u\","
+		 "\"timeout\":\"2s\"}",
+			REPLY_NO_NODE, 503, "no_node_available"},
+	};
+	for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		json_t *o;
+		stub.code = rows[i].code;
+		ck_assert_uint_eq(ask("POST", "/v1/names", rows[i].body, &o),
+			rows[i].status);
+		char *text = json_dumps(o, JSON_COMPACT);
+		ck_assert_msg(strstr(text, rows[i].text), "%s", text);
+		free(text);
+		json_decref(o);
+		ck_assert_int_eq(stub.asked[i].kind, INPUT_SPEC_SET);
+	}
+	ck_assert_str_eq(stub.asked[4].name, "a/b");
+	json_t *o;
+	stub.code = REPLY_OK;
+	ck_assert_uint_eq(ask("DELETE", "/v1/names/a%2Fb", NULL, &o), 200);
+	json_decref(o);
+	ck_assert_int_eq(stub.asked[5].op, REQUEST_UNREGISTER);
+	ck_assert_str_eq(stub.asked[5].name, "a/b");
+}
+END_TEST
+
 /* A name of 255 bytes is passed on, whatever its bytes; one that no place has
  * room for is refused with a sentence. */
 START_TEST(names_in_paths_have_bounds)
@@ -437,6 +479,25 @@ START_TEST(refusals_are_json_with_their_status)
 		{"PUT", "/v1/kv/a", "{\"value\": 1}", 400, "invalid"},
 		{"PUT", "/v1/kv/a", "{\"value\": \"\\u0000\"}", 400, "invalid"},
 		{"POST", "/v1/kv/a", "{}", 405, "method_not_allowed"},
+		{"POST", "/v1/names", "", 400, "invalid"},
+		{"POST", "/v1/names", "[1]", 400, "invalid"},
+		{"POST", "/v1/names", "{\"command\":[\"/x\"]}", 400, "invalid"},
+		{"POST", "/v1/names",
+			"{\"name\":\"\",\"command\":[\"/x\"]}", 400,
+			"invalid"},
+		{"POST", "/v1/names",
+			"{\"name\":\"a\\nb\",\"command\":[\"/x\"]}", 400,
+			"invalid"},
+		{"POST", "/v1/names",
+			"{\"name\":\"a\",\"command\":[\"/x\"],\"find\":1}",
+			400, "invalid"},
+		{"POST", "/v1/names",
+			"{\"name\":\"a\",\"command\":[\"/x\"],"
+			"\"timeout\":\"1d\"}",
+			400, "invalid"},
+		{"POST", "/v1/names",
+			"{\"name\":\"a\",\"command\":[\"/x\"],\"comand\":1}",
+			400, "invalid"},
 		{"PUT", "/v1/status", "{}", 405, "method_not_allowed"},
 		{"POST", "/v1/names/web/explode", "", 404, "not_found"},
 		{"POST", "/v1/nodes/beta/explode", "", 404, "not_found"},
@@ -741,6 +802,7 @@ main(void)
 	tcase_add_test(tc, metrics_and_dump_are_text);
 	tcase_add_test(tc, recordings_are_asked_for_and_fetched);
 	tcase_add_test(tc, keys_are_read_and_written);
+	tcase_add_test(tc, services_are_registered);
 	tcase_add_test(tc, names_in_paths_have_bounds);
 	tcase_add_test(tc, refusals_are_json_with_their_status);
 	tcase_add_test(tc, before_boot_nothing_is_changed);
