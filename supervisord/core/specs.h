@@ -211,8 +211,8 @@ bool specs_get_node(const struct entry *e, struct node_value *out);
 bool specs_get_setting(const struct entry *e, const char **value_out,
 	char *buffer, size_t size);
 
-/* The bytes of a service's value, in the effects' pool; no data when they do not
- * fit. */
+/* The bytes of a service's value, in the effects' pool; no data when they do
+ * not fit. */
 struct bytes specs_encode_service(
 	struct core *c, const struct service_value *v);
 

@@ -308,7 +308,7 @@ do_register(struct script *s, char **words, int count)
 		print_reply(s, host, in.enroll.request);
 }
 
-/* "give NAME [words of a service] [timeout=T] [detach]": a service at run time. */
+/* "give NAME [words of a service] [timeout=T] [detach]": one at run time. */
 static void
 do_give(struct script *s, char **words, int count)
 {
