@@ -12,8 +12,8 @@ void
 runtime_init(struct core *c)
 {
 	slots_init(&c->runtime.pending,
-		arena_take(&c->arena, RUNTIME_PENDING_MAX,
-			sizeof(struct pending)),
+		arena_take(
+			&c->arena, RUNTIME_PENDING_MAX, sizeof(struct pending)),
 		RUNTIME_PENDING_MAX, sizeof(struct pending));
 }
 
@@ -107,12 +107,12 @@ place_text(struct core *c, const char *name, const struct claim_answer *a)
 	if (a->pid)
 		return tracked_place_text(c, a->node, a->pid);
 	member_id holder = duty_holder(c, name, NULL);
-	const char *node = holder != MEMBER_NONE ? member_get(c, holder)->name
-						 : a->node;
-	const char *kind = runtime_has(c, name) || !specs_find(c, ENTRY_SERVICE,
-							   name)
-				   ? "registered"
-				   : "declared as a service";
+	const char *node =
+		holder != MEMBER_NONE ? member_get(c, holder)->name : a->node;
+	const char *kind =
+		runtime_has(c, name) || !specs_find(c, ENTRY_SERVICE, name)
+			? "registered"
+			: "declared as a service";
 	return effects_format(&c->fx, "it is %s%s%s", kind,
 		node[0] ? ", on " : ", and runs nowhere yet",
 		node[0] ? node : "");
@@ -130,8 +130,8 @@ enter(struct core *c, const struct claim *claim, const struct pending *p)
 			"the table of the desired state is full");
 		return;
 	}
-	core_note_by(c, NOTE_REGISTERED, claim->name, 0, "a service",
-		&p->actor);
+	core_note_by(
+		c, NOTE_REGISTERED, claim->name, 0, "a service", &p->actor);
 	core_reply(c, claim->request, after, REPLY_OK, "registered");
 }
 
@@ -172,8 +172,7 @@ keep(struct core *c, const struct input_spec_set *in)
 	};
 	strcpy(v.source_node, c->config.node);
 	struct bytes value = specs_encode_service(c, &v);
-	struct pending *p =
-		value.data ? slots_take(&c->runtime.pending) : NULL;
+	struct pending *p = value.data ? slots_take(&c->runtime.pending) : NULL;
 	if (!p)
 		return NULL;
 	*p = (struct pending){.size = value.size, .actor = in->actor};

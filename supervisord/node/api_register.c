@@ -30,9 +30,9 @@ struct registering {
 	char name[RUNTIME_NAME_MAX + 1];
 	struct ev_timer look;
 	ev_tstamp until;
-	bool finds;	    /* whoever has the name is as good */
-	bool is_ours;	    /* this call brought it in */
-	bool is_unplaced;   /* no host may take it, and none has tried */
+	bool finds;	     /* whoever has the name is as good */
+	bool is_ours;	     /* this call brought it in */
+	bool is_unplaced;    /* no host may take it, and none has tried */
 	struct merge *merge; /* its events, when it failed; or NULL */
 	char trouble[NOTE_TEXT_MAX + 1];
 	char message[2 * NOTE_TEXT_MAX + 128]; /* why it failed */
@@ -124,8 +124,8 @@ last_trouble(json_t *events)
 }
 
 static void
-reply_failed(struct call *c, size_t index, enum reply_code code,
-	const char *text)
+reply_failed(
+	struct call *c, size_t index, enum reply_code code, const char *text)
 {
 	struct registering *r = c->data;
 	(void)index;
@@ -318,8 +318,7 @@ parse_service(struct call *c, json_t *body)
 	json_decref(o);
 	if (rc == 0)
 		return set;
-	call_reply_error(
-		c, MHD_HTTP_BAD_REQUEST, "invalid", "%s", err.text);
+	call_reply_error(c, MHD_HTTP_BAD_REQUEST, "invalid", "%s", err.text);
 	return NULL;
 }
 
@@ -339,16 +338,13 @@ call_register_service(struct call *c, json_t *body)
 	const json_t *name = json_object_get(body, "name");
 	const json_t *find = json_object_get(body, "find");
 	if (!json_is_string(name) || (find && !json_is_boolean(find))) {
-		call_reply_error(c, MHD_HTTP_BAD_REQUEST, "invalid",
-			"%s",
-			json_is_string(name)
-				? "'find' must be true or false"
-				: "the body needs 'name', a text");
+		call_reply_error(c, MHD_HTTP_BAD_REQUEST, "invalid", "%s",
+			json_is_string(name) ? "'find' must be true or false"
+					     : "the body needs 'name', a text");
 		return;
 	}
 	size_t at;
-	struct bytes text = {
-		json_string_value(name), json_string_length(name)};
+	struct bytes text = {json_string_value(name), json_string_length(name)};
 	const char *fault = name_fault(text, RUNTIME_NAME_MAX, &at);
 	if (fault) {
 		call_reply_error(c, MHD_HTTP_BAD_REQUEST, "invalid",

@@ -52,8 +52,8 @@ names_to_prune(struct call *c, const struct spec_set *set)
 		names.items = realloc(
 			names.items, (names.count + 1) * sizeof(*names.items));
 		CHECK(names.items);
-		snprintf(names.items[names.count++], sizeof(*names.items),
-			"%s", e->name);
+		snprintf(names.items[names.count++], sizeof(*names.items), "%s",
+			e->name);
 	}
 	return names;
 }
