@@ -321,9 +321,11 @@ struct input_spec_del {
 	X(REQUEST_CONFIRM_DOWN, "confirm-down") /* name = node */              \
 	X(REQUEST_CLUSTER_SET, "cluster-set")	/* name = key, arg = value */  \
 	X(REQUEST_RELOAD, "reload")		/* name: its reload_signal */  \
-	X(REQUEST_REBALANCE, "rebalance")	/* name: "" */         \
-	X(REQUEST_GROUP_JOIN, "group-join")	/* name, arg = group */ \
-	X(REQUEST_GROUP_LEAVE, "group-leave")	/* name, arg = group */
+	X(REQUEST_REBALANCE, "rebalance")	/* name: "" */                 \
+	X(REQUEST_GROUP_JOIN, "group-join")	/* name, arg = group */        \
+	X(REQUEST_GROUP_LEAVE, "group-leave")	/* name, arg = group */        \
+	X(REQUEST_KV_SET, "kv-set")		/* name = key, arg = value */  \
+	X(REQUEST_KV_DELETE, "kv-delete")	/* name = key */
 
 enum request_op {
 #define X(op, name) op,
@@ -339,7 +341,7 @@ struct input_request {
 	const char *name;
 	const char *arg; /* "" when the op has none */
 	int64_t number;	 /* 0 when the op has none */
-	bool is_forced;	 /* --force */
+	bool is_forced;	 /* --force; kv-set: only under a condition */
 	uint32_t max_parallel; /* of a drain, 0: any */
 	struct actor actor;
 };

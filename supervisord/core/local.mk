@@ -47,6 +47,8 @@ libcore_a_SOURCES = \
 	supervisord/core/instance_epoch.c \
 	supervisord/core/instance_life.c \
 	supervisord/core/instance_staged.c \
+	supervisord/core/kv.c \
+	supervisord/core/kv.h \
 	supervisord/core/member.c \
 	supervisord/core/member.h \
 	supervisord/core/member_detect.c \

@@ -4,6 +4,7 @@
 
 #include "core/core_private.h"
 #include "core/depends.h"
+#include "core/kv.h"
 #include "core/wire.h"
 
 void
@@ -635,6 +636,10 @@ operate_on_request(struct core *c, const struct input_request *r)
 	case REQUEST_GROUP_JOIN:
 	case REQUEST_GROUP_LEAVE:
 		on_group(c, r);
+		break;
+	case REQUEST_KV_SET:
+	case REQUEST_KV_DELETE:
+		kv_on_request(c, r);
 		break;
 	case REQUEST_OP_COUNT:
 		UNREACHABLE();

@@ -21,7 +21,7 @@ SAME_SIZE(Position, origin, NODE_NAME_MAX + 1);
 SAME_SIZE(ServicePolicy, pin, NODE_NAME_MAX + 1);
 SAME_SIZE(OverrideValue, move_to, NODE_NAME_MAX + 1);
 SAME_SIZE(SettingValue, value, SETTING_VALUE_MAX + 1);
-SAME_SIZE(Entry, name, INSTANCE_NAME_MAX + 1);
+SAME_SIZE(Entry, name, RUNTIME_NAME_MAX + 1);
 SAME_SIZE(Entry, writer, NODE_NAME_MAX + 1);
 SAME_SIZE(Forward, arg, NOTE_TEXT_MAX + 1);
 SAME_SIZE(Handoff, name, INSTANCE_NAME_MAX + 1);

@@ -153,7 +153,8 @@ show_specs(struct script *s)
 	static const char *const kinds[] = {[ENTRY_SERVICE] = "service",
 		[ENTRY_OVERRIDE] = "override",
 		[ENTRY_NODE] = "node",
-		[ENTRY_SETTING] = "setting"};
+		[ENTRY_SETTING] = "setting",
+		[ENTRY_KV] = "kv"};
 	const struct core *c = s->w->hosts[script_asked(s)].core;
 	for (uint32_t i = 0; i < c->specs.entries.mark; i++) {
 		const struct entry *e = specs_by_slot(c, i);
@@ -165,7 +166,7 @@ show_specs(struct script *s)
 		fprintf(s->out, "\n");
 	}
 	fprintf(s->out, "horizon ");
-	print_stamp(s, c->specs.horizon);
+	print_stamp(s, c->specs.realms[REALM_STATE].horizon);
 	fprintf(s->out, "\n");
 }
 
