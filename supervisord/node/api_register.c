@@ -230,8 +230,14 @@ look(struct registering *r)
 {
 	struct instance_view v;
 	struct ev_loop *loop = r->call->api->node->loop;
-	if (!view_instance(r->call->api->node->core, r->name, &v) ||
-		!v.is_declared) {
+	const struct core *core = r->call->api->node->core;
+	bool is_known = view_instance(r->call->api->node->core, r->name, &v) &&
+			v.is_declared;
+	if (!is_known && specs_find(core, ENTRY_SERVICE, r->name)) {
+		ev_timer_stop(loop, &r->look);
+		reply_error(r, MHD_HTTP_CONFLICT, "already_registered",
+			"it is a declared service of several instances");
+	} else if (!is_known) {
 		ev_timer_stop(loop, &r->look);
 		reply_error(r, MHD_HTTP_CONFLICT, "conflict",
 			"it was unregistered before it was ready");
