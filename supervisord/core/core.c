@@ -413,7 +413,8 @@ core_step(struct core *c, const struct input *in, struct effects *out)
 {
 	CHECK(in->now.ms >= c->now.ms);
 	c->now = in->now;
-	c->wall_ms = in->wall_ms;
+	c->own_wall_ms = in->wall_ms;
+	c->wall_ms = in->wall_ms - member_clock_off(c);
 	c->fx.count = 0;
 	c->fx.pool_used = 0;
 	dispatch(c, in);

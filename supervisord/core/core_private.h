@@ -45,7 +45,8 @@ struct core {
 
 	/* The step at hand; valid while core_step runs. */
 	mono now;
-	int64_t wall_ms;
+	int64_t wall_ms;     /* as most hosts say: member_clock.c */
+	int64_t own_wall_ms; /* as this host's clock says */
 	struct effects fx;
 
 	bool is_booted;		 /* INPUT_BOOT was taken */

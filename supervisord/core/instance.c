@@ -645,8 +645,8 @@ instance_on_found(struct core *c, const struct input_found *in)
 		i->epoch_ran = in->epoch;
 	else if (i->epoch_ran >= in->epoch)
 		i->epoch_ran = in->epoch - 1;
-	i->since_wall_ms = in->started_wall_ms;
-	int64_t age_ms = c->wall_ms - in->started_wall_ms;
+	int64_t age_ms = c->own_wall_ms - in->started_wall_ms;
+	i->since_wall_ms = c->wall_ms - age_ms;
 	i->since = i->ready_since = mono_add(c->now, age_ms > 0 ? -age_ms : 0);
 	/* What ended while nobody looked is judged at BOOT, when the specs
 	 * are known. */

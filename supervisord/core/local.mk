@@ -57,6 +57,7 @@ libcore_a_SOURCES = \
 	supervisord/core/member_detect.c \
 	supervisord/core/member_hello.c \
 	supervisord/core/member_hold.c \
+	supervisord/core/member_clock.c \
 	supervisord/core/member_stall.c \
 	supervisord/core/member_link.c \
 	supervisord/core/member_news.c \

@@ -374,7 +374,11 @@ wall_stamp(const struct core *c)
 bool
 specs_is_future(const struct core *c, uint64_t stamp)
 {
-	return stamp > wall_stamp(c) + STAMP_MS(FUTURE_MAX_MS);
+	uint64_t now = wall_stamp(c);
+	/* What was taken once was no nonsense, though clocks went back. */
+	if (c->specs.clock > now)
+		now = c->specs.clock;
+	return stamp > now + STAMP_MS(FUTURE_MAX_MS);
 }
 
 /* The next stamp: above all seen, and no restart gives it again. */

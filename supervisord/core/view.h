@@ -143,6 +143,8 @@ struct node_view {
 	uint32_t instances;	 /* held there */
 	int64_t heard_ms;	 /* since its last frame; -1: never, self */
 	uint64_t log_position;
+	int64_t clock_off_ms;	 /* its wall clock is so far ahead (negative:
+				    behind) of those of most; 0: not known */
 	char version[32];
 	uint32_t drain_total;	 /* instances there when the drain began */
 	uint32_t drain_left;	 /* not yet ready elsewhere */

@@ -185,6 +185,16 @@ do_heal(struct script *s, char **words, int count)
 	world_heal(s->w);
 }
 
+/* "clock HOST ahead|behind TIME": its wall clock jumps so far. */
+static void
+do_clock(struct script *s, char **words, int count)
+{
+	CHECK(count == 4);
+	int64_t ms = script_ms(words[3]);
+	world_clock_step(s->w, host_of(s, words[1]),
+		strcmp(words[2], "behind") == 0 ? -ms : ms);
+}
+
 /* --- Time --- */
 
 static void
@@ -491,6 +501,7 @@ static const struct {
 	{"cut", do_cut},
 	{"cut-one", do_cut_one},
 	{"heal", do_heal},
+	{"clock", do_clock},
 	{"run", do_run},
 	{"settle", do_settle},
 	{"until", do_until},
