@@ -63,13 +63,13 @@ enum input_kind {
 
 /* The tables of the store.  Keys and values are the core's own bytes. */
 enum core_table {
-	TABLE_META = 1, /* counters that outlive a restart */
-	TABLE_MEMBER,	/* one per known host, key = node name */
-	TABLE_SPEC,	/* replicated desired state, key = kind + name */
-	TABLE_OWNER,	/* instances this host owned, key = instance name */
-	TABLE_HANDOFF,	/* durable steps of moves, key = instance name */
+	TABLE_META = 1,	  /* counters that outlive a restart */
+	TABLE_MEMBER,	  /* one per known host, key = node name */
+	TABLE_SPEC,	  /* replicated desired state, key = kind + name */
+	TABLE_OWNER,	  /* instances this host owned, key = instance name */
+	TABLE_HANDOFF,	  /* durable steps of moves, key = instance name */
 	TABLE_CHECKPOINT, /* what is kept here, key = instance name */
-	TABLE_CONFLICT,   /* states of copies that lost, the same key */
+	TABLE_CONFLICT,	  /* states of copies that lost, the same key */
 	TABLE_COUNT,
 };
 
@@ -170,6 +170,7 @@ enum start_blame {
 	BLAME_SERVICE = 1, /* restart policy, with back-off */
 	BLAME_HOST,	   /* this host cannot: the next rank at once */
 	BLAME_BUSY,	   /* the last epoch is not empty yet: try again */
+	BLAME_RESOLVE, /* its two states could not be joined: from its own */
 };
 
 /* START_FAILED */
@@ -334,9 +335,9 @@ struct input_request {
 	uint64_t id; /* the shell's, unique in this run */
 	enum request_op op;
 	const char *name;
-	const char *arg; /* "" when the op has none */
-	int64_t number;	 /* 0 when the op has none */
-	bool is_forced;	 /* --force */
+	const char *arg;       /* "" when the op has none */
+	int64_t number;	       /* 0 when the op has none */
+	bool is_forced;	       /* --force */
 	uint32_t max_parallel; /* of a drain, 0: any */
 	struct actor actor;
 };

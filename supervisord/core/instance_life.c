@@ -38,6 +38,13 @@ fill_state(struct core *c, struct instance *i,
 	s->state_kind = effects_text(&c->fx, from->kind);
 	s->state_wall_ms = from->wall_ms;
 	s->handoff_from = effects_text(&c->fx, from->from);
+	const struct conflict *joined = conflict_joining(c, i);
+	if (!joined)
+		return;
+	s->has_theirs = true;
+	memcpy(s->theirs, joined->want.root, DIGEST_SIZE);
+	s->state_kind = "conflict";
+	s->handoff_from = effects_text(&c->fx, joined->from);
 }
 
 static const struct effect_start *
@@ -79,7 +86,7 @@ instance_start_at(struct core *c, struct instance *inst,
 	inst->is_killed = false;
 	inst->is_remembered = true;
 	inst->is_draining_out = inst->is_past = false;
-	inst->is_found = inst->is_salvaging = false;
+	inst->is_found = inst->is_salvaging = inst->is_unresolved = false;
 	inst->phase = PHASE_NONE;
 	inst->is_sick = inst->has_ended_early = false;
 	inst->hooks = service->policy.hooks;
@@ -113,7 +120,7 @@ look_before(
 	if (i->is_stranger && before < i->epoch_before)
 		before = i->epoch_before; /* who told that may be forgotten */
 	bool is_old = !i->staged && service->policy.handoff.has_state_path &&
-		before > i->epoch_ran;
+		      before > i->epoch_ran;
 	bool is_news = is_old && instance_become_stranger(c, i, before);
 	i->epoch_before = before;
 	return is_news;
@@ -125,6 +132,7 @@ instance_start(struct core *c, struct instance *inst,
 {
 	CHECK(!instance_is_live(inst));
 	uint64_t epoch = instance_next_epoch(c, inst, false);
+	conflict_before_start(c, inst, service);
 	uint64_t after = inst->epoch_after;
 	bool is_new = look_before(c, inst, service) || inst->is_unrun;
 	inst->is_unrun = false;
@@ -448,6 +456,10 @@ after_run(struct core *c, struct instance *i)
 		finish_stop(c, i);
 		return;
 	}
+	if (i->is_unresolved) {
+		start_again(c, i, 0);
+		return;
+	}
 	const struct policy_restart *r = &s.policy.restart;
 	bool is_success = has_succeeded(i, &s.policy);
 	if (mono_diff(c->now, i->ready_since) >= r->reset_after_ms &&
@@ -579,6 +591,11 @@ instance_on_start_failed(struct core *c, const struct input_start_failed *in)
 	case BLAME_BUSY:
 		instance_enter(
 			c, i, INSTANCE_BACKOFF, mono_add(c->now, BUSY_MS));
+		break;
+	case BLAME_RESOLVE:
+		i->is_unresolved = conflict_on_unresolved(c, i, in->text);
+		instance_enter(
+			c, i, INSTANCE_CLEANING, mono_add(c->now, LINGER_MS));
 		break;
 	case BLAME_SERVICE:
 		instance_enter(
