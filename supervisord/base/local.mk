@@ -6,6 +6,7 @@ libbase_a_SOURCES = \
 	supervisord/base/check.h \
 	supervisord/base/cursor.c supervisord/base/cursor.h \
 	supervisord/base/duration.c supervisord/base/duration.h \
+	supervisord/base/glob.c supervisord/base/glob.h \
 	supervisord/base/hash.c supervisord/base/hash.h \
 	supervisord/base/hex.c supervisord/base/hex.h \
 	supervisord/base/limits.h \
@@ -13,5 +14,6 @@ libbase_a_SOURCES = \
 	supervisord/base/lookup.c supervisord/base/lookup.h \
 	supervisord/base/map.c supervisord/base/map.h \
 	supervisord/base/mono.h \
+	supervisord/base/name.c supervisord/base/name.h \
 	supervisord/base/prng.c supervisord/base/prng.h \
 	supervisord/base/slots.c supervisord/base/slots.h

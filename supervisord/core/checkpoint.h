@@ -29,8 +29,8 @@
  * 'takeover: wait' it does not start from less than what was acknowledged: it
  * waits until that is there, and until it has heard, from whomever, what each
  * host that is away said last, or an operator restarts it.  A start in place
- * takes the host's own newest, but for a service with a state_path, whose own
- * files are newer.
+ * takes the host's own newest, or one that is newer and that others have, but
+ * for a service with a state_path, whose own files are newer.
  *
  * Memory: a slot for each name of which something is kept or taken here; a
  * full table is said, and such a name has no checkpoints on this host.
@@ -127,6 +127,8 @@ struct checkpoint {
 	bool is_loss_told; /* that it starts from an older one */
 	bool is_waiting;   /* a start waits for what was acknowledged */
 	uint64_t told;	   /* the anyway generation when it began to */
+	bool is_passed;	   /* an operator said to go on without ... */
+	struct snapshot passed; /* ... what had counted until then */
 };
 
 struct checkpoints {

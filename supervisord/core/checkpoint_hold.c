@@ -361,14 +361,21 @@ unheard_host(const struct core *c)
 
 /* Whether an operator said since it began to wait that it is to start with
  * what there is: by a restart.  A start is for another host too, on which it
- * came to rest, and says nothing of that. */
+ * came to rest, and says nothing of that.  The word holds for later starts
+ * here, until something newer counted. */
 static bool
-is_told(struct core *c, const struct instance *i)
+is_told(struct core *c, const struct instance *i, const struct snapshot *acked)
 {
 	struct override_value o;
-	const struct checkpoint *k = checkpoint_find(c, i->name);
+	struct checkpoint *k = checkpoint_of(c, i->name);
 	instance_override(c, i, &o);
-	return k && k->is_waiting && o.anyway_generation > k->told;
+	if (!k)
+		return false;
+	if (k->is_waiting && o.anyway_generation > k->told) {
+		k->is_passed = true;
+		k->passed = *acked;
+	}
+	return k->is_passed && snapshot_compare(acked, &k->passed) <= 0;
 }
 
 /* It begins to wait, or goes on to. */
@@ -394,7 +401,7 @@ wait_for_acked(struct core *c, const struct instance *i,
 	bool is_less = snapshot_compare(best, acked) < 0;
 	if (is_less && is_any_expected(c))
 		return "waits for hosts that may have its last checkpoint";
-	if (p->takeover != TAKEOVER_WAIT || is_told(c, i))
+	if (p->takeover != TAKEOVER_WAIT || is_told(c, i, acked))
 		return NULL;
 	if (is_less)
 		return "its last checkpoint that counts is on no host that is "
@@ -492,17 +499,30 @@ checkpoint_missing(struct core *c, struct instance *inst,
 	return NULL;
 }
 
-/* Whether others have a newer one, of a run after the last one here: that other
- * run went on while this one only tried to begin. */
+/* Whether others have a newer one than it would begin with here.  Of a run
+ * after the last one here: that one went on while this one only tried to begin.
+ * Of an earlier run, which was not known here when the last one began: that one
+ * left nothing, so what it had done is lost either way. */
 static bool
 is_behind(const struct core *c, const struct instance *i)
 {
 	struct snapshot best;
 	const struct checkpoint *k = checkpoint_find(c, i->name);
 	find_best(c, i->name, true, &best);
-	bool is_newer = !k || k->word.count == 0 ||
-			snapshot_compare(&best, &k->word.kept[0]) > 0;
-	return is_newer && best.epoch > i->epoch_ran;
+	return best.epoch &&
+	       (!k || k->word.count == 0 ||
+		       snapshot_compare(&best, &k->word.kept[0]) > 0);
+}
+
+/* Whether its last run here left none: what it began with may be less than
+ * what counted elsewhere, and who waits for that asks all. */
+static bool
+has_left_none(const struct checkpoint *k, const struct instance *i,
+	const struct policy_checkpoint *p)
+{
+	return p->takeover == TAKEOVER_WAIT &&
+	       (!k || k->word.count == 0 ||
+		       k->word.kept[0].epoch < i->epoch_ran);
 }
 
 const char *
@@ -514,7 +534,8 @@ checkpoint_unfit(struct core *c, struct instance *inst,
 		return NULL;
 	if (k && k->phase == CHECKPOINT_SEALING)
 		return "its last checkpoint is being sealed";
-	bool is_open = is_behind(c, inst) || (k && k->has_lost);
+	bool is_open = is_behind(c, inst) || (k && k->has_lost) ||
+		       has_left_none(k, inst, &service->policy.checkpoint);
 	const char *why = is_open ? checkpoint_missing(c, inst, service) : NULL;
 	k = checkpoint_of(c, inst->name);
 	bool is_proven = k && k->is_proven &&

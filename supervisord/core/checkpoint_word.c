@@ -160,16 +160,16 @@ checkpoint_read_row(const struct row *row, struct checkpoint_word *out)
 {
 	struct reader r;
 	memset(out, 0, sizeof *out);
-	if (row->value.kind != ROW_INSTANCE || row->value.meta.size == 0)
+	if (row->value.kind != ROW_INSTANCE || row->meta_size == 0)
 		return false;
-	reader_init(&r, row->value.meta.data, row->value.meta.size);
+	reader_init(&r, row_meta(row).data, row->meta_size);
 	return checkpoint_read_word(&r, out);
 }
 
 bool
 checkpoint_is_keeper(const struct row *row)
 {
-	const unsigned char *meta = row->value.meta.data;
-	return row->value.state == ROW_PAST && row->value.meta.size >= 2 &&
+	const unsigned char *meta = row_meta(row).data;
+	return row->value.state == ROW_PAST && row->meta_size >= 2 &&
 	       (meta[1] & WORD_IS_KEEPER) != 0;
 }

@@ -398,9 +398,9 @@ conflict_read_row(const struct row *row, struct conflict_word *out)
 	struct checkpoint_word before;
 	struct reader r;
 	memset(out, 0, sizeof *out);
-	if (row->value.kind != ROW_INSTANCE || row->value.meta.size == 0)
+	if (row->value.kind != ROW_INSTANCE || row->meta_size == 0)
 		return false;
-	reader_init(&r, row->value.meta.data, row->value.meta.size);
+	reader_init(&r, row_meta(row).data, row->meta_size);
 	if (!checkpoint_read_word(&r, &before))
 		return false;
 	uint8_t version = reader_u8(&r);

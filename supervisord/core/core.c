@@ -30,7 +30,7 @@ core_size(const struct core_limits *l)
 	       arena_need(l->effects_size, 1) + names_need(l) + member_need(l) +
 	       registry_need(l) + specs_need(l) + place_need(l) +
 	       instance_need(l) + duty_need(l) + handoff_need(l) +
-	       checkpoint_need(l) + conflict_need(l);
+	       checkpoint_need(l) + conflict_need(l) + group_need(l);
 }
 
 struct core *
@@ -46,8 +46,8 @@ core_new(void *memory, size_t size, const struct core_limits *limits,
 	c->arena = arena;
 	c->config = *config;
 	c->limits = *limits;
-	c->fx.items = arena_take(&c->arena, limits->effects_max,
-		sizeof(struct effect));
+	c->fx.items = arena_take(
+		&c->arena, limits->effects_max, sizeof(struct effect));
 	c->fx.capacity = limits->effects_max;
 	c->fx.pool = arena_take(&c->arena, limits->effects_size, 1);
 	c->fx.pool_size = limits->effects_size;
@@ -56,6 +56,7 @@ core_new(void *memory, size_t size, const struct core_limits *limits,
 	names_init(c);
 	member_init(c);
 	registry_init(c);
+	group_init(c);
 	specs_init(c);
 	place_init(c);
 	instance_init(c);
@@ -83,8 +84,8 @@ core_store(struct core *c, enum core_table table, struct bytes key,
 }
 
 void
-core_note(struct core *c, enum note_kind kind, const char *name,
-	uint64_t epoch, const char *text)
+core_note(struct core *c, enum note_kind kind, const char *name, uint64_t epoch,
+	const char *text)
 {
 	core_note_by(c, kind, name, epoch, text, &(struct actor){0});
 }
@@ -143,6 +144,9 @@ on_load(struct core *c, const struct input_load *in)
 	case TABLE_CONFLICT:
 		conflict_on_load(c, in->key, in->value);
 		break;
+	case TABLE_GROUP:
+		group_on_load(c, in->key, in->value);
+		break;
 	case TABLE_COUNT:
 		UNREACHABLE();
 	}
@@ -160,6 +164,7 @@ on_boot(struct core *c)
 	instance_on_boot(c);
 	checkpoint_on_boot(c);
 	conflict_on_boot(c);
+	group_on_boot(c);
 	handoff_on_boot(c);
 	registry_set_ready(c);
 	c->is_booted = true;
@@ -427,4 +432,5 @@ core_check(const struct core *c)
 	instance_check(c);
 	checkpoint_check(c);
 	conflict_check(c);
+	group_check(c);
 }

@@ -21,6 +21,7 @@
 #include "core/core.h"
 #include "core/duty.h"
 #include "core/facts.h"
+#include "core/group.h"
 #include "core/handoff.h"
 #include "core/instance.h"
 #include "core/member.h"
@@ -56,6 +57,7 @@ struct core {
 	struct names names;
 	struct member_table members;
 	struct registry registry;
+	struct groups groups;
 	struct specs specs;
 	struct settings settings;
 	struct place place;

@@ -47,8 +47,8 @@ duty_finished(
 	const struct row *r = registry_first(c, ROW_INSTANCE, i->name);
 	for (; r; r = registry_next(c, r))
 		if (r->value.state == ROW_EXITED &&
-			r->value.run_digest == s->run_digest &&
-			r->value.seen_restart >= o.restart_generation &&
+			row_run(r)->run_digest == s->run_digest &&
+			row_run(r)->seen_restart >= o.restart_generation &&
 			(!best || r->value.epoch > best->value.epoch))
 			best = r;
 	return best;

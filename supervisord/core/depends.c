@@ -20,10 +20,10 @@ find_service(struct core *c, const char *name, struct service_value *out)
 static bool
 has_completed(const struct row *r, const struct service_value *s)
 {
-	bool has_exited = (r->value.status & 0x7f) == 0;
+	bool has_exited = (row_run(r)->status & 0x7f) == 0;
 	return r->value.state == ROW_EXITED && has_exited &&
-	       r->value.run_digest == s->run_digest &&
-	       policy_is_success(&s->policy, (r->value.status >> 8) & 0xff);
+	       row_run(r)->run_digest == s->run_digest &&
+	       policy_is_success(&s->policy, (row_run(r)->status >> 8) & 0xff);
 }
 
 /* Whether one row of an instance fulfils the condition. */

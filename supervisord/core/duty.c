@@ -321,8 +321,7 @@ start_one(struct core *c, struct instance *i)
 		pass_on(c, i, &s);
 		return;
 	}
-	if (hold_back(c, i, &s) ||
-		(is_takeover(c, i) && !pay_takeover(c)))
+	if (hold_back(c, i, &s) || (is_takeover(c, i) && !pay_takeover(c)))
 		return;
 	list_remove(&i->in_dirty);
 	if (instance_is_over(i))
@@ -380,6 +379,7 @@ duty_run(struct core *c)
 		struct instance *i =
 			container_of(d->dirty.next, struct instance, in_dirty);
 		list_remove(&i->in_dirty);
+		group_follow(c, i);
 		duty_decide(c, i);
 	}
 	look_at_held(c);
@@ -444,8 +444,8 @@ static bool
 is_cut_off(const struct core *c, const struct row *r)
 {
 	return row_state_is_held(r->value.state) &&
-		r->value.state != ROW_EXITED && r->value.state != ROW_FAILED &&
-		!member_is_present(c, r->origin);
+	       r->value.state != ROW_EXITED && r->value.state != ROW_FAILED &&
+	       !member_is_present(c, r->origin);
 }
 
 int64_t
@@ -457,10 +457,10 @@ duty_slot(struct core *c, const struct instance *inst,
 	if (!policy_is_scheduled(&service->policy))
 		return 0;
 	for (; r; r = registry_next(c, r)) {
-		if (r->value.slot > begun)
-			begun = r->value.slot;
-		if (is_cut_off(c, r) && r->value.slot > cut_off)
-			cut_off = r->value.slot;
+		if (row_run(r)->slot > begun)
+			begun = row_run(r)->slot;
+		if (is_cut_off(c, r) && row_run(r)->slot > cut_off)
+			cut_off = row_run(r)->slot;
 	}
 	if (inst->due_slot > begun)
 		return inst->due_slot;

@@ -164,7 +164,8 @@ struct effect_drop {
 	X(REPLY_NO_NODE, "no_node_available", 503)                             \
 	X(REPLY_FULL, "table_full", 507)                                       \
 	X(REPLY_TIMEOUT, "timeout", 504)                                       \
-	X(REPLY_FAILED, "failed", 500)
+	X(REPLY_FAILED, "failed", 500)                                         \
+	X(REPLY_UNSUPPORTED, "not_supported", 501)
 
 enum reply_code {
 #define X(code, name, http) code,

@@ -130,7 +130,7 @@ facts_get(const struct core *c, member_id id, struct node_facts *out)
 	}
 	const struct row *row =
 		registry_find(c, ROW_NODE, member_get(c, id)->name, id);
-	if (row && read_facts(row->value.meta, out))
+	if (row && read_facts(row_meta(row), out))
 		return;
 	memset(out, 0, sizeof *out);
 	out->weight = DEFAULT_WEIGHT;

@@ -228,7 +228,7 @@ ran_before(
 {
 	uint64_t ran = instance_ran_elsewhere(c, i);
 	const struct row *r = handoff_peer_row(c, h);
-	bool is_told = r && r->value.epoch == h->epoch && r->value.unran > 0;
+	bool is_told = r && r->value.epoch == h->epoch && row_run(r)->unran > 0;
 	return is_told || ran > h->epoch ? ran : h->epoch;
 }
 

@@ -63,13 +63,14 @@ enum input_kind {
 
 /* The tables of the store.  Keys and values are the core's own bytes. */
 enum core_table {
-	TABLE_META = 1,	  /* counters that outlive a restart */
-	TABLE_MEMBER,	  /* one per known host, key = node name */
-	TABLE_SPEC,	  /* replicated desired state, key = kind + name */
-	TABLE_OWNER,	  /* instances this host owned, key = instance name */
-	TABLE_HANDOFF,	  /* durable steps of moves, key = instance name */
+	TABLE_META = 1, /* counters that outlive a restart */
+	TABLE_MEMBER,	/* one per known host, key = node name */
+	TABLE_SPEC,	/* replicated desired state, key = kind + name */
+	TABLE_OWNER,	/* instances this host owned, key = instance name */
+	TABLE_HANDOFF,	/* durable steps of moves, key = instance name */
 	TABLE_CHECKPOINT, /* what is kept here, key = instance name */
-	TABLE_CONFLICT,	  /* states of copies that lost, the same key */
+	TABLE_CONFLICT,   /* states of copies that lost, the same key */
+	TABLE_GROUP,	  /* who joined one here, key = name of its row */
 	TABLE_COUNT,
 };
 
@@ -170,7 +171,7 @@ enum start_blame {
 	BLAME_SERVICE = 1, /* restart policy, with back-off */
 	BLAME_HOST,	   /* this host cannot: the next rank at once */
 	BLAME_BUSY,	   /* the last epoch is not empty yet: try again */
-	BLAME_RESOLVE, /* its two states could not be joined: from its own */
+	BLAME_RESOLVE,	   /* its two states could not be joined: from its own */
 };
 
 /* START_FAILED */
@@ -321,7 +322,11 @@ struct input_spec_del {
 	X(REQUEST_CONFIRM_DOWN, "confirm-down") /* name = node */              \
 	X(REQUEST_CLUSTER_SET, "cluster-set")	/* name = key, arg = value */  \
 	X(REQUEST_RELOAD, "reload")		/* name: its reload_signal */  \
-	X(REQUEST_REBALANCE, "rebalance")	/* name: "" */
+	X(REQUEST_REBALANCE, "rebalance")	/* name: "" */                 \
+	X(REQUEST_GROUP_JOIN, "group-join")	/* name, arg = group */        \
+	X(REQUEST_GROUP_LEAVE, "group-leave")	/* name, arg = group */        \
+	X(REQUEST_KV_SET, "kv-set")		/* name = key, arg = value */  \
+	X(REQUEST_KV_DELETE, "kv-delete")	/* name = key */
 
 enum request_op {
 #define X(op, name) op,
@@ -335,9 +340,9 @@ struct input_request {
 	uint64_t id; /* the shell's, unique in this run */
 	enum request_op op;
 	const char *name;
-	const char *arg;       /* "" when the op has none */
-	int64_t number;	       /* 0 when the op has none */
-	bool is_forced;	       /* --force */
+	const char *arg; /* "" when the op has none */
+	int64_t number;	 /* 0 when the op has none */
+	bool is_forced;	 /* --force; kv-set: only under a condition */
 	uint32_t max_parallel; /* of a drain, 0: any */
 	struct actor actor;
 };

@@ -265,7 +265,7 @@ instance_hear_owner(struct core *c, struct instance *inst)
 	if (!r || row_ran(r) >= inst->epoch_owner ||
 		inst->epoch_owner > r->value.epoch + EPOCH_BLOCK - 1)
 		return;
-	if (r->value.unran == 0)
+	if (row_run(r)->unran == 0)
 		return; /* the rest of its block, which we do not know */
 	inst->epoch_owner = row_ran(r);
 	instance_store_owner(c, inst);

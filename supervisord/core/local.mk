@@ -28,6 +28,10 @@ libcore_a_SOURCES = \
 	supervisord/core/ending.c \
 	supervisord/core/facts.c \
 	supervisord/core/facts.h \
+	supervisord/core/group.c \
+	supervisord/core/group.h \
+	supervisord/core/group_private.h \
+	supervisord/core/group_run.c \
 	supervisord/core/handoff.c \
 	supervisord/core/handoff.h \
 	supervisord/core/handoff_ask.c \
@@ -44,6 +48,8 @@ libcore_a_SOURCES = \
 	supervisord/core/instance_epoch.c \
 	supervisord/core/instance_life.c \
 	supervisord/core/instance_staged.c \
+	supervisord/core/kv.c \
+	supervisord/core/kv.h \
 	supervisord/core/member.c \
 	supervisord/core/member.h \
 	supervisord/core/member_detect.c \
@@ -73,6 +79,7 @@ libcore_a_SOURCES = \
 	supervisord/core/registry.h \
 	supervisord/core/registry_log.c \
 	supervisord/core/registry_private.h \
+	supervisord/core/registry_row.c \
 	supervisord/core/registry_send.c \
 	supervisord/core/restart.c \
 	supervisord/core/restart.h \
@@ -95,6 +102,7 @@ libcore_a_SOURCES = \
 	supervisord/core/trace_private.h \
 	supervisord/core/view.c \
 	supervisord/core/view.h \
+	supervisord/core/view_group.c \
 	supervisord/core/view_checkpoint.c \
 	supervisord/core/wire.c \
 	supervisord/core/wire.h

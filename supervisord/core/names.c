@@ -8,7 +8,7 @@
 
 /* A block that the longest name fits in; smaller ones are its parts, so that
  * where a name is missing one of these is free. */
-#define BLOCK_MAX 256
+#define BLOCK_MAX 512
 
 /* The most names that can be in use: of rows, and of instances, their services
  * and their former owners. */
@@ -29,7 +29,7 @@ names_need(const struct core_limits *l)
 void
 names_init(struct core *c)
 {
-	_Static_assert(sizeof(struct name) + INSTANCE_NAME_MAX + 1 <= BLOCK_MAX,
+	_Static_assert(sizeof(struct name) + ROW_NAME_MAX + 1 <= BLOCK_MAX,
 		"the longest name has no block");
 	struct names *n = &c->names;
 	size_t uses = uses_max(&c->limits);
@@ -68,7 +68,7 @@ names_take(struct core *c, const char *text)
 	struct name *n = find(&t->by_text, text, hash);
 	if (!n) {
 		size_t length = strlen(text);
-		CHECK(length <= INSTANCE_NAME_MAX);
+		CHECK(length <= ROW_NAME_MAX);
 		n = buddy_take(
 			t->blocks, offsetof(struct name, text) + length + 1);
 		CHECK(n);

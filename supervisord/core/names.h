@@ -31,7 +31,7 @@ struct name {
 	struct row *rows;	 /* registry.c's: the first of its chain */
 	struct instance *instance; /* instance.c's, or NULL */
 	uint32_t uses;
-	char text[]; /* INSTANCE_NAME_MAX characters at most */
+	char text[]; /* ROW_NAME_MAX bytes at most */
 };
 
 /* What texts are hashed with: as rows of instances are. */
@@ -48,7 +48,7 @@ void names_init(struct core *c);
 /* Borrows the name with that text, or NULL when nobody uses it. */
 struct name *names_find(const struct core *c, const char *text);
 /* Makes sure of it and uses it once more; 'text' (copied) has
- * INSTANCE_NAME_MAX characters at most. */
+ * ROW_NAME_MAX bytes at most. */
 struct name *names_take(struct core *c, const char *text);
 /* Uses it once less; then it may be gone. */
 void names_give(struct core *c, struct name *name);

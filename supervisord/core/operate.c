@@ -4,6 +4,7 @@
 
 #include "core/core_private.h"
 #include "core/depends.h"
+#include "core/kv.h"
 #include "core/wire.h"
 
 void
@@ -387,6 +388,8 @@ forward(struct core *c, const struct input_request *r, member_id to)
 	m.uid = r->actor.uid;
 	m.pid = r->actor.pid;
 	strncpy(m.name, r->name, sizeof m.name - 1);
+	if (r->arg)
+		strncpy(m.arg, r->arg, sizeof m.arg - 1);
 	strcpy(m.host, c->config.node);
 	member_send(
 		c, to, WIRE_FORWARD, wire_encode(&c->fx, WIRE_FORWARD, &m), 0);
@@ -433,6 +436,44 @@ on_reload(struct core *c, const struct input_request *r)
 	on_signal(c, &signal);
 }
 
+/* Into a group and out of it: on the host where it runs. */
+static void
+on_group(struct core *c, const struct input_request *r)
+{
+	member_id holder = duty_holder(c, r->name, NULL);
+	const char *text = "";
+	if (!instance_find(c, r->name)) {
+		refuse(c, r->id, REPLY_NOT_FOUND,
+			effects_format(&c->fx, "nothing is named %s",
+				effects_text(&c->fx, r->name)));
+		return;
+	}
+	if (holder != MEMBER_SELF && holder != MEMBER_NONE) {
+		forward(c, r, holder);
+		return;
+	}
+	enum reply_code code = group_word(c, r->op, r->name, r->arg, &text);
+	if (code == REPLY_OK)
+		note_operator(c, r);
+	core_reply(c, r->id, c->store_seq, code, text);
+}
+
+/* What another host's operator wants of what runs here. */
+static enum reply_code
+obey(struct core *c, const skep_Forward *m, const char **text)
+{
+	struct instance *i = instance_find(c, m->name);
+	if (m->op == REQUEST_GROUP_JOIN || m->op == REQUEST_GROUP_LEAVE)
+		return group_word(
+			c, (enum request_op)m->op, m->name, m->arg, text);
+	bool can = m->op == REQUEST_SIGNAL && i && instance_is_live(i) &&
+		   m->number >= 1 && m->number <= 64;
+	*text = can ? "" : "it does not run there any more";
+	if (can)
+		signal_here(c, i, m->number);
+	return can ? REPLY_OK : REPLY_CONFLICT;
+}
+
 static void
 on_forward(struct core *c, member_id from, struct bytes body)
 {
@@ -440,15 +481,14 @@ on_forward(struct core *c, member_id from, struct bytes body)
 	if (!wire_decode(WIRE_FORWARD, body, &m))
 		return;
 	skep_ForwardReply a = skep_ForwardReply_init_zero;
-	struct instance *i = instance_find(c, m.name);
-	bool can = m.op == REQUEST_SIGNAL && i && instance_is_live(i) &&
-		   m.number >= 1 && m.number <= 64;
+	const char *text;
 	a.request = m.request;
-	a.code = can ? REPLY_OK : REPLY_CONFLICT;
-	strcpy(a.text, can ? "" : "it does not run there any more");
-	if (can) {
-		signal_here(c, i, m.number);
-		core_note_by(c, NOTE_OPERATOR, m.name, i->epoch, "signal",
+	a.code = obey(c, &m, &text);
+	strncpy(a.text, text, sizeof a.text - 1);
+	if (a.code == REPLY_OK) {
+		const struct instance *i = instance_find(c, m.name);
+		core_note_by(c, NOTE_OPERATOR, m.name, i ? i->epoch : 0,
+			request_op_name((enum request_op)m.op),
 			&(struct actor){m.uid, m.pid, m.host});
 	}
 	member_send(c, from, WIRE_FORWARD_REPLY,
@@ -592,6 +632,14 @@ operate_on_request(struct core *c, const struct input_request *r)
 		break;
 	case REQUEST_REBALANCE:
 		rebalance_on_request(c, r);
+		break;
+	case REQUEST_GROUP_JOIN:
+	case REQUEST_GROUP_LEAVE:
+		on_group(c, r);
+		break;
+	case REQUEST_KV_SET:
+	case REQUEST_KV_DELETE:
+		kv_on_request(c, r);
 		break;
 	case REQUEST_OP_COUNT:
 		UNREACHABLE();

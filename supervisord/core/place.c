@@ -87,7 +87,7 @@ has_refused(const struct core *c, const char *instance, member_id id,
 {
 	const struct row *r = registry_find(c, ROW_INSTANCE, instance, id);
 	return r && r->value.state == ROW_REFUSED &&
-	       r->value.run_digest == run_digest;
+	       row_run(r)->run_digest == run_digest;
 }
 
 /* Instances of the same service with a place on 'id', this one apart.  What
@@ -292,7 +292,7 @@ is_refused_somewhere(
 	const struct row *r = registry_first(c, ROW_INSTANCE, instance);
 	for (; r; r = registry_next(c, r))
 		if (r->value.state == ROW_REFUSED &&
-			r->value.run_digest == run_digest)
+			row_run(r)->run_digest == run_digest)
 			return true;
 	return false;
 }

@@ -99,7 +99,7 @@ rebalance_look(struct core *c, struct instance *inst,
 	if (row->value.state != ROW_READY)
 		return row->value.state == ROW_HANDOFF ? REBALANCE_MOVING
 						       : REBALANCE_NOT_READY;
-	if (o.move_to[0] && o.move_generation > row->value.seen_move)
+	if (o.move_to[0] && o.move_generation > row_run(row)->seen_move)
 		return REBALANCE_OPERATOR;
 	if (does_hold(c, inst, service, *from))
 		return REBALANCE_HOST_HOLDS;

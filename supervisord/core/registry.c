@@ -2,8 +2,12 @@
 
 #include <string.h>
 
-#include "base/hash.h"
+#include "base/buddy.h"
 #include "core/registry_private.h"
+
+/* Room for the metas of names registered at run time: so many bytes each, taken
+ * together. */
+#define TEXT_MEAN 128
 
 /* Facts of hosts, of two incarnations, and some to spare; and what hosts say
  * of the checkpoints that they keep. */
@@ -16,10 +20,19 @@ meta_count(const struct core_limits *limits)
 	       (rows < kept_max ? rows : kept_max);
 }
 
+/* Bytes for the metas of all other rows: what users say of their names. */
+static size_t
+texts_size(const struct core_limits *limits)
+{
+	return (size_t)limits->rows_max * TEXT_MEAN;
+}
+
 size_t
 registry_need(const struct core_limits *limits)
 {
 	return arena_need(limits->rows_max, sizeof(struct row)) +
+	       arena_need(limits->rows_max, sizeof(struct row_run)) +
+	       arena_need(buddy_need(texts_size(limits)), 1) +
 	       2 * arena_need(limits->members_max, sizeof(struct origin)) +
 	       arena_need(meta_count(limits), ROW_META_MAX) +
 	       arena_need(limits->members_max, sizeof(struct registry_want));
@@ -46,6 +59,12 @@ registry_init(struct core *c)
 	slots_init(&r->rows,
 		arena_take(&c->arena, l->rows_max, sizeof(struct row)),
 		l->rows_max, sizeof(struct row));
+	slots_init(&r->runs,
+		arena_take(&c->arena, l->rows_max, sizeof(struct row_run)),
+		l->rows_max, sizeof(struct row_run));
+	r->texts =
+		buddy_init(arena_take(&c->arena, buddy_need(texts_size(l)), 1),
+			texts_size(l));
 
 	r->origins = arena_take(&c->arena, l->members_max, sizeof *r->origins);
 	r->spares = arena_take(&c->arena, l->members_max, sizeof *r->spares);
@@ -92,35 +111,6 @@ registry_log_of(struct core *c, member_id id, uint64_t incarnation)
 
 /* --- Rows --- */
 
-/* Of name and kind, as replicas agree about it. */
-static uint64_t
-name_hash(const struct row *row)
-{
-	_Static_assert(NAME_SEED == ROW_INSTANCE, "the hash is another one");
-	return row->value.kind == ROW_INSTANCE
-		       ? names_of(row->name)->by_text.hash
-		       : hash_text(row->name, row->value.kind);
-}
-
-/* What the checksum holds for a row: everything that replicas must agree
- * about. */
-static uint64_t
-row_hash(const struct row *row)
-{
-	const struct row_value *v = &row->value;
-	uint64_t h = hash_mix(name_hash(row), row->seq);
-	h = hash_mix(h, (uint64_t)v->state << 1 | row->is_deleted);
-	h = hash_mix(h, v->epoch);
-	h = hash_mix(h, (uint64_t)v->pid << 32 | v->restarts);
-	h = hash_mix(h, v->run_digest);
-	h = hash_mix(h, (uint32_t)v->status);
-	h = hash_mix(h, (uint64_t)v->since_wall_ms);
-	if (v->slot)
-		h = hash_mix(h, (uint64_t)v->slot);
-	h = hash_mix(h, v->seen_restart << 32 ^ v->seen_move);
-	return v->meta.size ? hash_bytes(v->meta.data, v->meta.size, h) : h;
-}
-
 /* Whether a row says that an instance has a place on its host. */
 static bool
 is_place_taken(const struct row *row)
@@ -136,110 +126,15 @@ mark(struct core *c, const struct row *row, bool had_place)
 {
 	if (!row->is_shown)
 		return;
-	if (row->value.kind != ROW_INSTANCE) {
+	if (row->value.kind == ROW_NODE)
 		duty_mark_all(c);
+	if (row->value.kind == ROW_MEMBER)
+		group_on_row(c, row);
+	if (row->value.kind != ROW_INSTANCE)
 		return;
-	}
 	duty_mark(c, row->name);
 	if (had_place != is_place_taken(row))
 		duty_mark_siblings(c, row->name);
-}
-
-/* The first row of a name, of whatever kind and log; its 'next' are the rest.
- */
-static struct row *
-rows_of(const struct core *c, const char *name)
-{
-	const struct name *n = names_find(c, name);
-	return n ? n->rows : NULL;
-}
-
-/* Enters a row behind the others of its name. */
-static void
-chain(struct row *row)
-{
-	struct name *n = names_of(row->name);
-	struct row *first = n->rows;
-	row->next = NULL;
-	row->prev = first ? first->prev : row;
-	if (!first)
-		n->rows = row;
-	else
-		first->prev = first->prev->next = row;
-}
-
-static void
-unchain(struct row *row)
-{
-	struct name *n = names_of(row->name);
-	CHECK(n->rows);
-	if (n->rows == row)
-		n->rows = row->next;
-	else
-		row->prev->next = row->next;
-	if (row->next)
-		row->next->prev = row->prev;
-	else if (n->rows)
-		n->rows->prev = row->prev;
-}
-
-/* A row of one log, tombstones included. */
-static struct row *
-find_row(const struct core *c, enum row_kind kind, const char *name,
-	member_id id, bool is_shown)
-{
-	struct row *row = rows_of(c, name);
-	while (row && (row->origin != id || row->is_shown != is_shown ||
-			      row->value.kind != kind))
-		row = row->next;
-	return row;
-}
-
-static void
-give_meta(struct registry *r, struct row *row)
-{
-	if (row->meta)
-		slots_give(&r->metas, row->meta);
-	row->meta = NULL;
-	row->value.meta = (struct bytes){NULL, 0};
-}
-
-/* Makes sure that a row has a block for its meta. */
-static bool
-take_meta(struct registry *r, struct row *row)
-{
-	if (!row->meta)
-		row->meta = slots_take(&r->metas);
-	return row->meta != NULL;
-}
-
-static struct row *
-take_row(struct core *c, enum row_kind kind, const char *name)
-{
-	struct registry *r = &c->registry;
-	struct row *row = slots_take(&r->rows);
-	if (!row)
-		return NULL;
-	memset(row, 0, sizeof *row);
-	list_init(&row->in_log);
-	row->name = names_take(c, name)->text;
-	row->value.kind = kind;
-	chain(row);
-	r->row_count++;
-	return row;
-}
-
-static void
-give_row(struct core *c, struct row *row)
-{
-	struct registry *r = &c->registry;
-	CHECK(r->row_count > 0);
-	give_meta(r, row);
-	unchain(row);
-	names_give(c, names_of(row->name));
-	list_remove(&row->in_log);
-	slots_give(&r->rows, row);
-	r->row_count--;
 }
 
 /* Takes a row out of its log's books. */
@@ -248,7 +143,7 @@ unlink_row(struct origin *log, struct row *row)
 {
 	if (list_is_empty(&row->in_log))
 		return;
-	log->checksum -= row_hash(row);
+	log->checksum -= registry_row_hash(row);
 	list_remove(&row->in_log);
 	if (row->is_deleted)
 		log->tombstones--;
@@ -267,39 +162,13 @@ link_row(struct origin *log, struct row *row)
 		container_of(at, struct row, in_log)->seq > row->seq)
 		at = at->prev;
 	list_insert_after(at, &row->in_log);
-	log->checksum += row_hash(row);
+	log->checksum += registry_row_hash(row);
 	if (row->is_deleted)
 		log->tombstones++;
 	else
 		log->row_count++;
 	if (row->seq > log->top)
 		log->top = row->seq;
-}
-
-/* Copies what a change says into its row, whose meta block is there. */
-static void
-fill_row(struct core *c, struct row *row, const struct row_change *change)
-{
-	row->seq = change->seq;
-	row->is_deleted = change->is_deleted;
-	if (change->is_deleted) {
-		give_meta(&c->registry, row);
-		row->value = (struct row_value){
-			.kind = change->kind,
-			.epoch = change->value.epoch,
-			.unran = change->value.unran};
-		row->deleted_at = c->now;
-		return;
-	}
-	size_t size = change->value.meta.size;
-	row->value = change->value;
-	row->value.meta = (struct bytes){NULL, 0};
-	if (size == 0) {
-		give_meta(&c->registry, row);
-		return;
-	}
-	memcpy(row->meta, change->value.meta.data, size);
-	row->value.meta = (struct bytes){row->meta, size};
 }
 
 /* Removes a row without leaving a tombstone; NULL is accepted. */
@@ -310,7 +179,7 @@ erase(struct core *c, struct origin *log, struct row *row)
 		return;
 	unlink_row(log, row);
 	mark(c, row, false);
-	give_row(c, row);
+	registry_give_row(c, row);
 }
 
 bool
@@ -318,8 +187,8 @@ registry_write(struct core *c, member_id id, struct origin *log,
 	const struct row_change *change)
 {
 	CHECK(change->value.meta.size <= ROW_META_MAX);
-	struct row *row =
-		find_row(c, change->kind, change->name, id, log->is_shown);
+	struct row *row = registry_find_row(
+		c, change->kind, change->name, id, log->is_shown);
 	if (row && row->seq >= change->seq)
 		return true;
 	if (change->is_deleted && change->seq <= log->gc) {
@@ -328,21 +197,23 @@ registry_write(struct core *c, member_id id, struct origin *log,
 	}
 	bool is_new = !row;
 	if (is_new) {
-		row = take_row(c, change->kind, change->name);
+		row = registry_take_row(c, change->kind, change->name);
 		if (!row)
 			return false;
 		row->origin = id;
 		row->is_shown = log->is_shown;
 	}
-	bool has_meta = !change->is_deleted && change->value.meta.size > 0;
-	if (has_meta && !take_meta(&c->registry, row)) {
+	size_t size = change->is_deleted ? 0 : change->value.meta.size;
+	unsigned char *meta =
+		size ? registry_take_meta(&c->registry, row, size) : NULL;
+	if (size && !meta) {
 		if (is_new)
-			give_row(c, row);
+			registry_give_row(c, row);
 		return false;
 	}
 	bool had_place = !is_new && is_place_taken(row);
 	unlink_row(log, row);
-	fill_row(c, row, change);
+	registry_fill_row(c, row, change, meta);
 	link_row(log, row);
 	mark(c, row, had_place);
 	return true;
@@ -358,7 +229,7 @@ registry_collect(struct core *c, struct origin *log, uint64_t gc)
 		if (row->seq > gc)
 			break;
 		unlink_row(log, row);
-		give_row(c, row);
+		registry_give_row(c, row);
 	}
 	if (gc > log->gc)
 		log->gc = gc;
@@ -446,14 +317,14 @@ schedule_push(struct core *c, uint64_t after)
 }
 
 static bool
-is_same_value(const struct row_value *a, const struct row_value *b)
+is_same_value(const struct row *row, const struct row_value *b)
 {
+	const struct row_value value = row_value(row), *a = &value;
 	return a->state == b->state && a->epoch == b->epoch &&
 	       a->pid == b->pid && a->run_digest == b->run_digest &&
 	       a->restarts == b->restarts && a->status == b->status &&
 	       a->since_wall_ms == b->since_wall_ms && a->slot == b->slot &&
-	       a->unran == b->unran &&
-	       a->seen_restart == b->seen_restart &&
+	       a->unran == b->unran && a->seen_restart == b->seen_restart &&
 	       a->seen_move == b->seen_move && a->meta.size == b->meta.size &&
 	       (a->meta.size == 0 ||
 		       !memcmp(a->meta.data, b->meta.data, a->meta.size));
@@ -478,10 +349,10 @@ bool
 registry_put(struct core *c, const char *name, const struct row_value *value,
 	uint64_t after)
 {
-	CHECK(strlen(name) <= INSTANCE_NAME_MAX && name[0]);
+	CHECK(strlen(name) <= ROW_NAME_MAX && name[0]);
 	const struct row *row =
-		find_row(c, value->kind, name, MEMBER_SELF, true);
-	if (row && !row->is_deleted && is_same_value(&row->value, value))
+		registry_find_row(c, value->kind, name, MEMBER_SELF, true);
+	if (row && !row->is_deleted && is_same_value(row, value))
 		return true;
 	struct row_change change = {
 		.kind = value->kind, .name = name, .value = *value};
@@ -491,14 +362,15 @@ registry_put(struct core *c, const char *name, const struct row_value *value,
 void
 registry_delete(struct core *c, enum row_kind kind, const char *name)
 {
-	const struct row *row = find_row(c, kind, name, MEMBER_SELF, true);
+	const struct row *row =
+		registry_find_row(c, kind, name, MEMBER_SELF, true);
 	if (!row || row->is_deleted)
 		return;
 	struct row_change change = {.kind = kind,
 		.name = name,
 		.is_deleted = true,
 		.value.epoch = row->value.epoch,
-		.value.unran = row->value.unran};
+		.value.unran = row_run(row)->unran};
 	bool is_done = write_own(c, &change, 0);
 	CHECK(is_done);
 }
@@ -529,7 +401,7 @@ first_live(const struct row *row, enum row_kind kind)
 const struct row *
 registry_first(const struct core *c, enum row_kind kind, const char *name)
 {
-	return first_live(rows_of(c, name), kind);
+	return first_live(registry_rows_of(c, name), kind);
 }
 
 const struct row *
@@ -543,7 +415,7 @@ const struct row *
 registry_find(const struct core *c, enum row_kind kind, const char *name,
 	member_id origin)
 {
-	const struct row *row = find_row(c, kind, name, origin, true);
+	const struct row *row = registry_find_row(c, kind, name, origin, true);
 	return row && !row->is_deleted ? row : NULL;
 }
 
@@ -559,7 +431,8 @@ uint64_t
 registry_epoch_max(const struct core *c, const char *name)
 {
 	uint64_t max = 0;
-	for (const struct row *row = rows_of(c, name); row; row = row->next)
+	for (const struct row *row = registry_rows_of(c, name); row;
+		row = row->next)
 		if (row->value.kind == ROW_INSTANCE && row->value.epoch > max)
 			max = row->value.epoch;
 	return max;
@@ -574,59 +447,15 @@ registry_find_at(const struct core *c, const char *name, const char *node)
 }
 
 uint64_t
-row_ran(const struct row *row)
-{
-	const struct row_value *v = &row->value;
-	return v->unran < v->epoch ? v->epoch - v->unran : 0;
-}
-
-uint64_t
 registry_ran_max(const struct core *c, const char *name)
 {
 	uint64_t max = 0;
-	for (const struct row *row = rows_of(c, name); row; row = row->next)
+	for (const struct row *row = registry_rows_of(c, name); row;
+		row = row->next)
 		if (row->value.kind == ROW_INSTANCE &&
 			row->origin != MEMBER_SELF && row_ran(row) > max)
 			max = row_ran(row);
 	return max;
-}
-
-bool
-row_state_is_held(enum row_state state)
-{
-	static const bool is_held[] = {
-#define X(state, name, is_held) [state] = is_held,
-		ROW_STATES(X)
-#undef X
-	};
-	CHECK((unsigned)state < ROW_STATE_COUNT);
-	return is_held[state];
-}
-
-bool
-row_has_state(const struct row *row)
-{
-	return row->value.kind == ROW_INSTANCE &&
-	       row->value.state == ROW_STOPPED &&
-	       row->value.pid == ROW_PID_STATE;
-}
-
-bool
-row_takes_place(const struct row *row)
-{
-	return row_state_is_held(row->value.state) || row_has_state(row);
-}
-
-const char *
-row_state_name(enum row_state state)
-{
-	static const char *const names[] = {
-#define X(state, name, is_held) [state] = name,
-		ROW_STATES(X)
-#undef X
-	};
-	CHECK((unsigned)state < ROW_STATE_COUNT);
-	return names[state];
 }
 
 bool
@@ -714,10 +543,10 @@ check_list(const struct core *c, const struct origin *log,
 		CHECK(row->seq >= seq && row->seq <= log->top);
 		CHECK(row->origin == id && row->is_shown == log->is_shown);
 		CHECK(row->is_deleted == (rows == &log->tombs));
-		CHECK(find_row(c, row->value.kind, row->name, id,
+		CHECK(registry_find_row(c, row->value.kind, row->name, id,
 			      row->is_shown) == row);
 		seq = row->seq;
-		sum += row_hash(row);
+		sum += registry_row_hash(row);
 		++*count;
 	}
 	return sum;

@@ -47,6 +47,12 @@
 enum row_kind {
 	ROW_INSTANCE = 1, /* a service instance; name = instance name */
 	ROW_NODE,	  /* facts of a host; name = node name, meta = facts */
+	ROW_TRACKED,	  /* a process registered where it runs; name = run-time
+			     name, meta = what its user says of it */
+	ROW_MEMBER,	  /* who is in a group; name = group, ROW_GROUP_END,
+			     member */
+	ROW_KIND_MAX = 255, /* of kinds that only newer hosts know: carried
+			       along, and shown to nobody */
 };
 
 /* state, name in the API, whether the instance occupies its host */
@@ -72,6 +78,9 @@ enum row_state {
 
 #define ROW_META_MAX 512
 
+/* What stands between a group and its member: in no name, see base/name.h. */
+#define ROW_GROUP_END '\1'
+
 /* The 'pid' of a STOPPED row, which has no leader, when a state that no run has
  * consumed lies at its host: it is to begin there, whatever else would count.
  * It stands in a field that hosts which do not know this carry along, and
@@ -79,7 +88,8 @@ enum row_state {
  */
 #define ROW_PID_STATE 1
 
-/* What a row says; everything but name and meta is fixed. */
+/* What a row says, as it is written; a stored row has it in pieces.
+ * Everything but name and meta is fixed. */
 struct row_value {
 	enum row_kind kind;
 	enum row_state state;
@@ -98,21 +108,71 @@ struct row_value {
 	struct bytes meta;     /* at most ROW_META_MAX bytes */
 };
 
-/* A stored row, as others may read it. */
-struct row {
-	struct row *prev, *next; /* of its name, in the order of their coming;
-				    the first one's 'prev' is the last */
-	struct list in_log;	 /* in its origin's log, by seq */
-	const char *name;	 /* in 'names', used */
-	uint64_t seq;
-	member_id origin;
-	bool is_deleted; /* a tombstone; of the value only the epochs
-			    still mean something */
-	bool is_shown;	 /* false in a log that is being received */
-	mono deleted_at; /* our own tombstones: when */
-	struct row_value value; /* meta points into 'meta' */
-	unsigned char *meta;	/* registry.c's own block, or NULL */
+/* What every stored row says. */
+struct row_said {
+	uint64_t epoch;
+	union {
+		int64_t since_wall_ms;
+		mono deleted_at; /* of our own tombstones: when */
+	};
+	uint32_t pid;
+	uint8_t kind;  /* enum row_kind */
+	uint8_t state; /* enum row_state */
 };
+
+/* What only instances say; other rows have none, and cost no room for it.  The
+ * members are those of struct row_value. */
+struct row_run {
+	uint64_t run_digest;
+	uint64_t seen_restart;
+	uint64_t seen_move;
+	int64_t slot;
+	uint64_t unran;
+	uint32_t restarts;
+	int32_t status;
+	unsigned char *meta; /* registry.c's own block, or NULL */
+};
+
+/* A stored row, as others may read it.  There may be a million: what is not
+ * needed to tell who has a name is elsewhere. */
+struct row {
+	struct row *next;   /* of its name, in the order of their coming */
+	struct list in_log; /* in its origin's log, by seq */
+	const char *name;   /* in 'names', used */
+	uint64_t seq;
+	struct row_said value;
+	member_id origin;
+	uint16_t meta_size;
+	bool is_deleted : 1; /* a tombstone; of the value only the epochs
+				still mean something */
+	bool is_shown : 1;   /* false in a log that is being received */
+	bool has_run : 1;    /* which of these it has */
+	union {
+		struct row_run *run;
+		unsigned char *meta; /* registry.c's own block, or NULL */
+	};
+};
+
+/* What a row says that has no struct row_run. */
+extern const struct row_run row_no_run;
+
+/* Borrows what a row says as an instance's. */
+static inline const struct row_run *
+row_run(const struct row *row)
+{
+	return row->has_run ? row->run : &row_no_run;
+}
+
+/* Borrows its meta; NULL data where there is none. */
+static inline struct bytes
+row_meta(const struct row *row)
+{
+	return (struct bytes){
+		row->has_run ? row->run->meta : row->meta, row->meta_size};
+}
+
+/* All that a row says; 'meta' is borrowed from it. */
+struct row_value row_value(const struct row *row);
 
 /* One host's log as held here. */
 struct origin {
@@ -159,7 +219,7 @@ struct registry_want {
 };
 
 struct registry {
-	struct slots rows; /* of struct row, rows_max of them */
+	struct slots rows;	/* of struct row, rows_max of them */
 	struct origin *origins; /* members_max of them, index = member_id */
 	struct origin *spares;	/* members_max: incarnations being received */
 	uint32_t row_count;	/* rows in use */
@@ -176,10 +236,13 @@ struct registry {
 	uint64_t mismatches;	/* checksum audits that failed */
 	uint64_t refused;	/* messages that made no sense */
 	uint64_t full;		/* rows that found no room */
-	struct slots metas;	/* of ROW_META_MAX bytes */
+	struct slots runs;	/* of struct row_run, rows_max of them */
+	struct slots metas;	/* of instances and hosts, ROW_META_MAX bytes */
+	struct buddy *texts;	/* metas of all other rows */
 	struct registry_want *wants; /* members_max; scratch */
 };
 
+struct buddy;
 struct core;
 
 void registry_init(struct core *c);

@@ -1,6 +1,7 @@
 /* The receiving half of the registry: batches into logs. */
 #include <string.h>
 
+#include "base/name.h"
 #include "core/registry_private.h"
 
 /* A replica whose table is full asks again this much later. */
@@ -17,13 +18,41 @@ is_sound(const skep_Batch *b)
 	       (!b->is_reset || b->from == 0);
 }
 
+/* Whether a name is one of a member of a group. */
+static bool
+is_member_name(const char *name)
+{
+	size_t at;
+	const char *end = strchr(name, ROW_GROUP_END);
+	return end &&
+	       !name_fault((struct bytes){name, (size_t)(end - name)},
+		       GROUP_NAME_MAX, &at) &&
+	       name_is_runtime((struct bytes){end + 1, strlen(end + 1)});
+}
+
+/* Whether a row of that kind can have that name. */
+static bool
+is_name_sound(uint32_t kind, const char *name)
+{
+	size_t length = strlen(name);
+	if (kind == ROW_INSTANCE)
+		return length <= INSTANCE_NAME_MAX;
+	if (kind == ROW_NODE)
+		return length <= NODE_NAME_MAX;
+	if (kind == ROW_TRACKED)
+		return name_is_runtime((struct bytes){name, length});
+	return kind != ROW_MEMBER || is_member_name(name);
+}
+
 /* Whether a row may stand in a batch behind a row with number 'last'. */
 static bool
 is_row_sound(const skep_Batch *b, const skep_Row *row, uint64_t last)
 {
-	bool has_kind = row->kind == ROW_INSTANCE || row->kind == ROW_NODE;
-	return has_kind && row->name[0] && row->state < ROW_STATE_COUNT &&
-	       row->epoch <= EPOCH_MAX && row->seq > last && row->seq <= b->to;
+	bool has_kind = row->kind > 0 && row->kind <= ROW_KIND_MAX;
+	return has_kind && row->name[0] &&
+	       is_name_sound(row->kind, row->name) &&
+	       row->state < ROW_STATE_COUNT && row->epoch <= EPOCH_MAX &&
+	       row->seq > last && row->seq <= b->to;
 }
 
 /* Reads all rows without applying them: a batch is taken whole or not. */

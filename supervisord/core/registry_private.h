@@ -1,5 +1,6 @@
-/* What the parts of the registry share: rows and logs (registry.c), what is
- * received (registry_log.c), what is sent (registry_send.c).
+/* What the parts of the registry share: rows (registry_row.c), logs of them
+ * (registry.c), what is received (registry_log.c), what is sent
+ * (registry_send.c).
  */
 #ifndef SKEP_CORE_REGISTRY_PRIVATE_H
 #define SKEP_CORE_REGISTRY_PRIVATE_H
@@ -18,6 +19,27 @@ struct row_change {
 	bool is_deleted;
 	struct row_value value; /* meta borrowed */
 };
+
+/* What the checksum holds for a row. */
+uint64_t registry_row_hash(const struct row *row);
+/* The first row of a name, of whatever kind and log; its 'next' are the rest.
+ */
+struct row *registry_rows_of(const struct core *c, const char *name);
+/* A row of one log, tombstones included, or NULL. */
+struct row *registry_find_row(const struct core *c, enum row_kind kind,
+	const char *name, member_id id, bool is_shown);
+/* A row that says nothing yet, in no log; NULL when the table is full. */
+struct row *registry_take_row(
+	struct core *c, enum row_kind kind, const char *name);
+/* It goes, out of whatever log it is in. */
+void registry_give_row(struct core *c, struct row *row);
+/* A block for a new meta of 'size' bytes, which may be the one that the row
+ * has; NULL when there is none. */
+unsigned char *registry_take_meta(
+	struct registry *r, struct row *row, size_t size);
+/* Copies what a change says into its row; 'block' is for its meta. */
+void registry_fill_row(struct core *c, struct row *row,
+	const struct row_change *change, unsigned char *block);
 
 /* Our own log. */
 struct origin *registry_own(struct core *c);

@@ -65,7 +65,7 @@ merge_skip(struct merge *m)
 static bool
 put_row(struct wire_out *w, const struct row *row)
 {
-	const struct row_value *v = &row->value;
+	const struct row_value value = row_value(row), *v = &value;
 	skep_Row msg = {
 		.seq = row->seq,
 		.kind = v->kind,
@@ -83,7 +83,7 @@ put_row(struct wire_out *w, const struct row *row)
 		.seen_move = v->seen_move,
 		.meta.size = (pb_size_t)v->meta.size,
 	};
-	memcpy(msg.name, row->name, sizeof msg.name);
+	memcpy(msg.name, row->name, strlen(row->name) + 1);
 	if (v->meta.size)
 		memcpy(msg.meta.bytes, v->meta.data, v->meta.size);
 	return wire_put(w, skep_Batch_rows_tag, skep_Row_fields, &msg);
@@ -386,7 +386,8 @@ collect_own(struct core *c)
 	uint64_t last = 0;
 	list_each (it, &own->tombs) {
 		const struct row *row = container_of(it, struct row, in_log);
-		bool is_old = mono_diff(c->now, row->deleted_at) >= GC_AGE_MS;
+		bool is_old =
+			mono_diff(c->now, row->value.deleted_at) >= GC_AGE_MS;
 		if (row->seq > pushed || (row->seq > gc && !is_old))
 			break;
 		last = row->seq;

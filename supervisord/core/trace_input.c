@@ -556,7 +556,7 @@ decode(struct bytes body, struct taking *t, struct spec_policy *policy)
 	msg->body = wire_borrow(&value);
 	msg->source_file = wire_borrow(&file);
 	msg->actor_host = wire_borrow(&host);
-	msg->policy.instances = specs_policy_names(&names, policy);
+	specs_policy_names(&names, policy, &msg->policy);
 	bool is_ok = wire_decode_message(skep_TraceInput_fields, body, msg);
 	t->s = (struct strings){name.found, text.found, key.found, value.found,
 		file.found, host.found};

@@ -53,15 +53,15 @@ fill_row(struct core *c, struct instance_view *out, const struct row *r,
 	bool is_held)
 {
 	out->epoch = r->value.epoch;
-	out->restarts = r->value.restarts;
-	out->status = r->value.status;
+	out->restarts = row_run(r)->restarts;
+	out->status = row_run(r)->status;
 	out->since_wall_ms = r->value.since_wall_ms;
 	if (!is_held)
 		return;
 	out->state = row_state_name(r->value.state);
 	out->node = member_get(c, r->origin)->name;
 	out->pid = r->value.pid;
-	out->run_digest = r->value.run_digest;
+	out->run_digest = row_run(r)->run_digest;
 }
 
 /* What a start of its own waits for: its time, or other services; or NULL. */
@@ -183,7 +183,7 @@ add_late_move(struct core *c, struct instance *i, const struct service_value *s,
 {
 	struct text t;
 	member_id to = o->move_to[0] ? member_find(c, o->move_to) : MEMBER_NONE;
-	if (o->move_generation <= r->value.seen_move || to == MEMBER_NONE ||
+	if (o->move_generation <= row_run(r)->seen_move || to == MEMBER_NONE ||
 		to == r->origin)
 		return;
 	enum place_verdict verdict = place_verdict(c, i->name, s, to);
@@ -242,7 +242,7 @@ fill_instance(struct core *c, struct instance *i, struct instance_view *out)
 	instance_override(c, i, &o);
 	/* What ended on a host that is dead now, and is not to run again. */
 	bool is_past = out->is_wanted && r && r->value.state == ROW_EXITED &&
-		       r->value.seen_restart >= o.restart_generation;
+		       row_run(r)->seen_restart >= o.restart_generation;
 	if (r)
 		fill_row(c, out, r, copies > 0 || is_past);
 	out->is_foreign_copy = copies > 1 && count_live_rows(c, i->name) > 1;

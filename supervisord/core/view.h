@@ -12,6 +12,7 @@
 
 #include "core/checkpoint.h"
 #include "core/core.h"
+#include "core/group.h"
 #include "core/member.h"
 #include "core/registry.h"
 #include "core/specs.h"
@@ -106,6 +107,21 @@ struct move_view {
 /* Walks the moves; 'cursor' starts as 0, false ends. */
 bool view_move_next(const struct core *c, uint32_t *cursor,
 	struct move_view *out);
+
+/* One name in a group, which runs on a host that is present. */
+struct group_view {
+	const char *member;
+	const char *node;
+	uint32_t pid;
+	uint64_t epoch;
+	const char *state; /* row_state_name */
+	bool is_ready;
+	int64_t since_wall_ms; /* since when it is in the group */
+};
+
+/* Walks a group, in no order; '*cursor' starts as NULL, false ends. */
+bool view_group_next(const struct core *c, const char *group,
+	const struct membership **cursor, struct group_view *out);
 
 /* One host. */
 struct node_view {

@@ -23,8 +23,9 @@
 #include "core/effect.h"
 #include "core/wire.pb.h"
 
-#define WIRE_VERSION	 1
+#define WIRE_VERSION	 2
 #define WIRE_VERSION_MIN 1
+#define WIRE_VERSION_KV	 2 /* since then key/value is known */
 
 /* type, number on the wire, message in wire.proto */
 #define WIRE_TYPES(X)                                                          \

@@ -55,6 +55,8 @@ table_name(enum core_table table)
 		return "checkpoint";
 	case TABLE_CONFLICT:
 		return "conflict";
+	case TABLE_GROUP:
+		return "group";
 	case TABLE_COUNT:
 		break;
 	}

@@ -10,8 +10,10 @@ libnodeapi_a_SOURCES = \
 	supervisord/node/api_events.c \
 	supervisord/node/api_gather.c supervisord/node/api_gather.h \
 	supervisord/node/api_get.c \
+	supervisord/node/api_group.c \
 	supervisord/node/api_host.c \
 	supervisord/node/api_json.c \
+	supervisord/node/api_kv.c \
 	supervisord/node/api_logs.c \
 	supervisord/node/api_logway.c supervisord/node/api_logway.h \
 	supervisord/node/api_merge.c supervisord/node/api_merge.h \

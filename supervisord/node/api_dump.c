@@ -59,14 +59,32 @@ compare_entries(const void *a, const void *b)
 	return strcmp((*x)->name, (*y)->name);
 }
 
+static const char *
+kind_name(enum row_kind kind)
+{
+	switch (kind) {
+	case ROW_INSTANCE:
+		return "instance";
+	case ROW_NODE:
+		return "node";
+	case ROW_TRACKED:
+		return "tracked";
+	case ROW_MEMBER:
+		return "member";
+	case ROW_KIND_MAX:
+		break;
+	}
+	return "unknown";
+}
+
 static void
 dump_row(struct api_text *out, const struct member *m, const struct row *r)
 {
-	const struct row_value *v = &r->value;
+	const struct row_value value = row_value(r), *v = &value;
 	api_text_printf(out,
 		"row %s %s %s seq=%llu state=%s epoch=%llu pid=%u "
 		"run=%016llx restarts=%u status=%d since=%lld meta=%016llx\n",
-		m->name, v->kind == ROW_NODE ? "node" : "instance", r->name,
+		m->name, kind_name(v->kind), r->name,
 		(unsigned long long)r->seq, row_state_name(v->state),
 		(unsigned long long)v->epoch, v->pid,
 		(unsigned long long)v->run_digest, v->restarts, v->status,
@@ -128,6 +146,8 @@ entry_kind_text(enum entry_kind kind)
 		return "node";
 	case ENTRY_SETTING:
 		return "setting";
+	case ENTRY_KV:
+		return "kv";
 	case ENTRY_KIND_COUNT:
 		break;
 	}
@@ -181,6 +201,7 @@ api_get_dump(struct call *c)
 	dump_entries(&out, core, ENTRY_OVERRIDE);
 	dump_entries(&out, core, ENTRY_NODE);
 	dump_entries(&out, core, ENTRY_SETTING);
+	dump_entries(&out, core, ENTRY_KV);
 	dump_settings(&out, core);
 	call_reply_text(c, "text/plain; charset=utf-8", &out);
 }

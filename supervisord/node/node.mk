@@ -14,6 +14,9 @@ libnode_a_SOURCES = \
 	supervisord/node/node.h \
 	supervisord/node/quarantine.c supervisord/node/quarantine.h \
 	supervisord/node/recorder.c supervisord/node/recorder.h \
+	supervisord/node/regtable.c \
+	supervisord/node/regwriter.c supervisord/node/regwriter.h \
+	supervisord/node/regwriter_private.h \
 	supervisord/node/requests.c supervisord/node/requests.h \
 	supervisord/node/specdir.c supervisord/node/specdir.h \
 	supervisord/node/store.c supervisord/node/store.h \

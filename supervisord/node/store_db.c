@@ -22,6 +22,7 @@ static const char *const table_names[STORE_TABLE_COUNT] = {
 	[TABLE_HANDOFF] = "handoff",
 	[TABLE_CHECKPOINT] = "checkpoint",
 	[TABLE_CONFLICT] = "conflict",
+	[TABLE_GROUP] = "groups",
 	[STORE_FILES] = "files",
 	[STORE_QUARANTINE] = "quarantine",
 };

@@ -1,4 +1,5 @@
 /* What "show" shows: instances, hosts, and what a host knows of the others. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/view.h"
@@ -154,7 +155,8 @@ show_specs(struct script *s)
 	static const char *const kinds[] = {[ENTRY_SERVICE] = "service",
 		[ENTRY_OVERRIDE] = "override",
 		[ENTRY_NODE] = "node",
-		[ENTRY_SETTING] = "setting"};
+		[ENTRY_SETTING] = "setting",
+		[ENTRY_KV] = "kv"};
 	const struct core *c = s->w->hosts[script_asked(s)].core;
 	for (uint32_t i = 0; i < c->specs.entries.mark; i++) {
 		const struct entry *e = specs_by_slot(c, i);
@@ -166,8 +168,34 @@ show_specs(struct script *s)
 		fprintf(s->out, "\n");
 	}
 	fprintf(s->out, "horizon ");
-	print_stamp(s, c->specs.horizon);
+	print_stamp(s, c->specs.realms[REALM_STATE].horizon);
 	fprintf(s->out, "\n");
+}
+
+static int
+compare_members(const void *a, const void *b)
+{
+	const struct group_view *x = a, *y = b;
+	return strcmp(x->member, y->member);
+}
+
+/* "show group NAME": its members, by name. */
+static void
+show_group(struct script *s, const char *group)
+{
+	const struct core *c = s->w->hosts[script_asked(s)].core;
+	const struct membership *cursor = NULL;
+	struct group_view views[64];
+	size_t count = 0;
+	while (count < 64 && view_group_next(c, group, &cursor, &views[count]))
+		count++;
+	qsort(views, count, sizeof *views, compare_members);
+	fprintf(s->out, "%s:", group);
+	for (size_t i = 0; i < count; i++)
+		fprintf(s->out, "%s %s on %s %s epoch %llu", i ? "," : "",
+			views[i].member, views[i].node, views[i].state,
+			(unsigned long long)views[i].epoch);
+	fprintf(s->out, "%s\n", count ? "" : " nobody");
 }
 
 void
@@ -184,7 +212,10 @@ script_show(struct script *s, char **words, int count)
 		{"logs", show_logs},
 		{"specs", show_specs},
 	};
-	(void)count;
+	if (count == 3 && !strcmp(words[1], "group")) {
+		show_group(s, words[2]);
+		return;
+	}
 	for (size_t i = 0; i < sizeof shows / sizeof *shows; i++)
 		if (!strcmp(shows[i].word, words[1])) {
 			shows[i].run(s);

@@ -12,7 +12,8 @@
  *
  * The disks of the world are the truth about what stands where, and the forks
  * of processes about who ran an instance under which epoch.  Services that
- * were deleted once are left out: their epochs were forgotten.
+ * were deleted once are left out: their epochs were forgotten.  So is, on a
+ * host that forgot it, an instance that its spec did without for a while.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -23,17 +24,19 @@
 
 struct paths {
 	struct check *k;
-	struct keys forked; /* host and name -> epoch of the last fork */
-	struct keys ran;    /* the same of the last that was seen to run */
-	struct keys taken;  /* host, name and epoch of each start: 1 */
-	struct keys told;   /* the same of the last start that was decided with
-			       a later run elsewhere in sight */
-	struct keys heard;  /* the same of the last run elsewhere that was ever
-			       in sight at a start */
-	struct keys forgot; /* the same of the run that left what stood there
-			       when the store went back without it */
-	struct keys gone;   /* services that were deleted once: their epochs
-			       were forgotten, and may begin anew */
+	struct keys forked;  /* host and name -> epoch of the last fork */
+	struct keys ran;     /* the same of the last that was seen to run */
+	struct keys taken;   /* host, name and epoch of each start: 1 */
+	struct keys told;    /* the same of the last start that was decided with
+				a later run elsewhere in sight */
+	struct keys heard;   /* the same of the last run elsewhere that was ever
+				in sight at a start */
+	struct keys forgot;  /* the same of the run that left what stood there
+				when the store went back without it */
+	struct keys dropped; /* host and name of what it forgot while its spec
+				did without it */
+	struct keys gone;    /* services that were deleted once: their epochs
+				were forgotten, and may begin anew */
 };
 
 static uint64_t
@@ -65,7 +68,7 @@ static uint64_t
 told_by(const struct row *r)
 {
 	uint64_t ran = row_ran(r);
-	if (r->value.unran == 0)
+	if (row_run(r)->unran == 0)
 		return ran;
 	return ran < EPOCH_BLOCK ? 0 : ran - (EPOCH_BLOCK - 1);
 }
@@ -136,6 +139,20 @@ note_end(struct paths *p, const struct effect_note *n)
 		*keys_at(&p->gone, hash_text(service, 0)) = 1;
 }
 
+/* A record of who owns what goes, of an instance that nobody declares. */
+static void
+note_forgotten(struct paths *p, uint32_t host, const struct effect_store *store)
+{
+	const struct core *c = p->k->w->hosts[host].core;
+	char name[INSTANCE_NAME_MAX + 1];
+	if (store->table != TABLE_OWNER || store->value.data ||
+		!instance_name_of_key(store->key, name))
+		return;
+	const struct instance *i = instance_find(c, name);
+	if (!i || !i->is_declared)
+		*keys_at(&p->dropped, key_of(host, name)) = 1;
+}
+
 /* A start is decided now, and waits for the disk. */
 static void
 note_decision(struct paths *p, uint32_t host, const struct effect_note *n)
@@ -162,6 +179,8 @@ on_effect(struct world *w, uint32_t host, const struct effect *e, void *context)
 	struct service_value s;
 	if (e->kind == EFFECT_NOTE)
 		note_end(p, &e->note);
+	if (e->kind == EFFECT_STORE)
+		note_forgotten(p, host, &e->store);
 	if (e->kind == EFFECT_NOTE && e->note.kind == NOTE_STARTING)
 		note_decision(p, host, &e->note);
 	if (e->kind != EFFECT_START || e->start.has_state)
@@ -186,7 +205,9 @@ on_effect(struct world *w, uint32_t host, const struct effect *e, void *context)
 			(unsigned long long)i->epoch, (unsigned long long)left);
 	bool has_run =
 		keys_get(&p->ran, key_of(host, i->name)) == left && !is_gone;
-	bool is_forgotten = keys_get(&p->forgot, key_of(host, i->name)) == left;
+	bool is_forgotten =
+		keys_get(&p->forgot, key_of(host, i->name)) == left ||
+		keys_get(&p->dropped, key_of(host, i->name));
 	if (is_old && has_run && !is_forgotten &&
 		!was_forked_later(p, host, i->name, left) &&
 		keys_get(&p->heard, key_of(host, i->name)) <= left)
@@ -205,8 +226,10 @@ on_process(struct world *w, uint32_t host, const struct world_process_event *e,
 	if (e->what == PROCESS_IS_FORKED)
 		*keys_at(&p->forked, key_of(host, e->name)) =
 			(uint32_t)e->epoch;
-	if (e->what == PROCESS_IS_RUNNING)
-		*keys_at(&p->ran, key_of(host, e->name)) = (uint32_t)e->epoch;
+	if (e->what != PROCESS_IS_RUNNING)
+		return;
+	*keys_at(&p->ran, key_of(host, e->name)) = (uint32_t)e->epoch;
+	*keys_at(&p->dropped, key_of(host, e->name)) = 0;
 }
 
 static void
@@ -233,6 +256,7 @@ on_end(struct world *w, void *context)
 	keys_fini(&p->told);
 	keys_fini(&p->heard);
 	keys_fini(&p->forgot);
+	keys_fini(&p->dropped);
 	keys_fini(&p->gone);
 	free(p);
 }

@@ -171,7 +171,8 @@ take_list(struct ghost *g, const struct list *head)
 		at = at->prev;
 	for (; at != head; at = at->next) {
 		const struct row *row = container_of(at, struct row, in_log);
-		ghost_put(g, row->name, row->seq, row->is_deleted, &row->value);
+		struct row_value v = row_value(row);
+		ghost_put(g, row->name, row->seq, row->is_deleted, &v);
 	}
 }
 
@@ -334,10 +335,11 @@ check_row(struct registries *r, const struct core *c, member_id id,
 	const struct row *held = registry_find(c, v.kind, row->name, id);
 	if (!held)
 		return;
+	const struct row_value now = row_value(held);
 	const struct ghost_row *is =
 		held->seq <= g->row_count ? &g->rows[held->seq - 1] : NULL;
 	if (!is || (is->is_known && is->hash != row_hash(held->name, held->seq,
-							false, &held->value)))
+							false, &now)))
 		world_violated(w, "R7", "%s shows %s of %s, which never was so",
 			c->config.node, held->name, origin);
 	if (is->next && is->next <= o->position)

@@ -1,6 +1,6 @@
 #!/bin/sh
-# skep.h compiles in every C and C++ that people may use, alone and twice,
-# without a definition of ours.
+# What programs include compiles in every C and C++ that people may use, alone
+# and twice, without a definition of ours.
 . "${srcdir:-.}/tests/tidy/lib.sh"
 include=$srcdir/supervisord/client/include
 warnings="-pedantic -Wall -Wextra -Wconversion -Wshadow -Werror"
@@ -10,11 +10,11 @@ compiles() {
 	compiler=$1 language=$2 standard=$3
 	shift 3
 	command -v "$compiler" >/dev/null || return 0
-	printf '#include <skep/skep.h>\n#include <skep/skep.h>\n%s\n' \
-		'int main(void) { return skep_ready() < 0; }' |
+	printf '#include <skep/%s>\n' skep.h skep.h registry.h registry.h |
+		sed '$a int main(void) { return skep_ready() < 0; }' |
 		"$compiler" -x "$language" "-std=$standard" $warnings "$@" \
 			-I "$include" -fsyntax-only - 2>&1 ||
-		complain "skep.h: $compiler -std=$standard $* refuses it"
+		complain "skep.h or registry.h: $compiler -std=$standard $* refuses it"
 }
 
 for standard in c99 c11 gnu11 c17; do

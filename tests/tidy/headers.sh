@@ -6,6 +6,7 @@ found=headers.found
 export CC srcdir found
 flags="-fsyntax-only -D_GNU_SOURCE -include config.h -I. -Isupervisord
 	-I$srcdir -I$srcdir/supervisord -I$srcdir/plugins/include
+	-I$srcdir/supervisord/client/include
 	-I$srcdir/tests -I$srcdir/tests/unit"
 for library in NANOPB CHECK JANSSON MHD OPENSSL SQLITE YAML INIH; do
 	flags="$flags $(makefile_value ${library}_CFLAGS)"

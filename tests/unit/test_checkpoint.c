@@ -43,7 +43,8 @@ read_meta(const void *data, size_t size, struct checkpoint_word *out)
 	struct row row = {0};
 	row.value.kind = ROW_INSTANCE;
 	row.value.state = ROW_READY;
-	row.value.meta = (struct bytes){data, size};
+	row.meta = (unsigned char *)(uintptr_t)data;
+	row.meta_size = (uint16_t)size;
 	return checkpoint_read_row(&row, out);
 }
 
@@ -272,13 +273,15 @@ START_TEST(who_only_keeps)
 	row.value.kind = ROW_INSTANCE;
 	row.value.state = ROW_PAST;
 	ck_assert(!checkpoint_is_keeper(&row));
-	row.value.meta = checkpoint_write_word(&word, true, room);
+	row.meta = room;
+	row.meta_size = (uint16_t)checkpoint_write_word(&word, true, room).size;
 	ck_assert(checkpoint_is_keeper(&row));
-	row.value.meta.size = 1;
+	row.meta_size = 1;
 	ck_assert(!checkpoint_is_keeper(&row));
-	row.value.meta = checkpoint_write_word(&word, false, room);
+	row.meta_size =
+		(uint16_t)checkpoint_write_word(&word, false, room).size;
 	ck_assert(!checkpoint_is_keeper(&row));
-	row.value.meta = checkpoint_write_word(&word, true, room);
+	row.meta_size = (uint16_t)checkpoint_write_word(&word, true, room).size;
 	row.value.state = ROW_READY;
 	ck_assert(!checkpoint_is_keeper(&row));
 }

@@ -146,7 +146,8 @@ read_meta(const void *data, size_t size, struct conflict_word *word)
 {
 	struct row row = {0};
 	row.value.kind = ROW_INSTANCE;
-	row.value.meta = (struct bytes){data, size};
+	row.meta = (unsigned char *)(uintptr_t)data;
+	row.meta_size = (uint16_t)size;
 	bool is_read = conflict_read_row(&row, word);
 	ck_assert_uint_le(word->count, CONFLICT_KEPT);
 	for (uint32_t n = 0; n < word->count; n++)

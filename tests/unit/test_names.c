@@ -48,9 +48,9 @@ START_TEST(all_find_room)
 {
 	enum { USES = ROWS + 3 * 64 };
 	struct name *names[USES];
-	char text[INSTANCE_NAME_MAX + 1];
+	char text[ROW_NAME_MAX + 1];
 	memset(text, 'x', sizeof text);
-	text[INSTANCE_NAME_MAX] = '\0';
+	text[ROW_NAME_MAX] = '\0';
 	for (unsigned round = 0; round < 2; round++) {
 		for (unsigned i = 0; i < USES; i++) {
 			char digits[8];
@@ -87,6 +87,56 @@ START_TEST(a_row_keeps_its_name)
 }
 END_TEST
 
+/* Bytes in use by rows and names: what rises with their number. */
+static size_t
+bytes_in_use(void)
+{
+	const struct registry *r = &core->registry;
+	return r->rows.mark * r->rows.size + r->runs.mark * r->runs.size +
+	       r->metas.mark * r->metas.size + r->texts->used +
+	       core->names.blocks->used +
+	       core->names.blocks->used / BUDDY_BLOCK_MIN +
+	       core->names.by_text.bucket_count * sizeof(struct map_link *);
+}
+
+/* What a name costs on each host, with all that is needed to find it. */
+START_TEST(a_name_takes_little)
+{
+	static const struct {
+		enum row_kind kind;
+		size_t length; /* of the name */
+		size_t meta;
+		size_t bytes; /* at most */
+	} cases[] = {
+		{ROW_TRACKED, 16, 0, 160},
+		{ROW_TRACKED, 16, 64, 224},
+		{ROW_TRACKED, 28, 0, 224},
+		{ROW_TRACKED, 255, 0, 608},
+		{ROW_MEMBER, 16, 0, 160},
+		{ROW_INSTANCE, 16, 0, 216},
+	};
+	char text[ROW_NAME_MAX + 1], meta[ROW_META_MAX];
+	memset(text, 'n', sizeof text);
+	memset(meta, 'm', sizeof meta);
+	struct row_value v = {.kind = cases[_i].kind,
+		.state = ROW_READY,
+		.meta = {meta, cases[_i].meta}};
+	text[cases[_i].length] = '\0';
+	size_t before = bytes_in_use();
+	for (unsigned i = 0; i < ROWS; i++) {
+		char digits[8];
+		snprintf(digits, sizeof digits, "%03u", i);
+		memcpy(text, digits, 3);
+		ck_assert(registry_put(core, text, &v, 0));
+	}
+	size_t bytes = (bytes_in_use() - before) / ROWS;
+	printf("kind %d, name %zu, meta %zu: %zu bytes\n", v.kind,
+		cases[_i].length, cases[_i].meta, bytes);
+	ck_assert_uint_le(bytes, cases[_i].bytes);
+	registry_check(core);
+}
+END_TEST
+
 START_TEST(giving_too_often_panics)
 {
 	struct name *a = names_take(core, "web");
@@ -106,6 +156,7 @@ main(void)
 	tcase_add_test(t, one_text_is_kept_once);
 	tcase_add_test(t, all_find_room);
 	tcase_add_test(t, a_row_keeps_its_name);
+	tcase_add_loop_test(t, a_name_takes_little, 0, 6);
 	tcase_add_test_raise_signal(t, giving_too_often_panics, SIGABRT);
 	suite_add_tcase(s, t);
 	SRunner *r = srunner_create(s);

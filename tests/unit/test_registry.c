@@ -549,6 +549,38 @@ START_TEST(test_forget)
 }
 END_TEST
 
+/* Rows of a kind that only newer hosts know are carried along: they count into
+ * checksums, go on to a third host, are deleted, and nobody is shown them. */
+START_TEST(test_unknown_kind)
+{
+	struct world w;
+	world_init(&w, 3, 64, 1);
+	char name[ROW_NAME_MAX + 1];
+	memset(name, 'n', ROW_NAME_MAX);
+	name[ROW_NAME_MAX] = '\0';
+	struct row_value v = {.kind = (enum row_kind)77, .state = ROW_READY};
+	struct core *own = world_enter(&w, 0);
+	ck_assert(registry_put(own, name, &v, 0));
+	world_leave(&w, 0);
+	world_link(&w, 0, 1);
+	world_pass_ms(&w, 2000);
+	world_link(&w, 1, 2);
+	world_pass_ms(&w, 12000);
+	const struct core *c = w.nodes[2].c;
+	ck_assert_uint_eq(log_at(&w, 2, 0)->row_count, 1);
+	ck_assert_uint_eq(
+		log_at(&w, 2, 0)->checksum, log_at(&w, 0, 0)->checksum);
+	ck_assert_ptr_null(registry_first(c, ROW_INSTANCE, name));
+	ck_assert_ptr_nonnull(registry_first(c, v.kind, name));
+	registry_delete(world_enter(&w, 0), v.kind, name);
+	world_leave(&w, 0);
+	world_pass_ms(&w, 12000);
+	ck_assert_uint_eq(log_at(&w, 2, 0)->row_count, 0);
+	check_all(&w);
+	world_fini(&w);
+}
+END_TEST
+
 /* Several hosts claim one name; a full table says so and heals. */
 START_TEST(test_queries_and_full)
 {
@@ -600,6 +632,7 @@ main(void)
 	tcase_add_test(t, test_long_log);
 	tcase_add_test(t, test_chains_cross);
 	tcase_add_test(t, test_forget);
+	tcase_add_test(t, test_unknown_kind);
 	tcase_add_test(t, test_queries_and_full);
 	tcase_add_loop_test(t, test_random, 0, SEEDS);
 	suite_add_tcase(s, t);

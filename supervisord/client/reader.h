@@ -1,0 +1,60 @@
+/* What the parts of the library share: one mapped file (registry.c), walks
+ * through it (walk.c), waiting for it to change (watch.c).
+ *
+ * How a row is read, and why that is right, stands in regfile.h.
+ */
+#ifndef SKEP_CLIENT_READER_H
+#define SKEP_CLIENT_READER_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "client/regfile.h"
+#include "skep/registry.h"
+
+/* A retry is due to one change of the writer's in the very moment of the look;
+ * so many in a row are none that a writer made. */
+#define READER_TRIES_MAX 1000000
+
+/* A handle. */
+struct skep_registry {
+	struct regfile_head *head; /* 'capacity' bytes are mapped */
+	size_t capacity;
+	dev_t device; /* which file it is */
+	ino_t inode;
+	bool is_borrowed; /* the mapping is somebody else's: a test's */
+	char path[];
+};
+
+/* A row's words, copied. */
+struct reader_row {
+	uint64_t words[REGFILE_WORDS_MAX];
+};
+
+/* Maps the new file if there is one; the old one serves on where that fails. */
+void reader_refresh(struct skep_registry *r);
+
+/* Copies the row that 'at' names; it held 'slot' before.  False when that is
+ * not so any more, or was never one. */
+bool reader_copy(struct regfile_head *head, regfile_word *at, uint64_t slot,
+	struct reader_row *out);
+/* Whether 'table' lies in the file. */
+bool reader_has_table(struct regfile_head *head, uint64_t table);
+/* Finds a name of 'size' bytes, without a look at whether the file is the
+ * newest: 0, -ENOENT or -EBADMSG. */
+int reader_find(struct regfile_head *head, const char *name, size_t size,
+	uint64_t hash, struct reader_row *out);
+/* The size of a name that may be looked for, or 0. */
+size_t reader_name_size(const char *name);
+
+static inline const char *
+reader_name(const struct reader_row *row, size_t *size_out)
+{
+	*size_out = row->words[REGFILE_SIZES] & 0xffff;
+	return (const char *)&row->words[REGFILE_TEXTS];
+}
+
+/* Writes what a row says. */
+void reader_tell(const struct reader_row *row, struct skep_entry *out);
+
+#endif
