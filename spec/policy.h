@@ -92,13 +92,13 @@ enum handoff_order {
 struct policy_handoff {
 	bool is_present; /* false: plain stop and start */
 	enum handoff_mode mode;
-	int32_t signal;	     /* 0: none is sent */
-	int64_t timeout_ms;  /* from the question to the answer */
-	uint64_t max_size;   /* bytes of state */
-	bool is_required;    /* never start elsewhere without the state */
-	bool has_command;    /* it writes the state, in place of a signal */
+	int32_t signal;	    /* 0: none is sent */
+	int64_t timeout_ms; /* from the question to the answer */
+	uint64_t max_size;  /* bytes of state */
+	bool is_required;   /* never start elsewhere without the state */
+	bool has_command;   /* it writes the state, in place of a signal */
 	bool has_state_path; /* what stands there after the end is its state */
-	bool starts_first;   /* HANDOFF_START_FIRST */
+	bool starts_first;  /* HANDOFF_START_FIRST */
 };
 
 /* What the next host starts from when the one it ran on is dead. */
@@ -112,8 +112,8 @@ struct policy_checkpoint {
 	bool is_present;
 	bool has_command; /* it writes one, in place of a signal */
 	enum checkpoint_takeover takeover;
-	int32_t signal;	   /* 0: none is sent */
-	uint32_t replicas; /* other hosts that keep it */
+	int32_t signal;	    /* 0: none is sent */
+	uint32_t replicas;  /* other hosts that keep it */
 	int64_t every_ms;
 	int64_t timeout_ms; /* from the question to the file */
 	uint64_t max_size;  /* bytes */

@@ -145,12 +145,12 @@ struct spec_schedule {
 
 /* 'hooks' */
 struct spec_hooks {
-	struct spec_texts pre_start;	    /* (%) */
-	struct spec_texts post_start;	    /* (%) */
-	struct spec_texts pre_stop;	    /* (%) */
-	struct spec_texts post_stop;	    /* (%) */
+	struct spec_texts pre_start;  /* (%) */
+	struct spec_texts post_start; /* (%) */
+	struct spec_texts pre_stop;   /* (%) */
+	struct spec_texts post_stop;  /* (%) */
 	struct spec_texts resolve_conflict; /* (%) */
-	int64_t timeout_ms;		    /* of each */
+	int64_t timeout_ms;	      /* of each */
 };
 
 /* The word "notify" of 'type' while a file is read; no parsed spec has it. */

@@ -60,7 +60,7 @@ enum instance_state {
 #define X(state, row) state,
 	INSTANCE_STATES(X)
 #undef X
-		INSTANCE_STATE_COUNT,
+	INSTANCE_STATE_COUNT,
 };
 
 /* What a stop is for: what happens at EMPTY. */
@@ -97,14 +97,14 @@ struct staged {
 /* One instance.  Slots are stable; they are named by index.  What a change of
  * some host's row looks at comes first: of many each comes from far memory. */
 struct instance {
-	struct list in_dirty;	/* duty.dirty */
-	const char *name;	/* in 'names', used; NULL: the slot is free */
-	const char *service;	/* the same */
-	const char *last_owner; /* who else held it last: the same, or
-				   instance_nobody; see instance_set_owner */
-	struct staged *staged;	/* the state that it starts from, or NULL;
-				   consumed when the new instance is ready;
-				   see instance_stage */
+	struct list in_dirty;	 /* duty.dirty */
+	const char *name;	 /* in 'names', used; NULL: the slot is free */
+	const char *service;	 /* the same */
+	const char *last_owner;	 /* who else held it last: the same, or
+				    instance_nobody; see instance_set_owner */
+	struct staged *staged;	 /* the state that it starts from, or NULL;
+				    consumed when the new instance is ready;
+				    see instance_stage */
 	enum instance_state state;
 	uint32_t ordinal;	 /* 0 for the first of its service */
 	bool is_declared;	 /* the desired state has it */
@@ -132,7 +132,7 @@ struct instance {
 	/* Where it is found. */
 	struct list in_all; /* instances.all, in order of birth */
 	struct map_link by_service;
-	uint32_t seen_round; /* duty.c: last walk that declared it */
+	uint32_t seen_round;	 /* duty.c: last walk that declared it */
 
 	/* Life on this host. */
 	enum stop_purpose purpose; /* in STOPPING */
@@ -151,9 +151,9 @@ struct instance {
 				      its state aside: there may be a dump */
 	bool is_salvaging;	   /* in CLEANING: that is being sealed */
 	bool has_status;
-	bool is_stranger;   /* its start here has no state and others had
-			       it since: until it runs, what stands at
-			       its state_path is old; durable */
+	bool is_stranger;	   /* its start here has no state and others had
+				      it since: until it runs, what stands at
+				      its state_path is old; durable */
 	bool is_unrun;	    /* its last start failed, and the disk is told, of
 			       one with a state_path: the next waits until
 			       the disk knows of it */
@@ -166,28 +166,28 @@ struct instance {
 	uint64_t epoch_before; /* the highest under which it may have run
 				  elsewhere, when it was started here; durable
 				  with is_stranger */
-	uint64_t fresh;	       /* the first epoch of its present line of starts
-				  here, if that began with nothing; else, or
-				  since a boot, 0 */
-	uint64_t began; /* the first epoch of that line, whatever it began
-			   with; 0: there is none, or since a boot none
-			   that was started */
-	uint64_t used;	/* conflict_key of a state that it began with though
-			   its source could not give it, or that a copy
-			   which lost had left, and that has served; or 0 */
+	uint64_t fresh;	    /* the first epoch of its present line of starts
+			       here, if that began with nothing; else, or
+			       since a boot, 0 */
+	uint64_t began;	    /* the first epoch of that line, whatever it began
+			       with; 0: there is none, or since a boot none
+			       that was started */
+	uint64_t used;	    /* conflict_key of a state that it began with though
+			       its source could not give it, or that a copy
+			       which lost had left, and that has served; or 0 */
 	uint64_t epoch_owner; /* the highest under which 'last_owner', or who
 				 was that before, may have had it; durable */
 	uint64_t stay; /* see effect_start; 0: never was a stranger; durable */
-	int64_t slot;  /* the scheduled instant of the last start */
-	int64_t due_slot; /* the newest that came */
-	mono since;	  /* when 'state' began */
+	int64_t slot;	    /* the scheduled instant of the last start */
+	int64_t due_slot;   /* the newest that came */
+	mono since;	    /* when 'state' began */
 	int64_t since_wall_ms;
 	mono deadline;	 /* of this state; NEVER: none */
 	mono stop_until; /* CLEANING: when what is left is killed */
 	uint32_t pid;
-	uint32_t restarts;	/* since it came here */
-	uint32_t failures;	/* in a row, without a good run between */
-	uint32_t window_starts; /* restarts in the current interval */
+	uint32_t restarts;	   /* since it came here */
+	uint32_t failures;	   /* in a row, without a good run between */
+	uint32_t window_starts;	   /* restarts in the current interval */
 	mono window_since;
 	mono ready_since;
 	uint64_t draining_epoch;   /* epoch with which it left */
@@ -207,10 +207,10 @@ struct instance {
 extern const char instance_nobody[];
 
 struct instances {
-	struct slots slots;    /* of struct instance */
-	struct slots notes;    /* texts of NOTE_TEXT_MAX bytes */
-	struct slots staged;   /* of struct staged */
-	struct map by_service; /* hash of the service's name */
+	struct slots slots;	 /* of struct instance */
+	struct slots notes;	 /* texts of NOTE_TEXT_MAX bytes */
+	struct slots staged;	 /* of struct staged */
+	struct map by_service;	 /* hash of the service's name */
 	struct list all;
 	struct instance **timers; /* binary heap by (deadline, slot) */
 	uint64_t epoch_own;	  /* highest that this host reserved or knew
@@ -247,7 +247,8 @@ void instance_set_owner(
 	struct core *c, struct instance *inst, const char *node);
 /* Keeps its last trouble, for people; "" forgets it.  The text is copied, and
  * cut where it is too long. */
-void instance_set_note(struct core *c, struct instance *inst, const char *text);
+void instance_set_note(
+	struct core *c, struct instance *inst, const char *text);
 /* Gives a slot back, if nothing is known of it any more: IDLE, undeclared,
  * not remembered, not part of a drain. */
 void instance_reap(struct core *c, struct instance *inst);
@@ -265,9 +266,10 @@ void instance_hold_staged(struct core *c, struct instance *inst);
  * not start it, because it goes, or because its drain is over by force. */
 bool instance_offers_state(const struct core *c, const struct instance *inst);
 /* The instances of a service, declared or not: first, next; NULL ends. */
-struct instance *instance_of_service(const struct core *c, const char *service);
-struct instance *instance_next_of_service(
-	const struct core *c, const struct instance *inst);
+struct instance *instance_of_service(const struct core *c,
+	const char *service);
+struct instance *instance_next_of_service(const struct core *c,
+	const struct instance *inst);
 /* Whether it is held here and has come to its end: nothing of it runs, and
  * nothing will unless somebody says so. */
 bool instance_is_over(const struct instance *inst);
@@ -366,8 +368,8 @@ void instance_on_ran(struct core *c, const struct input_ran *in);
 
 /* Inputs about processes; a stale epoch is ignored. */
 void instance_on_started(struct core *c, const struct input_proc *in);
-void instance_on_start_failed(
-	struct core *c, const struct input_start_failed *in);
+void instance_on_start_failed(struct core *c,
+	const struct input_start_failed *in);
 void instance_on_exited(struct core *c, const struct input_proc *in);
 void instance_on_empty(struct core *c, const struct input_proc *in);
 /* A state was sealed that no move asked for. */
@@ -416,8 +418,8 @@ void instance_service_name(
 	const char *name, char out[static SERVICE_NAME_MAX + 1]);
 /* Decodes the service of an instance into '*out'; false if it is not
  * declared or its entry is unreadable. */
-bool instance_service(
-	struct core *c, const struct instance *inst, struct service_value *out);
+bool instance_service(struct core *c, const struct instance *inst,
+	struct service_value *out);
 /* The override in force for it: the later of its own and its service's. */
 void instance_override(struct core *c, const struct instance *inst,
 	struct override_value *out);
