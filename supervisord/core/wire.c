@@ -24,6 +24,8 @@ SAME_SIZE(SettingValue, value, SETTING_VALUE_MAX + 1);
 SAME_SIZE(Entry, name, RUNTIME_NAME_MAX + 1);
 SAME_SIZE(Entry, writer, NODE_NAME_MAX + 1);
 SAME_SIZE(Forward, arg, NOTE_TEXT_MAX + 1);
+SAME_SIZE(ClaimItem, name, RUNTIME_NAME_MAX + 1);
+SAME_SIZE(ClaimWord, node, NODE_NAME_MAX + 1);
 SAME_SIZE(Handoff, name, INSTANCE_NAME_MAX + 1);
 SAME_SIZE(Handoff, root.bytes, DIGEST_SIZE);
 SAME_SIZE(BulkGet, root.bytes, DIGEST_SIZE);
