@@ -120,7 +120,7 @@ look_before(
 	if (i->is_stranger && before < i->epoch_before)
 		before = i->epoch_before; /* who told that may be forgotten */
 	bool is_old = !i->staged && service->policy.handoff.has_state_path &&
-		      before > i->epoch_ran;
+		before > i->epoch_ran;
 	bool is_news = is_old && instance_become_stranger(c, i, before);
 	i->epoch_before = before;
 	return is_news;
