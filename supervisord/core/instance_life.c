@@ -505,25 +505,6 @@ find_current(struct core *c, const char *name, uint64_t epoch)
 	return i && i->epoch == epoch && instance_is_live(i) ? i : NULL;
 }
 
-mono
-instance_consume_at(struct core *c, const struct instance *inst)
-{
-	struct service_value s;
-	if (!inst->staged || !instance_service(c, inst, &s))
-		return MONO_NEVER;
-	if (inst->has_readiness)
-		return c->now; /* it said itself that it is ready */
-	return mono_add(c->now, s.policy.restart.reset_after_ms);
-}
-
-void
-instance_on_declared(struct core *c, struct instance *inst)
-{
-	if (inst->state == INSTANCE_READY && inst->staged &&
-		inst->heap_index == HEAP_NONE)
-		instance_arm(c, inst, instance_consume_at(c, inst));
-}
-
 void
 instance_on_started(struct core *c, const struct input_proc *in)
 {
@@ -593,11 +574,9 @@ instance_on_start_failed(struct core *c, const struct input_start_failed *in)
 			c, i, INSTANCE_BACKOFF, mono_add(c->now, BUSY_MS));
 		break;
 	case BLAME_RESOLVE:
-		i->is_unresolved = conflict_on_unresolved(c, i, in->text);
-		instance_enter(
-			c, i, INSTANCE_CLEANING, mono_add(c->now, LINGER_MS));
-		break;
 	case BLAME_SERVICE:
+		i->is_unresolved = in->blame == BLAME_RESOLVE &&
+				   conflict_on_unresolved(c, i, in->text);
 		instance_enter(
 			c, i, INSTANCE_CLEANING, mono_add(c->now, LINGER_MS));
 		break;

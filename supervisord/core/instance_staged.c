@@ -80,6 +80,25 @@ instance_consume(struct core *c, struct instance *inst)
 	instance_publish(c, inst);
 }
 
+mono
+instance_consume_at(struct core *c, const struct instance *inst)
+{
+	struct service_value s;
+	if (!inst->staged || !instance_service(c, inst, &s))
+		return MONO_NEVER;
+	if (inst->has_readiness)
+		return c->now; /* it said itself that it is ready */
+	return mono_add(c->now, s.policy.restart.reset_after_ms);
+}
+
+void
+instance_on_declared(struct core *c, struct instance *inst)
+{
+	if (inst->state == INSTANCE_READY && inst->staged &&
+		inst->heap_index == HEAP_NONE)
+		instance_arm(c, inst, instance_consume_at(c, inst));
+}
+
 /* --- Starts with nothing --- */
 
 /* Whether what it begins with comes from its own line of starts: so it is with

@@ -428,23 +428,6 @@ on_event(struct keeper *k, uint16_t type, struct bytes body)
 	return true;
 }
 
-static enum start_blame
-blame_from(uint8_t blame)
-{
-	switch ((enum kproto_blame)blame) {
-	case KBLAME_SERVICE:
-		return BLAME_SERVICE;
-	case KBLAME_HOST:
-	case KBLAME_POLICY:
-		return BLAME_HOST;
-	case KBLAME_BUSY:
-		return BLAME_BUSY;
-	case KBLAME_RESOLVE:
-		return BLAME_RESOLVE;
-	}
-	return BLAME_SERVICE;
-}
-
 static bool
 on_start_failed(struct keeper *k, struct bytes body)
 {
@@ -465,7 +448,7 @@ on_start_failed(struct keeper *k, struct bytes body)
 			{
 				.name = known->name,
 				.epoch = f.epoch,
-				.blame = blame_from(f.blame),
+				.blame = report_blame_of(f.blame),
 				.text = text,
 			},
 	};
