@@ -120,6 +120,8 @@ spec_expand(const struct spec *spec, const struct spec_names *names,
 	out->hooks.pre_stop = expand_texts(&spec->hooks.pre_stop, names, pool);
 	out->hooks.post_stop =
 		expand_texts(&spec->hooks.post_stop, names, pool);
+	out->hooks.resolve_conflict =
+		expand_texts(&spec->hooks.resolve_conflict, names, pool);
 	out->hooks.timeout_ms = spec->hooks.timeout_ms;
 	out->handoff_command =
 		expand_texts(&spec->handoff.command, names, pool);

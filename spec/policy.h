@@ -169,6 +169,7 @@ struct policy_hooks {
 	bool has_pre_stop;
 	bool has_stop_command;
 	bool has_post_stop;
+	bool has_resolve_conflict;
 	int64_t timeout_ms; /* of each */
 };
 

@@ -149,6 +149,7 @@ struct spec_hooks {
 	struct spec_texts post_start; /* (%) */
 	struct spec_texts pre_stop;   /* (%) */
 	struct spec_texts post_stop;  /* (%) */
+	struct spec_texts resolve_conflict; /* (%) */
 	int64_t timeout_ms;	      /* of each */
 };
 

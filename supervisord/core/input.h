@@ -175,6 +175,7 @@ enum start_blame {
 	BLAME_SERVICE = 1, /* restart policy, with back-off */
 	BLAME_HOST,	   /* this host cannot: the next rank at once */
 	BLAME_BUSY,	   /* the last epoch is not empty yet: try again */
+	BLAME_RESOLVE,	   /* its two states were not joined: from its own */
 };
 
 /* START_FAILED */

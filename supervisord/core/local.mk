@@ -13,6 +13,7 @@ libcore_a_SOURCES = \
 	supervisord/core/conflict.c \
 	supervisord/core/conflict.h \
 	supervisord/core/conflict_adopt.c \
+	supervisord/core/conflict_join.c \
 	supervisord/core/conflict_private.h \
 	supervisord/core/conflict_view.c \
 	supervisord/core/checkpoint_word.c \

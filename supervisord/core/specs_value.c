@@ -143,7 +143,8 @@ specs_policy_to_wire(const struct spec_policy *p)
 	msg.has_hooks = true;
 	msg.hooks = (skep_HookPolicy){p->hooks.has_post_start,
 		p->hooks.has_pre_stop, p->hooks.has_stop_command,
-		p->hooks.has_post_stop, p->hooks.timeout_ms};
+		p->hooks.has_post_stop, p->hooks.timeout_ms,
+		p->hooks.has_resolve_conflict};
 	const struct policy_checkpoint *k = &p->checkpoint;
 	msg.has_checkpoint = k->is_present;
 	msg.checkpoint = (skep_CheckpointPolicy){k->is_present, k->has_command,
@@ -267,6 +268,7 @@ hooks_from_wire(const skep_HookPolicy *h)
 		.has_pre_stop = h->has_pre_stop,
 		.has_stop_command = h->has_stop_command,
 		.has_post_stop = h->has_post_stop,
+		.has_resolve_conflict = h->has_resolve_conflict,
 		.timeout_ms = h->timeout_ms,
 	};
 }

@@ -615,6 +615,8 @@ on_process(struct world *w, uint32_t host, const struct world_process_event *e,
 		if (m->states[i].birth == e->birth &&
 			m->states[i].lives < e->lives)
 			*keys_at(&m->served, root_key(m->states[i].root)) = 1;
+	for (uint32_t i = 0; i < e->part_count; i++)
+		*keys_at(&m->served, e->parts[i].key) = 1;
 }
 
 /* Whether a host's disk has a state, after it was put in place of another. */

@@ -81,6 +81,17 @@ checkpoint_words(
 	return out;
 }
 
+/* The word of a service that joins two states, or "": the same. */
+static const char *
+join_words(struct storm *s, uint32_t number, const char *name)
+{
+	uint64_t chance = hash_mix(s->config.seed + 2, number);
+	if (chance % 100 >= s->config.joins_percent)
+		return "";
+	world_behave(s->w, name, "")->is_unresolving = chance / 100 % 4 == 0;
+	return " joins";
+}
+
 /* Adds the words for how it moves. */
 static int
 handoff_words(struct storm *s, struct prng *p, uint32_t number,
@@ -97,8 +108,8 @@ handoff_words(struct storm *s, struct prng *p, uint32_t number,
 			" start-timeout=%us",
 			(uint32_t)(chance / 100 % 20) + 4);
 	}
-	return snprintf(
-		out, size, " handoff%s%s%s", required, mode, program);
+	return snprintf(out, size, " handoff%s%s%s%s", required, mode, program,
+		join_words(s, number, name));
 }
 
 void
