@@ -29,10 +29,10 @@
 extern "C" {
 #endif
 
-/* Sizes of the texts, their NUL included. */
+/* Room for the texts and a NUL, in whole words. */
 #define SKEP_NAME_SIZE 256
-#define SKEP_HOST_SIZE 65
-#define SKEP_META_SIZE 513
+#define SKEP_HOST_SIZE 72
+#define SKEP_META_SIZE 520
 
 /* What a name is of. */
 enum skep_kind {
