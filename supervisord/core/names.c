@@ -10,12 +10,13 @@
  * where a name is missing one of these is free. */
 #define BLOCK_MAX 512
 
-/* The most names that can be in use: of rows, and of instances, their services
- * and their former owners. */
+/* The most names that can be in use: of rows, of instances, their services and
+ * their former owners, and those that have just changed. */
 static size_t
 uses_max(const struct core_limits *l)
 {
-	return (size_t)l->rows_max + (size_t)l->instances_max * 3;
+	return (size_t)l->rows_max + (size_t)l->instances_max * 3 +
+	       l->changes_max;
 }
 
 size_t
@@ -75,6 +76,7 @@ names_take(struct core *c, const char *text)
 		n->rows = NULL;
 		n->instance = NULL;
 		n->uses = 0;
+		n->is_changed = false;
 		memcpy(n->text, text, length + 1);
 		map_insert(&t->by_text, &n->by_text, hash);
 	}
