@@ -95,6 +95,18 @@ fill_depends(const struct spec_depends *d, struct spec_policy *out)
 }
 
 static void
+fill_groups(const struct spec_texts *groups, struct spec_policy *out)
+{
+	size_t used = 0;
+	for (size_t i = 0; i < groups->count; i++) {
+		copy_text(out->groups + used, sizeof out->groups - used,
+			groups->items[i]);
+		used += strlen(groups->items[i]) + 1;
+	}
+	out->group_count = (uint32_t)groups->count;
+}
+
+static void
 fill_schedule(const struct spec_schedule *s, struct policy_schedule *out)
 {
 	out->interval_ms = s->interval_ms;
@@ -127,6 +139,7 @@ spec_policy_from(const struct spec *spec, struct spec_policy *out)
 	out->reload_signal = spec->reload_signal;
 	fill_depends(&spec->depends_on, out);
 	fill_schedule(&spec->schedule, &out->schedule);
+	fill_groups(&spec->groups, out);
 	fill_hooks(spec, &out->hooks);
 	fill_handoff(&spec->handoff, &out->handoff);
 	fill_checkpoint(spec, &out->checkpoint);

@@ -22,6 +22,8 @@
 #define POLICY_INSTANCES_SIZE 2048 /* all names of 'instances', with NULs */
 #define POLICY_STRATEGY_MAX   63   /* characters of a strategy's name */
 #define POLICY_DEPENDS_MAX    16   /* services in one 'depends_on' */
+#define POLICY_GROUPS_MAX     8	   /* groups of one service */
+#define POLICY_GROUPS_SIZE    512  /* all names of 'groups', with NULs */
 #define POLICY_HOLDERS_MAX    4	   /* hosts that keep one's checkpoints */
 
 /* How the instances of a service are named. */
@@ -196,6 +198,9 @@ struct spec_policy {
 	struct policy_partition partition;
 	uint8_t exit_codes[POLICY_EXIT_CODES_MAX]; /* that are successes */
 	uint32_t exit_code_count;
+	/* The groups its instances are in, each with its NUL. */
+	char groups[POLICY_GROUPS_SIZE];
+	uint32_t group_count;
 };
 
 /* Writes 'n' in decimal, with its NUL, at 'out' (11 bytes at most). */

@@ -314,6 +314,21 @@ check_liveness(const struct subject *s)
 /* --- Order and time --- */
 
 static int
+check_groups(const struct subject *s)
+{
+	const struct spec_texts *groups = &s->spec->groups;
+	size_t size = 0;
+	for (size_t i = 0; i < groups->count; i++)
+		size += strlen(groups->items[i]) + 1;
+	if (size <= POLICY_GROUPS_SIZE)
+		return 0;
+	return tree_fail(s->place, written(s, NULL, "groups"),
+		"groups: the names are too long together: %zu bytes of at most "
+		"%d",
+		size, POLICY_GROUPS_SIZE);
+}
+
+static int
 check_depends(const struct subject *s)
 {
 	const struct spec_depends *d = &s->spec->depends_on;
@@ -370,6 +385,7 @@ rules_apply(const struct place *place, const struct node *name,
 		check_signals,
 		check_depends,
 		check_schedule,
+		check_groups,
 	};
 	int rc = 0;
 	for (size_t i = 0; i < sizeof rules / sizeof *rules && rc == 0; i++)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/name.h"
 #include "spec/cron.h"
 #include "spec/spec.h"
 
@@ -156,6 +157,14 @@ fits_timezone(const char *text)
 	       !strstr(text, "//");
 }
 
+static bool
+fits_group(const char *text)
+{
+	size_t at;
+	return !name_fault(
+		(struct bytes){text, strlen(text)}, GROUP_NAME_MAX, &at);
+}
+
 const struct key_shape shape_line = {
 	fits_line, "one line of at most 1000 bytes", "^[^\\t\\n]*$"};
 const struct key_shape shape_name = {spec_name_is_valid,
@@ -197,5 +206,8 @@ const struct key_shape shape_cron = {fits_cron,
 const struct key_shape shape_timezone = {fits_timezone,
 	"the name of a time zone, such as UTC or Europe/Vienna",
 	"^[A-Za-z][A-Za-z0-9/_+-]{0,62}$"};
+const struct key_shape shape_group = {fits_group,
+	"the name of a group: 1 to 127 bytes without control characters",
+	"^[^\\u0000-\\u001f\\u007f-\\u009f]{1,127}$"};
 const struct key_shape shape_host = {fits_host, "the name of a host",
 	"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$"};

@@ -37,6 +37,8 @@ extern const struct key_shape shape_capability;
 extern const struct key_shape shape_cron;
 /* The name of a time zone: words with '/', as under /usr/share/zoneinfo. */
 extern const struct key_shape shape_timezone;
+/* A group of names: UTF-8 without control characters, at most 127 bytes. */
+extern const struct key_shape shape_group;
 /* A host name of at most 64 characters, or "". */
 extern const struct key_shape shape_host;
 

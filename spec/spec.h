@@ -246,6 +246,7 @@ struct spec {
 	char *user;   /* "" = the daemon's own */
 	char *group;  /* "" = the user's own */
 	struct spec_texts supplementary_groups;
+	struct spec_texts groups;
 	char *working_dir;	       /* (%) absolute, or "" */
 	struct spec_pairs environment; /* (%) in the values */
 	char *env_file;		       /* (%) '-' in front: may miss */

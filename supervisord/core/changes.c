@@ -34,7 +34,9 @@ changes_on_row(struct core *c, const struct row *row)
 {
 	struct changes *l = &c->changes;
 	struct name *name = names_of(row->name);
-	if (row->value.kind == ROW_NODE || name->is_changed)
+	bool is_of_name = row->value.kind == ROW_INSTANCE ||
+			  row->value.kind == ROW_TRACKED;
+	if (!is_of_name || name->is_changed)
 		return;
 	if (l->count == c->limits.changes_max) {
 		l->is_all = true;

@@ -31,7 +31,8 @@ core_size(const struct core_limits *l)
 	       member_need(l) +
 	       registry_need(l) + specs_need(l) + place_need(l) +
 	       instance_need(l) + duty_need(l) + handoff_need(l) +
-	       checkpoint_need(l) + conflict_need(l);
+	       checkpoint_need(l) + conflict_need(l) + claim_need(l) +
+	       group_need(l);
 }
 
 struct core *
@@ -47,8 +48,8 @@ core_new(void *memory, size_t size, const struct core_limits *limits,
 	c->arena = arena;
 	c->config = *config;
 	c->limits = *limits;
-	c->fx.items = arena_take(&c->arena, limits->effects_max,
-		sizeof(struct effect));
+	c->fx.items = arena_take(
+		&c->arena, limits->effects_max, sizeof(struct effect));
 	c->fx.capacity = limits->effects_max;
 	c->fx.pool = arena_take(&c->arena, limits->effects_size, 1);
 	c->fx.pool_size = limits->effects_size;
@@ -58,6 +59,7 @@ core_new(void *memory, size_t size, const struct core_limits *limits,
 	changes_init(c);
 	member_init(c);
 	registry_init(c);
+	group_init(c);
 	specs_init(c);
 	place_init(c);
 	instance_init(c);
@@ -66,6 +68,8 @@ core_new(void *memory, size_t size, const struct core_limits *limits,
 	handoff_init(c);
 	checkpoint_init(c);
 	conflict_init(c);
+	claim_init(c);
+	tracked_init(c);
 	operate_init(c);
 	return c;
 }
@@ -85,8 +89,8 @@ core_store(struct core *c, enum core_table table, struct bytes key,
 }
 
 void
-core_note(struct core *c, enum note_kind kind, const char *name,
-	uint64_t epoch, const char *text)
+core_note(struct core *c, enum note_kind kind, const char *name, uint64_t epoch,
+	const char *text)
 {
 	core_note_by(c, kind, name, epoch, text, &(struct actor){0});
 }
@@ -145,6 +149,12 @@ on_load(struct core *c, const struct input_load *in)
 	case TABLE_CONFLICT:
 		conflict_on_load(c, in->key, in->value);
 		break;
+	case TABLE_TRACKED:
+		tracked_on_load(c, in->key, in->value);
+		break;
+	case TABLE_GROUP:
+		group_on_load(c, in->key, in->value);
+		break;
 	case TABLE_COUNT:
 		UNREACHABLE();
 	}
@@ -162,12 +172,14 @@ on_boot(struct core *c)
 	instance_on_boot(c);
 	checkpoint_on_boot(c);
 	conflict_on_boot(c);
+	group_on_boot(c);
 	handoff_on_boot(c);
 	registry_set_ready(c);
 	c->is_booted = true;
 	rebalance_on_boot(c);
 	facts_publish(c);
 	duty_on_boot(c);
+	claim_on_boot(c);
 }
 
 static void
@@ -190,6 +202,10 @@ on_recv(struct core *c, const struct input_recv *in)
 	case WIRE_FORWARD:
 	case WIRE_FORWARD_REPLY:
 		operate_on_recv(c, from, in->type, in->body);
+		break;
+	case WIRE_CLAIM:
+	case WIRE_CLAIM_ANSWER:
+		claim_on_recv(c, from, in->type, in->body);
 		break;
 	case WIRE_HANDOFF_OFFER:
 	case WIRE_HANDOFF_ACCEPT:
@@ -232,6 +248,8 @@ on_tick(struct core *c)
 	handoff_on_tick(c);
 	checkpoint_on_tick(c);
 	conflict_on_tick(c);
+	tracked_on_tick(c);
+	claim_on_tick(c);
 	operate_on_tick(c);
 	duty_on_tick(c);
 }
@@ -289,7 +307,7 @@ on_fetched(struct core *c, const struct input_fetched *in)
 	conflict_on_fetched(c, in);
 }
 
-/* What comes before everything else, in this order. */
+/* What comes before everything else, in this order; GONE then and later. */
 static void
 on_birth(struct core *c, const struct input *in)
 {
@@ -299,6 +317,8 @@ on_birth(struct core *c, const struct input *in)
 		instance_on_found(c, &in->found);
 	else if (in->kind == INPUT_SEALED)
 		handoff_on_sealed(c, &in->sealed);
+	else if (in->kind == INPUT_GONE)
+		tracked_on_gone(c, &in->gone);
 	else
 		on_boot(c);
 }
@@ -321,6 +341,7 @@ dispatch(struct core *c, const struct input *in)
 	case INPUT_LOAD:
 	case INPUT_FOUND:
 	case INPUT_SEALED:
+	case INPUT_GONE:
 	case INPUT_BOOT:
 		on_birth(c, in);
 		break;
@@ -377,6 +398,9 @@ dispatch(struct core *c, const struct input *in)
 	case INPUT_SPEC_DEL:
 		operate_on_spec_del(c, &in->spec_del);
 		break;
+	case INPUT_REGISTER:
+		tracked_on_register(c, &in->enroll);
+		break;
 	case INPUT_REQUEST:
 		operate_on_request(c, &in->request);
 		break;
@@ -414,6 +438,8 @@ core_deadline(const struct core *c)
 	at = mono_min(at, handoff_deadline(c));
 	at = mono_min(at, checkpoint_deadline(c));
 	at = mono_min(at, conflict_deadline(c));
+	at = mono_min(at, tracked_deadline(c));
+	at = mono_min(at, claim_deadline(c));
 	at = mono_min(at, operate_deadline(c));
 	return mono_min(at, duty_deadline(c));
 }
@@ -430,4 +456,6 @@ core_check(const struct core *c)
 	instance_check(c);
 	checkpoint_check(c);
 	conflict_check(c);
+	claim_check(c);
+	group_check(c);
 }

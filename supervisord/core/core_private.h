@@ -18,10 +18,12 @@
 #include "base/prng.h"
 #include "core/changes.h"
 #include "core/checkpoint.h"
+#include "core/claim.h"
 #include "core/conflict.h"
 #include "core/core.h"
 #include "core/duty.h"
 #include "core/facts.h"
+#include "core/group.h"
 #include "core/handoff.h"
 #include "core/instance.h"
 #include "core/member.h"
@@ -32,6 +34,7 @@
 #include "core/registry.h"
 #include "core/settings.h"
 #include "core/specs.h"
+#include "core/tracked.h"
 
 /* One host's mind. */
 struct core {
@@ -58,6 +61,7 @@ struct core {
 	struct changes changes;
 	struct member_table members;
 	struct registry registry;
+	struct groups groups;
 	struct specs specs;
 	struct settings settings;
 	struct place place;
@@ -67,6 +71,8 @@ struct core {
 	struct handoffs handoffs;
 	struct checkpoints checkpoints;
 	struct conflicts conflicts;
+	struct claims claims;
+	struct tracked tracked;
 	struct operate operate;
 };
 

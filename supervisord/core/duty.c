@@ -87,8 +87,10 @@ static void
 declare(struct core *c, const char *name, const struct spec_policy *p)
 {
 	char full[INSTANCE_NAME_MAX + 1];
+	tracked_mark_name(c, name);
 	for (uint32_t n = 0; n < p->instance_count; n++) {
 		policy_instance_name(p, name, n, full);
+		tracked_mark_name(c, full);
 		struct instance *i = instance_find(c, full);
 		if (!i)
 			i = instance_add(c, full, name, n);
@@ -379,6 +381,7 @@ duty_run(struct core *c)
 		struct instance *i =
 			container_of(d->dirty.next, struct instance, in_dirty);
 		list_remove(&i->in_dirty);
+		group_follow(c, i);
 		duty_decide(c, i);
 	}
 	look_at_held(c);

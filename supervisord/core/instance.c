@@ -398,6 +398,7 @@ instance_publish(struct core *c, struct instance *inst)
 		epoch = inst->epoch_used;
 	} else if (state == ROW_NONE) {
 		registry_delete(c, ROW_INSTANCE, inst->name);
+		group_follow(c, inst);
 		return;
 	}
 	bool has_state = state == ROW_STOPPED && instance_offers_state(c, inst);
@@ -424,6 +425,7 @@ instance_publish(struct core *c, struct instance *inst)
 	if (!registry_put(c, inst->name, &v, after > c->stored_seq ? after : 0))
 		core_note(c, NOTE_REPAIR, inst->name, inst->epoch,
 			"the registry is full: raise names_max");
+	group_follow(c, inst);
 }
 
 void

@@ -9,6 +9,9 @@ libcore_a_SOURCES = \
 	supervisord/core/checkpoint_hold.c \
 	supervisord/core/checkpoint_private.h \
 	supervisord/core/checkpoint_take.c \
+	supervisord/core/claim.c \
+	supervisord/core/claim.h \
+	supervisord/core/claim_grant.c \
 	supervisord/core/conflict.c \
 	supervisord/core/conflict.h \
 	supervisord/core/conflict_adopt.c \
@@ -29,6 +32,10 @@ libcore_a_SOURCES = \
 	supervisord/core/ending.c \
 	supervisord/core/facts.c \
 	supervisord/core/facts.h \
+	supervisord/core/group.c \
+	supervisord/core/group.h \
+	supervisord/core/group_private.h \
+	supervisord/core/group_run.c \
 	supervisord/core/handoff.c \
 	supervisord/core/handoff.h \
 	supervisord/core/handoff_ask.c \
@@ -45,6 +52,8 @@ libcore_a_SOURCES = \
 	supervisord/core/instance_epoch.c \
 	supervisord/core/instance_life.c \
 	supervisord/core/instance_staged.c \
+	supervisord/core/kv.c \
+	supervisord/core/kv.h \
 	supervisord/core/member.c \
 	supervisord/core/member.h \
 	supervisord/core/member_detect.c \
@@ -89,6 +98,8 @@ libcore_a_SOURCES = \
 	supervisord/core/specs_value.c \
 	supervisord/core/text.c \
 	supervisord/core/text.h \
+	supervisord/core/tracked.c \
+	supervisord/core/tracked.h \
 	supervisord/core/trace.c \
 	supervisord/core/trace.h \
 	supervisord/core/trace_digest.c \
@@ -97,6 +108,7 @@ libcore_a_SOURCES = \
 	supervisord/core/trace_private.h \
 	supervisord/core/view.c \
 	supervisord/core/view.h \
+	supervisord/core/view_group.c \
 	supervisord/core/view_checkpoint.c \
 	supervisord/core/view_name.c \
 	supervisord/core/wire.c \

@@ -11,12 +11,13 @@
 #define BLOCK_MAX 512
 
 /* The most names that can be in use: of rows, of instances, their services and
- * their former owners, and those that have just changed. */
+ * their former owners, of claims and grants, and those that have just changed.
+ */
 static size_t
 uses_max(const struct core_limits *l)
 {
 	return (size_t)l->rows_max + (size_t)l->instances_max * 3 +
-	       l->changes_max;
+	       claim_uses_max(l) + l->changes_max;
 }
 
 size_t

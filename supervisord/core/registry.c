@@ -47,6 +47,7 @@ registry_log_init(struct origin *log, uint64_t incarnation)
 	log->row_count = log->tombstones = 0;
 	log->is_ready = log->has_end = false;
 	log->source = MEMBER_NONE;
+	log->given = NULL;
 	list_init(&log->log);
 	list_init(&log->tombs);
 }
@@ -129,6 +130,12 @@ mark(struct core *c, const struct row *row, bool had_place)
 	changes_on_row(c, row);
 	if (row->value.kind == ROW_NODE)
 		duty_mark_all(c);
+	if (row->value.kind == ROW_TRACKED) {
+		claim_mark(c, row);
+		tracked_mark(c, row);
+	}
+	if (row->value.kind == ROW_MEMBER)
+		group_on_row(c, row);
 	if (row->value.kind != ROW_INSTANCE)
 		return;
 	duty_mark(c, row->name);
@@ -143,6 +150,11 @@ unlink_row(struct origin *log, struct row *row)
 	if (list_is_empty(&row->in_log))
 		return;
 	log->checksum -= registry_row_hash(row);
+	if (log->given == row)
+		log->given = row->in_log.prev == &log->log
+				     ? NULL
+				     : container_of(row->in_log.prev,
+					       struct row, in_log);
 	list_remove(&row->in_log);
 	if (row->is_deleted)
 		log->tombstones--;

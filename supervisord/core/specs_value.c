@@ -6,6 +6,7 @@
 #include <pb_encode.h>
 #include <string.h>
 
+#include "base/name.h"
 #include "core/specs_private.h"
 
 #define SIGNAL_MAX 64
@@ -45,6 +46,40 @@ decode_instance(pb_istream_t *in, const pb_field_t *field, void **arg)
 		return false;
 	names->used += length + 1;
 	p->instance_count++;
+	return true;
+}
+
+static bool
+encode_groups(pb_ostream_t *out, const pb_field_t *field, void *const *arg)
+{
+	const struct spec_policy *p = *arg;
+	const char *name = p->groups;
+	for (uint32_t i = 0; i < p->group_count; i++) {
+		size_t length = strlen(name);
+		if (!pb_encode_tag_for_field(out, field) ||
+			!pb_encode_string(out, (const pb_byte_t *)name, length))
+			return false;
+		name += length + 1;
+	}
+	return true;
+}
+
+static bool
+decode_group(pb_istream_t *in, const pb_field_t *field, void **arg)
+{
+	(void)field;
+	struct specs_names *names = *arg;
+	struct spec_policy *p = names->policy;
+	size_t length = in->bytes_left, at;
+	if (length >= POLICY_GROUPS_SIZE - names->groups_used ||
+		p->group_count >= POLICY_GROUPS_MAX)
+		return false;
+	char *name = p->groups + names->groups_used;
+	if (!pb_read(in, (pb_byte_t *)name, length) ||
+		name_fault((struct bytes){name, length}, GROUP_NAME_MAX, &at))
+		return false;
+	names->groups_used += length + 1;
+	p->group_count++;
 	return true;
 }
 
@@ -98,6 +133,7 @@ specs_policy_to_wire(const struct spec_policy *p)
 		.partition = {p->partition.consistency, p->partition.on_loss,
 			p->partition.stop_after_ms},
 		.instances = {.funcs.encode = encode_instances, .arg = arg.out},
+		.groups = {.funcs.encode = encode_groups, .arg = arg.out},
 	};
 	msg.has_readiness = p->has_readiness;
 	msg.reload_signal = (uint32_t)p->reload_signal;
@@ -235,11 +271,15 @@ hooks_from_wire(const skep_HookPolicy *h)
 	};
 }
 
-pb_callback_t
-specs_policy_names(struct specs_names *names, struct spec_policy *p)
+void
+specs_policy_names(struct specs_names *names, struct spec_policy *p,
+	skep_ServicePolicy *msg)
 {
 	*names = (struct specs_names){.policy = p};
-	return (pb_callback_t){.funcs.decode = decode_instance, .arg = names};
+	msg->instances =
+		(pb_callback_t){.funcs.decode = decode_instance, .arg = names};
+	msg->groups =
+		(pb_callback_t){.funcs.decode = decode_group, .arg = names};
 }
 
 bool
@@ -293,7 +333,7 @@ specs_get_service(const struct entry *e, struct service_value *out)
 	struct specs_names names;
 	skep_ServiceValue msg = skep_ServiceValue_init_zero;
 	msg.body = wire_borrow(&body);
-	msg.policy.instances = specs_policy_names(&names, &out->policy);
+	specs_policy_names(&names, &out->policy, &msg.policy);
 	if (!wire_decode_message(skep_ServiceValue_fields, e->value, &msg) ||
 		!msg.has_policy ||
 		!specs_policy_from_wire(&msg.policy, &out->policy))

@@ -12,6 +12,7 @@
 
 #include "core/checkpoint.h"
 #include "core/core.h"
+#include "core/group.h"
 #include "core/member.h"
 #include "core/registry.h"
 #include "core/specs.h"
@@ -134,6 +135,21 @@ bool view_names_walk(const struct core *c, uint64_t *cursor, uint32_t count,
  * none, when these are all. */
 bool view_names_changed(
 	const struct core *c, view_name_fn *visit, void *context);
+
+/* One name in a group, which runs on a host that is present. */
+struct group_view {
+	const char *member;
+	const char *node;
+	uint32_t pid;
+	uint64_t epoch;
+	const char *state; /* row_state_name */
+	bool is_ready;
+	int64_t since_wall_ms; /* since when it is in the group */
+};
+
+/* Walks a group, in no order; '*cursor' starts as NULL, false ends. */
+bool view_group_next(const struct core *c, const char *group,
+	const struct membership **cursor, struct group_view *out);
 
 /* One host. */
 struct node_view {

@@ -8,7 +8,7 @@ head_of(struct core *c, const char *name)
 {
 	member_id holder = duty_holder(c, name, NULL);
 	return holder == MEMBER_NONE
-		       ? NULL
+		       ? tracked_find(c, name)
 		       : registry_find(c, ROW_INSTANCE, name, holder);
 }
 
@@ -42,7 +42,7 @@ view_names_walk(const struct core *c, uint64_t *cursor, uint32_t count,
 		for (; link; link = link->next) {
 			const struct name *name =
 				container_of(link, struct name, by_text);
-			if (name->rows)
+			if (name->rows && name->rows->value.kind != ROW_MEMBER)
 				visit(context, name->text);
 		}
 	}

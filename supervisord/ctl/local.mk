@@ -6,7 +6,9 @@ libctl_a_SOURCES = \
 	supervisord/ctl/aside.c \
 	supervisord/ctl/cmd_cluster.c \
 	supervisord/ctl/cmd_drain.c \
+	supervisord/ctl/cmd_group.c \
 	supervisord/ctl/cmd_host.c \
+	supervisord/ctl/cmd_kv.c \
 	supervisord/ctl/cmd_logs.c \
 	supervisord/ctl/cmd_node.c supervisord/ctl/cmd_node.h \
 	supervisord/ctl/cmd_rebalance.c \

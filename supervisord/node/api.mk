@@ -4,14 +4,17 @@ noinst_LIBRARIES += libnodeapi.a
 libnodeapi_a_CPPFLAGS = $(AM_CPPFLAGS) $(MHD_CFLAGS) $(JANSSON_CFLAGS) \
 	$(ZLIB_CFLAGS)
 libnodeapi_a_SOURCES = \
+	supervisord/node/alert.c supervisord/node/alert.h \
 	supervisord/node/api.c supervisord/node/api.h \
 	supervisord/node/api_call.c \
 	supervisord/node/api_dump.c \
 	supervisord/node/api_events.c \
 	supervisord/node/api_gather.c supervisord/node/api_gather.h \
 	supervisord/node/api_get.c \
+	supervisord/node/api_group.c \
 	supervisord/node/api_host.c \
 	supervisord/node/api_json.c \
+	supervisord/node/api_kv.c \
 	supervisord/node/api_logs.c \
 	supervisord/node/api_logway.c supervisord/node/api_logway.h \
 	supervisord/node/api_merge.c supervisord/node/api_merge.h \

@@ -14,7 +14,7 @@ printf 'services:\n  broken: {comand: [/bin/true]}\n' \
 	>"$T/alpha/services.d/broken.yaml"
 cat >"$T/alpha/services.d/hook.yaml" <<END
 services:
-  hooked: {command: [/bin/true], user: nobody, groups: [x]}
+  hooked: {command: [/bin/true], user: nobody, placement: {pools: [x]}}
 END
 host_start alpha
 wait_for 30 "alpha answers" ctl alpha status
@@ -29,7 +29,7 @@ says() {
 }
 wait_for 10 "status shows the unknown key and its place" \
 	says 'broken.yaml:2:12'
-wait_for 10 "a later key is refused by name" says 'groups.*not supported yet'
+wait_for 10 "a later key is refused by name" says 'pools.*not supported yet'
 
 step "policy: refused by name"
 cat >"$T/bad.yaml" <<END

@@ -1,4 +1,5 @@
 /* What "show" shows: instances, hosts, and what a host knows of the others. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/view.h"
@@ -152,7 +153,8 @@ show_specs(struct script *s)
 	static const char *const kinds[] = {[ENTRY_SERVICE] = "service",
 		[ENTRY_OVERRIDE] = "override",
 		[ENTRY_NODE] = "node",
-		[ENTRY_SETTING] = "setting"};
+		[ENTRY_SETTING] = "setting",
+		[ENTRY_KV] = "kv"};
 	const struct core *c = s->w->hosts[script_asked(s)].core;
 	for (uint32_t i = 0; i < c->specs.entries.mark; i++) {
 		const struct entry *e = specs_by_slot(c, i);
@@ -164,8 +166,62 @@ show_specs(struct script *s)
 		fprintf(s->out, "\n");
 	}
 	fprintf(s->out, "horizon ");
-	print_stamp(s, c->specs.horizon);
+	print_stamp(s, c->specs.realms[REALM_STATE].horizon);
 	fprintf(s->out, "\n");
+}
+
+/* The names that count, as each running host sees them. */
+static void
+show_names(struct script *s)
+{
+	for (uint32_t i = 0; i < s->w->count; i++) {
+		const struct core *c = s->w->hosts[i].core;
+		if (!c || !s->w->hosts[i].is_running)
+			continue;
+		for (member_id id = 0; id < c->members.count; id++) {
+			const struct row *r = NULL;
+			while ((r = registry_walk(c, id, r)) != NULL) {
+				if (r->value.kind != ROW_TRACKED ||
+					tracked_find(c, r->name) != r)
+					continue;
+				fprintf(s->out,
+					"%s: %s on %s, process %u, epoch %llu",
+					s->w->hosts[i].name, r->name,
+					member_get(c, id)->name, r->value.pid,
+					(unsigned long long)r->value.epoch);
+				fprintf(s->out, "%s%.*s\n",
+					r->meta_size ? ", " : "",
+					(int)r->meta_size,
+					(const char *)row_meta(r).data);
+			}
+		}
+	}
+}
+
+static int
+compare_members(const void *a, const void *b)
+{
+	const struct group_view *x = a, *y = b;
+	return strcmp(x->member, y->member);
+}
+
+/* "show group NAME": its members, by name. */
+static void
+show_group(struct script *s, const char *group)
+{
+	const struct core *c = s->w->hosts[script_asked(s)].core;
+	const struct membership *cursor = NULL;
+	struct group_view views[64];
+	size_t count = 0;
+	while (count < 64 && view_group_next(c, group, &cursor, &views[count]))
+		count++;
+	qsort(views, count, sizeof *views, compare_members);
+	fprintf(s->out, "%s:", group);
+	for (size_t i = 0; i < count; i++)
+		fprintf(s->out, "%s %s on %s %s epoch %llu", i ? "," : "",
+			views[i].member, views[i].node, views[i].state,
+			(unsigned long long)views[i].epoch);
+	fprintf(s->out, "%s\n", count ? "" : " nobody");
 }
 
 void
@@ -181,8 +237,12 @@ script_show(struct script *s, char **words, int count)
 		{"members", show_members},
 		{"logs", show_logs},
 		{"specs", show_specs},
+		{"names", show_names},
 	};
-	(void)count;
+	if (count == 3 && !strcmp(words[1], "group")) {
+		show_group(s, words[2]);
+		return;
+	}
 	for (size_t i = 0; i < sizeof shows / sizeof *shows; i++)
 		if (!strcmp(shows[i].word, words[1])) {
 			shows[i].run(s);

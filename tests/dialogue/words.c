@@ -174,6 +174,20 @@ fill_depends(char *const *words, int count, struct spec_policy *p)
 }
 
 static void
+fill_groups(char *const *words, int count, struct spec_policy *p)
+{
+	size_t used = 0;
+	for (int i = 0; i < count; i++) {
+		if (strncmp(words[i], "group=", 6))
+			continue;
+		CHECK(p->group_count < POLICY_GROUPS_MAX);
+		strcpy(p->groups + used, words[i] + 6);
+		used += strlen(words[i] + 6) + 1;
+		p->group_count++;
+	}
+}
+
+static void
 fill_life(char *const *words, int count, struct spec_policy *p)
 {
 	p->has_readiness = script_has(words, count, "readiness");
@@ -185,6 +199,7 @@ fill_life(char *const *words, int count, struct spec_policy *p)
 	p->hooks.timeout_ms = duration(words, count, "hook-timeout", 5000);
 	p->schedule.has_cron = script_has(words, count, "scheduled");
 	fill_depends(words, count, p);
+	fill_groups(words, count, p);
 }
 
 /* What a change of only labels does not touch. */
@@ -194,6 +209,7 @@ run_digest_of(char *const *words, int count)
 	uint64_t digest = 1;
 	for (int i = 0; i < count; i++)
 		if (strncmp(words[i], "labels=", 7) &&
+			strncmp(words[i], "group=", 6) &&
 			strncmp(words[i], "replicas=", 9))
 			digest = hash_mix(digest, hash_text(words[i], 0));
 	return digest;

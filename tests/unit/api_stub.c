@@ -25,6 +25,12 @@ static struct entry services[2] = {
 	{.kind = ENTRY_SERVICE, .name = "db", .stamp = 12, .writer = "alpha"},
 };
 
+static const struct entry kv_entry = {.kind = ENTRY_KV,
+	.name = "a/b",
+	.stamp = 0x18bcfe5687b0000,
+	.writer = "beta",
+	.value = {"v", 1}};
+
 static struct row rows[2] = {
 	{.origin = 0,
 		.seq = 2,
@@ -168,6 +174,28 @@ view_instance(struct core *c, const char *name, struct instance_view *out)
 		if (strcmp(out->name, name) == 0)
 			return true;
 	return false;
+}
+
+/* The group "all" has every instance in it, in this order. */
+bool
+view_group_next(const struct core *c, const char *group,
+	const struct membership **cursor, struct group_view *out)
+{
+	static const struct membership told[8];
+	uint32_t i = *cursor ? (uint32_t)(*cursor - told) + 1 : 0;
+	(void)c;
+	if (strcmp(group, "all") != 0 || i >= stub.instance_count)
+		return false;
+	*cursor = &told[i];
+	const struct instance_view *v = &stub.instances[i];
+	*out = (struct group_view){.member = v->name,
+		.node = v->node,
+		.pid = v->pid,
+		.epoch = v->epoch,
+		.state = v->state,
+		.is_ready = strcmp(v->state, "ready") == 0,
+		.since_wall_ms = v->since_wall_ms};
+	return true;
 }
 
 bool
@@ -326,6 +354,8 @@ specs_walk(
 	const struct core *c, enum entry_kind kind, const struct entry *after)
 {
 	(void)c;
+	if (kind == ENTRY_KV)
+		return after ? NULL : &kv_entry;
 	if (kind != ENTRY_SERVICE)
 		return NULL;
 	return !after		       ? &services[0]

@@ -222,6 +222,35 @@ metrics_have(const char *text, bool is_there)
 	client_free(c);
 }
 
+/* The members in the order of their names; of a group that nobody is in, none;
+ * a word that is none, or names nobody, is refused. */
+START_TEST(a_group_has_members)
+{
+	json_t *o;
+	ck_assert_uint_eq(ask("GET", "/v1/groups/all", NULL, &o), 200);
+	json_t *list = json_object_get(o, "members");
+	ck_assert_uint_eq(json_array_size(list), stub.instance_count);
+	const char *last = "";
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *name = json_string_value(
+			json_object_get(json_array_get(list, i), "name"));
+		ck_assert_str_gt(name, last);
+		last = name;
+	}
+	json_decref(o);
+	ck_assert_uint_eq(ask("GET", "/v1/groups/none", NULL, &o), 200);
+	ck_assert_uint_eq(json_array_size(json_object_get(o, "members")), 0);
+	json_decref(o);
+	ck_assert_uint_eq(ask("POST", "/v1/groups/g/join", "{}", &o), 400);
+	json_decref(o);
+	ck_assert_uint_eq(
+		ask("POST", "/v1/groups/g/marry", "{\"name\": \"x\"}", &o),
+		404);
+	json_decref(o);
+	ck_assert_uint_eq(stub.asked_count, 0);
+}
+END_TEST
+
 START_TEST(checkpoints_are_measured)
 {
 	metrics_have("\nskep_checkpoint_age_seconds{service=\"web\","
@@ -312,6 +341,66 @@ START_TEST(recordings_are_asked_for_and_fetched)
 }
 END_TEST
 
+/* A slash in a name is escaped, and stays part of it. */
+START_TEST(keys_are_read_and_written)
+{
+	json_t *o;
+	ck_assert_uint_eq(ask("GET", "/v1/kv/a%2fb", NULL, &o), 200);
+	ck_assert_str_eq(json_string_value(json_object_get(o, "value")), "v");
+	ck_assert_str_eq(json_string_value(json_object_get(o, "version")),
+		"018bcfe5687b0000");
+	ck_assert_str_eq(json_string_value(json_object_get(o, "consistency")),
+		"last-writer-wins");
+	json_decref(o);
+	ck_assert_uint_eq(ask("GET", "/v1/kv?prefix=b", NULL, &o), 200);
+	ck_assert_uint_eq(json_array_size(json_object_get(o, "keys")), 0);
+	json_decref(o);
+	ck_assert_uint_eq(
+		ask("GET", "/v1/kv?prefix=a%2F&match=a*", NULL, &o), 200);
+	ck_assert_uint_eq(json_array_size(json_object_get(o, "keys")), 1);
+	json_decref(o);
+	stub.code = REPLY_UNSUPPORTED;
+	ck_assert_uint_eq(
+		ask("PUT", "/v1/kv/x%2F%C3%A9?if=1", "{\"value\":\"1\"}", &o),
+		501);
+	json_decref(o);
+	ck_assert_int_eq(stub.asked[0].op, REQUEST_KV_SET);
+	ck_assert_str_eq(stub.asked[0].name, "x/\u00e9");
+	ck_assert_str_eq(stub.asked[0].arg, "1");
+	ck_assert(stub.asked[0].is_forced);
+	stub.code = REPLY_OK;
+	ck_assert_uint_eq(ask("DELETE", "/v1/kv/x%2Fy", NULL, &o), 200);
+	ck_assert_str_eq(json_string_value(json_object_get(o, "consistency")),
+		"last-writer-wins");
+	json_decref(o);
+	ck_assert_int_eq(stub.asked[1].op, REQUEST_KV_DELETE);
+	ck_assert_str_eq(stub.asked[1].name, "x/y");
+}
+END_TEST
+
+/* A name of 255 bytes is passed on, whatever its bytes; one that no place has
+ * room for is refused with a sentence. */
+START_TEST(names_in_paths_have_bounds)
+{
+	char path[2048] = "/v1/kv/";
+	for (int i = 0; i < 255; i++)
+		strcat(path, "%2F");
+	json_t *o;
+	ck_assert_uint_eq(ask("GET", path, NULL, &o), 404);
+	json_decref(o);
+	strcat(path, "a");
+	ck_assert_uint_eq(ask("GET", path, NULL, &o), 400);
+	ck_assert_ptr_nonnull(
+		strstr(text_at(o, "error", "message"), "too long at byte 255"));
+	json_decref(o);
+	memset(path + 7, 'a', 1200);
+	ck_assert_uint_eq(ask("GET", path, NULL, &o), 400);
+	ck_assert_ptr_nonnull(
+		strstr(text_at(o, "error", "message"), "too long"));
+	json_decref(o);
+}
+END_TEST
+
 START_TEST(refusals_are_json_with_their_status)
 {
 	static const struct {
@@ -338,6 +427,16 @@ START_TEST(refusals_are_json_with_their_status)
 			"not_found"},
 		{"GET", "/v1/events?since=yesterday", NULL, 400, "invalid"},
 		{"GET", "/v1/events?n=-1", NULL, 400, "invalid"},
+		{"GET", "/v1/kv/nope", NULL, 404, "not_found"},
+		{"GET", "/v1/kv/a/b", NULL, 404, "not_found"},
+		{"GET", "/v1/kv/a%zz", NULL, 400, "invalid"},
+		{"GET", "/v1/kv/a%00b", NULL, 400, "invalid"},
+		{"GET", "/v1/kv/a%0ab", NULL, 400, "invalid"},
+		{"GET", "/v1/kv/a%ff", NULL, 400, "invalid"},
+		{"PUT", "/v1/kv/a", "{}", 400, "invalid"},
+		{"PUT", "/v1/kv/a", "{\"value\": 1}", 400, "invalid"},
+		{"PUT", "/v1/kv/a", "{\"value\": \"\\u0000\"}", 400, "invalid"},
+		{"POST", "/v1/kv/a", "{}", 405, "method_not_allowed"},
 		{"PUT", "/v1/status", "{}", 405, "method_not_allowed"},
 		{"POST", "/v1/names/web/explode", "", 404, "not_found"},
 		{"POST", "/v1/nodes/beta/explode", "", 404, "not_found"},
@@ -435,6 +534,10 @@ START_TEST(verbs_reach_the_core)
 			REQUEST_CLUSTER_SET, "expect", "5", 0, false, 0},
 		{"POST", "/v1/rebalance", "{}", REQUEST_REBALANCE, "", "", 0,
 			false, 0},
+		{"POST", "/v1/groups/g%20h/join", "{\"name\": \"web@1\"}",
+			REQUEST_GROUP_JOIN, "web@1", "g h", 0, false, 0},
+		{"POST", "/v1/groups/g/leave", "{\"name\": \"web@1\"}",
+			REQUEST_GROUP_LEAVE, "web@1", "g", 0, false, 0},
 	};
 	for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		json_t *o;
@@ -625,6 +728,7 @@ main(void)
 	TCase *tc = tcase_create("api");
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, a_group_has_members);
 	tcase_add_test(tc, every_get_answers_with_one_document);
 	tcase_add_test(tc, a_pass_is_through_when_all_hosts_are);
 	tcase_add_test(tc, status_has_desired_actual_hold_and_problems);
@@ -636,6 +740,8 @@ main(void)
 	tcase_add_test(tc, checkpoints_are_measured);
 	tcase_add_test(tc, metrics_and_dump_are_text);
 	tcase_add_test(tc, recordings_are_asked_for_and_fetched);
+	tcase_add_test(tc, keys_are_read_and_written);
+	tcase_add_test(tc, names_in_paths_have_bounds);
 	tcase_add_test(tc, refusals_are_json_with_their_status);
 	tcase_add_test(tc, before_boot_nothing_is_changed);
 	tcase_add_test(tc, verbs_reach_the_core);

@@ -324,6 +324,7 @@ START_TEST(policy_holds_what_the_spec_says)
 	struct spec *s = parse("command: /bin/cat, instances: [a, bc], "
 			       "handoff: {mode: ignore, max_size: 5KiB}, "
 			       "restart: {attempts: 3, jitter: 5%}, "
+			       "groups: [workers, die Schnellen], "
 			       "success_exit_codes: [7, 8], kill_mode: "
 			       "control-group, placement: {pin: alpha}");
 	struct spec_policy p;
@@ -339,6 +340,8 @@ START_TEST(policy_holds_what_the_spec_says)
 	ck_assert_uint_eq(p.restart.jitter_percent, 5);
 	ck_assert(policy_is_success(&p, 8) && !policy_is_success(&p, 0));
 	ck_assert_str_eq(p.placement.pin, "alpha");
+	ck_assert_uint_eq(p.group_count, 2);
+	ck_assert_mem_eq(p.groups, "workers\0die Schnellen", 22);
 	spec_free(s);
 }
 END_TEST

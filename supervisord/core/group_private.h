@@ -1,0 +1,19 @@
+/* What the index of groups (group.c) and those who write rows (group_run.c)
+ * share.
+ */
+#ifndef SKEP_CORE_GROUP_PRIVATE_H
+#define SKEP_CORE_GROUP_PRIVATE_H
+
+#include "core/core_private.h"
+
+/* Members without a row yet: joined in an earlier life of the node. */
+#define GROUP_LOADED_MAX 1024
+
+/* Finds what the index has under a row's name, or NULL. */
+struct membership *group_membership(const struct core *c, const char *text);
+/* The same, entered if need be; NULL when there is no room. */
+struct membership *group_enter(struct core *c, const char *text);
+/* Drops what nobody says any more. */
+void group_drop_if_idle(struct core *c, struct membership *m);
+
+#endif

@@ -1,0 +1,47 @@
+/* Who is in a group, as status, the API and messages see it. */
+#include <string.h>
+
+#include "core/view.h"
+
+#include "core/core_private.h"
+
+/* What its host says of the member's process itself. */
+static const struct row *
+run_row(const struct core *c, const char *member, member_id origin)
+{
+	const struct row *row = registry_find(c, ROW_INSTANCE, member, origin);
+	return row ? row : registry_find(c, ROW_TRACKED, member, origin);
+}
+
+static bool
+fill(const struct core *c, const struct membership *m, struct group_view *out)
+{
+	const struct row *row = group_row(c, m);
+	const struct row *run = row ? run_row(c, m->member, row->origin) : NULL;
+	if (!run)
+		return false;
+	*out = (struct group_view){
+		.member = m->member,
+		.node = member_get(c, row->origin)->name,
+		.pid = run->value.pid,
+		.epoch = row->value.epoch,
+		.state = row_state_name(run->value.state),
+		.is_ready = run->value.state == ROW_READY,
+		.since_wall_ms = row->value.since_wall_ms,
+	};
+	return true;
+}
+
+bool
+view_group_next(const struct core *c, const char *group,
+	const struct membership **cursor, struct group_view *out)
+{
+	const struct name_group *g = group_find(c, group);
+	const struct membership *m = *cursor;
+	while (g && (m = group_next(g, m))) {
+		*cursor = m;
+		if (fill(c, m, out))
+			return true;
+	}
+	return false;
+}
