@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/prng.h"
+#include "core/changes.h"
 #include "core/checkpoint.h"
 #include "core/claim.h"
 #include "core/conflict.h"
@@ -59,6 +60,7 @@ struct core {
 	uint64_t unknown_frames; /* messages of no known type */
 
 	struct names names;
+	struct changes changes;
 	struct member_table members;
 	struct registry registry;
 	struct groups groups;

@@ -2,6 +2,8 @@
 noinst_LIBRARIES += libcore.a
 libcore_a_CPPFLAGS = $(AM_CPPFLAGS) $(NANOPB_CFLAGS)
 libcore_a_SOURCES = \
+	supervisord/core/changes.c \
+	supervisord/core/changes.h \
 	supervisord/core/checkpoint.c \
 	supervisord/core/checkpoint.h \
 	supervisord/core/checkpoint_hold.c \
@@ -112,6 +114,7 @@ libcore_a_SOURCES = \
 	supervisord/core/view.h \
 	supervisord/core/view_group.c \
 	supervisord/core/view_checkpoint.c \
+	supervisord/core/view_name.c \
 	supervisord/core/wire.c \
 	supervisord/core/wire.h
 nodist_libcore_a_SOURCES = \

@@ -108,6 +108,34 @@ struct move_view {
 bool view_move_next(const struct core *c, uint32_t *cursor,
 	struct move_view *out);
 
+/* What counts of a name, of whatever kind: where it is. */
+struct name_view {
+	const char *name;
+	const char *node; /* who holds it; a present host */
+	enum row_kind kind;
+	enum row_state state;
+	uint32_t pid;
+	uint64_t epoch;
+	int64_t since_wall_ms;
+	struct bytes meta;
+};
+
+/* False when nothing of that name is held on a present host. */
+bool view_name(struct core *c, const char *name, struct name_view *out);
+
+typedef void view_name_fn(void *context, const char *name);
+
+/* Names, the whole of the cluster's, in parts: visits some 'count' of those
+ * that rows are of, whether anything is held or not.  '*cursor' starts as 0;
+ * false when that were all.  Steps in between hide no name that stays, and may
+ * show one twice. */
+bool view_names_walk(const struct core *c, uint64_t *cursor, uint32_t count,
+	view_name_fn *visit, void *context);
+/* Visits the names that may be something else since the last step; false, and
+ * none, when these are all. */
+bool view_names_changed(
+	const struct core *c, view_name_fn *visit, void *context);
+
 /* One name in a group, which runs on a host that is present. */
 struct group_view {
 	const char *member;
