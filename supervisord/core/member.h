@@ -256,7 +256,7 @@ struct member_table {
 	bool is_name_refused;	/* others say that our name is taken */
 	mono next_heartbeat;
 	bool has_wall_base;	/* the time that most hosts say is known: */
-	int clock_said;		/* ... that ours is ahead of it: 1, behind: -1 */
+	int clock_said;		/* ... that ours is ahead: 1, behind: -1 */
 	int64_t wall_base_ms;	/* ... it, when our 'now' was 0 */
 	uint32_t health;	/* local health, 0 to 8 */
 	mono health_at;		/* when it may fall again */
