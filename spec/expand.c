@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/name.h"
+#include "base/name_part.h"
 
 const char *
 expand_find_unknown(const char *text)
@@ -164,16 +166,14 @@ spec_instance_name(
 }
 
 int
-spec_split_name(const char *full, char service[SERVICE_NAME_MAX + 1],
+spec_split_name(const char *full, char service[INSTANCE_NAME_MAX + 1],
 	const char **instance)
 {
-	size_t length = strcspn(full, "@");
-	if (length > SERVICE_NAME_MAX)
+	if (!name_is_runtime((struct bytes){full, strlen(full)}))
 		return -EINVAL;
+	size_t length = name_service_length(full);
 	memcpy(service, full, length);
 	service[length] = '\0';
 	*instance = full[length] ? full + length + 1 : full;
-	bool is_valid =
-		spec_name_is_valid(service) && spec_name_is_valid(*instance);
-	return is_valid ? 0 : -EINVAL;
+	return 0;
 }

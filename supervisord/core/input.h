@@ -299,6 +299,9 @@ struct input_spec_set {
 	struct bytes body; /* canonical text, opaque here */
 	struct spec_source source;
 	struct actor actor;
+	bool is_runtime;    /* given by 'register': only if nobody has that
+			       name, see runtime.h */
+	int64_t timeout_ms; /* of that; 0: the usual one */
 };
 
 /* SPEC_DEL */

@@ -412,10 +412,9 @@ const char *instance_status_text(struct core *c, int32_t status);
  * name. */
 bool instance_name_of_key(
 	struct bytes key, char out[static INSTANCE_NAME_MAX + 1]);
-/* The part of an instance's name before '@', cut to what a service's name may
- * be: the name may come from outside. */
+/* The service of an instance, as its name says. */
 void instance_service_name(
-	const char *name, char out[static SERVICE_NAME_MAX + 1]);
+	const char *name, char out[static INSTANCE_NAME_MAX + 1]);
 /* Decodes the service of an instance into '*out'; false if it is not
  * declared or its entry is unreadable. */
 bool instance_service(struct core *c, const struct instance *inst,

@@ -66,6 +66,9 @@ emit_start(struct core *c, struct instance *i,
 			      service->policy.handoff.has_state_path;
 	e->start.before = i->epoch_before;
 	e->start.stay = i->stay;
+	/* Its age is counted by this host's own clock. */
+	if (e->start.state_wall_ms)
+		e->start.state_wall_ms += c->own_wall_ms - c->wall_ms;
 	return &e->start;
 }
 

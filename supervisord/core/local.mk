@@ -2,6 +2,8 @@
 noinst_LIBRARIES += libcore.a
 libcore_a_CPPFLAGS = $(AM_CPPFLAGS) $(NANOPB_CFLAGS)
 libcore_a_SOURCES = \
+	supervisord/core/changes.c \
+	supervisord/core/changes.h \
 	supervisord/core/checkpoint.c \
 	supervisord/core/checkpoint.h \
 	supervisord/core/checkpoint_hold.c \
@@ -58,6 +60,7 @@ libcore_a_SOURCES = \
 	supervisord/core/member_detect.c \
 	supervisord/core/member_hello.c \
 	supervisord/core/member_hold.c \
+	supervisord/core/member_clock.c \
 	supervisord/core/member_stall.c \
 	supervisord/core/member_link.c \
 	supervisord/core/member_news.c \
@@ -86,6 +89,8 @@ libcore_a_SOURCES = \
 	supervisord/core/registry_send.c \
 	supervisord/core/restart.c \
 	supervisord/core/restart.h \
+	supervisord/core/runtime.c \
+	supervisord/core/runtime.h \
 	supervisord/core/settings.c \
 	supervisord/core/settings.h \
 	supervisord/core/specs.c \
@@ -109,6 +114,7 @@ libcore_a_SOURCES = \
 	supervisord/core/view.h \
 	supervisord/core/view_group.c \
 	supervisord/core/view_checkpoint.c \
+	supervisord/core/view_name.c \
 	supervisord/core/wire.c \
 	supervisord/core/wire.h
 nodist_libcore_a_SOURCES = \

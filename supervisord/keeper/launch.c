@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/name.h"
 #include "keeper/adopt.h"
 #include "keeper/fifo.h"
 #include "keeper/handoff.h"
@@ -76,18 +77,12 @@ refuse(struct keeper *k, const struct kproto_start *s, enum kproto_blame blame,
 	answer(k, KMSG_START_FAILED, s, blame, step, text);
 }
 
-/* Whether the name may become a file's name in log_dir, and a line of a
- * record.  It comes from the node, so it is not taken on trust. */
+/* Whether the name may be a line of a record.  It comes from the node, so it is
+ * not taken on trust. */
 static bool
 is_name_good(const char *name)
 {
-	size_t length = strlen(name);
-	if (length == 0 || length > INSTANCE_NAME_MAX || name[0] == '.')
-		return false;
-	for (const char *at = name; *at; at++)
-		if (*at == '/' || (unsigned char)*at <= ' ' || *at == 0x7f)
-			return false;
-	return true;
+	return name_is_runtime((struct bytes){name, strlen(name)});
 }
 
 /* Whether the start may be tried at all; says why not. */

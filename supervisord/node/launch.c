@@ -398,7 +398,7 @@ int
 launch_write(struct launcher *l, const struct launch_host *host,
 	const struct effect_start *start, struct writer *w, struct err *err)
 {
-	char service[SERVICE_NAME_MAX + 1];
+	char service[INSTANCE_NAME_MAX + 1];
 	const char *instance = "";
 	int code = spec_split_name(start->name, service, &instance);
 	if (code)

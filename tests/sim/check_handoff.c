@@ -139,7 +139,7 @@ on_edit(struct moves *m, uint32_t host, const char *service)
 	bool is_deleted = !e || e->is_deleted;
 	for (uint32_t i = 0; c && i < m->count; i++) {
 		struct page *p = m->items[i];
-		char its[SERVICE_NAME_MAX + 1];
+		char its[INSTANCE_NAME_MAX + 1];
 		instance_service_name(p->name, its);
 		if (p->host != host || strcmp(its, service) != 0)
 			continue;
@@ -162,12 +162,12 @@ on_edit_kept(struct moves *m, uint32_t host)
 
 /* The service that a key of TABLE_SPEC is about; "": none. */
 static void
-edited(struct bytes key, char out[SERVICE_NAME_MAX + 1])
+edited(struct bytes key, char out[INSTANCE_NAME_MAX + 1])
 {
 	const char *text = key.data;
 	size_t size = key.size - 1;
 	if (key.size == 0 || text[0] != ENTRY_SERVICE ||
-		size > SERVICE_NAME_MAX)
+		size > INSTANCE_NAME_MAX)
 		size = 0;
 	memcpy(out, text + 1, size);
 	out[size] = '\0';
@@ -214,7 +214,7 @@ static void
 on_store(struct moves *m, uint32_t host, const struct effect_store *s,
 	const struct input *in)
 {
-	char service[SERVICE_NAME_MAX + 1];
+	char service[INSTANCE_NAME_MAX + 1];
 	if (s->table == TABLE_SPEC) {
 		edited(s->key, service);
 		on_edit(m, host, service);
@@ -264,7 +264,7 @@ is_unwanted(const struct moves *m, uint32_t host, const char *name)
 static bool
 is_deleted(const struct core *c, const char *name)
 {
-	char service[SERVICE_NAME_MAX + 1];
+	char service[INSTANCE_NAME_MAX + 1];
 	struct service_value v;
 	instance_service_name(name, service);
 	const struct entry *e = specs_lookup(c, ENTRY_SERVICE, service);

@@ -21,6 +21,8 @@
  *		      some of these it fails
  *	rebalance=5   what belongs to a better host goes there by itself, after
  *		      so many seconds; some services are sticky
+ *	give=2s keys=1s
+ *		      services at run time, and key/value, beside the rest
  *	storm=90s services=12 minority=keep delay=2-30   and the like
  *
  * Words apply from left to right.  'swarm_print' writes a configuration such

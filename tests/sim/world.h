@@ -140,7 +140,7 @@ struct process {
 
 /* How the processes of a service behave. */
 struct behaviour {
-	char service[SERVICE_NAME_MAX + 1];
+	char service[INSTANCE_NAME_MAX + 1];
 	char host[NODE_NAME_MAX + 1]; /* "": everywhere */
 	int64_t start_ms;	      /* until STARTED */
 	int64_t run_ms;		      /* then it ends by itself; 0: never */

@@ -53,7 +53,7 @@ world_behave(struct world *w, const char *service, const char *host)
 const struct behaviour *
 proc_behaviour(struct world *w, uint32_t host, const char *name)
 {
-	char service[SERVICE_NAME_MAX + 1] = "";
+	char service[INSTANCE_NAME_MAX + 1] = "";
 	memcpy(service, name, strcspn(name, "@"));
 	const struct behaviour *b =
 		find_behaviour(w, service, w->hosts[host].name);
