@@ -237,7 +237,8 @@ void state_root(const struct state *s, uint8_t root[DIGEST_SIZE]);
 /* Whether it comes from the start with this birth, or has one joined that does.
  */
 bool state_has(const struct state *s, uint64_t birth);
-/* Joins another one with it; false if one of what is in that is there already.
+/* Joins another one with it; false if that is in it already.  What both had
+ * when they parted, be it begun or joined, they have in common.
  */
 bool state_join(struct state *s, const struct state *other);
 /* Tells the observers. */
