@@ -32,6 +32,7 @@
 #include "core/place.h"
 #include "core/rebalance.h"
 #include "core/registry.h"
+#include "core/runtime.h"
 #include "core/settings.h"
 #include "core/specs.h"
 #include "core/tracked.h"
@@ -45,7 +46,8 @@ struct core {
 
 	/* The step at hand; valid while core_step runs. */
 	mono now;
-	int64_t wall_ms;
+	int64_t wall_ms;     /* as most hosts say: member_clock.c */
+	int64_t own_wall_ms; /* as this host's clock says */
 	struct effects fx;
 
 	bool is_booted;		 /* INPUT_BOOT was taken */
@@ -74,6 +76,7 @@ struct core {
 	struct claims claims;
 	struct tracked tracked;
 	struct operate operate;
+	struct runtime runtime;
 };
 
 /* Issues a STORE; 'value.data' NULL deletes.  Returns its number, for the

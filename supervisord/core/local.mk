@@ -15,6 +15,7 @@ libcore_a_SOURCES = \
 	supervisord/core/conflict.c \
 	supervisord/core/conflict.h \
 	supervisord/core/conflict_adopt.c \
+	supervisord/core/conflict_join.c \
 	supervisord/core/conflict_private.h \
 	supervisord/core/conflict_view.c \
 	supervisord/core/checkpoint_word.c \
@@ -59,6 +60,7 @@ libcore_a_SOURCES = \
 	supervisord/core/member_detect.c \
 	supervisord/core/member_hello.c \
 	supervisord/core/member_hold.c \
+	supervisord/core/member_clock.c \
 	supervisord/core/member_stall.c \
 	supervisord/core/member_link.c \
 	supervisord/core/member_news.c \
@@ -87,6 +89,8 @@ libcore_a_SOURCES = \
 	supervisord/core/registry_send.c \
 	supervisord/core/restart.c \
 	supervisord/core/restart.h \
+	supervisord/core/runtime.c \
+	supervisord/core/runtime.h \
 	supervisord/core/settings.c \
 	supervisord/core/settings.h \
 	supervisord/core/specs.c \

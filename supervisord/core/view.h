@@ -32,7 +32,7 @@ struct kept_view {
 /* One instance, desired and actual side by side. */
 struct instance_view {
 	const char *name;	 /* full instance name */
-	char service[SERVICE_NAME_MAX + 1];
+	char service[INSTANCE_NAME_MAX + 1];
 	bool is_declared;	 /* its service is in the desired state */
 	bool is_wanted;		 /* should run: declared, on, not stopped */
 	const char *state;	 /* row_state_name, "pending" or "unplaced" */
@@ -171,6 +171,8 @@ struct node_view {
 	uint32_t instances;	 /* held there */
 	int64_t heard_ms;	 /* since its last frame; -1: never, self */
 	uint64_t log_position;
+	int64_t clock_off_ms;	 /* its wall clock is so far ahead (negative:
+				    behind) of those of most; 0: not known */
 	char version[32];
 	uint32_t drain_total;	 /* instances there when the drain began */
 	uint32_t drain_left;	 /* not yet ready elsewhere */

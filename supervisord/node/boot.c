@@ -370,7 +370,7 @@ feed_found(void *context, const struct input_found *found)
 {
 	struct node *n = context;
 	struct input in = {.kind = INPUT_FOUND, .found = *found};
-	char service[SERVICE_NAME_MAX + 1];
+	char service[INSTANCE_NAME_MAX + 1];
 	struct service_value value;
 	node_step(n, &in);
 	instance_service_name(found->name, service);
