@@ -21,6 +21,7 @@ tests_libworld_a_SOURCES = \
 	tests/sim/world_ahead.c \
 	tests/sim/world_event.c \
 	tests/sim/world_hash.c \
+	tests/sim/world_mail.c \
 	tests/sim/world_net.c \
 	tests/sim/world_observe.c tests/sim/world_observe.h \
 	tests/sim/record.c tests/sim/record.h \

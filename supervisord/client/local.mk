@@ -1,6 +1,7 @@
 # client: what programs include that skep starts, and libskep, which any
 # program may link.  It needs libc and nothing else.
 skepinclude_HEADERS += supervisord/client/include/skep/skep.h \
+	supervisord/client/include/skep/mailbox.h \
 	supervisord/client/include/skep/registry.h
 
 libskep_sources = \

@@ -30,7 +30,8 @@ core_size(const struct core_limits *l)
 	       arena_need(l->effects_size, 1) + names_need(l) + member_need(l) +
 	       registry_need(l) + specs_need(l) + place_need(l) +
 	       instance_need(l) + duty_need(l) + handoff_need(l) +
-	       checkpoint_need(l) + conflict_need(l) + group_need(l);
+	       checkpoint_need(l) + conflict_need(l) + group_need(l) +
+	       message_need(l);
 }
 
 struct core *
@@ -66,6 +67,7 @@ core_new(void *memory, size_t size, const struct core_limits *limits,
 	checkpoint_init(c);
 	conflict_init(c);
 	operate_init(c);
+	message_init(c);
 	return c;
 }
 
@@ -207,6 +209,11 @@ on_recv(struct core *c, const struct input_recv *in)
 	case WIRE_HANDOFF_BEGIN:
 		handoff_on_recv(c, from, in->type, in->body);
 		break;
+	case WIRE_LETTER:
+	case WIRE_RECEIPT:
+	case WIRE_ANSWER:
+		message_on_recv(c, from, in->type, in->body);
+		break;
 	case WIRE_HELLO:
 	case WIRE_REFUSE:
 	case WIRE_HEARTBEAT:
@@ -236,6 +243,7 @@ on_tick(struct core *c)
 	checkpoint_on_tick(c);
 	conflict_on_tick(c);
 	operate_on_tick(c);
+	message_on_tick(c);
 	duty_on_tick(c);
 }
 
@@ -383,6 +391,9 @@ dispatch(struct core *c, const struct input *in)
 	case INPUT_REQUEST:
 		operate_on_request(c, &in->request);
 		break;
+	case INPUT_MAIL:
+		message_on_mail(c, &in->mail);
+		break;
 	case INPUT_KIND_COUNT:
 		UNREACHABLE();
 	}
@@ -417,6 +428,7 @@ core_deadline(const struct core *c)
 	at = mono_min(at, checkpoint_deadline(c));
 	at = mono_min(at, conflict_deadline(c));
 	at = mono_min(at, operate_deadline(c));
+	at = mono_min(at, message_deadline(c));
 	return mono_min(at, duty_deadline(c));
 }
 
@@ -433,4 +445,5 @@ core_check(const struct core *c)
 	checkpoint_check(c);
 	conflict_check(c);
 	group_check(c);
+	message_check(c);
 }

@@ -25,6 +25,7 @@
 #include "core/handoff.h"
 #include "core/instance.h"
 #include "core/member.h"
+#include "core/message.h"
 #include "core/names.h"
 #include "core/operate.h"
 #include "core/place.h"
@@ -68,6 +69,7 @@ struct core {
 	struct checkpoints checkpoints;
 	struct conflicts conflicts;
 	struct operate operate;
+	struct messages messages;
 };
 
 /* Issues a STORE; 'value.data' NULL deletes.  Returns its number, for the
