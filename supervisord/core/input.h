@@ -362,6 +362,9 @@ enum mail_op {
 		MAIL_OP_COUNT,
 };
 
+#define MAIL_TIMEOUT_MS	    30000   /* of who says none */
+#define MAIL_TIMEOUT_MAX_MS 3600000 /* longer ones are cut */
+
 /* MAIL: what a client of this host says, or its mailbox.  The first five are
  * requests: answered by exactly one REPLY, after as many ANSWERs as came. */
 struct input_mail {

@@ -54,8 +54,7 @@ static void
 init_map(struct core *c, struct map *m)
 {
 	size_t buckets = map_bucket_count(items_max(&c->limits));
-	map_init(m,
-		arena_take(&c->arena, buckets, sizeof(struct map_link *)),
+	map_init(m, arena_take(&c->arena, buckets, sizeof(struct map_link *)),
 		buckets);
 }
 
@@ -79,13 +78,12 @@ message_init(struct core *c)
 	list_init(&t->all_inboxes);
 	list_init(&t->all_inbounds);
 	size_t size = bodies_size(&c->limits);
-	t->bodies = buddy_init(
-		arena_take(&c->arena, buddy_need(size), 1), size);
+	t->bodies =
+		buddy_init(arena_take(&c->arena, buddy_need(size), 1), size);
 	t->peers = arena_take(&c->arena, members, sizeof *t->peers);
 	t->marks = arena_take(&c->arena, members, sizeof *t->marks);
-	struct receipt *receipts =
-		arena_take(&c->arena, (size_t)members * RECEIPTS_MAX,
-			sizeof *receipts);
+	struct receipt *receipts = arena_take(
+		&c->arena, (size_t)members * RECEIPTS_MAX, sizeof *receipts);
 	for (uint32_t i = 0; i < members; i++) {
 		list_init(&t->peers[i].sent);
 		t->peers[i].receipts = receipts + (size_t)i * RECEIPTS_MAX;
@@ -217,8 +215,8 @@ static mono
 deadline_of(const struct core *c, const struct input_mail *in)
 {
 	int64_t ms = in->timeout_ms > 0 ? in->timeout_ms : MAIL_TIMEOUT_MS;
-	return mono_add(c->now,
-		ms < MAIL_TIMEOUT_MAX_MS ? ms : MAIL_TIMEOUT_MAX_MS);
+	return mono_add(
+		c->now, ms < MAIL_TIMEOUT_MAX_MS ? ms : MAIL_TIMEOUT_MAX_MS);
 }
 
 static bool
@@ -351,8 +349,8 @@ post(struct core *c, const struct outgoing *m)
 	strncpy(l.to, m->name, sizeof l.to - 1);
 	strncpy(l.from, m->from, sizeof l.from - 1);
 	l.body = wire_lend(&data);
-	member_send(c, m->to, WIRE_LETTER,
-		wire_encode(&c->fx, WIRE_LETTER, &l), 0);
+	member_send(
+		c, m->to, WIRE_LETTER, wire_encode(&c->fx, WIRE_LETTER, &l), 0);
 	c->messages.sent++;
 }
 
@@ -393,8 +391,8 @@ hand_over(struct core *c, struct outgoing *m)
 			mail_request_tell(c, m, REPLY_OK, "", nothing);
 		return true;
 	case LETTER_FULL:
-		message_end(c, m, REPLY_MAILBOX_FULL,
-			"its mailbox is full", nothing);
+		message_end(c, m, REPLY_MAILBOX_FULL, "its mailbox is full",
+			nothing);
 		return true;
 	case LETTER_ELSEWHERE:
 		break;
@@ -424,7 +422,8 @@ static struct outgoing *
 first_waiting(const struct stream *s)
 {
 	list_each (it, &s->messages) {
-		struct outgoing *m = container_of(it, struct outgoing, in_stream);
+		struct outgoing *m =
+			container_of(it, struct outgoing, in_stream);
 		if (m->state == MESSAGE_WAITING)
 			return m;
 	}
@@ -558,8 +557,8 @@ on_receipt(struct core *c, member_id from, struct bytes body)
 	skep_Receipt r = skep_Receipt_init_zero;
 	if (wire_decode(WIRE_RECEIPT, body, &r) &&
 		r.incarnation == c->incarnation && r.code < REPLY_CODE_COUNT)
-		message_on_receipt(c, from, r.id, (enum reply_code)r.code,
-			r.is_elsewhere);
+		message_on_receipt(
+			c, from, r.id, (enum reply_code)r.code, r.is_elsewhere);
 }
 
 static void
@@ -571,8 +570,8 @@ on_answer(struct core *c, member_id from, struct bytes body)
 	if (wire_decode(WIRE_ANSWER, body, &a) &&
 		a.incarnation == c->incarnation && a.code < REPLY_CODE_COUNT &&
 		slice.found.size <= MAIL_BODY_MAX)
-		message_on_answer(c, from, a.id, (enum reply_code)a.code,
-			slice.found);
+		message_on_answer(
+			c, from, a.id, (enum reply_code)a.code, slice.found);
 }
 
 void
@@ -723,9 +722,8 @@ message_on_tick(struct core *c)
 	mono next = inbox_expire(c);
 	t->look_at = mono_min(look(c), next);
 	pump_all(c);
-	t->poll_at = list_is_empty(&t->all)
-			     ? MONO_NEVER
-			     : mono_add(c->now, MAIL_POLL_MS);
+	t->poll_at = list_is_empty(&t->all) ? MONO_NEVER
+					    : mono_add(c->now, MAIL_POLL_MS);
 }
 
 mono

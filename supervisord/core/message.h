@@ -48,13 +48,11 @@
 #include "core/effect.h"
 #include "core/member.h"
 
-#define MAIL_TIMEOUT_MS	    30000   /* of who says none */
-#define MAIL_TIMEOUT_MAX_MS 3600000 /* longer ones are cut */
 #define STREAM_MAX	    256	    /* messages to one name, of one host */
 #define STREAM_BYTES_MAX    1048576 /* ... and their bytes */
 #define INBOX_MAX	    1024    /* messages of all hosts to one name */
 #define INBOX_BYTES_MAX	    4194304
-#define RECEIPTS_MAX	    1024    /* kept for each host */
+#define RECEIPTS_MAX	    1024 /* kept for each host */
 
 struct input_mail;
 struct instance;
@@ -125,8 +123,8 @@ struct item {
 	uint64_t incarnation; /* of the letter */
 	uint64_t seq;	      /* 0: no receipt */
 	uint64_t id;
-	bool is_call;	      /* an answer is wanted */
-	uint64_t number;      /* given out with DELIVER; 0: not yet */
+	bool is_call;	 /* an answer is wanted */
+	uint64_t number; /* given out with DELIVER; 0: not yet */
 	mono deadline;
 };
 
@@ -167,10 +165,10 @@ struct receipt {
 
 /* What passes between this host and another one. */
 struct mail_peer {
-	struct list sent;     /* struct outgoing, by 'seq' */
-	uint64_t next_seq;    /* the last that was used */
-	uint64_t incarnation; /* whose letters these are: */
-	uint64_t seen;	      /* the highest number */
+	struct list sent;	  /* struct outgoing, by 'seq' */
+	uint64_t next_seq;	  /* the last that was used */
+	uint64_t incarnation;	  /* whose letters these are: */
+	uint64_t seen;		  /* the highest number */
 	struct receipt *receipts; /* RECEIPTS_MAX, by number */
 };
 
@@ -181,27 +179,27 @@ struct messages {
 	struct slots items;
 	struct slots inboxes;
 	struct slots inbounds;
-	struct map by_id;      /* messages */
-	struct map by_name;    /* streams */
+	struct map by_id;   /* messages */
+	struct map by_name; /* streams */
 	struct map inbox_by_name;
-	struct map by_number;  /* inbounds */
+	struct map by_number; /* inbounds */
 	struct list all;
 	struct list all_streams;
 	struct list all_inboxes;
 	struct list all_inbounds;
 	struct buddy *bodies;
 	struct mail_peer *peers; /* members_max, index = member_id */
-	bool *marks; /* members_max; scratch */
+	bool *marks;		 /* members_max; scratch */
 	uint64_t last_id;
 	uint64_t last_number;
-	uint32_t count;	 /* messages and items */
-	mono look_at;	 /* no deadline is earlier */
-	mono poll_at;	 /* somebody waits for a row or a link */
-	uint64_t sent;	 /* counted, for status: letters sent, */
-	uint64_t taken;	 /* given to processes here, */
+	uint32_t count;	  /* messages and items */
+	mono look_at;	  /* no deadline is earlier */
+	mono poll_at;	  /* somebody waits for a row or a link */
+	uint64_t sent;	  /* counted, for status: letters sent, */
+	uint64_t taken;	  /* given to processes here, */
 	uint64_t refused; /* refused here, */
-	uint64_t again;	 /* seen again */
-	uint64_t lost;	 /* known to be lost, or not known to have come */
+	uint64_t again;	  /* seen again */
+	uint64_t lost;	  /* known to be lost, or not known to have come */
 };
 
 void message_init(struct core *c);

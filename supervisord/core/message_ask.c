@@ -109,8 +109,9 @@ is_name(struct core *c, const struct input_mail *in, const char *what,
 		name_fault((struct bytes){in->to, strlen(in->to)}, max, &at);
 	if (fault)
 		refuse(c, in, REPLY_INVALID,
-			effects_format(&c->fx, "the name of a %s: %s, at byte %u",
-				what, fault, (uint64_t)at));
+			effects_format(&c->fx,
+				"the name of a %s: %s, at byte %u", what, fault,
+				(uint64_t)at));
 	return !fault;
 }
 
@@ -163,8 +164,9 @@ mail_on_multicall(struct core *c, const struct input_mail *in)
 	const struct name_group *g = group_find(c, in->to);
 	const struct membership *m = NULL;
 	bool is_anybody = false;
-	struct mail_body *body =
-		is_name(c, in, "group", GROUP_NAME_MAX) ? open_body(c, in) : NULL;
+	struct mail_body *body = is_name(c, in, "group", GROUP_NAME_MAX)
+					 ? open_body(c, in)
+					 : NULL;
 	struct mail_request *r = body ? open_request(c, in, true) : NULL;
 	while (r && g && (m = group_next(g, m))) {
 		if (!group_row(c, m))
@@ -215,15 +217,15 @@ post(struct core *c, const struct input_mail *in, member_id to)
 	strncpy(l.to, in->to, sizeof l.to - 1);
 	strncpy(l.from, in->from, sizeof l.from - 1);
 	l.body = wire_lend(&in->body);
-	member_send(c, to, WIRE_LETTER, wire_encode(&c->fx, WIRE_LETTER, &l),
-		0);
+	member_send(
+		c, to, WIRE_LETTER, wire_encode(&c->fx, WIRE_LETTER, &l), 0);
 	c->messages.sent++;
 	return true;
 }
 
 static void
-publish_here(struct core *c, const struct input_mail *in,
-	struct mail_body *body)
+publish_here(
+	struct core *c, const struct input_mail *in, struct mail_body *body)
 {
 	struct letter l = {
 		.origin = MEMBER_SELF,
@@ -239,8 +241,9 @@ publish_here(struct core *c, const struct input_mail *in,
 void
 mail_on_publish(struct core *c, const struct input_mail *in)
 {
-	struct mail_body *body =
-		is_name(c, in, "group", GROUP_NAME_MAX) ? open_body(c, in) : NULL;
+	struct mail_body *body = is_name(c, in, "group", GROUP_NAME_MAX)
+					 ? open_body(c, in)
+					 : NULL;
 	if (!body)
 		return;
 	bool *marks = c->messages.marks;

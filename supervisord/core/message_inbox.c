@@ -79,8 +79,8 @@ send_receipt(struct core *c, member_id to, uint64_t incarnation, uint64_t id,
 	r.id = id;
 	r.code = code;
 	r.is_elsewhere = is_elsewhere;
-	member_send(c, to, WIRE_RECEIPT, wire_encode(&c->fx, WIRE_RECEIPT, &r),
-		0);
+	member_send(
+		c, to, WIRE_RECEIPT, wire_encode(&c->fx, WIRE_RECEIPT, &r), 0);
 }
 
 /* Says what became of a letter, and keeps that. */
@@ -97,8 +97,9 @@ give_receipt(struct core *c, member_id origin, uint64_t incarnation,
 	}
 	if (p->incarnation != incarnation)
 		return; /* of a node that has ended */
-	p->receipts[seq % RECEIPTS_MAX] = (struct receipt){
-		.seq = seq, .code = (uint8_t)code, .is_elsewhere = is_elsewhere};
+	p->receipts[seq % RECEIPTS_MAX] = (struct receipt){.seq = seq,
+		.code = (uint8_t)code,
+		.is_elsewhere = is_elsewhere};
 	send_receipt(c, origin, incarnation, id, code, is_elsewhere);
 }
 
@@ -489,8 +490,8 @@ on_mailbox(struct core *c, const struct input_mail *in)
 {
 	uint64_t epoch = 0;
 	bool takes = is_taking(c, in->from, &epoch);
-	struct inbox *b = in->room && takes ? ensure(c, in->from)
-					    : find(c, in->from);
+	struct inbox *b =
+		in->room && takes ? ensure(c, in->from) : find(c, in->from);
 	if (!b)
 		return;
 	if (in->op == MAIL_DELIVERED)

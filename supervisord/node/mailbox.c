@@ -16,10 +16,10 @@
 #include "node/whose.h"
 #include "sys/say.h"
 
-#define CLIENTS_MAX  4096 /* connections in all */
-#define ROUNDS_MAX   16	  /* packets of one before others have a turn */
-#define BUFFER_SIZE  (4 * SKEP_MAIL_PACKET_MAX)
-#define WAITING_MAX  64 /* packets that wait for a reader */
+#define CLIENTS_MAX 4096 /* connections in all */
+#define ROUNDS_MAX  16	 /* packets of one before others have a turn */
+#define BUFFER_SIZE (4 * SKEP_MAIL_PACKET_MAX)
+#define WAITING_MAX 64 /* packets that wait for a reader */
 
 /* --- Room --- */
 
@@ -196,8 +196,7 @@ mailboxes_deliver(struct mailboxes *m, const struct effect_deliver *e)
 	}
 	k->room--;
 	size_t size = pack(m->buffer, &h, e->from, e->group, e->body);
-	bool is_kept =
-		put_packet(k, m->buffer, size, e->number, &is_written);
+	bool is_kept = put_packet(k, m->buffer, size, e->number, &is_written);
 	if (is_written || !is_kept)
 		tell(m, MAIL_DELIVERED, e->name, e->number, is_written);
 }
@@ -215,8 +214,8 @@ free_client(struct mail_client *k)
 	close(k->fd);
 	/* What it was given and did not take is another one's. */
 	while (!list_is_empty(&k->pending)) {
-		struct mail_packet *p = container_of(
-			k->pending.next, struct mail_packet, link);
+		struct mail_packet *p =
+			container_of(k->pending.next, struct mail_packet, link);
 		uint64_t number = p->number;
 		forget_packet(p);
 		if (number)
@@ -239,8 +238,8 @@ static void
 flush(struct mail_client *k)
 {
 	while (!list_is_empty(&k->pending)) {
-		struct mail_packet *p = container_of(
-			k->pending.next, struct mail_packet, link);
+		struct mail_packet *p =
+			container_of(k->pending.next, struct mail_packet, link);
 		int rc = write_packet(k, p->data, p->size);
 		if (rc == -EAGAIN)
 			return;
@@ -301,14 +300,19 @@ mail_client_take(struct mail_client *k, uint64_t count)
 	tell(k->boxes, MAIL_ROOM, k->name, 0, false);
 }
 
-/* Who is no service is told so, and let go. */
+/* Who is no service is told so, and let go.  What it said meanwhile is read,
+ * for else the kernel would take the reason away from it. */
 static void
 refuse(struct mailboxes *m, int fd, const char *why)
 {
 	struct skep_mail_header h = {
 		.op = SKEP_MAIL_DONE, .code = SKEP_MAIL_NOT_ALLOWED};
-	size_t size = pack(
-		m->buffer, &h, "", why, (struct bytes){NULL, 0});
+	size_t size = pack(m->buffer, &h, "", why, (struct bytes){NULL, 0});
+	shutdown(fd, SHUT_RD);
+	for (int i = 0; i < ROUNDS_MAX; i++)
+		if (recv(fd, m->incoming, sizeof m->incoming, MSG_DONTWAIT) <=
+			0)
+			break;
 	(void)!send(fd, m->buffer, size, MSG_DONTWAIT | MSG_NOSIGNAL);
 	close(fd);
 }
@@ -322,12 +326,13 @@ admit(struct mailboxes *m, int fd)
 	int buffer = BUFFER_SIZE;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0 ||
 		!whose_process(m->node, who.pid, name)) {
-		refuse(m, fd, "this process belongs to no service of this "
-			      "host: ask skepctl instead");
+		refuse(m, fd,
+			"this process belongs to no service of this "
+			"host: ask skepctl instead");
 		return;
 	}
-	struct mail_client *k = m->count < CLIENTS_MAX ? calloc(1, sizeof *k)
-						       : NULL;
+	struct mail_client *k =
+		m->count < CLIENTS_MAX ? calloc(1, sizeof *k) : NULL;
 	if (!k) {
 		refuse(m, fd, "too many connections to mailboxes");
 		return;
@@ -355,8 +360,8 @@ on_accept(struct ev_loop *loop, ev_io *w, int events)
 	(void)loop;
 	(void)events;
 	for (int i = 0; i < ROUNDS_MAX; i++) {
-		int fd = accept4(m->fd, NULL, NULL,
-			SOCK_CLOEXEC | SOCK_NONBLOCK);
+		int fd = accept4(
+			m->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd < 0)
 			return;
 		admit(m, fd);
