@@ -24,4 +24,5 @@ libskep_a_CFLAGS = $(AM_CFLAGS) -fPIC
 
 pkgconfigdir = $(libdir)/pkgconfig
 pkgconfig_DATA = supervisord/client/skep.pc
-dist_man_MANS += supervisord/client/man/libskep.3
+dist_man_MANS += supervisord/client/man/libskep.3 \
+	supervisord/client/man/skep-mailbox.7
