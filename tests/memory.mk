@@ -3,7 +3,8 @@
 EXTRA_DIST += tests/memory.mk
 
 MEMORY_TESTS = tests/unit/test_map tests/unit/test_slots \
-	tests/unit/test_lookup tests/unit/test_hex tests/unit/test_name
+	tests/unit/test_lookup tests/unit/test_hex tests/unit/test_name \
+	tests/unit/test_glob
 if HAVE_CHECK
 check_PROGRAMS += $(MEMORY_TESTS)
 TESTS += $(MEMORY_TESTS)
@@ -21,6 +22,9 @@ tests_unit_test_slots_LDADD = libbase.a $(CHECK_LIBS)
 tests_unit_test_hex_SOURCES = tests/unit/test_hex.c
 tests_unit_test_hex_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_hex_LDADD = libbase.a $(CHECK_LIBS)
+tests_unit_test_glob_SOURCES = tests/unit/test_glob.c
+tests_unit_test_glob_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_glob_LDADD = libbase.a $(CHECK_LIBS)
 tests_unit_test_name_SOURCES = tests/unit/test_name.c
 tests_unit_test_name_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_name_LDADD = libbase.a $(CHECK_LIBS)

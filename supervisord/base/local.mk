@@ -6,6 +6,7 @@ libbase_a_SOURCES = \
 	supervisord/base/check.h \
 	supervisord/base/cursor.c supervisord/base/cursor.h \
 	supervisord/base/duration.c supervisord/base/duration.h \
+	supervisord/base/glob.c supervisord/base/glob.h \
 	supervisord/base/hash.c supervisord/base/hash.h \
 	supervisord/base/hex.c supervisord/base/hex.h \
 	supervisord/base/limits.h \

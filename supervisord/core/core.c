@@ -30,8 +30,8 @@ core_size(const struct core_limits *l)
 	       arena_need(l->effects_size, 1) + names_need(l) + member_need(l) +
 	       registry_need(l) + specs_need(l) + place_need(l) +
 	       instance_need(l) + duty_need(l) + handoff_need(l) +
-	       checkpoint_need(l) + conflict_need(l) + group_need(l) +
-	       message_need(l);
+	       checkpoint_need(l) + conflict_need(l) + claim_need(l) +
+	       group_need(l) + message_need(l);
 }
 
 struct core *
@@ -66,6 +66,8 @@ core_new(void *memory, size_t size, const struct core_limits *limits,
 	handoff_init(c);
 	checkpoint_init(c);
 	conflict_init(c);
+	claim_init(c);
+	tracked_init(c);
 	operate_init(c);
 	message_init(c);
 	return c;
@@ -146,6 +148,9 @@ on_load(struct core *c, const struct input_load *in)
 	case TABLE_CONFLICT:
 		conflict_on_load(c, in->key, in->value);
 		break;
+	case TABLE_TRACKED:
+		tracked_on_load(c, in->key, in->value);
+		break;
 	case TABLE_GROUP:
 		group_on_load(c, in->key, in->value);
 		break;
@@ -173,6 +178,7 @@ on_boot(struct core *c)
 	rebalance_on_boot(c);
 	facts_publish(c);
 	duty_on_boot(c);
+	claim_on_boot(c);
 }
 
 static void
@@ -195,6 +201,10 @@ on_recv(struct core *c, const struct input_recv *in)
 	case WIRE_FORWARD:
 	case WIRE_FORWARD_REPLY:
 		operate_on_recv(c, from, in->type, in->body);
+		break;
+	case WIRE_CLAIM:
+	case WIRE_CLAIM_ANSWER:
+		claim_on_recv(c, from, in->type, in->body);
 		break;
 	case WIRE_HANDOFF_OFFER:
 	case WIRE_HANDOFF_ACCEPT:
@@ -242,6 +252,8 @@ on_tick(struct core *c)
 	handoff_on_tick(c);
 	checkpoint_on_tick(c);
 	conflict_on_tick(c);
+	tracked_on_tick(c);
+	claim_on_tick(c);
 	operate_on_tick(c);
 	message_on_tick(c);
 	duty_on_tick(c);
@@ -300,7 +312,7 @@ on_fetched(struct core *c, const struct input_fetched *in)
 	conflict_on_fetched(c, in);
 }
 
-/* What comes before everything else, in this order. */
+/* What comes before everything else, in this order; GONE then and later. */
 static void
 on_birth(struct core *c, const struct input *in)
 {
@@ -310,6 +322,8 @@ on_birth(struct core *c, const struct input *in)
 		instance_on_found(c, &in->found);
 	else if (in->kind == INPUT_SEALED)
 		handoff_on_sealed(c, &in->sealed);
+	else if (in->kind == INPUT_GONE)
+		tracked_on_gone(c, &in->gone);
 	else
 		on_boot(c);
 }
@@ -332,6 +346,7 @@ dispatch(struct core *c, const struct input *in)
 	case INPUT_LOAD:
 	case INPUT_FOUND:
 	case INPUT_SEALED:
+	case INPUT_GONE:
 	case INPUT_BOOT:
 		on_birth(c, in);
 		break;
@@ -388,6 +403,9 @@ dispatch(struct core *c, const struct input *in)
 	case INPUT_SPEC_DEL:
 		operate_on_spec_del(c, &in->spec_del);
 		break;
+	case INPUT_REGISTER:
+		tracked_on_register(c, &in->enroll);
+		break;
 	case INPUT_REQUEST:
 		operate_on_request(c, &in->request);
 		break;
@@ -427,6 +445,8 @@ core_deadline(const struct core *c)
 	at = mono_min(at, handoff_deadline(c));
 	at = mono_min(at, checkpoint_deadline(c));
 	at = mono_min(at, conflict_deadline(c));
+	at = mono_min(at, tracked_deadline(c));
+	at = mono_min(at, claim_deadline(c));
 	at = mono_min(at, operate_deadline(c));
 	at = mono_min(at, message_deadline(c));
 	return mono_min(at, duty_deadline(c));
@@ -444,6 +464,7 @@ core_check(const struct core *c)
 	instance_check(c);
 	checkpoint_check(c);
 	conflict_check(c);
+	claim_check(c);
 	group_check(c);
 	message_check(c);
 }

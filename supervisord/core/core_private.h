@@ -17,6 +17,7 @@
 #include "base/check.h"
 #include "base/prng.h"
 #include "core/checkpoint.h"
+#include "core/claim.h"
 #include "core/conflict.h"
 #include "core/core.h"
 #include "core/duty.h"
@@ -33,6 +34,7 @@
 #include "core/registry.h"
 #include "core/settings.h"
 #include "core/specs.h"
+#include "core/tracked.h"
 
 /* One host's mind. */
 struct core {
@@ -68,6 +70,8 @@ struct core {
 	struct handoffs handoffs;
 	struct checkpoints checkpoints;
 	struct conflicts conflicts;
+	struct claims claims;
+	struct tracked tracked;
 	struct operate operate;
 	struct messages messages;
 };

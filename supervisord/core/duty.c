@@ -87,8 +87,10 @@ static void
 declare(struct core *c, const char *name, const struct spec_policy *p)
 {
 	char full[INSTANCE_NAME_MAX + 1];
+	tracked_mark_name(c, name);
 	for (uint32_t n = 0; n < p->instance_count; n++) {
 		policy_instance_name(p, name, n, full);
+		tracked_mark_name(c, full);
 		struct instance *i = instance_find(c, full);
 		if (!i)
 			i = instance_add(c, full, name, n);

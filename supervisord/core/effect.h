@@ -162,9 +162,11 @@ struct effect_drop {
 	X(REPLY_NO_NODE, "no_node_available", 503)                             \
 	X(REPLY_FULL, "table_full", 507)                                       \
 	X(REPLY_TIMEOUT, "timeout", 504)                                       \
+	X(REPLY_FAILED, "failed", 500)                                         \
+	X(REPLY_EXISTS, "already_registered", 409)                             \
+	X(REPLY_UNSUPPORTED, "not_supported", 501)                             \
 	X(REPLY_MAILBOX_FULL, "mailbox_full", 429)                             \
-	X(REPLY_UNKNOWN, "unknown", 504)                                       \
-	X(REPLY_FAILED, "failed", 500)
+	X(REPLY_UNKNOWN, "unknown", 504)
 
 enum reply_code {
 #define X(code, name, http) code,
@@ -216,7 +218,9 @@ struct effect_reply {
 	X(NOTE_NODE_STATE, "node_state") /* N: cordon, drain, drained */       \
 	X(NOTE_LONELY, "lonely")	 /* N: hold began, reason */           \
 	X(NOTE_FORMING, "forming")	 /* N: waiting, formed */              \
-	X(NOTE_REPAIR, "repair")	 /* N: a replica was reset */
+	X(NOTE_REPAIR, "repair")	 /* N: a replica was reset */          \
+	X(NOTE_REGISTERED, "registered") /* run-time name, or N: how many */   \
+	X(NOTE_UNREGISTERED, "unregistered") /* the same: text = why */
 
 enum note_kind {
 #define X(kind, name) kind,

@@ -4,11 +4,12 @@
  * duration of the step; the core copies what it keeps.  The order of a
  * node's life is
  *
- *   LOAD*  FOUND*  SEALED*  BOOT  (anything else)*
+ *   LOAD*  FOUND*  SEALED*  GONE*  BOOT  (anything else)*
  *
  * LOAD gives back one record of an earlier life from the store, FOUND one
  * instance that the keeper still runs, SEALED one state that lies in the dump
- * store, BOOT says that the lists are complete.  Before BOOT the core only
+ * store, GONE one process of a LOADed name that lives no more, BOOT says that
+ * the lists are complete.  Before BOOT the core only
  * remembers, and lets go of states that nothing names; it sends nothing.
  *
  * A recorded sequence of inputs, given to a core with the same configuration
@@ -53,6 +54,8 @@
 	X(INPUT_ENDING, "ending")                                              \
 	X(INPUT_SEALED, "sealed")                                              \
 	X(INPUT_REACHED, "reached")                                            \
+	X(INPUT_REGISTER, "register")                                          \
+	X(INPUT_GONE, "gone")                                                  \
 	X(INPUT_MAIL, "mail")
 
 enum input_kind {
@@ -64,13 +67,14 @@ enum input_kind {
 
 /* The tables of the store.  Keys and values are the core's own bytes. */
 enum core_table {
-	TABLE_META = 1, /* counters that outlive a restart */
-	TABLE_MEMBER,	/* one per known host, key = node name */
-	TABLE_SPEC,	/* replicated desired state, key = kind + name */
-	TABLE_OWNER,	/* instances this host owned, key = instance name */
-	TABLE_HANDOFF,	/* durable steps of moves, key = instance name */
+	TABLE_META = 1,	  /* counters that outlive a restart */
+	TABLE_MEMBER,	  /* one per known host, key = node name */
+	TABLE_SPEC,	  /* replicated desired state, key = kind + name */
+	TABLE_OWNER,	  /* instances this host owned, key = instance name */
+	TABLE_HANDOFF,	  /* durable steps of moves, key = instance name */
 	TABLE_CHECKPOINT, /* what is kept here, key = instance name */
-	TABLE_CONFLICT,   /* states of copies that lost, the same key */
+	TABLE_CONFLICT,	  /* states of copies that lost, the same key */
+	TABLE_TRACKED,	  /* processes that were registered, key = name */
 	TABLE_GROUP,	  /* who joined one here, key = name of its row */
 	TABLE_COUNT,
 };
@@ -322,9 +326,15 @@ struct input_spec_del {
 	X(REQUEST_CONFIRM_DOWN, "confirm-down") /* name = node */              \
 	X(REQUEST_CLUSTER_SET, "cluster-set")	/* name = key, arg = value */  \
 	X(REQUEST_RELOAD, "reload")		/* name: its reload_signal */  \
-	X(REQUEST_REBALANCE, "rebalance")	/* name: "" */         \
-	X(REQUEST_GROUP_JOIN, "group-join")	/* name, arg = group */ \
-	X(REQUEST_GROUP_LEAVE, "group-leave")	/* name, arg = group */
+	X(REQUEST_REBALANCE, "rebalance")	/* name: "" */                 \
+	X(REQUEST_UNREGISTER, "unregister")	/* name: of run time */        \
+	X(REQUEST_LOCATE, "locate")		/* name: who decides about it  \
+						   is asked where it is;       \
+						   number = timeout in ms */   \
+	X(REQUEST_GROUP_JOIN, "group-join")	/* name, arg = group */        \
+	X(REQUEST_GROUP_LEAVE, "group-leave")	/* name, arg = group */        \
+	X(REQUEST_KV_SET, "kv-set")		/* name = key, arg = value */  \
+	X(REQUEST_KV_DELETE, "kv-delete")	/* name = key */
 
 enum request_op {
 #define X(op, name) op,
@@ -338,11 +348,31 @@ struct input_request {
 	uint64_t id; /* the shell's, unique in this run */
 	enum request_op op;
 	const char *name;
-	const char *arg; /* "" when the op has none */
-	int64_t number;	 /* 0 when the op has none */
-	bool is_forced;	 /* --force */
+	const char *arg;       /* "" when the op has none */
+	int64_t number;	       /* 0 when the op has none */
+	bool is_forced;	       /* --force; kv-set: only under a condition */
 	uint32_t max_parallel; /* of a drain, 0: any */
 	struct actor actor;
+};
+
+/* REGISTER: a running process of this host is to have a name; answered by
+ * exactly one REPLY.  The same process again: only 'meta' changes. */
+struct input_register {
+	uint64_t request;
+	const char *name;  /* any text; what is no name is refused */
+	uint32_t pid;	   /* not 0; the shell knows it and will tell its end */
+	uint64_t start;	   /* tells it from a later process of that number, for
+			      the shell; opaque here */
+	struct bytes meta; /* what the user says of it; opaque here */
+	int64_t timeout_ms;
+	struct actor actor;
+};
+
+/* GONE: a registered process ended.  Told behind the REPLY that registered it;
+ * of a name that it has no more it says nothing. */
+struct input_gone {
+	const char *name;
+	uint32_t pid;
 };
 
 /* op, name in traces */
@@ -411,6 +441,8 @@ struct input {
 		struct input_spec_set spec_set;
 		struct input_spec_del spec_del;
 		struct input_request request;
+		struct input_register enroll;
+		struct input_gone gone;
 		struct input_mail mail;
 	};
 };

@@ -7,6 +7,9 @@ libcore_a_SOURCES = \
 	supervisord/core/checkpoint_hold.c \
 	supervisord/core/checkpoint_private.h \
 	supervisord/core/checkpoint_take.c \
+	supervisord/core/claim.c \
+	supervisord/core/claim.h \
+	supervisord/core/claim_grant.c \
 	supervisord/core/conflict.c \
 	supervisord/core/conflict.h \
 	supervisord/core/conflict_adopt.c \
@@ -47,6 +50,8 @@ libcore_a_SOURCES = \
 	supervisord/core/instance_epoch.c \
 	supervisord/core/instance_life.c \
 	supervisord/core/instance_staged.c \
+	supervisord/core/kv.c \
+	supervisord/core/kv.h \
 	supervisord/core/member.c \
 	supervisord/core/member.h \
 	supervisord/core/member_detect.c \
@@ -96,6 +101,8 @@ libcore_a_SOURCES = \
 	supervisord/core/specs_value.c \
 	supervisord/core/text.c \
 	supervisord/core/text.h \
+	supervisord/core/tracked.c \
+	supervisord/core/tracked.h \
 	supervisord/core/trace.c \
 	supervisord/core/trace.h \
 	supervisord/core/trace_digest.c \

@@ -128,6 +128,7 @@ struct member {
 	uint64_t hb_log_checksum;
 	uint64_t hb_log_gc;
 	uint64_t hb_spec_root;
+	uint64_t hb_kv_root;
 	uint64_t hb_settings_digest;
 	uint32_t hb_health;
 	bool hb_is_ready;

@@ -99,6 +99,7 @@ fill_heartbeat(const struct core *c, skep_Heartbeat *hb)
 	hb->log_checksum = registry_checksum(c);
 	hb->log_gc = registry_gc(c);
 	hb->spec_root = specs_root(c);
+	hb->kv_root = specs_kv_root(c);
 	hb->settings_digest = c->settings.digest;
 	hb->health = t->health;
 	hb->is_ready = c->registry.origins[MEMBER_SELF].is_ready;
@@ -197,6 +198,7 @@ member_on_heartbeat(struct core *c, struct member *m, const skep_Heartbeat *hb)
 	m->hb_log_checksum = hb->log_checksum;
 	m->hb_log_gc = hb->log_gc;
 	m->hb_spec_root = hb->spec_root;
+	m->hb_kv_root = hb->kv_root;
 	m->hb_settings_digest = hb->settings_digest;
 	m->hb_health = hb->health;
 	m->hb_is_ready = hb->is_ready;

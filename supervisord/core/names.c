@@ -10,12 +10,13 @@
  * where a name is missing one of these is free. */
 #define BLOCK_MAX 512
 
-/* The most names that can be in use: of rows, and of instances, their services
- * and their former owners. */
+/* The most names that can be in use: of rows, of instances, their services
+ * and their former owners, and of claims and grants. */
 static size_t
 uses_max(const struct core_limits *l)
 {
-	return (size_t)l->rows_max + (size_t)l->instances_max * 3;
+	return (size_t)l->rows_max + (size_t)l->instances_max * 3 +
+	       claim_uses_max(l);
 }
 
 size_t

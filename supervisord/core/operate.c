@@ -4,6 +4,7 @@
 
 #include "core/core_private.h"
 #include "core/depends.h"
+#include "core/kv.h"
 #include "core/wire.h"
 
 void
@@ -88,6 +89,19 @@ fill_service(const struct core *c, const struct input_spec_set *in,
 	v->source_digest = in->digest;
 }
 
+/* Who has a name that a service, or an instance of it, would have; or NULL. */
+static const struct row *
+name_holder(const struct core *c, const struct input_spec_set *in)
+{
+	const struct row *row = tracked_find(c, in->name);
+	for (uint32_t n = 0; !row && n < in->policy->instance_count; n++) {
+		char full[INSTANCE_NAME_MAX + 1];
+		policy_instance_name(in->policy, in->name, n, full);
+		row = tracked_find(c, full);
+	}
+	return row;
+}
+
 void
 operate_on_spec_set(struct core *c, const struct input_spec_set *in)
 {
@@ -104,6 +118,16 @@ operate_on_spec_set(struct core *c, const struct input_spec_set *in)
 	if (conflict) {
 		core_note(c, NOTE_DECLARED_DIFFERENTLY, in->name, 0, conflict);
 		refuse(c, in->request, REPLY_CONFLICT, conflict);
+		return;
+	}
+	const struct row *row = e ? NULL : name_holder(c, in);
+	if (row) {
+		refuse(c, in->request, REPLY_EXISTS,
+			effects_format(&c->fx, "the name %s is not free: %s",
+				effects_text(&c->fx, row->name),
+				tracked_place_text(c,
+					member_get(c, row->origin)->name,
+					row->value.pid)));
 		return;
 	}
 	const char *circle = depends_circle(c, in->name, in->policy);
@@ -363,8 +387,8 @@ free_forward(struct core *c)
 	return NULL;
 }
 
-static void
-forward(struct core *c, const struct input_request *r, member_id to)
+void
+operate_forward(struct core *c, const struct input_request *r, member_id to)
 {
 	struct forward *f = free_forward(c);
 	if (!f || member_get(c, to)->link == 0) {
@@ -406,7 +430,7 @@ on_signal(struct core *c, const struct input_request *r)
 		return;
 	}
 	if (holder != MEMBER_SELF) {
-		forward(c, r, holder);
+		operate_forward(c, r, holder);
 		return;
 	}
 	if (!instance_is_live(i)) {
@@ -448,7 +472,7 @@ on_group(struct core *c, const struct input_request *r)
 		return;
 	}
 	if (holder != MEMBER_SELF && holder != MEMBER_NONE) {
-		forward(c, r, holder);
+		operate_forward(c, r, holder);
 		return;
 	}
 	enum reply_code code = group_word(c, r->op, r->name, r->arg, &text);
@@ -465,6 +489,13 @@ obey(struct core *c, const skep_Forward *m, const char **text)
 	if (m->op == REQUEST_GROUP_JOIN || m->op == REQUEST_GROUP_LEAVE)
 		return group_word(
 			c, (enum request_op)m->op, m->name, m->arg, text);
+	if (m->op == REQUEST_UNREGISTER) {
+		const struct actor actor = {m->uid, m->pid, m->host};
+		bool was_here = tracked_unregister_here(c, m->name, &actor);
+		*text = was_here ? "unregistered"
+				 : "it is not registered there any more";
+		return was_here ? REPLY_OK : REPLY_NOT_FOUND;
+	}
 	bool can = m->op == REQUEST_SIGNAL && i && instance_is_live(i) &&
 		   m->number >= 1 && m->number <= 64;
 	*text = can ? "" : "it does not run there any more";
@@ -484,7 +515,7 @@ on_forward(struct core *c, member_id from, struct bytes body)
 	a.request = m.request;
 	a.code = obey(c, &m, &text);
 	strncpy(a.text, text, sizeof a.text - 1);
-	if (a.code == REPLY_OK) {
+	if (a.code == REPLY_OK && m.op != REQUEST_UNREGISTER) {
 		const struct instance *i = instance_find(c, m.name);
 		core_note_by(c, NOTE_OPERATOR, m.name, i ? i->epoch : 0,
 			request_op_name((enum request_op)m.op),
@@ -632,9 +663,19 @@ operate_on_request(struct core *c, const struct input_request *r)
 	case REQUEST_REBALANCE:
 		rebalance_on_request(c, r);
 		break;
+	case REQUEST_UNREGISTER:
+		tracked_on_unregister(c, r);
+		break;
+	case REQUEST_LOCATE:
+		tracked_on_locate(c, r);
+		break;
 	case REQUEST_GROUP_JOIN:
 	case REQUEST_GROUP_LEAVE:
 		on_group(c, r);
+		break;
+	case REQUEST_KV_SET:
+	case REQUEST_KV_DELETE:
+		kv_on_request(c, r);
 		break;
 	case REQUEST_OP_COUNT:
 		UNREACHABLE();

@@ -39,9 +39,12 @@ void operate_init(struct core *c);
 void operate_on_spec_set(struct core *c, const struct input_spec_set *in);
 void operate_on_spec_del(struct core *c, const struct input_spec_del *in);
 void operate_on_request(struct core *c, const struct input_request *r);
+/* Sends a request on to the host that holds the thing; its answer is ours. */
+void operate_forward(
+	struct core *c, const struct input_request *r, member_id to);
 /* Forward and ForwardReply from a member. */
-void operate_on_recv(struct core *c, member_id from, uint16_t type,
-	struct bytes body);
+void operate_on_recv(
+	struct core *c, member_id from, uint16_t type, struct bytes body);
 void operate_on_tick(struct core *c);
 mono operate_deadline(const struct core *c);
 

@@ -241,6 +241,14 @@ look_at_hosts(struct core *c)
 	p->plain_count = 0;
 }
 
+const struct place_host *
+place_hosts(struct core *c)
+{
+	if (!c->place.has_hosts)
+		look_at_hosts(c);
+	return c->place.hosts;
+}
+
 void
 place_begin_round(struct core *c)
 {

@@ -62,22 +62,22 @@ struct place {
 	struct place_strategy strategies[STRATEGIES_MAX];
 	uint32_t strategy_count;
 	/* Scratch for one ranking, members_max each: */
-	struct skep_place_node *view;	/* eligible hosts, by name */
-	member_id *ids;			/* who they are */
+	struct skep_place_node *view; /* eligible hosts, by name */
+	member_id *ids;		      /* who they are */
 	/* What does not depend on the instance, members_max each; holds while
 	 * 'has_hosts', until members or the desired state change. */
-	struct place_host *hosts;	/* by member */
-	member_id *by_name;		/* members, by name */
-	uint32_t sorted;		/* so many stand in 'by_name' */
-	bool is_round;			/* a round of rankings is under way */
+	struct place_host *hosts; /* by member */
+	member_id *by_name;	  /* members, by name */
+	uint32_t sorted;	  /* so many stand in 'by_name' */
+	bool is_round;		  /* a round of rankings is under way */
 	bool has_hosts;
 	/* What 'view' and 'order' hold of the last ranking, while they do: */
-	uint32_t plain_count;		/* so many hosts that are eligible for
-					   whatever asks for none; 0: others */
-	uint32_t top_count;		/* so many best of these, in order */
-	uint64_t top_hash;		/* ... for this hash */
-	uint32_t *order;		/* what the strategy says */
-	uint64_t *scratch;		/* the strategy's own */
+	uint32_t plain_count; /* so many hosts that are eligible for
+				 whatever asks for none; 0: others */
+	uint32_t top_count;   /* so many best of these, in order */
+	uint64_t top_hash;    /* ... for this hash */
+	uint32_t *order;      /* what the strategy says */
+	uint64_t *scratch;    /* the strategy's own */
 };
 
 struct core;
@@ -116,6 +116,9 @@ uint32_t place_rank(struct core *c, const char *instance,
 uint32_t place_rank_first(struct core *c, const char *instance,
 	const struct service_value *service, member_id *out, uint32_t max);
 
+/* What was found of all hosts, by member; borrowed until one of them changes.
+ */
+const struct place_host *place_hosts(struct core *c);
 /* What is the same of a host for all instances, as it is now. */
 struct place_host place_look_at_host(const struct core *c, member_id id);
 /* Whether and why not 'id' is eligible. */
@@ -134,8 +137,8 @@ void place_hrw_top(uint64_t hash, const struct skep_place_node *nodes,
 	uint32_t node_count, uint64_t *scratch, uint32_t *order, uint32_t kept);
 
 /* Score of one host under hrw, exposed for 'why' and the golden vectors. */
-uint64_t place_hrw_score(uint64_t name_hash, uint64_t node_hash,
-	uint32_t weight);
+uint64_t place_hrw_score(
+	uint64_t name_hash, uint64_t node_hash, uint32_t weight);
 
 /* Whether a host name passes the allow and deny patterns in force. */
 bool place_is_allowed(const char *allow, const char *deny, const char *node);

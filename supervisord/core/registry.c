@@ -128,6 +128,10 @@ mark(struct core *c, const struct row *row, bool had_place)
 		return;
 	if (row->value.kind == ROW_NODE)
 		duty_mark_all(c);
+	if (row->value.kind == ROW_TRACKED) {
+		claim_mark(c, row);
+		tracked_mark(c, row);
+	}
 	if (row->value.kind == ROW_MEMBER)
 		group_on_row(c, row);
 	if (row->value.kind != ROW_INSTANCE)

@@ -15,7 +15,10 @@
 #define GC_EVERY_MS    60000
 
 static const char meta_clock[] = "specs.clock";
-static const char meta_horizon[] = "specs.horizon";
+static const char *const meta_horizons[REALM_COUNT] = {
+	[REALM_STATE] = "specs.horizon",
+	[REALM_KV] = "specs.kv_horizon",
+};
 
 size_t
 specs_need(const struct core_limits *l)
@@ -24,7 +27,7 @@ specs_need(const struct core_limits *l)
 	return 2 * arena_need(buckets, sizeof(struct map_link *)) +
 	       arena_need(l->entries_max, sizeof(struct entry)) +
 	       specs_cache_need() + arena_need(buddy_need(l->bodies_size), 1) +
-	       arena_need(TREE_NODES, sizeof(uint64_t)) +
+	       REALM_COUNT * arena_need(TREE_NODES, sizeof(uint64_t)) +
 	       arena_need(l->members_max, sizeof(struct specs_peer));
 }
 
@@ -48,14 +51,29 @@ specs_init(struct core *c)
 	s->values =
 		buddy_init(arena_take(&c->arena, buddy_need(l->bodies_size), 1),
 			l->bodies_size);
-	s->tree = arena_take(&c->arena, TREE_NODES, sizeof(uint64_t));
+	for (unsigned r = 0; r < REALM_COUNT; r++)
+		s->realms[r].tree =
+			arena_take(&c->arena, TREE_NODES, sizeof(uint64_t));
 	specs_cache_init(c);
 	s->peers = arena_take(&c->arena, l->members_max, sizeof *s->peers);
 	for (uint32_t i = 0; i < l->members_max; i++)
-		s->peers[i].repair_at = MONO_NEVER;
+		for (unsigned r = 0; r < REALM_COUNT; r++)
+			s->peers[i].realms[r].repair_at = MONO_NEVER;
 }
 
 /* --- Entries --- */
+
+enum realm
+specs_realm_of(enum entry_kind kind)
+{
+	return kind == ENTRY_KV ? REALM_KV : REALM_STATE;
+}
+
+size_t
+specs_name_max(enum entry_kind kind)
+{
+	return kind == ENTRY_KV ? RUNTIME_NAME_MAX : INSTANCE_NAME_MAX;
+}
 
 uint64_t
 specs_key_hash(enum entry_kind kind, const char *name)
@@ -108,10 +126,32 @@ take_entry(struct core *c, enum entry_kind kind, const char *name)
 	e->slot = slots_index(&s->entries, e);
 	memcpy(e->name, name, strlen(name) + 1);
 	map_insert(&s->by_key, &e->by_key, hash);
-	map_insert(&s->by_leaf, &e->by_leaf, specs_tree_leaf(hash));
+	map_insert(&s->by_leaf, &e->by_leaf,
+		specs_leaf_key(specs_realm_of(kind), specs_tree_leaf(hash)));
 	list_append(&s->order[kind], &e->in_order);
 	s->count++;
+	s->kv_count += kind == ENTRY_KV;
 	return e;
+}
+
+/* Makes 'sum' what the tree holds for an entry. */
+static void
+set_sum(struct core *c, struct entry *e, uint64_t sum)
+{
+	uint32_t leaf = specs_tree_leaf(e->by_key.hash);
+	specs_tree_add(c, specs_realm_of(e->kind), leaf, sum - e->sum);
+	e->sum = sum;
+}
+
+/* Gives an entry another value, a block of ours, and the old one back. */
+static void
+set_value(struct core *c, struct entry *e, void *value, size_t size)
+{
+	struct specs *s = &c->specs;
+	if (e->kind == ENTRY_KV)
+		s->kv_size += size - e->value.size;
+	buddy_give(s->values, (void *)e->value.data);
+	e->value = (struct bytes){value, size};
 }
 
 /* Copies a change into the table and the tree. */
@@ -119,7 +159,7 @@ static struct entry *
 put(struct core *c, const struct entry_change *change)
 {
 	struct specs *s = &c->specs;
-	CHECK(strlen(change->name) <= INSTANCE_NAME_MAX);
+	CHECK(strlen(change->name) <= specs_name_max(change->kind));
 	CHECK(strlen(change->writer) <= NODE_NAME_MAX);
 	size_t size = change->is_deleted ? 0 : change->value.size;
 	void *value = size ? buddy_take(s->values, size) : NULL;
@@ -134,14 +174,11 @@ put(struct core *c, const struct entry_change *change)
 	}
 	if (size)
 		memcpy(value, change->value.data, size);
-	buddy_give(s->values, (void *)e->value.data);
-	e->value = (struct bytes){value, size};
+	set_value(c, e, value, size);
 	e->stamp = change->stamp;
 	memcpy(e->writer, change->writer, strlen(change->writer) + 1);
 	e->is_deleted = change->is_deleted;
-	uint64_t sum = entry_sum(e);
-	specs_tree_add(c, (uint32_t)e->by_leaf.hash, sum - e->sum);
-	e->sum = sum;
+	set_sum(c, e, entry_sum(e));
 	if (e->stamp > s->clock)
 		s->clock = e->stamp;
 	return e;
@@ -152,9 +189,9 @@ static void
 forget(struct core *c, struct entry *e)
 {
 	struct specs *s = &c->specs;
-	specs_tree_add(c, (uint32_t)e->by_leaf.hash, -e->sum);
-	buddy_give(s->values, (void *)e->value.data);
-	e->value = (struct bytes){NULL, 0};
+	set_sum(c, e, 0);
+	set_value(c, e, NULL, 0);
+	s->kv_count -= e->kind == ENTRY_KV;
 	map_remove(&s->by_key, &e->by_key);
 	map_remove(&s->by_leaf, &e->by_leaf);
 	list_remove(&e->in_order);
@@ -179,6 +216,8 @@ mark(struct core *c, enum entry_kind kind, const char *name)
 	case ENTRY_SETTING:
 		settings_refresh(c);
 		return;
+	case ENTRY_KV:
+		return; /* of use to whoever asks */
 	case ENTRY_KIND_COUNT:
 		UNREACHABLE();
 	}
@@ -190,7 +229,7 @@ mark(struct core *c, enum entry_kind kind, const char *name)
 static struct bytes
 store_key(struct core *c, const struct entry *e)
 {
-	char key[INSTANCE_NAME_MAX + 2];
+	char key[RUNTIME_NAME_MAX + 2];
 	size_t length = strlen(e->name);
 	key[0] = (char)e->kind;
 	memcpy(key + 1, e->name, length);
@@ -243,7 +282,7 @@ specs_take(struct core *c, const struct entry_change *change)
 void
 specs_drop(struct core *c, struct entry *e)
 {
-	char name[INSTANCE_NAME_MAX + 1];
+	char name[RUNTIME_NAME_MAX + 1];
 	enum entry_kind kind = e->kind;
 	memcpy(name, e->name, sizeof name);
 	core_store(c, TABLE_SPEC, store_key(c, e), (struct bytes){NULL, 0});
@@ -271,10 +310,12 @@ specs_on_load_meta(struct core *c, struct bytes key, struct bytes value)
 		s->clock_bound = a;
 		if (a > s->clock)
 			s->clock = a;
-	} else if (is_key(key, meta_horizon)) {
-		s->horizon = a;
-		s->trusted = b;
 	}
+	for (unsigned i = 0; i < REALM_COUNT; i++)
+		if (is_key(key, meta_horizons[i])) {
+			s->realms[i].horizon = a;
+			s->realms[i].trusted = b;
+		}
 }
 
 void
@@ -285,7 +326,8 @@ specs_on_load(struct core *c, struct bytes key, struct bytes value)
 	skep_Entry e = skep_Entry_init_zero;
 	e.value = wire_borrow(&slice);
 	if (!wire_decode_message(skep_Entry_fields, value, &e) || e.kind == 0 ||
-		e.kind >= ENTRY_KIND_COUNT || !e.name[0]) {
+		e.kind >= ENTRY_KIND_COUNT || !e.name[0] ||
+		strlen(e.name) > specs_name_max((enum entry_kind)e.kind)) {
 		c->specs.refused++;
 		return;
 	}
@@ -302,18 +344,19 @@ specs_on_boot(struct core *c)
 }
 
 void
-specs_raise(struct core *c, uint64_t horizon, uint64_t trusted)
+specs_raise(
+	struct core *c, enum realm realm, uint64_t horizon, uint64_t trusted)
 {
-	struct specs *s = &c->specs;
+	struct specs_realm *r = &c->specs.realms[realm];
 	if (trusted > horizon)
 		horizon = trusted;
-	if (horizon <= s->horizon && trusted <= s->trusted)
+	if (horizon <= r->horizon && trusted <= r->trusted)
 		return;
-	if (horizon > s->horizon)
-		s->horizon = horizon;
-	if (trusted > s->trusted)
-		s->trusted = trusted;
-	store_numbers(c, meta_horizon, s->horizon, s->trusted);
+	if (horizon > r->horizon)
+		r->horizon = horizon;
+	if (trusted > r->trusted)
+		r->trusted = trusted;
+	store_numbers(c, meta_horizons[realm], r->horizon, r->trusted);
 }
 
 /* --- Writing --- */
@@ -366,14 +409,26 @@ write_own(struct core *c, struct entry_change *change, uint64_t *after_out)
 	return REPLY_OK;
 }
 
+/* Key/value leaves room for services: of all that the desired state may take it
+ * takes a part. */
+static bool
+has_kv_room(const struct core *c, size_t size)
+{
+	return c->specs.kv_count < c->limits.entries_max / 2 &&
+	       c->specs.kv_size + size <= c->limits.bodies_size / 4;
+}
+
 enum reply_code
 specs_set(struct core *c, enum entry_kind kind, const char *name,
 	struct bytes value, uint64_t *after_out)
 {
 	*after_out = 0;
-	if (value.size > SPEC_VALUE_MAX || !name[0] ||
-		strlen(name) > INSTANCE_NAME_MAX)
+	size_t size_max = kind == ENTRY_KV ? KV_VALUE_MAX : SPEC_VALUE_MAX;
+	if (value.size > size_max || !name[0] ||
+		strlen(name) > specs_name_max(kind))
 		return REPLY_INVALID;
+	if (kind == ENTRY_KV && !has_kv_room(c, value.size))
+		return REPLY_FULL;
 	const struct entry *e = specs_find(c, kind, name);
 	if (e && e->value.size == value.size &&
 		(!value.size ||
@@ -434,14 +489,17 @@ specs_by_slot(const struct core *c, uint32_t slot)
 
 /* Whether all present members hold what we hold. */
 static bool
-is_agreed(const struct core *c)
+is_agreed(const struct core *c, enum realm realm)
 {
-	uint64_t root = specs_root(c);
+	uint64_t root = specs_tree_sum(c, realm, 0, 0);
 	for (member_id id = 1; id < c->members.count; id++) {
 		const struct member *m = member_get(c, id);
 		if (!member_is_present(c, id))
 			continue;
-		if (!m->link || !m->has_heartbeat || m->hb_spec_root != root)
+		if (!m->link || !m->has_heartbeat)
+			return false;
+		if (specs_is_known_to(c, id, realm) &&
+			specs_told_root(c, id, realm) != root)
 			return false;
 	}
 	return true;
@@ -472,13 +530,19 @@ specs_on_tick(struct core *c)
 	if (!mono_reached(s->gc_at, c->now))
 		return;
 	s->gc_at = mono_add(c->now, GC_EVERY_MS);
-	if (c->wall_ms <= TOMB_AGE_MS || !is_agreed(c))
+	if (c->wall_ms <= TOMB_AGE_MS)
 		return;
 	uint64_t limit = STAMP_MS(c->wall_ms - TOMB_AGE_MS);
+	bool is_free[REALM_COUNT];
+	for (unsigned i = 0; i < REALM_COUNT; i++)
+		is_free[i] = is_agreed(c, (enum realm)i);
 	for (unsigned i = 1; i < ENTRY_KIND_COUNT; i++) {
+		enum realm realm = specs_realm_of((enum entry_kind)i);
+		if (!is_free[realm])
+			continue;
 		uint64_t largest = collect(c, &s->order[i], limit);
 		if (largest)
-			specs_raise(c, largest, largest);
+			specs_raise(c, realm, largest, largest);
 	}
 }
 
@@ -490,12 +554,26 @@ specs_deadline(const struct core *c)
 
 /* --- Audit of our own structures --- */
 
+/* Each node is the sum of those below it. */
+static void
+check_tree(const struct core *c, enum realm realm)
+{
+	for (uint32_t depth = 0; depth < TREE_DEPTH; depth++)
+		for (uint32_t i = 0; i < 1u << 4 * depth; i++) {
+			uint64_t sum = 0;
+			for (uint32_t k = 0; k < TREE_FAN; k++)
+				sum += specs_tree_sum(c, realm, depth + 1,
+					i * TREE_FAN + k);
+			CHECK(sum == specs_tree_sum(c, realm, depth, i));
+		}
+}
+
 void
 specs_check(const struct core *c)
 {
 	const struct specs *s = &c->specs;
-	uint64_t root = 0;
-	uint32_t count = 0;
+	uint64_t roots[REALM_COUNT] = {0}, kv_size = 0;
+	uint32_t count = 0, kv_count = 0;
 	for (uint32_t i = 0; i < s->entries.mark; i++) {
 		const struct entry *e = slots_get(&s->entries, i);
 		CHECK(e->slot == i);
@@ -505,16 +583,17 @@ specs_check(const struct core *c)
 		CHECK(e->sum == entry_sum(e));
 		CHECK(!e->is_deleted || e->value.size == 0);
 		CHECK(e->stamp <= s->clock);
-		root += e->sum;
+		roots[specs_realm_of(e->kind)] += e->sum;
 		count++;
-	}
-	CHECK(count == s->count && root == specs_root(c));
-	for (uint32_t depth = 0; depth < TREE_DEPTH; depth++)
-		for (uint32_t i = 0; i < 1u << 4 * depth; i++) {
-			uint64_t sum = 0;
-			for (uint32_t k = 0; k < TREE_FAN; k++)
-				sum += specs_tree_sum(
-					c, depth + 1, i * TREE_FAN + k);
-			CHECK(sum == specs_tree_sum(c, depth, i));
+		if (e->kind == ENTRY_KV) {
+			kv_count++;
+			kv_size += e->value.size;
 		}
+	}
+	CHECK(count == s->count);
+	CHECK(kv_count == s->kv_count && kv_size == s->kv_size);
+	for (unsigned i = 0; i < REALM_COUNT; i++) {
+		CHECK(roots[i] == specs_tree_sum(c, (enum realm)i, 0, 0));
+		check_tree(c, (enum realm)i);
+	}
 }

@@ -17,6 +17,12 @@
  * when both roots are equal.  Below 'horizon' no unknown entry is taken from
  * a host that is trusted less; a host that is itself trusted up to there
  * answers with the entry marked 'gone', and the other drops it.
+ *
+ * Key/value entries are nothing that duties depend on, and may change all the
+ * time.  So they form a realm of their own, with its own tree, marks and
+ * messages: a write to one of them makes no host wait for another, changes no
+ * index of a plan, and a host of an older version, which does not know them,
+ * is not told of them.
  */
 #ifndef SKEP_CORE_SPECS_H
 #define SKEP_CORE_SPECS_H
@@ -38,8 +44,19 @@ enum entry_kind {
 	ENTRY_OVERRIDE,	   /* name = service or instance; OverrideValue */
 	ENTRY_NODE,	   /* name = node; NodeValue */
 	ENTRY_SETTING,	   /* name = key; SettingValue */
+	ENTRY_KV,	   /* name = key, a run-time name; the value's bytes */
 	ENTRY_KIND_COUNT,
 };
+
+/* What is compared as a whole; entries of one kind are in one realm. */
+enum realm {
+	REALM_STATE, /* what hosts act upon */
+	REALM_KV,    /* key/value */
+	REALM_COUNT,
+};
+
+/* Bytes of one value of key/value. */
+#define KV_VALUE_MAX 4096
 
 /* One entry as others may read it. */
 struct entry {
@@ -47,7 +64,7 @@ struct entry {
 	struct list in_order;	/* in specs.order, in order of arrival */
 	struct map_link by_leaf; /* in specs.by_leaf */
 	enum entry_kind kind;	/* 0: this slot is free */
-	char name[INSTANCE_NAME_MAX + 1];
+	char name[RUNTIME_NAME_MAX + 1];
 	uint64_t stamp; /* hybrid logical clock */
 	char writer[NODE_NAME_MAX + 1];
 	bool is_deleted;
@@ -72,25 +89,34 @@ struct specs_line; /* specs_cache.c: a service, decoded */
 
 /* What is under way with one member. */
 struct specs_peer {
-	mono repair_at;	  /* compare trees then; NEVER: roots were equal */
-	uint64_t trusted; /* what it said of itself */
+	struct {
+		mono repair_at;	  /* compare trees then; NEVER: equal roots */
+		uint64_t trusted; /* what it said of itself */
+	} realms[REALM_COUNT];
+};
+
+/* What there is of each realm, apart from the entries. */
+struct specs_realm {
+	uint64_t *tree;	  /* TREE_NODES sums, level by level; a leaf's is that
+			     of its few entries */
+	uint64_t horizon; /* no unknown entry below comes in, see above */
+	uint64_t trusted; /* what we say of ourselves */
 };
 
 struct specs {
 	struct map by_key;
-	struct map by_leaf;   /* the hash is the leaf's number */
+	struct map by_leaf;   /* the hash is the leaf's number and realm */
 	struct slots entries; /* of struct entry */
 	struct list order[ENTRY_KIND_COUNT]; /* live and deleted, by kind */
 	struct buddy *values;
 	struct specs_line *lines; /* services decoded lately */
-	uint64_t *tree;	      /* TREE_NODES sums, level by level;
-				 a leaf's is that of its few entries */
+	struct specs_realm realms[REALM_COUNT];
 	uint64_t clock;	      /* last stamp given or seen */
 	uint64_t clock_bound; /* stored upper bound of 'clock' */
 	bool is_seeding;	/* writes get SEED_STAMP, see settings_seed */
-	uint64_t horizon;     /* no unknown entry below comes in, see above */
-	uint64_t trusted;     /* what we say of ourselves */
 	uint32_t count;
+	uint32_t kv_count;    /* of these, key/value, tombstones too */
+	uint64_t kv_size;     /* bytes of their values */
 	struct specs_peer *peers; /* members_max of them */
 	mono gc_at;		  /* next look at old tombstones */
 	uint64_t parked;	  /* writes from the future that were refused */
@@ -126,8 +152,10 @@ const struct entry *specs_walk(
 /* Borrows an entry by its slot (it may be deleted), or NULL if unused. */
 const struct entry *specs_by_slot(const struct core *c, uint32_t slot);
 
-/* Root of the tree, for heartbeats and 'debug dump'. */
+/* Root of the tree of what hosts act upon, for heartbeats and 'debug dump'. */
 uint64_t specs_root(const struct core *c);
+/* The same of key/value. */
+uint64_t specs_kv_root(const struct core *c);
 
 void specs_on_linked(struct core *c, member_id id);
 void specs_on_heartbeat(struct core *c, member_id id);

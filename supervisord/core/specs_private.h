@@ -23,6 +23,11 @@ struct entry_change {
 	struct bytes value; /* borrowed */
 };
 
+/* The realm of a kind. */
+enum realm specs_realm_of(enum entry_kind kind);
+/* Characters in the name of an entry of that kind, at most. */
+size_t specs_name_max(enum entry_kind kind);
+
 /* The hash that an entry's place in map and tree comes from. */
 uint64_t specs_key_hash(enum entry_kind kind, const char *name);
 
@@ -38,16 +43,28 @@ enum reply_code specs_take(struct core *c, const struct entry_change *change);
 void specs_drop(struct core *c, struct entry *e);
 /* Whether a stamp lies further in the future than a clock may be wrong. */
 bool specs_is_future(const struct core *c, uint64_t stamp);
-/* Raises both marks, and stores them. */
-void specs_raise(struct core *c, uint64_t horizon, uint64_t trusted);
+/* Raises both marks of a realm, and stores them. */
+void specs_raise(struct core *c, enum realm realm, uint64_t horizon,
+	uint64_t trusted);
 
-/* The sum of a node of the tree. */
-uint64_t specs_tree_sum(const struct core *c, uint32_t depth, uint32_t index);
+/* The sum of a node of a realm's tree. */
+uint64_t specs_tree_sum(const struct core *c, enum realm realm, uint32_t depth,
+	uint32_t index);
 /* Adds to (or, with the complement, takes from) all nodes above a leaf, whose
  * own sum is that of its entries. */
-void specs_tree_add(struct core *c, uint32_t leaf, uint64_t sum);
+void specs_tree_add(
+	struct core *c, enum realm realm, uint32_t leaf, uint64_t sum);
 /* The leaf of a key. */
 uint32_t specs_tree_leaf(uint64_t key_hash);
+/* What a leaf's entries are found by in 'by_leaf'. */
+uint64_t specs_leaf_key(enum realm realm, uint32_t leaf);
+
+/* Whether a member knows what a realm is, so that it may be told of it. */
+bool specs_is_known_to(const struct core *c, member_id id, enum realm realm);
+
+/* The root of a realm as a member told it last. */
+uint64_t specs_told_root(
+	const struct core *c, member_id id, enum realm realm);
 
 /* Sends one entry to all linked members once STORE 'after' is durable. */
 void specs_flood(struct core *c, const struct entry *e, uint64_t after);

@@ -1,4 +1,4 @@
-/* The tree of sums: four additions per change.  Most leaves are empty, so
+/* The trees of sums: four additions per change.  Most leaves are empty, so
  * their sums are not kept. */
 #include "core/specs_private.h"
 
@@ -11,40 +11,55 @@ specs_tree_leaf(uint64_t key_hash)
 	return (uint32_t)(key_hash >> 48);
 }
 
+uint64_t
+specs_leaf_key(enum realm realm, uint32_t leaf)
+{
+	return (uint64_t)realm * TREE_LEAVES + leaf;
+}
+
 static uint64_t
-leaf_sum(const struct core *c, uint32_t leaf)
+leaf_sum(const struct core *c, enum realm realm, uint32_t leaf)
 {
 	const struct map *map = &c->specs.by_leaf;
 	uint64_t sum = 0;
-	for (struct map_link *l = map_first(map, leaf); l;
+	for (struct map_link *l = map_first(map, specs_leaf_key(realm, leaf));
+		l;
 		l = map_next(map, l))
 		sum += container_of(l, struct entry, by_leaf)->sum;
 	return sum;
 }
 
 uint64_t
-specs_tree_sum(const struct core *c, uint32_t depth, uint32_t index)
+specs_tree_sum(const struct core *c, enum realm realm, uint32_t depth,
+	uint32_t index)
 {
-	CHECK(depth <= TREE_DEPTH);
+	CHECK(realm < REALM_COUNT && depth <= TREE_DEPTH);
 	CHECK(index < 1u << 4 * depth);
 	if (depth == TREE_DEPTH)
-		return leaf_sum(c, index);
-	return c->specs.tree[level_start[depth] + index];
+		return leaf_sum(c, realm, index);
+	return c->specs.realms[realm].tree[level_start[depth] + index];
 }
 
 void
-specs_tree_add(struct core *c, uint32_t leaf, uint64_t sum)
+specs_tree_add(struct core *c, enum realm realm, uint32_t leaf, uint64_t sum)
 {
-	CHECK(leaf < TREE_LEAVES);
+	CHECK(realm < REALM_COUNT && leaf < TREE_LEAVES);
+	uint64_t *tree = c->specs.realms[realm].tree;
 	uint32_t index = leaf;
 	for (uint32_t depth = TREE_DEPTH; depth-- > 0;) {
 		index /= TREE_FAN;
-		c->specs.tree[level_start[depth] + index] += sum;
+		tree[level_start[depth] + index] += sum;
 	}
 }
 
 uint64_t
 specs_root(const struct core *c)
 {
-	return specs_tree_sum(c, 0, 0);
+	return specs_tree_sum(c, REALM_STATE, 0, 0);
+}
+
+uint64_t
+specs_kv_root(const struct core *c)
+{
+	return specs_tree_sum(c, REALM_KV, 0, 0);
 }

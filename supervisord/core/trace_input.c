@@ -128,6 +128,25 @@ put_request(
 	put_actor(msg, s, &in->actor);
 }
 
+/* The kinds about processes that were registered. */
+static void
+put_tracked(skep_TraceInput *msg, struct strings *s, const struct input *in)
+{
+	if (in->kind == INPUT_GONE) {
+		s->name = text_bytes(in->gone.name);
+		msg->pid = in->gone.pid;
+		return;
+	}
+	const struct input_register *r = &in->enroll;
+	s->name = text_bytes(r->name);
+	s->body = r->meta;
+	msg->request = r->request;
+	msg->pid = r->pid;
+	msg->digest = r->start;
+	msg->number = r->timeout_ms;
+	put_actor(msg, s, &r->actor);
+}
+
 /* The kinds about what stands around a run. */
 static void
 put_life(skep_TraceInput *msg, struct strings *s, const struct input *in)
@@ -246,6 +265,10 @@ put(skep_TraceInput *msg, struct strings *s, const struct input *in)
 		return;
 	case INPUT_REQUEST:
 		put_request(msg, s, &in->request);
+		return;
+	case INPUT_REGISTER:
+	case INPUT_GONE:
+		put_tracked(msg, s, in);
 		return;
 	case INPUT_NEWS:
 	case INPUT_RAN:
@@ -453,6 +476,25 @@ take_request(struct taking *t)
 }
 
 static void
+take_tracked(struct taking *t, struct input *in)
+{
+	const char *name = take_text(t, t->s.name);
+	if (in->kind == INPUT_GONE) {
+		in->gone = (struct input_gone){name, t->msg.pid};
+		return;
+	}
+	in->enroll = (struct input_register){
+		.request = t->msg.request,
+		.name = name,
+		.pid = t->msg.pid,
+		.start = t->msg.digest,
+		.meta = take_bytes(t->s.body),
+		.timeout_ms = t->msg.number,
+		.actor = take_actor(t),
+	};
+}
+
+static void
 take_life(struct taking *t, struct input *in)
 {
 	const skep_TraceInput *msg = &t->msg;
@@ -566,6 +608,10 @@ take(struct taking *t, struct trace_input *out)
 		return;
 	case INPUT_REQUEST:
 		in->request = take_request(t);
+		return;
+	case INPUT_REGISTER:
+	case INPUT_GONE:
+		take_tracked(t, in);
 		return;
 	case INPUT_NEWS:
 	case INPUT_RAN:

@@ -25,6 +25,7 @@
 
 #define WIRE_VERSION	 2
 #define WIRE_VERSION_MIN 1
+#define WIRE_VERSION_KV	 2 /* since then key/value is known */
 
 /* type, number on the wire, message in wire.proto */
 #define WIRE_TYPES(X)                                                          \
@@ -42,6 +43,8 @@
 	X(WIRE_ENTRIES_WANTED, 22, EntriesWanted)                              \
 	X(WIRE_FORWARD, 30, Forward)                                           \
 	X(WIRE_FORWARD_REPLY, 31, ForwardReply)                                \
+	X(WIRE_CLAIM, 32, Claim)                                               \
+	X(WIRE_CLAIM_ANSWER, 33, ClaimAnswer)                                  \
 	X(WIRE_HANDOFF_OFFER, 40, Handoff)                                     \
 	X(WIRE_HANDOFF_ACCEPT, 41, Handoff)                                    \
 	X(WIRE_HANDOFF_REFUSE, 42, Handoff)                                    \

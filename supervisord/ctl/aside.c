@@ -7,7 +7,7 @@
 void
 aside_get(struct ctl *ctl, const char *name, const char *node, json_t *list)
 {
-	char path[1024];
+	char path[API_PATH_SIZE];
 	json_t *document;
 	snprintf(path, sizeof(path), "/v1/aside?%s", node ? "node=" : "");
 	if (node)

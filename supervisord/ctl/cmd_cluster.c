@@ -55,7 +55,7 @@ int
 cmd_cluster_set(struct ctl *ctl, int argc, char **argv)
 {
 	(void)argc;
-	char path[512];
+	char path[API_PATH_SIZE];
 	json_t *document = NULL;
 	path_format(path, sizeof(path), "/v1/cluster", argv[0], "");
 	int code = ctl_call(ctl, "PUT", path,
@@ -81,7 +81,7 @@ static int
 is_in_state(struct ctl *ctl, void *context)
 {
 	const struct node_wait *w = context;
-	char path[512];
+	char path[API_PATH_SIZE];
 	json_t *o;
 	path_format(path, sizeof(path), "/v1/nodes", w->node, "");
 	int code = ctl_get(ctl, path, &o);

@@ -45,7 +45,7 @@ drain_node(struct ctl *ctl, int argc, char **argv, char *out, size_t size)
 static int
 get_instances(struct ctl *ctl, const char *node, json_t **out)
 {
-	char path[512];
+	char path[API_PATH_SIZE];
 	snprintf(path, sizeof(path), "/v1/instances%s", node ? "?node=" : "");
 	if (node)
 		(void)http_escape(path, sizeof(path), node);
@@ -166,7 +166,7 @@ static int
 is_drained(struct ctl *ctl, void *context)
 {
 	struct drain *d = context;
-	char path[512];
+	char path[API_PATH_SIZE];
 	json_t *document;
 	path_format(path, sizeof(path), "/v1/nodes", d->node, "");
 	int code = ctl_get(ctl, path, &document);
@@ -394,7 +394,7 @@ show_plan(struct ctl *ctl, const json_t *document)
 static int
 dry_run(struct ctl *ctl, const struct drain *d)
 {
-	char path[512];
+	char path[API_PATH_SIZE];
 	json_t *document;
 	path_format(
 		path, sizeof(path), "/v1/nodes", d->node, "drain?dry_run=1");
@@ -415,7 +415,7 @@ dry_run(struct ctl *ctl, const struct drain *d)
 static int
 begin(struct ctl *ctl, struct drain *d)
 {
-	char path[512];
+	char path[API_PATH_SIZE];
 	if (!confirm(ctl, "%zu instances move away from %s. Go on?", d->total,
 		    d->node))
 		return EXIT_FAILED;

@@ -70,7 +70,7 @@ static int
 count_here(struct ctl *ctl, size_t *out)
 {
 	json_t *document;
-	char node[256], path[512];
+	char node[256], path[API_PATH_SIZE];
 	int code = node_self(ctl, node, sizeof(node));
 	if (code != EXIT_DONE)
 		return code;

@@ -35,7 +35,7 @@ int
 cmd_logs(struct ctl *ctl, int argc, char **argv)
 {
 	(void)argc;
-	char path[640];
+	char path[API_PATH_SIZE];
 	path_format(path, sizeof(path), "/v1/logs", argv[0], "");
 	if (ctl->opt.lines >= 0)
 		add_number(path, sizeof(path), "n", ctl->opt.lines);
@@ -169,7 +169,7 @@ show_events(struct ctl *ctl, char *path, size_t size)
 int
 cmd_events(struct ctl *ctl, int argc, char **argv)
 {
-	char path[1024] = "/v1/events";
+	char path[API_PATH_SIZE] = "/v1/events";
 	if (argc)
 		add_text(path, sizeof(path), "name", argv[0]);
 	return show_events(ctl, path, sizeof(path));
@@ -179,7 +179,7 @@ int
 cmd_history(struct ctl *ctl, int argc, char **argv)
 {
 	(void)argc;
-	char path[1024];
+	char path[API_PATH_SIZE];
 	path_format(path, sizeof(path), "/v1/history", argv[0], "");
 	return show_events(ctl, path, sizeof(path));
 }

@@ -118,7 +118,7 @@ int
 cmd_node_show(struct ctl *ctl, int argc, char **argv)
 {
 	char node[256];
-	char path[512];
+	char path[API_PATH_SIZE];
 	json_t *document;
 	int code = node_of(ctl, argc, argv, node, sizeof(node));
 	if (code != EXIT_DONE)
@@ -166,7 +166,7 @@ static int
 post_verb(struct ctl *ctl, const char *node, const char *verb, json_t *body,
 	const char *done)
 {
-	char path[512];
+	char path[API_PATH_SIZE];
 	path_format(path, sizeof(path), "/v1/nodes", node, verb);
 	return post(ctl, path, body, node, done);
 }

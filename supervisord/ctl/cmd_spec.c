@@ -135,7 +135,7 @@ cmd_apply(struct ctl *ctl, int argc, char **argv)
 		return usage_error(ctl, "apply: -f FILE is missing");
 	if (source_load(&source, ctl->opt.file, &ctl->err) < 0)
 		return ctl_fail(ctl, EXIT_FAILED);
-	char path[512] = "/v1/services";
+	char path[API_PATH_SIZE] = "/v1/services";
 	json_t *document;
 	if (ctl->opt.is_prune)
 		add_query(path, sizeof(path), "prune", "1");
@@ -241,7 +241,7 @@ int
 cmd_delete(struct ctl *ctl, int argc, char **argv)
 {
 	for (int i = 0; i < argc; i++) {
-		char path[512];
+		char path[API_PATH_SIZE];
 		path_format(path, sizeof(path), "/v1/services", argv[i], "");
 		int code = ctl_call(ctl, "DELETE", path, NULL, NULL);
 		if (code != EXIT_DONE)

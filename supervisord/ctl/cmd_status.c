@@ -450,7 +450,7 @@ int
 cmd_where(struct ctl *ctl, int argc, char **argv)
 {
 	(void)argc;
-	char path[512];
+	char path[API_PATH_SIZE];
 	json_t *document;
 	path_format(path, sizeof(path), "/v1/names", argv[0], "");
 	int code = ctl_get(ctl, path, &document);
@@ -475,7 +475,7 @@ int
 cmd_why(struct ctl *ctl, int argc, char **argv)
 {
 	(void)argc;
-	char path[512];
+	char path[API_PATH_SIZE];
 	json_t *document;
 	path_format(path, sizeof(path), "/v1/why", argv[0], "");
 	int code = ctl_get(ctl, path, &document);

@@ -9,7 +9,7 @@
 static int
 post_verb(struct ctl *ctl, const char *name, const char *verb, json_t *body)
 {
-	char path[512];
+	char path[API_PATH_SIZE];
 	json_t *document = NULL;
 	path_format(path, sizeof(path), "/v1/names", name, verb);
 	int code = ctl_call(ctl, "POST", path, body, &document);
@@ -63,7 +63,7 @@ cmd_stop(struct ctl *ctl, int argc, char **argv)
 static json_t *
 epochs_of(struct ctl *ctl, const char *name, int *code)
 {
-	char path[512];
+	char path[API_PATH_SIZE];
 	json_t *document;
 	path_format(path, sizeof(path), "/v1/names", name, "");
 	*code = ctl_get(ctl, path, &document);
@@ -191,7 +191,7 @@ static int
 is_moved(struct ctl *ctl, void *context)
 {
 	const struct move *m = context;
-	char path[512];
+	char path[API_PATH_SIZE];
 	json_t *document;
 	path_format(path, sizeof(path), "/v1/names", m->name, "");
 	int code = ctl_get(ctl, path, &document);

@@ -68,6 +68,7 @@ struct options {
 	const char *reason;
 	const char *until;
 	const char *plugin_dir;
+	const char *condition; /* kv: a version */
 };
 
 struct command;
@@ -135,6 +136,9 @@ int ctl_stream(struct ctl *ctl, const char *path, http_body_fn *on_body,
 	void *context);
 /* Says ctl->err on standard error; returns 'code'. */
 int ctl_fail(struct ctl *ctl, int code);
+/* Room for a path with a name of 255 bytes, each of them escaped, and a query.
+ */
+#define API_PATH_SIZE 1536
 /* Builds "PREFIX/NAME/SUFFIX" with the name escaped; 'suffix' may be "". */
 void path_format(char *out, size_t size, const char *prefix, const char *name,
 	const char *suffix);
@@ -259,6 +263,10 @@ int cmd_rebalance(struct ctl *ctl, int argc, char **argv);
 int cmd_cluster_show(struct ctl *ctl, int argc, char **argv);
 int cmd_cluster_set(struct ctl *ctl, int argc, char **argv);
 int cmd_wait(struct ctl *ctl, int argc, char **argv);
+int cmd_kv_get(struct ctl *ctl, int argc, char **argv);
+int cmd_kv_set(struct ctl *ctl, int argc, char **argv);
+int cmd_kv_delete(struct ctl *ctl, int argc, char **argv);
+int cmd_kv_list(struct ctl *ctl, int argc, char **argv);
 int cmd_keygen(struct ctl *ctl, int argc, char **argv);
 int cmd_replay(struct ctl *ctl, int argc, char **argv);
 int cmd_debug_record(struct ctl *ctl, int argc, char **argv);

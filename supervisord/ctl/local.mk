@@ -8,6 +8,7 @@ libctl_a_SOURCES = \
 	supervisord/ctl/cmd_drain.c \
 	supervisord/ctl/cmd_group.c \
 	supervisord/ctl/cmd_host.c \
+	supervisord/ctl/cmd_kv.c \
 	supervisord/ctl/cmd_logs.c \
 	supervisord/ctl/cmd_mail.c \
 	supervisord/ctl/mailbox.c supervisord/ctl/mailbox.h \

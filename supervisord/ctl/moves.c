@@ -7,7 +7,7 @@
 json_t *
 moves_get(struct ctl *ctl, const char *node)
 {
-	char path[512];
+	char path[API_PATH_SIZE];
 	json_t *document;
 	json_t *moves = json_object();
 	snprintf(path, sizeof(path), "/v1/moves%s", node ? "?node=" : "");

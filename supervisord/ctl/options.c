@@ -88,6 +88,8 @@ static const struct option options[] = {
 		"end by itself before it is larger than this"},
 	{0, "stop", NULL, KIND_FLAG, AT(is_stop), false,
 		"end the one that is under way, and fetch it"},
+	{0, "if", "VERSION", KIND_TEXT, AT(condition), false,
+		"only if that is its version"},
 	{0, "ack", NULL, KIND_FLAG, AT(is_acked), false,
 		"return when it has arrived, and send it again until then"},
 	{'y', "yes", NULL, KIND_FLAG, AT(is_yes), false, "do not ask"},

@@ -55,6 +55,8 @@ table_name(enum core_table table)
 		return "checkpoint";
 	case TABLE_CONFLICT:
 		return "conflict";
+	case TABLE_TRACKED:
+		return "tracked";
 	case TABLE_GROUP:
 		return "group";
 	case TABLE_COUNT:
@@ -125,6 +127,10 @@ add_asked_input(struct line *l, const struct input *in)
 			in->spec_set.digest);
 	else if (in->kind == INPUT_SPEC_DEL)
 		line_add(l, " %s", in->spec_del.name);
+	else if (in->kind == INPUT_REGISTER)
+		line_add(l, " %s process %u", in->enroll.name, in->enroll.pid);
+	else if (in->kind == INPUT_GONE)
+		line_add(l, " %s process %u", in->gone.name, in->gone.pid);
 	else
 		line_add(l, " %s %s %s", request_op_name(in->request.op),
 			in->request.name, in->request.arg);
@@ -209,6 +215,8 @@ input_text(const struct input *in, char *buffer, size_t size)
 	case INPUT_SPEC_SET:
 	case INPUT_SPEC_DEL:
 	case INPUT_REQUEST:
+	case INPUT_REGISTER:
+	case INPUT_GONE:
 		add_asked_input(&l, in);
 		break;
 	case INPUT_MAIL:

@@ -50,7 +50,7 @@ wait_until(struct ctl *ctl, const char *what, wait_fn *fn, void *context)
 static int
 get_instances(struct ctl *ctl, const char *name, json_t **out)
 {
-	char path[512];
+	char path[API_PATH_SIZE];
 	path_format(path, sizeof(path), "/v1/names", name, "");
 	int code = ctl_get(ctl, path, out);
 	return ctl->status == 404 ? EXIT_DONE : code;

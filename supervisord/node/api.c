@@ -95,8 +95,14 @@ queue(struct call *c)
 
 static void
 refuse_route(struct call *c, const char *method, const char *path,
-	const char *allowed)
+	const char *allowed, const char *fault)
 {
+	if (fault) {
+		call_reply_error(c, MHD_HTTP_BAD_REQUEST, "invalid",
+			"%.128s%s: %s", path, strlen(path) > 128 ? "..." : "",
+			fault);
+		return;
+	}
 	if (!*allowed) {
 		call_reply_error(c, MHD_HTTP_NOT_FOUND, "not_found",
 			"there is no %s", path);
@@ -129,10 +135,11 @@ role_needed(const struct call *c)
 static void
 admit(struct call *c, const char *method, const char *path)
 {
-	const char *allowed = "";
-	c->route = api_route_find(method, path, c->captures, &allowed);
+	const char *allowed, *fault;
+	c->is_admitted = true;
+	c->route = api_route_find(method, path, c->captures, &allowed, &fault);
 	if (!c->route) {
-		refuse_route(c, method, path, allowed);
+		refuse_route(c, method, path, allowed, fault);
 		return;
 	}
 	enum api_role role = role_needed(c);
@@ -161,6 +168,20 @@ call_new(struct api *api, struct MHD_Connection *connection)
 		connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 	if (info && info->socket_context)
 		c->peer = *(struct api_peer *)info->socket_context;
+	return c;
+}
+
+/* The first that is known of a request: its path and query as they came.  The
+ * library decodes the path before it hands it on, and of a "%2F" nothing would
+ * be left to tell it from a slash. */
+static void *
+on_uri(void *context, const char *uri, struct MHD_Connection *connection)
+{
+	struct call *c = call_new(context, connection);
+	if (!c)
+		return NULL;
+	c->path = strndup(uri, strcspn(uri, "?"));
+	CHECK(c->path);
 	return c;
 }
 
@@ -268,12 +289,14 @@ on_request(void *context, struct MHD_Connection *connection, const char *url,
 	size_t *data_size, void **call)
 {
 	(void)version;
+	(void)url;
+	(void)context;
+	(void)connection;
 	struct call *c = *call;
-	if (!c) {
-		c = *call = call_new(context, connection);
-		if (!c)
-			return MHD_NO;
-		admit(c, method, url);
+	if (!c)
+		return MHD_NO;
+	if (!c->is_admitted) {
+		admit(c, method, c->path);
 		return c->response ? queue(c) : MHD_YES;
 	}
 	if (*data_size)
@@ -307,6 +330,7 @@ call_maybe_free(struct call *c)
 	if (c->data_free)
 		c->data_free(c->data);
 	api_text_fini(&c->body);
+	free(c->path);
 	free(c);
 }
 
@@ -378,6 +402,7 @@ start_daemon(struct api *api, int fd, struct err *err)
 		NULL, NULL, on_request, api,
 		/* First, so that nothing is logged by the library itself. */
 		MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL,
+		MHD_OPTION_URI_LOG_CALLBACK, on_uri, api,
 		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_CONNECTION,
 		on_connection, api, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
 		api, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)API_IDLE_S,

@@ -14,6 +14,7 @@ libnodeapi_a_SOURCES = \
 	supervisord/node/api_mail.c \
 	supervisord/node/api_host.c \
 	supervisord/node/api_json.c \
+	supervisord/node/api_kv.c \
 	supervisord/node/api_logs.c \
 	supervisord/node/api_logway.c supervisord/node/api_logway.h \
 	supervisord/node/api_merge.c supervisord/node/api_merge.h \

@@ -146,6 +146,8 @@ entry_kind_text(enum entry_kind kind)
 		return "node";
 	case ENTRY_SETTING:
 		return "setting";
+	case ENTRY_KV:
+		return "kv";
 	case ENTRY_KIND_COUNT:
 		break;
 	}
@@ -199,6 +201,7 @@ api_get_dump(struct call *c)
 	dump_entries(&out, core, ENTRY_OVERRIDE);
 	dump_entries(&out, core, ENTRY_NODE);
 	dump_entries(&out, core, ENTRY_SETTING);
+	dump_entries(&out, core, ENTRY_KV);
 	dump_settings(&out, core);
 	call_reply_text(c, "text/plain; charset=utf-8", &out);
 }

@@ -68,6 +68,8 @@ struct call {
 	struct MHD_Connection *connection; /* NULL once it is gone */
 	const struct api_route *route;
 	struct api_peer peer;
+	char *path; /* as it came, without the query; malloced */
+	bool is_admitted;
 	char captures[CAPTURES_MAX][CAPTURE_SIZE]; /* what '*' stood for */
 	struct api_text body;
 	bool is_body_refused; /* grew past API_BODY_MAX */
@@ -176,10 +178,14 @@ void stream_wake(struct stream *s);
 
 /* --- api_route.c --- */
 
-/* Finds the route of a request; fills the captures.  NULL: none; then
- * '*allowed_out' names the methods that the path has, "" for no such path. */
+/* Finds the route of a request, whose path is as it came: what is escaped in a
+ * segment is no separator ("%2F" is part of a name).  Fills the captures.
+ * NULL: none; then '*allowed_out' names the methods that the path has, "" for
+ * no such path, and '*fault_out' says what is wrong with the path itself, or
+ * is NULL. */
 const struct api_route *api_route_find(const char *method, const char *path,
-	char captures[CAPTURES_MAX][CAPTURE_SIZE], const char **allowed_out);
+	char captures[CAPTURES_MAX][CAPTURE_SIZE], const char **allowed_out,
+	const char **fault_out);
 
 /* --- api_json.c: the core's views as documents --- */
 
@@ -256,6 +262,11 @@ void api_post_name_verb(struct call *c);
 void api_post_node_verb(struct call *c);
 void api_post_nodes(struct call *c);
 void api_put_cluster(struct call *c);
+/* api_kv.c */
+void api_get_kv(struct call *c);
+void api_get_kv_key(struct call *c);
+void api_put_kv_key(struct call *c);
+void api_delete_kv_key(struct call *c);
 /* api_events.c, api_logs.c */
 void api_get_events(struct call *c);
 void api_get_history(struct call *c);

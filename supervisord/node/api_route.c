@@ -29,6 +29,10 @@ static const struct api_route routes[] = {
 	{"POST", "/v1/nodes", ROLE_ADMIN, api_post_nodes},
 	{"GET", "/v1/nodes/*", ROLE_READ, api_get_node},
 	{"POST", "/v1/nodes/*/*", ROLE_OPERATE, api_post_node_verb},
+	{"GET", "/v1/kv", ROLE_READ, api_get_kv},
+	{"GET", "/v1/kv/*", ROLE_READ, api_get_kv_key},
+	{"PUT", "/v1/kv/*", ROLE_OPERATE, api_put_kv_key},
+	{"DELETE", "/v1/kv/*", ROLE_OPERATE, api_delete_kv_key},
 	{"GET", "/v1/cluster", ROLE_READ, api_get_cluster},
 	{"PUT", "/v1/cluster/*", ROLE_ADMIN, api_put_cluster},
 	{"GET", "/v1/rebalance", ROLE_READ, api_get_rebalance},
@@ -45,27 +49,87 @@ static const struct api_route routes[] = {
 
 #define ROUTE_COUNT (sizeof(routes) / sizeof(routes[0]))
 
+static int
+hex_value(char digit)
+{
+	if (digit >= '0' && digit <= '9')
+		return digit - '0';
+	if (digit >= 'a' && digit <= 'f')
+		return digit - 'a' + 10;
+	return digit >= 'A' && digit <= 'F' ? digit - 'A' + 10 : -1;
+}
+
+/* Takes the first segment off '*path'.  NULL, or what is wrong with it. */
+static const char *
+take_segment(const char **path, char out[CAPTURE_SIZE])
+{
+	const char *at = *path;
+	size_t size = 0;
+	for (; *at && *at != '/'; at++) {
+		char byte = *at;
+		if (size + 1 == CAPTURE_SIZE)
+			return "a part of it is too long; a name has 255 bytes "
+			       "at most";
+		if (byte == '%') {
+			int high = hex_value(at[1]);
+			int low = high < 0 ? -1 : hex_value(at[2]);
+			if (low < 0)
+				return "a % has two hexadecimal digits behind "
+				       "it";
+			byte = (char)(high * 16 + low);
+			at += 2;
+			if (!byte)
+				return "%00: a name has no NUL";
+		}
+		out[size++] = byte;
+	}
+	out[size] = '\0';
+	*path = at;
+	return NULL;
+}
+
+#define SEGMENTS_MAX 5
+
+/* A path, taken apart. */
+struct segments {
+	char items[SEGMENTS_MAX][CAPTURE_SIZE];
+	size_t count;
+};
+
+/* NULL, or what is wrong.  More segments than any route has are no path. */
+static const char *
+split(const char *path, struct segments *s)
+{
+	const char *fault = NULL;
+	for (s->count = 0; *path == '/' && !fault; s->count++) {
+		if (s->count == SEGMENTS_MAX)
+			return NULL;
+		path++;
+		fault = take_segment(&path, s->items[s->count]);
+	}
+	if (*path && !fault)
+		s->count = 0; /* not even a slash in front */
+	return fault;
+}
+
 /* Compares segment by segment; '*' captures one that is not empty. */
 static bool
-matches(const char *pattern, const char *path,
+matches(const char *pattern, const struct segments *s,
 	char captures[CAPTURES_MAX][CAPTURE_SIZE])
 {
 	unsigned captured = 0;
-	while (*pattern && *path) {
-		if (*pattern != '*') {
-			if (*pattern++ != *path++)
-				return false;
-			continue;
-		}
-		size_t size = strcspn(path, "/");
-		if (size == 0 || size >= CAPTURE_SIZE)
+	for (size_t i = 0; i < s->count; i++) {
+		if (*pattern++ != '/')
 			return false;
-		memcpy(captures[captured], path, size);
-		captures[captured++][size] = '\0';
-		path += size;
-		pattern++;
+		size_t size = strcspn(pattern, "/");
+		if (*pattern == '*' && s->items[i][0])
+			memcpy(captures[captured++], s->items[i], CAPTURE_SIZE);
+		else if (strlen(s->items[i]) != size ||
+			 strncmp(pattern, s->items[i], size) != 0)
+			return false;
+		pattern += size;
 	}
-	return !*pattern && !*path;
+	return !*pattern && s->count;
 }
 
 /* The methods of a path, by bit in the order of 'names'. */
@@ -82,8 +146,10 @@ methods_text(unsigned bits)
 		[6] = "POST, DELETE",
 		[7] = "GET, POST, DELETE",
 		[8] = "PUT",
+		[9] = "GET, PUT",
+		[13] = "GET, DELETE, PUT",
 	};
-	return bits <= 8 ? names[bits] : "";
+	return bits <= 13 && names[bits] ? names[bits] : "";
 }
 
 static unsigned
@@ -101,14 +167,20 @@ method_bit(const char *method)
 
 const struct api_route *
 api_route_find(const char *method, const char *path,
-	char captures[CAPTURES_MAX][CAPTURE_SIZE], const char **allowed_out)
+	char captures[CAPTURES_MAX][CAPTURE_SIZE], const char **allowed_out,
+	const char **fault_out)
 {
 	unsigned allowed = 0;
+	struct segments segments;
+	*allowed_out = "";
+	*fault_out = split(path, &segments);
+	if (*fault_out)
+		return NULL;
 	/* HEAD is GET whose body the server leaves out. */
 	if (strcmp(method, "HEAD") == 0)
 		method = "GET";
 	for (size_t i = 0; i < ROUTE_COUNT; i++) {
-		if (!matches(routes[i].path, path, captures))
+		if (!matches(routes[i].path, &segments, captures))
 			continue;
 		if (strcmp(routes[i].method, method) == 0)
 			return &routes[i];

@@ -47,6 +47,8 @@ note_level(enum note_kind kind)
 	case NOTE_STOPPING:
 	case NOTE_STOPPED:
 	case NOTE_HANDOFF:
+	case NOTE_REGISTERED:
+	case NOTE_UNREGISTERED:
 	case NOTE_KIND_COUNT:
 		break;
 	}

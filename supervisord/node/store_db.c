@@ -22,6 +22,7 @@ static const char *const table_names[STORE_TABLE_COUNT] = {
 	[TABLE_HANDOFF] = "handoff",
 	[TABLE_CHECKPOINT] = "checkpoint",
 	[TABLE_CONFLICT] = "conflict",
+	[TABLE_TRACKED] = "tracked",
 	[TABLE_GROUP] = "groups",
 	[STORE_FILES] = "files",
 	[STORE_QUARANTINE] = "quarantine",
@@ -154,18 +155,29 @@ db_check_pages(struct store_db *db, struct err *err)
 	return code;
 }
 
+/* Creates the tables that are not there: all, or those that an older skep did
+ * not know. */
+static int
+db_add_tables(struct store_db *db, struct err *err)
+{
+	int code = 0;
+	for (unsigned t = 1; !code && t < STORE_TABLE_COUNT; t++) {
+		char sql[160];
+		snprintf(sql, sizeof sql,
+			"CREATE TABLE IF NOT EXISTS %s(key BLOB PRIMARY KEY, "
+			"value BLOB NOT NULL) WITHOUT ROWID",
+			table_names[t]);
+		code = db_exec(db, sql, err);
+	}
+	return code;
+}
+
 static int
 db_create(struct store_db *db, struct err *err)
 {
 	int code = db_exec(db, "BEGIN IMMEDIATE", err);
-	for (unsigned t = 1; !code && t < STORE_TABLE_COUNT; t++) {
-		char sql[160];
-		snprintf(sql, sizeof sql,
-			"CREATE TABLE %s(key BLOB PRIMARY KEY, value BLOB NOT "
-			"NULL) WITHOUT ROWID",
-			table_names[t]);
-		code = db_exec(db, sql, err);
-	}
+	if (!code)
+		code = db_add_tables(db, err);
 	if (!code)
 		code = db_exec(db, events_schema, err);
 	if (!code) {
@@ -191,7 +203,10 @@ db_open_schema(struct store_db *db, struct err *err)
 			"was written by a newer skep (schema %lld, this one "
 			"knows %d): install that version again",
 			(long long)version, SCHEMA_VERSION);
-	return version == 0 ? db_create(db, err) : db_check_pages(db, err);
+	if (version == 0)
+		return db_create(db, err);
+	code = db_check_pages(db, err);
+	return code ? code : db_add_tables(db, err);
 }
 
 static int

@@ -287,6 +287,38 @@ do_apply(struct script *s, char **words, int count)
 	print_reply(s, host, in.spec_set.request);
 }
 
+/* "register NAME PID [meta=TEXT] [timeout=T] [detach]": of a process here. */
+static void
+do_register(struct script *s, char **words, int count)
+{
+	uint32_t host = script_asked(s);
+	const char *meta = script_value(words, count, "meta");
+	const char *timeout = script_value(words, count, "timeout");
+	struct input in = {.kind = INPUT_REGISTER};
+	in.enroll = (struct input_register){
+		.request = s->w->next_request++,
+		.name = words[1],
+		.pid = (uint32_t)strtoul(words[2], NULL, 10),
+		.start = 1,
+		.meta = {meta, meta ? strlen(meta) : 0},
+		.timeout_ms = timeout ? script_ms(timeout) : 0,
+	};
+	world_input(s->w, host, &in);
+	if (!script_has(words, count, "detach"))
+		print_reply(s, host, in.enroll.request);
+}
+
+/* "gone NAME PID": that process ended. */
+static void
+do_gone(struct script *s, char **words, int count)
+{
+	struct input in = {.kind = INPUT_GONE};
+	CHECK(count == 3);
+	in.gone.name = words[1];
+	in.gone.pid = (uint32_t)strtoul(words[2], NULL, 10);
+	world_input(s->w, script_asked(s), &in);
+}
+
 static void
 do_delete(struct script *s, char **words, int count)
 {
@@ -502,6 +534,8 @@ static const struct {
 	{"until", do_until},
 	{"apply", do_apply},
 	{"delete", do_delete},
+	{"register", do_register},
+	{"gone", do_gone},
 	{"kill", do_kill},
 	{"exit", do_exit},
 	{"behave", do_behave},

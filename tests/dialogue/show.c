@@ -153,7 +153,8 @@ show_specs(struct script *s)
 	static const char *const kinds[] = {[ENTRY_SERVICE] = "service",
 		[ENTRY_OVERRIDE] = "override",
 		[ENTRY_NODE] = "node",
-		[ENTRY_SETTING] = "setting"};
+		[ENTRY_SETTING] = "setting",
+		[ENTRY_KV] = "kv"};
 	const struct core *c = s->w->hosts[script_asked(s)].core;
 	for (uint32_t i = 0; i < c->specs.entries.mark; i++) {
 		const struct entry *e = specs_by_slot(c, i);
@@ -165,8 +166,36 @@ show_specs(struct script *s)
 		fprintf(s->out, "\n");
 	}
 	fprintf(s->out, "horizon ");
-	print_stamp(s, c->specs.horizon);
+	print_stamp(s, c->specs.realms[REALM_STATE].horizon);
 	fprintf(s->out, "\n");
+}
+
+/* The names that count, as each running host sees them. */
+static void
+show_names(struct script *s)
+{
+	for (uint32_t i = 0; i < s->w->count; i++) {
+		const struct core *c = s->w->hosts[i].core;
+		if (!c || !s->w->hosts[i].is_running)
+			continue;
+		for (member_id id = 0; id < c->members.count; id++) {
+			const struct row *r = NULL;
+			while ((r = registry_walk(c, id, r)) != NULL) {
+				if (r->value.kind != ROW_TRACKED ||
+					tracked_find(c, r->name) != r)
+					continue;
+				fprintf(s->out,
+					"%s: %s on %s, process %u, epoch %llu",
+					s->w->hosts[i].name, r->name,
+					member_get(c, id)->name, r->value.pid,
+					(unsigned long long)r->value.epoch);
+				fprintf(s->out, "%s%.*s\n",
+					r->meta_size ? ", " : "",
+					(int)r->meta_size,
+					(const char *)row_meta(r).data);
+			}
+		}
+	}
 }
 
 static int
@@ -208,6 +237,7 @@ script_show(struct script *s, char **words, int count)
 		{"members", show_members},
 		{"logs", show_logs},
 		{"specs", show_specs},
+		{"names", show_names},
 	};
 	if (count == 3 && !strcmp(words[1], "group")) {
 		show_group(s, words[2]);

@@ -309,7 +309,8 @@ check_promise(
 	if (!p->is_durable || !check_core(s->k, p->host))
 		return; /* nobody was told, or only that host has it */
 	/* A tombstone may be old enough to have gone. */
-	bool is_missing = !e && c->specs.horizon < p->stamp;
+	enum realm realm = specs_realm_of(p->kind);
+	bool is_missing = !e && c->specs.realms[realm].horizon < p->stamp;
 	if (is_missing ||
 		(e && is_older(e->stamp, e->writer, p->stamp, p->writer)))
 		world_violated(s->k->w, "S3",
@@ -332,7 +333,8 @@ on_phase(struct world *w, enum world_phase phase, void *context)
 			continue;
 		specs_check(c);
 		first = first ? first : c;
-		if (specs_root(c) != specs_root(first))
+		if (specs_root(c) != specs_root(first) ||
+			specs_kv_root(c) != specs_kv_root(first))
 			world_violated(w, "S5",
 				"%s and %s want different things",
 				first->config.node, c->config.node);

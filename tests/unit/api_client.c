@@ -133,7 +133,7 @@ void
 client_ask(struct client *c, const char *method, const char *path,
 	const char *body)
 {
-	char head[512];
+	char head[4096];
 	size_t size = body ? strlen(body) : 0;
 	snprintf(head, sizeof(head),
 		"%s %s HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n",

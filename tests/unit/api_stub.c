@@ -26,6 +26,12 @@ static struct entry services[2] = {
 	{.kind = ENTRY_SERVICE, .name = "db", .stamp = 12, .writer = "alpha"},
 };
 
+static const struct entry kv_entry = {.kind = ENTRY_KV,
+	.name = "a/b",
+	.stamp = 0x18bcfe5687b0000,
+	.writer = "beta",
+	.value = {"v", 1}};
+
 static struct row rows[2] = {
 	{.origin = 0,
 		.seq = 2,
@@ -349,6 +355,8 @@ specs_walk(
 	const struct core *c, enum entry_kind kind, const struct entry *after)
 {
 	(void)c;
+	if (kind == ENTRY_KV)
+		return after ? NULL : &kv_entry;
 	if (kind != ENTRY_SERVICE)
 		return NULL;
 	return !after		       ? &services[0]

@@ -42,6 +42,27 @@ duty_mark_service(struct core *c, const char *name)
 	current->marks++;
 }
 
+size_t
+claim_uses_max(const struct core_limits *l)
+{
+	(void)l;
+	return 0;
+}
+
+void
+claim_mark(struct core *c, const struct row *row)
+{
+	(void)c;
+	(void)row;
+}
+
+void
+tracked_mark(struct core *c, const struct row *row)
+{
+	(void)c;
+	(void)row;
+}
+
 void
 duty_mark_all(struct core *c)
 {
@@ -238,6 +259,7 @@ make_core(struct world *w, unsigned i)
 		struct member *m = &c->members.items[world_id(w, i, j)];
 		snprintf(m->name, sizeof m->name, "n%u", j);
 		m->state = i == j ? MEMBER_ALIVE : MEMBER_UNKNOWN;
+		m->version = WIRE_VERSION;
 	}
 	settings_init(c);
 	names_init(c);
@@ -446,6 +468,7 @@ struct beat {
 	uint64_t checksum;
 	uint64_t gc;
 	uint64_t spec_root;
+	uint64_t kv_root;
 	bool is_ready;
 };
 
@@ -460,6 +483,7 @@ beat(struct world *w, unsigned from, unsigned to)
 	b.checksum = registry_checksum(c);
 	b.gc = registry_gc(c);
 	b.spec_root = specs_root(c);
+	b.kv_root = specs_kv_root(c);
 	b.is_ready = c->registry.origins[MEMBER_SELF].is_ready;
 	send(w, from, to, WIRE_HEARTBEAT, (struct bytes){&b, sizeof b});
 }
@@ -479,6 +503,7 @@ on_beat(struct world *w, unsigned from, unsigned to, const struct parcel *p)
 	m->hb_log_checksum = b.checksum;
 	m->hb_log_gc = b.gc;
 	m->hb_spec_root = b.spec_root;
+	m->hb_kv_root = b.kv_root;
 	m->hb_is_ready = b.is_ready;
 	registry_on_heartbeat(c, id);
 	specs_on_heartbeat(c, id);

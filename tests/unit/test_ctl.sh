@@ -102,7 +102,7 @@ has err '-f FILE is missing'
 expect 2 drain alpha --self
 expect 2 wait quorum
 expect 2 wait node alpha purple
-for command in register unregister 'kv get' doctor \
+for command in register unregister doctor \
 	'debug bundle' 'debug partition'; do
 	expect 2 $command x
 	has err 'not supported yet'
@@ -278,6 +278,11 @@ POST /v1/nodes/beta/undrain $ok
 POST /v1/nodes/beta/forget $ok
 POST /v1/nodes $ok
 PUT /v1/cluster/expect $ok
+PUT /v1/kv/a%2Fb 200 {"result":"ok","key":"a/b","version":"018bcfe5687b0000","consistency":"last-writer-wins"}
+PUT /v1/kv/a?if=0 501 {"error":{"code":"not_supported","message":"the mesh has no host that decides for all"}}
+GET /v1/kv/a%2Fb 200 {"key":"a/b","value":"v","version":"018bcfe5687b0000"}
+GET /v1/kv?match=a%2A 200 {"keys":[{"key":"a/b","value":"v\u001b\nw","version":"018bcfe5687b0000","writer":"beta"}]}
+DELETE /v1/kv/a%2Fb 200 {"result":"ok","key":"a/b","consistency":"last-writer-wins"}
 PUT /v1/cluster/bogus 400 {"error":{"code":"invalid","message":"unknown key"}}
 ANSWERS
 expect 0 restart web --wait
@@ -300,6 +305,18 @@ expect 0 node join h:1
 has log '{"address":"h:1"}'
 expect 0 cluster set expect 3
 expect 1 cluster set bogus 3
+expect 0 kv set a/b v
+has log 'PUT /v1/kv/a%2Fb {"value":"v"}'
+has out 'a/b  version 018bcfe5687b0000'
+expect 1 kv set a v --if 0
+has err 'decides for all'
+expect 0 kv get a/b
+looks out '^v$'
+expect 0 kv list 'a*'
+looks out '^a/b  *v  w$'
+expect 0 kv delete a/b
+has out 'a/b  deleted'
+expect 2 kv set
 expect 0 keygen "$dir/key"
 test -s "$dir/key" || { echo "FAIL: no key"; failed=1; }
 expect 1 keygen "$dir/key"

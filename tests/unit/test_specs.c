@@ -282,12 +282,14 @@ START_TEST(test_horizon)
 		w.nodes[0].c->members.items[i].state =
 			i == 2 ? MEMBER_DEAD : MEMBER_ALIVE;
 	w.wall_ms += 2 * DAY_MS;
-	for (int i = 0; i < 13000 && w.nodes[1].c->specs.horizon == 0; i++)
+	for (int i = 0; i < 13000 &&
+			w.nodes[1].c->specs.realms[REALM_STATE].horizon == 0;
+		i++)
 		world_pass(&w);
 	world_pass_ms(&w, 62000);
 	ck_assert_uint_eq(w.nodes[0].c->specs.count, 1);
 	ck_assert_uint_eq(w.nodes[1].c->specs.count, 1);
-	ck_assert_uint_gt(w.nodes[0].c->specs.trusted, 0);
+	ck_assert_uint_gt(w.nodes[0].c->specs.realms[REALM_STATE].trusted, 0);
 
 	world_start(&w, 2);
 	ck_assert(says(&w, 2, "old", "1"));
@@ -305,8 +307,8 @@ START_TEST(test_horizon)
 	ck_assert(says(&w, 0, "mine", "written while alone"));
 	ck_assert(says(&w, 2, "kept", "1"));
 	world_pass_ms(&w, 3000);
-	ck_assert_uint_eq(
-		w.nodes[2].c->specs.trusted, w.nodes[0].c->specs.trusted);
+	ck_assert_uint_eq(w.nodes[2].c->specs.realms[REALM_STATE].trusted,
+		w.nodes[0].c->specs.realms[REALM_STATE].trusted);
 	check_equal(&w);
 	world_fini(&w);
 }
@@ -357,9 +359,8 @@ sample_service(void)
 	v.policy.stop_timeout_ms = 10000;
 	v.policy.stops_group = true;
 	v.policy.start_timeout_ms = 30000;
-	v.policy.handoff = (struct policy_handoff){
-		true, HANDOFF_RESTART, 10, 30000, 1 << 30, true, true, true,
-		true};
+	v.policy.handoff = (struct policy_handoff){true, HANDOFF_RESTART, 10,
+		30000, 1 << 30, true, true, true, true};
 	strcpy(v.policy.placement.strategy, "hrw");
 	strcpy(v.policy.placement.pin, "n1");
 	v.policy.placement.is_sticky = true;
@@ -486,6 +487,128 @@ START_TEST(test_other_values)
 }
 END_TEST
 
+/* --- Key/value --- */
+
+static enum reply_code
+kv_set(struct world *w, unsigned node, const char *key, const char *value)
+{
+	uint64_t after;
+	struct core *c = world_enter(w, node);
+	enum reply_code code = specs_set(
+		c, ENTRY_KV, key, (struct bytes){value, strlen(value)}, &after);
+	world_leave(w, node);
+	return code;
+}
+
+static bool
+kv_says(const struct world *w, unsigned node, const char *key,
+	const char *value)
+{
+	const struct entry *e = specs_find(w->nodes[node].c, ENTRY_KV, key);
+	return e && e->value.size == strlen(value) &&
+	       !memcmp(e->value.data, value, e->value.size);
+}
+
+static void
+kv_settle(struct world *w)
+{
+	bool are_equal = false;
+	for (int i = 0; i < 1000 && !are_equal; i++) {
+		world_pass(w);
+		are_equal = true;
+		for (unsigned n = 1; n < w->count; n++)
+			are_equal &= specs_kv_root(w->nodes[n].c) ==
+				     specs_kv_root(w->nodes[0].c);
+	}
+	ck_assert_msg(are_equal, "roots of key/value still differ");
+	for (unsigned n = 0; n < w->count; n++)
+		specs_check(w->nodes[n].c);
+}
+
+/* What is written while a host is away gets there by the tree of its own; the
+ * desired state does not notice. */
+START_TEST(test_kv_is_apart)
+{
+	struct world w;
+	char key[RUNTIME_NAME_MAX + 2], value[KV_VALUE_MAX + 2];
+	memset(key, 'k', sizeof key);
+	memset(value, 'v', sizeof value);
+	key[RUNTIME_NAME_MAX + 1] = value[KV_VALUE_MAX + 1] = '\0';
+	world_init(&w, 3, ROWS, 1);
+	world_link_all(&w);
+	set(&w, 0, "web", "1");
+	settle(&w, 10000);
+	uint64_t root = specs_root(w.nodes[1].c);
+	world_cut(&w, 0, 2);
+	world_cut(&w, 1, 2);
+	ck_assert_int_eq(kv_set(&w, 0, key, "x"), REPLY_INVALID);
+	key[RUNTIME_NAME_MAX] = '\0';
+	ck_assert_int_eq(kv_set(&w, 0, key, value), REPLY_INVALID);
+	value[KV_VALUE_MAX] = '\0';
+	ck_assert_int_eq(kv_set(&w, 0, key, value), REPLY_OK);
+	ck_assert_int_eq(kv_set(&w, 0, key, value), REPLY_UNCHANGED);
+	ck_assert_int_eq(kv_set(&w, 1, "a/b", "from one"), REPLY_OK);
+	ck_assert_int_eq(kv_set(&w, 2, "a/b", "from two"), REPLY_OK);
+	world_pass_ms(&w, 100);
+	ck_assert(kv_says(&w, 1, key, value));
+	world_link(&w, 0, 2);
+	kv_settle(&w);
+	ck_assert(kv_says(&w, 2, key, value));
+	for (unsigned n = 0; n < 3; n++) {
+		ck_assert(kv_says(&w, n, "a/b", "from two"));
+		ck_assert_uint_eq(specs_root(w.nodes[n].c), root);
+	}
+	world_fini(&w);
+}
+END_TEST
+
+/* A host that does not know key/value is not told of it, and agrees with the
+ * others about all else. */
+START_TEST(test_kv_and_an_old_host)
+{
+	struct world w;
+	world_init(&w, 2, ROWS, 1);
+	for (unsigned n = 0; n < 2; n++)
+		w.nodes[n].c->members.items[1].version = 1;
+	kv_set(&w, 0, "k", "v");
+	set(&w, 0, "web", "1");
+	world_link_all(&w);
+	settle(&w, 10000);
+	kv_set(&w, 0, "k", "w");
+	world_pass_ms(&w, 5000);
+	check_equal(&w);
+	ck_assert_uint_eq(w.nodes[1].c->specs.kv_count, 0);
+	ck_assert_uint_eq(w.nodes[1].c->specs.refused, 0);
+	world_fini(&w);
+}
+END_TEST
+
+/* Key/value takes a part of the room; a deleted key gives its value back. */
+START_TEST(test_kv_leaves_room)
+{
+	struct world w;
+	world_init(&w, 1, ROWS, 1);
+	char key[32];
+	int count = 0;
+	enum reply_code code;
+	do {
+		snprintf(key, sizeof key, "k%d", count++);
+		code = kv_set(&w, 0, key, "v");
+	} while (code == REPLY_OK);
+	ck_assert_int_eq(code, REPLY_FULL);
+	ck_assert_uint_eq(w.nodes[0].c->specs.kv_count,
+		w.nodes[0].c->limits.entries_max / 2);
+	ck_assert_int_eq(set(&w, 0, "web", "1"), REPLY_OK);
+	uint64_t after;
+	struct core *c = world_enter(&w, 0);
+	ck_assert_int_eq(specs_delete(c, ENTRY_KV, "k0", &after), REPLY_OK);
+	world_leave(&w, 0);
+	ck_assert_uint_eq(c->specs.kv_size, c->specs.kv_count - 1);
+	specs_check(c);
+	world_fini(&w);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -502,6 +625,9 @@ main(void)
 	tcase_add_test(t, test_service_value);
 	tcase_add_test(t, test_service_table);
 	tcase_add_test(t, test_other_values);
+	tcase_add_test(t, test_kv_is_apart);
+	tcase_add_test(t, test_kv_and_an_old_host);
+	tcase_add_test(t, test_kv_leaves_room);
 	tcase_add_loop_test(t, test_random, 0, SEEDS);
 	suite_add_tcase(s, t);
 	SRunner *r = srunner_create(s);

@@ -145,6 +145,25 @@ START_TEST(life_passes)
 		.kind = INPUT_DUE, .due = {"web", 1700000000000}});
 	ck_assert_str_eq(in->due.service, "web");
 	ck_assert_int_eq(in->due.slot, 1700000000000);
+	in = pass((struct input){.kind = INPUT_REGISTER,
+		.enroll = {.request = 9,
+			.name = "device/1",
+			.pid = 4711,
+			.start = 99,
+			.meta = {"{}", 2},
+			.timeout_ms = 250,
+			.actor = {7, 8, NULL}}});
+	ck_assert_uint_eq(in->enroll.request, 9);
+	ck_assert_str_eq(in->enroll.name, "device/1");
+	ck_assert_uint_eq(in->enroll.pid, 4711);
+	ck_assert_uint_eq(in->enroll.start, 99);
+	ck_assert_uint_eq(in->enroll.meta.size, 2);
+	ck_assert_int_eq(in->enroll.timeout_ms, 250);
+	ck_assert_uint_eq(in->enroll.actor.uid, 7);
+	in = pass(
+		(struct input){.kind = INPUT_GONE, .gone = {"device/1", 4711}});
+	ck_assert_str_eq(in->gone.name, "device/1");
+	ck_assert_uint_eq(in->gone.pid, 4711);
 }
 END_TEST
 
