@@ -339,6 +339,22 @@ on_link(struct core *c, const struct input *in)
 		member_on_reached(c, &in->reached);
 }
 
+/* Somebody on this host wants something. */
+static void
+on_asked(struct core *c, const struct input *in)
+{
+	if (in->kind == INPUT_SPEC_SET)
+		operate_on_spec_set(c, &in->spec_set);
+	else if (in->kind == INPUT_SPEC_DEL)
+		operate_on_spec_del(c, &in->spec_del);
+	else if (in->kind == INPUT_REGISTER)
+		tracked_on_register(c, &in->enroll);
+	else if (in->kind == INPUT_REQUEST)
+		operate_on_request(c, &in->request);
+	else
+		message_on_mail(c, &in->mail);
+}
+
 static void
 dispatch(struct core *c, const struct input *in)
 {
@@ -398,19 +414,11 @@ dispatch(struct core *c, const struct input *in)
 		on_fetched(c, &in->fetched);
 		break;
 	case INPUT_SPEC_SET:
-		operate_on_spec_set(c, &in->spec_set);
-		break;
 	case INPUT_SPEC_DEL:
-		operate_on_spec_del(c, &in->spec_del);
-		break;
 	case INPUT_REGISTER:
-		tracked_on_register(c, &in->enroll);
-		break;
 	case INPUT_REQUEST:
-		operate_on_request(c, &in->request);
-		break;
 	case INPUT_MAIL:
-		message_on_mail(c, &in->mail);
+		on_asked(c, in);
 		break;
 	case INPUT_KIND_COUNT:
 		UNREACHABLE();

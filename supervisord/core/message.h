@@ -125,6 +125,7 @@ struct item {
 	uint64_t id;
 	bool is_call;	 /* an answer is wanted */
 	uint64_t number; /* given out with DELIVER; 0: not yet */
+	uint64_t epoch;  /* ... to that run */
 	mono deadline;
 };
 

@@ -142,10 +142,14 @@ give_out(struct core *c, struct inbox *b)
 		struct item *it = container_of(l, struct item, in_inbox);
 		if (b->room == 0 || !effects_has_room(&c->fx, 8, 4096))
 			return;
+		/* What an earlier run has not taken may come back. */
+		if (it->number && it->epoch != b->epoch)
+			return;
 		if (it->number)
 			continue;
 		struct effect *e = effects_add(&c->fx, EFFECT_DELIVER);
 		it->number = ++c->messages.last_number;
+		it->epoch = b->epoch;
 		e->deliver.number = it->number;
 		e->deliver.name = effects_text(&c->fx, b->name);
 		e->deliver.epoch = b->epoch;
