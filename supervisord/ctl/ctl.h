@@ -53,6 +53,7 @@ struct options {
 	bool is_verbose;
 	bool is_check;
 	bool is_stop;
+	bool is_find;
 	bool is_acked;
 	int64_t timeout_ms;   /* -1: the command's default */
 	int64_t deadline_ms;  /* 0: none */
@@ -69,6 +70,7 @@ struct options {
 	const char *until;
 	const char *plugin_dir;
 	const char *condition; /* kv: a version */
+	const char *user;
 };
 
 struct command;
@@ -218,6 +220,9 @@ void progress_end(struct ctl *ctl, struct progress *p);
 
 /* --- cmd_*.c --- */
 
+/* 'register NAME -- COMMAND': 'argv' is the name and the command. */
+int register_service(struct ctl *ctl, int argc, char **argv);
+
 int cmd_status(struct ctl *ctl, int argc, char **argv);
 int cmd_list(struct ctl *ctl, int argc, char **argv);
 int cmd_where(struct ctl *ctl, int argc, char **argv);
@@ -263,6 +268,8 @@ int cmd_rebalance(struct ctl *ctl, int argc, char **argv);
 int cmd_cluster_show(struct ctl *ctl, int argc, char **argv);
 int cmd_cluster_set(struct ctl *ctl, int argc, char **argv);
 int cmd_wait(struct ctl *ctl, int argc, char **argv);
+int cmd_register(struct ctl *ctl, int argc, char **argv);
+int cmd_unregister(struct ctl *ctl, int argc, char **argv);
 int cmd_kv_get(struct ctl *ctl, int argc, char **argv);
 int cmd_kv_set(struct ctl *ctl, int argc, char **argv);
 int cmd_kv_delete(struct ctl *ctl, int argc, char **argv);
