@@ -10,6 +10,10 @@
 
 static const struct bytes nothing = {NULL, 0};
 
+static const char overtaken[] =
+	"it came back, for its name had moved, and a later one was, or may "
+	"have been, taken before it";
+
 /* --- Tables --- */
 
 static uint32_t
@@ -471,11 +475,20 @@ fail_overtaken(struct core *c, const struct outgoing *m)
 		if (other == m)
 			return;
 		if (other->is_back)
-			message_end(c, other, REPLY_FAILED,
-				"it came back, for its name had moved, and a "
-				"later one was taken before it",
-				nothing);
+			message_end(c, other, REPLY_FAILED, overtaken, nothing);
 	}
+}
+
+/* Nobody will know here what becomes of one that was sent: what came before it
+ * and comes back may be behind it. */
+static void
+leave_unsure(struct core *c, const struct outgoing *m)
+{
+	if (m->state != MESSAGE_SENT)
+		return;
+	fail_overtaken(c, m);
+	if (m->stream->unsure < m->id)
+		m->stream->unsure = m->id;
 }
 
 static void
@@ -492,8 +505,12 @@ on_taken(struct core *c, struct outgoing *m)
 }
 
 static void
-on_back(struct outgoing *m)
+on_back(struct core *c, struct outgoing *m)
 {
+	if (m->id < m->stream->unsure) {
+		message_end(c, m, REPLY_FAILED, overtaken, nothing);
+		return;
+	}
 	list_remove(&m->in_sent);
 	m->state = MESSAGE_WAITING;
 	m->is_back = true;
@@ -520,7 +537,7 @@ message_on_receipt(struct core *c, member_id to, uint64_t id,
 		return;
 	struct stream *s = m->stream;
 	if (is_elsewhere)
-		on_back(m);
+		on_back(c, m);
 	else if (code == REPLY_OK)
 		on_taken(c, m);
 	else
@@ -628,6 +645,7 @@ static void
 lose(struct core *c, struct outgoing *m)
 {
 	c->messages.lost++;
+	leave_unsure(c, m);
 	message_end(c, m, REPLY_UNKNOWN,
 		m->state == MESSAGE_TAKEN
 			? "it took the message, and its host is lost"
@@ -681,6 +699,7 @@ expire(struct core *c, struct outgoing *m)
 		break;
 	case MESSAGE_SENT:
 		c->messages.lost++;
+		leave_unsure(c, m);
 		message_end(c, m, REPLY_UNKNOWN,
 			"its host did not say in time whether it has arrived",
 			nothing);

@@ -21,7 +21,8 @@
  * 'is_acked' a message goes once, and its sender hears when it went.
  *
  * Messages of one sender to one name arrive in the order in which they were
- * sent, some possibly missing.  One that comes back from a host after a later
+ * sent, some possibly missing.  (What was given up, because its host was lost
+ * or cut off, may still be taken there, by the copy that runs there.)  One that comes back from a host after a later
  * one was taken there is not sent again: its sender hears that it failed.
  *
  * To a group: 'publish' sends one letter to each host that has members, which
@@ -110,6 +111,7 @@ struct stream {
 	uint32_t waiting; /* of 'count' */
 	uint32_t back;	  /* of these */
 	member_id at;	  /* where those are that are SENT */
+	uint64_t unsure;  /* the last that ended SENT: it may be taken yet */
 };
 
 /* A letter for a name here. */

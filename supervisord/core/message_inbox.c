@@ -134,10 +134,12 @@ end_item(struct core *c, struct item *it, enum reply_code code,
 		is_elsewhere);
 }
 
-/* Gives out what there is room for. */
+/* Gives out what there is room for.  What came back waits for what was given
+ * behind it. */
 static void
 give_out(struct core *c, struct inbox *b)
 {
+	uint32_t given = 0;
 	list_each (l, &b->items) {
 		struct item *it = container_of(l, struct item, in_inbox);
 		if (b->room == 0 || !effects_has_room(&c->fx, 8, 4096))
@@ -145,8 +147,12 @@ give_out(struct core *c, struct inbox *b)
 		/* What an earlier run has not taken may come back. */
 		if (it->number && it->epoch != b->epoch)
 			return;
-		if (it->number)
+		if (it->number) {
+			given++;
 			continue;
+		}
+		if (given < b->given)
+			return;
 		struct effect *e = effects_add(&c->fx, EFFECT_DELIVER);
 		it->number = ++c->messages.last_number;
 		it->epoch = b->epoch;
@@ -159,6 +165,7 @@ give_out(struct core *c, struct inbox *b)
 		e->deliver.body =
 			(struct bytes){it->body->data, it->body->size};
 		b->given++;
+		given++;
 		b->room--;
 	}
 }

@@ -410,7 +410,7 @@ world_start(struct world *w, uint32_t host)
 	if (w->on_minority)
 		h->core->settings.on_minority = w->on_minority;
 	proc_answer_again(w, host);
-	mail_open_all(w, host);
+	world_open_mail(w, host);
 }
 
 static void

@@ -502,4 +502,7 @@ enum member_state world_opinion(
  * hold, and agree on it. */
 bool world_is_whole(const struct world *w, void *unused);
 
+/* All processes of a host take messages as they behave, from now on. */
+void world_open_mail(struct world *w, uint32_t host);
+
 #endif

@@ -10,6 +10,7 @@
 static void
 hear(struct world *w, uint32_t host, const struct world_mail *m)
 {
+	observe_mail(w, host, m);
 	if (w->on_mail)
 		w->on_mail(w, host, m, w->mail_context);
 }
@@ -21,6 +22,7 @@ tell(struct world *w, uint32_t host, enum mail_op op, const struct process *p,
 	const struct behaviour *b = proc_behaviour(w, host, p->name);
 	struct input in = {.kind = INPUT_MAIL};
 	char name[INSTANCE_NAME_MAX + 1];
+	bool runs = p->phase == PROCESS_RUNNING;
 	if (!w->hosts[host].is_running)
 		return;
 	strcpy(name, p->name);
@@ -30,8 +32,9 @@ tell(struct world *w, uint32_t host, enum mail_op op, const struct process *p,
 		.to = "",
 		.number = number,
 		.is_ok = is_ok,
-		.room = p->mail_out < b->mail_room ? b->mail_room - p->mail_out
-						   : 0,
+		.room = runs && p->mail_out < b->mail_room
+				? b->mail_room - p->mail_out
+				: 0,
 		.body = body,
 	};
 	world_step(w, host, &in);
@@ -49,7 +52,7 @@ mail_open(struct world *w, uint32_t host, const char *name)
 }
 
 void
-mail_open_all(struct world *w, uint32_t host)
+world_open_mail(struct world *w, uint32_t host)
 {
 	for (size_t i = 0; i < w->hosts[host].process_count; i++)
 		mail_open(w, host, w->hosts[host].processes[i].name);

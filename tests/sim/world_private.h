@@ -255,9 +255,8 @@ void state_on_fetch(struct world *w, struct event *e);
 const struct behaviour *proc_behaviour(
 	struct world *w, uint32_t host, const char *name);
 
-/* A process runs, or a new node: it takes messages as it behaves. */
+/* A process runs: it takes messages as it behaves. */
 void mail_open(struct world *w, uint32_t host, const char *name);
-void mail_open_all(struct world *w, uint32_t host);
 /* Carries out DELIVER and ANSWER. */
 void mail_perform(struct world *w, uint32_t host, const struct effect *e);
 /* A message is read or answered; the event is taken. */
