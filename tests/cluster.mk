@@ -43,6 +43,7 @@ EXTRA_DIST += \
 	tests/cluster/t-restart.sh \
 	tests/cluster/t-events.sh \
 	tests/cluster/t-logs.sh \
+	tests/cluster/t-messages.sh \
 	tests/cluster/t-record.sh \
 	tests/cluster/t-redis-checkpoint.sh \
 	tests/cluster/t-register.sh \

@@ -772,6 +772,13 @@ keeper_new(struct ev_loop *loop, int fd, const struct keeper_hooks *hooks)
 	return k;
 }
 
+const char *
+keeper_name_of(struct keeper *k, uint64_t iid)
+{
+	const struct known *known = known_find(k, iid);
+	return known ? known->name : NULL;
+}
+
 void
 keeper_start(struct keeper *k)
 {
