@@ -22,8 +22,9 @@
  *
  * Messages of one sender to one name arrive in the order in which they were
  * sent, some possibly missing.  (What was given up, because its host was lost
- * or cut off, may still be taken there, by the copy that runs there.)  One that comes back from a host after a later
- * one was taken there is not sent again: its sender hears that it failed.
+ * or cut off, may still be taken there, by the copy that runs there.)  One that
+ * comes back from a host after a later one was taken there is not sent again:
+ * its sender hears that it failed.
  *
  * To a group: 'publish' sends one letter to each host that has members, which
  * gives it to those that run there and have room.  'multicall' is a call to

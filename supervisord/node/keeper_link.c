@@ -91,7 +91,6 @@ known_get(struct keeper *k, uint64_t iid, const char *name)
 	return known;
 }
 
-/* Takes a name out and frees it. */
 static void
 known_remove(struct keeper *k, struct known *known)
 {
