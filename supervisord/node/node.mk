@@ -8,7 +8,9 @@ libnode_a_SOURCES = \
 	supervisord/node/effect_copy.c supervisord/node/effect_copy.h \
 	supervisord/node/events.h \
 	supervisord/node/identity.c supervisord/node/identity.h \
+	supervisord/node/keeper_greet.c \
 	supervisord/node/keeper_link.c supervisord/node/keeper_link.h \
+	supervisord/node/keeper_private.h \
 	supervisord/node/keeper_report.c supervisord/node/keeper_report.h \
 	supervisord/node/launch.c supervisord/node/launch.h \
 	supervisord/node/node.h \
