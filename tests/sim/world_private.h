@@ -15,6 +15,7 @@ enum event_kind {
 	EVENT_CLOSED,  /* it is closed, as was wanted */
 	EVENT_DIAL,
 	EVENT_STORED,
+	EVENT_MAIL,    /* a message is read, or answered */
 	EVENT_REQUEST, /* of an operator, to a process that stood still */
 	/* Of the keeper, which outlives its node: */
 	EVENT_STARTED,
@@ -254,5 +255,12 @@ void state_on_fetch(struct world *w, struct event *e);
 /* How the processes of that instance behave on a host. */
 const struct behaviour *proc_behaviour(
 	struct world *w, uint32_t host, const char *name);
+
+/* A process runs: it takes messages as it behaves. */
+void mail_open(struct world *w, uint32_t host, const char *name);
+/* Carries out DELIVER and ANSWER. */
+void mail_perform(struct world *w, uint32_t host, const struct effect *e);
+/* A message is read or answered; the event is taken. */
+void mail_on_event(struct world *w, struct event *e);
 
 #endif
