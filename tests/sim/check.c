@@ -270,6 +270,7 @@ check_attach(struct world *w, struct check_stats *stats)
 	check_checkpoint(k);
 	check_path(k);
 	check_rebalance(k);
+	check_names(k);
 	check_engine(k);
 	world_observe(w, &(struct world_observer){
 				 .name = "books",
