@@ -40,6 +40,7 @@ EXTRA_DIST += \
 	tests/cluster/t-rebalance.sh \
 	tests/cluster/t-reexec.sh \
 	tests/cluster/t-restart.sh \
+	tests/cluster/t-events.sh \
 	tests/cluster/t-logs.sh \
 	tests/cluster/t-record.sh \
 	tests/cluster/t-redis-checkpoint.sh \

@@ -47,6 +47,7 @@ registry_log_init(struct origin *log, uint64_t incarnation)
 	log->row_count = log->tombstones = 0;
 	log->is_ready = log->has_end = false;
 	log->source = MEMBER_NONE;
+	log->given = NULL;
 	list_init(&log->log);
 	list_init(&log->tombs);
 }
@@ -148,6 +149,11 @@ unlink_row(struct origin *log, struct row *row)
 	if (list_is_empty(&row->in_log))
 		return;
 	log->checksum -= registry_row_hash(row);
+	if (log->given == row)
+		log->given = row->in_log.prev == &log->log
+				     ? NULL
+				     : container_of(row->in_log.prev,
+					       struct row, in_log);
 	list_remove(&row->in_log);
 	if (row->is_deleted)
 		log->tombstones--;

@@ -184,6 +184,8 @@ struct origin {
 	uint64_t checksum;    /* sum of row hashes */
 	struct list log;      /* live rows by seq */
 	struct list tombs;    /* tombstones by seq */
+	struct row *given;    /* in 'log': the last of the last answer, where
+				 the next one begins to look; or NULL */
 	uint32_t row_count;   /* live rows */
 	uint32_t tombstones;
 	bool is_ready; /* complete since that incarnation began */

@@ -26,13 +26,30 @@ struct merge {
 	struct list *tomb;
 };
 
-/* The first element of 'head' above 'seq'. */
+static uint64_t
+seq_at(const struct list *at)
+{
+	return container_of(at, struct row, in_log)->seq;
+}
+
+static uint64_t
+distance(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : b - a;
+}
+
+/* The first element of 'head' above 'seq'; looks from the end, which is where
+ * pushes go on, or from 'near' (NULL: there is none), if that seems nearer. */
 static struct list *
-first_above(const struct list *head, uint64_t seq)
+first_above(struct list *head, struct row *near, uint64_t seq)
 {
 	struct list *at = head->prev;
-	while (at != head && container_of(at, struct row, in_log)->seq > seq)
+	if (near && distance(near->seq, seq) < distance(seq_at(at), seq))
+		at = &near->in_log;
+	while (at != head && seq_at(at) > seq)
 		at = at->prev;
+	while (at->next != head && seq_at(at->next) <= seq)
+		at = at->next;
 	return at->next;
 }
 
@@ -94,9 +111,9 @@ put_row(struct wire_out *w, const struct row *row)
 static struct bytes
 encode_batch(struct core *c, member_id id, skep_Batch *head, size_t size_max)
 {
-	const struct origin *log = &c->registry.origins[id];
-	struct merge m = {log, first_above(&log->log, head->from),
-		first_above(&log->tombs, head->from)};
+	struct origin *log = &c->registry.origins[id];
+	struct merge m = {log, first_above(&log->log, log->given, head->from),
+		first_above(&log->tombs, NULL, head->from)};
 	struct wire_out w;
 	wire_begin(&w, &c->fx, size_max);
 	uint64_t last = head->from;
@@ -121,6 +138,8 @@ encode_batch(struct core *c, member_id id, skep_Batch *head, size_t size_max)
 	struct bytes body = wire_end(&w, WIRE_BATCH, head);
 	if (!body.data)
 		wire_cancel(&w);
+	else if (head->is_answer && m.live->prev != &log->log)
+		log->given = container_of(m.live->prev, struct row, in_log);
 	return body;
 }
 

@@ -4,6 +4,7 @@ noinst_LIBRARIES += libnodeapi.a
 libnodeapi_a_CPPFLAGS = $(AM_CPPFLAGS) $(MHD_CFLAGS) $(JANSSON_CFLAGS) \
 	$(ZLIB_CFLAGS)
 libnodeapi_a_SOURCES = \
+	supervisord/node/alert.c supervisord/node/alert.h \
 	supervisord/node/api.c supervisord/node/api.h \
 	supervisord/node/api_call.c \
 	supervisord/node/api_dump.c \

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/glob.h"
 #include "node/api_merge.h"
 #include "node/feeds.h"
 
@@ -46,9 +47,16 @@ parse_query(struct call *c, struct query *q, const char *name)
 {
 	uint64_t count = EVENTS_DEFAULT;
 	*q = (struct query){.kind = QUERY_EVENTS};
-	if (name && strlen(name) > INSTANCE_NAME_MAX) {
+	if (name && strlen(name) > QUERY_NAME_MAX) {
 		call_reply_error(
 			c, MHD_HTTP_BAD_REQUEST, "invalid", "name: too long");
+		return false;
+	}
+	const char *fault =
+		name && glob_is_pattern(name) ? glob_fault(name) : NULL;
+	if (fault) {
+		call_reply_error(c, MHD_HTTP_BAD_REQUEST, "invalid",
+			"name: '%s': %s", name, fault);
 		return false;
 	}
 	snprintf(q->name, sizeof(q->name), "%s", name ? name : "");

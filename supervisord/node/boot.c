@@ -16,6 +16,7 @@
 #include "core/instance.h"
 #include "core/place.h"
 #include "core/specs.h"
+#include "node/alert.h"
 #include "node/api.h"
 #include "node/apply.h"
 #include "node/bulk.h"
@@ -440,6 +441,8 @@ open_all(struct node *n, const struct node_options *o, struct err *err)
 	if (!code)
 		code = open_quarantine(n, &welcome, err);
 	if (!code)
+		n->alert = alert_open(n);
+	if (!code)
 		code = open_core(n, o, welcome.boot_id, err);
 	if (!code)
 		code = open_links(n, err);
@@ -477,6 +480,7 @@ node_close(struct node *n)
 	api_free(n->api);
 	schedules_free(n->schedules);
 	health_free(n->health);
+	alert_close(n->alert);
 	queries_free(n->queries);
 	pool_free(n->readers);
 	states_close(n);

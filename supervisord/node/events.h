@@ -40,9 +40,10 @@ void events_follow(struct node *n, struct event_follower *f);
 void events_unfollow(struct node *n, struct event_follower *f);
 
 /* Reads kept events, oldest first: with this 'name' (NULL: all; a service's
- * name also finds its instances), with id > 'since_id' and wall_ms >=
- * 'since_wall_ms', the last 'count_max' of those.  Calls 'done' with count
- * (or -errno) on the loop's thread when the store has answered. */
+ * name also finds its instances; a pattern is one of base/glob.h), with id >
+ * 'since_id' and wall_ms >= 'since_wall_ms', the last 'count_max' of those.
+ * Calls 'done' with count (or -errno) on the loop's thread when the store has
+ * answered. */
 typedef void events_done_fn(void *context, const struct event *events,
 	int count);
 void events_query(struct node *n, const char *name, uint64_t since_id,

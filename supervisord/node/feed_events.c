@@ -2,14 +2,17 @@
  *
  * A follower listens from the moment it asks; what happens before the store
  * has answered is held back and put behind the kept events, without those
- * that the answer contained already.
+ * that the answer contained already.  Who reads more slowly than they come is
+ * told in their place how many it missed, and between which ids.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
+#include "base/glob.h"
 #include "node/api_private.h"
 #include "node/feeds.h"
+#include "sys/clock.h"
 
 /* One reader.  The store's answer cannot be called off: a feed that is closed
  * before lives until it came. */
@@ -23,16 +26,22 @@ struct event_reader {
 	struct api_text held; /* followed events, until the store's answer */
 	size_t kept_size;     /* bytes of kept events when they came */
 	uint64_t last_id;     /* of the store's answer */
+	uint64_t missed;      /* events for which there was no room, ... */
+	uint64_t missed_from; /* ... the first and ... */
+	uint64_t missed_to;   /* ... the last of them */
 	bool is_answered;
 	bool is_closed;
 	bool is_following;
 };
 
-/* Whether an event is about 'name' or an instance of the service 'name'. */
+/* Whether an event is about 'name', an instance of the service 'name', or
+ * something whose name matches the pattern 'name'. */
 static bool
 is_about(const struct event *e, const char *name)
 {
 	size_t length = strlen(name);
+	if (glob_is_pattern(name))
+		return glob_matches(name, e->name);
 	return !length ||
 	       (strncmp(e->name, name, length) == 0 &&
 		       (e->name[length] == '\0' || e->name[length] == '@'));
@@ -53,6 +62,45 @@ unfollow(struct event_reader *r)
 	r->is_following = false;
 }
 
+/* Whether so much waits to be read that what comes now is missed. */
+static bool
+is_full(const struct event_reader *r)
+{
+	if (!r->is_answered)
+		return r->held.size > FEED_WAIT_MAX;
+	return r->out.size - r->taken > FEED_WAIT_MAX + r->kept_size;
+}
+
+static void
+miss(struct event_reader *r, const struct event *e)
+{
+	if (r->missed++ == 0)
+		r->missed_from = e->id;
+	r->missed_to = e->id;
+}
+
+/* There is room again: says what is not there. */
+static void
+tell_missed(struct event_reader *r)
+{
+	char text[NOTE_TEXT_MAX + 1];
+	struct event e = {
+		.wall_ms = clock_wall_ms(),
+		.kind = "events_missed",
+		.name = r->node->conf.node.name,
+		.text = text,
+		.host = "",
+	};
+	snprintf(text, sizeof text,
+		"%llu events came faster than they were read; ids %llu to "
+		"%llu",
+		(unsigned long long)r->missed,
+		(unsigned long long)r->missed_from,
+		(unsigned long long)r->missed_to);
+	r->missed = 0;
+	add_line(r, &r->out, &e);
+}
+
 /* An event that has just happened. */
 static void
 on_event(struct event_follower *follower, const struct event *e)
@@ -62,17 +110,15 @@ on_event(struct event_follower *follower, const struct event *e)
 	if (!is_about(e, r->query.name))
 		return;
 	struct api_text *out = r->is_answered ? &r->out : &r->held;
+	if (r->is_answered && e->id <= r->last_id)
+		return;
+	if (r->missed || is_full(r)) {
+		miss(r, e);
+		return;
+	}
 	if (!r->is_answered) /* the id decides later whether it is news */
 		api_text_add(out, &e->id, sizeof(e->id));
-	else if (e->id <= r->last_id)
-		return;
 	add_line(r, out, e);
-	size_t taken = r->is_answered ? r->taken : 0;
-	if (out->size - taken > FEED_WAIT_MAX + r->kept_size) {
-		unfollow(r);
-		feed_end(&r->feed, REPLY_FULL,
-			"events come faster than they are read");
-	}
 	if (r->is_answered)
 		feed_tell(&r->feed);
 }
@@ -133,6 +179,9 @@ static size_t
 events_read(struct feed *f, void *buffer, size_t max)
 {
 	struct event_reader *r = container_of(f, struct event_reader, feed);
+	bool has_room = r->out.size - r->taken < FEED_WAIT_MAX / 2;
+	if (r->missed && r->is_answered && has_room)
+		tell_missed(r);
 	size_t size = api_text_take(&r->out, &r->taken, buffer, max);
 	if (size == 0)
 		return 0;

@@ -63,6 +63,7 @@ struct node {
 	struct requests *requests;
 	struct recording *recording;
 	struct list followers;	/* of events; events.c's */
+	struct alert *alert;	/* NULL: no command is told of them */
 	uint64_t next_request;	/* for node_request */
 	const char *weaker_why; /* from WELCOME: why "stopped" is weaker */
 	const char *keeper_version;

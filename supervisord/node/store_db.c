@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/glob.h"
 
 #define SCHEMA_VERSION	1
 #define BUSY_TIMEOUT_MS 5000
@@ -36,11 +37,12 @@ static const char events_schema[] =
 	"CREATE INDEX events_name ON events(name, id);";
 
 /* '?1' is the name; the range finds the instances NAME@... ('A' follows
- * '@'). */
+ * '@'); '?5' is a pattern. */
 static const char query_sql[] =
 	"SELECT id, wall_ms, kind, name, epoch, text, uid, pid, host"
 	" FROM events WHERE (?1 IS NULL OR name = ?1"
 	" OR (name >= ?1 || '@' AND name < ?1 || 'A'))"
+	" AND (?5 IS NULL OR skep_glob(?5, name))"
 	" AND id > ?2 AND wall_ms >= ?3 ORDER BY id DESC LIMIT ?4";
 
 struct store_db {
@@ -95,6 +97,25 @@ db_exec(struct store_db *db, const char *sql, struct err *err)
 	if (sqlite3_exec(db->sql, sql, NULL, NULL, NULL) != SQLITE_OK)
 		return db_fail(db, sql, err);
 	return 0;
+}
+
+/* skep_glob(PATTERN, NAME) in a statement. */
+static void
+sql_glob(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	const char *pattern = (const char *)sqlite3_value_text(values[0]);
+	const char *name = (const char *)sqlite3_value_text(values[1]);
+	CHECK(count == 2);
+	sqlite3_result_int(
+		context, pattern && name && glob_matches(pattern, name));
+}
+
+static int
+db_add_functions(struct store_db *db, struct err *err)
+{
+	int rc = sqlite3_create_function(db->sql, "skep_glob", 2,
+		SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, sql_glob, NULL, NULL);
+	return rc == SQLITE_OK ? 0 : db_fail(db, "add a function", err);
 }
 
 static int
@@ -260,6 +281,8 @@ store_db_open(const char *path, struct store_db **out, struct err *err)
 	if (!code)
 		code = db_exec(db, "PRAGMA synchronous = FULL", err);
 	if (!code)
+		code = db_add_functions(db, err);
+	if (!code)
 		code = db_open_schema(db, err);
 	if (!code)
 		code = db_prepare_all(db, err);
@@ -291,6 +314,8 @@ store_db_open_reader(const char *path, struct store_db **out, struct err *err)
 			db->sql, SQLITE_DBCONFIG_LOOKASIDE, NULL, 0, 0);
 		code = db_exec(db, "PRAGMA cache_size = " CACHE_SIZE, err);
 	}
+	if (!code)
+		code = db_add_functions(db, err);
 	if (!code)
 		code = db_prepare(db, query_sql, &db->query, err);
 	if (code) {
@@ -457,7 +482,7 @@ store_db_query(struct store_db *db, const struct store_query *q,
 {
 	sqlite3_stmt *stmt = db->query;
 	if (q->name)
-		bind_text(stmt, 1, q->name);
+		bind_text(stmt, glob_is_pattern(q->name) ? 5 : 1, q->name);
 	sqlite3_bind_int64(stmt, 2, (int64_t)q->since_id);
 	sqlite3_bind_int64(stmt, 3, q->since_wall_ms);
 	sqlite3_bind_int64(stmt, 4, q->count_max);

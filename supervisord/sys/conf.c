@@ -144,6 +144,19 @@ static const struct conf_key keys[] = {
 		.help = "The group that may do everything."},
 	{"api", "listen", CONF_LATER, .fallback = "",
 		.help = "A TCP address for the same API."},
+	{"events", "alert_command", CONF_PATH, AT(events.alert_command),
+		.max = CONF_PATH_SIZE - 1, .fallback = "",
+		.help = "A program that is told of events of this host, each "
+			"as a line of JSON at its standard input."},
+	{"events", "alert_kinds", CONF_GLOBS, AT(events.alert_kinds),
+		.fallback = "failed, conflict, checkpoint, oom, node_down, "
+			    "lonely",
+		.help = "The kinds of events that it is told of, patterns with "
+			"'*' allowed."},
+	{"events", "alert_names", CONF_GLOBS, AT(events.alert_names),
+		.fallback = "",
+		.help = "Names of services, instances and hosts that it is "
+			"told of, patterns with '*' allowed; empty is any."},
 	{"debug", "faults", CONF_BOOL, AT(debug_faults), .fallback = "no",
 		.help = "Whether 'skepctl debug partition' is allowed."},
 };

@@ -12,7 +12,7 @@
  *
  * Errors: 0 or -errno and one sentence "FILE:LINE: section.key: ...".
  * Memory: 'struct conf' holds everything in place, bounded; no pointers
- * into it need freeing.  It is about 100 KiB: keep it off small stacks.
+ * into it need freeing.  It is about 130 KiB: keep it off small stacks.
  */
 #ifndef SKEP_SYS_CONF_H
 #define SKEP_SYS_CONF_H
@@ -103,6 +103,13 @@ struct conf_api {
 	char admin_group[CONF_GROUP_SIZE];
 };
 
+/* [events]; the lists are of patterns (base/glob.h). */
+struct conf_events {
+	char alert_command[CONF_PATH_SIZE]; /* "" = none */
+	struct conf_list alert_kinds;	    /* the node knows which there are */
+	struct conf_list alert_names;	    /* empty = any */
+};
+
 /* Everything. */
 struct conf {
 	char path[CONF_PATH_SIZE]; /* the file that was read, "" = none */
@@ -112,6 +119,7 @@ struct conf {
 	struct conf_policy policy;
 	int32_t tls_mode; /* enum conf_tls */
 	struct conf_api api;
+	struct conf_events events;
 	bool debug_faults;
 };
 

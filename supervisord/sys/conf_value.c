@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/glob.h"
 #include "sys/capability.h"
 #include "sys/nearest.h"
 #include "sys/units.h"
@@ -273,6 +274,13 @@ check_capability(const char *item, struct err *err)
 }
 
 static int
+check_glob(const char *item, struct err *err)
+{
+	const char *fault = glob_fault(item);
+	return fault ? err_set(err, -EINVAL, "'%.100s': %s", item, fault) : 0;
+}
+
+static int
 read_items(const struct conf_reading *r, const char *value,
 	int (*check)(const char *item, struct err *err))
 {
@@ -302,6 +310,12 @@ static int
 read_paths(const struct conf_reading *r, const char *value)
 {
 	return read_items(r, value, check_path);
+}
+
+static int
+read_globs(const struct conf_reading *r, const char *value)
+{
+	return read_items(r, value, check_glob);
 }
 
 static int
@@ -446,6 +460,7 @@ static int (*const readers[CONF_TYPE_COUNT])(
 	[CONF_CHOICE] = read_choice,
 	[CONF_LIST] = read_list,
 	[CONF_PATHS] = read_paths,
+	[CONF_GLOBS] = read_globs,
 	[CONF_CAPS] = read_caps,
 	[CONF_JOIN] = read_join,
 	[CONF_LABELS] = read_labels,
@@ -475,7 +490,7 @@ static bool
 may_be_empty(enum conf_type type)
 {
 	return type == CONF_GROUP || type == CONF_LIST || type == CONF_PATHS ||
-	       type == CONF_CAPS || type == CONF_LABELS ||
+	       type == CONF_GLOBS || type == CONF_CAPS || type == CONF_LABELS ||
 	       type == CONF_PATTERNS;
 }
 

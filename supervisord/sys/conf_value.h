@@ -17,6 +17,7 @@ enum conf_type {
 	CONF_CHOICE,   /* int32_t: index into 'words' */
 	CONF_LIST,     /* struct conf_list */
 	CONF_PATHS,    /* struct conf_list of absolute paths */
+	CONF_GLOBS,    /* struct conf_list of patterns (base/glob.h) */
 	CONF_CAPS,     /* struct conf_list of capabilities */
 	CONF_JOIN,     /* of struct conf_cluster; adds to what is there */
 	CONF_LABELS,   /* of struct conf_node */

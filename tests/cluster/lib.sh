@@ -157,10 +157,10 @@ address_of() {
 	eval "echo \$ADDRESS_$1"
 }
 
-# host_conf HOST [LINE...]: writes skep.conf; the lines are "section.key = v".
+# host_conf HOST: writes skep.conf; DEFAULTS, POLICY and EVENTS are lines of
+# those sections.
 host_conf() {
 	local h=$1 join=
-	shift
 	for other in "${HOSTS[@]}"; do
 		join="$join${join:+, }$(address_of "$other"):7400"
 	done
@@ -181,6 +181,8 @@ host_conf() {
 		${DEFAULTS:-}
 		[policy]
 		${POLICY:-allow_root = yes}
+		[events]
+		${EVENTS:-}
 		[debug]
 		faults = no
 	END

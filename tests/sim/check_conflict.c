@@ -78,8 +78,12 @@ on_stored(struct world *w, uint32_t host, enum core_table table,
 		state_at(l, roots[n])->winner = winner;
 		*keys_at(&l->k->lost, hash_bytes(roots[n], DIGEST_SIZE, 0)) = 1;
 	}
-	for (uint8_t n = 0; n < count; n++)
-		state_at(l, roots[n])->given = reader_u64(&r);
+	for (uint8_t n = 0; n < count; n++) {
+		uint64_t given = reader_u64(&r);
+		/* For good; who keeps a copy of it may not know. */
+		if (given)
+			state_at(l, roots[n])->given = given;
+	}
 	CHECK(!r.bad);
 }
 
