@@ -90,6 +90,11 @@ static const struct option options[] = {
 		"end the one that is under way, and fetch it"},
 	{0, "if", "VERSION", KIND_TEXT, AT(condition), false,
 		"only if that is its version"},
+	{0, "pid", "PID", KIND_COUNT, AT(pid), false, "of a process here"},
+	{0, "meta", "META", KIND_TEXT, AT(meta), false,
+		"what is said of it: a JSON object, or KEY=VALUE to find it"},
+	{0, "authoritative", NULL, KIND_FLAG, AT(is_authoritative), false,
+		"ask the node that decides about the name"},
 	{'y', "yes", NULL, KIND_FLAG, AT(is_yes), false, "do not ask"},
 };
 

@@ -45,7 +45,8 @@ skep_node_SOURCES = \
 	supervisord/node/recording.c supervisord/node/recording.h \
 	supervisord/node/schedule.c supervisord/node/schedule.h \
 	supervisord/node/states.c \
-	supervisord/node/status_sources.c
+	supervisord/node/status_sources.c \
+	supervisord/node/tracks.c supervisord/node/tracks.h
 skep_node_LDADD = libnodeapi.a libnodenet.a libnode.a libcore.a libplugin.a libspec.a \
 	libconf.a libsys.a libbase.a $(SQLITE_LIBS) $(YAML_LIBS) \
 	$(INIH_LIBS) $(MHD_LIBS) $(JANSSON_LIBS) $(OPENSSL_LIBS) \
