@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/name.h"
+#include "base/name_part.h"
 
 const char *
 expand_find_unknown(const char *text)
@@ -118,6 +120,8 @@ spec_expand(const struct spec *spec, const struct spec_names *names,
 	out->hooks.pre_stop = expand_texts(&spec->hooks.pre_stop, names, pool);
 	out->hooks.post_stop =
 		expand_texts(&spec->hooks.post_stop, names, pool);
+	out->hooks.resolve_conflict =
+		expand_texts(&spec->hooks.resolve_conflict, names, pool);
 	out->hooks.timeout_ms = spec->hooks.timeout_ms;
 	out->handoff_command =
 		expand_texts(&spec->handoff.command, names, pool);
@@ -162,16 +166,14 @@ spec_instance_name(
 }
 
 int
-spec_split_name(const char *full, char service[SERVICE_NAME_MAX + 1],
+spec_split_name(const char *full, char service[INSTANCE_NAME_MAX + 1],
 	const char **instance)
 {
-	size_t length = strcspn(full, "@");
-	if (length > SERVICE_NAME_MAX)
+	if (!name_is_runtime((struct bytes){full, strlen(full)}))
 		return -EINVAL;
+	size_t length = name_service_length(full);
 	memcpy(service, full, length);
 	service[length] = '\0';
 	*instance = full[length] ? full + length + 1 : full;
-	bool is_valid =
-		spec_name_is_valid(service) && spec_name_is_valid(*instance);
-	return is_valid ? 0 : -EINVAL;
+	return 0;
 }

@@ -699,6 +699,15 @@ static const struct spec_key keys[] = {
 		.help = "Runs when nothing of the service is left; "
 			"SERVICE_RESULT, EXIT_CODE and EXIT_STATUS tell how "
 			"it ended."},
+	{.path = "hooks.resolve_conflict",
+		.type = KEY_COMMAND,
+		AT(hooks.resolve_conflict),
+		.flags = KEY_EXPANDS | KEY_OPTIONAL,
+		.max = SPEC_COMMAND_MAX,
+		.help = "When two copies have met, runs before the start of "
+			"the one that stays: makes one state of "
+			"SKEP_STATE_MINE and SKEP_STATE_THEIRS at "
+			"SKEP_STATE_OUT. Its failure leaves the first."},
 	{.path = "hooks.timeout",
 		.type = KEY_DURATION,
 		AT(hooks.timeout_ms),
@@ -706,7 +715,6 @@ static const struct spec_key keys[] = {
 		.min = 10,
 		.max = DAY,
 		.help = "How long each of them may take."},
-	LATER("hooks.resolve_conflict", "A command that joins two states."),
 	BLOCK("logs", "What becomes of its output."),
 	{.path = "logs.target",
 		.type = KEY_WORD,

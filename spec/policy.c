@@ -120,6 +120,7 @@ fill_hooks(const struct spec *spec, struct policy_hooks *out)
 	out->has_pre_stop = spec->hooks.pre_stop.count > 0;
 	out->has_stop_command = spec->stop_command.count > 0;
 	out->has_post_stop = spec->hooks.post_stop.count > 0;
+	out->has_resolve_conflict = spec->hooks.resolve_conflict.count > 0;
 	out->timeout_ms = spec->hooks.timeout_ms;
 }
 

@@ -169,6 +169,7 @@ struct policy_hooks {
 	bool has_pre_stop;
 	bool has_stop_command;
 	bool has_post_stop;
+	bool has_resolve_conflict;
 	int64_t timeout_ms; /* of each */
 };
 
@@ -224,8 +225,11 @@ static inline const char *
 policy_instance_name(const struct spec_policy *p, const char *service,
 	uint32_t i, char out[INSTANCE_NAME_MAX + 1])
 {
-	size_t length = strnlen(service, SERVICE_NAME_MAX);
-	memcpy(out, service, length);
+	size_t max =
+		p->naming == NAMING_ONE ? INSTANCE_NAME_MAX : SERVICE_NAME_MAX;
+	size_t length = 0;
+	for (; length < max && service[length]; length++)
+		out[length] = service[length];
 	out[length] = '\0';
 	if (p->naming == NAMING_ONE)
 		return out;

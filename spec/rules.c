@@ -180,6 +180,30 @@ check_checkpoint(const struct subject *s)
 	return 0;
 }
 
+/* Two states are joined where each copy gives one. */
+static int
+check_resolve(const struct subject *s)
+{
+	const struct spec *spec = s->spec;
+	const struct node *at = written(s, "hooks", "resolve_conflict");
+	if (spec->hooks.resolve_conflict.count == 0)
+		return 0;
+	if (!spec->handoff.is_present)
+		return tree_fail(s->place, at,
+			"hooks.resolve_conflict: there is no state to join; "
+			"say in 'handoff' how the service gives it");
+	if (spec->handoff.order == HANDOFF_START_FIRST)
+		return tree_fail(s->place, at,
+			"hooks.resolve_conflict: there is no state with "
+			"'handoff: {order: start-first}'; leave one of them "
+			"out");
+	if (spec->type == TYPE_ONESHOT)
+		return tree_fail(s->place, at,
+			"hooks.resolve_conflict: of a oneshot no state is "
+			"joined; each of its runs begins anew");
+	return 0;
+}
+
 static int
 check_signals(const struct subject *s)
 {
@@ -382,6 +406,7 @@ rules_apply(const struct place *place, const struct node *name,
 		check_restart,
 		check_handoff,
 		check_checkpoint,
+		check_resolve,
 		check_signals,
 		check_depends,
 		check_schedule,

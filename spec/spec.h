@@ -149,6 +149,7 @@ struct spec_hooks {
 	struct spec_texts post_start; /* (%) */
 	struct spec_texts pre_stop;   /* (%) */
 	struct spec_texts post_stop;  /* (%) */
+	struct spec_texts resolve_conflict; /* (%) */
 	int64_t timeout_ms;	      /* of each */
 };
 
@@ -369,9 +370,10 @@ void spec_expand(const struct spec *spec, const struct spec_names *names,
 void spec_launch_fini(struct spec_launch *launch);
 
 /* Splits 'full' ("mailq@1") into its service and, as 'spec_names' wants it,
- * its instance ("1", or "mailq" for a name without '@').  'service' is
- * written, '*instance' points into 'full'.  -EINVAL if it is no name. */
-int spec_split_name(const char *full, char service[SERVICE_NAME_MAX + 1],
+ * its instance ("1", or "mailq" for the name of a whole service, see
+ * base/name_part.h).  'service' is written, '*instance' points into 'full'.
+ * -EINVAL if it is no name. */
+int spec_split_name(const char *full, char service[INSTANCE_NAME_MAX + 1],
 	const char **instance);
 
 #endif

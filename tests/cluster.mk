@@ -32,6 +32,7 @@ EXTRA_DIST += \
 	tests/cluster/t-keeper-gone.sh \
 	tests/cluster/t-lifecycle.sh \
 	tests/cluster/ask.py tests/cluster/t-names.sh \
+	tests/cluster/t-lookup.sh \
 	tests/cluster/t-loss.sh \
 	tests/cluster/t-node-late.sh \
 	tests/cluster/t-one-host.sh \
@@ -45,6 +46,7 @@ EXTRA_DIST += \
 	tests/cluster/t-logs.sh \
 	tests/cluster/t-record.sh \
 	tests/cluster/t-redis-checkpoint.sh \
+	tests/cluster/t-register.sh \
 	tests/cluster/t-remote.sh \
 	tests/cluster/t-shutdown.sh \
 	tests/cluster/t-start-first.sh \
@@ -56,6 +58,12 @@ GIVER_BUILD = tests/cluster/giver
 check_PROGRAMS += $(GIVER_BUILD)
 tests_cluster_giver_SOURCES = tests/cluster/giver.c
 TESTS += tests/cluster/judge.sh
+
+# What asks libskep.
+SEEK_BUILD = tests/cluster/seek
+check_PROGRAMS += $(SEEK_BUILD)
+tests_cluster_seek_SOURCES = tests/cluster/seek.c
+tests_cluster_seek_LDADD = libskep.a
 
 # A second build of what daemon-reexec replaces, of another version.
 EXTRA_DIST += tests/cluster/next.h

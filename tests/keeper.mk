@@ -7,14 +7,14 @@ if HAVE_CHECK
 check_PROGRAMS += tests/unit/test_kproto tests/unit/test_policy \
 	tests/unit/test_cgroup tests/keeper/standin tests/keeper/probe \
 	tests/keeper/test_keeper tests/keeper/test_adopt \
-	tests/keeper/test_run tests/keeper/notifier \
+	tests/keeper/test_run tests/keeper/notifier tests/keeper/test_resolve \
 	tests/keeper/test_end tests/keeper/test_kept \
 	tests/keeper/test_notify tests/unit/test_notice \
 	tests/unit/test_limits tests/unit/test_loan \
 	tests/keeper/test_rights tests/keeper/test_checkpoint
 TESTS += tests/unit/test_kproto tests/unit/test_policy \
 	tests/unit/test_cgroup tests/keeper/test_keeper \
-	tests/keeper/test_adopt tests/keeper/test_run \
+	tests/keeper/test_adopt tests/keeper/test_run tests/keeper/test_resolve \
 	tests/keeper/test_end tests/keeper/test_kept \
 	tests/keeper/test_notify tests/unit/test_notice \
 	tests/unit/test_limits tests/unit/test_loan \
@@ -83,6 +83,11 @@ tests_keeper_test_run_SOURCES = tests/keeper/test_run.c $(keeper_world)
 tests_keeper_test_run_CPPFLAGS = $(keeper_world_cppflags)
 tests_keeper_test_run_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_keeper_test_run_LDADD = libsys.a libbase.a $(CHECK_LIBS)
+
+tests_keeper_test_resolve_SOURCES = tests/keeper/test_resolve.c $(keeper_world)
+tests_keeper_test_resolve_CPPFLAGS = $(keeper_world_cppflags)
+tests_keeper_test_resolve_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_keeper_test_resolve_LDADD = libsys.a libbase.a $(CHECK_LIBS)
 
 tests_keeper_test_adopt_SOURCES = tests/keeper/test_adopt.c $(keeper_world)
 tests_keeper_test_adopt_CPPFLAGS = $(keeper_world_cppflags)

@@ -16,6 +16,7 @@ logger_tests = \
 	tests/unit/test_marks \
 	tests/unit/test_mover \
 	tests/unit/test_mover_path \
+	tests/unit/test_mover_join \
 	tests/unit/test_mover_tree \
 	tests/unit/test_statestream \
 	tests/unit/test_stream
@@ -70,6 +71,11 @@ tests_unit_test_mover_LDADD = \
 tests_unit_test_mover_path_SOURCES = tests/unit/test_mover_path.c
 tests_unit_test_mover_path_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_mover_path_LDADD = \
+	libscratch.a libsys.a libbase.a $(CHECK_LIBS)
+
+tests_unit_test_mover_join_SOURCES = tests/unit/test_mover_join.c
+tests_unit_test_mover_join_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_mover_join_LDADD = \
 	libscratch.a libsys.a libbase.a $(CHECK_LIBS)
 
 tests_unit_test_mover_tree_SOURCES = tests/unit/test_mover_tree.c $(MOVER_TREE)

@@ -4,7 +4,7 @@ EXTRA_DIST += tests/memory.mk
 
 MEMORY_TESTS = tests/unit/test_map tests/unit/test_slots \
 	tests/unit/test_lookup tests/unit/test_hex tests/unit/test_name \
-	tests/unit/test_glob
+	tests/unit/test_glob tests/unit/test_name_part
 if HAVE_CHECK
 check_PROGRAMS += $(MEMORY_TESTS)
 TESTS += $(MEMORY_TESTS)
@@ -28,3 +28,7 @@ tests_unit_test_glob_LDADD = libbase.a $(CHECK_LIBS)
 tests_unit_test_name_SOURCES = tests/unit/test_name.c
 tests_unit_test_name_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_name_LDADD = libbase.a $(CHECK_LIBS)
+tests_unit_test_name_part_SOURCES = tests/unit/test_name_part.c \
+	tests/unit/panic.c
+tests_unit_test_name_part_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_name_part_LDADD = libbase.a $(CHECK_LIBS) $(XXHASH_LIBS)

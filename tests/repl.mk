@@ -6,7 +6,7 @@ if HAVE_CHECK
 REPL_TESTS = tests/unit/test_buddy tests/unit/test_duration \
 	tests/unit/test_wire tests/unit/test_registry \
 	tests/unit/test_specs tests/unit/test_settings \
-	tests/unit/test_names
+	tests/unit/test_names tests/unit/test_changes
 check_PROGRAMS += $(REPL_TESTS) tests/fuzz/fuzz_wire
 TESTS += $(REPL_TESTS) tests/fuzz/fuzz_wire
 
@@ -46,6 +46,11 @@ tests_unit_test_names_SOURCES = tests/unit/test_names.c $(REPL_STUB)
 tests_unit_test_names_CPPFLAGS = $(REPL_CPPFLAGS)
 tests_unit_test_names_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_names_LDADD = $(REPL_LIBS) $(CHECK_LIBS)
+
+tests_unit_test_changes_SOURCES = tests/unit/test_changes.c $(REPL_STUB)
+tests_unit_test_changes_CPPFLAGS = $(REPL_CPPFLAGS)
+tests_unit_test_changes_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_changes_LDADD = $(REPL_LIBS) $(CHECK_LIBS)
 
 tests_fuzz_fuzz_wire_SOURCES = tests/fuzz/fuzz_wire.c $(REPL_STUB)
 tests_fuzz_fuzz_wire_CPPFLAGS = $(REPL_CPPFLAGS)

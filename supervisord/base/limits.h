@@ -11,9 +11,9 @@
 
 /* Characters in names, without the NUL. */
 #define NODE_NAME_MAX	  64  /* as the kernel's host names */
-#define SERVICE_NAME_MAX  63  /* see INTERFACE "Names" in skep.yaml(5) */
-#define INSTANCE_NAME_MAX 127 /* service, '@', instance */
+#define SERVICE_NAME_MAX  63  /* of a declared service, and behind its '@' */
 #define RUNTIME_NAME_MAX  255 /* what 'register' takes; bytes, base/name.h */
+#define INSTANCE_NAME_MAX RUNTIME_NAME_MAX /* base/name_part.h */
 #define GROUP_NAME_MAX	  127 /* the same, of groups */
 #define ROW_NAME_MAX	  383 /* group, one byte, name: the longest key */
 #define CLUSTER_NAME_MAX  63

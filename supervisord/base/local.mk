@@ -15,5 +15,6 @@ libbase_a_SOURCES = \
 	supervisord/base/map.c supervisord/base/map.h \
 	supervisord/base/mono.h \
 	supervisord/base/name.c supervisord/base/name.h \
+	supervisord/base/name_part.c supervisord/base/name_part.h \
 	supervisord/base/prng.c supervisord/base/prng.h \
 	supervisord/base/slots.c supervisord/base/slots.h

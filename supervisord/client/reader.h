@@ -31,6 +31,13 @@ struct reader_row {
 	uint64_t words[REGFILE_WORDS_MAX];
 };
 
+/* A name that is looked for, as rows hold it. */
+struct reader_key {
+	uint64_t words[SKEP_NAME_SIZE / 8];
+	size_t size;
+	uint64_t hash; /* by the seed of a file */
+};
+
 /* Maps the new file if there is one; the old one serves on where that fails. */
 void reader_refresh(struct skep_registry *r);
 
@@ -40,12 +47,14 @@ bool reader_copy(struct regfile_head *head, regfile_word *at, uint64_t slot,
 	struct reader_row *out);
 /* Whether 'table' lies in the file. */
 bool reader_has_table(struct regfile_head *head, uint64_t table);
-/* Finds a name of 'size' bytes, without a look at whether the file is the
- * newest: 0, -ENOENT or -EBADMSG. */
-int reader_find(struct regfile_head *head, const char *name, size_t size,
-	uint64_t hash, struct reader_row *out);
-/* The size of a name that may be looked for, or 0. */
-size_t reader_name_size(const char *name);
+/* Takes a name to look for; false when it is none. */
+bool reader_key_init(struct reader_key *key, const char *name);
+/* Its hash in that file. */
+void reader_key_hash(struct reader_key *key, const struct regfile_head *head);
+/* Finds it, without a look at whether the file is the newest: 0, -ENOENT or
+ * -EBADMSG. */
+int reader_find(struct regfile_head *head, const struct reader_key *key,
+	struct reader_row *out);
 
 static inline const char *
 reader_name(const struct reader_row *row, size_t *size_out)

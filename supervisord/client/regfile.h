@@ -124,7 +124,8 @@ enum regfile_row {
 	REGFILE_SINCE,
 	REGFILE_FACTS, /* pid << 32 | kind << 8 | state */
 	REGFILE_SIZES, /* meta << 32 | host << 16 | name, in bytes */
-	REGFILE_TEXTS, /* name, NUL, host, NUL, meta, NUL, zeros */
+	REGFILE_TEXTS, /* name, host and meta, each with a NUL and zeros up to
+			  the next word; of a meta of 0 bytes nothing */
 };
 
 #define REGFILE_NAME_MAX  383 /* a group's name, a member's, and one between */
@@ -132,10 +133,17 @@ enum regfile_row {
 #define REGFILE_META_MAX  512
 #define REGFILE_WORDS_MAX 128
 
-_Static_assert(REGFILE_TEXTS * 8 + REGFILE_NAME_MAX + REGFILE_HOST_MAX +
-			       REGFILE_META_MAX + 3 <=
-		       REGFILE_WORDS_MAX * 8,
+_Static_assert(REGFILE_TEXTS + REGFILE_NAME_MAX / 8 + REGFILE_HOST_MAX / 8 +
+			       REGFILE_META_MAX / 8 + 3 <=
+		       REGFILE_WORDS_MAX,
 	"the longest row");
+
+/* The words that a text of so many bytes takes. */
+static inline size_t
+regfile_text_words(size_t size)
+{
+	return size / 8 + 1;
+}
 
 /* The words that a row with such sizes takes, 0 when no row has them. */
 static inline size_t
@@ -146,7 +154,8 @@ regfile_row_words(uint64_t sizes)
 	if (name > REGFILE_NAME_MAX || host > REGFILE_HOST_MAX ||
 		meta > REGFILE_META_MAX)
 		return 0;
-	return REGFILE_TEXTS + (name + host + meta + 3 + 7) / 8;
+	return REGFILE_TEXTS + regfile_text_words(name) +
+	       regfile_text_words(host) + (meta ? regfile_text_words(meta) : 0);
 }
 
 static inline uint64_t

@@ -172,107 +172,135 @@ reader_has_table(struct regfile_head *head, uint64_t table)
 }
 
 static bool
-is_named(const struct reader_row *row, const char *name, size_t size)
+is_named(const struct reader_row *row, const struct reader_key *key)
 {
-	size_t has;
-	const char *text = reader_name(row, &has);
-	return has == size && memcmp(text, name, size) == 0;
+	if ((row->words[REGFILE_SIZES] & 0xffff) != key->size)
+		return false;
+	uint64_t differs = 0;
+	for (size_t i = 0; i < regfile_text_words(key->size); i++)
+		differs |= row->words[REGFILE_TEXTS + i] ^ key->words[i];
+	return differs == 0;
+}
+
+/* Which slots of a group may be a key's, a bit each; whether one is empty. */
+static unsigned
+candidates(regfile_word *group, uint64_t hash, bool *has_empty_out)
+{
+	unsigned fits = 0, empty = 0;
+	for (unsigned i = 0; i < REGFILE_GROUP; i++) {
+		uint64_t slot = load(&group[i]);
+		fits |= (unsigned)regfile_slot_fits(slot, hash) << i;
+		empty |= slot == REGFILE_EMPTY;
+	}
+	*has_empty_out = empty;
+	return fits;
 }
 
 /* Looks through one table: 1 and '*out', 0, or -EAGAIN when it changed there
  * and then. */
 static int
-find_in(struct regfile_head *head, uint64_t table, const char *name,
-	size_t size, uint64_t hash, struct reader_row *out)
+find_in(struct regfile_head *head, uint64_t table, const struct reader_key *key,
+	struct reader_row *out)
 {
 	unsigned bits = regfile_table_bits(table);
 	uint64_t mask = (UINT64_C(1) << bits) - 1;
-	uint64_t home = regfile_home(hash, bits);
+	uint64_t home = regfile_home(key->hash, bits);
 	regfile_word *first = regfile_at(head, regfile_table_unit(table));
-	for (uint64_t n = 0; n <= mask; n++) {
+	bool has_empty = false;
+	for (uint64_t n = 0; !has_empty && n <= mask; n++) {
 		regfile_word *group =
 			first + ((home + n) & mask) * REGFILE_GROUP;
-		bool has_empty = false;
-		for (unsigned i = 0; i < REGFILE_GROUP; i++) {
-			uint64_t slot = load(&group[i]);
-			has_empty |= slot == REGFILE_EMPTY;
-			if (!regfile_slot_fits(slot, hash))
-				continue;
-			if (!reader_copy(head, &group[i], slot, out))
+		unsigned fits = candidates(group, key->hash, &has_empty);
+		for (; fits; fits &= fits - 1) {
+			regfile_word *at = &group[__builtin_ctz(fits)];
+			uint64_t slot = load(at);
+			if (!regfile_slot_fits(slot, key->hash) ||
+				!reader_copy(head, at, slot, out))
 				return -EAGAIN;
-			if (is_named(out, name, size))
+			if (is_named(out, key))
 				return 1;
 		}
-		if (has_empty)
-			break;
 	}
 	return 0;
 }
 
 int
-reader_find(struct regfile_head *head, const char *name, size_t size,
-	uint64_t hash, struct reader_row *out)
+reader_find(struct regfile_head *head, const struct reader_key *key,
+	struct reader_row *out)
 {
 	for (unsigned tries = 0; tries < READER_TRIES_MAX; tries++) {
 		uint64_t table = load(&head->table);
 		if (!reader_has_table(head, table))
 			return -EBADMSG;
-		int code = find_in(head, table, name, size, hash, out);
+		int code = find_in(head, table, key, out);
 		if (code >= 0 && load(&head->table) == table)
 			return code ? 0 : -ENOENT;
 	}
 	return -EBADMSG;
 }
 
+bool
+reader_key_init(struct reader_key *key, const char *name)
+{
+	key->size = strnlen(name, SKEP_NAME_SIZE);
+	if (key->size == 0 || key->size == SKEP_NAME_SIZE)
+		return false;
+	key->words[regfile_text_words(key->size) - 1] = 0;
+	memcpy(key->words, name, key->size);
+	return true;
+}
+
+void
+reader_key_hash(struct reader_key *key, const struct regfile_head *head)
+{
+	key->hash =
+		regfile_hash((const char *)key->words, key->size, head->seed);
+}
+
 /* --- What is told --- */
 
-static const char *
-tell_text(char *out, size_t room, const char *text, size_t size)
+/* Copies a text; returns what stands behind it. */
+static const uint64_t *
+tell_text(char *out, size_t room, const uint64_t *words, size_t size)
 {
-	size_t n = size < room ? size : room - 1;
-	memcpy(out, text, n);
-	out[n] = '\0';
-	return text + size + 1;
+	size_t count = regfile_text_words(size);
+	memcpy(out, words, count * 8 < room ? count * 8 : room);
+	out[room - 1] = '\0';
+	return words + count;
 }
 
 void
 reader_tell(const struct reader_row *row, struct skep_entry *out)
 {
-	const uint64_t *w = row->words;
+	const uint64_t *w = row->words, *text = &w[REGFILE_TEXTS];
 	uint64_t sizes = w[REGFILE_SIZES];
-	const char *text = (const char *)&w[REGFILE_TEXTS];
 	text = tell_text(out->name, sizeof out->name, text, sizes & 0xffff);
 	text = tell_text(
 		out->host, sizeof out->host, text, sizes >> 16 & 0xffff);
-	tell_text(out->meta, sizeof out->meta, text, (size_t)(sizes >> 32));
+	out->meta[0] = '\0';
+	if (sizes >> 32)
+		tell_text(out->meta, sizeof out->meta, text,
+			(size_t)(sizes >> 32));
 	out->state = (int)(w[REGFILE_FACTS] & 0xff);
 	out->kind = (int)(w[REGFILE_FACTS] >> 8 & 0xff);
 	out->pid = (uint32_t)(w[REGFILE_FACTS] >> 32);
 	out->epoch = w[REGFILE_EPOCH];
 	out->since_ms = (int64_t)w[REGFILE_SINCE];
-	memset(out->private_, 0, sizeof out->private_);
 	out->private_[0] = w[REGFILE_HASH];
-}
-
-size_t
-reader_name_size(const char *name)
-{
-	size_t size = strnlen(name, SKEP_NAME_SIZE);
-	return size < SKEP_NAME_SIZE ? size : 0;
+	out->private_[1] = 0;
 }
 
 int
 skep_registry_lookup(struct skep_registry *registry, const char *name,
 	struct skep_entry *out)
 {
+	struct reader_key key;
 	struct reader_row row;
-	size_t size = reader_name_size(name);
-	if (size == 0)
+	if (!reader_key_init(&key, name))
 		return -EINVAL;
 	reader_refresh(registry);
-	struct regfile_head *head = registry->head;
-	uint64_t hash = regfile_hash(name, size, head->seed);
-	int code = reader_find(head, name, size, hash, &row);
+	reader_key_hash(&key, registry->head);
+	int code = reader_find(registry->head, &key, &row);
 	if (code == 0)
 		reader_tell(&row, out);
 	return code;

@@ -104,20 +104,20 @@ skep_registry_watch_name(struct skep_registry *registry, const char *name,
 	struct skep_entry *entry, int timeout_ms)
 {
 	struct limit l = limit_of(timeout_ms);
+	struct reader_key key;
 	struct reader_row row;
-	size_t size = reader_name_size(name);
-	if (size == 0)
+	if (!reader_key_init(&key, name))
 		return -EINVAL;
 	for (;;) {
 		struct skep_entry now;
 		memset(&now, 0, sizeof now);
 		reader_refresh(registry);
 		struct regfile_head *h = registry->head;
-		uint64_t hash = regfile_hash(name, size, h->seed);
-		_Atomic uint32_t *word = &h->shards[regfile_shard(hash)];
+		reader_key_hash(&key, h);
+		_Atomic uint32_t *word = &h->shards[regfile_shard(key.hash)];
 		uint32_t count =
 			atomic_load_explicit(word, memory_order_acquire);
-		int code = reader_find(h, name, size, hash, &row);
+		int code = reader_find(h, &key, &row);
 		if (code == 0)
 			reader_tell(&row, &now);
 		else if (code != -ENOENT)

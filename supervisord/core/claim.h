@@ -149,6 +149,8 @@ struct claim *claim_begin(struct core *c, enum claim_kind kind,
 	const char *name, int64_t timeout_ms, struct bytes meta,
 	claim_done_fn *done);
 
+/* A service of that name is there: a grant is fulfilled, or in vain. */
+void claim_mark_name(struct core *c, const char *name);
 /* A row of a tracked name changed: a grant may be fulfilled. */
 void claim_mark(struct core *c, const struct row *row);
 

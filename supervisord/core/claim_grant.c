@@ -107,6 +107,14 @@ claim_expire_grants(struct core *c)
 }
 
 void
+claim_mark_name(struct core *c, const char *name)
+{
+	struct grant *g = c->claims.grants.count ? find_grant(c, name) : NULL;
+	if (g)
+		drop_grant(c, g);
+}
+
+void
 claim_mark(struct core *c, const struct row *row)
 {
 	if (c->claims.grants.count == 0)

@@ -6,7 +6,7 @@
 #include "base/hash.h"
 #include "core/conflict_private.h"
 
-#define RECORD_VERSION 2 /* 1: without 'given' */
+#define RECORD_VERSION 3 /* 2: without what is joined; 1: without 'given' */
 #define WORD_VERSION   2 /* 1: without 'claim' and 'given' */
 /* How often the ages of what is kept are counted, and written down. */
 #define COUNT_MS 3600000
@@ -150,13 +150,38 @@ read_given(struct reader *r, struct conflict_word *word)
 	return !r->bad;
 }
 
+/* What is joined with the copy's own: only while that is so. */
 static void
-record(struct core *c, struct conflict *k)
+write_joined(struct writer *w, const struct conflict *k)
 {
-	unsigned char buffer[256];
+	write_lost(w, &k->want);
+	writer_raw(w, k->own, DIGEST_SIZE);
+	writer_text(w, k->from);
+}
+
+static bool
+read_joined(struct reader *r, struct conflict *k)
+{
+	if (!read_lost(r, &k->want))
+		return false;
+	for (size_t i = 0; i < DIGEST_SIZE; i++)
+		k->own[i] = reader_u8(r);
+	const char *from = reader_text(r);
+	if (r->bad || strlen(from) > NODE_NAME_MAX)
+		return false;
+	strcpy(k->from, from);
+	k->phase = ADOPT_JOINING;
+	return true;
+}
+
+void
+conflict_record(struct core *c, struct conflict *k)
+{
+	unsigned char buffer[640];
 	struct bytes key = {k->head.name, strlen(k->head.name)};
 	struct writer w;
-	if (k->word.count == 0) {
+	bool is_joining = k->phase == ADOPT_JOINING;
+	if (k->word.count == 0 && !is_joining) {
 		k->stored = core_store(
 			c, TABLE_CONFLICT, key, (struct bytes){NULL, 0});
 		return;
@@ -169,6 +194,9 @@ record(struct core *c, struct conflict *k)
 		writer_i64(&w, k->kept_ms[n]);
 	}
 	write_given(&w, &k->word, k->word.count);
+	writer_u8(&w, is_joining);
+	if (is_joining)
+		write_joined(&w, k);
 	CHECK(!w.bad);
 	k->stored = core_store(c, TABLE_CONFLICT, key, writer_done(&w));
 }
@@ -180,7 +208,7 @@ read_record(struct conflict *k, struct bytes value)
 	reader_init(&r, value.data, value.size);
 	uint8_t version = reader_u8(&r);
 	k->word.count = reader_u8(&r);
-	if (version < 1 || k->word.count < 1 || k->word.count > CONFLICT_KEPT)
+	if (version < 1 || k->word.count > CONFLICT_KEPT)
 		return false;
 	for (uint32_t n = 0; n < k->word.count; n++) {
 		if (!read_lost(&r, &k->word.kept[n]))
@@ -189,8 +217,12 @@ read_record(struct conflict *k, struct bytes value)
 		if (k->kept_ms[n] < 0 || k->kept_ms[n] > CONFLICT_KEEP_MS)
 			return false;
 	}
+	if (version >= 2 && !read_given(&r, &k->word))
+		return false;
+	if (version >= 3 && reader_u8(&r) && !read_joined(&r, k))
+		return false;
 	/* A later version may have written more behind it. */
-	return version < 2 ? !r.bad : read_given(&r, &k->word);
+	return !r.bad && (k->word.count > 0 || k->phase == ADOPT_JOINING);
 }
 
 static bool
@@ -206,6 +238,10 @@ load(struct core *c, struct bytes key, struct bytes value)
 		return false;
 	k->word = read.word;
 	memcpy(k->kept_ms, read.kept_ms, sizeof k->kept_ms);
+	k->phase = read.phase;
+	k->want = read.want;
+	memcpy(k->own, read.own, sizeof k->own);
+	strcpy(k->from, read.from);
 	return true;
 }
 
@@ -232,7 +268,7 @@ let_go(struct core *c, struct conflict *k, uint32_t n, const char *why)
 		effects_format(&c->fx,
 			"the state of its copy that lost is kept no longer: %s",
 			why));
-	record(c, k);
+	conflict_record(c, k);
 	handoff_drop(c, k->head.name, gone.root, handoff_after(c));
 }
 
@@ -270,7 +306,7 @@ conflict_keep(struct core *c, struct instance *inst, const struct lost *lost)
 	k->word.kept[0] = *lost;
 	k->kept_ms[0] = 0;
 	k->word.count++;
-	record(c, k);
+	conflict_record(c, k);
 	c->conflicts.look_at =
 		mono_min(c->conflicts.look_at, mono_add(c->now, COUNT_MS));
 	core_note(c, NOTE_CONFLICT, inst->name, lost->epoch,
@@ -440,7 +476,7 @@ heed(struct core *c, struct conflict *k, const struct conflict_word *word)
 		}
 	}
 	if (is_given)
-		record(c, k);
+		conflict_record(c, k);
 	return is_news || is_given;
 }
 
@@ -460,10 +496,10 @@ conflict_review(struct core *c, struct instance *inst,
 	const struct row *r = conflict_next_word(c, k->head.name, NULL, &word);
 	for (; r; r = conflict_next_word(c, k->head.name, r, &word))
 		is_news |= heed(c, k, &word);
-	adopt_review(c, k, inst);
+	adopt_review(c, k, inst, service);
 	if (is_news)
 		publish(c, k);
-	else if (is_idle(k) && (!k->failures || !inst->fresh))
+	else if (is_idle(k) && (!k->failures || !inst->began))
 		named_free(&c->conflicts.table, &k->head);
 }
 
@@ -482,7 +518,7 @@ count_age(struct core *c, struct conflict *k)
 		if (k->kept_ms[n] >= CONFLICT_KEEP_MS)
 			let_go(c, k, n, "its time is over");
 	if (k->word.count == was)
-		record(c, k);
+		conflict_record(c, k);
 	else
 		publish(c, k);
 }
@@ -525,5 +561,6 @@ conflict_check(const struct core *c)
 		CHECK(conflict_of(c, k->head.name) == k);
 		CHECK(k->word.count <= CONFLICT_KEPT);
 		CHECK(!k->claim || k->phase == ADOPT_CLAIMED);
+		CHECK(k->phase != ADOPT_JOINING || k->want.epoch > 0);
 	}
 }

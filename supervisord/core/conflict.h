@@ -32,6 +32,15 @@
  * that left it and not above the copy that won: so for nobody who began later,
  * when that survivor had been there, went on from it perhaps, and is gone.
  *
+ * Joining.  Of a service with hooks.resolve_conflict the copy that won goes on
+ * from both, whatever it had started with, if its line of starts began
+ * ('instance.began') not above the copy that won (conflict_join.c).  All is as
+ * said above, but that it is to start from its own state, of the kind "dump",
+ * and the other one is kept here, durable, to be joined with that in each start
+ * until one has served.  What the hook makes is nobody's but the start's.  If
+ * the hook fails, or such starts do again and again, the copy starts from its
+ * own, and both are kept.
+ *
  * Memory: a slot for each name of which something is kept here, or is about to
  * come, CONFLICTS_MAX at most; what finds none is said, and lost.
  */
@@ -77,6 +86,7 @@ enum adopt_phase {
 	ADOPT_HERE,	/* until the copy here is ready to be stopped */
 	ADOPT_CLAIMED,	/* until the other host has given it to us */
 	ADOPT_FAILED,	/* until it is tried again */
+	ADOPT_JOINING,	/* until a start from both has served; durable */
 };
 
 /* What one host says of an instance in its row. */
@@ -106,6 +116,7 @@ struct conflict {
 	uint64_t came;	   /* bytes of it */
 	uint32_t failures; /* to fetch it, in a row */
 	mono until;	   /* of the phase */
+	uint8_t own[DIGEST_SIZE]; /* JOINING: with which it is joined */
 };
 
 struct conflicts {
@@ -166,9 +177,24 @@ void conflict_adopt(struct core *c, struct instance *inst,
 void conflict_on_fetched(struct core *c, const struct input_fetched *in);
 /* The copy here is stopped for that, and nothing stands against it: what it
  * left itself is kept ('own'; NULL if it left nothing), and it is to start from
- * the other one.  False if that is not to be had any more. */
+ * the other one, or from both.  False if that is not to be had any more, or it
+ * would have to start without its own. */
 bool conflict_go_on(
 	struct core *c, struct instance *inst, const struct lost *own);
+/* What its next start, or the one that has not served yet, joins with its own
+ * state; NULL: nothing. */
+const struct conflict *conflict_joining(
+	const struct core *c, const struct instance *inst);
+/* It is about to start: with nothing to join them the two are left as they are.
+ */
+void conflict_before_start(struct core *c, struct instance *inst,
+	const struct service_value *service);
+/* A start of it could not join them: it is to start from its own.  False if it
+ * was not to join any. */
+bool conflict_on_unresolved(
+	struct core *c, struct instance *inst, const char *text);
+/* A start from both has served, and is written down. */
+void conflict_on_joined(struct core *c, struct instance *inst);
 /* A run of it failed, and it is to be started again: if that was one from such
  * a state, and enough of them have failed, or this was the last attempt, it
  * starts from its own again. */

@@ -1,5 +1,5 @@
-/* A copy that won, and had started with nothing, goes on from what a copy that
- * lost has left (conflict.h).
+/* A copy that won, and had started with nothing, or can join it with its own,
+ * goes on from what a copy that lost has left (conflict.h).
  *
  * It begins when ours is the only copy left, so that all who lost have given;
  * of several states it is the one with the highest epoch.  Until its own
@@ -25,8 +25,9 @@
 /* Starts from such a state that may fail. */
 #define STARTS_MAX 3
 
-static void
-enter(struct core *c, struct conflict *k, enum adopt_phase phase, mono until)
+void
+adopt_enter(
+	struct core *c, struct conflict *k, enum adopt_phase phase, mono until)
 {
 	struct conflicts *t = &c->conflicts;
 	k->phase = phase;
@@ -34,17 +35,29 @@ enter(struct core *c, struct conflict *k, enum adopt_phase phase, mono until)
 	t->adopt_at = mono_min(t->adopt_at, until);
 }
 
-/* Whether whoever began with nothing under the epoch 'fresh' may go on from
- * it. */
+/* Whether the two can be joined. */
 static bool
-is_fit(const struct lost *s, uint64_t fresh)
+can_join(const struct service_value *s)
 {
-	return s->was_live && s->epoch < fresh && fresh <= s->winner;
+	return s->policy.hooks.has_resolve_conflict;
 }
 
-/* What the host that it is to come from says of it; false: nothing. */
+/* Whether the copy here may go on from it: it began with nothing, or takes it
+ * beside what it has. */
 static bool
-find_listed(const struct core *c, const struct conflict *k, struct lost *out)
+is_fit(const struct lost *s, const struct instance *i,
+	const struct service_value *service)
+{
+	bool is_after =
+		i->fresh && s->epoch < i->fresh && i->fresh <= s->winner;
+	bool is_beside = can_join(service) && i->began && s->epoch < i->epoch &&
+			 i->began <= s->winner;
+	return s->was_live && (is_after || is_beside);
+}
+
+bool
+adopt_find_listed(
+	const struct core *c, const struct conflict *k, struct lost *out)
 {
 	struct conflict_word word;
 	const struct row *r = conflict_next_word(c, k->head.name, NULL, &word);
@@ -62,13 +75,15 @@ static bool
 is_given(const struct core *c, const struct conflict *k)
 {
 	struct lost now;
-	return k->claim && find_listed(c, k, &now) && now.given == k->claim;
+	return k->claim && adopt_find_listed(c, k, &now) &&
+	       now.given == k->claim;
 }
 
 /* The best state that nobody has gone on from, and the host that keeps it, or
  * MEMBER_NONE. */
 static member_id
-find_best(const struct core *c, const struct instance *i, struct lost *best)
+find_best(const struct core *c, const struct instance *i,
+	const struct service_value *service, struct lost *best)
 {
 	struct conflict_word word;
 	member_id from = MEMBER_NONE;
@@ -76,7 +91,7 @@ find_best(const struct core *c, const struct instance *i, struct lost *best)
 	for (; r; r = conflict_next_word(c, i->name, r, &word))
 		for (uint32_t n = 0; n < word.count; n++) {
 			const struct lost *s = &word.kept[n];
-			if (!is_fit(s, i->fresh) || s->given ||
+			if (!is_fit(s, i, service) || s->given ||
 				(from != MEMBER_NONE &&
 					s->epoch <= best->epoch))
 				continue;
@@ -102,14 +117,15 @@ fetch(struct core *c, struct conflict *k)
 	memcpy(e->fetch.root, k->want.root, DIGEST_SIZE);
 	e->fetch.size = k->want.size;
 	k->came = 0;
-	enter(c, k, ADOPT_FETCHING, mono_add(c->now, SILENT_MS));
+	adopt_enter(c, k, ADOPT_FETCHING, mono_add(c->now, SILENT_MS));
 }
 
 static void
-begin(struct core *c, const struct instance *i)
+begin(struct core *c, const struct instance *i,
+	const struct service_value *service)
 {
 	struct lost best;
-	member_id from = find_best(c, i, &best);
+	member_id from = find_best(c, i, service, &best);
 	struct conflict *k =
 		from == MEMBER_NONE ? NULL : conflict_make(c, i->name);
 	if (!k)
@@ -118,8 +134,11 @@ begin(struct core *c, const struct instance *i)
 	strcpy(k->from, member_get(c, from)->name);
 	core_note(c, NOTE_CONFLICT, k->head.name, best.epoch,
 		effects_format(&c->fx,
-			"it had started with nothing: it is to go on from the "
-			"state of the copy that lost, on %s",
+			can_join(service)
+				? "its state and that of the copy that lost, "
+				  "on %s, are to be joined"
+				: "it had started with nothing: it is to go on "
+				  "from the state of the copy that lost, on %s",
 			effects_text(&c->fx, k->from)));
 	fetch(c, k);
 }
@@ -128,7 +147,7 @@ static void
 claim(struct core *c, struct conflict *k, struct instance *i)
 {
 	k->claim = i->epoch;
-	enter(c, k, ADOPT_CLAIMED, mono_add(c->now, CLAIM_MS));
+	adopt_enter(c, k, ADOPT_CLAIMED, mono_add(c->now, CLAIM_MS));
 	instance_publish(c, i);
 }
 
@@ -138,8 +157,9 @@ can_go_on(
 	struct core *c, const struct instance *i, const struct service_value *s)
 {
 	uint32_t copies;
-	return i->fresh && i->state == INSTANCE_READY && !i->staged &&
-	       !i->is_left_alone && s->policy.handoff.is_present &&
+	return (i->fresh || (i->began && can_join(s))) &&
+	       i->state == INSTANCE_READY && !i->staged && !i->is_left_alone &&
+	       s->policy.handoff.is_present &&
 	       !s->policy.handoff.starts_first &&
 	       s->policy.type != TYPE_ONESHOT && !drain_is_on(c) &&
 	       member_hold_now(c) == HOLD_NONE &&
@@ -155,7 +175,7 @@ conflict_adopt(struct core *c, struct instance *inst,
 	struct conflict *k = conflict_of(c, inst->name);
 	switch (k ? k->phase : ADOPT_NONE) {
 	case ADOPT_NONE:
-		begin(c, inst);
+		begin(c, inst, service);
 		break;
 	case ADOPT_HERE:
 		claim(c, k, inst);
@@ -166,40 +186,58 @@ conflict_adopt(struct core *c, struct instance *inst,
 		break;
 	case ADOPT_FETCHING:
 	case ADOPT_FAILED:
+	case ADOPT_JOINING:
 		break;
 	}
 }
 
-bool
-conflict_go_on(struct core *c, struct instance *inst, const struct lost *own)
+/* From now on it starts from the other one alone. */
+static void
+go_on(struct core *c, struct conflict *k, struct instance *inst)
 {
-	struct conflict *k = conflict_of(c, inst->name);
-	CHECK(inst->state == INSTANCE_HANDOFF);
-	if (!k || k->phase != ADOPT_CLAIMED)
-		return false;
 	const struct lost other = k->want;
 	struct staged s = {.size = other.size,
 		.wall_ms = other.wall_ms,
 		.kind = "conflict"};
 	memcpy(s.root, other.root, DIGEST_SIZE);
 	strcpy(s.from, k->from);
-	if (own)
-		conflict_keep(c, inst, own);
 	instance_drop_staged(c, inst);
 	instance_stage(c, inst, &s);
 	/* From now on it counts for more than what its own line has left. */
 	checkpoint_adopt(
 		c, inst, inst->epoch, other.root, other.size, other.wall_ms);
-	k->claim = 0;
-	k->failures = inst->failures = 0;
-	enter(c, k, ADOPT_NONE, MONO_NEVER);
+	adopt_enter(c, k, ADOPT_NONE, MONO_NEVER);
 	inst->fresh = 0;
-	inst->is_remembered = true;
 	core_note(c, NOTE_CONFLICT, inst->name, other.epoch,
 		effects_format(&c->fx,
 			"it goes on from the state of the copy that lost, "
 			"from %s",
 			effects_text(&c->fx, s.from)));
+}
+
+bool
+conflict_go_on(struct core *c, struct instance *inst, const struct lost *own)
+{
+	struct service_value service;
+	struct conflict *k = conflict_of(c, inst->name);
+	CHECK(inst->state == INSTANCE_HANDOFF);
+	bool has = instance_service(c, inst, &service);
+	bool joins = own && has && can_join(&service);
+	if (!k || k->phase != ADOPT_CLAIMED)
+		return false;
+	if (!joins && !inst->fresh) {
+		inst->began = 0; /* it leaves nothing: not again */
+		return false;
+	}
+	if (own)
+		conflict_keep(c, inst, own);
+	k->claim = 0;
+	k->failures = inst->failures = 0;
+	inst->is_remembered = true;
+	if (joins)
+		join_begin(c, k, inst, own);
+	else
+		go_on(c, k, inst);
 	return true;
 }
 
@@ -216,15 +254,15 @@ find_own(const struct conflict *k)
 	return NULL;
 }
 
-/* Starts from its own from now on. */
-static void
-take_own(struct core *c, struct instance *i, const struct lost *own)
+void
+conflict_take_own(struct core *c, struct instance *inst, const struct lost *own)
 {
 	struct staged s = {
 		.size = own->size, .wall_ms = own->wall_ms, .kind = "dump"};
 	memcpy(s.root, own->root, DIGEST_SIZE);
-	instance_stage(c, i, &s);
-	checkpoint_adopt(c, i, i->epoch, own->root, own->size, own->wall_ms);
+	instance_stage(c, inst, &s);
+	checkpoint_adopt(
+		c, inst, inst->epoch, own->root, own->size, own->wall_ms);
 }
 
 void
@@ -233,8 +271,10 @@ conflict_fall_back(struct core *c, struct instance *inst, bool is_last)
 	const struct staged *s = inst->staged;
 	const struct conflict *k = conflict_of(c, inst->name);
 	const struct lost *found = find_own(k);
-	if (!s || strcmp(s->kind, "conflict") != 0 ||
-		(!is_last && inst->failures + 1 < STARTS_MAX))
+	if (!s || (!is_last && inst->failures + 1 < STARTS_MAX))
+		return;
+	join_fall_back(c, inst);
+	if (strcmp(s->kind, "conflict") != 0)
 		return;
 	bool is_known = k && !memcmp(k->want.root, s->root, DIGEST_SIZE);
 	const struct lost own = found ? *found : (struct lost){0};
@@ -254,7 +294,7 @@ conflict_fall_back(struct core *c, struct instance *inst, bool is_last)
 	instance_unstage(c, inst);
 	inst->failures = 0;
 	if (found)
-		take_own(c, inst, &own);
+		conflict_take_own(c, inst, &own);
 	inst->epoch_after = instance_store_owner(c, inst);
 }
 
@@ -263,18 +303,23 @@ conflict_fall_back(struct core *c, struct instance *inst, bool is_last)
 void
 adopt_stop(struct core *c, struct conflict *k, struct instance *inst)
 {
-	struct lost was = k->want;
-	bool is_here = k->phase == ADOPT_HERE || k->phase == ADOPT_CLAIMED;
+	struct lost was = k->want, now;
+	bool is_joined = k->phase == ADOPT_JOINING;
+	bool is_here = k->phase == ADOPT_HERE || k->phase == ADOPT_CLAIMED ||
+		       is_joined;
 	bool is_on_way = k->phase == ADOPT_FETCHING;
 	member_id from = member_find(c, k->from);
 	if (k->phase == ADOPT_NONE)
 		return;
 	bool had_claim = k->claim != 0;
+	bool is_gone = from == MEMBER_NONE || !member_is_present(c, from) ||
+		       (is_joined && !adopt_find_listed(c, k, &now));
 	k->claim = 0;
-	enter(c, k, ADOPT_NONE, MONO_NEVER);
+	adopt_enter(c, k, ADOPT_NONE, MONO_NEVER);
+	if (is_joined)
+		conflict_record(c, k);
 	/* The host that kept it is gone: ours may be the last. */
-	if (is_here && inst->is_declared &&
-		(from == MEMBER_NONE || !member_is_present(c, from))) {
+	if (is_here && inst->is_declared && is_gone) {
 		was.was_live = false;
 		conflict_keep(c, inst, &was);
 	} else if (is_here || is_on_way) {
@@ -285,15 +330,19 @@ adopt_stop(struct core *c, struct conflict *k, struct instance *inst)
 }
 
 void
-adopt_review(struct core *c, struct conflict *k, struct instance *inst)
+adopt_review(struct core *c, struct conflict *k, struct instance *inst,
+	const struct service_value *service)
 {
 	struct lost now;
 	if (k->phase == ADOPT_NONE || handoff_is_yield(c, k->head.name))
 		return;
-	bool is_open = instance_is_held(inst) && inst->fresh &&
-		       is_fit(&k->want, inst->fresh) &&
-		       find_listed(c, k, &now) &&
-		       (now.given == 0 || now.given == k->claim);
+	bool is_open =
+		k->phase == ADOPT_JOINING
+			? conflict_joining(c, inst) != NULL
+			: instance_is_held(inst) &&
+				  is_fit(&k->want, inst, service) &&
+				  adopt_find_listed(c, k, &now) &&
+				  (now.given == 0 || now.given == k->claim);
 	if (!is_open)
 		adopt_stop(c, k, inst);
 }
@@ -309,7 +358,7 @@ fail(struct core *c, struct conflict *k, const char *why)
 			effects_text(&c->fx, why)));
 	if (k->failures < DOUBLINGS_MAX)
 		k->failures++;
-	enter(c, k, ADOPT_FAILED, mono_add(c->now, ms));
+	adopt_enter(c, k, ADOPT_FAILED, mono_add(c->now, ms));
 	handoff_drop(c, k->head.name, k->want.root, handoff_after(c));
 }
 
@@ -328,7 +377,7 @@ conflict_on_fetched(struct core *c, const struct input_fetched *in)
 	}
 	if (in->is_ok) {
 		k->failures = 0;
-		enter(c, k, ADOPT_HERE, MONO_NEVER);
+		adopt_enter(c, k, ADOPT_HERE, MONO_NEVER);
 	} else {
 		fail(c, k, in->text);
 	}
@@ -348,7 +397,7 @@ on_no_answer(struct core *c, struct conflict *k)
 			"%s does not give the state of the copy that lost: "
 			"it stays there",
 			effects_text(&c->fx, k->from)));
-	i->fresh = 0;
+	i->fresh = i->began = 0;
 	adopt_stop(c, k, i);
 	duty_mark(c, k->head.name);
 }
@@ -364,11 +413,12 @@ on_time(struct core *c, struct conflict *k)
 		on_no_answer(c, k);
 		break;
 	case ADOPT_FAILED:
-		enter(c, k, ADOPT_NONE, MONO_NEVER);
+		adopt_enter(c, k, ADOPT_NONE, MONO_NEVER);
 		duty_mark(c, k->head.name);
 		break;
 	case ADOPT_NONE:
 	case ADOPT_HERE:
+	case ADOPT_JOINING:
 		UNREACHABLE();
 	}
 }

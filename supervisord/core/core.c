@@ -28,11 +28,12 @@ core_size(const struct core_limits *l)
 {
 	return arena_need(1, sizeof(struct core)) +
 	       arena_need(l->effects_max, sizeof(struct effect)) +
-	       arena_need(l->effects_size, 1) + names_need(l) + member_need(l) +
+	       arena_need(l->effects_size, 1) + names_need(l) +
+	       changes_need(l) + member_need(l) +
 	       registry_need(l) + specs_need(l) + place_need(l) +
 	       instance_need(l) + duty_need(l) + handoff_need(l) +
 	       checkpoint_need(l) + conflict_need(l) + claim_need(l) +
-	       group_need(l);
+	       group_need(l) + runtime_need(l);
 }
 
 struct core *
@@ -56,6 +57,7 @@ core_new(void *memory, size_t size, const struct core_limits *limits,
 	prng_init(&c->prng, config->seed);
 	settings_init(c);
 	names_init(c);
+	changes_init(c);
 	member_init(c);
 	registry_init(c);
 	group_init(c);
@@ -69,6 +71,7 @@ core_new(void *memory, size_t size, const struct core_limits *limits,
 	conflict_init(c);
 	claim_init(c);
 	tracked_init(c);
+	runtime_init(c);
 	operate_init(c);
 	return c;
 }
@@ -413,9 +416,11 @@ core_step(struct core *c, const struct input *in, struct effects *out)
 {
 	CHECK(in->now.ms >= c->now.ms);
 	c->now = in->now;
-	c->wall_ms = in->wall_ms;
+	c->own_wall_ms = in->wall_ms;
+	c->wall_ms = in->wall_ms - member_clock_off(c);
 	c->fx.count = 0;
 	c->fx.pool_used = 0;
+	changes_begin(c);
 	dispatch(c, in);
 	if (c->is_booted) {
 		on_tick(c);

@@ -34,6 +34,7 @@ struct core_limits {
 	uint64_t bodies_size;	/* bytes for the values of entries */
 	uint32_t effects_max;	/* effects of one step */
 	uint64_t effects_size;	/* payload bytes of one step, >= FRAME_MAX */
+	uint32_t changes_max;	/* names noted as changed in one step */
 };
 
 /* Sensible limits for a host with 'names_max' names. */

@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/prng.h"
+#include "core/changes.h"
 #include "core/checkpoint.h"
 #include "core/claim.h"
 #include "core/conflict.h"
@@ -31,6 +32,7 @@
 #include "core/place.h"
 #include "core/rebalance.h"
 #include "core/registry.h"
+#include "core/runtime.h"
 #include "core/settings.h"
 #include "core/specs.h"
 #include "core/tracked.h"
@@ -44,7 +46,8 @@ struct core {
 
 	/* The step at hand; valid while core_step runs. */
 	mono now;
-	int64_t wall_ms;
+	int64_t wall_ms;     /* as most hosts say: member_clock.c */
+	int64_t own_wall_ms; /* as this host's clock says */
 	struct effects fx;
 
 	bool is_booted;		 /* INPUT_BOOT was taken */
@@ -57,6 +60,7 @@ struct core {
 	uint64_t unknown_frames; /* messages of no known type */
 
 	struct names names;
+	struct changes changes;
 	struct member_table members;
 	struct registry registry;
 	struct groups groups;
@@ -72,6 +76,7 @@ struct core {
 	struct claims claims;
 	struct tracked tracked;
 	struct operate operate;
+	struct runtime runtime;
 };
 
 /* Issues a STORE; 'value.data' NULL deletes.  Returns its number, for the

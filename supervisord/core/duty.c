@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/name_part.h"
 #include "core/core_private.h"
 #include "core/depends.h"
 
@@ -49,7 +50,7 @@ duty_mark(struct core *c, const char *instance)
 void
 duty_mark_siblings(struct core *c, const char *instance)
 {
-	char service[SERVICE_NAME_MAX + 1];
+	char service[INSTANCE_NAME_MAX + 1];
 	/* What we start makes nothing ours, and what waits asks again. */
 	if (c->duty.is_starting)
 		return;
@@ -88,6 +89,7 @@ declare(struct core *c, const char *name, const struct spec_policy *p)
 {
 	char full[INSTANCE_NAME_MAX + 1];
 	tracked_mark_name(c, name);
+	claim_mark_name(c, name);
 	for (uint32_t n = 0; n < p->instance_count; n++) {
 		policy_instance_name(p, name, n, full);
 		tracked_mark_name(c, full);
@@ -125,7 +127,7 @@ undeclare(struct core *c, const char *name)
 void
 duty_mark_service(struct core *c, const char *name)
 {
-	if (strchr(name, '@')) {
+	if (name_is_of_several(name)) {
 		duty_mark(c, name);
 		return;
 	}

@@ -65,6 +65,10 @@ struct effect_start {
 	struct bytes body; /* canonical spec text */
 	bool has_state;	   /* start from the staged state 'root' */
 	uint8_t root[DIGEST_SIZE];
+	bool has_theirs; /* the service's hook makes one of that and of the
+			    state 'theirs', of a copy that lost; if it cannot,
+			    the start fails by BLAME_RESOLVE */
+	uint8_t theirs[DIGEST_SIZE];
 	const char *state_kind;	  /* "handoff", "dump", "checkpoint" or
 				     "conflict" */
 	int64_t state_wall_ms;	  /* when that state was sealed */

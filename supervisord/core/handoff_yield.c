@@ -172,7 +172,8 @@ stay(struct core *c, struct handoff *h, struct instance *i, const char *trouble)
 		return;
 	}
 	if (trouble) {
-		i->fresh = 0; /* not again: both are kept as they are */
+		/* Not again: both are kept as they are. */
+		i->fresh = i->began = 0;
 		source_abort(c, h, trouble);
 		return;
 	}

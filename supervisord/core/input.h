@@ -175,6 +175,7 @@ enum start_blame {
 	BLAME_SERVICE = 1, /* restart policy, with back-off */
 	BLAME_HOST,	   /* this host cannot: the next rank at once */
 	BLAME_BUSY,	   /* the last epoch is not empty yet: try again */
+	BLAME_RESOLVE,	   /* its two states were not joined: from its own */
 };
 
 /* START_FAILED */
@@ -298,6 +299,9 @@ struct input_spec_set {
 	struct bytes body; /* canonical text, opaque here */
 	struct spec_source source;
 	struct actor actor;
+	bool is_runtime;    /* given by 'register': only if nobody has that
+			       name, see runtime.h */
+	int64_t timeout_ms; /* of that; 0: the usual one */
 };
 
 /* SPEC_DEL */

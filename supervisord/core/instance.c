@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/name_part.h"
 #include "core/core_private.h"
 
 const char instance_nobody[] = "";
@@ -64,7 +65,7 @@ instance_add(
 	struct instances *t = &c->instances;
 	CHECK(!instance_find(c, name));
 	CHECK(strlen(name) <= INSTANCE_NAME_MAX);
-	CHECK(strlen(service) <= SERVICE_NAME_MAX);
+	CHECK(strlen(service) <= INSTANCE_NAME_MAX);
 	struct instance *i = slots_take(&t->slots);
 	if (!i)
 		return NULL;
@@ -90,7 +91,7 @@ instance_add(
 struct instance *
 instance_ensure(struct core *c, const char *name)
 {
-	char service[SERVICE_NAME_MAX + 1];
+	char service[INSTANCE_NAME_MAX + 1];
 	struct instance *i = instance_find(c, name);
 	instance_service_name(name, service);
 	return i ? i : instance_add(c, name, service, 0);
@@ -555,12 +556,11 @@ read_owner(struct core *c, struct instance *i, struct bytes value,
 }
 
 void
-instance_service_name(const char *name, char out[static SERVICE_NAME_MAX + 1])
+instance_service_name(
+	const char *name, char out[static INSTANCE_NAME_MAX + 1])
 {
-	const char *at = strchr(name, '@');
-	size_t length = at ? (size_t)(at - name) : strlen(name);
-	if (length > SERVICE_NAME_MAX)
-		length = SERVICE_NAME_MAX;
+	size_t length = name_service_length(name);
+	CHECK(length <= INSTANCE_NAME_MAX);
 	memcpy(out, name, length);
 	out[length] = '\0';
 }
@@ -581,7 +581,7 @@ static bool
 load(struct core *c, struct bytes key, struct bytes value)
 {
 	char name[INSTANCE_NAME_MAX + 1];
-	char service[SERVICE_NAME_MAX + 1];
+	char service[INSTANCE_NAME_MAX + 1];
 	if (!instance_name_of_key(key, name))
 		return false;
 	instance_service_name(name, service);
@@ -645,8 +645,8 @@ instance_on_found(struct core *c, const struct input_found *in)
 		i->epoch_ran = in->epoch;
 	else if (i->epoch_ran >= in->epoch)
 		i->epoch_ran = in->epoch - 1;
-	i->since_wall_ms = in->started_wall_ms;
-	int64_t age_ms = c->wall_ms - in->started_wall_ms;
+	int64_t age_ms = c->own_wall_ms - in->started_wall_ms;
+	i->since_wall_ms = c->wall_ms - age_ms;
 	i->since = i->ready_since = mono_add(c->now, age_ms > 0 ? -age_ms : 0);
 	/* What ended while nobody looked is judged at BOOT, when the specs
 	 * are known. */

@@ -158,6 +158,8 @@ struct instance {
 			       one with a state_path: the next waits until
 			       the disk knows of it */
 	bool is_left_alone; /* this run of it asked for that */
+	bool is_unresolved; /* its start could not join two states: it starts
+			       again at once, from its own */
 	int32_t status;	    /* last wait status */
 	uint64_t epoch_ran; /* of its last run here, 0 for none; after a boot,
 			       the highest that may have been */
@@ -167,6 +169,9 @@ struct instance {
 	uint64_t fresh;	    /* the first epoch of its present line of starts
 			       here, if that began with nothing; else, or
 			       since a boot, 0 */
+	uint64_t began;	    /* the first epoch of that line, whatever it began
+			       with; 0: there is none, or since a boot none
+			       that was started */
 	uint64_t used;	    /* conflict_key of a state that it began with though
 			       its source could not give it, or that a copy
 			       which lost had left, and that has served; or 0 */
@@ -395,7 +400,7 @@ void instance_unstage(struct core *c, struct instance *inst);
 void instance_drop_staged(struct core *c, struct instance *inst);
 /* The same, because it has served: no later start sees it again. */
 void instance_consume(struct core *c, struct instance *inst);
-/* It starts as 's' says: notes whether a line of starts begins with nothing.
+/* It starts as 's' says: notes whether a line of starts begins, with nothing.
  * 'is_first': no start was here before, since it came here. */
 void instance_note_fresh(struct core *c, struct instance *inst,
 	const struct effect_start *s, bool is_first, bool has_state_path);
@@ -407,10 +412,9 @@ const char *instance_status_text(struct core *c, int32_t status);
  * name. */
 bool instance_name_of_key(
 	struct bytes key, char out[static INSTANCE_NAME_MAX + 1]);
-/* The part of an instance's name before '@', cut to what a service's name may
- * be: the name may come from outside. */
+/* The service of an instance, as its name says. */
 void instance_service_name(
-	const char *name, char out[static SERVICE_NAME_MAX + 1]);
+	const char *name, char out[static INSTANCE_NAME_MAX + 1]);
 /* Decodes the service of an instance into '*out'; false if it is not
  * declared or its entry is unreadable. */
 bool instance_service(struct core *c, const struct instance *inst,

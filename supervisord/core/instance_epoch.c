@@ -310,7 +310,7 @@ instance_disown(struct core *c, struct instance *inst)
 	CHECK(inst->epoch <= inst->epoch_used);
 	inst->is_remembered = false;
 	inst->is_refused = false;
-	inst->fresh = inst->used = 0;
+	inst->fresh = inst->began = inst->used = 0;
 	instance_raise_floor(inst);
 	inst->is_past = inst->is_declared && !is_outdone(c, inst);
 	instance_drop_staged(c, inst);

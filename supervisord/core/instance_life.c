@@ -38,6 +38,13 @@ fill_state(struct core *c, struct instance *i,
 	s->state_kind = effects_text(&c->fx, from->kind);
 	s->state_wall_ms = from->wall_ms;
 	s->handoff_from = effects_text(&c->fx, from->from);
+	const struct conflict *joined = conflict_joining(c, i);
+	if (!joined)
+		return;
+	s->has_theirs = true;
+	memcpy(s->theirs, joined->want.root, DIGEST_SIZE);
+	s->state_kind = "conflict";
+	s->handoff_from = effects_text(&c->fx, joined->from);
 }
 
 static const struct effect_start *
@@ -59,6 +66,9 @@ emit_start(struct core *c, struct instance *i,
 			      service->policy.handoff.has_state_path;
 	e->start.before = i->epoch_before;
 	e->start.stay = i->stay;
+	/* Its age is counted by this host's own clock. */
+	if (e->start.state_wall_ms)
+		e->start.state_wall_ms += c->own_wall_ms - c->wall_ms;
 	return &e->start;
 }
 
@@ -79,7 +89,7 @@ instance_start_at(struct core *c, struct instance *inst,
 	inst->is_killed = false;
 	inst->is_remembered = true;
 	inst->is_draining_out = inst->is_past = false;
-	inst->is_found = inst->is_salvaging = false;
+	inst->is_found = inst->is_salvaging = inst->is_unresolved = false;
 	inst->phase = PHASE_NONE;
 	inst->is_sick = inst->has_ended_early = false;
 	inst->hooks = service->policy.hooks;
@@ -125,6 +135,7 @@ instance_start(struct core *c, struct instance *inst,
 {
 	CHECK(!instance_is_live(inst));
 	uint64_t epoch = instance_next_epoch(c, inst, false);
+	conflict_before_start(c, inst, service);
 	uint64_t after = inst->epoch_after;
 	bool is_new = look_before(c, inst, service) || inst->is_unrun;
 	inst->is_unrun = false;
@@ -448,6 +459,10 @@ after_run(struct core *c, struct instance *i)
 		finish_stop(c, i);
 		return;
 	}
+	if (i->is_unresolved) {
+		start_again(c, i, 0);
+		return;
+	}
 	const struct policy_restart *r = &s.policy.restart;
 	bool is_success = has_succeeded(i, &s.policy);
 	if (mono_diff(c->now, i->ready_since) >= r->reset_after_ms &&
@@ -491,25 +506,6 @@ find_current(struct core *c, const char *name, uint64_t epoch)
 {
 	struct instance *i = instance_find(c, name);
 	return i && i->epoch == epoch && instance_is_live(i) ? i : NULL;
-}
-
-mono
-instance_consume_at(struct core *c, const struct instance *inst)
-{
-	struct service_value s;
-	if (!inst->staged || !instance_service(c, inst, &s))
-		return MONO_NEVER;
-	if (inst->has_readiness)
-		return c->now; /* it said itself that it is ready */
-	return mono_add(c->now, s.policy.restart.reset_after_ms);
-}
-
-void
-instance_on_declared(struct core *c, struct instance *inst)
-{
-	if (inst->state == INSTANCE_READY && inst->staged &&
-		inst->heap_index == HEAP_NONE)
-		instance_arm(c, inst, instance_consume_at(c, inst));
 }
 
 void
@@ -580,7 +576,10 @@ instance_on_start_failed(struct core *c, const struct input_start_failed *in)
 		instance_enter(
 			c, i, INSTANCE_BACKOFF, mono_add(c->now, BUSY_MS));
 		break;
+	case BLAME_RESOLVE:
 	case BLAME_SERVICE:
+		i->is_unresolved = in->blame == BLAME_RESOLVE &&
+				   conflict_on_unresolved(c, i, in->text);
 		instance_enter(
 			c, i, INSTANCE_CLEANING, mono_add(c->now, LINGER_MS));
 		break;

@@ -62,17 +62,41 @@ void
 instance_consume(struct core *c, struct instance *inst)
 {
 	const struct staged *s = inst->staged;
+	const struct conflict *joined = conflict_joining(c, inst);
 	bool is_adopted = s && strcmp(s->kind, "conflict") == 0;
 	uint64_t key = is_adopted ? conflict_key(s->root) : inst->used;
+	if (joined)
+		key = conflict_key(joined->want.root);
 	instance_drop_staged(c, inst);
 	instance_store_owner(c, inst);
+	if (joined)
+		conflict_on_joined(c, inst);
 	instance_arm(c, inst, MONO_NEVER);
-	if (inst->fresh) /* now it may go on from another one */
+	if (inst->began) /* now it may go on from another one */
 		duty_mark(c, inst->name);
 	if (key == inst->used)
 		return;
 	inst->used = key;
 	instance_publish(c, inst);
+}
+
+mono
+instance_consume_at(struct core *c, const struct instance *inst)
+{
+	struct service_value s;
+	if (!inst->staged || !instance_service(c, inst, &s))
+		return MONO_NEVER;
+	if (inst->has_readiness)
+		return c->now; /* it said itself that it is ready */
+	return mono_add(c->now, s.policy.restart.reset_after_ms);
+}
+
+void
+instance_on_declared(struct core *c, struct instance *inst)
+{
+	if (inst->state == INSTANCE_READY && inst->staged &&
+		inst->heap_index == HEAP_NONE)
+		instance_arm(c, inst, instance_consume_at(c, inst));
 }
 
 /* --- Starts with nothing --- */
@@ -87,9 +111,9 @@ goes_on(const struct core *c, const struct instance *i,
 	const struct checkpoint *k = checkpoint_find(c, i->name);
 	if (!s->has_state)
 		return !s->sets_aside;
-	return strcmp(s->state_kind, "dump") == 0 ||
+	return s->has_theirs || strcmp(s->state_kind, "dump") == 0 ||
 	       (strcmp(s->state_kind, "checkpoint") == 0 && k &&
-		       k->word.count && k->word.kept[0].epoch >= i->fresh);
+		       k->word.count && k->word.kept[0].epoch >= i->began);
 }
 
 void
@@ -97,10 +121,12 @@ instance_note_fresh(struct core *c, struct instance *inst,
 	const struct effect_start *s, bool is_first, bool has_state_path)
 {
 	bool has_nothing = !s->has_state && (!has_state_path || s->sets_aside);
-	if (is_first)
-		inst->fresh = 0;
-	if (has_nothing && inst->fresh == 0)
-		inst->fresh = s->epoch;
-	else if (!has_nothing && !goes_on(c, inst, s))
+	bool is_same = !is_first && inst->began &&
+		       (has_nothing ? inst->fresh != 0 : goes_on(c, inst, s));
+	if (!is_same)
+		inst->began = s->epoch;
+	if (has_nothing)
+		inst->fresh = inst->began;
+	else if (!is_same || s->has_theirs)
 		inst->fresh = 0;
 }

@@ -139,6 +139,8 @@ struct member {
 	uint64_t stall_changes;
 	uint32_t stall_tell;		/* heartbeats that still tell them */
 	enum member_hold hb_hold;	/* with hb_is_lonely, for people */
+	bool has_wall;			/* it told its time: what its clock */
+	int64_t wall_base_ms;		/* ... said when our 'now' was 0 */
 	bool hb_is_going;		/* holds beyond its link, see is_away */
 	bool has_heartbeat;		/* one came since the link stands */
 	bool is_confirmed_down;		/* by an operator */
@@ -253,6 +255,9 @@ struct member_table {
 	bool is_founding;	/* the stored list named nobody else */
 	bool is_name_refused;	/* others say that our name is taken */
 	mono next_heartbeat;
+	bool has_wall_base;	/* the time that most hosts say is known: */
+	int clock_said;		/* ... that ours is ahead: 1, behind: -1 */
+	int64_t wall_base_ms;	/* ... it, when our 'now' was 0 */
 	uint32_t health;	/* local health, 0 to 8 */
 	mono health_at;		/* when it may fall again */
 	mono tick_due;		/* our last deadline, to notice our own lag */
@@ -305,6 +310,12 @@ void member_on_link_up(struct core *c, const struct input_link_up *in);
 void member_on_link_down(struct core *c, const struct input_link_down *in);
 void member_on_reached(struct core *c, const struct input_reached *in);
 member_id member_on_recv(struct core *c, const struct input_recv *in);
+/* By how much this host's wall clock is ahead (negative: behind) of what it
+ * goes by; 0: it goes by its own. */
+int64_t member_clock_off(const struct core *c);
+/* The same of any host, also where it is little, as it last told; 0: it did
+ * not. */
+int64_t member_clock_off_of(const struct core *c, member_id id);
 /* Timers: heartbeats, suspicion, redial, holds, debounce. */
 void member_on_tick(struct core *c);
 mono member_deadline(const struct core *c);

@@ -108,6 +108,7 @@ fill_heartbeat(const struct core *c, skep_Heartbeat *hb)
 	hb->is_going = t->is_going;
 	hb->hold = t->hold;
 	hb->epoch_clock = instance_epoch_clock(c);
+	hb->wall_ms = c->own_wall_ms;
 }
 
 void
@@ -137,6 +138,7 @@ member_heartbeat_tick(struct core *c)
 	if (!mono_reached(t->next_heartbeat, c->now))
 		return;
 	t->next_heartbeat = mono_add(c->now, HEARTBEAT_MS);
+	member_tune_clock(c);
 	fill_heartbeat(c, &hb);
 	member_broadcast(
 		c, WIRE_HEARTBEAT, wire_encode(&c->fx, WIRE_HEARTBEAT, &hb), 0);
@@ -205,6 +207,7 @@ member_on_heartbeat(struct core *c, struct member *m, const skep_Heartbeat *hb)
 	m->hb_is_lonely = hb->is_lonely;
 	is_relevant |= member_hear_stalls(c, m, hb);
 	instance_hear_clock(c, hb->epoch_clock);
+	member_hear_wall(c, m, hb->wall_ms);
 	m->hb_hold = hb->hold > HOLD_NONE && hb->hold <= HOLD_ENDING
 			     ? (enum member_hold)hb->hold
 			     : HOLD_LONELY;

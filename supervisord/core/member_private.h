@@ -6,6 +6,7 @@
  *   member_news.c    what members tell each other about members
  *   member_detect.c  heartbeats, suspicion, death, local health
  *   member_hold.c    forming, lonely, the debounce of changes
+ *   member_clock.c   what time it is, by most clocks
  *   member_stall.c   whose store does not write
  *   member_ops.c     operators' words
  *
@@ -122,6 +123,13 @@ void member_on_refused(
 /* Takes the spare link of a member that lost its first; whether there was
  * one. */
 bool member_take_spare(struct core *c, struct member *m);
+
+/* --- member_clock.c --- */
+
+/* Looks anew what time it is by most clocks; says when ours is another. */
+void member_tune_clock(struct core *c);
+/* A member's clock says so. */
+void member_hear_wall(struct core *c, struct member *m, int64_t wall_ms);
 
 /* --- member_stall.c --- */
 

@@ -10,13 +10,14 @@
  * where a name is missing one of these is free. */
 #define BLOCK_MAX 512
 
-/* The most names that can be in use: of rows, of instances, their services
- * and their former owners, and of claims and grants. */
+/* The most names that can be in use: of rows, of instances, their services and
+ * their former owners, of claims and grants, and those that have just changed.
+ */
 static size_t
 uses_max(const struct core_limits *l)
 {
 	return (size_t)l->rows_max + (size_t)l->instances_max * 3 +
-	       claim_uses_max(l);
+	       claim_uses_max(l) + l->changes_max;
 }
 
 size_t
@@ -76,6 +77,7 @@ names_take(struct core *c, const char *text)
 		n->rows = NULL;
 		n->instance = NULL;
 		n->uses = 0;
+		n->is_changed = false;
 		memcpy(n->text, text, length + 1);
 		map_insert(&t->by_text, &n->by_text, hash);
 	}

@@ -30,7 +30,8 @@ struct name {
 	struct map_link by_text; /* in names.by_text; the hash is NAME_SEED's */
 	struct row *rows;	 /* registry.c's: the first of its chain */
 	struct instance *instance; /* instance.c's, or NULL */
-	uint32_t uses;
+	uint32_t uses : 31;
+	uint32_t is_changed : 1; /* changes.c's: it is in its list */
 	char text[]; /* ROW_NAME_MAX bytes at most */
 };
 

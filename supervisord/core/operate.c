@@ -106,12 +106,25 @@ void
 operate_on_spec_set(struct core *c, const struct input_spec_set *in)
 {
 	struct service_value there, v;
+	if (in->is_runtime) {
+		runtime_on_set(c, in);
+		return;
+	}
 	const struct entry *e = specs_find(c, ENTRY_SERVICE, in->name);
 	bool has = e && specs_get_service(e, &there);
 	const char *done = e ? "changed" : "created";
 	if (has && there.digest == in->digest) {
 		core_reply(c, in->request, e->store_seq, REPLY_UNCHANGED,
 			"unchanged");
+		return;
+	}
+	if (has && there.is_runtime) {
+		refuse(c, in->request, REPLY_CONFLICT,
+			effects_format(&c->fx,
+				"%s was registered at run time: 'skepctl "
+				"unregister %s' comes first",
+				effects_text(&c->fx, in->name),
+				effects_text(&c->fx, in->name)));
 		return;
 	}
 	const char *conflict = file_conflict(c, in, has ? &there : NULL);
@@ -161,21 +174,28 @@ delete_overrides(struct core *c, const char *service)
 	return c->store_seq;
 }
 
+enum reply_code
+operate_delete_service(struct core *c, const char *name, uint64_t *after)
+{
+	enum reply_code code = specs_delete(c, ENTRY_SERVICE, name, after);
+	if (code == REPLY_OK)
+		*after = delete_overrides(c, name);
+	return code;
+}
+
 void
 operate_on_spec_del(struct core *c, const struct input_spec_del *in)
 {
 	uint64_t after = 0;
-	enum reply_code code = specs_delete(c, ENTRY_SERVICE, in->name, &after);
+	enum reply_code code = operate_delete_service(c, in->name, &after);
 	if (code == REPLY_NOT_FOUND) {
 		refuse(c, in->request, code,
 			effects_format(&c->fx, "there is no service %s",
 				effects_text(&c->fx, in->name)));
 		return;
 	}
-	if (code == REPLY_OK) {
-		after = delete_overrides(c, in->name);
+	if (code == REPLY_OK)
 		core_note_by(c, NOTE_DELETED, in->name, 0, "", &in->actor);
-	}
 	answer(c, in->request, code, after, "deleted");
 }
 
@@ -664,7 +684,8 @@ operate_on_request(struct core *c, const struct input_request *r)
 		rebalance_on_request(c, r);
 		break;
 	case REQUEST_UNREGISTER:
-		tracked_on_unregister(c, r);
+		if (!runtime_on_unregister(c, r))
+			tracked_on_unregister(c, r);
 		break;
 	case REQUEST_LOCATE:
 		tracked_on_locate(c, r);

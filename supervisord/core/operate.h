@@ -38,6 +38,10 @@ struct core;
 void operate_init(struct core *c);
 void operate_on_spec_set(struct core *c, const struct input_spec_set *in);
 void operate_on_spec_del(struct core *c, const struct input_spec_del *in);
+/* Removes a service, and what operators said of it; '*after' is the STORE with
+ * which it is gone. */
+enum reply_code operate_delete_service(
+	struct core *c, const char *name, uint64_t *after);
 void operate_on_request(struct core *c, const struct input_request *r);
 /* Sends a request on to the host that holds the thing; its answer is ours. */
 void operate_forward(

@@ -359,10 +359,9 @@ fill_view(struct core *c, const char *instance,
 static void
 fill_item(const struct core *c, const char *instance,
 	const struct service_value *service, struct skep_place_item *item,
-	char service_name[static SERVICE_NAME_MAX + 1])
+	char service_name[static INSTANCE_NAME_MAX + 1])
 {
 	const struct instance *i = instance_find(c, instance);
-	CHECK(strcspn(instance, "@") <= SERVICE_NAME_MAX);
 	instance_service_name(instance, service_name);
 	*item = (struct skep_place_item){
 		.instance = instance,
@@ -407,7 +406,7 @@ place_rank_first(struct core *c, const char *instance,
 		return 0;
 	CHECK(nodes <= max);
 	struct skep_place_item item;
-	char service_name[SERVICE_NAME_MAX + 1];
+	char service_name[INSTANCE_NAME_MAX + 1];
 	fill_item(c, instance, service, &item, service_name);
 	uint32_t first = first_of(c, &item, nodes);
 	memcpy(out, p->ids, nodes * sizeof *out);
@@ -429,7 +428,7 @@ place_rank(struct core *c, const char *instance,
 	if (nodes == 0)
 		return 0;
 	struct skep_place_item item;
-	char service_name[SERVICE_NAME_MAX + 1];
+	char service_name[INSTANCE_NAME_MAX + 1];
 	fill_item(c, instance, service, &item, service_name);
 	uint32_t ranked = s->ops->rank(
 		&item, p->view, nodes, p->scratch, p->order, nodes);

@@ -127,6 +127,7 @@ mark(struct core *c, const struct row *row, bool had_place)
 {
 	if (!row->is_shown)
 		return;
+	changes_on_row(c, row);
 	if (row->value.kind == ROW_NODE)
 		duty_mark_all(c);
 	if (row->value.kind == ROW_TRACKED) {

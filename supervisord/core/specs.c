@@ -4,6 +4,7 @@
 
 #include "base/buddy.h"
 #include "base/hash.h"
+#include "base/name.h"
 #include "core/specs_private.h"
 
 #define STAMP_MS(ms) ((uint64_t)(ms) << 16)
@@ -69,10 +70,13 @@ specs_realm_of(enum entry_kind kind)
 	return kind == ENTRY_KV ? REALM_KV : REALM_STATE;
 }
 
-size_t
-specs_name_max(enum entry_kind kind)
+bool
+specs_is_name(enum entry_kind kind, const char *name)
 {
-	return kind == ENTRY_KV ? RUNTIME_NAME_MAX : INSTANCE_NAME_MAX;
+	struct bytes text = {name, strlen(name)};
+	if (kind == ENTRY_SERVICE || kind == ENTRY_KV)
+		return name_is_runtime(text);
+	return text.size > 0 && text.size <= RUNTIME_NAME_MAX;
 }
 
 uint64_t
@@ -159,7 +163,7 @@ static struct entry *
 put(struct core *c, const struct entry_change *change)
 {
 	struct specs *s = &c->specs;
-	CHECK(strlen(change->name) <= specs_name_max(change->kind));
+	CHECK(strlen(change->name) <= RUNTIME_NAME_MAX);
 	CHECK(strlen(change->writer) <= NODE_NAME_MAX);
 	size_t size = change->is_deleted ? 0 : change->value.size;
 	void *value = size ? buddy_take(s->values, size) : NULL;
@@ -326,8 +330,8 @@ specs_on_load(struct core *c, struct bytes key, struct bytes value)
 	skep_Entry e = skep_Entry_init_zero;
 	e.value = wire_borrow(&slice);
 	if (!wire_decode_message(skep_Entry_fields, value, &e) || e.kind == 0 ||
-		e.kind >= ENTRY_KIND_COUNT || !e.name[0] ||
-		strlen(e.name) > specs_name_max((enum entry_kind)e.kind)) {
+		e.kind >= ENTRY_KIND_COUNT ||
+		!specs_is_name((enum entry_kind)e.kind, e.name)) {
 		c->specs.refused++;
 		return;
 	}
@@ -370,7 +374,11 @@ wall_stamp(const struct core *c)
 bool
 specs_is_future(const struct core *c, uint64_t stamp)
 {
-	return stamp > wall_stamp(c) + STAMP_MS(FUTURE_MAX_MS);
+	uint64_t now = wall_stamp(c);
+	/* What was taken once was no nonsense, though clocks went back. */
+	if (c->specs.clock > now)
+		now = c->specs.clock;
+	return stamp > now + STAMP_MS(FUTURE_MAX_MS);
 }
 
 /* The next stamp: above all seen, and no restart gives it again. */
@@ -424,8 +432,7 @@ specs_set(struct core *c, enum entry_kind kind, const char *name,
 {
 	*after_out = 0;
 	size_t size_max = kind == ENTRY_KV ? KV_VALUE_MAX : SPEC_VALUE_MAX;
-	if (value.size > size_max || !name[0] ||
-		strlen(name) > specs_name_max(kind))
+	if (value.size > size_max || !specs_is_name(kind, name))
 		return REPLY_INVALID;
 	if (kind == ENTRY_KV && !has_kv_room(c, value.size))
 		return REPLY_FULL;

@@ -177,6 +177,7 @@ struct service_value {
 	char source_file[256];
 	char source_node[NODE_NAME_MAX + 1];
 	uint64_t source_digest;
+	bool is_runtime; /* given by 'register', see runtime.h */
 };
 
 struct override_value {
@@ -209,6 +210,11 @@ bool specs_get_override(const struct entry *e, struct override_value *out);
 bool specs_get_node(const struct entry *e, struct node_value *out);
 bool specs_get_setting(const struct entry *e, const char **value_out,
 	char *buffer, size_t size);
+
+/* The bytes of a service's value, in the effects' pool; no data when they do
+ * not fit. */
+struct bytes specs_encode_service(
+	struct core *c, const struct service_value *v);
 
 /* Writers of the four kinds: encode and specs_set. */
 enum reply_code specs_set_service(struct core *c, const char *name,

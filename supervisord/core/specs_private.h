@@ -25,8 +25,8 @@ struct entry_change {
 
 /* The realm of a kind. */
 enum realm specs_realm_of(enum entry_kind kind);
-/* Characters in the name of an entry of that kind, at most. */
-size_t specs_name_max(enum entry_kind kind);
+/* Whether an entry of that kind can have that name. */
+bool specs_is_name(enum entry_kind kind, const char *name);
 
 /* The hash that an entry's place in map and tree comes from. */
 uint64_t specs_key_hash(enum entry_kind kind, const char *name);

@@ -163,14 +163,12 @@ change_of(const skep_Entry *e, const struct wire_slice *value)
 static bool
 is_sound(const skep_Entry *e, enum realm realm, const struct wire_slice *value)
 {
-	if (e->kind == 0 || e->kind >= ENTRY_KIND_COUNT || !e->name[0] ||
-		e->stamp == 0)
+	if (e->kind == 0 || e->kind >= ENTRY_KIND_COUNT || e->stamp == 0)
 		return false;
 	enum entry_kind kind = (enum entry_kind)e->kind;
 	size_t size_max = kind == ENTRY_KV ? KV_VALUE_MAX : SPEC_VALUE_MAX;
 	return specs_realm_of(kind) == realm &&
-	       strlen(e->name) <= specs_name_max(kind) &&
-	       value->found.size <= size_max;
+	       specs_is_name(kind, e->name) && value->found.size <= size_max;
 }
 
 /* A host that knows more says that an entry of ours was deleted long ago. */

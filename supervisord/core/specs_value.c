@@ -143,7 +143,8 @@ specs_policy_to_wire(const struct spec_policy *p)
 	msg.has_hooks = true;
 	msg.hooks = (skep_HookPolicy){p->hooks.has_post_start,
 		p->hooks.has_pre_stop, p->hooks.has_stop_command,
-		p->hooks.has_post_stop, p->hooks.timeout_ms};
+		p->hooks.has_post_stop, p->hooks.timeout_ms,
+		p->hooks.has_resolve_conflict};
 	const struct policy_checkpoint *k = &p->checkpoint;
 	msg.has_checkpoint = k->is_present;
 	msg.checkpoint = (skep_CheckpointPolicy){k->is_present, k->has_command,
@@ -267,6 +268,7 @@ hooks_from_wire(const skep_HookPolicy *h)
 		.has_pre_stop = h->has_pre_stop,
 		.has_stop_command = h->has_stop_command,
 		.has_post_stop = h->has_post_stop,
+		.has_resolve_conflict = h->has_resolve_conflict,
 		.timeout_ms = h->timeout_ms,
 	};
 }
@@ -344,6 +346,7 @@ specs_get_service(const struct entry *e, struct service_value *out)
 	memcpy(out->source_file, msg.source_file, sizeof msg.source_file);
 	memcpy(out->source_node, msg.source_node, sizeof msg.source_node);
 	out->source_digest = msg.source_digest;
+	out->is_runtime = msg.is_runtime;
 	return true;
 }
 
@@ -423,13 +426,12 @@ copy_text(char *to, size_t size, const char *from)
 	to[length] = '\0';
 }
 
-enum reply_code
-specs_set_service(struct core *c, const char *name,
-	const struct service_value *v, uint64_t *after_out)
+struct bytes
+specs_encode_service(struct core *c, const struct service_value *v)
 {
-	*after_out = 0;
-	if (v->body.size > SPEC_BODY_MAX)
-		return REPLY_INVALID;
+	if (v->body.size > SPEC_BODY_MAX ||
+		!effects_has_room(&c->fx, 1, SPEC_VALUE_MAX))
+		return (struct bytes){NULL, 0};
 	skep_ServiceValue msg = {
 		.digest = v->digest,
 		.run_digest = v->run_digest,
@@ -437,11 +439,24 @@ specs_set_service(struct core *c, const char *name,
 		.policy = specs_policy_to_wire(&v->policy),
 		.body = wire_lend(&v->body),
 		.source_digest = v->source_digest,
+		.is_runtime = v->is_runtime,
 	};
 	copy_text(msg.source_file, sizeof msg.source_file, v->source_file);
 	copy_text(msg.source_node, sizeof msg.source_node, v->source_node);
-	return set(c, ENTRY_SERVICE, name, skep_ServiceValue_fields, &msg,
-		after_out);
+	return wire_encode_message(&c->fx, skep_ServiceValue_fields, &msg);
+}
+
+enum reply_code
+specs_set_service(struct core *c, const char *name,
+	const struct service_value *v, uint64_t *after_out)
+{
+	*after_out = 0;
+	if (v->body.size > SPEC_BODY_MAX)
+		return REPLY_INVALID;
+	struct bytes value = specs_encode_service(c, v);
+	if (!value.data)
+		return REPLY_FULL;
+	return specs_set(c, ENTRY_SERVICE, name, value, after_out);
 }
 
 enum reply_code

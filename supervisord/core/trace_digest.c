@@ -43,6 +43,7 @@ digest_start(uint64_t h, const struct effect_start *e)
 	h = add_text(h, e->state_kind);
 	h = hash_mix(h, (uint64_t)e->state_wall_ms);
 	h = add_text(h, e->handoff_from);
+	h = e->has_theirs ? add_root(h, e->theirs) : h;
 	return e->sets_aside ? hash_mix(hash_mix(h, e->before), e->stay) : h;
 }
 

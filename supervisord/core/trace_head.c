@@ -206,7 +206,7 @@ trace_decode_head(struct bytes body, struct trace_head *head)
 	head->limits = (struct core_limits){msg.limits.members_max,
 		msg.limits.instances_max, msg.limits.rows_max,
 		msg.limits.entries_max, msg.limits.bodies_size,
-		msg.limits.effects_max, msg.limits.effects_size};
+		msg.limits.effects_max, msg.limits.effects_size, 0};
 	head->strategy_count = msg.strategies_count;
 	for (uint32_t i = 0; i < head->strategy_count; i++) {
 		head->strategies[i].version = msg.strategies[i].version;

@@ -109,6 +109,8 @@ put_spec_set(skep_TraceInput *msg, struct strings *s,
 	msg->run_digest = in->run_digest;
 	msg->source_digest = in->source.last_digest;
 	msg->is_ok = in->source.is_initial;
+	msg->is_other = in->is_runtime;
+	msg->number = in->timeout_ms;
 	msg->has_policy = true;
 	msg->policy = specs_policy_to_wire(in->policy);
 	put_actor(msg, s, &in->actor);
@@ -438,6 +440,8 @@ take_spec_set(struct taking *t, struct spec_policy *policy)
 		.body = take_bytes(t->s.body),
 		.source = {take_optional(t, t->s.source_file),
 			t->msg.source_digest, t->msg.is_ok},
+		.is_runtime = t->msg.is_other,
+		.timeout_ms = t->msg.number,
 		.actor = take_actor(t),
 	};
 }
@@ -516,7 +520,7 @@ take_plain(struct taking *t, struct input *in)
 		in->start_failed = (struct input_start_failed){
 			take_text(t, t->s.name), msg->epoch,
 			(enum start_blame)take_code(
-				t, BLAME_SERVICE, BLAME_BUSY + 1),
+				t, BLAME_SERVICE, BLAME_RESOLVE + 1),
 			take_optional(t, t->s.text)};
 	else
 		UNREACHABLE();

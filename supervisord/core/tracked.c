@@ -304,8 +304,8 @@ tracked_mark(struct core *c, const struct row *row)
 /* --- Words --- */
 
 /* A host that would refuse our rows, or NULL. */
-static const char *
-old_host(const struct core *c)
+const char *
+tracked_old_host(const struct core *c)
 {
 	for (member_id id = 1; id < c->members.count; id++) {
 		const struct member *m = member_get(c, id);
@@ -347,7 +347,7 @@ complaint(
 			(uint64_t)in->meta.size, (uint64_t)ROW_META_MAX);
 	if (in->pid == 0)
 		return "there is no process 0";
-	const char *old = old_host(c);
+	const char *old = tracked_old_host(c);
 	*code = REPLY_FAILED;
 	return old ? effects_format(&c->fx,
 			     "not supported yet: %s runs an older version that "

@@ -88,6 +88,8 @@ const struct row *tracked_find(const struct core *c, const char *name);
 bool tracked_is_live(const struct core *c, const struct row *row);
 /* The largest epoch that any row carries for that name as a tracked one. */
 uint64_t tracked_epoch_max(const struct core *c, const char *name);
+/* A present host whose version knows no run-time names, or NULL. */
+const char *tracked_old_host(const struct core *c);
 /* The sentence that says where a name is. */
 const char *tracked_place_text(struct core *c, const char *node, uint32_t pid);
 

@@ -548,6 +548,7 @@ view_node(struct core *c, uint32_t index, struct node_view *out)
 				? -1
 				: mono_diff(c->now, m->last_rx);
 	out->log_position = is_self ? registry_position(c) : m->hb_log_position;
+	out->clock_off_ms = member_clock_off_of(c, index);
 	out->instances = count_held_by(c, index);
 	fill_facts(c, index, out);
 	return true;

@@ -32,7 +32,7 @@ struct kept_view {
 /* One instance, desired and actual side by side. */
 struct instance_view {
 	const char *name;	 /* full instance name */
-	char service[SERVICE_NAME_MAX + 1];
+	char service[INSTANCE_NAME_MAX + 1];
 	bool is_declared;	 /* its service is in the desired state */
 	bool is_wanted;		 /* should run: declared, on, not stopped */
 	const char *state;	 /* row_state_name, "pending" or "unplaced" */
@@ -108,6 +108,34 @@ struct move_view {
 bool view_move_next(const struct core *c, uint32_t *cursor,
 	struct move_view *out);
 
+/* What counts of a name, of whatever kind: where it is. */
+struct name_view {
+	const char *name;
+	const char *node; /* who holds it; a present host */
+	enum row_kind kind;
+	enum row_state state;
+	uint32_t pid;
+	uint64_t epoch;
+	int64_t since_wall_ms;
+	struct bytes meta;
+};
+
+/* False when nothing of that name is held on a present host. */
+bool view_name(struct core *c, const char *name, struct name_view *out);
+
+typedef void view_name_fn(void *context, const char *name);
+
+/* Names, the whole of the cluster's, in parts: visits some 'count' of those
+ * that rows are of, whether anything is held or not.  '*cursor' starts as 0;
+ * false when that were all.  Steps in between hide no name that stays, and may
+ * show one twice. */
+bool view_names_walk(const struct core *c, uint64_t *cursor, uint32_t count,
+	view_name_fn *visit, void *context);
+/* Visits the names that may be something else since the last step; false, and
+ * none, when these are all. */
+bool view_names_changed(
+	const struct core *c, view_name_fn *visit, void *context);
+
 /* One name in a group, which runs on a host that is present. */
 struct group_view {
 	const char *member;
@@ -143,6 +171,8 @@ struct node_view {
 	uint32_t instances;	 /* held there */
 	int64_t heard_ms;	 /* since its last frame; -1: never, self */
 	uint64_t log_position;
+	int64_t clock_off_ms;	 /* its wall clock is so far ahead (negative:
+				    behind) of those of most; 0: not known */
 	char version[32];
 	uint32_t drain_total;	 /* instances there when the drain began */
 	uint32_t drain_left;	 /* not yet ready elsewhere */

@@ -169,8 +169,15 @@ cmd_register(struct ctl *ctl, int argc, char **argv)
 		return usage_error(ctl, "-f: its lines name the processes");
 	if (!argc)
 		return usage_error(ctl, "register: which name?");
+	if (argc > 1 && ctl->opt.pid < 0)
+		return register_service(ctl, argc, argv);
+	if (argc > 1)
+		return usage_error(ctl,
+			"register: --pid for a process, or a command behind "
+			"-- for a service");
 	if (ctl->opt.pid < 0)
-		return usage_error(ctl, "register: --pid is missing");
+		return usage_error(ctl, "register: --pid, or a command behind "
+					"--, is missing");
 	return register_one(ctl, argv[0]);
 }
 
@@ -187,8 +194,7 @@ cmd_unregister(struct ctl *ctl, int argc, char **argv)
 		if (ctl->opt.output == OUTPUT_JSON)
 			show_json(document);
 		else
-			tell(ctl, "%s  %s", argv[i],
-				get_text(document, "message"));
+			tell(ctl, "%s  unregistered", argv[i]);
 		json_decref(document);
 	}
 	return EXIT_DONE;

@@ -53,6 +53,7 @@ struct options {
 	bool is_verbose;
 	bool is_check;
 	bool is_stop;
+	bool is_find;
 	int64_t timeout_ms;   /* -1: the command's default */
 	int64_t deadline_ms;  /* 0: none */
 	int64_t for_ms;	      /* 0: no limit */
@@ -71,6 +72,7 @@ struct options {
 	bool is_authoritative;
 	int64_t pid;	  /* -1: none */
 	const char *meta; /* register: a JSON object; list: KEY=VALUE */
+	const char *user;
 };
 
 struct command;
@@ -223,6 +225,9 @@ void progress_end(struct ctl *ctl, struct progress *p);
 
 /* --- cmd_*.c --- */
 
+/* 'register NAME -- COMMAND': 'argv' is the name and the command. */
+int register_service(struct ctl *ctl, int argc, char **argv);
+
 int cmd_status(struct ctl *ctl, int argc, char **argv);
 int cmd_list(struct ctl *ctl, int argc, char **argv);
 int cmd_where(struct ctl *ctl, int argc, char **argv);
@@ -266,6 +271,8 @@ int cmd_rebalance(struct ctl *ctl, int argc, char **argv);
 int cmd_cluster_show(struct ctl *ctl, int argc, char **argv);
 int cmd_cluster_set(struct ctl *ctl, int argc, char **argv);
 int cmd_wait(struct ctl *ctl, int argc, char **argv);
+int cmd_register(struct ctl *ctl, int argc, char **argv);
+int cmd_unregister(struct ctl *ctl, int argc, char **argv);
 int cmd_kv_get(struct ctl *ctl, int argc, char **argv);
 int cmd_kv_set(struct ctl *ctl, int argc, char **argv);
 int cmd_kv_delete(struct ctl *ctl, int argc, char **argv);

@@ -14,6 +14,7 @@ libctl_a_SOURCES = \
 	supervisord/ctl/cmd_node.c supervisord/ctl/cmd_node.h \
 	supervisord/ctl/cmd_rebalance.c \
 	supervisord/ctl/cmd_record.c \
+	supervisord/ctl/cmd_register.c \
 	supervisord/ctl/cmd_replay.c \
 	supervisord/ctl/cmd_spec.c \
 	supervisord/ctl/cmd_status.c \

@@ -293,7 +293,9 @@ effect_text(const struct effect *e, char *buffer, size_t size)
 	case EFFECT_START:
 		line_add(&l, " %s epoch %" PRIu64 "%s", e->start.name,
 			e->start.epoch,
-			e->start.has_state ? " with state" : "");
+			e->start.has_theirs  ? " with two states"
+			: e->start.has_state ? " with state"
+					     : "");
 		break;
 	case EFFECT_SIGNAL:
 		line_add(&l, " %d to %s epoch %" PRIu64, e->signal.signal,

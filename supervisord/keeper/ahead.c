@@ -136,7 +136,8 @@ ahead_fork(struct instance *i, struct ahead *out)
 		standby_is_there(i->keeper) &&
 		launch_by_standby(i, &s, whole, &out->report_fd, &err) == 0;
 	if (out->is_called ||
-		launch_fork(i, &s, -1, &out->child, &out->report_fd, &err) == 0)
+		launch_fork(i, &s, &(const struct state_fds){-1, -1},
+			&out->child, &out->report_fd, &err) == 0)
 		return;
 	out->child.pid = 0;
 	out->report_fd = -1;

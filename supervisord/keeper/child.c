@@ -40,8 +40,10 @@ struct child {
 	char work[PATH_MAX]; /* the work directory's path */
 	struct env env;
 	char **argv;
-	bool is_let_go; /* the keeper has written the record */
-	int ready_fd;	/* the FIFO of readiness.fd, opened anew, or -1 */
+	bool is_let_go;	   /* the keeper has written the record */
+	bool is_resolving; /* whatever fails now, the state of its own is left
+			    */
+	int ready_fd;	   /* the FIFO of readiness.fd, opened anew, or -1 */
 };
 
 const char *
@@ -97,7 +99,7 @@ fail(struct child *c, enum kproto_blame blame, int rc, const char *text)
 {
 	struct child_report r = {
 		.kind = CHILD_FAILED,
-		.blame = blame,
+		.blame = c->is_resolving ? KBLAME_RESOLVE : blame,
 		.code = rc < 0 ? -rc : 0,
 	};
 	snprintf(r.text, sizeof r.text, "%s", text);
@@ -338,14 +340,12 @@ report_aside(const struct child *c, const char *text)
 	send_report(c, &r);
 }
 
-/* Puts the state where the service finds it, or an old one out of its way. */
-static void
-put_state(struct child *c)
+/* What the mover has to know of this start. */
+static struct mover_order
+order_of(const struct child *c)
 {
-	struct err err = {""};
-	char said[MOVER_SAID_SIZE] = "";
 	const struct kproto_start *s = c->start;
-	struct mover_order order = {
+	return (struct mover_order){
 		.libexec_dir = c->plan->options->libexec_dir,
 		.work_dir = c->work,
 		.state_path = s->state_path,
@@ -354,7 +354,18 @@ put_state(struct child *c)
 		.before = s->before,
 		.stay = s->stay,
 	};
-	if (!s->has_state && !(s->sets_aside && s->state_path[0]))
+}
+
+/* Puts the state where the service finds it, or an old one out of its way. */
+static void
+put_state(struct child *c)
+{
+	struct err err = {""};
+	char said[MOVER_SAID_SIZE] = "";
+	const struct kproto_start *s = c->start;
+	const struct mover_order order = order_of(c);
+	bool is_told = s->has_state || (s->sets_aside && s->state_path[0]);
+	if (!is_told || s->has_theirs)
 		return;
 	enter(c, CHILD_STATE);
 	int rc = s->has_state ? mover_put(&order, c->plan->state_fd, said, &err)
@@ -582,6 +593,25 @@ execute_command(struct child *c, const struct kproto_texts *argv)
 	fail(c, KBLAME_SERVICE, rc, err.text);
 }
 
+/* Where hooks.resolve_conflict finds the two states, and leaves its own; of
+ * the process at hand and of nobody else. */
+static void
+set_sides(struct child *c)
+{
+	static const char *const keys[] = {
+		[MOVER_MINE] = "SKEP_STATE_MINE",
+		[MOVER_THEIRS] = "SKEP_STATE_THEIRS",
+		[MOVER_JOINED] = "SKEP_STATE_OUT",
+	};
+	char path[PATH_MAX];
+	const struct mover_order order = order_of(c);
+	for (unsigned side = 0; side < sizeof keys / sizeof *keys; side++) {
+		mover_side_path(&order, (enum mover_side)side, path);
+		if (env_set(&c->env, keys[side], path) < 0)
+			fail(c, KBLAME_HOST, -ENOMEM, "out of memory");
+	}
+}
+
 /* Runs a command that stands before the program, to its end. */
 static void
 run_before(struct child *c, enum child_step step, enum kproto_command command,
@@ -597,11 +627,39 @@ run_before(struct child *c, enum child_step step, enum kproto_command command,
 	need(c, spawn_fork(-1, &hook, &err), &err);
 	if (hook.pid == 0) {
 		setpgid(0, 0);
+		if (c->is_resolving)
+			set_sides(c);
 		execute_command(c, argv);
 	}
 	int rc = hook_wait(&hook, timeout_ms, key, &err);
 	if (rc < 0)
 		fail(c, KBLAME_SERVICE, rc, err.text);
+}
+
+/* Makes one state of two, if that was not done already, and puts it in place.
+ */
+static void
+resolve(struct child *c)
+{
+	struct err err = {""};
+	char said[MOVER_SAID_SIZE] = "";
+	const struct mover_order order = order_of(c);
+	if (!c->start->has_theirs)
+		return;
+	c->is_resolving = true;
+	enter(c, CHILD_RESOLVE);
+	int rc = mover_lay(&order, MOVER_MINE, c->plan->state_fd, &err);
+	if (rc == 0)
+		rc = mover_lay(&order, MOVER_THEIRS, c->plan->theirs_fd, &err);
+	if (rc == 0) {
+		run_before(c, CHILD_RESOLVE, KCMD_RESOLVE,
+			c->start->hook_timeout_ms, "hooks.timeout");
+		rc = mover_join(&order, said, &err);
+	}
+	if (rc < 0 && rc != -EALREADY)
+		need(c, rc, &err);
+	report_aside(c, said);
+	c->is_resolving = false;
 }
 
 static _Noreturn void
@@ -641,6 +699,7 @@ child_run(const struct child_plan *keepers)
 	put_state(&c);
 	set_environment(&c);
 	set_working_dir(&c);
+	resolve(&c);
 	if (c.start->has_state)
 		run_before(&c, CHILD_RESTORE, KCMD_RESTORE,
 			c.start->handoff_timeout_ms, "handoff.timeout");

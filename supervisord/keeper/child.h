@@ -8,7 +8,8 @@
  * the start some time), who it resolved to, what failed; end of file after STEP
  * "exec" means that the program runs.  One byte comes back: the record is
  * written.  The program is not executed before that, nor when the keeper is
- * gone; nor is pre_start, which this process runs and bounds itself.
+ * gone; nor is pre_start, or what else stands before it, which this process
+ * runs and bounds itself.
  */
 #ifndef SKEP_KEEPER_CHILD_H
 #define SKEP_KEEPER_CHILD_H
@@ -36,9 +37,11 @@
 	X(CHILD_WORKING_DIR, "working_dir")                                    \
 	X(CHILD_PRE_START, "pre_start")                                        \
 	X(CHILD_EXEC, "exec")                                                  \
-	X(CHILD_RESTORE, "handoff.restore") /* before pre_start; its number is \
-					       the last, for a child may be of \
-					       an earlier version */
+	X(CHILD_RESTORE, "handoff.restore") /* before pre_start; its number    \
+					       and that of the next are the    \
+					       last, for a child may be of an  \
+					       earlier version */              \
+	X(CHILD_RESOLVE, "hooks.resolve_conflict") /* before both */
 
 enum child_step {
 #define X(name, text) name,
@@ -75,6 +78,7 @@ struct child_plan {
 	int fifo_fd;   /* the instance's FIFO, else -1 */
 	int lock_fd;   /* what the service is to hold open, CLOEXEC */
 	int state_fd;  /* has_state: what SKEP_STATE_IN gets, else -1 */
+	int theirs_fd; /* has_theirs: what is joined with it, else -1 */
 	int output_fd; /* a command's output, -1: as the service's */
 	int ready_fd;  /* the FIFO for KREADY_FD, else -1 */
 	const struct kproto_texts *command; /* for child_run_command */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/name.h"
 #include "keeper/adopt.h"
 #include "keeper/fifo.h"
 #include "keeper/handoff.h"
@@ -31,6 +32,8 @@
 #define TIMEOUT_DEFAULT_MS 30000
 #define TIMEOUT_MAX_MS	   3600000
 #define STATE_BYTES	   1048576 /* of a state that are put in a second */
+
+static const struct state_fds no_states = {-1, -1};
 
 static void
 fail_start(struct instance *i, enum kproto_blame blame, int code,
@@ -74,23 +77,18 @@ refuse(struct keeper *k, const struct kproto_start *s, enum kproto_blame blame,
 	answer(k, KMSG_START_FAILED, s, blame, step, text);
 }
 
-/* Whether the name may become a file's name in log_dir, and a line of a
- * record.  It comes from the node, so it is not taken on trust. */
+/* Whether the name may be a line of a record.  It comes from the node, so it is
+ * not taken on trust. */
 static bool
 is_name_good(const char *name)
 {
-	size_t length = strlen(name);
-	if (length == 0 || length > INSTANCE_NAME_MAX || name[0] == '.')
-		return false;
-	for (const char *at = name; *at; at++)
-		if (*at == '/' || (unsigned char)*at <= ' ' || *at == 0x7f)
-			return false;
-	return true;
+	return name_is_runtime((struct bytes){name, strlen(name)});
 }
 
 /* Whether the start may be tried at all; says why not. */
 static bool
-is_startable(struct keeper *k, const struct kproto_start *s, int state_fd)
+is_startable(struct keeper *k, const struct kproto_start *s,
+	const struct state_fds *states)
 {
 	struct instance *i = instance_find(&k->instances, s->iid);
 	struct err err = {""};
@@ -116,9 +114,11 @@ is_startable(struct keeper *k, const struct kproto_start *s, int state_fd)
 	else if (!is_name_good(s->name))
 		refuse(k, s, KBLAME_SERVICE, "name",
 			"the name cannot be the name of a log file");
-	else if (s->has_state != (state_fd >= 0))
+	else if (s->has_state != (states->own >= 0) ||
+		 s->has_theirs != (states->theirs >= 0) ||
+		 (s->has_theirs && !s->has_state))
 		refuse(k, s, KBLAME_SERVICE, "state",
-			"has_state and the descriptor do not agree");
+			"has_state and the descriptors do not agree");
 	else
 		return true;
 	return false;
@@ -234,8 +234,8 @@ copy_fd(int fd)
 /* Opens what only this child uses; 'report_fd' is our end of its reports.
  * What was opened before an error is the caller's to close. */
 static int
-fill_plan(struct instance *i, int state_fd, struct child_plan *plan,
-	int *report_fd, struct err *err)
+fill_plan(struct instance *i, const struct state_fds *states,
+	struct child_plan *plan, int *report_fd, struct err *err)
 {
 	int ends[2];
 	plan->lock_fd = lock_take(&i->keeper->dirs, i->iid, err);
@@ -246,10 +246,12 @@ fill_plan(struct instance *i, int state_fd, struct child_plan *plan,
 	*report_fd = loan_park(ends[0]);
 	plan->report_fd = ends[1];
 	plan->fifo_fd = copy_fd(i->fifo_fd);
-	plan->state_fd = copy_fd(state_fd);
+	plan->state_fd = copy_fd(states->own);
+	plan->theirs_fd = copy_fd(states->theirs);
 	plan->ready_fd = copy_fd(i->notify.ready.fd);
 	if ((i->fifo_fd >= 0 && plan->fifo_fd < 0) ||
-		(state_fd >= 0 && plan->state_fd < 0) ||
+		(states->own >= 0 && plan->state_fd < 0) ||
+		(states->theirs >= 0 && plan->theirs_fd < 0) ||
 		(i->notify.ready.fd >= 0 && plan->ready_fd < 0))
 		return err_sys(err, -errno, "a descriptor for the service");
 	return 0;
@@ -260,7 +262,7 @@ static size_t
 list_fds(const struct child_plan *plan, int out[LOAN_FDS_MAX])
 {
 	const int all[] = {plan->report_fd, plan->lock_fd, plan->fifo_fd,
-		plan->state_fd, plan->ready_fd};
+		plan->state_fd, plan->theirs_fd, plan->ready_fd};
 	size_t count = 0;
 	for (size_t n = 0; n < sizeof all / sizeof *all; n++)
 		if (all[n] >= 0)
@@ -290,6 +292,7 @@ begin_plan(const struct keeper *k, const struct kproto_start *s)
 		.fifo_fd = -1,
 		.lock_fd = -1,
 		.state_fd = -1,
+		.theirs_fd = -1,
 		.output_fd = -1,
 		.ready_fd = -1,
 	};
@@ -315,14 +318,15 @@ close_report(int *report_fd, int rc)
 }
 
 int
-launch_fork(struct instance *i, const struct kproto_start *s, int state_fd,
-	struct spawned *child, int *report_fd, struct err *err)
+launch_fork(struct instance *i, const struct kproto_start *s,
+	const struct state_fds *states, struct spawned *child, int *report_fd,
+	struct err *err)
 {
 	struct keeper *k = i->keeper;
 	struct child_plan plan = begin_plan(k, s);
 	int fds[LOAN_FDS_MAX];
 	*report_fd = -1;
-	int rc = fill_plan(i, state_fd, &plan, report_fd, err);
+	int rc = fill_plan(i, states, &plan, report_fd, err);
 	if (rc < 0) {
 		close_plan(&plan);
 		return close_report(report_fd, rc);
@@ -340,7 +344,7 @@ launch_by_standby(struct instance *i, const struct kproto_start *s,
 {
 	struct child_plan plan = begin_plan(i->keeper, s);
 	*report_fd = -1;
-	int rc = fill_plan(i, -1, &plan, report_fd, err);
+	int rc = fill_plan(i, &no_states, &plan, report_fd, err);
 	if (rc == 0)
 		rc = standby_start(i->keeper, i->cgroup_fd, &plan, body);
 	close_plan(&plan);
@@ -349,8 +353,8 @@ launch_by_standby(struct instance *i, const struct kproto_start *s,
 
 /* The child of this start: the one that was forked for it, or a new one. */
 static int
-get_child(struct instance *i, const struct kproto_start *s, int state_fd,
-	struct ahead *ahead, struct err *err)
+get_child(struct instance *i, const struct kproto_start *s,
+	const struct state_fds *states, struct ahead *ahead, struct err *err)
 {
 	struct spawned child = ahead->child;
 	int report_fd = ahead->report_fd;
@@ -358,7 +362,7 @@ get_child(struct instance *i, const struct kproto_start *s, int state_fd,
 	free(ahead->start);
 	*ahead = (struct ahead){.report_fd = -1};
 	if (child.pid == 0)
-		rc = launch_fork(i, s, state_fd, &child, &report_fd, err);
+		rc = launch_fork(i, s, states, &child, &report_fd, err);
 	if (rc < 0)
 		return rc;
 	i->start_time = child.start_time;
@@ -412,7 +416,7 @@ state_ms(int state_fd)
 /* How long the start may take, with its state and the commands that stand
  * before it. */
 static int64_t
-patience_ms(const struct kproto_start *s, int state_fd)
+patience_ms(const struct kproto_start *s, const struct state_fds *states)
 {
 	int64_t ms = bounded(s->start_timeout_ms > 0 ? s->start_timeout_ms
 						     : TIMEOUT_DEFAULT_MS);
@@ -420,17 +424,19 @@ patience_ms(const struct kproto_start *s, int state_fd)
 		ms += bounded(s->hook_timeout_ms);
 	if (s->commands[KCMD_RESTORE].count > 0 && s->has_state)
 		ms += bounded(s->handoff_timeout_ms);
-	return ms + state_ms(state_fd);
+	if (s->has_theirs)
+		ms += bounded(s->hook_timeout_ms);
+	return ms + state_ms(states->own) + state_ms(states->theirs);
 }
 
 void
 launch_start(struct keeper *k, const struct kproto_start *s, struct bytes body,
-	int state_fd)
+	const struct state_fds *states)
 {
 	struct err err = {""};
 	struct ahead ahead;
 	const char *step;
-	if (!is_startable(k, s, state_fd))
+	if (!is_startable(k, s, states))
 		return;
 	struct instance *i = take_instance(k, s);
 	if (!i) {
@@ -442,7 +448,7 @@ launch_start(struct keeper *k, const struct kproto_start *s, struct bytes body,
 	int rc = prepare(i, s, &step, &err);
 	if (rc == 0) {
 		step = "fork";
-		rc = get_child(i, s, state_fd, &ahead, &err);
+		rc = get_child(i, s, states, &ahead, &err);
 		logs_begin_epoch(i);
 	}
 	if (rc < 0) {
@@ -451,7 +457,7 @@ launch_start(struct keeper *k, const struct kproto_start *s, struct bytes body,
 		instance_kill(i);
 		return;
 	}
-	loop_arm(&k->loop, &i->deadline, patience_ms(s, state_fd));
+	loop_arm(&k->loop, &i->deadline, patience_ms(s, states));
 	if (i->ids && note_child(i))
 		let_go(i);
 }
@@ -496,11 +502,19 @@ take_report(struct instance *i, struct child_report *r)
 		fail_start(i, r->blame, r->code, child_step_name(r->step),
 			r->text);
 		/* What the hook left behind is no service. */
-		if (r->step == CHILD_PRE_START || r->step == CHILD_RESTORE)
+		if (r->step == CHILD_PRE_START || r->step == CHILD_RESTORE ||
+			r->step == CHILD_RESOLVE)
 			instance_kill(i);
 		return false;
 	}
 	return false;
+}
+
+/* Who is to blame for one that came to no end. */
+static enum kproto_blame
+blame_of(const struct instance *i)
+{
+	return i->step == CHILD_RESOLVE ? KBLAME_RESOLVE : KBLAME_HOST;
 }
 
 /* The child died on its way.  Linux since 6.14 kills all that is born in a
@@ -510,7 +524,7 @@ static void
 fail_silent(struct instance *i)
 {
 	bool has_begun = i->step != CHILD_USER;
-	fail_start(i, i->is_kept && !has_begun ? KBLAME_BUSY : KBLAME_HOST, 0,
+	fail_start(i, i->is_kept && !has_begun ? KBLAME_BUSY : blame_of(i), 0,
 		child_step_name(i->step),
 		"the process ended before the program ran");
 }
@@ -565,7 +579,7 @@ launch_on_deadline(struct timer *t)
 		"stood at the step %s",
 		child_step_name(i->step));
 	fail_start(
-		i, KBLAME_HOST, ETIMEDOUT, child_step_name(i->step), err.text);
+		i, blame_of(i), ETIMEDOUT, child_step_name(i->step), err.text);
 	instance_kill(i);
 }
 

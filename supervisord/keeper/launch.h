@@ -11,15 +11,21 @@
 
 struct keeper;
 
-/* Carries out one START, 'body' as it came; answers by messages to the node.
- * 'state_fd' is borrowed, -1 when none came. */
+/* What came with a START, borrowed; -1: it did not. */
+struct state_fds {
+	int own;    /* what SKEP_STATE_IN gets */
+	int theirs; /* what is to be joined with it */
+};
+
+/* Carries out one START, 'body' as it came; answers by messages to the node. */
 void launch_start(struct keeper *k, const struct kproto_start *start,
-	struct bytes body, int state_fd);
+	struct bytes body, const struct state_fds *states);
 
 /* Forks the child of a start and returns what is known of it; 'report_fd' is
  * our end of its reports, the caller's. */
 int launch_fork(struct instance *i, const struct kproto_start *start,
-	int state_fd, struct spawned *child, int *report_fd, struct err *err);
+	const struct state_fds *states, struct spawned *child, int *report_fd,
+	struct err *err);
 
 /* The same by the standby, 'body' being 'start'; the child says later who it
  * is. */

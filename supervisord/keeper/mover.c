@@ -16,12 +16,13 @@
  * hold, which reads what is collected and has read what is put. */
 #define SIZE_MAX_TEXT "16TiB"
 
-#define WORDS_MAX 20
-#define ROOT_MAX  64 /* bytes of a digest */
+#define WORDS_MAX    20
+#define EXIT_ALREADY 3
+#define ROOT_MAX     64 /* bytes of a digest */
 
 /* Executes the mover in this process; the descriptors 0 to 2 are set. */
 static _Noreturn void
-execute(const struct mover_order *o, const char *verb)
+execute(const struct mover_order *o, const char *verb, const char *side)
 {
 	static char locale[] = "LC_ALL=C";
 	static char epoch[24], root[2 * ROOT_MAX + 1], path[PATH_MAX];
@@ -29,6 +30,10 @@ execute(const struct mover_order *o, const char *verb)
 	const char *argv[WORDS_MAX] = {
 		"skep-mover", verb, "--max-size", SIZE_MAX_TEXT};
 	size_t count = 4;
+	if (side) {
+		argv[count++] = "--as";
+		argv[count++] = side;
+	}
 	hex_write(o->root.data,
 		o->root.size < ROOT_MAX ? o->root.size : ROOT_MAX, root);
 	snprintf(epoch, sizeof epoch, "%" PRIu64, o->epoch);
@@ -90,14 +95,16 @@ wait_for(pid_t pid, const char *verb, const char *line, struct err *err)
 		;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_ALREADY)
+		return -EALREADY;
 	return err_set(err, -EIO, "skep-mover %s: %s", verb,
 		*line ? line : "ended without a word");
 }
 
-/* Runs it with 'input', -1 for none. */
+/* Runs it with 'input', -1 for none, and as the 'side', NULL for none. */
 static int
-run(const struct mover_order *order, const char *verb, int input,
-	char said[MOVER_SAID_SIZE], struct err *err)
+run(const struct mover_order *order, const char *verb, const char *side,
+	int input, char said[MOVER_SAID_SIZE], struct err *err)
 {
 	int ends[2];
 	if (pipe2(ends, O_CLOEXEC) < 0)
@@ -113,7 +120,7 @@ run(const struct mover_order *order, const char *verb, int input,
 			spawn_move_fd(input, 0);
 		spawn_move_fd(ends[1], 1);
 		spawn_move_fd(ends[1], 2);
-		execute(order, verb);
+		execute(order, verb, side);
 	}
 	close(ends[1]);
 	read_line(ends[0], said, MOVER_SAID_SIZE);
@@ -125,14 +132,45 @@ int
 mover_put(const struct mover_order *order, int state_fd,
 	char said[MOVER_SAID_SIZE], struct err *err)
 {
-	return run(order, "put", state_fd, said, err);
+	return run(order, "put", NULL, state_fd, said, err);
 }
 
 int
 mover_set_aside(const struct mover_order *order, char said[MOVER_SAID_SIZE],
 	struct err *err)
 {
-	return run(order, "aside", -1, said, err);
+	return run(order, "aside", NULL, -1, said, err);
+}
+
+static const char *const side_names[] = {
+	[MOVER_MINE] = "mine",
+	[MOVER_THEIRS] = "theirs",
+	[MOVER_JOINED] = "joined",
+};
+
+void
+mover_side_path(const struct mover_order *order, enum mover_side side,
+	char out[PATH_MAX])
+{
+	bool has_path = order->state_path[0] != '\0';
+	snprintf(out, PATH_MAX, "%.*s%s.skep-%s", PATH_MAX - 32,
+		has_path ? order->state_path : order->work_dir,
+		has_path ? "" : "/state-in", side_names[side]);
+}
+
+int
+mover_lay(const struct mover_order *order, enum mover_side side, int state_fd,
+	struct err *err)
+{
+	char said[MOVER_SAID_SIZE];
+	return run(order, "lay", side_names[side], state_fd, said, err);
+}
+
+int
+mover_join(const struct mover_order *order, char said[MOVER_SAID_SIZE],
+	struct err *err)
+{
+	return run(order, "join", NULL, -1, said, err);
 }
 
 /* Starts it as 'ids' with 'output' as descriptor 1. */
@@ -161,7 +199,7 @@ start(const struct mover_order *order, const char *verb, const struct ids *ids,
 		dprintf(2, "skep-mover %s: %s\n", verb, why.text);
 		_exit(127);
 	}
-	execute(order, verb);
+	execute(order, verb, NULL);
 }
 
 pid_t

@@ -226,8 +226,8 @@ on_start(struct keeper *k, const struct ipc_message *m)
 	struct kproto_start start;
 	if (!kproto_get_start((struct bytes){m->body, m->size}, &start))
 		return false;
-	launch_start(k, &start, (struct bytes){m->body, m->size},
-		m->fd_count ? m->fds[0] : -1);
+	const struct state_fds states = {m->fds[0], m->fds[1]};
+	launch_start(k, &start, (struct bytes){m->body, m->size}, &states);
 	return true;
 }
 

@@ -78,6 +78,7 @@ stand_by(const struct keeper *k, int socket)
 		.lock_fd = order.fds[FD_LOCK],
 		.fifo_fd = order.fd_count > FD_FIFO ? order.fds[FD_FIFO] : -1,
 		.state_fd = -1,
+		.theirs_fd = -1,
 		.output_fd = -1,
 		.ready_fd = -1,
 	};

@@ -81,6 +81,9 @@ clear(int fd)
 	for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++)
 		remove_tree(fd, answers[i].name, REMOVE_DEPTH);
 	remove_tree(fd, "state-in", REMOVE_DEPTH);
+	remove_tree(fd, "state-in.skep-mine", REMOVE_DEPTH);
+	remove_tree(fd, "state-in.skep-theirs", REMOVE_DEPTH);
+	remove_tree(fd, "state-in.skep-joined", REMOVE_DEPTH);
 	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
 		remove_tree(fd, parts[i].part, REMOVE_DEPTH);
 	remove_tree(fd, parts[WORKDIR_CHECKPOINT].whole, REMOVE_DEPTH);

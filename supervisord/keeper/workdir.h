@@ -4,7 +4,8 @@
  *
  * It belongs to the service's user, so nothing in it is trusted: the keeper
  * looks at names only and follows no link.  The files it knows are "state"
- * (the answer "resume"), "state.restart", "state.ignore" and "state-in";
+ * (the answer "resume"), "state.restart", "state.ignore", "state-in" and, while
+ * two states are joined, "state-in.skep-mine", -theirs, -joined;
  * "state.part", which is $SKEP_STATE_OUT for handoff.command and becomes
  * "state" when that has ended well, so that half of a state is none;
  * "checkpoint", which counts when something was renamed to it, and its part;

@@ -32,22 +32,6 @@ logdir_open(struct logdir *d, struct err *err)
 	return 0;
 }
 
-bool
-logfile_is_name(const char *name)
-{
-	static const char alnum[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "abcdefghijklmnopqrstuvwxyz0123456789";
-	static const char others[] = "._@-";
-	size_t length = strnlen(name, INSTANCE_NAME_MAX + 1);
-	if (length == 0 || length > INSTANCE_NAME_MAX || !strchr(alnum, *name))
-		return false;
-	for (size_t i = 0; i < length; i++) {
-		if (!strchr(alnum, name[i]) && !strchr(others, name[i]))
-			return false;
-	}
-	return true;
-}
-
 void
 logfile_init(struct logfile *f, struct logdir *dir, const char *name,
 	uint64_t size_max, uint32_t files_max)

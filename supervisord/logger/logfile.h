@@ -63,12 +63,9 @@ struct logfile_cut {
 /* Opens the directory unless it is open, makes it (0750) if it is missing. */
 int logdir_open(struct logdir *d, struct err *err);
 
-/* Whether 'name' can be an instance's: letters, digits and "._@-", the first
- * a letter or digit, INSTANCE_NAME_MAX at most. */
-bool logfile_is_name(const char *name);
-
-/* Prepares the log in 'dir' whose file is 'name', "NAME.log" (borrowed, as
- * long as 'f' lives).  Nothing is opened yet. */
+/* Prepares the log in 'dir' whose file is 'name', "NAME.log" with NAME as
+ * 'name_to_file' gives it (borrowed, as long as 'f' lives).  Nothing is opened
+ * yet. */
 void logfile_init(struct logfile *f, struct logdir *dir, const char *name,
 	uint64_t size_max, uint32_t files_max);
 

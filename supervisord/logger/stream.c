@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/name.h"
+#include "base/name_part.h"
 #include "logger/pack.h"
 #include "logger/rotate.h"
 #include "sys/logmarks.h"
@@ -30,13 +32,14 @@ is_fifo(int fd)
 static struct stream *
 make(const char *name)
 {
+	char file[NAME_FILE_MAX + 1];
 	int length = (int)strnlen(name, INSTANCE_NAME_MAX);
-	size_t room = 2 * (size_t)length + sizeof ".log" + 1;
+	name_to_file(name, file);
+	size_t room = (size_t)length + strlen(file) + sizeof ".log" + 1;
 	struct stream *s = calloc(1, sizeof *s + room);
 	if (!s)
 		return NULL;
-	snprintf(s->texts, room, "%.*s%c%.*s.log", length, name, 0, length,
-		name);
+	snprintf(s->texts, room, "%.*s%c%s.log", length, name, 0, file);
 	s->name = s->texts;
 	return s;
 }
@@ -67,13 +70,13 @@ stream_new(const struct kproto_log *log, int fifo)
 	s->match_epoch = log->epoch;
 	if (s->target != KLOG_FILE && s->target != KLOG_JOURNAL)
 		return s;
-	if (logfile_is_name(log->name)) {
+	if (name_is_runtime((struct bytes){log->name, strlen(log->name)})) {
 		logfile_init(&s->file, NULL, s->name + strlen(s->name) + 1,
 			log->max_size, log->max_files);
 	} else {
 		say(SAY_ERROR,
 			"an instance of iid %" PRIu64 " has a name that "
-			"no file may have; its output is thrown away",
+			"none may have; its output is thrown away",
 			log->iid);
 		s->wanted = s->target = KLOG_NULL;
 	}

@@ -13,6 +13,7 @@
 
 #define SIZE_MAX_DEFAULT ((uint64_t)1 << 30) /* as handoff.max_size */
 #define EXIT_USAGE	 2
+#define EXIT_ALREADY	 3 /* lay: what is made of the two is in its place */
 #define SAID_SIZE	 400
 #define MEMORY_MAX	 ((rlim_t)512 << 20) /* bytes */
 
@@ -21,12 +22,17 @@ static const char usage[] =
 	"       skep-mover put [--max-size SIZE] [--framed] DIR\n"
 	"       skep-mover put [--max-size SIZE] --path PATH [--epoch EPOCH]\n"
 	"                      [--root DIGEST] DIR\n"
+	"       skep-mover lay --as mine|theirs [--path PATH] [--root DIGEST] "
+	"DIR\n"
+	"       skep-mover join [--path PATH] [--root DIGEST] [--epoch EPOCH] "
+	"DIR\n"
 	"       skep-mover aside --path PATH [--epoch EPOCH]\n"
 	"                        [--stay NUMBER --before EPOCH] DIR\n"
 	"get sends DIR/state (checkpoint: DIR/checkpoint), or PATH, to "
 	"standard\noutput as a state stream; put\n"
 	"writes DIR/state-in, or PATH, from standard input; aside gives what "
-	"stands\nat PATH another name.\n";
+	"stands\nat PATH another name.  lay writes one of two states beside "
+	"their place, join\nputs there what was made of them.\n";
 
 static bool
 take_number(uint64_t *out)
@@ -58,6 +64,11 @@ take_option(int c, struct mover_job *job)
 		return take_number(&job->stay);
 	case 'b':
 		return take_number(&job->before);
+	case 'a':
+		job->side = strcmp(optarg, "mine") == 0 ? MOVER_MINE_SUFFIX
+							: MOVER_THEIRS_SUFFIX;
+		return strcmp(optarg, "mine") == 0 ||
+		       strcmp(optarg, "theirs") == 0;
 	default: /* getopt's own '?' */
 		return false;
 	}
@@ -75,6 +86,7 @@ read_options(int argc, char **argv, struct mover_job *job)
 		{"epoch", required_argument, NULL, 'e'},
 		{"stay", required_argument, NULL, 's'},
 		{"before", required_argument, NULL, 'b'},
+		{"as", required_argument, NULL, 'a'},
 		{0},
 	};
 	int c;
@@ -130,17 +142,36 @@ run_aside(const struct mover_job *job, struct err *err)
 	return r;
 }
 
+static int
+run_lay(const struct mover_job *job, struct err *err)
+{
+	return mover_lay(job, STDIN_FILENO, err);
+}
+
+static int
+run_join(const struct mover_job *job, struct err *err)
+{
+	char said[SAID_SIZE];
+	int r = mover_join(job, said, sizeof said, err);
+	if (r == 0)
+		tell(said);
+	return r;
+}
+
 /* What can be asked for. */
 static const struct verb {
 	const char *name;
 	int (*run)(const struct mover_job *job, struct err *err);
 	bool needs_path;
 	bool takes_frames;
+	bool needs_side;
 } verbs[] = {
-	{"get", run_get, false, false},
-	{"checkpoint", run_checkpoint, false, false},
-	{"put", run_put, false, true},
-	{"aside", run_aside, true, false},
+	{"get", run_get, false, false, false},
+	{"checkpoint", run_checkpoint, false, false, false},
+	{"put", run_put, false, true, false},
+	{"aside", run_aside, true, false, false},
+	{"lay", run_lay, false, false, true},
+	{"join", run_join, false, false, false},
 };
 
 static const struct verb *
@@ -175,6 +206,7 @@ main(int argc, char **argv)
 	const struct verb *v = argc > 1 ? find_verb(argv[1]) : NULL;
 	bool is_ok = v && read_options(argc - 1, argv + 1, &job) &&
 		     (job.path || !v->needs_path) &&
+		     (job.side != NULL) == v->needs_side &&
 		     (!job.is_framed || (v->takes_frames && !job.path));
 	if (!is_ok) {
 		fputs(usage, stderr);
@@ -185,6 +217,8 @@ main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
 	int r = v->run(&job, &err);
+	if (r == -EALREADY)
+		return EXIT_ALREADY;
 	if (r < 0)
 		fprintf(stderr, "skep-mover: %s\n", mover_clean(&err));
 	return r < 0 ? 1 : 0;

@@ -37,6 +37,10 @@
 #define MOVER_IN_SUFFIX	   ".skep-in" /* while it is being written */
 #define MOVER_STALE_SUFFIX ".skep-stale-"
 #define MOVER_NAME_MAX	   255 /* of one part of a path */
+/* The same, or behind MOVER_STATE_IN: two states, and what is made of them. */
+#define MOVER_MINE_SUFFIX   ".skep-mine"
+#define MOVER_THEIRS_SUFFIX ".skep-theirs"
+#define MOVER_JOINED_SUFFIX ".skep-joined"
 
 /* One run, as the command line says it. */
 struct mover_job {
@@ -47,6 +51,7 @@ struct mover_job {
 	uint64_t before;    /* aside: see mover_set_aside */
 	uint64_t stay;	    /* the same; 0: none */
 	uint64_t size_max;  /* bytes; a larger state is refused */
+	const char *side;   /* lay: the suffix */
 	bool is_framed;	    /* put: the input is a state stream, not bare */
 	bool is_checkpoint; /* get: DIR/checkpoint, if there is no path; it may
 			       be replaced by a newer one while it is read */
@@ -77,6 +82,18 @@ int mover_place(const struct mover_job *job, int in, char *said, size_t size,
  * With such a mark of the same stay and of an epoch above 'before' there is
  * nothing to do: power went before it was in the store that it ran here. */
 int mover_set_aside(
+	const struct mover_job *job, char *said, size_t size, struct err *err);
+
+/* One of two states that are to be joined: writes the regular file 'in' beside
+ * the place of the state, under the job's 'side', and removes what was made of
+ * two before.  -EALREADY if what was made of these two ('root') was put in its
+ * place already: what was made of it since is newer. */
+int mover_lay(const struct mover_job *job, int in, struct err *err);
+
+/* Puts what a hook made of the two where mover_put and mover_place would put a
+ * state, synced; what stands there is set aside as by mover_place.  The two are
+ * removed. */
+int mover_join(
 	const struct mover_job *job, char *said, size_t size, struct err *err);
 
 /* The sentence, in which a file's name may be, without control characters. */

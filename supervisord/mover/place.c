@@ -238,6 +238,26 @@ set_mark(int dir, const char *mark, struct err *err)
 	return r;
 }
 
+/* --- Two states --- */
+
+static const char *
+side_name(const struct place *p, const char *side, char out[MOVER_NAME_MAX + 1])
+{
+	snprintf(out, MOVER_NAME_MAX + 1, "%.200s%s", p->name, side);
+	return out;
+}
+
+/* Nothing was made of them, or it is in its place. */
+static void
+remove_sides(const struct place *p)
+{
+	static const char *const sides[] = {
+		MOVER_MINE_SUFFIX, MOVER_THEIRS_SUFFIX, MOVER_JOINED_SUFFIX};
+	char name[MOVER_NAME_MAX + 1];
+	for (size_t i = 0; i < sizeof sides / sizeof *sides; i++)
+		tree_remove(p->dir, side_name(p, sides[i], name), NULL);
+}
+
 /* --- All of it --- */
 
 static int
@@ -276,8 +296,10 @@ write_beside(const struct place *p, const char *name, int in, uint64_t size,
 	int r = tree_remove(p->dir, name, err);
 	if (r < 0)
 		return r;
-	r = tree_is_packed(in) ? write_tree(p, name, in, size, err)
-			       : write_file(p, name, in, err);
+	/* What has no path of its own is a file, whatever is in it. */
+	r = p->job->path && tree_is_packed(in)
+		    ? write_tree(p, name, in, size, err)
+		    : write_file(p, name, in, err);
 	if (r < 0)
 		tree_remove(p->dir, name, NULL);
 	return r;
@@ -300,22 +322,34 @@ replace(struct place *p, int in, uint64_t size, struct err *err)
 	return fsync(p->dir) < 0 ? err_sys(err, -errno, "its directory") : 0;
 }
 
-/* Puts it, unless it is there. */
+/* How large the file 'in' is, if that may be. */
 static int
-place(struct place *p, int in, int work, struct err *err)
+measure(const struct mover_job *job, int in, uint64_t *size, struct err *err)
 {
 	struct stat st;
 	if (fstat(in, &st) < 0 || !S_ISREG(st.st_mode))
 		return err_set(err, -EINVAL, "standard input is no file");
-	uint64_t size = (uint64_t)st.st_size;
-	if (size > p->job->size_max)
-		return err_set(err, -EFBIG,
-			"the state has %" PRIu64 " bytes, at most %" PRIu64
-			" are allowed",
-			size, p->job->size_max);
+	*size = (uint64_t)st.st_size;
+	if (*size <= job->size_max)
+		return 0;
+	return err_set(err, -EFBIG,
+		"the state has %" PRIu64 " bytes, at most %" PRIu64
+		" are allowed",
+		*size, job->size_max);
+}
+
+/* Puts it, unless it is there. */
+static int
+place(struct place *p, int in, int work, struct err *err)
+{
+	uint64_t size;
+	int r = measure(p->job, in, &size, err);
+	if (r < 0)
+		return r;
+	remove_sides(p);
 	if (is_marked(p->job, work) && is_taken(p))
 		return 0;
-	int r = is_there(p, in, size) ? 0 : replace(p, in, size, err);
+	r = is_there(p, in, size) ? 0 : replace(p, in, size, err);
 	return r == 0 ? set_mark(work, p->job->root, err) : r;
 }
 
@@ -351,6 +385,7 @@ empty(const struct mover_job *job, char *said, size_t size, struct err *err)
 		return 0;
 	if (r < 0)
 		return r;
+	remove_sides(&p);
 	r = set_aside(&p, err);
 	if (r == 0 && fsync(p.dir) < 0)
 		r = err_sys(err, -errno, "%s: its directory", job->path);
@@ -376,6 +411,121 @@ mover_set_aside(
 			job->epoch);
 		if (r == 0 && job->stay)
 			r = set_mark(dir, mark, err);
+	}
+	close(dir);
+	return r;
+}
+
+/* --- One of two --- */
+
+/* The place of the state of any job: what has no path has its own file. */
+static int
+open_any(struct place *p, const struct mover_job *job, char *said, size_t size,
+	struct err *err)
+{
+	if (job->path)
+		return place_open(p, job, said, size, err);
+	*p = (struct place){.job = job,
+		.dir = mover_open_dir(job, err),
+		.name = MOVER_STATE_IN,
+		.said = said,
+		.said_size = size};
+	said[0] = '\0';
+	return p->dir < 0 ? p->dir : 0;
+}
+
+static int
+lay(const struct place *p, int in, int work, struct err *err)
+{
+	char name[MOVER_NAME_MAX + 1];
+	uint64_t size;
+	if (p->job->path && is_marked(p->job, work) && is_taken(p))
+		return err_set(err, -EALREADY, "they are one already");
+	int r = measure(p->job, in, &size, err);
+	if (r == 0)
+		r = tree_remove(
+			p->dir, side_name(p, MOVER_JOINED_SUFFIX, name), err);
+	if (r < 0)
+		return r;
+	side_name(p, p->job->side, name);
+	r = write_beside(p, name, in, size, err);
+	return r < 0 ? err_wrap(err, r, "%s", name) : 0;
+}
+
+int
+mover_lay(const struct mover_job *job, int in, struct err *err)
+{
+	char said[1];
+	struct place p;
+	int dir = mover_open_dir(job, err);
+	if (dir < 0)
+		return dir;
+	int r = open_any(&p, job, said, sizeof said, err);
+	if (r == 0) {
+		r = lay(&p, in, dir, err);
+		close(p.dir);
+	}
+	close(dir);
+	return r;
+}
+
+/* Whether what was made of the two may be the state; it is durable then. */
+static int
+take_joined(const struct place *p, const char *name, struct err *err)
+{
+	struct stat st;
+	int fd = files_open_beneath(p->dir, name,
+		O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0, err);
+	if (fd == -ENOENT)
+		return err_set(err, fd, "nothing was written to it");
+	if (fd < 0)
+		return fd;
+	int r = fstat(fd, &st) < 0 ? -errno : 0;
+	bool is_dir = r == 0 && p->job->path && S_ISDIR(st.st_mode);
+	if (r == 0 && !is_dir)
+		r = mover_check_file(p->job, &st, err);
+	else if (r < 0)
+		err_sys(err, r, "cannot be examined");
+	if (r == 0 && (is_dir ? syncfs(fd) : fsync(fd)) < 0)
+		r = err_sys(err, -errno, "cannot be made durable");
+	close(fd);
+	return r;
+}
+
+static int
+join(struct place *p, int work, struct err *err)
+{
+	char name[MOVER_NAME_MAX + 1];
+	side_name(p, MOVER_JOINED_SUFFIX, name);
+	int r = take_joined(p, name, err);
+	if (r < 0)
+		return err_wrap(err, r, "$SKEP_STATE_OUT (%s)", name);
+	if (p->job->path)
+		r = set_aside(p, err);
+	if (r == 0 && renameat(p->dir, name, p->dir, p->name) < 0)
+		r = err_sys(err, -errno, "%s: cannot be made from %s", p->name,
+			name);
+	if (r == 0 && fsync(p->dir) < 0)
+		r = err_sys(err, -errno, "its directory");
+	if (r == 0 && p->job->path)
+		r = set_mark(work, p->job->root, err);
+	if (r == 0)
+		remove_sides(p);
+	return r;
+}
+
+int
+mover_join(
+	const struct mover_job *job, char *said, size_t size, struct err *err)
+{
+	struct place p;
+	int dir = mover_open_dir(job, err);
+	if (dir < 0)
+		return dir;
+	int r = open_any(&p, job, said, size, err);
+	if (r == 0) {
+		r = join(&p, dir, err);
+		close(p.dir);
 	}
 	close(dir);
 	return r;

@@ -182,6 +182,7 @@ service_json(struct call *c, const struct entry *e, bool with_spec)
 	api_json_put_hex(o, "digest", v.digest);
 	api_json_put_hex(o, "run_digest", v.run_digest);
 	api_json_put_bool(o, "enabled", v.policy.is_enabled);
+	api_json_put_bool(o, "runtime", v.is_runtime);
 	put_source(o, &v);
 	struct override_value override;
 	const struct entry *oe =

@@ -113,6 +113,7 @@ api_json_node(const struct node_view *v)
 	api_json_put_int(o, "instances", v->instances);
 	put_duration(o, "heard_ms", v->heard_ms);
 	api_json_put_int(o, "log_position", (int64_t)v->log_position);
+	api_json_put_int(o, "clock_off_ms", v->clock_off_ms);
 	api_json_put(o, "version", v->version);
 	api_json_put_int(o, "drain_total", v->drain_total);
 	api_json_put_int(o, "drain_left", v->drain_left);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/name_part.h"
 #include "node/api_logway.h"
 #include "node/feeds.h"
 #include "sys/clock.h"
@@ -397,9 +398,10 @@ parse_query(struct call *c, struct query *q)
 static bool
 has_files(const struct node *n, const char *name)
 {
-	char path[4096];
-	snprintf(path, sizeof(path), "%s/%s.log", n->conf.node.log_dir, name);
-	return feed_is_plain(name) && access(path, F_OK) == 0;
+	char path[4096], file[NAME_FILE_MAX + 1];
+	name_to_file(name, file);
+	snprintf(path, sizeof(path), "%s/%s.log", n->conf.node.log_dir, file);
+	return *file && access(path, F_OK) == 0;
 }
 
 void

@@ -9,6 +9,7 @@
 #include "base/glob.h"
 #include "base/name.h"
 #include "core/tracked.h"
+#include "node/api_register.h"
 #include "sys/units.h"
 
 #define FILTERS_MAX 8
@@ -497,6 +498,19 @@ is_lines(struct call *c)
 			       strncmp(type, "application/jsonl", 17) == 0);
 }
 
+/* A word with a command is about a service. */
+static void
+register_service(struct call *c, json_t *body)
+{
+	if (c->peer.role >= ROLE_OPERATE)
+		call_register_service(c, body);
+	else
+		call_reply_error(c, MHD_HTTP_FORBIDDEN, "forbidden",
+			"uid %u may register processes of its own only; a "
+			"service needs the group of api.%s of skep.conf",
+			(unsigned)c->peer.uid, api_role_key(ROLE_OPERATE));
+}
+
 void
 api_post_names(struct call *c)
 {
@@ -513,6 +527,8 @@ api_post_names(struct call *c)
 		call_reply_error(c, MHD_HTTP_BAD_REQUEST, "invalid",
 			"the body is not JSON: line %d: %s", error.line,
 			error.text);
+	else if (json_object_get(o, "command"))
+		register_service(c, o);
 	else if (!api_name_word_read(o, &word, why))
 		call_reply_error(c, MHD_HTTP_BAD_REQUEST, "invalid", "%s", why);
 	else {

@@ -121,6 +121,10 @@ void call_ask(
 struct spec;
 void call_ask_spec(struct call *c, const struct spec *spec, call_answer_fn *fn,
 	size_t index);
+/* The same with a service that is given at run time, as 'name': not every such
+ * name can stand in a spec. */
+void call_ask_runtime(struct call *c, const struct spec *spec, const char *name,
+	int64_t timeout_ms, call_answer_fn *fn);
 /* The same for what is no request to the core (orders.h). */
 typedef uint64_t call_order_fn(
 	struct node *n, node_reply_fn *done, void *context);

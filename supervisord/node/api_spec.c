@@ -33,7 +33,7 @@ set_has(const struct spec_set *set, const char *name)
 
 /* Names of the cluster's services that 'set' lacks, malloced. */
 struct names {
-	char (*items)[SERVICE_NAME_MAX + 1];
+	char (*items)[INSTANCE_NAME_MAX + 1];
 	size_t count;
 };
 
@@ -45,13 +45,15 @@ names_to_prune(struct call *c, const struct spec_set *set)
 	if (!call_query_flag(c, "prune"))
 		return names;
 	while ((e = specs_walk(c->api->node->core, ENTRY_SERVICE, e))) {
-		if (set_has(set, e->name))
+		struct service_value v;
+		bool is_runtime = specs_get_service(e, &v) && v.is_runtime;
+		if (is_runtime || set_has(set, e->name))
 			continue;
 		names.items = realloc(
 			names.items, (names.count + 1) * sizeof(*names.items));
 		CHECK(names.items);
-		snprintf(names.items[names.count++], sizeof(*names.items),
-			"%.*s", SERVICE_NAME_MAX, e->name);
+		snprintf(names.items[names.count++], sizeof(*names.items), "%s",
+			e->name);
 	}
 	return names;
 }
@@ -125,9 +127,10 @@ apply_expect(struct apply *a, const char *name, bool is_delete)
 	return json_array_size(a->results) - 1;
 }
 
-void
-call_ask_spec(struct call *c, const struct spec *spec, call_answer_fn *fn,
-	size_t index)
+/* Steps the core with 'in', a SPEC_SET that says all but the service. */
+static void
+ask_spec(struct call *c, struct input *in, const struct spec *spec,
+	call_answer_fn *fn, size_t index)
 {
 	char *body = malloc(SPEC_BODY_MAX + 1);
 	struct spec_policy *policy = malloc(sizeof(*policy));
@@ -135,19 +138,36 @@ call_ask_spec(struct call *c, const struct spec *spec, call_answer_fn *fn,
 	int size = spec_to_body(spec, body, SPEC_BODY_MAX + 1);
 	CHECK(size >= 0);
 	spec_policy_from(spec, policy);
-	struct input in = {.kind = INPUT_SPEC_SET};
-	in.spec_set = (struct input_spec_set){
-		.name = spec->name,
-		.digest = spec_digest(spec),
-		.run_digest = spec_run_digest(spec),
-		.policy = policy,
-		.body = {body, (size_t)size},
-		.source = {.file = ""},
-		.actor = call_actor(c),
-	};
-	call_ask(c, &in, fn, index);
+	in->kind = INPUT_SPEC_SET;
+	if (!in->spec_set.name)
+		in->spec_set.name = spec->name;
+	in->spec_set.digest = spec_digest(spec);
+	in->spec_set.run_digest = spec_run_digest(spec);
+	in->spec_set.policy = policy;
+	in->spec_set.body = (struct bytes){body, (size_t)size};
+	in->spec_set.source.file = "";
+	in->spec_set.actor = call_actor(c);
+	call_ask(c, in, fn, index);
 	free(policy);
 	free(body);
+}
+
+void
+call_ask_spec(struct call *c, const struct spec *spec, call_answer_fn *fn,
+	size_t index)
+{
+	struct input in = {.spec_set = {.request = 0}};
+	ask_spec(c, &in, spec, fn, index);
+}
+
+void
+call_ask_runtime(struct call *c, const struct spec *spec, const char *name,
+	int64_t timeout_ms, call_answer_fn *fn)
+{
+	struct input in = {.spec_set = {.name = name,
+				   .is_runtime = true,
+				   .timeout_ms = timeout_ms}};
+	ask_spec(c, &in, spec, fn, 0);
 }
 
 static void

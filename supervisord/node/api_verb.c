@@ -92,7 +92,13 @@ set_enabled(struct call *c, const struct entry *e, bool is_enabled)
 		return;
 	}
 	spec->is_enabled = is_enabled;
-	call_ask_spec(c, spec, NULL, 0);
+	if (value.is_runtime)
+		call_reply_error(c, MHD_HTTP_CONFLICT, "conflict",
+			"%s was registered at run time: use start and stop, "
+			"or unregister",
+			e->name);
+	else
+		call_ask_spec(c, spec, NULL, 0);
 	spec_free(spec);
 }
 

@@ -28,6 +28,7 @@
 #include "node/node_private.h"
 #include "node/orders.h"
 #include "node/pool.h"
+#include "node/publish.h"
 #include "node/quarantine.h"
 #include "node/recording.h"
 #include "node/requests.h"
@@ -170,6 +171,7 @@ open_core(struct node *n, const struct node_options *o, const char *boot_id,
 	if (code)
 		return code;
 	struct core_limits limits = core_limits_for(n->conf.node.names_max);
+	limits.changes_max = PUBLISH_CHANGES_MAX;
 	size_t size = core_size(&limits);
 	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -371,7 +373,7 @@ feed_found(void *context, const struct input_found *found)
 {
 	struct node *n = context;
 	struct input in = {.kind = INPUT_FOUND, .found = *found};
-	char service[SERVICE_NAME_MAX + 1];
+	char service[INSTANCE_NAME_MAX + 1];
 	struct service_value value;
 	node_step(n, &in);
 	instance_service_name(found->name, service);
@@ -411,6 +413,8 @@ boot_core(struct node *n, struct err *err)
 	node_step(n, &boot);
 	n->schedules = schedules_new(n->loop, n->core, node_on_news, n);
 	n->is_booted = true;
+	n->publish = publish_new(n->loop, n->core, n->conf.node.run_dir,
+		n->conf.node.names_max);
 	return 0;
 }
 
@@ -481,6 +485,8 @@ node_close(struct node *n)
 	n->is_ending = true;
 	ev_timer_stop(n->loop, &n->tick);
 	ev_timer_stop(n->loop, &n->files);
+	publish_free(n->publish);
+	n->publish = NULL;
 	specdir_free(n->specdir);
 	api_free(n->api);
 	schedules_free(n->schedules);

@@ -36,7 +36,8 @@ carry_store(struct node *n, const struct effect_store *s)
 /* --- START --- */
 
 static void
-start_fail(struct node *n, const struct effect_start *start, const char *text)
+start_fail(struct node *n, const struct effect_start *start,
+	enum start_blame blame, const char *text)
 {
 	struct input in = {
 		.kind = INPUT_START_FAILED,
@@ -44,7 +45,7 @@ start_fail(struct node *n, const struct effect_start *start, const char *text)
 			{
 				.name = start->name,
 				.epoch = start->epoch,
-				.blame = BLAME_HOST,
+				.blame = blame,
 				.text = text,
 			},
 	};
@@ -82,7 +83,7 @@ start_write(struct node *n, const struct launch_host *host,
 /* Decodes and hands over. */
 static int
 start_send(struct node *n, const struct effect_start *start, int state_fd,
-	struct err *err)
+	int theirs_fd, struct err *err)
 {
 	static unsigned char body[IPC_BODY_MAX];
 	struct launch_host host = {
@@ -98,7 +99,7 @@ start_send(struct node *n, const struct effect_start *start, int state_fd,
 		return code;
 	health_on_start(n->health, start->name, start->epoch, start->body);
 	code = keeper_start_instance(n->keeper, start->name, start->epoch,
-		writer_done(&w), state_fd);
+		writer_done(&w), state_fd, theirs_fd);
 	if (code)
 		return err_set(err, code,
 			"another instance on this host has the same short id; "
@@ -110,19 +111,23 @@ static void
 carry_start(struct node *n, const struct effect_start *start)
 {
 	struct err err = {0};
-	int state_fd = -1;
-	if (start->has_state) {
-		state_fd = states_open(n, start->root, &err);
-		if (state_fd < 0) {
-			start_fail(n, start, err.text);
-			return;
-		}
+	int state_fd = -1, theirs_fd = -1;
+	enum start_blame blame = BLAME_HOST;
+	int code = 0;
+	if (start->has_state)
+		code = state_fd = states_open(n, start->root, &err);
+	if (code >= 0 && start->has_theirs) {
+		code = theirs_fd = states_open(n, start->theirs, &err);
+		blame = code < 0 ? BLAME_RESOLVE : BLAME_HOST;
 	}
-	int code = start_send(n, start, state_fd, &err);
+	if (code >= 0)
+		code = start_send(n, start, state_fd, theirs_fd, &err);
 	if (state_fd >= 0)
 		close(state_fd);
-	if (code)
-		start_fail(n, start, err.text);
+	if (theirs_fd >= 0)
+		close(theirs_fd);
+	if (code < 0)
+		start_fail(n, start, blame, err.text);
 }
 
 /* --- All of them --- */

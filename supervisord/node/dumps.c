@@ -16,6 +16,7 @@
 
 #include "base/check.h"
 #include "base/hex.h"
+#include "base/name_part.h"
 #include "node/dumps_private.h"
 #include "sys/clock.h"
 #include "sys/files.h"
@@ -42,12 +43,12 @@ read_hex(const char *hex, uint8_t root[DIGEST_SIZE])
 	return true;
 }
 
-/* Whether an instance's name may be part of a file's name. */
+/* Whether an instance's name may be part of a file's name, from which it is
+ * read again. */
 static bool
 is_safe_name(const char *name)
 {
-	size_t length = strlen(name);
-	return length >= 1 && length <= INSTANCE_NAME_MAX && !strchr(name, '/');
+	return strlen(name) <= DUMPS_NAME_MAX && name_is_file(name);
 }
 
 int

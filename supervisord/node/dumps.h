@@ -37,6 +37,9 @@
 #include "sys/err.h"
 
 #define DUMPS_PATH_MAX 4096
+/* Of an instance whose states are kept; such a name is its file's name, see
+ * base/name_part.h. */
+#define DUMPS_NAME_MAX 127
 
 /* The digests of a state's chunks. */
 struct manifest {

@@ -49,7 +49,7 @@ has_place(const struct aside_reader *r, const char *path)
 static char *
 path_of(const struct spec *spec, const char *full, const char *host)
 {
-	char service[SERVICE_NAME_MAX + 1];
+	char service[INSTANCE_NAME_MAX + 1];
 	struct spec_names names = {
 		.service = service, .full = full, .host = host};
 	struct spec_launch launch;

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/name.h"
 #include "node/api_private.h"
 #include "node/feeds.h"
 #include "node/logtail.h"
@@ -189,9 +190,10 @@ enum reply_code
 feed_logs_open(struct node *n, const struct query *query, struct feed **out,
 	char *text)
 {
-	if (!feed_is_plain(query->name)) {
+	struct bytes name = {query->name, strlen(query->name)};
+	if (!name_is_runtime(name)) {
 		snprintf(text, NOTE_TEXT_MAX,
-			"no instance can be named '%.127s'", query->name);
+			"no instance can be named '%.255s'", query->name);
 		return REPLY_NOT_FOUND;
 	}
 	enum reply_code code = feeds_need_readers(n, text);

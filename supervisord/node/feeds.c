@@ -3,12 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-bool
-feed_is_plain(const char *name)
-{
-	return *name && *name != '.' && !strchr(name, '/');
-}
-
 enum reply_code
 feeds_open(
 	void *context, const struct query *query, struct feed **out, char *text)

@@ -44,7 +44,4 @@ struct feed *feed_text_new(struct api_text *text);
 enum reply_code feeds_open(void *context, const struct query *query,
 	struct feed **out, char *text);
 
-/* Whether 'name' is in the form of a file name that stays in its directory. */
-bool feed_is_plain(const char *name);
-
 #endif

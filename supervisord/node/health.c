@@ -280,7 +280,7 @@ read_spec(struct bytes body)
 static void
 expand(struct watch *w)
 {
-	char service[SERVICE_NAME_MAX + 1];
+	char service[INSTANCE_NAME_MAX + 1];
 	struct spec_names names = {
 		.service = service,
 		.full = w->name,

@@ -35,11 +35,13 @@ struct known {
 	char name[];
 };
 
+#define STATES_MAX 2 /* descriptors with one command */
+
 /* A command that the socket did not take yet. */
 struct unsent {
 	struct list link;
 	uint16_t type;
-	int fd; /* ours; -1: none */
+	int fds[STATES_MAX]; /* ours; -1: none */
 	size_t size;
 	unsigned char body[];
 };
@@ -109,20 +111,29 @@ keeper_end(struct keeper *k, int exit_code, const char *why)
 	k->hooks.on_end(k->hooks.context, exit_code, why);
 }
 
+static const int no_states[STATES_MAX] = {-1, -1};
+
 static int
-keeper_send_now(struct keeper *k, uint16_t type, struct bytes body, int fd)
+keeper_send_now(struct keeper *k, uint16_t type, struct bytes body,
+	const int fds[STATES_MAX])
 {
-	return ipc_send(k->fd, type, body, fd >= 0 ? &fd : NULL, fd >= 0);
+	unsigned count = 0;
+	while (count < STATES_MAX && fds[count] >= 0)
+		count++;
+	return ipc_send(k->fd, type, body, fds, count);
 }
 
 static void
-keeper_send_later(struct keeper *k, uint16_t type, struct bytes body, int fd)
+keeper_send_later(struct keeper *k, uint16_t type, struct bytes body,
+	const int fds[STATES_MAX])
 {
 	struct unsent *u = malloc(sizeof *u + body.size);
 	CHECK(u);
 	u->type = type;
 	u->size = body.size;
-	u->fd = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+	for (unsigned n = 0; n < STATES_MAX; n++)
+		u->fds[n] =
+			fds[n] >= 0 ? fcntl(fds[n], F_DUPFD_CLOEXEC, 0) : -1;
 	if (body.size)
 		memcpy(u->body, body.data, body.size);
 	list_append(&k->outbox, &u->link);
@@ -137,20 +148,35 @@ is_full(int code)
 	return code == -EAGAIN || code == -ENOBUFS || code == -ETOOMANYREFS;
 }
 
-/* Sends a command behind those that wait. A keeper that is gone is noticed
- * by the reading side. */
+/* Sends a command behind those that wait, with what states belong to it. A
+ * keeper that is gone is noticed by the reading side. */
 static void
-keeper_send(struct keeper *k, uint16_t type, struct bytes body, int fd)
+keeper_send_states(struct keeper *k, uint16_t type, struct bytes body,
+	const int fds[STATES_MAX])
 {
 	int code = -EAGAIN;
 	if (list_is_empty(&k->outbox))
-		code = keeper_send_now(k, type, body, fd);
+		code = keeper_send_now(k, type, body, fds);
 	if (is_full(code))
-		keeper_send_later(k, type, body, fd);
+		keeper_send_later(k, type, body, fds);
 	else if (code && code != -EPIPE)
 		say_limited(&k->strange, 5, SAY_WARNING,
 			"keeper: %s was not sent: %s",
 			kproto_message_name(type), strerror(-code));
+}
+
+static void
+keeper_send(struct keeper *k, uint16_t type, struct bytes body)
+{
+	keeper_send_states(k, type, body, no_states);
+}
+
+static void
+unsent_close(const struct unsent *u)
+{
+	for (unsigned n = 0; n < STATES_MAX; n++)
+		if (u->fds[n] >= 0)
+			close(u->fds[n]);
 }
 
 static void
@@ -162,10 +188,9 @@ on_writable(struct ev_loop *loop, ev_io *w, int revents)
 		struct unsent *u =
 			container_of(k->outbox.next, struct unsent, link);
 		struct bytes body = {u->body, u->size};
-		if (is_full(keeper_send_now(k, u->type, body, u->fd)))
+		if (is_full(keeper_send_now(k, u->type, body, u->fds)))
 			return;
-		if (u->fd >= 0)
-			close(u->fd);
+		unsent_close(u);
 		list_remove(&u->link);
 		free(u);
 	}
@@ -185,18 +210,19 @@ keeper_send_value(struct keeper *k, uint16_t type, const char *name,
 				     .value = value,
 			     });
 	CHECK(!w.bad);
-	keeper_send(k, type, writer_done(&w), -1);
+	keeper_send(k, type, writer_done(&w));
 }
 
 int
 keeper_start_instance(struct keeper *k, const char *name, uint64_t epoch,
-	struct bytes body, int state_fd)
+	struct bytes body, int state_fd, int theirs_fd)
 {
 	struct known *known = known_get(k, launch_iid(name), name);
 	if (!known)
 		return -EEXIST;
 	known->epoch = epoch;
-	keeper_send(k, KMSG_START, body, state_fd);
+	keeper_send_states(
+		k, KMSG_START, body, (const int[]){state_fd, theirs_fd});
 	return 0;
 }
 
@@ -217,7 +243,7 @@ keeper_signal(struct keeper *k, const struct effect_signal *s)
 			    .is_checkpoint = s->is_checkpoint,
 		    });
 	CHECK(!w.bad);
-	keeper_send(k, KMSG_SIGNAL, writer_done(&w), -1);
+	keeper_send(k, KMSG_SIGNAL, writer_done(&w));
 }
 
 static void
@@ -235,7 +261,7 @@ keeper_send_run(struct keeper *k, const char *name, uint64_t epoch,
 			    .timeout_ms = timeout_ms > 0 ? timeout_ms : 1,
 		    });
 	CHECK(!w.bad);
-	keeper_send(k, KMSG_RUN, writer_done(&w), -1);
+	keeper_send(k, KMSG_RUN, writer_done(&w));
 }
 
 void
@@ -290,19 +316,19 @@ keeper_collect(
 void
 keeper_shutdown(struct keeper *k)
 {
-	keeper_send(k, KMSG_SHUTDOWN, (struct bytes){NULL, 0}, -1);
+	keeper_send(k, KMSG_SHUTDOWN, (struct bytes){NULL, 0});
 }
 
 void
 keeper_reexec(struct keeper *k)
 {
-	keeper_send(k, KMSG_REEXEC, (struct bytes){NULL, 0}, -1);
+	keeper_send(k, KMSG_REEXEC, (struct bytes){NULL, 0});
 }
 
 void
 keeper_ended(struct keeper *k)
 {
-	keeper_send(k, KMSG_ENDED, (struct bytes){NULL, 0}, -1);
+	keeper_send(k, KMSG_ENDED, (struct bytes){NULL, 0});
 }
 
 void
@@ -312,7 +338,7 @@ keeper_breathe(struct keeper *k)
 	if (mono_diff(now, k->breathed) < BREATHE_EVERY_MS)
 		return;
 	k->breathed = now;
-	keeper_send(k, KMSG_PONG, (struct bytes){NULL, 0}, -1);
+	keeper_send(k, KMSG_PONG, (struct bytes){NULL, 0});
 }
 
 void
@@ -323,7 +349,7 @@ keeper_digesting(struct keeper *k, uint64_t digest)
 	writer_init(&w, buffer, sizeof buffer);
 	writer_u64(&w, digest);
 	struct pollfd p = {.fd = k->fd, .events = POLLOUT};
-	while (keeper_send_now(k, KMSG_DIGESTING, writer_done(&w), -1) ==
+	while (keeper_send_now(k, KMSG_DIGESTING, writer_done(&w), no_states) ==
 			-EAGAIN &&
 		poll(&p, 1, DIGESTING_WAIT_MS) > 0)
 		continue;
@@ -402,21 +428,6 @@ on_event(struct keeper *k, uint16_t type, struct bytes body)
 	return true;
 }
 
-static enum start_blame
-blame_from(uint8_t blame)
-{
-	switch ((enum kproto_blame)blame) {
-	case KBLAME_SERVICE:
-		return BLAME_SERVICE;
-	case KBLAME_HOST:
-	case KBLAME_POLICY:
-		return BLAME_HOST;
-	case KBLAME_BUSY:
-		return BLAME_BUSY;
-	}
-	return BLAME_SERVICE;
-}
-
 static bool
 on_start_failed(struct keeper *k, struct bytes body)
 {
@@ -437,7 +448,7 @@ on_start_failed(struct keeper *k, struct bytes body)
 			{
 				.name = known->name,
 				.epoch = f.epoch,
-				.blame = blame_from(f.blame),
+				.blame = report_blame_of(f.blame),
 				.text = text,
 			},
 	};
@@ -532,7 +543,7 @@ on_message(struct keeper *k)
 	case KMSG_NEWS:
 		return on_news(k, body);
 	case KMSG_PING:
-		keeper_send(k, KMSG_PONG, (struct bytes){NULL, 0}, -1);
+		keeper_send(k, KMSG_PONG, (struct bytes){NULL, 0});
 		return true;
 	case KMSG_GOING:
 		k->hooks.on_going(k->hooks.context, NULL);
@@ -665,7 +676,7 @@ greet_message(struct keeper *k, struct keeper_welcome *out, struct err *err)
 		out->has_crash = true;
 		return 0;
 	case KMSG_PING:
-		keeper_send(k, KMSG_PONG, (struct bytes){NULL, 0}, -1);
+		keeper_send(k, KMSG_PONG, (struct bytes){NULL, 0});
 		return 0;
 	default:
 		return 0;
@@ -779,8 +790,7 @@ keeper_free(struct keeper *k)
 	list_each_safe (it, &k->outbox) {
 		struct unsent *u = container_of(it, struct unsent, link);
 		list_remove(it);
-		if (u->fd >= 0)
-			close(u->fd);
+		unsent_close(u);
 		free(u);
 	}
 	close(k->fd);

@@ -81,9 +81,10 @@ void keeper_each_found(struct keeper *k, keeper_found_fn *fn, void *context);
 void keeper_start(struct keeper *k);
 
 /* Commands.  'body' is a KMSG_START body for 'name'; 'state_fd' (borrowed) is
- * -1 when there is no state.  -EEXIST when another name has the same id. */
+ * -1 when there is no state, 'theirs_fd' when there is none to be joined with
+ * it.  -EEXIST when another name has the same id. */
 int keeper_start_instance(struct keeper *k, const char *name, uint64_t epoch,
-	struct bytes body, int state_fd);
+	struct bytes body, int state_fd, int theirs_fd);
 void keeper_signal(struct keeper *k, const struct effect_signal *s);
 void keeper_run(struct keeper *k, const struct effect_run *r);
 /* Runs an exec probe (KCMD_READINESS, KCMD_LIVENESS); the end comes by

@@ -118,3 +118,20 @@ report_answer(const struct keeper_hooks *hooks, const char *name,
 	};
 	hooks->on_input(hooks->context, &in);
 }
+
+enum start_blame
+report_blame_of(uint8_t blame)
+{
+	switch ((enum kproto_blame)blame) {
+	case KBLAME_SERVICE:
+		return BLAME_SERVICE;
+	case KBLAME_HOST:
+	case KBLAME_POLICY:
+		return BLAME_HOST;
+	case KBLAME_BUSY:
+		return BLAME_BUSY;
+	case KBLAME_RESOLVE:
+		return BLAME_RESOLVE;
+	}
+	return BLAME_SERVICE;
+}

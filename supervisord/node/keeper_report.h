@@ -7,6 +7,9 @@
 /* The keeper's word for a hook. */
 enum kproto_command report_command_of(enum hook hook);
 
+/* Where the fault of a failed start lies, by the keeper's word. */
+enum start_blame report_blame_of(uint8_t blame);
+
 /* The end of a command of 'name': RAN for a hook, 'on_probed' for a probe. */
 void report_ran(const struct keeper_hooks *hooks, const char *name,
 	const struct kproto_ran *ran);

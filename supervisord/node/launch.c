@@ -171,12 +171,17 @@ static void
 launch_set_state(struct kproto_start *out, const struct launch_host *host,
 	const struct effect_start *start)
 {
+	static uint8_t roots[2 * DIGEST_SIZE];
 	int64_t age_ms = host->wall_ms - start->state_wall_ms;
 	out->has_state = start->has_state;
 	out->state_kind = start->has_state ? start->state_kind : "";
 	out->state_age_ms = start->has_state && age_ms > 0 ? age_ms : 0;
+	out->has_theirs = start->has_theirs;
+	memcpy(roots, start->root, DIGEST_SIZE);
+	memcpy(roots + DIGEST_SIZE, start->theirs, DIGEST_SIZE);
 	if (start->has_state)
-		out->state_root = (struct bytes){start->root, DIGEST_SIZE};
+		out->state_root = (struct bytes){
+			roots, start->has_theirs ? sizeof roots : DIGEST_SIZE};
 	out->sets_aside = start->sets_aside;
 	out->before = start->before;
 	out->stay = start->stay;
@@ -260,8 +265,8 @@ launch_fill(struct kproto_start *out, const struct launch_host *host,
 		.has_handoff =
 			spec->handoff.is_present &&
 			(!expanded->state_path[0] || spec->handoff.signal),
-		.has_checkpoint = spec->checkpoint.is_present &&
-				  !expanded->state_path[0],
+		.has_checkpoint =
+			spec->checkpoint.is_present && !expanded->state_path[0],
 	};
 	out->stop_rank = host->stop_rank;
 	launch_set_limits(out, &spec->rlimits);
@@ -284,6 +289,7 @@ launch_pack_commands(struct pack *p, const struct spec_launch *expanded,
 		[KCMD_LIVENESS] = &expanded->liveness.exec,
 		[KCMD_HANDOFF] = &expanded->handoff_command,
 		[KCMD_RESTORE] = &expanded->handoff_restore,
+		[KCMD_RESOLVE] = &expanded->hooks.resolve_conflict,
 		[KCMD_CHECKPOINT] = &expanded->checkpoint_command,
 	};
 	for (unsigned i = 0; i < KCMD_COUNT; i++)
@@ -392,7 +398,7 @@ int
 launch_write(struct launcher *l, const struct launch_host *host,
 	const struct effect_start *start, struct writer *w, struct err *err)
 {
-	char service[SERVICE_NAME_MAX + 1];
+	char service[INSTANCE_NAME_MAX + 1];
 	const char *instance = "";
 	int code = spec_split_name(start->name, service, &instance);
 	if (code)

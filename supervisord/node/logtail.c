@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/name_part.h"
+
 void
 logtail_init(struct logtail *t, const char *dir, const char *host,
 	const struct query *query)
@@ -14,7 +16,9 @@ logtail_init(struct logtail *t, const char *dir, const char *host,
 	t->part.fd = t->part.marks = -1;
 	snprintf(t->dir_path, sizeof t->dir_path, "%s", dir);
 	snprintf(t->host, sizeof t->host, "%s", host);
-	snprintf(t->name, sizeof t->name, "%.250s.log", query->name);
+	char file[NAME_FILE_MAX + 1];
+	name_to_file(query->name, file);
+	snprintf(t->name, sizeof t->name, "%s.log", file);
 }
 
 void

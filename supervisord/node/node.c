@@ -11,6 +11,7 @@
 #include "node/health.h"
 #include "node/node_private.h"
 #include "node/orders.h"
+#include "node/publish.h"
 #include "node/quarantine.h"
 #include "node/query.h"
 #include "node/recording.h"
@@ -96,6 +97,7 @@ node_try_step(struct node *n, struct input *in)
 	if (n->is_booted || in->kind == INPUT_BOOT)
 		node_arm(n, in->now);
 	apply_take(n->apply, &fx);
+	publish_on_step(n->publish);
 	if (n->is_stopping && ending_is_done(n->core)) {
 		n->is_stopping = false;
 		keeper_ended(n->keeper);

@@ -32,6 +32,7 @@ struct pool;	   /* pool.h: threads that may block */
 struct queries;	   /* query.h: what hosts ask each other for readers */
 struct moves;	   /* moves.h: moves away from here, for who looks on */
 struct states;	   /* states.c: DUMPs and FETCHes under way */
+struct publish;	   /* publish.h: names for local programs */
 struct apply;	   /* apply.h: effects that wait, and their order */
 struct quarantine; /* quarantine.h: items that made the node crash */
 struct launcher;   /* launch.h: specs that were started, decoded */
@@ -57,6 +58,7 @@ struct node {
 	struct states *states;
 	struct moves *moves;
 	struct api *api;
+	struct publish *publish;
 	struct apply *apply;
 	struct quarantine *quarantine;
 	struct launcher *launcher;

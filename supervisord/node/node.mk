@@ -40,6 +40,7 @@ skep_node_SOURCES = \
 	supervisord/node/main.c \
 	supervisord/node/moves.c \
 	supervisord/node/orders.c supervisord/node/orders.h \
+	supervisord/node/publish.c supervisord/node/publish.h \
 	supervisord/node/node.c supervisord/node/node_private.h \
 	supervisord/node/prober.c supervisord/node/prober.h \
 	supervisord/node/recording.c supervisord/node/recording.h \

@@ -294,6 +294,16 @@ set_count(struct regwriter *w, uint64_t count)
 	regwriter_store(&w->head->count, count);
 }
 
+/* Puts a text and what follows it into words; returns the next one. */
+static uint64_t *
+add_text(uint64_t *to, const void *text, size_t size)
+{
+	size_t count = regfile_text_words(size);
+	to[count - 1] = 0;
+	memcpy(to, text, size);
+	return to + count;
+}
+
 /* The words of a row but for its serial. */
 static size_t
 make_row(const struct regwriter_row *row, uint64_t hash,
@@ -303,20 +313,17 @@ make_row(const struct regwriter_row *row, uint64_t hash,
 	uint64_t sizes = regfile_sizes(name, host, row->meta_size);
 	size_t count = regfile_row_words(sizes);
 	CHECK(count > 0);
-	words[count - 1] = 0;
 	words[REGFILE_HASH] = hash;
 	words[REGFILE_EPOCH] = row->epoch;
 	words[REGFILE_SINCE] = (uint64_t)row->since_ms;
 	words[REGFILE_FACTS] = (uint64_t)row->pid << 32 |
 			       (row->kind & 0xff) << 8 | (row->state & 0xff);
 	words[REGFILE_SIZES] = sizes;
-	char *text = (char *)&words[REGFILE_TEXTS];
-	memcpy(text, row->name, name + 1);
-	memcpy(text + name + 1, row->host, host + 1);
-	text += name + host + 2;
+	uint64_t *to = add_text(&words[REGFILE_TEXTS], row->name, name);
+	to = add_text(to, row->host, host);
 	if (row->meta_size)
-		memcpy(text, row->meta, row->meta_size);
-	text[row->meta_size] = '\0';
+		to = add_text(to, row->meta, row->meta_size);
+	CHECK(to == words + count);
 	return count;
 }
 

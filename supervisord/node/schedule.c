@@ -24,7 +24,7 @@ struct schedule {
 	struct cron cron;
 	char timezone[64];
 	int64_t next_ms; /* its next slot, wall; -1: none ever */
-	char service[SERVICE_NAME_MAX + 1];
+	char service[INSTANCE_NAME_MAX + 1];
 };
 
 struct schedules {

@@ -162,7 +162,7 @@ kproto_get_failure(struct bytes body, struct kproto_failure *v)
 	reader_init(&r, body.data, body.size);
 	v->iid = reader_u64(&r);
 	v->epoch = reader_u64(&r);
-	v->blame = get_choice(&r, KBLAME_SERVICE, KBLAME_BUSY);
+	v->blame = get_choice(&r, KBLAME_SERVICE, KBLAME_RESOLVE);
 	v->code = get_i32(&r);
 	v->step = reader_text(&r);
 	v->text = reader_text(&r);
@@ -431,6 +431,7 @@ kproto_put_start(struct writer *w, const struct kproto_start *v)
 	writer_text(w, v->state_kind);
 	writer_i64(w, v->state_age_ms);
 	writer_text(w, v->state_path);
+	writer_u8(w, v->has_theirs);
 	writer_bytes(w, v->state_root.data, v->state_root.size);
 	writer_u8(w, v->sets_aside);
 	writer_u64(w, v->before);
@@ -473,6 +474,7 @@ kproto_get_start(struct bytes body, struct kproto_start *v)
 	v->state_kind = reader_text(&r);
 	v->state_age_ms = reader_i64(&r);
 	v->state_path = reader_text(&r);
+	v->has_theirs = get_bool(&r);
 	v->state_root = reader_bytes(&r);
 	v->sets_aside = get_bool(&r);
 	v->before = reader_u64(&r);

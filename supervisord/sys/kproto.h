@@ -49,7 +49,7 @@
 /* Raised with every change of a message, its number or its form; a test holds
  * the form of each version. */
 #ifndef KPROTO_VERSION
-#define KPROTO_VERSION 5
+#define KPROTO_VERSION 6
 #endif
 #define KPROTO_VARIABLE	    "SKEPD_PROTOCOL"
 #define KPROTO_EXIT_VERSION 76
@@ -78,7 +78,7 @@
 				 one: the helpers end in a moment */           \
 	X(KMSG_ENDING, 21)    /* keeper -> node: empty; all of skepd ends:     \
 				 stop what runs, then say ENDED */             \
-	X(KMSG_START, 32)     /* node -> keeper: kproto_start (+ state fd) */  \
+	X(KMSG_START, 32)     /* node -> keeper: kproto_start (+ state fds) */ \
 	X(KMSG_SIGNAL, 33)    /* node -> keeper: kproto_signal */              \
 	X(KMSG_KILL, 34)      /* node -> keeper: kproto_event; all of it */    \
 	X(KMSG_FORGET, 35)    /* node -> keeper: kproto_event; remove the      \
@@ -178,6 +178,8 @@ enum kproto_blame {
 	KBLAME_HOST,	    /* this host cannot run it: next rank at once */
 	KBLAME_POLICY,	    /* this host's [policy] forbids it: next rank */
 	KBLAME_BUSY,	    /* the last epoch is not empty yet: try again */
+	KBLAME_RESOLVE,	    /* of two states none could be made: it can start
+			       from its own */
 };
 
 /* A start that failed, or a command that was refused. */
@@ -228,7 +230,8 @@ struct kproto_signal {
 	X(KCMD_HANDOFF, "handoff.command")	 /* by RUN; see workdir.h */   \
 	X(KCMD_CHECKPOINT, "checkpoint.command") /* the same */                \
 	X(KCMD_RESTORE, "handoff.restore") /* by the keeper, when 'has_state'  \
-					    */
+					    */                                 \
+	X(KCMD_RESOLVE, "hooks.resolve_conflict") /* when 'has_theirs' */
 
 enum kproto_command {
 #define X(command, name) command,
@@ -376,8 +379,11 @@ struct kproto_start {
 	int64_t state_age_ms;	  /* SKEP_STATE_AGE, in whole seconds */
 	const char *state_path;	  /* absolute: what stands there is its state,
 				     and SKEP_STATE_IN; "" for none */
-	struct bytes state_root;  /* has_state: its digest, as a mark that it
-				     was put at 'state_path' once */
+	bool has_theirs;	  /* a second one comes with it, of a copy that
+				     lost: KCMD_RESOLVE makes one of both */
+	struct bytes state_root;  /* has_state: its digest (has_theirs: both),
+				     as a mark that it was put at 'state_path'
+				     once */
 	bool sets_aside;	  /* what stands at 'state_path' is old: it gets
 				     another name, unless a start of the same
 				     'stay' under an epoch above 'before' has
@@ -386,11 +392,11 @@ struct kproto_start {
 	uint64_t stay;				  /* 0: none */
 	int64_t handoff_timeout_ms;		  /* of KCMD_RESTORE */
 	struct kproto_texts commands[KCMD_COUNT]; /* empty: there is none */
-	int64_t hook_timeout_ms;		  /* of pre_start */
-	uint8_t readiness;			  /* kproto_readiness */
-	uint8_t ready_fd;			  /* KREADY_FD */
-	const char *ready_line; /* KREADY_LOG_LINE: an ERE; else "" */
-	int64_t watchdog_ms;	/* WATCHDOG_USEC; 0: none */
+	int64_t hook_timeout_ms; /* of pre_start, KCMD_RESOLVE */
+	uint8_t readiness;	 /* kproto_readiness */
+	uint8_t ready_fd;	 /* KREADY_FD */
+	const char *ready_line;	 /* KREADY_LOG_LINE: an ERE; else "" */
+	int64_t watchdog_ms;	 /* WATCHDOG_USEC; 0: none */
 	struct kproto_resources resources;
 	struct kproto_texts capabilities; /* without "CAP_" */
 };

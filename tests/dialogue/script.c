@@ -185,6 +185,16 @@ do_heal(struct script *s, char **words, int count)
 	world_heal(s->w);
 }
 
+/* "clock HOST ahead|behind TIME": its wall clock jumps so far. */
+static void
+do_clock(struct script *s, char **words, int count)
+{
+	CHECK(count == 4);
+	int64_t ms = script_ms(words[3]);
+	world_clock_step(s->w, host_of(s, words[1]),
+		strcmp(words[2], "behind") == 0 ? -ms : ms);
+}
+
 /* --- Time --- */
 
 static void
@@ -294,11 +304,13 @@ do_register(struct script *s, char **words, int count)
 	uint32_t host = script_asked(s);
 	const char *meta = script_value(words, count, "meta");
 	const char *timeout = script_value(words, count, "timeout");
+	struct guest g = world_guest_add(
+		s->w, host, words[1], (uint32_t)strtoul(words[2], NULL, 10));
 	struct input in = {.kind = INPUT_REGISTER};
 	in.enroll = (struct input_register){
-		.request = s->w->next_request++,
+		.request = g.request,
 		.name = words[1],
-		.pid = (uint32_t)strtoul(words[2], NULL, 10),
+		.pid = g.pid,
 		.start = 1,
 		.meta = {meta, meta ? strlen(meta) : 0},
 		.timeout_ms = timeout ? script_ms(timeout) : 0,
@@ -306,6 +318,23 @@ do_register(struct script *s, char **words, int count)
 	world_input(s->w, host, &in);
 	if (!script_has(words, count, "detach"))
 		print_reply(s, host, in.enroll.request);
+}
+
+/* "give NAME [words of a service] [timeout=T] [detach]": one at run time. */
+static void
+do_give(struct script *s, char **words, int count)
+{
+	struct script_service service;
+	uint32_t host = script_asked(s);
+	const char *timeout = script_value(words, count, "timeout");
+	script_service(words + 2, count - 2, &service);
+	struct input in = script_spec_set(words[1], &service);
+	in.spec_set.request = s->w->next_request++;
+	in.spec_set.is_runtime = true;
+	in.spec_set.timeout_ms = timeout ? script_ms(timeout) : 0;
+	world_input(s->w, host, &in);
+	if (!script_has(words, count, "detach"))
+		print_reply(s, host, in.spec_set.request);
 }
 
 /* "gone NAME PID": that process ended. */
@@ -316,6 +345,7 @@ do_gone(struct script *s, char **words, int count)
 	CHECK(count == 3);
 	in.gone.name = words[1];
 	in.gone.pid = (uint32_t)strtoul(words[2], NULL, 10);
+	world_guest_forget(s->w, script_asked(s), in.gone.pid);
 	world_input(s->w, script_asked(s), &in);
 }
 
@@ -474,12 +504,14 @@ static const struct {
 	{"cut", do_cut},
 	{"cut-one", do_cut_one},
 	{"heal", do_heal},
+	{"clock", do_clock},
 	{"run", do_run},
 	{"settle", do_settle},
 	{"until", do_until},
 	{"apply", do_apply},
 	{"delete", do_delete},
 	{"register", do_register},
+	{"give", do_give},
 	{"gone", do_gone},
 	{"kill", do_kill},
 	{"exit", do_exit},

@@ -23,6 +23,8 @@ show_life(struct script *s, uint32_t host, const struct process *p)
 	if (p->state.work)
 		fprintf(s->out, " work %llu",
 			(unsigned long long)p->state.work);
+	if (p->state.part_count)
+		fprintf(s->out, " joined with %u", p->state.part_count);
 }
 
 /* What each host keeps of each instance, and what it says was acknowledged. */

@@ -196,6 +196,7 @@ fill_life(char *const *words, int count, struct spec_policy *p)
 	p->hooks.has_pre_stop = script_has(words, count, "pre-stop");
 	p->hooks.has_stop_command = script_has(words, count, "stop-command");
 	p->hooks.has_post_stop = script_has(words, count, "post-stop");
+	p->hooks.has_resolve_conflict = script_has(words, count, "joins");
 	p->hooks.timeout_ms = duration(words, count, "hook-timeout", 5000);
 	p->schedule.has_cron = script_has(words, count, "scheduled");
 	fill_depends(words, count, p);
@@ -296,4 +297,5 @@ script_behaviour(char *const *words, int count, struct behaviour *b)
 	b->has_path = script_has(words, count, "by-path");
 	b->is_dump_failing = script_has(words, count, "dump-fails");
 	b->is_fetch_failing = script_has(words, count, "fetch-fails");
+	b->is_unresolving = script_has(words, count, "join-fails");
 }

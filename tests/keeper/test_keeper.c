@@ -704,19 +704,6 @@ START_TEST(test_two_keepers)
 }
 END_TEST
 
-START_TEST(test_name_is_no_trick)
-{
-	static const char *const names[] = {
-		"", "../web", "web\nboot_id=", "web one", ".web"};
-	struct kproto_start s = {.name = names[_i]};
-	world_start(&w, POLICY);
-	world_send_start(&w, &s, 1, SH("exit 0"), -1);
-	struct kproto_failure f = world_expect_failure(&w, KMSG_START_FAILED);
-	ck_assert_str_eq(f.step, "name");
-	world_end(&w);
-}
-END_TEST
-
 /* The helpers may write into run_dir, and they may have been taken over. */
 START_TEST(test_planted_fifo)
 {
@@ -787,7 +774,6 @@ main(void)
 	tcase_add_test(t, test_end_stops_services);
 	tcase_add_test(t, test_hung_logger_is_replaced);
 	tcase_add_test(t, test_two_keepers);
-	tcase_add_loop_test(t, test_name_is_no_trick, 0, 5);
 	tcase_add_test(t, test_planted_fifo);
 	tcase_add_test(t, test_leftovers_go);
 	suite_add_tcase(s, t);

@@ -93,6 +93,32 @@ START_TEST(test_limit_or_failure)
 }
 END_TEST
 
+START_TEST(test_name_is_no_trick)
+{
+	static const char *const names[] = {
+		"", "web\nboot_id=", "web\x1b[2J", "web\xff", "web\xc2\x85"};
+	struct kproto_start s = {.name = names[_i]};
+	world_start(&w, POLICY);
+	world_send_start(&w, &s, 1, SH("exit 0"), -1);
+	struct kproto_failure f = world_expect_failure(&w, KMSG_START_FAILED);
+	ck_assert_str_eq(f.step, "name");
+	world_end(&w);
+}
+END_TEST
+
+/* Files are called by a number, so a name may look like a path. */
+START_TEST(test_name_is_no_path)
+{
+	static const char *const names[] = {"../w", "/w", ".", "a b"};
+	struct kproto_start s = {.name = names[_i]};
+	world_start(&w, POLICY);
+	world_send_start(&w, &s, 1, SH("exit 3"), -1);
+	world_expect(&w, KMSG_STARTED);
+	world_expect_end(&w, 1, 3 << 8);
+	world_end(&w);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -105,6 +131,8 @@ main(void)
 	tcase_add_loop_test(t, test_capabilities, 0, 2);
 	tcase_add_loop_test(t, test_capabilities_refused, 0, 2);
 	tcase_add_test(t, test_limit_or_failure);
+	tcase_add_loop_test(t, test_name_is_no_trick, 0, 5);
+	tcase_add_loop_test(t, test_name_is_no_path, 0, 4);
 	suite_add_tcase(s, t);
 	SRunner *r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);

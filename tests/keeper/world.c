@@ -323,6 +323,13 @@ void
 world_send_start(struct world *w, struct kproto_start *s, uint64_t iid,
 	const char *const *argv, int state_fd)
 {
+	world_send_states(w, s, iid, argv, &state_fd, state_fd >= 0);
+}
+
+void
+world_send_states(struct world *w, struct kproto_start *s, uint64_t iid,
+	const char *const *argv, const int *states, unsigned count)
+{
 	static unsigned char packed[8192], env[256], body[IPC_BODY_MAX];
 	struct writer a, e, b;
 	writer_init(&a, packed, sizeof packed);
@@ -342,13 +349,14 @@ world_send_start(struct world *w, struct kproto_start *s, uint64_t iid,
 	s->log.when_full = KFULL_BLOCK;
 	s->readiness = s->readiness ? s->readiness : KREADY_NONE;
 	s->start_timeout_ms = s->start_timeout_ms ? s->start_timeout_ms : 20000;
-	s->has_state = state_fd >= 0;
+	s->has_state = count > 0;
+	s->has_theirs |= count > 1;
 	s->state_path = s->state_path ? s->state_path : "";
 	writer_init(&b, body, sizeof body);
 	kproto_put_start(&b, s);
 	ck_assert(!b.bad);
-	ck_assert_int_eq(ipc_send(w->node, KMSG_START, writer_done(&b),
-				 &state_fd, state_fd >= 0),
+	ck_assert_int_eq(ipc_send(w->node, KMSG_START, writer_done(&b), states,
+				 count),
 		0);
 }
 

@@ -61,6 +61,9 @@ void world_end(struct world *w);
 /* Starts 'argv' as 'iid'; fields of 's' that are set stay. */
 void world_send_start(struct world *w, struct kproto_start *s, uint64_t iid,
 	const char *const *argv, int state_fd);
+/* The same with so many states. */
+void world_send_states(struct world *w, struct kproto_start *s, uint64_t iid,
+	const char *const *argv, const int *states, unsigned count);
 
 /* A shell's argv for 'world_send_start'. */
 #define SH(script) ((const char *const[]){"/bin/sh", "-c", (script), NULL})

@@ -220,7 +220,7 @@ note_decision(struct keeping *g, uint32_t host, const char *name)
 static void
 note_told(struct keeping *g, const char *name)
 {
-	char service[SERVICE_NAME_MAX + 1];
+	char service[INSTANCE_NAME_MAX + 1];
 	for (uint32_t i = 0; i < g->count; i++) {
 		struct page *p = g->items[i];
 		instance_service_name(p->name, service);
@@ -327,7 +327,7 @@ on_process(struct world *w, uint32_t host, const struct world_process_event *e,
 static void
 note_gone(struct keeping *g, uint32_t host, const char *name)
 {
-	char its[SERVICE_NAME_MAX + 1], service[SERVICE_NAME_MAX + 1];
+	char its[INSTANCE_NAME_MAX + 1], service[INSTANCE_NAME_MAX + 1];
 	const struct core *c = g->k->w->hosts[host].core;
 	instance_service_name(name, service);
 	for (uint32_t i = 0; c && i < g->count; i++) {

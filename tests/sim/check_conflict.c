@@ -4,7 +4,10 @@
  *     nothing, before that copy lost (by epochs), and the host that keeps the
  *     state has written down that it gave it to a run of that line; and nobody
  *     else ever started with it, before or later, but from a checkpoint that
- *     the one who went on from it made of it.
+ *     the one who went on from it made of it.  Who starts with such a state
+ *     beside its own began its line before that copy lost, with whatever; all
+ *     else is the same, and no state is ever twice in another (fill_memory, by
+ *     all that were joined on the way to either).
  *
  * The books hold, for each sealed state that was kept as one of a copy that
  * lost, the epoch that won and the one that it was given to, as its host's
@@ -38,6 +41,7 @@ struct lines {
 	uint32_t count;
 	struct keys lines; /* host and name -> epoch; 0: there is none, or it
 			      began with a state */
+	struct keys any;   /* the same, whatever it began with */
 };
 
 static struct origin_state *
@@ -87,6 +91,7 @@ on_stored(struct world *w, uint32_t host, enum core_table table,
 	CHECK(!r.bad);
 }
 
+/* 'line': the epoch under which the line of starts began. */
 static void
 check_adopted(struct lines *l, uint32_t host, const struct effect_start *s,
 	struct origin_state *o, uint32_t line)
@@ -112,26 +117,36 @@ check_adopted(struct lines *l, uint32_t host, const struct effect_start *s,
 			name, s->name, line, (unsigned long long)o->given);
 	if (!o->adopted && (!line || line > o->winner))
 		world_violated(l->k->w, "H11",
-			"%s goes on with %s, begun with nothing under %u, from "
+			"%s goes on with %s, begun %sunder %u, from "
 			"a state that had lost against %llu",
-			name, s->name, line, (unsigned long long)o->winner);
+			name, s->name, s->has_theirs ? "" : "with nothing ",
+			line, (unsigned long long)o->winner);
 }
 
 static void
 on_start(struct lines *l, uint32_t host, const struct effect_start *s)
 {
-	uint32_t *line =
-		keys_at(&l->lines, hash_mix(host, hash_text(s->name, 0)));
+	uint64_t key = hash_mix(host, hash_text(s->name, 0));
+	uint32_t *line = keys_at(&l->lines, key);
+	uint32_t *any = keys_at(&l->any, key);
 	bool is_first =
 		!row_state_is_held(check_row_before(l->k, host, s->name));
+	if (is_first || !*any)
+		*any = (uint32_t)s->epoch;
 	if (is_first)
 		*line = 0;
 	if (!s->has_state && !*line)
 		*line = (uint32_t)s->epoch;
 	if (!s->has_state || !strcmp(s->state_kind, "checkpoint"))
 		return;
-	struct origin_state *o = state_at(l, s->root);
-	if (!strcmp(s->state_kind, "conflict")) {
+	struct origin_state *o;
+	if (s->has_theirs) {
+		o = state_at(l, s->theirs);
+		check_adopted(l, host, s, o, *any);
+		o->adopted = host + 1;
+	}
+	o = state_at(l, s->root);
+	if (!s->has_theirs && !strcmp(s->state_kind, "conflict")) {
 		check_adopted(l, host, s, o, *line);
 		o->adopted = host + 1;
 		return;
@@ -142,7 +157,7 @@ on_start(struct lines *l, uint32_t host, const struct effect_start *s)
 			l->k->w->hosts[host].name, s->name,
 			l->k->w->hosts[o->adopted - 1].name);
 	o->begun = host + 1;
-	if (strcmp(s->state_kind, "dump") != 0)
+	if (s->has_theirs || strcmp(s->state_kind, "dump") != 0)
 		*line = 0;
 }
 
@@ -175,6 +190,7 @@ on_end(struct world *w, void *context)
 	(void)w;
 	keys_fini(&l->roots);
 	keys_fini(&l->lines);
+	keys_fini(&l->any);
 	free(l->items);
 	free(l);
 }

@@ -138,7 +138,7 @@ on_edit(struct moves *m, uint32_t host, const char *service)
 	bool is_deleted = !e || e->is_deleted;
 	for (uint32_t i = 0; c && i < m->count; i++) {
 		struct page *p = m->items[i];
-		char its[SERVICE_NAME_MAX + 1];
+		char its[INSTANCE_NAME_MAX + 1];
 		instance_service_name(p->name, its);
 		if (p->host != host || strcmp(its, service) != 0)
 			continue;
@@ -161,12 +161,12 @@ on_edit_kept(struct moves *m, uint32_t host)
 
 /* The service that a key of TABLE_SPEC is about; "": none. */
 static void
-edited(struct bytes key, char out[SERVICE_NAME_MAX + 1])
+edited(struct bytes key, char out[INSTANCE_NAME_MAX + 1])
 {
 	const char *text = key.data;
 	size_t size = key.size - 1;
 	if (key.size == 0 || text[0] != ENTRY_SERVICE ||
-		size > SERVICE_NAME_MAX)
+		size > INSTANCE_NAME_MAX)
 		size = 0;
 	memcpy(out, text + 1, size);
 	out[size] = '\0';
@@ -213,7 +213,7 @@ static void
 on_store(struct moves *m, uint32_t host, const struct effect_store *s,
 	const struct input *in)
 {
-	char service[SERVICE_NAME_MAX + 1];
+	char service[INSTANCE_NAME_MAX + 1];
 	if (s->table == TABLE_SPEC) {
 		edited(s->key, service);
 		on_edit(m, host, service);
@@ -263,7 +263,7 @@ is_unwanted(const struct moves *m, uint32_t host, const char *name)
 static bool
 is_deleted(const struct core *c, const char *name)
 {
-	char service[SERVICE_NAME_MAX + 1];
+	char service[INSTANCE_NAME_MAX + 1];
 	struct service_value v;
 	instance_service_name(name, service);
 	const struct entry *e = specs_lookup(c, ENTRY_SERVICE, service);
@@ -615,6 +615,8 @@ on_process(struct world *w, uint32_t host, const struct world_process_event *e,
 		if (m->states[i].birth == e->birth &&
 			m->states[i].lives < e->lives)
 			*keys_at(&m->served, root_key(m->states[i].root)) = 1;
+	for (uint32_t i = 0; i < e->part_count; i++)
+		*keys_at(&m->served, e->parts[i].key) = 1;
 }
 
 /* Whether a host's disk has a state, after it was put in place of another. */

@@ -131,7 +131,7 @@ was_forked_later(
 static void
 note_end(struct paths *p, const struct effect_note *n)
 {
-	char service[SERVICE_NAME_MAX + 1];
+	char service[INSTANCE_NAME_MAX + 1];
 	bool is_end = n->kind == NOTE_DELETED ||
 		      (n->kind == NOTE_STOPPING && strstr(n->text, "deleted"));
 	instance_service_name(n->name, service);

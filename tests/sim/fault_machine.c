@@ -1,7 +1,8 @@
 /* Machines that are slow or wrong without being down: CPUs, disks, clocks. */
 #include "tests/sim/storm.h"
 
-#define STEP_MAX_MS 20000 /* of a wall clock */
+#define STEP_MAX_MS 20000    /* of a wall clock */
+#define FAR_MAX_MS  86400000 /* of one that is wrong altogether */
 
 static void
 fed_again(struct storm *s, uint32_t host, uint32_t unused)
@@ -166,8 +167,7 @@ step_back(struct storm *s, uint32_t host, uint32_t ms)
 }
 
 /* The wall clock jumps, forward or back, and some time later it is right
- * again.  Further than a minute apart hosts refuse each other's writes, by
- * design (core/specs.c), and nothing that a storm demands would hold. */
+ * again. */
 static void
 make_clock_step(struct storm *s, struct prng *p)
 {
@@ -176,6 +176,24 @@ make_clock_step(struct storm *s, struct prng *p)
 	ms *= any(p, 2) ? 1 : -1;
 	int64_t right_ms = any_scale(p, 1000, 120000);
 	if (s->hosts[host].clock_step_ms)
+		return;
+	s->hosts[host].clock_step_ms = ms;
+	world_clock_step(s->w, host, ms);
+	storm_later(s, right_ms, step_back, host, (uint32_t)(int32_t)ms);
+}
+
+/* A clock that is wrong by hours, of one host at a time among some. */
+static void
+make_clock_far(struct storm *s, struct prng *p)
+{
+	uint32_t host = any(p, s->w->count);
+	int64_t ms = any_scale(p, STEP_MAX_MS, FAR_MAX_MS);
+	ms *= any(p, 2) ? 1 : -1;
+	int64_t right_ms = any_scale(p, 1000, 120000);
+	for (uint32_t i = 0; i < s->w->count; i++)
+		if (s->hosts[i].clock_step_ms)
+			return;
+	if (s->w->count < 3)
 		return;
 	s->hosts[host].clock_step_ms = ms;
 	world_clock_step(s->w, host, ms);
@@ -193,5 +211,6 @@ const struct maker fault_machine_makers[] = {
 	{"newer", false, 5000, 300000, make_newer, false},
 	{"clock-rate", false, 10000, 300000, make_clock_rate, false},
 	{"clock-step", false, 10000, 600000, make_clock_step, false},
+	{"clock-far", false, 10000, 300000, make_clock_far, true},
 	{0},
 };

@@ -48,7 +48,8 @@ struct maker {
 	int64_t mean_max_ms;
 	void (*act)(struct storm *s, struct prng *p);
 	/* Only by name: what is demanded does not hold under it yet, or the
-	 * checkers do not know yet what it excuses (HACKING, known gaps). */
+	 * checkers do not know yet what it excuses (HACKING, known gaps), or
+	 * not every storm needs it. */
 	bool is_asked;
 };
 

@@ -152,6 +152,8 @@ parse_option(struct storm_config *c, const char *key, const char *value)
 		return parse_count(value, 0, 100, &c->programs_percent);
 	if (!strcmp(key, "checkpoints"))
 		return parse_count(value, 0, 100, &c->checkpoints_percent);
+	if (!strcmp(key, "joins"))
+		return parse_count(value, 0, 100, &c->joins_percent);
 	if (!strcmp(key, "rebalance"))
 		return parse_count(value, 0, 3600, &c->rebalance_s);
 	if (!strcmp(key, "core"))
@@ -229,6 +231,9 @@ swarm_print(const struct storm_config *c, char out[SWARM_LINE_MAX])
 	if (c->checkpoints_percent)
 		n += snprintf(out + n, (size_t)(SWARM_LINE_MAX - n),
 			" checkpoints=%u", c->checkpoints_percent);
+	if (c->joins_percent)
+		n += snprintf(out + n, (size_t)(SWARM_LINE_MAX - n),
+			" joins=%u", c->joins_percent);
 	if (c->rebalance_s)
 		n += snprintf(out + n, (size_t)(SWARM_LINE_MAX - n),
 			" rebalance=%u", c->rebalance_s);

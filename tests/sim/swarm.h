@@ -17,8 +17,12 @@
  *	first=50      so many percent of those with handoff start first
  *	programs=50   so many percent of the services move by their state_path
  *		      or by a command
+ *	joins=50      so many percent have a hook that joins two states, and of
+ *		      some of these it fails
  *	rebalance=5   what belongs to a better host goes there by itself, after
  *		      so many seconds; some services are sticky
+ *	give=2s keys=1s
+ *		      services at run time, and key/value, beside the rest
  *	storm=90s services=12 minority=keep delay=2-30   and the like
  *
  * Words apply from left to right.  'swarm_print' writes a configuration such
@@ -51,12 +55,13 @@ struct storm_config {
 	uint32_t version; /* that it was recorded under */
 	int64_t storm_ms;
 	uint32_t services;
-	uint32_t first_percent;	   /* of those with handoff start first */
-	uint32_t programs_percent; /* of these move by path or command */
+	uint32_t first_percent;	      /* of those with handoff start first */
+	uint32_t programs_percent;    /* of these move by path or command */
 	uint32_t checkpoints_percent; /* ... have checkpoints */
-	uint32_t rebalance_s;	/* rebalance_hold; 0: it is off */
-	uint32_t minority;	/* enum on_minority */
-	int64_t latency_min_ms; /* of a frame, one way */
+	uint32_t joins_percent;	      /* ... join two states */
+	uint32_t rebalance_s;	      /* rebalance_hold; 0: it is off */
+	uint32_t minority;	      /* enum on_minority */
+	int64_t latency_min_ms;	      /* of a frame, one way */
 	int64_t latency_max_ms;
 	uint32_t starve_percent;     /* of its CPU, for each node; 0: all */
 	uint32_t stall_permille;     /* frames that need a retransmission */

@@ -7,6 +7,8 @@
 #include "tests/sim/storm.h"
 
 #define CHURN_NAMES 24 /* they come back: a name that was deleted lives on */
+#define GIVEN_NAMES 8
+#define KEYS	    40
 
 static void
 set_service(struct storm *s, uint32_t host, const char *name, char *line)
@@ -79,6 +81,17 @@ checkpoint_words(
 	return out;
 }
 
+/* The word of a service that joins two states, or "": the same. */
+static const char *
+join_words(struct storm *s, uint32_t number, const char *name)
+{
+	uint64_t chance = hash_mix(s->config.seed + 2, number);
+	if (chance % 100 >= s->config.joins_percent)
+		return "";
+	world_behave(s->w, name, "")->is_unresolving = chance / 100 % 4 == 0;
+	return " joins";
+}
+
 /* Adds the words for how it moves. */
 static int
 handoff_words(struct storm *s, struct prng *p, uint32_t number,
@@ -95,8 +108,8 @@ handoff_words(struct storm *s, struct prng *p, uint32_t number,
 			" start-timeout=%us",
 			(uint32_t)(chance / 100 % 20) + 4);
 	}
-	return snprintf(
-		out, size, " handoff%s%s%s", required, mode, program);
+	return snprintf(out, size, " handoff%s%s%s%s", required, mode, program,
+		join_words(s, number, name));
 }
 
 void
@@ -200,11 +213,54 @@ make_setting(struct storm *s, struct prng *p)
 			settings[which].key, settings[which].values[value], 0);
 }
 
+/* A service at run time: several hosts want the name at once, or one takes what
+ * there is of it away. */
+static void
+make_give(struct storm *s, struct prng *p)
+{
+	struct script_service service;
+	char *words[WORDS_MAX];
+	char name[16], line[64];
+	uint32_t wanted = any(p, 3) ? 1 + any(p, 3) : 0;
+	snprintf(name, sizeof name, "g/%u", any(p, GIVEN_NAMES));
+	uint32_t host = storm_any_running(s, p);
+	if (!wanted && host != MAKER_NO_HOST)
+		world_request_with(s->w, host, REQUEST_UNREGISTER, name, "", 0);
+	while (wanted--) {
+		host = storm_any_running(s, p);
+		if (host == MAKER_NO_HOST)
+			continue;
+		snprintf(line, sizeof line, "arg=%u", s->edits++);
+		script_service(words, script_words(line, words), &service);
+		struct input in = script_spec_set(name, &service);
+		in.spec_set.is_runtime = true;
+		world_input(s->w, host, &in);
+	}
+}
+
+/* Keys that come, change and go, on all hosts. */
+static void
+make_keys(struct storm *s, struct prng *p)
+{
+	char key[24], value[16];
+	uint32_t host = storm_any_running(s, p);
+	snprintf(key, sizeof key, "key of %u", any(p, KEYS));
+	snprintf(value, sizeof value, "%u", s->edits++);
+	if (host == MAKER_NO_HOST)
+		return;
+	bool goes = any(p, 4) == 0;
+	world_request_with(s->w, host,
+		goes ? REQUEST_KV_DELETE : REQUEST_KV_SET, key,
+		goes ? "" : value, 0);
+}
+
 const struct maker work_spec_makers[] = {
 	{"apply", true, 500, 60000, make_apply, false},
 	{"delete", true, 2000, 120000, make_delete, false},
 	{"quarrel", true, 5000, 120000, make_quarrel, false},
 	{"churn", true, 1000, 20000, make_churn, false},
 	{"setting", true, 10000, 300000, make_setting, false},
+	{"give", true, 500, 20000, make_give, true},
+	{"keys", true, 100, 10000, make_keys, true},
 	{0},
 };

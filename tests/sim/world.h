@@ -55,6 +55,14 @@ struct record_write {
 	mono written_at;
 };
 
+#define STATE_PARTS_MAX 16
+
+/* A state of a copy that lost, which is in another one. */
+struct state_part {
+	uint64_t key;	/* of its root */
+	uint64_t birth; /* that it had */
+};
+
 /* What a service hands over.  'lives' counts the starts that this state has
  * seen, so that a lost state shows as a number that is too small. */
 struct state {
@@ -66,6 +74,10 @@ struct state {
 	bool is_aside;	/* sealed: a checkpoint */
 	bool is_rotten; /* ... whose bytes are damaged: who fetches it fails */
 	mono rotten_at; /* ... since then, by its host's clock */
+	struct state_part parts[STATE_PARTS_MAX]; /* joined with it, the newest
+						     first; no more are told
+						     apart */
+	uint32_t part_count;
 };
 
 enum process_phase {
@@ -121,14 +133,14 @@ struct process {
 	bool has_out;	    /* its state stands at $SKEP_STATE_OUT */
 	struct state aside; /* what stands at $SKEP_CHECKPOINT_OUT */
 	bool has_aside;
-	bool is_ending;	    /* an end is on its way */
-	bool is_ready;	    /* the node said so */
-	bool has_failed;    /* its start did, and said so */
+	bool is_ending;	 /* an end is on its way */
+	bool is_ready;	 /* the node said so */
+	bool has_failed; /* its start did, and said so */
 };
 
 /* How the processes of a service behave. */
 struct behaviour {
-	char service[SERVICE_NAME_MAX + 1];
+	char service[INSTANCE_NAME_MAX + 1];
 	char host[NODE_NAME_MAX + 1]; /* "": everywhere */
 	int64_t start_ms;	      /* until STARTED */
 	int64_t run_ms;		      /* then it ends by itself; 0: never */
@@ -138,6 +150,7 @@ struct behaviour {
 	bool is_lingering;    /* its leader's end leaves a process until KILL */
 	bool is_writing_late; /* its SIGTERM handler writes the state */
 	enum start_blame blame;	    /* its starts fail so; 0: they do not */
+	bool is_unresolving;	    /* ... those that join two states */
 	enum handoff_answer answer; /* 0: none */
 	int64_t answer_ms;
 	int64_t ready_ms;      /* from STARTED until it says READY; 0: it
@@ -151,8 +164,8 @@ struct behaviour {
 	bool is_dump_failing;  /* its state cannot be sealed */
 	uint64_t state_size;   /* bytes; 0: 1000 */
 	bool is_fetch_failing; /* ... not arrive here */
-	int64_t aside_ms; /* from its start, and then each time so long, until
-			     it writes a checkpoint by itself; 0: never */
+	int64_t aside_ms;   /* from its start, and then each time so long, until
+			       it writes a checkpoint by itself; 0: never */
 	bool is_aside_deaf; /* it writes none when it is asked */
 };
 
@@ -382,6 +395,10 @@ void world_disk_free(struct world *w, struct disk *disk);
  * is tried; 0: the usual time); number 'number' of these ends there. */
 void world_register(
 	struct world *w, uint32_t host, const char *name, int64_t ms);
+/* Only the process, or its end, and nobody is told: for who does that. */
+struct guest world_guest_add(
+	struct world *w, uint32_t host, const char *name, uint32_t pid);
+void world_guest_forget(struct world *w, uint32_t host, uint32_t pid);
 void world_guest_end(struct world *w, uint32_t host, uint32_t number);
 /* Whether a host's node stands still now. */
 bool world_is_still(const struct world *w, uint32_t host);
@@ -394,8 +411,8 @@ void world_set_alias(struct world *w, uint32_t host, const char *alias);
  * whether it had. */
 bool world_rot(struct world *w, uint32_t host, const char *name);
 /* Whether a host has a state, and not damaged. */
-bool world_has_sound(const struct world *w, uint32_t host,
-	const uint8_t root[DIGEST_SIZE]);
+bool world_has_sound(
+	const struct world *w, uint32_t host, const uint8_t root[DIGEST_SIZE]);
 /* The host of a name, or at an address (or alias); or WORLD_HOSTS. */
 uint32_t world_find(const struct world *w, const char *name);
 uint32_t world_host_at(const struct world *w, const char *address);

@@ -22,15 +22,31 @@ remove_guest(struct host *h, struct guest *g)
 	*g = h->guests[--h->guest_count];
 }
 
-void
-world_register(struct world *w, uint32_t host, const char *name, int64_t ms)
+struct guest
+world_guest_add(struct world *w, uint32_t host, const char *name, uint32_t pid)
 {
 	struct host *h = &w->hosts[host];
-	struct guest g = {.pid = ++w->next_guest, .request = w->next_request++};
+	struct guest g = {.pid = pid, .request = w->next_request++};
 	CHECK(h->is_running);
 	snprintf(g.name, sizeof g.name, "%s", name);
 	h->guests = array_add(h->guests, &h->guest_count, sizeof *h->guests);
 	h->guests[h->guest_count - 1] = g;
+	return g;
+}
+
+void
+world_guest_forget(struct world *w, uint32_t host, uint32_t pid)
+{
+	struct host *h = &w->hosts[host];
+	struct guest *g;
+	while ((g = guest_of(h, NULL, pid)) != NULL)
+		remove_guest(h, g);
+}
+
+void
+world_register(struct world *w, uint32_t host, const char *name, int64_t ms)
+{
+	struct guest g = world_guest_add(w, host, name, ++w->next_guest);
 	struct input in = {.kind = INPUT_REGISTER};
 	in.enroll = (struct input_register){.request = g.request,
 		.name = g.name,

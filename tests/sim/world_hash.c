@@ -34,6 +34,8 @@ add_start(uint64_t h, const struct effect_start *s)
 	h = hash_mix(add_bytes(h, s->body), s->has_state);
 	if (s->has_state)
 		h = add_root(h, s->root);
+	if (s->has_theirs)
+		h = add_root(h, s->theirs);
 	h = hash_mix(add_text(h, s->state_kind), (uint64_t)s->state_wall_ms);
 	return add_text(h, s->handoff_from);
 }
@@ -66,8 +68,8 @@ content(uint64_t h, const struct effect *e)
 			h, e->signal.to_all * 2u + e->signal.is_handoff);
 	case EFFECT_RUN:
 		h = hash_mix(add_text(h, e->run.name), e->run.epoch);
-		return hash_mix(hash_mix(h, e->run.hook),
-			(uint64_t)e->run.timeout_ms);
+		return hash_mix(
+			hash_mix(h, e->run.hook), (uint64_t)e->run.timeout_ms);
 	case EFFECT_KILL:
 	case EFFECT_RELEASE:
 		return hash_mix(add_text(h, e->proc.name), e->proc.epoch);

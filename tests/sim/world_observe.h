@@ -59,6 +59,8 @@ struct world_process_event {
 	uint64_t work;	  /* ... and checkpoints that were written */
 	const uint8_t *root; /* digest of a state; FORKED: the one it was
 				given, or NULL */
+	const struct state_part *parts; /* RUNNING: joined with its state */
+	uint32_t part_count;
 };
 
 /* what, name: of what a fault maker, or the world's end of it, did */

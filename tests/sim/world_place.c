@@ -68,8 +68,12 @@ void
 place_prepare(struct state_place *at, const struct effect_start *s,
 	const struct state *from)
 {
+	uint8_t mark[DIGEST_SIZE];
+	memcpy(mark, s->root, DIGEST_SIZE);
+	for (size_t i = 0; s->has_theirs && i < DIGEST_SIZE; i++)
+		mark[i] = (uint8_t)(mark[i] * 3 + s->theirs[i]);
 	bool is_put = at->is_marked && at->is_there &&
-		      !memcmp(at->root, s->root, DIGEST_SIZE);
+		      !memcmp(at->root, mark, DIGEST_SIZE);
 	if (world_place_is_old(at, s)) {
 		at->is_there = at->is_marked = false;
 		at->stay = s->stay;
@@ -80,5 +84,5 @@ place_prepare(struct state_place *at, const struct effect_start *s,
 	at->stay = 0;
 	at->state = *from;
 	at->is_there = at->is_marked = true;
-	memcpy(at->root, s->root, DIGEST_SIZE);
+	memcpy(at->root, mark, DIGEST_SIZE);
 }

@@ -234,6 +234,12 @@ void place_prepare(struct state_place *at, const struct effect_start *s,
 /* Sealed states (world_state.c). */
 /* The digest of a state stands for its content. */
 void state_root(const struct state *s, uint8_t root[DIGEST_SIZE]);
+/* Whether it comes from the start with this birth, or has one joined that does.
+ */
+bool state_has(const struct state *s, uint64_t birth);
+/* Joins another one with it; false if one of what is in that is there already.
+ */
+bool state_join(struct state *s, const struct state *other);
 /* Tells the observers. */
 void state_observe(struct world *w, uint32_t host, enum world_process_what what,
 	const struct state *s, uint64_t epoch, bool is_aside);
@@ -241,8 +247,7 @@ struct state *state_find(const struct host *h, const uint8_t root[DIGEST_SIZE]);
 /* Writes it to a host's disk, left by the run 'epoch', or fetched: 0. */
 void state_keep(struct host *h, const struct state *s, uint64_t epoch);
 /* What the core wants, and what comes of it. */
-void state_fetch(
-	struct world *w, uint32_t host, const struct effect_fetch *e);
+void state_fetch(struct world *w, uint32_t host, const struct effect_fetch *e);
 void state_drop(struct world *w, uint32_t host, const struct effect_drop *d);
 void state_on_fetch(struct world *w, struct event *e);
 /* How the processes of that instance behave on a host. */

@@ -53,7 +53,7 @@ world_behave(struct world *w, const char *service, const char *host)
 const struct behaviour *
 proc_behaviour(struct world *w, uint32_t host, const char *name)
 {
-	char service[SERVICE_NAME_MAX + 1] = "";
+	char service[INSTANCE_NAME_MAX + 1] = "";
 	memcpy(service, name, strcspn(name, "@"));
 	const struct behaviour *b =
 		find_behaviour(w, service, w->hosts[host].name);
@@ -118,6 +118,8 @@ observe(struct world *w, uint32_t host, enum world_process_what what,
 		.birth = p->state.birth,
 		.lives = p->state.lives,
 		.work = p->state.work,
+		.parts = p->state.parts,
+		.part_count = p->state.part_count,
 	};
 	observe_process(w, host, &event);
 }
@@ -175,6 +177,22 @@ fail_start(struct world *w, uint32_t host, const struct effect_start *s,
 		(int32_t)blame);
 }
 
+/* The one that a hook makes of 'own' and of what the start brings with it. */
+static struct state
+join(struct world *w, uint32_t host, const struct effect_start *s,
+	const struct state *own)
+{
+	struct state joined = *own;
+	const struct state *theirs = state_find(&w->hosts[host], s->theirs);
+	if (!theirs)
+		world_violated(w, "H4", "%s joins %s with a state that is lost",
+			w->hosts[host].name, s->name);
+	else if (!state_join(&joined, theirs))
+		world_violated(w, "H11", "%s joins %s with a state twice",
+			w->hosts[host].name, s->name);
+	return joined;
+}
+
 /* What it starts with: the state it was given, what stands at its state_path,
  * or nothing. */
 static void
@@ -183,6 +201,7 @@ fill_memory(struct world *w, uint32_t host, struct process *p,
 {
 	const struct state *from =
 		s->has_state ? state_find(&w->hosts[host], s->root) : NULL;
+	struct state joined;
 	struct state_place *at = proc_behaviour(w, host, s->name)->has_path
 					 ? place_of(&w->hosts[host], s->name)
 					 : NULL;
@@ -196,6 +215,10 @@ fill_memory(struct world *w, uint32_t host, struct process *p,
 		mono_diff(i->since, from->rotten_at) > PROVEN_MS)
 		world_violated(w, "H8", "%s starts %s from damaged bytes",
 			w->hosts[host].name, s->name);
+	if (from && s->has_theirs) {
+		joined = join(w, host, s, from);
+		from = &joined;
+	}
 	if (at)
 		place_prepare(at, s, from);
 	if (at && at->is_there) {
@@ -230,10 +253,11 @@ do_start(struct world *w, uint32_t host, const struct effect_start *s)
 	p->epoch = s->epoch;
 	p->run_digest = s->run_digest;
 	p->started_wall_ms = 1700000000000 + w->now.ms;
-	if (b->blame) {
+	bool is_unresolved = s->has_theirs && b->is_unresolving;
+	if (b->blame || is_unresolved) {
 		p->phase = PROCESS_EMPTY;
 		p->has_failed = true;
-		fail_start(w, host, s, b->blame);
+		fail_start(w, host, s, b->blame ? b->blame : BLAME_RESOLVE);
 		observe(w, host, PROCESS_IS_REFUSED, p);
 		return;
 	}
@@ -448,9 +472,11 @@ on_start_failed(struct world *w, struct event *e)
 		.epoch = e->seq,
 		.blame = blame,
 		.text = blame == BLAME_BUSY ? "the last start is not over yet"
-					    : "exec: no such file",
+			: blame == BLAME_RESOLVE
+				? "hooks.resolve_conflict: it exited 1"
+				: "exec: no such file",
 	};
-	if (blame == BLAME_SERVICE)
+	if (blame == BLAME_SERVICE || blame == BLAME_RESOLVE)
 		later(w, e->host, EVENT_EMPTY, EMPTY_MS, (const char *)e->body,
 			e->seq, 0);
 	world_step(w, e->host, &in);

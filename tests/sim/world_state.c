@@ -16,7 +16,46 @@ state_root(const struct state *s, uint8_t root[DIGEST_SIZE])
 {
 	uint64_t words[4] = {hash_text(s->name, 0), s->birth, s->lives,
 		0x736b6570 + (s->work << 32)};
+	for (uint32_t i = 0; i < s->part_count; i++)
+		words[3] = hash_mix(words[3], s->parts[i].key);
 	memcpy(root, words, DIGEST_SIZE);
+}
+
+bool
+state_has(const struct state *s, uint64_t birth)
+{
+	bool has = s->birth == birth;
+	for (uint32_t i = 0; i < s->part_count; i++)
+		has |= s->parts[i].birth == birth;
+	return has;
+}
+
+/* Puts one more into it; false if it is there already. */
+static bool
+add_part(struct state *s, struct state_part part)
+{
+	for (uint32_t i = 0; i < s->part_count; i++)
+		if (s->parts[i].key == part.key)
+			return false;
+	if (s->part_count < STATE_PARTS_MAX)
+		s->part_count++;
+	memmove(s->parts + 1, s->parts, (s->part_count - 1) * sizeof part);
+	s->parts[0] = part;
+	return true;
+}
+
+bool
+state_join(struct state *s, const struct state *other)
+{
+	uint8_t root[DIGEST_SIZE];
+	bool is_ok = true;
+	state_root(other, root);
+	for (uint32_t i = other->part_count; i-- > 0;)
+		is_ok &= add_part(s, other->parts[i]);
+	is_ok &= add_part(
+		s, (struct state_part){
+			   hash_bytes(root, DIGEST_SIZE, 0), other->birth});
+	return is_ok;
 }
 
 void

@@ -231,7 +231,8 @@ memory_size(const struct core_limits *l)
 	       arena_need(l->effects_max, sizeof(struct effect)) +
 	       arena_need(l->effects_size, 1) +
 	       arena_need(l->members_max, sizeof(struct member)) +
-	       names_need(l) + registry_need(l) + group_need(l) + specs_need(l);
+	       names_need(l) + changes_need(l) + registry_need(l) +
+	       group_need(l) + specs_need(l);
 }
 
 static struct core *
@@ -263,6 +264,7 @@ make_core(struct world *w, unsigned i)
 	}
 	settings_init(c);
 	names_init(c);
+	changes_init(c);
 	registry_init(c);
 	group_init(c);
 	specs_init(c);
@@ -313,6 +315,7 @@ world_init(struct world *w, unsigned count, uint32_t rows_max, uint64_t seed)
 		.bodies_size = 1 << 20,
 		.effects_max = 1024,
 		.effects_size = 4 << 20,
+		.changes_max = 6,
 	};
 	prng_init(&w->prng, seed);
 	size_t size = (memory_size(&w->limits) + 15) & ~(size_t)15;
@@ -443,6 +446,7 @@ world_enter(struct world *w, unsigned i)
 	n->c->now = w->now;
 	n->c->wall_ms = w->wall_ms;
 	n->c->fx.count = n->c->fx.pool_used = 0;
+	changes_begin(n->c);
 	return n->c;
 }
 
@@ -459,6 +463,8 @@ world_leave(struct world *w, unsigned i)
 		else if (e->kind == EFFECT_STORE)
 			store(n, &e->store);
 	}
+	if (w->on_left)
+		w->on_left(w, i);
 }
 
 /* A heartbeat travels as the fields that the modules look at. */

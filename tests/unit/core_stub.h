@@ -54,6 +54,8 @@ struct world {
 	struct prng prng;
 	uint64_t sent; /* messages */
 	size_t bytes;  /* of all messages */
+	/* Called at the end of each step, if set. */
+	void (*on_left)(struct world *w, unsigned i);
 };
 
 /* 'rows_max' per core. */

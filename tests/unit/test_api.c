@@ -341,66 +341,6 @@ START_TEST(recordings_are_asked_for_and_fetched)
 }
 END_TEST
 
-/* A slash in a name is escaped, and stays part of it. */
-START_TEST(keys_are_read_and_written)
-{
-	json_t *o;
-	ck_assert_uint_eq(ask("GET", "/v1/kv/a%2fb", NULL, &o), 200);
-	ck_assert_str_eq(json_string_value(json_object_get(o, "value")), "v");
-	ck_assert_str_eq(json_string_value(json_object_get(o, "version")),
-		"018bcfe5687b0000");
-	ck_assert_str_eq(json_string_value(json_object_get(o, "consistency")),
-		"last-writer-wins");
-	json_decref(o);
-	ck_assert_uint_eq(ask("GET", "/v1/kv?prefix=b", NULL, &o), 200);
-	ck_assert_uint_eq(json_array_size(json_object_get(o, "keys")), 0);
-	json_decref(o);
-	ck_assert_uint_eq(
-		ask("GET", "/v1/kv?prefix=a%2F&match=a*", NULL, &o), 200);
-	ck_assert_uint_eq(json_array_size(json_object_get(o, "keys")), 1);
-	json_decref(o);
-	stub.code = REPLY_UNSUPPORTED;
-	ck_assert_uint_eq(
-		ask("PUT", "/v1/kv/x%2F%C3%A9?if=1", "{\"value\":\"1\"}", &o),
-		501);
-	json_decref(o);
-	ck_assert_int_eq(stub.asked[0].op, REQUEST_KV_SET);
-	ck_assert_str_eq(stub.asked[0].name, "x/\u00e9");
-	ck_assert_str_eq(stub.asked[0].arg, "1");
-	ck_assert(stub.asked[0].is_forced);
-	stub.code = REPLY_OK;
-	ck_assert_uint_eq(ask("DELETE", "/v1/kv/x%2Fy", NULL, &o), 200);
-	ck_assert_str_eq(json_string_value(json_object_get(o, "consistency")),
-		"last-writer-wins");
-	json_decref(o);
-	ck_assert_int_eq(stub.asked[1].op, REQUEST_KV_DELETE);
-	ck_assert_str_eq(stub.asked[1].name, "x/y");
-}
-END_TEST
-
-/* A name of 255 bytes is passed on, whatever its bytes; one that no place has
- * room for is refused with a sentence. */
-START_TEST(names_in_paths_have_bounds)
-{
-	char path[2048] = "/v1/kv/";
-	for (int i = 0; i < 255; i++)
-		strcat(path, "%2F");
-	json_t *o;
-	ck_assert_uint_eq(ask("GET", path, NULL, &o), 404);
-	json_decref(o);
-	strcat(path, "a");
-	ck_assert_uint_eq(ask("GET", path, NULL, &o), 400);
-	ck_assert_ptr_nonnull(
-		strstr(text_at(o, "error", "message"), "too long at byte 255"));
-	json_decref(o);
-	memset(path + 7, 'a', 1200);
-	ck_assert_uint_eq(ask("GET", path, NULL, &o), 400);
-	ck_assert_ptr_nonnull(
-		strstr(text_at(o, "error", "message"), "too long"));
-	json_decref(o);
-}
-END_TEST
-
 START_TEST(refusals_are_json_with_their_status)
 {
 	static const struct {
@@ -427,16 +367,6 @@ START_TEST(refusals_are_json_with_their_status)
 			"not_found"},
 		{"GET", "/v1/events?since=yesterday", NULL, 400, "invalid"},
 		{"GET", "/v1/events?n=-1", NULL, 400, "invalid"},
-		{"GET", "/v1/kv/nope", NULL, 404, "not_found"},
-		{"GET", "/v1/kv/a/b", NULL, 404, "not_found"},
-		{"GET", "/v1/kv/a%zz", NULL, 400, "invalid"},
-		{"GET", "/v1/kv/a%00b", NULL, 400, "invalid"},
-		{"GET", "/v1/kv/a%0ab", NULL, 400, "invalid"},
-		{"GET", "/v1/kv/a%ff", NULL, 400, "invalid"},
-		{"PUT", "/v1/kv/a", "{}", 400, "invalid"},
-		{"PUT", "/v1/kv/a", "{\"value\": 1}", 400, "invalid"},
-		{"PUT", "/v1/kv/a", "{\"value\": \"\\u0000\"}", 400, "invalid"},
-		{"POST", "/v1/kv/a", "{}", 405, "method_not_allowed"},
 		{"PUT", "/v1/status", "{}", 405, "method_not_allowed"},
 		{"POST", "/v1/names/web/explode", "", 404, "not_found"},
 		{"POST", "/v1/nodes/beta/explode", "", 404, "not_found"},
@@ -740,8 +670,6 @@ main(void)
 	tcase_add_test(tc, checkpoints_are_measured);
 	tcase_add_test(tc, metrics_and_dump_are_text);
 	tcase_add_test(tc, recordings_are_asked_for_and_fetched);
-	tcase_add_test(tc, keys_are_read_and_written);
-	tcase_add_test(tc, names_in_paths_have_bounds);
 	tcase_add_test(tc, refusals_are_json_with_their_status);
 	tcase_add_test(tc, before_boot_nothing_is_changed);
 	tcase_add_test(tc, verbs_reach_the_core);

@@ -103,7 +103,7 @@ expect 2 drain alpha --self
 expect 2 wait quorum
 expect 2 wait node alpha purple
 expect 2 register x
-has err '--pid is missing'
+has err '--pid, or a command behind --, is missing'
 expect 2 register x --pid -1
 expect 2 register x --pid 1 --meta '[]'
 has err 'is not a JSON object'
@@ -308,6 +308,8 @@ POST /v1/nodes/beta/undrain $ok
 POST /v1/nodes/beta/forget $ok
 POST /v1/nodes $ok
 PUT /v1/cluster/expect $ok
+POST /v1/names 200 {"result":"registered","name":"a/b","node":"beta","pid":7,"state":"ready"}
+DELETE /v1/names/a%2Fb $ok
 PUT /v1/kv/a%2Fb 200 {"result":"ok","key":"a/b","version":"018bcfe5687b0000","consistency":"last-writer-wins"}
 PUT /v1/kv/a?if=0 501 {"error":{"code":"not_supported","message":"the mesh has no host that decides for all"}}
 GET /v1/kv/a%2Fb 200 {"key":"a/b","value":"v","version":"018bcfe5687b0000"}
@@ -335,6 +337,13 @@ expect 0 node join h:1
 has log '{"address":"h:1"}'
 expect 0 cluster set expect 3
 expect 1 cluster set bogus 3
+expect 2 register a/b
+has err 'a command behind --'
+expect 0 register a/b --find --user u --timeout 3s -- /bin/x --wait -q
+has log '{"name":"a/b","command":["/bin/x","--wait","-q"],"user":"u","find":true,"timeout":"3000ms"}'
+has out 'a/b  registered on beta, pid 7'
+expect 0 unregister a/b
+has out 'a/b  unregistered'
 expect 0 kv set a/b v
 has log 'PUT /v1/kv/a%2Fb {"value":"v"}'
 has out 'a/b  version 018bcfe5687b0000'

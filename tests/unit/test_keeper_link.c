@@ -50,13 +50,13 @@ on_input(void *context, struct input *in)
 }
 
 static void
-on_mover(void *context, const char *name, uint64_t epoch,
-	bool is_checkpoint, int socket, const char *why)
+on_mover(void *context, const char *name, uint64_t epoch, bool is_checkpoint,
+	int socket, const char *why)
 {
 	(void)context;
 	note("%s:%s:%llu:%s:%s ", is_checkpoint ? "checkpoint" : "mover", name,
-		(unsigned long long)epoch,
-		socket >= 0 ? "socket" : "none", why);
+		(unsigned long long)epoch, socket >= 0 ? "socket" : "none",
+		why);
 	if (socket >= 0)
 		close(socket);
 }
@@ -320,6 +320,8 @@ START_TEST(test_failures)
 	ck_assert_str_eq(took(), "1:web:5:1:exec: why ");
 	say_failure(KMSG_START_FAILED, "web", 5, KBLAME_BUSY, "epoch");
 	ck_assert_str_eq(took(), "1:web:5:3:epoch: why ");
+	say_failure(KMSG_START_FAILED, "web", 5, KBLAME_RESOLVE, "state");
+	ck_assert_str_eq(took(), "1:web:5:4:state: why ");
 	say_failure(KMSG_REFUSED, "web", 5, KBLAME_SERVICE, "handoff");
 	ck_assert_str_eq(took(), "4:web:5:0:0:4 ");
 	say_failure(KMSG_REFUSED, "web", 5, KBLAME_SERVICE, "signal");
@@ -346,14 +348,17 @@ START_TEST(test_commands)
 	ck_assert(kproto_get_event(
 		(struct bytes){message.body, message.size}, &e));
 	ck_assert_uint_eq(e.epoch, 5);
-	ck_assert_int_eq(keeper_start_instance(
-				 keeper, "new", 1, (struct bytes){"b", 1}, fd),
+	ck_assert_int_eq(keeper_start_instance(keeper, "new", 1,
+				 (struct bytes){"b", 1}, fd, -1),
 		0);
+	keeper_start_instance(keeper, "new", 2, (struct bytes){"b", 1}, fd, fd);
 	turn();
-	ck_assert_int_eq(ipc_recv(peer, &message), 0);
-	ck_assert_uint_eq(message.type, KMSG_START);
-	ck_assert_uint_eq(message.fd_count, 1);
-	ipc_message_close(&message);
+	for (unsigned count = 1; count <= 2; count++) {
+		ck_assert_int_eq(ipc_recv(peer, &message), 0);
+		ck_assert_uint_eq(message.type, KMSG_START);
+		ck_assert_uint_eq(message.fd_count, count);
+		ipc_message_close(&message);
+	}
 	close(fd);
 	keeper_digesting(keeper, 1);
 	ck_assert_uint_eq(heard(), KMSG_DIGESTING);
@@ -367,7 +372,7 @@ END_TEST
 START_TEST(test_forget)
 {
 	greet();
-	keeper_start_instance(keeper, "web", 8, (struct bytes){"b", 1}, -1);
+	keeper_start_instance(keeper, "web", 8, (struct bytes){"b", 1}, -1, -1);
 	keeper_forget(keeper, &(struct effect_proc){"web", 5, false});
 	say_event(KMSG_STARTED, "web", 8, 80);
 	ck_assert_str_eq(took(), "0:web:8:80:0:0 ");
@@ -409,15 +414,15 @@ START_TEST(test_outbox)
 	greet();
 	for (uint32_t i = 0; i < COUNT; i++) {
 		memcpy(big, &i, sizeof i);
-		keeper_start_instance(
-			keeper, "web", i, (struct bytes){big, sizeof big}, fd);
+		keeper_start_instance(keeper, "web", i,
+			(struct bytes){big, sizeof big}, fd, i % 2 ? fd : -1);
 	}
 	for (uint32_t i = 0; i < COUNT; i++) {
 		uint32_t got;
 		ev_run(loop, EVRUN_NOWAIT);
 		ck_assert_int_eq(ipc_recv(peer, &message), 0);
 		ck_assert_uint_eq(message.size, sizeof big);
-		ck_assert_uint_eq(message.fd_count, 1);
+		ck_assert_uint_eq(message.fd_count, 1 + i % 2);
 		memcpy(&got, message.body, sizeof got);
 		ck_assert_uint_eq(got, i);
 		ipc_message_close(&message);

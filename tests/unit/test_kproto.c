@@ -68,6 +68,7 @@ start_sample(void)
 		.state_kind = "handoff",
 		.state_age_ms = -1,
 		.state_path = "/srv/web/state",
+		.has_theirs = true,
 		.state_root = {"0123", 4},
 		.sets_aside = true,
 		.before = 6,
@@ -174,7 +175,8 @@ END_TEST
 START_TEST(test_commands_that_can_be_run)
 {
 	unsigned char body[64];
-	bool is_own = _i == KCMD_PRE_START || _i == KCMD_RESTORE;
+	bool is_own = _i == KCMD_PRE_START || _i == KCMD_RESTORE ||
+		      _i == KCMD_RESOLVE;
 	struct kproto_run run = {1, 2, (uint8_t)_i, 3};
 	struct kproto_ran ran = {
 		.iid = 1, .epoch = 2, .command = (uint8_t)_i, .text = ""};
@@ -211,7 +213,7 @@ START_TEST(test_form_has_a_version)
 	static const struct {
 		uint32_t version;
 		uint64_t form;
-	} known = {5, 0x06f4af96fb687b4d};
+	} known = {6, 0x1f6e9ad77c343e29};
 	ck_assert_msg(known.version == KPROTO_VERSION && known.form == form(),
 		"the form of what keeper and helpers say is 0x%016" PRIx64
 		" now, in version %d: raise KPROTO_VERSION in sys/kproto.h "
@@ -276,6 +278,7 @@ START_TEST(test_start_is_read_back)
 	ck_assert_uint_eq(v.resources.memory_high, 2);
 	ck_assert_uint_eq(v.resources.io_weight, 6);
 	ck_assert(v.has_handoff && !v.has_state && v.no_new_privileges);
+	ck_assert(v.has_theirs);
 	struct reader r;
 	reader_init(&r, v.argv.packed.data, v.argv.packed.size);
 	ck_assert_uint_eq(v.argv.count, 2);

@@ -196,6 +196,20 @@ START_TEST(test_state_path)
 	ck_assert_mem_eq(out.state_root.data, start.root, DIGEST_SIZE);
 	ck_texts(&out.commands[KCMD_RESTORE], "load|db@2|");
 	ck_assert_uint_eq(out.commands[KCMD_HANDOFF].count, 0);
+	ck_assert(!out.has_theirs);
+	start.has_theirs = true;
+	start.theirs[1] = 7;
+	ck_assert_int_eq(launch("services: {db: {command: [x], replicas: 2, "
+				"handoff: {state_path: /d}, hooks: "
+				"{resolve_conflict: [join, \"%n\"]}}}\n",
+				 start),
+		0);
+	ck_assert(out.has_theirs);
+	ck_assert_uint_eq(out.state_root.size, 2 * DIGEST_SIZE);
+	const uint8_t *roots = out.state_root.data;
+	ck_assert_mem_eq(roots, start.root, DIGEST_SIZE);
+	ck_assert_mem_eq(roots + DIGEST_SIZE, start.theirs, DIGEST_SIZE);
+	ck_texts(&out.commands[KCMD_RESOLVE], "join|db@2|");
 	start = (struct effect_start){.name = "db", .state_kind = ""};
 	ck_assert_int_eq(launch("services: {db: {command: [x], handoff: "
 				"{state_path: /d, signal: SIGUSR2, }}}\n",

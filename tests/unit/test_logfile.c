@@ -147,25 +147,6 @@ START_TEST(test_plan)
 }
 END_TEST
 
-START_TEST(test_names)
-{
-	static const char *const good[] = {"a", "web@1", "0.b_c-d@x.y"};
-	static const char *const bad[] = {"", ".hidden", "a/b", "../x", "-x",
-		"@x", "a b", "a\n", "\xc3\xa4"};
-	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
-		ck_assert(logfile_is_name(good[i]));
-	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-		ck_assert(!logfile_is_name(bad[i]));
-	char name[INSTANCE_NAME_MAX + 2];
-	memset(name, 'a', sizeof name);
-	name[INSTANCE_NAME_MAX] = '\0';
-	ck_assert(logfile_is_name(name));
-	name[INSTANCE_NAME_MAX] = 'a';
-	name[INSTANCE_NAME_MAX + 1] = '\0';
-	ck_assert(!logfile_is_name(name));
-}
-END_TEST
-
 START_TEST(test_planted_things_are_refused)
 {
 	struct logfile f;
@@ -260,7 +241,6 @@ main(void)
 	tcase_add_test(tc, test_failed_rotation_keeps_the_file);
 	tcase_add_loop_test(
 		tc, test_plan, 0, (int)(sizeof plans / sizeof *plans));
-	tcase_add_test(tc, test_names);
 	tcase_add_test(tc, test_planted_things_are_refused);
 	tcase_add_test(tc, test_one_writer_per_file);
 	tcase_add_test(tc, test_mode_and_lines_of_our_own);

@@ -267,16 +267,19 @@ static const struct {
 } names[] = {
 	{"web", "web", "web"},
 	{"web@1", "web", "1"},
-	{"web@", NULL, NULL},
-	{"@1", NULL, NULL},
-	{"web@1@2", NULL, NULL},
-	{"-web", NULL, NULL},
+	{"web@", "web@", "web@"},
+	{"@1", "@1", "@1"},
+	{"web@1@2", "web@1@2", "web@1@2"},
+	{"-web", "-web", "-web"},
+	{"we b@1", "we b@1", "we b@1"},
+	{"we\nb", NULL, NULL},
+	{"we\xffx", NULL, NULL},
 	{"", NULL, NULL},
 };
 
 START_TEST(names_are_split)
 {
-	char service[SERVICE_NAME_MAX + 1];
+	char service[INSTANCE_NAME_MAX + 1];
 	const char *instance;
 	int rc = spec_split_name(names[_i].full, service, &instance);
 	ck_assert_int_eq(rc, names[_i].service ? 0 : -EINVAL);

@@ -219,7 +219,7 @@ START_TEST(specs_pass)
 	const struct spec_policy policy = full_policy();
 	const struct input *in = pass((struct input){.kind = INPUT_SPEC_SET,
 		.spec_set = {1, "web", 2, 3, &policy, {"body", 4},
-			{"a.yaml", 4, true}, actor}});
+			{"a.yaml", 4, true}, actor, true, 5}});
 	ck_assert_uint_eq(in->spec_set.request, 1);
 	ck_assert_str_eq(in->spec_set.name, "web");
 	ck_assert_uint_eq(in->spec_set.digest, 2);
@@ -229,6 +229,8 @@ START_TEST(specs_pass)
 	ck_assert_str_eq(in->spec_set.source.file, "a.yaml");
 	ck_assert_uint_eq(in->spec_set.source.last_digest, 4);
 	ck_assert(in->spec_set.source.is_initial);
+	ck_assert(in->spec_set.is_runtime);
+	ck_assert_int_eq(in->spec_set.timeout_ms, 5);
 	assert_actor(&in->spec_set.actor);
 	in = pass((struct input){
 		.kind = INPUT_SPEC_DEL, .spec_del = {1, "web", actor}});

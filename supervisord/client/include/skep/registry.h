@@ -29,10 +29,10 @@
 extern "C" {
 #endif
 
-/* Sizes of the texts, their NUL included. */
+/* Room for the texts and a NUL, in whole words. */
 #define SKEP_NAME_SIZE 256
-#define SKEP_HOST_SIZE 65
-#define SKEP_META_SIZE 513
+#define SKEP_HOST_SIZE 72
+#define SKEP_META_SIZE 520
 
 /* What a name is of. */
 enum skep_kind {
@@ -119,7 +119,8 @@ int skep_registry_match(struct skep_registry *registry, const char *pattern,
 /* Waits until anything has changed since '*seen' was given by this function,
  * at most 'timeout_ms' (-1: for ever; 0 only looks): 1 and '*seen', or 0.  The
  * first call, with '*seen' 0, returns 1 at once: watch first, look then.
- * -EINTR after a signal.  It sleeps in the kernel and does not poll. */
+ * -EINTR after a signal whose handler was set without SA_RESTART.  It sleeps in
+ * the kernel and does not poll. */
 int skep_registry_watch(
 	struct skep_registry *registry, uint64_t *seen, int timeout_ms);
 
