@@ -8,7 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DEFAULT_PATH "/run/skep/registry"
+#define FILE_NAME    "registry"
+#define DEFAULT_PATH "/run/skep/" FILE_NAME
 
 /* --- Files --- */
 
@@ -89,19 +90,37 @@ open_and_map(struct skep_registry *r)
 	return code;
 }
 
+/* Where the file is, as the environment says; with '*folder_out' the file is
+ * in the folder whose name has so many bytes. */
+static const char *
+find_path(size_t *folder_out)
+{
+	const char *path = getenv("SKEP_REGISTRY");
+	if (path && *path)
+		return path;
+	path = getenv("SKEP_SOCKET");
+	const char *slash = path ? strrchr(path, '/') : NULL;
+	if (!slash)
+		return DEFAULT_PATH;
+	*folder_out = (size_t)(slash - path) + 1;
+	return path;
+}
+
 int
 skep_registry_open(const char *path, struct skep_registry **out)
 {
 	*out = NULL;
+	size_t folder = 0;
 	if (!path)
-		path = getenv("SKEP_REGISTRY");
-	if (!path || !*path)
-		path = DEFAULT_PATH;
+		path = find_path(&folder);
 	size_t size = strlen(path) + 1;
-	struct skep_registry *r = calloc(1, sizeof *r + size);
+	struct skep_registry *r =
+		calloc(1, sizeof *r + size + sizeof FILE_NAME);
 	if (!r)
 		return -ENOMEM;
 	memcpy(r->path, path, size);
+	if (folder)
+		memcpy(r->path + folder, FILE_NAME, sizeof FILE_NAME);
 	int code = open_and_map(r);
 	if (code < 0) {
 		free(r);

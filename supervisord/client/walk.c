@@ -6,8 +6,8 @@
  * those of later files, have the same order, so a walk goes on in them.
  */
 #include <errno.h>
-#include <fnmatch.h>
 
+#include "base/glob.h"
 #include "client/reader.h"
 
 #define BEGUN 1 /* private_[1]: private_[0] is the hash of the last name */
@@ -36,7 +36,7 @@ is_wanted(const struct walk *w, const struct reader_row *row)
 	if (w->prefix)
 		return size >= w->prefix_size &&
 		       memcmp(name, w->prefix, w->prefix_size) == 0;
-	return fnmatch(w->pattern, name, 0) == 0;
+	return glob_matches(w->pattern, name);
 }
 
 /* By hash; names of one hash by themselves. */
@@ -182,5 +182,7 @@ skep_registry_match(struct skep_registry *registry, const char *pattern,
 	struct skep_entry *entry)
 {
 	struct walk w = {.pattern = pattern};
+	if (glob_fault(pattern))
+		return -EINVAL;
 	return step(registry, &w, entry);
 }

@@ -98,6 +98,8 @@ static const struct option options[] = {
 		"what is said of it: a JSON object, or KEY=VALUE to find it"},
 	{0, "authoritative", NULL, KIND_FLAG, AT(is_authoritative), false,
 		"ask the node that decides about the name"},
+	{0, "ack", NULL, KIND_FLAG, AT(is_acked), false,
+		"return when it has arrived, and send it again until then"},
 	{'y', "yes", NULL, KIND_FLAG, AT(is_yes), false, "do not ask"},
 };
 

@@ -141,6 +141,8 @@ set_request(struct input *in, uint64_t id)
 		in->request.id = id;
 	else if (in->kind == INPUT_REGISTER)
 		in->enroll.request = id;
+	else if (in->kind == INPUT_MAIL)
+		in->mail.id = id;
 	else
 		UNREACHABLE();
 }

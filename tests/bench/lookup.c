@@ -1,12 +1,13 @@
 /* Looks names up in the registry's file, from another process than its writer.
  *
- *	lookup WHAT [NAMES [CHANGES]]
+ *	lookup [NAMES [CHANGES]]
  *
- * WHAT is known (names that are there, at random), unknown, or floor: one
- * dependent load at random places of as much memory as the file takes.  A child
- * writes NAMES names, and with CHANGES goes on to change so many a second.
- * Prints nanoseconds, one number per round; keys are made outside of the time
- * that is measured.  "list" prints milliseconds of a walk through all.
+ * A child writes NAMES names, and with CHANGES goes on to change so many a
+ * second.  Prints lines "WHAT NUMBER", the kinds in turn, so that what disturbs
+ * one disturbs all: nanoseconds of "known" (names that are there, at random),
+ * "unknown", and "floor": one dependent load at random places of as much memory
+ * as the file takes; keys are made outside of the time that is measured.  Then
+ * "list", milliseconds of a walk through all, and "size", bytes a name.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,9 +27,9 @@
 #include "node/regwriter.h"
 #include "skep/registry.h"
 
-#define ROUNDS 5
+#define ROUNDS 20
 #define BATCH  4096 /* keys that stay in the caches */
-#define LOOKS  (500 * BATCH)
+#define LOOKS  (50 * BATCH)
 
 _Noreturn void
 panic(const char *file, int line, const char *what)
@@ -155,11 +156,14 @@ look(struct skep_registry *r, struct prng *random, uint32_t names,
 /* --- The floor --- */
 
 /* A ring through all cache lines of a file of that size, in no order. */
-static uint64_t *
+static const uint64_t *
 make_ring(uint64_t size, struct prng *random)
 {
 	uint64_t count = size / 64;
-	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	char file[sizeof path + 8];
+	snprintf(file, sizeof file, "%s.ring", path);
+	int fd = open(file, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	unlink(file);
 	if (fd < 0 || posix_fallocate(fd, 0, (off_t)size) != 0)
 		panic(path, 0, "no room");
 	uint64_t *ring =
@@ -179,16 +183,12 @@ make_ring(uint64_t size, struct prng *random)
 }
 
 static double
-chase(const uint64_t *ring)
+chase(const uint64_t *ring, uint64_t *at)
 {
-	uint64_t at = 0;
 	int64_t begin = now_ns();
 	for (uint32_t i = 0; i < LOOKS; i++)
-		at = ring[at * 8];
-	int64_t spent = now_ns() - begin;
-	volatile uint64_t sink = at;
-	(void)sink;
-	return (double)spent / LOOKS;
+		*at = ring[*at * 8];
+	return (double)(now_ns() - begin) / LOOKS;
 }
 
 static double
@@ -206,38 +206,36 @@ list(struct skep_registry *r, uint32_t names)
 }
 
 static void
-measure(const char *what, uint32_t names)
+measure(uint32_t names)
 {
 	struct skep_registry *r;
 	struct skep_registry_info info;
 	struct prng random;
-	uint64_t *ring = NULL;
+	uint64_t at = 0;
 	int code = skep_registry_open(path, &r);
 	if (code < 0)
 		panic(path, code, "cannot open it");
 	prng_init(&random, 5);
 	skep_registry_get_info(r, &info);
-	if (strcmp(what, "size") == 0) {
-		printf("%.1f\n", (double)info.file_size / names);
-		return;
+	const uint64_t *ring = make_ring(info.file_size, &random);
+	look(r, &random, names, true);
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		printf("floor %.1f\n", chase(ring, &at));
+		printf("known %.1f\n", look(r, &random, names, true));
+		printf("unknown %.1f\n", look(r, &random, names, false));
 	}
-	if (strcmp(what, "floor") == 0)
-		ring = make_ring(info.file_size, &random);
-	for (unsigned i = 0; i < ROUNDS; i++)
-		printf("%.1f\n",
-			ring ? chase(ring)
-			: strcmp(what, "list") == 0
-				? list(r, names)
-				: look(r, &random, names, what[0] == 'k'));
+	for (unsigned i = 0; i < 3; i++)
+		printf("list %.1f\n", list(r, names));
+	printf("size %.1f\n", (double)info.file_size / names);
+	fprintf(stderr, "the ring ended at %llu\n", (unsigned long long)at);
 }
 
 int
 main(int argc, char **argv)
 {
-	const char *what = argc > 1 ? argv[1] : "known";
 	uint32_t names =
-		argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 1000000;
-	uint32_t per_s = argc > 3 ? (uint32_t)strtoul(argv[3], NULL, 10) : 0;
+		argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 1000000;
+	uint32_t per_s = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 0;
 	snprintf(path, sizeof path, "%s/skep-lookup.%ld",
 		access("/dev/shm", W_OK) == 0 ? "/dev/shm" : ".",
 		(long)getpid());
@@ -249,7 +247,7 @@ main(int argc, char **argv)
 		(double)(now_ns() - begin) / 1e6);
 	begin = now_ns();
 	uint64_t before = atomic_load(&shared->changes);
-	measure(what, names);
+	measure(names);
 	if (per_s)
 		fprintf(stderr, "%.0f changes a second came meanwhile\n",
 			(double)(atomic_load(&shared->changes) - before) * 1e9 /

@@ -3,7 +3,7 @@
 # installed (s6, runit, supervisor).
 #
 #   run.sh [ROW...]      rows: start memory death status log loss move states
-#                        core
+#                        core lookup
 #
 # Everything of one row is measured in this one run: compare the rows of one
 # table, never two tables.  Services are `stamp', which says when it lives.
@@ -16,13 +16,14 @@ set -u
 : "${DEATHS:=50}"
 : "${LOSSES:=3}"
 : "${MOVES:=5}"
+: "${NAMES:=1000000}"      # in the registry
 : "${LOG_MIB:=200}"         # output of one service
 : "${REST_S:=3}"           # after the starts, before anything is weighed
 HERE=$(cd "$(dirname "$0")" && pwd)
 TOOLS=$SKEP_BUILD/tests/bench
 DRIVE=$TOOLS/drive
 STAMP=$TOOLS/stamp
-ROWS=${*:-start memory death status log loss move states core}
+ROWS=${*:-start memory death status log loss move states core lookup}
 
 B=$(mktemp -d "${TMPDIR:-/tmp}/skep-bench.XXXXXX")
 # Sockets, FIFOs and the like live in memory, as in /run; what must be
@@ -332,12 +333,31 @@ bench_log() {
 	done
 }
 
+# A name of a million, from another process; the floor is one load at a place
+# that is only known by then, in as much memory.
+bench_lookup() {
+	local what="lookup, $NAMES names" per_s
+	for per_s in 0 50000; do
+		"$TOOLS/lookup" "$NAMES" $per_s >"$B/look" 2>/dev/null
+		[ $per_s = 0 ] || what="$what, $per_s changes/s"
+		looked floor | row "$what" ns floor
+		looked known | row "$what" ns skep
+		looked unknown | row "  of one that is not there" ns skep
+	done
+	looked list | row "list by prefix, $NAMES names" ms skep
+	looked size | row "file, per name" B skep
+}
+looked() {
+	sed -n "s/^$1 //p" "$B/look"
+}
+
 printf '%-34s %-22s %3s %12s %12s\n' WHAT WHO N MEDIAN "MIN .. MAX"
 if wants start || wants memory; then bench_start; fi
 if wants memory || wants status; then bench_memory; fi
 if wants death; then bench_death; fi
 if wants log; then bench_log; fi
 if wants core; then "$TOOLS/core"; fi
+if wants lookup; then bench_lookup; fi
 # namespaces SCRIPT NAME: rows that need real hosts.
 namespaces() {
 	if [ "$(id -u)" != 0 ]; then

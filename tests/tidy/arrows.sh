@@ -21,7 +21,7 @@ may_system() {
 }
 
 may supervisord/base 'base/'
-may supervisord/client 'client/|skep/registry\.h'
+may supervisord/client 'client/|skep/registry\.h|base/glob\.h'
 may supervisord/core 'base/|core/|spec/policy\.h|skep/plugin\.h'
 may supervisord/sys 'base/|sys/|skep/plugin\.h'
 may spec 'base/|sys/|spec/'
@@ -29,8 +29,8 @@ may supervisord/keeper 'base/|sys/|keeper/'
 may supervisord/logger 'base/|sys/|logger/'
 may supervisord/mover 'base/|sys/|mover/'
 may supervisord/prober 'base/|sys/'
-may supervisord/node 'base/|sys/|core/|spec/|node/|skep/(plugin|registry)\.h|client/regfile\.h'
-may supervisord/ctl 'base/|sys/|core/|spec/|ctl/'
+may supervisord/node 'base/|sys/|core/|spec/|node/|skep/(plugin|registry|mailbox)\.h|client/regfile\.h'
+may supervisord/ctl 'base/|sys/|core/|spec/|ctl/|skep/mailbox\.h'
 may plugins 'skep/plugin\.h|base/'
 pure='std(bool|def|int|arg|noreturn)\.h|limits\.h|inttypes\.h|string\.h'
 may_system supervisord/base "$pure|xxhash\.h"

@@ -111,8 +111,7 @@ expect 2 register -f lines x
 expect 2 unregister
 expect 2 list --meta room
 has err 'KEY=VALUE'
-for command in send call publish \
-	multicall recv reply doctor \
+for command in doctor \
 	'debug bundle' 'debug partition'; do
 	expect 2 $command x
 	has err 'not supported yet'

@@ -247,6 +247,7 @@ START_TEST(lists_by_prefix_and_pattern)
 	memset(&entry, 0, sizeof entry);
 	ck_assert_int_eq(skep_registry_next(reader, "other", &entry), 0);
 	ck_assert_int_eq(skep_registry_match(reader, "device", &entry), 0);
+	ck_assert_int_eq(skep_registry_match(reader, "[a", &entry), -EINVAL);
 }
 END_TEST
 
@@ -460,6 +461,24 @@ START_TEST(bad_files_are_refused)
 }
 END_TEST
 
+START_TEST(finds_the_file_by_itself)
+{
+	struct skep_registry *r;
+	put(writer, "web", 1, "");
+	setenv("SKEP_SOCKET", scratch_path("skepd.sock"), 1);
+	unsetenv("SKEP_REGISTRY");
+	ck_assert_int_eq(skep_registry_open(NULL, &r), 0);
+	ck_assert_int_eq(skep_registry_lookup(r, "web", &entry), 0);
+	skep_registry_close(r);
+	setenv("SKEP_REGISTRY", scratch_path("none"), 1);
+	ck_assert_int_eq(skep_registry_open(NULL, &r), -ENOENT);
+	setenv("SKEP_REGISTRY", scratch_path("registry"), 1);
+	unsetenv("SKEP_SOCKET");
+	ck_assert_int_eq(skep_registry_open(NULL, &r), 0);
+	skep_registry_close(r);
+}
+END_TEST
+
 /* --- A full file system --- */
 
 /* The file may not grow behind 'bytes'. */
@@ -535,6 +554,7 @@ main(void)
 	tcase_add_test(t, a_new_file_takes_over);
 	tcase_add_test(t, a_successor_that_did_not_come);
 	tcase_add_test(t, bad_files_are_refused);
+	tcase_add_test(t, finds_the_file_by_itself);
 	tcase_add_test(t, no_room_is_an_error);
 	tcase_add_test(t, states_have_words);
 	suite_add_tcase(s, t);

@@ -79,8 +79,9 @@ struct skep_registry_info {
 
 struct skep_registry;
 
-/* Maps the registry at 'path'; NULL: what SKEP_REGISTRY names, or
- * /run/skep/registry.  -ENOENT: there is none, since skep-node has not run yet;
+/* Maps the registry at 'path'; NULL: what SKEP_REGISTRY names, else the one
+ * beside the SKEP_SOCKET that services are given, else /run/skep/registry.
+ * -ENOENT: there is none, since skep-node has not run yet;
  * -EACCES; -EPROTO: of a version that this library does not know, restart this
  * program with the library that came with skep-node; -EBADMSG: no registry.
  * On success the caller closes '*out'. */
@@ -111,8 +112,8 @@ int skep_registry_lookup(struct skep_registry *registry, const char *name,
 int skep_registry_next(struct skep_registry *registry, const char *prefix,
 	struct skep_entry *entry);
 
-/* The same for names that match 'pattern' as a shell's would: fnmatch(3),
- * without flags. */
+/* The same for names that match 'pattern' as `skepctl list` has it: '*', '?',
+ * '[a-z]', '[^x]', '\'; -EINVAL when it is not well-formed. */
 int skep_registry_match(struct skep_registry *registry, const char *pattern,
 	struct skep_entry *entry);
 
