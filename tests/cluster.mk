@@ -43,6 +43,7 @@ EXTRA_DIST += \
 	tests/cluster/t-restart.sh \
 	tests/cluster/t-events.sh \
 	tests/cluster/t-logs.sh \
+	tests/cluster/t-messages.sh \
 	tests/cluster/t-record.sh \
 	tests/cluster/t-redis-checkpoint.sh \
 	tests/cluster/t-register.sh \
@@ -81,7 +82,8 @@ tests_cluster_next_skep_node_CPPFLAGS = $(skep_node_CPPFLAGS) \
 	-include $(srcdir)/tests/cluster/next.h
 tests_cluster_next_skep_node_CFLAGS = $(skep_node_CFLAGS)
 tests_cluster_next_skep_node_SOURCES = $(skep_node_SOURCES) \
-	supervisord/node/keeper_link.c supervisord/sys/kproto.c
+	supervisord/node/keeper_greet.c supervisord/node/keeper_link.c \
+	supervisord/sys/kproto.c
 tests_cluster_next_skep_node_LDADD = $(skep_node_LDADD)
 tests_cluster_next_skep_logger_CPPFLAGS = $(AM_CPPFLAGS) \
 	-include $(srcdir)/tests/cluster/next.h

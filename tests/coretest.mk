@@ -7,6 +7,7 @@ tests_libworld_a_SOURCES = \
 	tests/sim/check_conflict.c \
 	tests/sim/check_handoff.c \
 	tests/sim/check_checkpoint.c \
+	tests/sim/check_message.c \
 	tests/sim/check_path.c \
 	tests/sim/check_rebalance.c \
 	tests/sim/check_member.c \
@@ -21,6 +22,7 @@ tests_libworld_a_SOURCES = \
 	tests/sim/world_ahead.c \
 	tests/sim/world_event.c \
 	tests/sim/world_hash.c \
+	tests/sim/world_mail.c \
 	tests/sim/world_net.c \
 	tests/sim/world_observe.c tests/sim/world_observe.h \
 	tests/sim/record.c tests/sim/record.h \
@@ -68,7 +70,8 @@ tests_sim_sim_SOURCES = tests/sim/sim.c \
 	tests/sim/storm.c tests/sim/storm.h \
 	tests/sim/swarm.c tests/sim/swarm.h \
 	tests/sim/trace.c tests/sim/trace.h \
-	tests/sim/work_node.c tests/sim/work_service.c tests/sim/work_spec.c \
+	tests/sim/work_mail.c tests/sim/work_node.c \
+	tests/sim/work_service.c tests/sim/work_spec.c \
 	tests/dialogue/script.h tests/dialogue/words.c
 tests_sim_sim_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
 tests_sim_sim_LDADD = $(CORE_TEST_LIBS)

@@ -11,9 +11,11 @@ TESTS += tests/unit/test_ctl.sh tests/fuzz/replay_http.sh
 
 if HAVE_CHECK
 check_PROGRAMS += tests/unit/test_api tests/unit/test_api_clients \
+	tests/unit/test_api_mail \
 	tests/unit/test_http \
 	tests/unit/test_table
 TESTS += tests/unit/test_api tests/unit/test_api_clients \
+	tests/unit/test_api_mail \
 	tests/unit/test_http tests/unit/test_table
 API_TEST_LIBS = libnodeapi.a libnodenet.a libctl.a libspec.a libsys.a libbase.a \
 	$(MHD_LIBS) $(JANSSON_LIBS) $(YAML_LIBS) $(XXHASH_LIBS) $(ZLIB_LIBS) \
@@ -28,6 +30,10 @@ tests_unit_test_api_clients_SOURCES = tests/unit/test_api_clients.c $(API_TEST_S
 tests_unit_test_api_clients_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 tests_unit_test_api_clients_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_api_clients_LDADD = $(API_TEST_LIBS)
+tests_unit_test_api_mail_SOURCES = tests/unit/test_api_mail.c $(API_TEST_SOURCES)
+tests_unit_test_api_mail_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_api_mail_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_api_mail_LDADD = $(API_TEST_LIBS)
 tests_unit_test_http_SOURCES = tests/unit/test_http.c
 tests_unit_test_http_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_http_LDADD = libctl.a libsys.a libbase.a $(CHECK_LIBS)

@@ -26,6 +26,7 @@
 #define SPEC_BODY_MAX	 65000	 /* one service, canonical form */
 #define FRAME_MAX	 1048576 /* one message between hosts */
 #define IPC_BODY_MAX	 65536	 /* one message between our processes */
+#define MAIL_BODY_MAX	 65536	 /* one message between services */
 #define STATE_CHUNK_SIZE 1048576 /* one chunk of a service's state */
 #define EPOCH_MAX	 (UINT64_MAX / 2) /* of others: room to go on */
 #define DIGEST_SIZE	 32		  /* SHA-256 */

@@ -32,7 +32,7 @@ core_size(const struct core_limits *l)
 	       registry_need(l) + specs_need(l) + place_need(l) +
 	       instance_need(l) + duty_need(l) + handoff_need(l) +
 	       checkpoint_need(l) + conflict_need(l) + claim_need(l) +
-	       group_need(l) + runtime_need(l);
+	       group_need(l) + runtime_need(l) + message_need(l);
 }
 
 struct core *
@@ -72,6 +72,7 @@ core_new(void *memory, size_t size, const struct core_limits *limits,
 	tracked_init(c);
 	runtime_init(c);
 	operate_init(c);
+	message_init(c);
 	return c;
 }
 
@@ -221,6 +222,11 @@ on_recv(struct core *c, const struct input_recv *in)
 	case WIRE_HANDOFF_BEGIN:
 		handoff_on_recv(c, from, in->type, in->body);
 		break;
+	case WIRE_LETTER:
+	case WIRE_RECEIPT:
+	case WIRE_ANSWER:
+		message_on_recv(c, from, in->type, in->body);
+		break;
 	case WIRE_HELLO:
 	case WIRE_REFUSE:
 	case WIRE_HEARTBEAT:
@@ -252,6 +258,7 @@ on_tick(struct core *c)
 	tracked_on_tick(c);
 	claim_on_tick(c);
 	operate_on_tick(c);
+	message_on_tick(c);
 	duty_on_tick(c);
 }
 
@@ -335,6 +342,22 @@ on_link(struct core *c, const struct input *in)
 		member_on_reached(c, &in->reached);
 }
 
+/* Somebody on this host wants something. */
+static void
+on_asked(struct core *c, const struct input *in)
+{
+	if (in->kind == INPUT_SPEC_SET)
+		operate_on_spec_set(c, &in->spec_set);
+	else if (in->kind == INPUT_SPEC_DEL)
+		operate_on_spec_del(c, &in->spec_del);
+	else if (in->kind == INPUT_REGISTER)
+		tracked_on_register(c, &in->enroll);
+	else if (in->kind == INPUT_REQUEST)
+		operate_on_request(c, &in->request);
+	else
+		message_on_mail(c, &in->mail);
+}
+
 static void
 dispatch(struct core *c, const struct input *in)
 {
@@ -394,16 +417,11 @@ dispatch(struct core *c, const struct input *in)
 		on_fetched(c, &in->fetched);
 		break;
 	case INPUT_SPEC_SET:
-		operate_on_spec_set(c, &in->spec_set);
-		break;
 	case INPUT_SPEC_DEL:
-		operate_on_spec_del(c, &in->spec_del);
-		break;
 	case INPUT_REGISTER:
-		tracked_on_register(c, &in->enroll);
-		break;
 	case INPUT_REQUEST:
-		operate_on_request(c, &in->request);
+	case INPUT_MAIL:
+		on_asked(c, in);
 		break;
 	case INPUT_KIND_COUNT:
 		UNREACHABLE();
@@ -443,6 +461,7 @@ core_deadline(const struct core *c)
 	at = mono_min(at, tracked_deadline(c));
 	at = mono_min(at, claim_deadline(c));
 	at = mono_min(at, operate_deadline(c));
+	at = mono_min(at, message_deadline(c));
 	return mono_min(at, duty_deadline(c));
 }
 
@@ -460,4 +479,5 @@ core_check(const struct core *c)
 	conflict_check(c);
 	claim_check(c);
 	group_check(c);
+	message_check(c);
 }

@@ -27,6 +27,7 @@
 #include "core/handoff.h"
 #include "core/instance.h"
 #include "core/member.h"
+#include "core/message.h"
 #include "core/names.h"
 #include "core/operate.h"
 #include "core/place.h"
@@ -77,6 +78,7 @@ struct core {
 	struct tracked tracked;
 	struct operate operate;
 	struct runtime runtime;
+	struct messages messages;
 };
 
 /* Issues a STORE; 'value.data' NULL deletes.  Returns its number, for the

@@ -93,6 +93,18 @@ news_kind_name(enum news_kind kind)
 }
 
 const char *
+mail_op_name(enum mail_op op)
+{
+	static const char *const names[] = {
+#define X(op, name) [op] = name,
+		MAIL_OPS(X)
+#undef X
+	};
+	CHECK(op < MAIL_OP_COUNT);
+	return names[op];
+}
+
+const char *
 request_op_name(enum request_op op)
 {
 	static const char *const names[] = {

@@ -32,7 +32,9 @@
 	X(EFFECT_DROP, "drop")                                                 \
 	X(EFFECT_REPLY, "reply")                                               \
 	X(EFFECT_NOTE, "note")                                                 \
-	X(EFFECT_RUN, "run")
+	X(EFFECT_RUN, "run")                                                   \
+	X(EFFECT_DELIVER, "deliver")                                           \
+	X(EFFECT_ANSWER, "answer")
 
 enum effect_kind {
 #define X(kind, name) kind,
@@ -166,7 +168,9 @@ struct effect_drop {
 	X(REPLY_TIMEOUT, "timeout", 504)                                       \
 	X(REPLY_FAILED, "failed", 500)                                         \
 	X(REPLY_EXISTS, "already_registered", 409)                             \
-	X(REPLY_UNSUPPORTED, "not_supported", 501)
+	X(REPLY_UNSUPPORTED, "not_supported", 501)                             \
+	X(REPLY_MAILBOX_FULL, "mailbox_full", 429)                             \
+	X(REPLY_UNKNOWN, "unknown", 504)
 
 enum reply_code {
 #define X(code, name, http) code,
@@ -238,6 +242,27 @@ struct effect_note {
 	struct actor actor; /* who asked; uid 0, pid 0, host NULL: skep */
 };
 
+/* DELIVER a message to the mailbox of a name here; answered by DELIVERED with
+ * its number.  No more are given than ROOM or DELIVERED said last. */
+struct effect_deliver {
+	uint64_t number;
+	const char *name;
+	uint64_t epoch;	   /* of the run that it is for */
+	const char *from;  /* who sent it, "" for an operator */
+	const char *group; /* it was published to, "" for none */
+	bool is_call;	   /* an ANSWER with this number is waited for */
+	struct bytes body;
+};
+
+/* ANSWER to a CALL or MULTICALL: what one name said, or why it did not. */
+struct effect_answer {
+	uint64_t request;
+	const char *name;
+	enum reply_code code;
+	const char *text;  /* one sentence, "" with REPLY_OK */
+	struct bytes body; /* of REPLY_OK */
+};
+
 /* One thing to do. */
 struct effect {
 	enum effect_kind kind;
@@ -256,6 +281,8 @@ struct effect {
 		struct effect_drop drop;
 		struct effect_reply reply;
 		struct effect_note note;
+		struct effect_deliver deliver;
+		struct effect_answer answer;
 	};
 };
 
@@ -278,6 +305,7 @@ const char *input_kind_name(enum input_kind kind);
 const char *request_op_name(enum request_op op);
 const char *hook_name(enum hook hook);
 const char *news_kind_name(enum news_kind kind);
+const char *mail_op_name(enum mail_op op);
 
 /* Whether about 'items' more effects with 'size' payload bytes fit.  Work
  * that can be cut into pieces asks before each piece and goes on in the next

@@ -55,7 +55,8 @@
 	X(INPUT_SEALED, "sealed")                                              \
 	X(INPUT_REACHED, "reached")                                            \
 	X(INPUT_REGISTER, "register")                                          \
-	X(INPUT_GONE, "gone")
+	X(INPUT_GONE, "gone")                                                  \
+	X(INPUT_MAIL, "mail")
 
 enum input_kind {
 #define X(kind, name) kind,
@@ -378,6 +379,43 @@ struct input_gone {
 	uint32_t pid;
 };
 
+/* op, name in traces */
+#define MAIL_OPS(X)                                                            \
+	X(MAIL_SEND, "send")	       /* 'to' = name */                       \
+	X(MAIL_CALL, "call")	       /* 'to' = name; it answers */           \
+	X(MAIL_PUBLISH, "publish")     /* 'to' = group */                      \
+	X(MAIL_MULTICALL, "multicall") /* 'to' = group; all answer */          \
+	X(MAIL_ANSWER, "answer")       /* 'number' = what DELIVER gave */      \
+	X(MAIL_ROOM, "room")	       /* 'from' can take 'room' */            \
+	X(MAIL_DELIVERED, "delivered") /* 'number' = what DELIVER gave */
+
+enum mail_op {
+#define X(op, name) op,
+	MAIL_OPS(X)
+#undef X
+		MAIL_OP_COUNT,
+};
+
+#define MAIL_TIMEOUT_MS	    30000   /* of who says none */
+#define MAIL_TIMEOUT_MAX_MS 3600000 /* longer ones are cut */
+
+/* MAIL: what a client of this host says, or its mailbox.  The first five are
+ * requests: answered by exactly one REPLY, after as many ANSWERs as came. */
+struct input_mail {
+	uint64_t id; /* of requests: the shell's, as in input_request */
+	enum mail_op op;
+	const char *from; /* who speaks, a name of this host's; "" for an
+			     operator */
+	const char *to;
+	uint64_t number;
+	uint32_t room;	    /* ROOM, DELIVERED: how many DELIVERs it takes now,
+			       after those that it was given */
+	bool is_acked;	    /* SEND: sent again until it has arrived */
+	bool is_ok;	    /* DELIVERED: its process has it */
+	int64_t timeout_ms; /* 0: MAIL_TIMEOUT_MS */
+	struct bytes body;  /* at most MAIL_BODY_MAX bytes */
+};
+
 /* GOING and ENDING have no payload.  GOING: this node ends in a moment,
  * another one will come in its place, and the services run on meanwhile.
  * ENDING: all of skepd ends on this host, and the services before it; nothing
@@ -409,6 +447,7 @@ struct input {
 		struct input_request request;
 		struct input_register enroll;
 		struct input_gone gone;
+		struct input_mail mail;
 	};
 };
 

@@ -400,6 +400,7 @@ instance_publish(struct core *c, struct instance *inst)
 	} else if (state == ROW_NONE) {
 		registry_delete(c, ROW_INSTANCE, inst->name);
 		group_follow(c, inst);
+		message_follow(c, inst);
 		return;
 	}
 	bool has_state = state == ROW_STOPPED && instance_offers_state(c, inst);
@@ -427,6 +428,7 @@ instance_publish(struct core *c, struct instance *inst)
 		core_note(c, NOTE_REPAIR, inst->name, inst->epoch,
 			"the registry is full: raise names_max");
 	group_follow(c, inst);
+	message_follow(c, inst);
 }
 
 void

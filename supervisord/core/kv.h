@@ -22,7 +22,7 @@ struct core;
 
 /* 'kv set' (name = key, arg = value, is_forced: there is a condition) and 'kv
  * delete' (name = key); validates, writes, replies.  The text of a success is
- * the version, 16 hexadecimal digits; of a deletion it is empty. */
+ * the version in hexadecimal digits; of a deletion it is empty. */
 void kv_on_request(struct core *c, const struct input_request *r);
 
 #endif

@@ -66,6 +66,11 @@ libcore_a_SOURCES = \
 	supervisord/core/member_news.c \
 	supervisord/core/member_ops.c \
 	supervisord/core/member_private.h \
+	supervisord/core/message.c \
+	supervisord/core/message.h \
+	supervisord/core/message_ask.c \
+	supervisord/core/message_inbox.c \
+	supervisord/core/message_private.h \
 	supervisord/core/named.c \
 	supervisord/core/named.h \
 	supervisord/core/names.c \

@@ -266,7 +266,8 @@ member_set_link(struct core *c, struct member *m, uint32_t link)
 {
 	struct lookup *links = &c->members.by_link;
 	c->members.is_tally_known = false;
-	if (m->link)
+	bool was_linked = m->link != 0;
+	if (was_linked)
 		lookup_remove(links, m->link);
 	m->link = link;
 	m->has_heartbeat = false;
@@ -274,6 +275,8 @@ member_set_link(struct core *c, struct member *m, uint32_t link)
 	place_forget_hosts(c);
 	if (link)
 		lookup_put(links, link, member_id_of(c, m));
+	if (was_linked)
+		message_on_unlinked(c, member_id_of(c, m));
 }
 
 struct member *

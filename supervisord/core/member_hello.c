@@ -208,6 +208,7 @@ greet(struct core *c, struct member *m, uint64_t list_digest)
 	registry_on_linked(c, id);
 	specs_on_linked(c, id);
 	handoff_on_linked(c, id);
+	message_on_linked(c, id);
 	duty_mark_all(c);
 }
 

@@ -80,6 +80,20 @@ digest_link(uint64_t h, uint32_t number, const char *text)
 }
 
 static uint64_t
+digest_mail(uint64_t h, const struct effect *e)
+{
+	if (e->kind == EFFECT_ANSWER) {
+		h = hash_mix(hash_mix(h, e->answer.request), e->answer.code);
+		h = add_text(add_text(h, e->answer.name), e->answer.text);
+		return add_bytes(h, e->answer.body);
+	}
+	h = hash_mix(hash_mix(h, e->deliver.number), e->deliver.epoch);
+	h = add_text(add_text(h, e->deliver.name), e->deliver.from);
+	h = hash_mix(add_text(h, e->deliver.group), e->deliver.is_call);
+	return add_bytes(h, e->deliver.body);
+}
+
+static uint64_t
 digest(uint64_t h, const struct effect *e)
 {
 	switch (e->kind) {
@@ -117,6 +131,9 @@ digest(uint64_t h, const struct effect *e)
 		return add_text(h, e->reply.text);
 	case EFFECT_NOTE:
 		return digest_note(h, &e->note);
+	case EFFECT_DELIVER:
+	case EFFECT_ANSWER:
+		return digest_mail(h, e);
 	case EFFECT_KIND_COUNT:
 		break;
 	}

@@ -172,6 +172,21 @@ put_life(skep_TraceInput *msg, struct strings *s, const struct input *in)
 	}
 }
 
+static void
+put_mail(skep_TraceInput *msg, struct strings *s, const struct input_mail *in)
+{
+	s->name = text_bytes(in->from);
+	s->text = text_bytes(in->to);
+	s->body = in->body;
+	msg->request = in->id;
+	msg->code = in->op;
+	msg->seq = in->number;
+	msg->size = in->room;
+	msg->is_ok = in->is_ok;
+	msg->is_other = in->is_acked;
+	msg->number = in->timeout_ms;
+}
+
 /* The kinds that come from links and from the store. */
 static void
 put_plain(skep_TraceInput *msg, struct strings *s, const struct input *in)
@@ -261,6 +276,9 @@ put(skep_TraceInput *msg, struct strings *s, const struct input *in)
 	case INPUT_RAN:
 	case INPUT_DUE:
 		put_life(msg, s, in);
+		return;
+	case INPUT_MAIL:
+		put_mail(msg, s, &in->mail);
 		return;
 	case INPUT_KIND_COUNT:
 		break;
@@ -497,6 +515,24 @@ take_life(struct taking *t, struct input *in)
 		in->due = (struct input_due){name, msg->number};
 }
 
+static struct input_mail
+take_mail(struct taking *t)
+{
+	const skep_TraceInput *msg = &t->msg;
+	return (struct input_mail){
+		.id = msg->request,
+		.op = (enum mail_op)take_code(t, 0, MAIL_OP_COUNT),
+		.from = take_text(t, t->s.name),
+		.to = take_text(t, t->s.text),
+		.number = msg->seq,
+		.room = (uint32_t)msg->size,
+		.is_acked = msg->is_other,
+		.is_ok = msg->is_ok,
+		.timeout_ms = msg->number,
+		.body = take_bytes(t->s.body),
+	};
+}
+
 static void
 take_plain(struct taking *t, struct input *in)
 {
@@ -585,6 +621,9 @@ take(struct taking *t, struct trace_input *out)
 	case INPUT_RAN:
 	case INPUT_DUE:
 		take_life(t, in);
+		return;
+	case INPUT_MAIL:
+		in->mail = take_mail(t);
 		return;
 	case INPUT_KIND_COUNT:
 		break;

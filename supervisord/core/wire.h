@@ -61,7 +61,10 @@
 	X(WIRE_BULK_MANIFEST, 62, BulkManifest)                                \
 	X(WIRE_QUERY, 70, Query)                                               \
 	X(WIRE_QUERY_DATA, 71, QueryData)                                      \
-	X(WIRE_QUERY_MORE, 72, QueryMore)
+	X(WIRE_QUERY_MORE, 72, QueryMore)                                      \
+	X(WIRE_LETTER, 80, Letter)                                             \
+	X(WIRE_RECEIPT, 81, Receipt)                                           \
+	X(WIRE_ANSWER, 82, Answer)
 
 enum wire_type {
 #define X(type, number, message) type = number,

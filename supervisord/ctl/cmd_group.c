@@ -10,7 +10,6 @@ word(struct ctl *ctl, const char *verb, char **argv)
 	if (!body)
 		return usage_error(ctl, "the name is not valid UTF-8");
 	int rc = ctl_call(ctl, "POST", path, body, NULL);
-	json_decref(body);
 	return rc ? ctl_fail(ctl, rc) : EXIT_DONE;
 }
 

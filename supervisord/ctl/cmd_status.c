@@ -400,7 +400,8 @@ show_services(struct ctl *ctl, const json_t *list)
 			table_printf(&t, "%s:%s", get_text(source, "node"),
 				get_text(source, "file"));
 		else
-			table_add(&t, "apply");
+			table_add(&t, get_bool(o, "runtime") ? "register"
+							     : "apply");
 		table_add(&t, get_text(o, "writer"));
 		table_add(&t, get_text(o, "digest"));
 		add_oldest(&t, json_object_get(o, "checkpoints"));

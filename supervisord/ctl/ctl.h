@@ -54,6 +54,7 @@ struct options {
 	bool is_check;
 	bool is_stop;
 	bool is_find;
+	bool is_acked;
 	int64_t timeout_ms;   /* -1: the command's default */
 	int64_t deadline_ms;  /* 0: none */
 	int64_t for_ms;	      /* 0: no limit */
@@ -242,6 +243,12 @@ int cmd_move(struct ctl *ctl, int argc, char **argv);
 int cmd_logs(struct ctl *ctl, int argc, char **argv);
 int cmd_events(struct ctl *ctl, int argc, char **argv);
 int cmd_history(struct ctl *ctl, int argc, char **argv);
+int cmd_send(struct ctl *ctl, int argc, char **argv);
+int cmd_call(struct ctl *ctl, int argc, char **argv);
+int cmd_publish(struct ctl *ctl, int argc, char **argv);
+int cmd_multicall(struct ctl *ctl, int argc, char **argv);
+int cmd_recv(struct ctl *ctl, int argc, char **argv);
+int cmd_reply(struct ctl *ctl, int argc, char **argv);
 int cmd_group_members(struct ctl *ctl, int argc, char **argv);
 int cmd_group_join(struct ctl *ctl, int argc, char **argv);
 int cmd_group_leave(struct ctl *ctl, int argc, char **argv);

@@ -93,6 +93,8 @@ static const struct option options[] = {
 	{0, "user", "USER", KIND_TEXT, AT(user), false, "run it as this user"},
 	{0, "if", "VERSION", KIND_TEXT, AT(condition), false,
 		"only if that is its version"},
+	{0, "ack", NULL, KIND_FLAG, AT(is_acked), false,
+		"return when it has arrived, and send it again until then"},
 	{'y', "yes", NULL, KIND_FLAG, AT(is_yes), false, "do not ask"},
 };
 

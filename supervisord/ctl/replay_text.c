@@ -219,6 +219,11 @@ input_text(const struct input *in, char *buffer, size_t size)
 	case INPUT_GONE:
 		add_asked_input(&l, in);
 		break;
+	case INPUT_MAIL:
+		line_add(&l, " %s from %s to %s, %zu bytes",
+			mail_op_name(in->mail.op), or_none(in->mail.from),
+			or_none(in->mail.to), in->mail.body.size);
+		break;
 	case INPUT_KIND_COUNT:
 		UNREACHABLE();
 	}
@@ -317,6 +322,16 @@ effect_text(const struct effect *e, char *buffer, size_t size)
 	case EFFECT_REPLY:
 	case EFFECT_NOTE:
 		add_said_effect(&l, e);
+		break;
+	case EFFECT_DELIVER:
+		line_add(&l, " %" PRIu64 " to %s from %s, %zu bytes",
+			e->deliver.number, e->deliver.name,
+			or_none(e->deliver.from), e->deliver.body.size);
+		break;
+	case EFFECT_ANSWER:
+		line_add(&l, " %" PRIu64 " of %s %s, %zu bytes",
+			e->answer.request, e->answer.name,
+			reply_code_name(e->answer.code), e->answer.body.size);
 		break;
 	case EFFECT_KIND_COUNT:
 		UNREACHABLE();

@@ -202,8 +202,13 @@ drop_stopped(struct keeper *k)
 static int
 take_sockets(struct keeper *k, struct err *err)
 {
-	if (reexec_is_resumed())
-		return reexec_take_sockets(k, err);
+	if (reexec_is_resumed()) {
+		int rc = reexec_take_sockets(k, err);
+		bool is_new = k->sockets.fds[KSOCKET_MAILBOX] < 0;
+		return rc < 0 || !is_new ? rc
+					 : sockets_open_mailbox(&k->sockets,
+						   &k->dirs, err);
+	}
 	return sockets_open(&k->sockets, &k->options, &k->dirs, err);
 }
 

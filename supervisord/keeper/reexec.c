@@ -187,9 +187,11 @@ write_state(struct keeper *k)
 	if (!out)
 		return -errno;
 	fprintf(out, "sockets=");
-	for (int i = 0; i < KSOCKET_COUNT; i++)
+	/* The lock is the fourth, for a program that knows no mailboxes. */
+	for (int i = 0; i < KSOCKET_MAILBOX; i++)
 		fprintf(out, "%d ", k->sockets.fds[i]);
-	fprintf(out, "%d\n", k->sockets.lock);
+	fprintf(out, "%d %d\n", k->sockets.lock,
+		k->sockets.fds[KSOCKET_MAILBOX]);
 	list_each (it, &k->instances.all) {
 		struct instance *i = container_of(it, struct instance, in_all);
 		fprintf(out, "\niid=%016" PRIx64 "\n", i->iid);
@@ -303,9 +305,10 @@ static bool
 read_sockets(struct keeper *k, const char *text)
 {
 	int *s = k->sockets.fds;
-	_Static_assert(KSOCKET_COUNT == 3, "one number each");
-	if (sscanf(text, "sockets=%d %d %d %d", &s[0], &s[1], &s[2],
-		    &k->sockets.lock) != 4)
+	_Static_assert(KSOCKET_COUNT == 4, "one number each");
+	s[KSOCKET_MAILBOX] = -1;
+	if (sscanf(text, "sockets=%d %d %d %d %d", &s[0], &s[1], &s[2],
+		    &k->sockets.lock, &s[KSOCKET_MAILBOX]) < 4)
 		return false;
 	for (int i = 0; i < KSOCKET_COUNT; i++)
 		if (s[i] >= 0)

@@ -20,6 +20,7 @@
 #define PATIENCE_MS  2000
 #define AGAIN_MS     20
 #define CONTROL_NAME "skepd.sock"
+#define MAILBOX_NAME "mailbox.sock"
 #define LOCK_NAME    "skepd.lock"
 
 static int
@@ -93,6 +94,37 @@ open_control(const struct options *o, const struct dirs *d, struct err *err)
 		return rc;
 	}
 	return fd;
+}
+
+int
+sockets_open_mailbox(
+	struct sockets *s, const struct dirs *d, struct err *err)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	const char *run_dir = d->options->conf.node.run_dir;
+	int n = snprintf(a.sun_path, sizeof a.sun_path, "%s/" MAILBOX_NAME,
+		run_dir);
+	if ((size_t)n >= sizeof a.sun_path)
+		return err_set(err, -ENAMETOOLONG,
+			"run_dir %s is too long for a socket", run_dir);
+	unlinkat(d->run, MAILBOX_NAME, 0);
+	int fd = socket(
+		AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return err_sys(err, -errno, "socket");
+	/* Whoever connects is known by its process: any service may. */
+	mode_t old = umask(0111);
+	int rc = bind(fd, (struct sockaddr *)&a, sizeof a) < 0 ? -errno : 0;
+	umask(old);
+	if (rc == 0 && listen(fd, BACKLOG) < 0)
+		rc = -errno;
+	if (rc < 0) {
+		close(fd);
+		return err_sys(err, rc, "%s", a.sun_path);
+	}
+	s->fds[KSOCKET_MAILBOX] = fd;
+	spawn_keep_back(fd);
+	return 0;
 }
 
 /* Binds and listens on one address, once. */
@@ -174,6 +206,8 @@ sockets_open(struct sockets *s, const struct options *o, const struct dirs *d,
 	int rc = s->fds[KSOCKET_CONTROL] = open_control(o, d, err);
 	if (rc >= 0)
 		rc = s->fds[KSOCKET_CLUSTER] = open_cluster(o, err);
+	if (rc >= 0)
+		rc = sockets_open_mailbox(s, d, err);
 	if (rc < 0) {
 		sockets_close(s, d);
 		return rc;
@@ -188,6 +222,8 @@ sockets_close(struct sockets *s, const struct dirs *d)
 {
 	if (s->fds[KSOCKET_CONTROL] >= 0)
 		unlinkat(d->run, CONTROL_NAME, 0);
+	if (s->fds[KSOCKET_MAILBOX] >= 0)
+		unlinkat(d->run, MAILBOX_NAME, 0);
 	for (int i = 0; i < KSOCKET_COUNT; i++) {
 		if (s->fds[i] >= 0)
 			close(s->fds[i]);

@@ -19,7 +19,12 @@ struct sockets {
 int sockets_open(struct sockets *s, const struct options *o,
 	const struct dirs *d, struct err *err);
 
-/* Closes all and removes the control socket's name. */
+/* Opens the one of mailboxes alone, which a skepd that another one replaced in
+ * its process may not have had. */
+int sockets_open_mailbox(
+	struct sockets *s, const struct dirs *d, struct err *err);
+
+/* Closes all and removes the names of those that have one. */
 void sockets_close(struct sockets *s, const struct dirs *d);
 
 #endif

@@ -12,6 +12,7 @@ libnodeapi_a_SOURCES = \
 	supervisord/node/api_gather.c supervisord/node/api_gather.h \
 	supervisord/node/api_get.c \
 	supervisord/node/api_group.c \
+	supervisord/node/api_mail.c \
 	supervisord/node/api_host.c \
 	supervisord/node/api_json.c \
 	supervisord/node/api_kv.c \

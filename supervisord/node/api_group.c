@@ -66,6 +66,8 @@ api_post_group(struct call *c)
 	static const char *const keys[] = {"name", NULL};
 	const char *verb = c->captures[1];
 	bool is_join = strcmp(verb, "join") == 0;
+	if (api_post_group_mail(c))
+		return;
 	if (!is_join && strcmp(verb, "leave") != 0) {
 		call_reply_error(c, MHD_HTTP_NOT_FOUND, "not_found",
 			"there is no verb '%s' for groups", verb);

@@ -120,7 +120,7 @@ on_written(struct call *c, size_t index, enum reply_code code, const char *text)
 	api_json_put(o, "result", reply_code_name(code));
 	api_json_put(o, "key", c->captures[0]);
 	if (*text)
-		api_json_put(o, "version", text);
+		api_json_put_hex(o, "version", strtoull(text, NULL, 16));
 	put_consistency(o);
 	call_reply_json(c, MHD_HTTP_OK, o);
 }

@@ -237,6 +237,9 @@ void api_get_name(struct call *c);
 void api_get_why(struct call *c);
 void api_get_cluster(struct call *c);
 void api_get_health(struct call *c);
+/* api_mail.c: false: the verb is another one */
+bool api_post_name_mail(struct call *c);
+bool api_post_group_mail(struct call *c);
 /* api_group.c */
 void api_get_group(struct call *c);
 void api_post_group(struct call *c);

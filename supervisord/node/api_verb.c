@@ -145,7 +145,7 @@ api_post_name_verb(struct call *c)
 		verb_signal(c);
 	else if (strcmp(verb, "move") == 0)
 		verb_move(c);
-	else
+	else if (!api_post_name_mail(c))
 		call_reply_error(c, MHD_HTTP_NOT_FOUND, "not_found",
 			"there is no verb '%s' for names", verb);
 }

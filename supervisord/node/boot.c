@@ -24,6 +24,8 @@
 #include "node/health.h"
 #include "node/identity.h"
 #include "node/launch.h"
+#include "node/mail.h"
+#include "node/mailbox.h"
 #include "node/moves.h"
 #include "node/node_private.h"
 #include "node/orders.h"
@@ -68,6 +70,8 @@ open_conf(struct node *n, const struct node_options *o,
 	if (code)
 		return code;
 	snprintf(n->socket_path, sizeof n->socket_path, "%s/skepd.sock",
+		n->conf.node.run_dir);
+	snprintf(n->mailbox_path, sizeof n->mailbox_path, "%s/mailbox.sock",
 		n->conf.node.run_dir);
 	n->weaker_why = welcome->weaker_why;
 	n->keeper_version = welcome->keeper_version;
@@ -426,6 +430,8 @@ open_doors(
 		return code;
 	if (welcome->sockets[KSOCKET_API] >= 0) /* not supported yet */
 		close(welcome->sockets[KSOCKET_API]);
+	n->mailboxes =
+		mailboxes_new(n, welcome->sockets[KSOCKET_MAILBOX]);
 	n->api = api_new(n, welcome->sockets[KSOCKET_CONTROL], -1, err);
 	return n->api ? 0 : -EIO;
 }
@@ -464,6 +470,7 @@ node_open(struct node *n, const struct node_options *o, struct err *err)
 	n->started = clock_mono();
 	n->peers_since = MONO_NEVER;
 	n->requests = requests_new();
+	n->mails = mails_new(n);
 	n->apply = apply_new(node_carry, n);
 	node_tick_init(n);
 	int code = open_all(n, o, err);
@@ -484,6 +491,7 @@ node_close(struct node *n)
 	n->publish = NULL;
 	specdir_free(n->specdir);
 	api_free(n->api);
+	mailboxes_free(n->mailboxes);
 	schedules_free(n->schedules);
 	health_free(n->health);
 	alert_close(n->alert);
@@ -495,6 +503,7 @@ node_close(struct node *n)
 	tls_free(n->tls);
 	store_free(n->store);
 	apply_free(n->apply);
+	mails_free(n->mails);
 	requests_free(n->requests);
 	recording_close(n);
 	launcher_free(n->launcher);

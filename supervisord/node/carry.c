@@ -11,6 +11,8 @@
 #include "node/keeper_link.h"
 #include "node/launch.h"
 #include "node/links.h"
+#include "node/mail.h"
+#include "node/mailbox.h"
 #include "node/moves.h"
 #include "node/node_private.h"
 #include "node/quarantine.h"
@@ -86,6 +88,7 @@ start_send(struct node *n, const struct effect_start *start, int state_fd,
 	struct launch_host host = {
 		.node = n->conf.node.name,
 		.socket = n->socket_path,
+		.mailbox = n->mailbox_path,
 		.wall_ms = clock_wall_ms(),
 		.stop_rank = stop_rank(n, start->service),
 	};
@@ -179,6 +182,12 @@ node_carry(void *context, const struct effect *e)
 		return;
 	case EFFECT_RUN:
 		keeper_run(n->keeper, &e->run);
+		return;
+	case EFFECT_DELIVER:
+		mailboxes_deliver(n->mailboxes, &e->deliver);
+		return;
+	case EFFECT_ANSWER:
+		mail_on_answer(n, &e->answer);
 		return;
 	case EFFECT_KIND_COUNT:
 		break;

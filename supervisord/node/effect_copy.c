@@ -100,6 +100,17 @@ fields_of(struct effect *e, struct fields *f)
 	case EFFECT_NOTE:
 		add_note(f, &e->note);
 		break;
+	case EFFECT_DELIVER:
+		add_text(f, &e->deliver.name);
+		add_text(f, &e->deliver.from);
+		add_text(f, &e->deliver.group);
+		add_bytes(f, &e->deliver.body);
+		break;
+	case EFFECT_ANSWER:
+		add_text(f, &e->answer.name);
+		add_text(f, &e->answer.text);
+		add_bytes(f, &e->answer.body);
+		break;
 	case EFFECT_KIND_COUNT:
 		UNREACHABLE();
 	}

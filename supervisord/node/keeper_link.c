@@ -9,33 +9,16 @@
 #include <unistd.h>
 
 #include "base/check.h"
-#include "base/list.h"
-#include "base/map.h"
+#include "node/keeper_private.h"
 #include "node/keeper_report.h"
 #include "node/launch.h"
 #include "sys/clock.h"
-#include "sys/ipc.h"
-#include "sys/say.h"
 
-#define BUCKETS		  4096
 #define MESSAGES_A_TURN	  64   /* read before others get a turn */
 #define DIGESTING_WAIT_MS 1000 /* for a keeper that is busy */
 #define BREATHE_EVERY_MS  1000
 #define EXIT_PROTOCOL	  70
-
-/* An instance that the keeper knows. */
-struct known {
-	struct map_link by_iid; /* in keeper.known */
-	struct list link;	/* in keeper.all */
-	uint64_t iid;
-	uint64_t epoch;		       /* last one started or told of */
-	uint64_t collect_epochs[2];    /* of COLLECTs: a state, a checkpoint */
-	struct kproto_instance *found; /* in the account, not yet walked: ours;
-					  else NULL */
-	char name[];
-};
-
-#define STATES_MAX 2 /* descriptors with one command */
+#define STATES_MAX	  2 /* descriptors with one command */
 
 /* A command that the socket did not take yet. */
 struct unsent {
@@ -44,25 +27,6 @@ struct unsent {
 	int fds[STATES_MAX]; /* ours; -1: none */
 	size_t size;
 	unsigned char body[];
-};
-
-struct keeper {
-	struct ev_loop *loop;
-	int fd;
-	struct keeper_hooks hooks;
-	ev_io readable;
-	ev_io writable;
-	struct list outbox;
-	struct map_link *buckets[BUCKETS];
-	struct map known;
-	struct list all;
-	char boot_id[64];
-	char conf_path[4096];
-	char weaker_why[256];
-	char version[64];	    /* skepd's */
-	struct ipc_message message; /* the one being read */
-	struct say_limit strange;
-	mono breathed; /* last 'keeper_breathe' that said something */
 };
 
 /* --- Names --- */
@@ -74,9 +38,8 @@ known_find(struct keeper *k, uint64_t iid)
 	return link ? container_of(link, struct known, by_iid) : NULL;
 }
 
-/* Finds or adds; NULL when another name has this id. */
-static struct known *
-known_get(struct keeper *k, uint64_t iid, const char *name)
+struct known *
+keeper_know(struct keeper *k, uint64_t iid, const char *name)
 {
 	struct known *known = known_find(k, iid);
 	if (known)
@@ -91,7 +54,6 @@ known_get(struct keeper *k, uint64_t iid, const char *name)
 	return known;
 }
 
-/* Takes a name out and frees it. */
 static void
 known_remove(struct keeper *k, struct known *known)
 {
@@ -165,7 +127,7 @@ keeper_send_states(struct keeper *k, uint16_t type, struct bytes body,
 			kproto_message_name(type), strerror(-code));
 }
 
-static void
+void
 keeper_send(struct keeper *k, uint16_t type, struct bytes body)
 {
 	keeper_send_states(k, type, body, no_states);
@@ -217,7 +179,7 @@ int
 keeper_start_instance(struct keeper *k, const char *name, uint64_t epoch,
 	struct bytes body, int state_fd, int theirs_fd)
 {
-	struct known *known = known_get(k, launch_iid(name), name);
+	struct known *known = keeper_know(k, launch_iid(name), name);
 	if (!known)
 		return -EEXIST;
 	known->epoch = epoch;
@@ -605,152 +567,6 @@ on_readable(struct ev_loop *loop, ev_io *w, int revents)
 	}
 }
 
-/* --- The greeting --- */
-
-static int
-greet_welcome(struct keeper *k, struct keeper_welcome *out, struct err *err)
-{
-	struct kproto_welcome w;
-	struct bytes body = {k->message.body, k->message.size};
-	if (!kproto_get_welcome(body, &w))
-		return err_set(err, -EBADMSG, "WELCOME makes no sense");
-	if (w.version != KPROTO_VERSION)
-		return err_set(err, -EPROTONOSUPPORT,
-			"skepd, which runs, speaks version %u of the protocol "
-			"between them, and this skep-node, which is "
-			"installed, version %u: unless skepd replaces itself "
-			"now, restart it (systemctl restart skepd; services "
-			"run on)",
-			w.version, KPROTO_VERSION);
-	for (unsigned i = 0; i < KSOCKET_COUNT; i++)
-		if (w.sockets & 1u << i && i < k->message.fd_count) {
-			out->sockets[i] = k->message.fds[i];
-			k->message.fds[i] = -1;
-		}
-	snprintf(k->boot_id, sizeof k->boot_id, "%s", w.boot_id);
-	snprintf(k->conf_path, sizeof k->conf_path, "%s", w.conf_path);
-	snprintf(k->weaker_why, sizeof k->weaker_why, "%s", w.weaker_why);
-	out->boot_id = k->boot_id;
-	out->conf_path = k->conf_path;
-	out->weaker_why = k->weaker_why;
-	out->node_restarts = w.node_restarts;
-	snprintf(k->version, sizeof k->version, "%s", w.keeper_version);
-	out->keeper_version = k->version;
-	out->keeper_crashes = w.keeper_crashes;
-	out->keeper_start_ms = w.keeper_start_ms;
-	return 0;
-}
-
-static int
-greet_instance(struct keeper *k, struct err *err)
-{
-	struct kproto_instance i;
-	struct bytes body = {k->message.body, k->message.size};
-	if (!kproto_get_instance(body, &i))
-		return err_set(err, -EBADMSG, "INSTANCE makes no sense");
-	struct known *known = known_get(k, i.iid, i.name);
-	if (!known)
-		return err_set(err, -EBADMSG, "two names have id %016llx",
-			(unsigned long long)i.iid);
-	known->epoch = i.epoch;
-	if (!known->found)
-		known->found = malloc(sizeof *known->found);
-	CHECK(known->found);
-	*known->found = i;
-	known->found->name = known->name;
-	return 0;
-}
-
-static int
-greet_message(struct keeper *k, struct keeper_welcome *out, struct err *err)
-{
-	struct bytes body = {k->message.body, k->message.size};
-	switch (k->message.type) {
-	case KMSG_WELCOME:
-		return greet_welcome(k, out, err);
-	case KMSG_INSTANCE:
-		return greet_instance(k, err);
-	case KMSG_CRASHED:
-		if (!kproto_get_crash(body, &out->crash))
-			return err_set(err, -EBADMSG, "CRASHED makes no sense");
-		out->has_crash = true;
-		return 0;
-	case KMSG_PING:
-		keeper_send(k, KMSG_PONG, (struct bytes){NULL, 0});
-		return 0;
-	default:
-		return 0;
-	}
-}
-
-/* Waits for one message until 'deadline'. */
-static int
-greet_recv(struct keeper *k, mono deadline, struct err *err)
-{
-	for (;;) {
-		int code = ipc_recv(k->fd, &k->message);
-		if (code != -EAGAIN)
-			return code ? err_sys(err, code, "reading") : 0;
-		int64_t left_ms = mono_diff(deadline, clock_mono());
-		if (left_ms <= 0)
-			return err_set(err, -ETIMEDOUT,
-				"it did not finish its account in time");
-		struct pollfd p = {.fd = k->fd, .events = POLLIN};
-		poll(&p, 1, (int)left_ms);
-	}
-}
-
-int
-keeper_greet(struct keeper *k, struct keeper_welcome *out, int64_t timeout_ms,
-	struct err *err)
-{
-	*out = (struct keeper_welcome){
-		.sockets = {-1, -1, -1},
-		.boot_id = "",
-		.conf_path = "",
-		.weaker_why = "",
-		.keeper_version = "",
-	};
-	mono deadline = mono_add(clock_mono(), timeout_ms);
-	int code;
-	bool is_synced = false;
-	do {
-		code = greet_recv(k, deadline, err);
-		if (code)
-			break;
-		code = greet_message(k, out, err);
-		is_synced = k->message.type == KMSG_SYNCED;
-		ipc_message_close(&k->message);
-	} while (!code && !is_synced);
-	return code ? err_wrap(err, code, "keeper") : 0;
-}
-
-void
-keeper_each_found(struct keeper *k, keeper_found_fn *fn, void *context)
-{
-	/* Safe: 'fn' may have the instance forgotten. */
-	list_each_safe (it, &k->all) {
-		struct known *known = container_of(it, struct known, link);
-		struct kproto_instance *i = known->found;
-		if (!i)
-			continue;
-		known->found = NULL;
-		struct input_found found = {
-			.name = known->name,
-			.epoch = i->epoch,
-			.run_digest = i->run_digest,
-			.pid = i->pid,
-			.status = i->status,
-			.is_empty = i->is_empty,
-			.is_ready = i->is_ready,
-			.started_wall_ms = i->started_wall_ms,
-			.has_run = i->has_run,
-		};
-		fn(context, &found);
-		free(i);
-	}
-}
-
 /* --- Life --- */
 
 struct keeper *
@@ -763,13 +579,20 @@ keeper_new(struct ev_loop *loop, int fd, const struct keeper_hooks *hooks)
 	k->hooks = *hooks;
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-	map_init(&k->known, k->buckets, BUCKETS);
+	map_init(&k->known, k->buckets, KEEPER_BUCKETS);
 	list_init(&k->all);
 	list_init(&k->outbox);
 	ev_io_init(&k->readable, on_readable, fd, EV_READ);
 	ev_io_init(&k->writable, on_writable, fd, EV_WRITE);
 	k->readable.data = k->writable.data = k;
 	return k;
+}
+
+const char *
+keeper_name_of(struct keeper *k, uint64_t iid)
+{
+	const struct known *known = known_find(k, iid);
+	return known ? known->name : NULL;
 }
 
 void

@@ -77,6 +77,8 @@ int keeper_greet(struct keeper *k, struct keeper_welcome *out,
  * account (not the names). */
 typedef void keeper_found_fn(void *context, const struct input_found *found);
 void keeper_each_found(struct keeper *k, keeper_found_fn *fn, void *context);
+/* The name that an instance's short id stands for, or NULL. */
+const char *keeper_name_of(struct keeper *k, uint64_t iid);
 /* Begins to listen. */
 void keeper_start(struct keeper *k);
 

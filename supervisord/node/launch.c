@@ -132,6 +132,7 @@ launch_pack_env(struct pack *p, const struct launch_host *host,
 	pack_add_pair(p, "SKEP_NODE", host->node);
 	env_add_epoch(p, start->epoch);
 	pack_add_pair(p, "SKEP_SOCKET", host->socket);
+	pack_add_pair(p, "SKEP_MAILBOX", host->mailbox);
 	if (start->handoff_from && start->handoff_from[0])
 		pack_add_pair(p, "SKEP_HANDOFF_FROM", start->handoff_from);
 	return pack_done(p);

@@ -24,6 +24,7 @@
 struct launch_host {
 	const char *node;   /* this host: %H, SKEP_NODE */
 	const char *socket; /* the control API: SKEP_SOCKET */
+	const char *mailbox; /* of all services: SKEP_MAILBOX */
 	int64_t wall_ms;    /* now, for the age of a state */
 	uint32_t stop_rank; /* when all is stopped, higher ones go first */
 };

@@ -22,6 +22,8 @@
 
 struct api;	   /* api.h: HTTP over the Unix socket (and TCP) */
 struct store;	   /* store.h: SQLite on its own thread */
+struct mails;	   /* mail.h: who waits for which message */
+struct mailboxes;  /* mailbox.h: the sockets of services */
 struct keeper;	   /* keeper_link.h: the session with skepd */
 struct health;	   /* health.h: probes of instances */
 struct schedules;  /* schedule.h: when scheduled services are due */
@@ -63,6 +65,8 @@ struct node {
 	struct launcher *launcher;
 	struct specdir *specdir;
 	struct requests *requests;
+	struct mails *mails;
+	struct mailboxes *mailboxes;
 	struct recording *recording;
 	struct list followers;	/* of events; events.c's */
 	struct alert *alert;	/* NULL: no command is told of them */
@@ -73,6 +77,7 @@ struct node {
 	uint64_t keeper_start_ms;
 	uint64_t reexec_request; /* who waits for 'on_going', 0 for nobody */
 	char socket_path[300];	 /* the control socket, for services */
+	char mailbox_path[300];	 /* the same of their mailboxes */
 	mono started;		 /* when this node started */
 	bool has_joins;		 /* skep.conf names other hosts to join */
 	mono peers_since;	 /* when a peer was first seen alive */

@@ -8,7 +8,9 @@ libnode_a_SOURCES = \
 	supervisord/node/effect_copy.c supervisord/node/effect_copy.h \
 	supervisord/node/events.h \
 	supervisord/node/identity.c supervisord/node/identity.h \
+	supervisord/node/keeper_greet.c \
 	supervisord/node/keeper_link.c supervisord/node/keeper_link.h \
+	supervisord/node/keeper_private.h \
 	supervisord/node/keeper_report.c supervisord/node/keeper_report.h \
 	supervisord/node/launch.c supervisord/node/launch.h \
 	supervisord/node/node.h \
@@ -37,6 +39,10 @@ skep_node_SOURCES = \
 	supervisord/node/events.c \
 	supervisord/node/health.c supervisord/node/health.h \
 	supervisord/node/heap.c supervisord/node/heap.h \
+	supervisord/node/mail.c supervisord/node/mail.h \
+	supervisord/node/mailbox.c supervisord/node/mailbox.h \
+	supervisord/node/mailbox_private.h \
+	supervisord/node/mailbox_talk.c \
 	supervisord/node/main.c \
 	supervisord/node/moves.c \
 	supervisord/node/orders.c supervisord/node/orders.h \
@@ -46,7 +52,8 @@ skep_node_SOURCES = \
 	supervisord/node/recording.c supervisord/node/recording.h \
 	supervisord/node/schedule.c supervisord/node/schedule.h \
 	supervisord/node/states.c \
-	supervisord/node/status_sources.c
+	supervisord/node/status_sources.c \
+	supervisord/node/whose.c supervisord/node/whose.h
 skep_node_LDADD = libnodeapi.a libnodenet.a libnode.a libcore.a libplugin.a libspec.a \
 	libconf.a libsys.a libbase.a $(SQLITE_LIBS) $(YAML_LIBS) \
 	$(INIH_LIBS) $(MHD_LIBS) $(JANSSON_LIBS) $(OPENSSL_LIBS) \

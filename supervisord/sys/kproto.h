@@ -120,6 +120,7 @@ enum kproto_socket {
 	KSOCKET_CONTROL, /* listening Unix stream socket, the control API */
 	KSOCKET_CLUSTER, /* listening TCP socket, the other hosts */
 	KSOCKET_API,	 /* listening TCP socket, optional */
+	KSOCKET_MAILBOX, /* listening Unix packet socket, for services */
 	KSOCKET_COUNT,
 };
 

@@ -138,6 +138,33 @@ for name in "$long" "$slashes" "ein schöner Name" ".hidden" "a/../b" \
 	check "unregister it" ctl beta unregister "$name"
 done
 wait_for 20 "none of them runs" process_count_is 'sleep 350001' 0
+
+step "a keeper that ends, and one that is replaced, know them again"
+odd="so ein @ Name/ü 100%"
+check "register it" ctl alpha register "$odd" --user root -- /bin/sleep 355001
+wait_for 10 "all say where it is" says_the_same "$odd"
+home=$(place_of alpha "$odd")
+processes 'sleep 355001' >"$T/before"
+kill -9 $(keeper_of "$home")
+wait_for 20 "nothing of skepd runs there" no_keeper "$home"
+keeper_start "$home"
+is_ready() {
+	[ "$(json "$home" '.instances[0].state' where "$odd")" = ready ]
+}
+wait_for 20 "it is ready on its host" is_ready
+check "daemon-reexec" ctl "$home" daemon-reexec
+wait_for 20 "it is ready on its host" is_ready
+processes 'sleep 355001' >"$T/after"
+check "the same process" diff "$T/before" "$T/after"
+other=$(echo alpha beta gamma | tr ' ' '\n' | grep -v "$home" | head -n 1)
+check "move it" ctl alpha move "$odd" "$other" --wait
+check "once" process_count_is 'sleep 355001' 1
+check "stop it" ctl alpha stop "$odd" --wait
+check "start it" ctl beta start "$odd" --wait
+check "unregister it" ctl gamma unregister "$odd"
+wait_for 20 "it is gone" process_count_is 'sleep 355001' 0
+
+step "names that are not for services"
 check "SERVICE@INSTANCE is refused" answers 400 SERVICE@INSTANCE alpha POST \
 	/v1/names '{"name":"web@1","command":["/bin/true"]}'
 

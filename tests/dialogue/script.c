@@ -391,6 +391,61 @@ do_request(struct script *s, char **words, int count)
 	return true;
 }
 
+/* --- Messages --- */
+
+static void
+on_mail(struct world *w, uint32_t host, const struct world_mail *m,
+	void *context)
+{
+	struct script *s = context;
+	if (s->is_muted)
+		return;
+	if (m->kind == WORLD_MAIL_ANSWER)
+		fprintf(s->out, "  %s: %s: %s, %s\n", w->hosts[host].name,
+			m->name, reply_code_name(m->code), m->text);
+	else
+		fprintf(s->out, "  %s: %s %s '%s' from %s%s%s\n",
+			w->hosts[host].name, m->name,
+			m->is_call ? "is asked" : "has", m->text,
+			m->from[0] ? m->from : "an operator",
+			m->group[0] ? " to " : "", m->group);
+}
+
+/* "send TO TEXT from=NAME ack timeout=5s wait=10s", and call, publish,
+ * multicall. */
+static bool
+do_mail(struct script *s, char **words, int count)
+{
+	int op = 0;
+	uint32_t host = script_asked(s);
+	while (op <= MAIL_MULTICALL &&
+		strcmp(mail_op_name((enum mail_op)op), words[0]))
+		op++;
+	if (op > MAIL_MULTICALL)
+		return false;
+	CHECK(count > 2);
+	const char *from = script_value(words, count, "from");
+	const char *timeout = script_value(words, count, "timeout");
+	const char *wait = script_value(words, count, "wait");
+	struct input in = {.kind = INPUT_MAIL};
+	in.mail = (struct input_mail){
+		.id = s->w->next_request++,
+		.op = (enum mail_op)op,
+		.from = from ? from : "",
+		.to = words[1],
+		.is_acked = script_has(words, count, "ack"),
+		.timeout_ms = timeout ? script_ms(timeout) : 0,
+		.body = {words[2], strlen(words[2])},
+	};
+	world_input(s->w, host, &in);
+	for (int64_t ms = wait ? script_ms(wait) : 0;
+		ms > 0 && s->w->hosts[host].replied != in.mail.id; ms -= 100)
+		world_run(s->w, 100);
+	if (!script_has(words, count, "later"))
+		print_reply(s, host, in.mail.id);
+	return true;
+}
+
 /* --- Processes --- */
 
 /* Ends the running process of an instance, wherever it is. */
@@ -529,7 +584,7 @@ run_command(struct script *s, char **words, int count)
 		commands[i].run(s, words, count);
 		return;
 	}
-	if (!do_request(s, words, count))
+	if (!do_request(s, words, count) && !do_mail(s, words, count))
 		fprintf(s->out, "what is '%s'?\n", words[0]);
 }
 
@@ -546,6 +601,8 @@ script_init(struct script *s, FILE *out)
 	s->born_wall_ms = 1700000000000 + s->w->now.ms;
 	s->w->on_note = on_note;
 	s->w->context = s;
+	s->w->on_mail = on_mail;
+	s->w->mail_context = s;
 }
 
 void

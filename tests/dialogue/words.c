@@ -279,6 +279,9 @@ script_behaviour(char *const *words, int count, struct behaviour *b)
 	b->ready_ms = duration(words, count, "ready", b->ready_ms);
 	b->sick_ms = duration(words, count, "sick", b->sick_ms);
 	b->hook_ms = duration(words, count, "hook", b->hook_ms);
+	b->mail_room = number(words, count, "room", b->mail_room);
+	b->read_ms = duration(words, count, "read", b->read_ms);
+	b->reply_ms = duration(words, count, "reply", b->reply_ms);
 	b->failing = number(words, count, "failing", b->failing);
 	b->status =
 		(int32_t)(number(words, count, "exit", (uint32_t)b->status >> 8)

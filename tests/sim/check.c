@@ -269,6 +269,7 @@ check_attach(struct world *w, struct check_stats *stats)
 	check_conflict(k);
 	check_checkpoint(k);
 	check_path(k);
+	check_message(k);
 	check_rebalance(k);
 	check_engine(k);
 	world_observe(w, &(struct world_observer){

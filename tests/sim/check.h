@@ -12,6 +12,7 @@
  *   check_conflict.c  H11        who goes on from the state of a copy that lost
  *   check_checkpoint.c  H8       what is kept of them on other hosts
  *   check_path.c      F1, F2     what stands at state_paths
+ *   check_message.c   L1 to L4  messages
  *   check_engine.c    E1 to E5   the core as a machine
  *
  * An invariant is A (always: looked at in the step that could break it) or E
@@ -109,6 +110,7 @@ void check_handoff(struct check *k);
 void check_conflict(struct check *k);
 void check_checkpoint(struct check *k);
 void check_path(struct check *k);
+void check_message(struct check *k);
 void check_rebalance(struct check *k);
 void check_engine(struct check *k);
 
@@ -150,5 +152,11 @@ void check_stats_add(struct check_stats *to, const struct check_stats *from);
 int64_t check_times_at(const struct check_times *t, unsigned percent);
 /* Prints the table of what was counted. */
 void check_stats_print(const struct check_stats *s, FILE *out);
+
+/* What the notes of a step say of a state of 'name' that it drops: 0, TOLD, or
+ * TOLD_DONE, if all that is said and dropped of it is that another copy goes on
+ * from it. */
+enum { TOLD = 1, TOLD_DONE };
+uint32_t check_told(const struct effects *fx, const char *name);
 
 #endif

@@ -6,8 +6,9 @@
  *     else ever started with it, before or later, but from a checkpoint that
  *     the one who went on from it made of it.  Who starts with such a state
  *     beside its own began its line before that copy lost, with whatever; all
- *     else is the same, and no state is ever twice in another (fill_memory, by
- *     all that were joined on the way to either).
+ *     else is the same, and it has not joined that state already (fill_memory,
+ *     by all that was joined on the way there; what both had when they parted
+ *     they have in common, whatever that was made of).
  *
  * The books hold, for each sealed state that was kept as one of a copy that
  * lost, the epoch that won and the one that it was given to, as its host's
@@ -209,4 +210,23 @@ check_conflict(struct check *k)
 				    .on_end = on_end,
 				    .context = l,
 			    });
+}
+
+uint32_t
+check_told(const struct effects *fx, const char *name)
+{
+	uint32_t words = 0, drops = 0;
+	bool is_done = false;
+	for (size_t i = 0; i < fx->count; i++) {
+		const struct effect *e = &fx->items[i];
+		drops += e->kind == EFFECT_DROP && !strcmp(e->drop.name, name);
+		if (e->kind != EFFECT_NOTE || e->note.kind != NOTE_CONFLICT ||
+			strcmp(e->note.name, name) != 0)
+			continue;
+		words++;
+		is_done = strstr(e->note.text, "that won goes on from it");
+	}
+	if (words == 0)
+		return 0;
+	return words == 1 && drops == 1 && is_done ? TOLD_DONE : TOLD;
 }

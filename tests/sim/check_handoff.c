@@ -65,7 +65,8 @@ struct moves {
 	struct keys aside;  /* root -> 1: of a process that went on.  It goes
 			       when a newer one is kept, which may be of
 			       another copy, and is H8's */
-	struct keys told;   /* root -> 1: its host said that it lets go of it */
+	struct keys told;   /* root -> TOLD: its host said that it lets go of
+			       it; TOLD_DONE: since another went on from it */
 	uint64_t step;
 	bool is_void; /* the step at hand calls a move off */
 };
@@ -280,11 +281,9 @@ static void
 on_drop(struct moves *m, uint32_t host, const struct effect_drop *d,
 	const struct effects *fx)
 {
-	for (size_t i = 0; i < fx->count; i++)
-		if (fx->items[i].kind == EFFECT_NOTE &&
-			fx->items[i].note.kind == NOTE_CONFLICT &&
-			!strcmp(fx->items[i].note.name, d->name))
-			*keys_at(&m->told, root_key(d->root)) = 1;
+	uint32_t told = check_told(fx, d->name);
+	if (told)
+		*keys_at(&m->told, root_key(d->root)) = told;
 	if (is_deleted(m->k->w->hosts[host].core, d->name))
 		*keys_at(&m->served, root_key(d->root)) = 1;
 }
@@ -542,8 +541,9 @@ has_others(const struct moves *m, uint32_t host, const char *name)
 
 /* H2: a state goes only when no record names it, and when it has served, or
  * has another home, or nobody wants it; or, H10, when it is that of a copy that
- * lost, was kept as such, and its host says that it is kept no longer.  While
- * others have the instance, to say so is enough. */
+ * lost, was kept as such, and its host says that it is kept no longer; that a
+ * copy went on from it is said of none that has not served.  While others have
+ * the instance, to say so is enough. */
 static void
 on_dropped(struct moves *m, uint32_t host, struct sealed *s)
 {
@@ -560,7 +560,12 @@ on_dropped(struct moves *m, uint32_t host, struct sealed *s)
 		is_unwanted(m, host, s->name))
 		return;
 	m->k->stats->dropped++;
-	bool is_told = keys_get(&m->told, root_key(s->root));
+	uint32_t told = keys_get(&m->told, root_key(s->root));
+	bool is_told = told != 0;
+	if (told == TOLD_DONE && !m->k->has_lost_disk)
+		world_violated(m->k->w, "H10",
+			"%s lets go of a state of %s that nobody went on from",
+			m->k->w->hosts[host].name, s->name);
 	if (is_told && keys_get(&m->k->lost, root_key(s->root)))
 		return;
 	if (!has_others(m, host, s->name))

@@ -79,6 +79,7 @@ struct storm {
 	uint32_t old_disk_of;
 	uint32_t edits;	 /* every edit of a service differs */
 	uint32_t churns; /* names that churn has used */
+	uint32_t messages; /* sent so far */
 	uint64_t acts;	 /* of all makers */
 };
 
@@ -128,6 +129,7 @@ extern const struct maker fault_process_makers[];
 extern const struct maker work_spec_makers[];
 extern const struct maker work_node_makers[];
 extern const struct maker work_service_makers[];
+extern const struct maker work_mail_makers[];
 
 /* Writes a service of the storm with everything drawn anew. */
 void work_apply(

@@ -69,6 +69,8 @@ fill_proc(struct tiny_held *out, const struct effect *e)
 		out->state = tiny_state_of(e->drop.root);
 		break;
 	case EFFECT_RUN: /* its service has no hooks */
+	case EFFECT_DELIVER: /* nobody writes to it */
+	case EFFECT_ANSWER:
 	case EFFECT_SEND:
 	case EFFECT_STORE:
 	case EFFECT_LINK_OPEN:

@@ -67,6 +67,8 @@ perform(struct world *w, uint32_t host, const struct effect *e)
 			e->reply.text);
 	} else if (e->kind == EFFECT_NOTE) {
 		do_note(w, host, &e->note);
+	} else if (e->kind == EFFECT_DELIVER || e->kind == EFFECT_ANSWER) {
+		mail_perform(w, host, e);
 	} else {
 		proc_perform(w, host, e);
 	}
@@ -193,6 +195,8 @@ happen(struct world *w, struct event *e)
 		net_on_dial(w, e);
 	} else if (e->kind == EVENT_REQUEST) {
 		on_request(w, e);
+	} else if (e->kind == EVENT_MAIL) {
+		mail_on_event(w, e);
 	} else {
 		disk_on_stored(w, e);
 	}
@@ -406,6 +410,7 @@ world_start(struct world *w, uint32_t host)
 	if (w->on_minority)
 		h->core->settings.on_minority = w->on_minority;
 	proc_answer_again(w, host);
+	world_open_mail(w, host);
 }
 
 static void

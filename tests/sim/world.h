@@ -136,6 +136,7 @@ struct process {
 	bool is_ending;	 /* an end is on its way */
 	bool is_ready;	 /* the node said so */
 	bool has_failed; /* its start did, and said so */
+	uint32_t mail_out; /* messages that it was given and has not read */
 };
 
 /* How the processes of a service behave. */
@@ -167,6 +168,9 @@ struct behaviour {
 	int64_t aside_ms;   /* from its start, and then each time so long, until
 			       it writes a checkpoint by itself; 0: never */
 	bool is_aside_deaf; /* it writes none when it is asked */
+	uint32_t mail_room; /* messages that it has asked for; 0: none */
+	int64_t read_ms;    /* until it has one; 0: 1 */
+	int64_t reply_ms;   /* from there to its answer; 0: it gives none */
 };
 
 /* A state that a host's node fetches, until it came or is dropped. */
@@ -270,6 +274,29 @@ struct world;
 typedef void world_note_fn(struct world *w, uint32_t host,
 	const struct effect_note *note, void *context);
 
+enum world_mail_kind {
+	WORLD_MAIL_TAKEN,  /* 'name' has it */
+	WORLD_MAIL_ANSWER, /* of 'name' to 'request', or why there is none */
+};
+
+/* Something about a message. */
+struct world_mail {
+	enum world_mail_kind kind;
+	const char *name;
+	const char *from;
+	const char *group;
+	const char *text;
+	uint64_t number;
+	uint64_t epoch;
+	bool is_call;
+	uint64_t request;
+	enum reply_code code;
+};
+
+/* Hears of every message that a process takes, and of every ANSWER. */
+typedef void world_mail_fn(struct world *w, uint32_t host,
+	const struct world_mail *mail, void *context);
+
 #define WORLD_BEHAVIOURS 64
 
 /* How large a world can be. */
@@ -321,6 +348,8 @@ struct world {
 	const struct skep_place_ops *strategy; /* for all; may be NULL */
 	world_note_fn *on_note;		       /* may be NULL */
 	void *context;			       /* for it */
+	world_mail_fn *on_mail;		       /* may be NULL */
+	void *mail_context;		       /* for it */
 	bool is_loud; /* prints every note and fault, to look at one seed */
 	struct disk_counts disk_counts;
 	struct world_observer observers[WORLD_OBSERVERS];
@@ -472,5 +501,8 @@ enum member_state world_opinion(
 /* Whether all running hosts see exactly each other ALIVE, linked, without a
  * hold, and agree on it. */
 bool world_is_whole(const struct world *w, void *unused);
+
+/* All processes of a host take messages as they behave, from now on. */
+void world_open_mail(struct world *w, uint32_t host);
 
 #endif

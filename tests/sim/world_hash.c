@@ -93,6 +93,13 @@ content(uint64_t h, const struct effect *e)
 		return add_text(h, e->reply.text);
 	case EFFECT_NOTE:
 		return add_note(h, &e->note);
+	case EFFECT_DELIVER:
+		h = hash_mix(hash_mix(h, e->deliver.number), e->deliver.epoch);
+		return add_bytes(
+			add_text(h, e->deliver.name), e->deliver.body);
+	case EFFECT_ANSWER:
+		h = hash_mix(hash_mix(h, e->answer.request), e->answer.code);
+		return add_bytes(add_text(h, e->answer.name), e->answer.body);
 	case EFFECT_KIND_COUNT:
 		UNREACHABLE();
 	}

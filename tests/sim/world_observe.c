@@ -98,6 +98,17 @@ observe_process(
 }
 
 void
+observe_mail(struct world *w, uint32_t host, const struct world_mail *mail)
+{
+	w->observed = host;
+	for (uint32_t i = 0; i < w->observer_count; i++) {
+		const struct world_observer *o = &w->observers[i];
+		if (o->on_mail)
+			o->on_mail(w, host, mail, o->context);
+	}
+}
+
+void
 observe_stored(struct world *w, uint32_t host, enum core_table table,
 	struct bytes key, struct bytes value, uint64_t seq)
 {

@@ -23,6 +23,7 @@
 #include "core/input.h"
 
 struct world;
+struct world_mail;
 
 #define WORLD_OBSERVERS 16
 
@@ -120,6 +121,9 @@ struct world_observer {
 	void (*on_stored)(struct world *w, uint32_t host, enum core_table table,
 		struct bytes key, struct bytes value, uint64_t seq,
 		void *context);
+	/* A process took a message, or a request has an answer. */
+	void (*on_mail)(struct world *w, uint32_t host,
+		const struct world_mail *mail, void *context);
 	/* After a fault took effect. */
 	void (*on_fault)(struct world *w, const struct world_fault_event *event,
 		void *context);
@@ -151,6 +155,8 @@ void observe_step(struct world *w, uint32_t host, const struct input *in,
 void observe_effect(struct world *w, uint32_t host, const struct effect *e);
 void observe_process(struct world *w, uint32_t host,
 	const struct world_process_event *event);
+void observe_mail(
+	struct world *w, uint32_t host, const struct world_mail *mail);
 void observe_stored(struct world *w, uint32_t host, enum core_table table,
 	struct bytes key, struct bytes value, uint64_t seq);
 void observe_fault(struct world *w, enum world_fault what, uint32_t a,

@@ -15,6 +15,7 @@ enum event_kind {
 	EVENT_CLOSED,  /* it is closed, as was wanted */
 	EVENT_DIAL,
 	EVENT_STORED,
+	EVENT_MAIL,    /* a message is read, or answered */
 	EVENT_REQUEST, /* of an operator, to a process that stood still */
 	/* Of the keeper, which outlives its node: */
 	EVENT_STARTED,
@@ -237,7 +238,8 @@ void state_root(const struct state *s, uint8_t root[DIGEST_SIZE]);
 /* Whether it comes from the start with this birth, or has one joined that does.
  */
 bool state_has(const struct state *s, uint64_t birth);
-/* Joins another one with it; false if one of what is in that is there already.
+/* Joins another one with it; false if that is in it already.  What both had
+ * when they parted, be it begun or joined, they have in common.
  */
 bool state_join(struct state *s, const struct state *other);
 /* Tells the observers. */
@@ -253,5 +255,12 @@ void state_on_fetch(struct world *w, struct event *e);
 /* How the processes of that instance behave on a host. */
 const struct behaviour *proc_behaviour(
 	struct world *w, uint32_t host, const char *name);
+
+/* A process runs: it takes messages as it behaves. */
+void mail_open(struct world *w, uint32_t host, const char *name);
+/* Carries out DELIVER and ANSWER. */
+void mail_perform(struct world *w, uint32_t host, const struct effect *e);
+/* A message is read or answered; the event is taken. */
+void mail_on_event(struct world *w, struct event *e);
 
 #endif

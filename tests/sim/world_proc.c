@@ -439,7 +439,10 @@ on_started(struct world *w, struct event *e, struct process *p)
 	if (b->sick_ms)
 		later(w, e->host, EVENT_SAID, b->sick_ms, p->name, p->epoch,
 			NEWS_SICK);
+	char name[INSTANCE_NAME_MAX + 1];
+	strcpy(name, p->name);
 	tell(w, e->host, INPUT_STARTED, p, 0);
+	mail_open(w, e->host, name);
 }
 
 static void

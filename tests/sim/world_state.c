@@ -48,14 +48,12 @@ bool
 state_join(struct state *s, const struct state *other)
 {
 	uint8_t root[DIGEST_SIZE];
-	bool is_ok = true;
 	state_root(other, root);
 	for (uint32_t i = other->part_count; i-- > 0;)
-		is_ok &= add_part(s, other->parts[i]);
-	is_ok &= add_part(
+		add_part(s, other->parts[i]);
+	return add_part(
 		s, (struct state_part){
 			   hash_bytes(root, DIGEST_SIZE, 0), other->birth});
-	return is_ok;
 }
 
 void

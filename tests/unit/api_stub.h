@@ -14,6 +14,7 @@
 struct stub_asked {
 	enum input_kind kind;
 	enum request_op op;
+	enum mail_op mail;
 	char name[128];
 	char arg[256];
 	int64_t number;

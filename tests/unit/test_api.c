@@ -222,35 +222,6 @@ metrics_have(const char *text, bool is_there)
 	client_free(c);
 }
 
-/* The members in the order of their names; of a group that nobody is in, none;
- * a word that is none, or names nobody, is refused. */
-START_TEST(a_group_has_members)
-{
-	json_t *o;
-	ck_assert_uint_eq(ask("GET", "/v1/groups/all", NULL, &o), 200);
-	json_t *list = json_object_get(o, "members");
-	ck_assert_uint_eq(json_array_size(list), stub.instance_count);
-	const char *last = "";
-	for (size_t i = 0; i < json_array_size(list); i++) {
-		const char *name = json_string_value(
-			json_object_get(json_array_get(list, i), "name"));
-		ck_assert_str_gt(name, last);
-		last = name;
-	}
-	json_decref(o);
-	ck_assert_uint_eq(ask("GET", "/v1/groups/none", NULL, &o), 200);
-	ck_assert_uint_eq(json_array_size(json_object_get(o, "members")), 0);
-	json_decref(o);
-	ck_assert_uint_eq(ask("POST", "/v1/groups/g/join", "{}", &o), 400);
-	json_decref(o);
-	ck_assert_uint_eq(
-		ask("POST", "/v1/groups/g/marry", "{\"name\": \"x\"}", &o),
-		404);
-	json_decref(o);
-	ck_assert_uint_eq(stub.asked_count, 0);
-}
-END_TEST
-
 START_TEST(checkpoints_are_measured)
 {
 	metrics_have("\nskep_checkpoint_age_seconds{service=\"web\","
@@ -658,7 +629,6 @@ main(void)
 	TCase *tc = tcase_create("api");
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
-	tcase_add_test(tc, a_group_has_members);
 	tcase_add_test(tc, every_get_answers_with_one_document);
 	tcase_add_test(tc, a_pass_is_through_when_all_hosts_are);
 	tcase_add_test(tc, status_has_desired_actual_hold_and_problems);

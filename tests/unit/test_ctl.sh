@@ -102,8 +102,7 @@ has err '-f FILE is missing'
 expect 2 drain alpha --self
 expect 2 wait quorum
 expect 2 wait node alpha purple
-for command in send call publish \
-	multicall recv reply doctor \
+for command in doctor \
 	'debug bundle' 'debug partition'; do
 	expect 2 $command x
 	has err 'not supported yet'

@@ -20,6 +20,7 @@ static struct bytes last_body; /* of 'launch' */
 static const struct launch_host host = {
 	.node = "alpha",
 	.socket = "/run/skep/skepd.sock",
+	.mailbox = "/run/skep/mailbox.sock",
 	.wall_ms = 100000,
 };
 
@@ -100,6 +101,7 @@ START_TEST(test_plain)
 	ck_assert_str_eq(env_get("SKEP_NODE"), "alpha");
 	ck_assert_str_eq(env_get("SKEP_EPOCH"), "12345");
 	ck_assert_str_eq(env_get("SKEP_SOCKET"), "/run/skep/skepd.sock");
+	ck_assert_str_eq(env_get("SKEP_MAILBOX"), "/run/skep/mailbox.sock");
 	ck_assert_ptr_null(env_get("SKEP_HANDOFF_FROM"));
 	ck_assert(!out.has_state);
 	ck_assert(!out.has_handoff);

@@ -167,6 +167,24 @@ START_TEST(life_passes)
 }
 END_TEST
 
+START_TEST(mail_passes)
+{
+	const struct input *in = pass((struct input){.kind = INPUT_MAIL,
+		.mail = {9, MAIL_MULTICALL, "web", "all", 7, 5, true, true,
+			1234, {"body", 4}}});
+	ck_assert_uint_eq(in->mail.id, 9);
+	ck_assert_int_eq(in->mail.op, MAIL_MULTICALL);
+	ck_assert_str_eq(in->mail.from, "web");
+	ck_assert_str_eq(in->mail.to, "all");
+	ck_assert_uint_eq(in->mail.number, 7);
+	ck_assert_uint_eq(in->mail.room, 5);
+	ck_assert(in->mail.is_acked);
+	ck_assert(in->mail.is_ok);
+	ck_assert_int_eq(in->mail.timeout_ms, 1234);
+	assert_bytes(in->mail.body, "body");
+}
+END_TEST
+
 START_TEST(states_pass)
 {
 	const struct input *in = pass((struct input){.kind = INPUT_DUMPED,
@@ -544,6 +562,7 @@ main(void)
 	tcase_add_test(tc, links_pass);
 	tcase_add_test(tc, processes_pass);
 	tcase_add_test(tc, life_passes);
+	tcase_add_test(tc, mail_passes);
 	tcase_add_test(tc, states_pass);
 	tcase_add_test(tc, specs_pass);
 	tcase_add_test(tc, requests_pass);

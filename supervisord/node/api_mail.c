@@ -1,0 +1,150 @@
+/* Messages from operators: POST /v1/names/NAME/send and call, and
+ * /v1/groups/GROUP/publish and multicall.  The body is the message. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "node/api_private.h"
+#include "node/mail.h"
+
+/* One request and the answers so far. */
+struct mail_call {
+	struct call *call; /* held */
+	json_t *answers;
+};
+
+/* What is no UTF-8, as text. */
+static json_t *
+base64(struct bytes b)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				     "abcdefghijklmnopqrstuvwxyz0123456789+/";
+	const unsigned char *data = b.data;
+	char *text = malloc((b.size + 2) / 3 * 4 + 1);
+	size_t at = 0;
+	CHECK(text);
+	for (size_t i = 0; i < b.size; i += 3) {
+		size_t left = b.size - i;
+		uint32_t n = (uint32_t)data[i] << 16;
+		n |= left > 1 ? (uint32_t)data[i + 1] << 8 : 0;
+		n |= left > 2 ? data[i + 2] : 0;
+		text[at++] = digits[n >> 18];
+		text[at++] = digits[n >> 12 & 63];
+		text[at++] = left > 1 ? digits[n >> 6 & 63] : '=';
+		text[at++] = left > 2 ? digits[n & 63] : '=';
+	}
+	text[at] = '\0';
+	json_t *json = json_string(text);
+	free(text);
+	return json;
+}
+
+static void
+on_answer(void *context, const struct effect_answer *a)
+{
+	struct mail_call *m = context;
+	json_t *o = json_object();
+	api_json_put(o, "name", a->name);
+	api_json_put(o, "code", reply_code_name(a->code));
+	api_json_put(o, "message", a->text);
+	if (a->code == REPLY_OK) {
+		const char *data = a->body.size ? a->body.data : "";
+		json_t *text = json_stringn(data, a->body.size);
+		if (text)
+			json_object_set_new(o, "answer", text);
+		else
+			json_object_set_new(
+				o, "answer_base64", base64(a->body));
+	}
+	json_array_append_new(m->answers, o);
+}
+
+static void
+reply(struct call *c, enum reply_code code, const char *text, json_t *answers)
+{
+	if (reply_code_http(code) >= 400) {
+		call_reply_code(c, code, text);
+		return;
+	}
+	json_t *o = json_object();
+	api_json_put(o, "result", reply_code_name(code));
+	api_json_put(o, "message", text);
+	json_object_set(o, "answers", answers);
+	call_reply_json(c, MHD_HTTP_OK, o);
+}
+
+static void
+on_done(void *context, enum reply_code code, const char *text)
+{
+	struct mail_call *m = context;
+	if (call_release(m->call))
+		reply(m->call, code, text, m->answers);
+	json_decref(m->answers);
+	free(m);
+}
+
+/* Milliseconds of a query argument; -1: it is none, and that was said. */
+static int64_t
+timeout_of(struct call *c)
+{
+	char *end;
+	const char *text = call_query(c, "timeout_ms");
+	if (!text)
+		return 0;
+	long long ms = strtoll(text, &end, 10);
+	if (*text && !*end && ms > 0 && ms <= MAIL_TIMEOUT_MAX_MS)
+		return ms;
+	call_reply_error(c, MHD_HTTP_BAD_REQUEST, "invalid",
+		"timeout_ms=%s: must be a number from 1 to %d", text,
+		MAIL_TIMEOUT_MAX_MS);
+	return -1;
+}
+
+static void
+ask(struct call *c, enum mail_op op)
+{
+	struct input in = {.kind = INPUT_MAIL};
+	int64_t ms = timeout_of(c);
+	if (ms < 0)
+		return;
+	if (c->body.size > MAIL_BODY_MAX) {
+		call_reply_error(c, MHD_HTTP_CONTENT_TOO_LARGE, "too_large",
+			"a message has %d bytes at most, not %zu",
+			MAIL_BODY_MAX, c->body.size);
+		return;
+	}
+	struct mail_call *m = calloc(1, sizeof *m);
+	CHECK(m);
+	m->call = c;
+	m->answers = json_array();
+	in.mail = (struct input_mail){
+		.op = op,
+		.from = "",
+		.to = c->captures[0],
+		.is_acked = call_query_flag(c, "ack"),
+		.timeout_ms = ms,
+		.body = {c->body.data ? c->body.data : "", c->body.size},
+	};
+	call_hold(c);
+	mail_ask(c->api->node, &in, on_answer, on_done, m);
+}
+
+bool
+api_post_name_mail(struct call *c)
+{
+	bool is_send = strcmp(c->captures[1], "send") == 0;
+	if (!is_send && strcmp(c->captures[1], "call") != 0)
+		return false;
+	ask(c, is_send ? MAIL_SEND : MAIL_CALL);
+	return true;
+}
+
+bool
+api_post_group_mail(struct call *c)
+{
+	bool is_publish = strcmp(c->captures[1], "publish") == 0;
+	if (!is_publish && strcmp(c->captures[1], "multicall") != 0)
+		return false;
+	ask(c, is_publish ? MAIL_PUBLISH : MAIL_MULTICALL);
+	return true;
+}

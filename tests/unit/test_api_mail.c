@@ -1,0 +1,94 @@
+/* The control API: groups and messages. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "api_client.h"
+
+/* The members in the order of their names; of a group that nobody is in, none;
+ * a word that is none, or names nobody, is refused. */
+START_TEST(a_group_has_members)
+{
+	json_t *o;
+	ck_assert_uint_eq(ask("GET", "/v1/groups/all", NULL, &o), 200);
+	json_t *list = json_object_get(o, "members");
+	ck_assert_uint_eq(json_array_size(list), stub.instance_count);
+	const char *last = "";
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *name = json_string_value(
+			json_object_get(json_array_get(list, i), "name"));
+		ck_assert_str_gt(name, last);
+		last = name;
+	}
+	json_decref(o);
+	ck_assert_uint_eq(ask("GET", "/v1/groups/none", NULL, &o), 200);
+	ck_assert_uint_eq(json_array_size(json_object_get(o, "members")), 0);
+	json_decref(o);
+	ck_assert_uint_eq(ask("POST", "/v1/groups/g/join", "{}", &o), 400);
+	json_decref(o);
+	ck_assert_uint_eq(
+		ask("POST", "/v1/groups/g/marry", "{\"name\": \"x\"}", &o),
+		404);
+	json_decref(o);
+	ck_assert_uint_eq(stub.asked_count, 0);
+}
+END_TEST
+
+/* The message is the body, whatever is in it; answers come as text where they
+ * are text. */
+START_TEST(messages_are_passed_on)
+{
+	json_t *o;
+	ck_assert_uint_eq(
+		ask("POST", "/v1/names/web@1/send?ack=1&timeout_ms=70", "hello",
+			&o),
+		200);
+	ck_assert_str_eq(json_string_value(json_object_get(o, "message")),
+		"that is how it is");
+	json_decref(o);
+	ck_assert_int_eq(stub.asked[0].kind, INPUT_MAIL);
+	ck_assert_int_eq(stub.asked[0].mail, MAIL_SEND);
+	ck_assert_str_eq(stub.asked[0].name, "web@1");
+	ck_assert_str_eq(stub.asked[0].arg, "hello");
+	ck_assert(stub.asked[0].is_forced);
+	ck_assert_int_eq(stub.asked[0].number, 70);
+	ck_assert_uint_eq(
+		ask("POST", "/v1/groups/g%20h/multicall", "who", &o), 200);
+	json_t *list = json_object_get(o, "answers");
+	ck_assert_uint_eq(json_array_size(list), 2);
+	json_t *first = json_array_get(list, 0);
+	ck_assert_str_eq(
+		json_string_value(json_object_get(first, "answer_base64")),
+		"AP9h/w==");
+	json_t *second = json_array_get(list, 1);
+	ck_assert_str_eq(json_string_value(json_object_get(second, "code")),
+		"timeout");
+	json_decref(o);
+	ck_assert_int_eq(stub.asked[1].mail, MAIL_MULTICALL);
+	ck_assert_str_eq(stub.asked[1].name, "g h");
+	stub.code = REPLY_MAILBOX_FULL;
+	ck_assert_uint_eq(ask("POST", "/v1/names/web@1/call", "", &o), 429);
+	ck_assert_str_eq(text_at(o, "error", "code"), "mailbox_full");
+	json_decref(o);
+	ck_assert_uint_eq(
+		ask("POST", "/v1/names/web@1/call?timeout_ms=x", "", &o), 400);
+	json_decref(o);
+	ck_assert_uint_eq(stub.asked_count, 3);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("api mail");
+	TCase *tc = tcase_create("api mail");
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, a_group_has_members);
+	tcase_add_test(tc, messages_are_passed_on);
+	suite_add_tcase(suite, tc);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
