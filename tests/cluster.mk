@@ -46,7 +46,7 @@ EXTRA_DIST += \
 	tests/cluster/t-messages.sh \
 	tests/cluster/t-record.sh \
 	tests/cluster/t-redis-checkpoint.sh \
-	tests/cluster/t-register.sh \
+	tests/cluster/t-register.sh tests/cluster/t-register-seven.sh \
 	tests/cluster/t-remote.sh \
 	tests/cluster/t-shutdown.sh \
 	tests/cluster/t-start-first.sh \

@@ -22,6 +22,7 @@
 #define LOOK_S	       0.05
 #define TIMEOUT_MS     30000 /* when nobody says */
 #define TIMEOUT_MAX_MS 600000
+#define COMING_S       10.0 /* for what another host was granted */
 #define EVENTS_MAX     20 /* of a service that failed, looked at */
 
 /* One under way. */
@@ -29,7 +30,9 @@ struct registering {
 	struct call *call;
 	char name[RUNTIME_NAME_MAX + 1];
 	struct ev_timer look;
+	ev_tstamp began;
 	ev_tstamp until;
+	bool is_seen;	     /* the desired state has had it */
 	bool finds;	     /* whoever has the name is as good */
 	bool is_ours;	     /* this call brought it in */
 	bool is_unplaced;    /* no host may take it, and none has tried */
@@ -225,12 +228,31 @@ has_failed(const struct instance_view *v)
 	       (strcmp(v->state, "exited") == 0 && v->status != 0);
 }
 
+/* It is not here.  To whom the name was granted may have written it, and this
+ * host has not heard of that yet. */
+static void
+look_for(struct registering *r)
+{
+	struct ev_loop *loop = r->call->api->node->loop;
+	ev_tstamp now = ev_now(loop);
+	bool may_come =
+		!r->is_seen && now < r->until && now < r->began + COMING_S;
+	if (may_come)
+		return;
+	ev_timer_stop(loop, &r->look);
+	reply_error(r, MHD_HTTP_CONFLICT, "conflict",
+		r->is_seen ? "it was unregistered before it was ready"
+			   : "another host registers it, and did not bring it "
+			     "in in time");
+}
+
 static void
 look(struct registering *r)
 {
 	struct instance_view v;
 	struct ev_loop *loop = r->call->api->node->loop;
 	const struct core *core = r->call->api->node->core;
+	r->is_seen |= specs_find(core, ENTRY_SERVICE, r->name) != NULL;
 	bool is_known = view_instance(r->call->api->node->core, r->name, &v) &&
 			v.is_declared;
 	if (!is_known && specs_find(core, ENTRY_SERVICE, r->name)) {
@@ -238,9 +260,7 @@ look(struct registering *r)
 		reply_error(r, MHD_HTTP_CONFLICT, "already_registered",
 			"it is a declared service of several instances");
 	} else if (!is_known) {
-		ev_timer_stop(loop, &r->look);
-		reply_error(r, MHD_HTTP_CONFLICT, "conflict",
-			"it was unregistered before it was ready");
+		look_for(r);
 	} else if (strcmp(v.state, "ready") == 0 ||
 		   strcmp(v.state, "exited") == 0) {
 		if (has_failed(&v)) {
@@ -332,7 +352,8 @@ static void
 ask(struct call *c, struct registering *r, const struct spec *spec, int64_t ms)
 {
 	ev_timer_init(&r->look, on_look, 0.0, LOOK_S);
-	r->until = ev_now(c->api->node->loop) + (double)ms / 1000.0;
+	r->began = ev_now(c->api->node->loop);
+	r->until = r->began + (double)ms / 1000.0;
 	c->data = r;
 	c->data_free = registering_free;
 	call_ask_runtime(c, spec, r->name, ms, on_answer);

@@ -298,6 +298,101 @@ START_TEST(it_cannot_start_with_it)
 }
 END_TEST
 
+/* --- Joined --- */
+
+/* The same, with a hook, and time between the starts; they have met, and what
+ * is made of both does not start. */
+static void
+setup_join(void)
+{
+	out = fopen("/dev/null", "w");
+	ck_assert_ptr_nonnull(out);
+	script_init(&script, out);
+	run("> hosts 4\n"
+	    "> apply db handoff joins reset=10s delay=20s\n"
+	    "> settle\n"
+	    "> cut alpha gamma delta\n"
+	    "> cut beta gamma delta\n"
+	    "> run 20s\n"
+	    "> behave db:alpha blame=service\n"
+	    "> heal\n"
+	    "> until db start_failed\n"
+	    "> run 5s\n");
+	ck_assert_int_eq(conflict_on("alpha")->phase, ADOPT_JOINING);
+}
+
+/* What is joined with the state of the copy on alpha; 0 if it has none. */
+static uint32_t
+parts_on_alpha(void)
+{
+	const struct process *p =
+		world_process(script.w, world_find(script.w, "alpha"), "db");
+	ck_assert_ptr_nonnull(p);
+	return p->state.part_count;
+}
+
+START_TEST(it_joins_them)
+{
+	run("> behave db:alpha blame=none\n> run 25s\n");
+	ck_assert_uint_eq(parts_on_alpha(), 1);
+	ck_assert_uint_eq(lives_on_alpha(), 2);
+	ck_assert_uint_eq(kept_on("alpha"), 1);
+	ck_assert_uint_eq(kept_on("delta"), 1);
+	run("> run 11s\n");
+	ck_assert_uint_eq(kept_on("delta"), 0);
+	ck_assert_int_eq(conflict_on("alpha")->phase, ADOPT_NONE);
+	ck_assert_uint_eq(host_of("alpha")->state_count, 1);
+}
+END_TEST
+
+/* Neither the end of its node nor the loss of power forgets the other one. */
+START_TEST(it_joins_them_later)
+{
+	static const char *const ends[] = {
+		"> crash alpha\n", "> power-off alpha\n"};
+	run(ends[_i]);
+	run("> behave db:alpha blame=none\n> power-on alpha\n"
+	    "> run 1s\n> settle 120s\n");
+	ck_assert_uint_eq(parts_on_alpha(), 1);
+	run("> run 15s\n");
+	ck_assert_uint_eq(kept_on("delta"), 0);
+}
+END_TEST
+
+/* Nor is it needed elsewhere by then. */
+START_TEST(its_giver_is_gone)
+{
+	run("> power-off delta\n> run 10s\n"
+	    "> behave db:alpha blame=none\n> run 25s\n");
+	ck_assert_uint_eq(parts_on_alpha(), 1);
+}
+END_TEST
+
+/* It is the last that there is of it: it is kept here. */
+START_TEST(its_giver_is_gone_and_it_fails)
+{
+	run("> power-off delta\n> run 10s\n");
+	run("> behave db:alpha join-fails blame=none\n> until db ready\n> run "
+	    "1s\n");
+	ck_assert_uint_eq(parts_on_alpha(), 0);
+	ck_assert_uint_eq(lives_on_alpha(), 2);
+	ck_assert_uint_eq(kept_on("alpha"), 2);
+	const struct lost *kept = conflict_on("alpha")->word.kept;
+	ck_assert_uint_eq(kept[0].epoch, 1);
+	ck_assert(!kept[0].was_live && !kept[1].was_live);
+	ck_assert_ptr_nonnull(strstr(instance_on("alpha")->note, "exited 1"));
+}
+END_TEST
+
+/* Nobody wants the service any more. */
+START_TEST(what_is_joined_is_deleted)
+{
+	run("> delete db\n> run 20s\n> settle 120s\n");
+	ck_assert_uint_eq(host_of("alpha")->state_count, 0);
+	ck_assert_uint_eq(host_of("delta")->state_count, 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -319,6 +414,15 @@ main(void)
 	tcase_add_test(t, it_asks_to_stay);
 	tcase_add_test(t, its_own_cannot_be_kept);
 	tcase_add_test(t, it_cannot_start_with_it);
+	suite_add_tcase(suite, t);
+	t = tcase_create("join");
+	tcase_set_timeout(t, 60);
+	tcase_add_checked_fixture(t, setup_join, teardown);
+	tcase_add_test(t, it_joins_them);
+	tcase_add_loop_test(t, it_joins_them_later, 0, 2);
+	tcase_add_test(t, its_giver_is_gone);
+	tcase_add_test(t, its_giver_is_gone_and_it_fails);
+	tcase_add_test(t, what_is_joined_is_deleted);
 	suite_add_tcase(suite, t);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
