@@ -31,6 +31,7 @@ EXTRA_DIST += \
 	tests/cluster/t-hostile.sh \
 	tests/cluster/t-keeper-gone.sh \
 	tests/cluster/t-lifecycle.sh \
+	tests/cluster/ask.py tests/cluster/t-names.sh \
 	tests/cluster/t-lookup.sh \
 	tests/cluster/t-loss.sh \
 	tests/cluster/t-node-late.sh \

@@ -10,7 +10,7 @@ tests_libworld_a_SOURCES = \
 	tests/sim/check_message.c \
 	tests/sim/check_path.c \
 	tests/sim/check_rebalance.c \
-	tests/sim/check_member.c \
+	tests/sim/check_member.c tests/sim/check_names.c \
 	tests/sim/check_place.c \
 	tests/sim/check_registry.c \
 	tests/sim/check_service.c \
@@ -20,7 +20,7 @@ tests_libworld_a_SOURCES = \
 	tests/sim/world_dial.c \
 	tests/sim/world_disk.c tests/sim/world_record.c \
 	tests/sim/world_ahead.c \
-	tests/sim/world_event.c \
+	tests/sim/world_event.c tests/sim/world_guest.c \
 	tests/sim/world_hash.c \
 	tests/sim/world_mail.c \
 	tests/sim/world_net.c \
@@ -71,6 +71,7 @@ tests_sim_sim_SOURCES = tests/sim/sim.c \
 	tests/sim/swarm.c tests/sim/swarm.h \
 	tests/sim/trace.c tests/sim/trace.h \
 	tests/sim/work_mail.c tests/sim/work_node.c \
+	tests/sim/work_names.c \
 	tests/sim/work_service.c tests/sim/work_spec.c \
 	tests/dialogue/script.h tests/dialogue/words.c
 tests_sim_sim_CPPFLAGS = $(CORE_TEST_CPPFLAGS)

@@ -12,8 +12,9 @@ core_limits_for(uint32_t names_max)
 	return (struct core_limits){
 		.members_max = 256,
 		.instances_max = names_max,
-		/* Room for tombstones, and for a log that is replaced. */
-		.rows_max = names_max + names_max / 4 + 4096,
+		/* Room for tombstones, and for a log that is replaced, also
+		 * where one host has nearly all names. */
+		.rows_max = 2 * names_max + 4096,
 		.entries_max = services + services / 2 + 2048,
 		.bodies_size = (uint64_t)64 * 1024 * 1024,
 		/* Far above any step; pages that no step needs stay free. */

@@ -169,6 +169,8 @@ struct effect_drop {
 	X(REPLY_FAILED, "failed", 500)                                         \
 	X(REPLY_EXISTS, "already_registered", 409)                             \
 	X(REPLY_UNSUPPORTED, "not_supported", 501)                             \
+	X(REPLY_NO_PROCESS, "no_such_process", 404) /* these two are */        \
+	X(REPLY_FORBIDDEN, "forbidden", 403)	    /* the shell's */          \
 	X(REPLY_MAILBOX_FULL, "mailbox_full", 429)                             \
 	X(REPLY_UNKNOWN, "unknown", 504)
 

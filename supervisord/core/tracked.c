@@ -316,6 +316,17 @@ tracked_old_host(const struct core *c)
 	return NULL;
 }
 
+/* Whether there are as many names as this host is to hold; the table has room
+ * for more, which logs need that take the place of others. */
+static bool
+is_full(const struct core *c)
+{
+	uint64_t rows = 0;
+	for (member_id id = 0; id < c->members.count; id++)
+		rows += c->registry.origins[id].row_count;
+	return rows >= (uint64_t)c->limits.instances_max + c->members.count;
+}
+
 /* Why nothing can be registered as that, or NULL. */
 static const char *
 complaint(
@@ -434,6 +445,12 @@ tracked_on_register(struct core *c, const struct input_register *in)
 				there->value.pid));
 		return;
 	}
+	if (is_full(c)) {
+		core_reply(c, in->request, 0, REPLY_FULL,
+			"there are as many names as names_max of skep.conf "
+			"allows");
+		return;
+	}
 	struct claim *claim = claim_begin(c, CLAIM_TRACKED, in->name,
 		in->timeout_ms, in->meta, on_claimed);
 	if (!claim) {
@@ -448,9 +465,41 @@ tracked_on_register(struct core *c, const struct input_register *in)
 	claim->actor.host = NULL;
 }
 
+static void
+reply_nobody(struct core *c, uint64_t request, const char *name)
+{
+	core_reply(c, request, 0, REPLY_NOT_FOUND,
+		effects_format(&c->fx, "nothing is registered as %s",
+			effects_text(&c->fx, name)));
+}
+
+/* Who decides says where a name is that is to go. */
+static void
+on_found(
+	struct core *c, const struct claim *claim, const struct claim_answer *a)
+{
+	const struct input_request r = {.id = claim->request,
+		.op = REQUEST_UNREGISTER,
+		.name = claim->name,
+		.arg = "",
+		.actor = claim->actor};
+	member_id to = a->verdict == CLAIM_TAKEN ? member_find(c, a->node)
+						 : MEMBER_NONE;
+	if (to != MEMBER_NONE && to != MEMBER_SELF)
+		operate_forward(c, &r, to);
+	else if (a->verdict == CLAIM_TAKEN || a->verdict == CLAIM_GRANTED)
+		reply_nobody(c, claim->request, claim->name);
+	else
+		core_reply(c, claim->request, 0,
+			a->verdict == CLAIM_LATE ? REPLY_TIMEOUT
+						 : REPLY_NO_NODE,
+			a->why);
+}
+
 void
 tracked_on_unregister(struct core *c, const struct input_request *r)
 {
+	const struct bytes name = {r->name, strlen(r->name)};
 	if (tracked_unregister_here(c, r->name, &r->actor)) {
 		core_reply(c, r->id, c->store_seq, REPLY_OK, "unregistered");
 		return;
@@ -460,9 +509,19 @@ tracked_on_unregister(struct core *c, const struct input_request *r)
 		operate_forward(c, r, there->origin);
 		return;
 	}
-	core_reply(c, r->id, 0, REPLY_NOT_FOUND,
-		effects_format(&c->fx, "nothing is registered as %s",
-			effects_text(&c->fx, r->name)));
+	/* Its row may be on its way. */
+	struct claim *claim =
+		name_is_runtime(name)
+			? claim_begin(c, CLAIM_LOOK, r->name, 0,
+				  (struct bytes){NULL, 0}, on_found)
+			: NULL;
+	if (!claim) {
+		reply_nobody(c, r->id, r->name);
+		return;
+	}
+	claim->request = r->id;
+	claim->actor = r->actor;
+	claim->actor.host = NULL;
 }
 
 static void

@@ -83,31 +83,3 @@ register_service(struct ctl *ctl, int argc, char **argv)
 	json_decref(document);
 	return EXIT_DONE;
 }
-
-int
-cmd_register(struct ctl *ctl, int argc, char **argv)
-{
-	if (argc < 2)
-		return usage_error(
-			ctl, "register: a command is missing behind --");
-	return register_service(ctl, argc, argv);
-}
-
-int
-cmd_unregister(struct ctl *ctl, int argc, char **argv)
-{
-	for (int i = 0; i < argc; i++) {
-		char path[API_PATH_SIZE];
-		json_t *document = NULL;
-		path_format(path, sizeof(path), "/v1/names", argv[i], "");
-		int code = ctl_call(ctl, "DELETE", path, NULL, &document);
-		if (code != EXIT_DONE)
-			return ctl_fail(ctl, code);
-		if (ctl->opt.output == OUTPUT_JSON)
-			show_json(document);
-		else
-			tell(ctl, "%s  unregistered", argv[i]);
-		json_decref(document);
-	}
-	return EXIT_DONE;
-}

@@ -412,8 +412,8 @@ show_services(struct ctl *ctl, const json_t *list)
 int
 cmd_list(struct ctl *ctl, int argc, char **argv)
 {
-	(void)argc;
-	(void)argv;
+	if (argc || ctl->opt.meta)
+		return cmd_list_names(ctl, argc, argv);
 	json_t *document;
 	int code = ctl_get(ctl, "/v1/services", &document);
 	if (code != EXIT_DONE)
@@ -454,6 +454,9 @@ cmd_where(struct ctl *ctl, int argc, char **argv)
 	char path[API_PATH_SIZE];
 	json_t *document;
 	path_format(path, sizeof(path), "/v1/names", argv[0], "");
+	size_t used = strlen(path);
+	if (ctl->opt.is_authoritative)
+		snprintf(path + used, sizeof(path) - used, "?authoritative=1");
 	int code = ctl_get(ctl, path, &document);
 	if (code != EXIT_DONE)
 		return ctl_fail(ctl, code);

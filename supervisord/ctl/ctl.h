@@ -70,6 +70,9 @@ struct options {
 	const char *until;
 	const char *plugin_dir;
 	const char *condition; /* kv: a version */
+	bool is_authoritative;
+	int64_t pid;	  /* -1: none */
+	const char *meta; /* register: a JSON object; list: KEY=VALUE */
 	const char *user;
 };
 
@@ -136,6 +139,9 @@ int ctl_get(struct ctl *ctl, const char *path, json_t **out);
 /* GET of a text that goes to 'on_body' as it comes; no timeout. */
 int ctl_stream(struct ctl *ctl, const char *path, http_body_fn *on_body,
 	void *context);
+/* POST of lines, each a JSON document, that are answered by lines. */
+int ctl_post_lines(struct ctl *ctl, const char *path, const void *lines,
+	size_t size, http_body_fn *on_body, void *context);
 /* Says ctl->err on standard error; returns 'code'. */
 int ctl_fail(struct ctl *ctl, int code);
 /* Room for a path with a name of 255 bytes, each of them escaped, and a query.
@@ -252,6 +258,10 @@ int cmd_reply(struct ctl *ctl, int argc, char **argv);
 int cmd_group_members(struct ctl *ctl, int argc, char **argv);
 int cmd_group_join(struct ctl *ctl, int argc, char **argv);
 int cmd_group_leave(struct ctl *ctl, int argc, char **argv);
+int cmd_register(struct ctl *ctl, int argc, char **argv);
+int cmd_unregister(struct ctl *ctl, int argc, char **argv);
+/* list PATTERN, list --meta KEY=VALUE */
+int cmd_list_names(struct ctl *ctl, int argc, char **argv);
 int cmd_node_list(struct ctl *ctl, int argc, char **argv);
 int cmd_node_show(struct ctl *ctl, int argc, char **argv);
 int cmd_node_cordon(struct ctl *ctl, int argc, char **argv);

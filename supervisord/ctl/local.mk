@@ -10,6 +10,7 @@ libctl_a_SOURCES = \
 	supervisord/ctl/cmd_host.c \
 	supervisord/ctl/cmd_kv.c \
 	supervisord/ctl/cmd_logs.c \
+	supervisord/ctl/cmd_names.c \
 	supervisord/ctl/cmd_mail.c \
 	supervisord/ctl/mailbox.c supervisord/ctl/mailbox.h \
 	supervisord/ctl/cmd_node.c supervisord/ctl/cmd_node.h \

@@ -8,8 +8,10 @@
 int
 main(int argc, char **argv)
 {
-	struct ctl ctl = {
-		.opt = {.timeout_ms = -1, .lines = -1, .max_parallel = -1}};
+	struct ctl ctl = {.opt = {.timeout_ms = -1,
+				  .lines = -1,
+				  .max_parallel = -1,
+				  .pid = -1}};
 	const char *no_color = getenv("NO_COLOR");
 	say_init("skepctl", SAY_WARNING);
 	ctl.is_tty = isatty(STDOUT_FILENO);

@@ -190,20 +190,18 @@ on_stream(void *context, const void *data, size_t size)
 	return collect(&s->refusal, data, size);
 }
 
-int
-ctl_stream(
-	struct ctl *ctl, const char *path, http_body_fn *on_body, void *context)
+static int
+stream(struct ctl *ctl, const struct http_request *request,
+	http_body_fn *on_body, void *context)
 {
 	struct streaming *s = calloc(1, sizeof(*s));
 	CHECK(s);
 	s->on_body = on_body;
 	s->context = context;
 	http_parser_init(&s->parser, on_stream, s);
-	struct http_request request = {
-		.method = "GET", .path = path, .timeout_ms = -1};
 	int code = EXIT_DONE;
 	ctl->code[0] = '\0';
-	int rc = http_call(ctl->socket, &request, &s->parser, &ctl->err);
+	int rc = http_call(ctl->socket, request, &s->parser, &ctl->err);
 	ctl->status = s->parser.status;
 	if (rc < 0)
 		code = code_for_errno(rc);
@@ -212,6 +210,29 @@ ctl_stream(
 	free(s->refusal.data);
 	free(s);
 	return code;
+}
+
+int
+ctl_stream(
+	struct ctl *ctl, const char *path, http_body_fn *on_body, void *context)
+{
+	const struct http_request request = {
+		.method = "GET", .path = path, .timeout_ms = -1};
+	return stream(ctl, &request, on_body, context);
+}
+
+int
+ctl_post_lines(struct ctl *ctl, const char *path, const void *lines,
+	size_t size, http_body_fn *on_body, void *context)
+{
+	const struct http_request request = {.method = "POST",
+		.path = path,
+		.body = lines,
+		.body_size = size,
+		.body_type = "application/x-ndjson",
+		.timeout_ms = ctl->opt.timeout_ms > 0 ? ctl->opt.timeout_ms
+						      : CALL_TIMEOUT_MS};
+	return stream(ctl, &request, on_body, context);
 }
 
 int

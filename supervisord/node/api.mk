@@ -21,6 +21,8 @@ libnodeapi_a_SOURCES = \
 	supervisord/node/api_merge.c supervisord/node/api_merge.h \
 	supervisord/node/api_metrics.c \
 	supervisord/node/api_moves.c \
+	supervisord/node/api_names.c supervisord/node/api_names.h \
+	supervisord/node/api_names_bulk.c \
 	supervisord/node/api_peer_feed.c \
 	supervisord/node/api_plan_drain.c \
 	supervisord/node/api_private.h \

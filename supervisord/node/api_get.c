@@ -283,10 +283,16 @@ api_get_name(struct call *c)
 	const char *name = c->captures[0];
 	struct instance_view v;
 	struct api_rows rows = {0};
+	if (call_query_flag(c, "authoritative")) {
+		api_locate(c);
+		return;
+	}
 	if (view_instance(core_of(c), name, &v))
 		api_rows_add(&rows, core_of(c), &v);
 	else
 		add_named(c, name, &rows);
+	if (rows.count == 0 && api_get_tracked(c))
+		return;
 	if (rows.count == 0)
 		call_reply_error(c, MHD_HTTP_NOT_FOUND, "not_found",
 			"nothing is named '%s'", name);

@@ -234,6 +234,15 @@ void api_get_instances(struct call *c);
 void api_get_nodes(struct call *c);
 void api_get_node(struct call *c);
 void api_get_name(struct call *c);
+/* api_names.c: processes with names; a POST or DELETE looks itself at what the
+ * asker may. */
+void api_get_names(struct call *c);
+void api_post_names(struct call *c);
+void api_delete_name(struct call *c);
+/* Answers with the process that has the name; false: there is none. */
+bool api_get_tracked(struct call *c);
+/* Answers with what the host says that decides about the name. */
+void api_locate(struct call *c);
 void api_get_why(struct call *c);
 void api_get_cluster(struct call *c);
 void api_get_health(struct call *c);
@@ -266,9 +275,6 @@ void api_post_name_verb(struct call *c);
 void api_post_node_verb(struct call *c);
 void api_post_nodes(struct call *c);
 void api_put_cluster(struct call *c);
-/* api_register.c */
-void api_post_names(struct call *c);
-void api_delete_name(struct call *c);
 /* api_kv.c */
 void api_get_kv(struct call *c);
 void api_get_kv_key(struct call *c);

@@ -38,6 +38,7 @@
 #include "node/specdir.h"
 #include "node/store.h"
 #include "node/tls.h"
+#include "node/tracks.h"
 #include "sys/clock.h"
 #include "sys/keyfile.h"
 #include "sys/kproto.h"
@@ -222,6 +223,8 @@ load_record(void *context, unsigned table, struct bytes key, struct bytes value)
 	struct node *n = context;
 	keeper_breathe(n->keeper);
 	node_step(n, &in);
+	if (table == TABLE_TRACKED)
+		tracks_on_load(n->tracks, key, value);
 }
 
 static void
@@ -409,6 +412,7 @@ boot_core(struct node *n, struct err *err)
 	code = bulk_list(n->bulk, feed_sealed, n, err);
 	if (code)
 		return code;
+	tracks_tell_gone(n->tracks);
 	struct input boot = {.kind = INPUT_BOOT};
 	node_step(n, &boot);
 	n->schedules = schedules_new(n->loop, n->core, node_on_news, n);
@@ -470,6 +474,7 @@ node_open(struct node *n, const struct node_options *o, struct err *err)
 	n->started = clock_mono();
 	n->peers_since = MONO_NEVER;
 	n->requests = requests_new();
+	n->tracks = tracks_new(n);
 	n->mails = mails_new(n);
 	n->apply = apply_new(node_carry, n);
 	node_tick_init(n);
@@ -505,6 +510,7 @@ node_close(struct node *n)
 	apply_free(n->apply);
 	mails_free(n->mails);
 	requests_free(n->requests);
+	tracks_free(n->tracks);
 	recording_close(n);
 	launcher_free(n->launcher);
 	quarantine_free(n->quarantine);

@@ -18,6 +18,7 @@
 #include "node/quarantine.h"
 #include "node/requests.h"
 #include "node/store.h"
+#include "node/tracks.h"
 #include "sys/clock.h"
 #include "sys/ipc.h"
 
@@ -26,6 +27,8 @@
 static void
 carry_store(struct node *n, const struct effect_store *s)
 {
+	if (s->table == TABLE_TRACKED && !s->value.data)
+		tracks_forget(n->tracks, s->key);
 	if (store_put(n->store, s->table, s->key, s->value, s->seq))
 		node_end(n, EXIT_RESTART,
 			"the disk is too slow or full: 64 MiB of writes wait "

@@ -139,6 +139,8 @@ set_request(struct input *in, uint64_t id)
 		in->spec_del.request = id;
 	else if (in->kind == INPUT_REQUEST)
 		in->request.id = id;
+	else if (in->kind == INPUT_REGISTER)
+		in->enroll.request = id;
 	else if (in->kind == INPUT_MAIL)
 		in->mail.id = id;
 	else

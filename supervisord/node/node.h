@@ -40,6 +40,7 @@ struct quarantine; /* quarantine.h: items that made the node crash */
 struct launcher;   /* launch.h: specs that were started, decoded */
 struct specdir;	   /* specdir.h: services.d */
 struct recording;  /* recording.h: inputs to a file, if asked for */
+struct tracks;	   /* tracks.h: processes that have names */
 struct requests;   /* requests.h: who waits for which REPLY */
 
 /* The whole program. */
@@ -65,6 +66,7 @@ struct node {
 	struct launcher *launcher;
 	struct specdir *specdir;
 	struct requests *requests;
+	struct tracks *tracks;
 	struct mails *mails;
 	struct mailboxes *mailboxes;
 	struct recording *recording;
@@ -101,9 +103,9 @@ void node_step(struct node *n, struct input *in);
 typedef void node_reply_fn(
 	void *context, enum reply_code code, const char *text);
 
-/* Steps with a REQUEST, SPEC_SET or SPEC_DEL whose request number is filled
- * in here; 'done' is called once, perhaps before this returns.  Returns the
- * number, for node_cancel. */
+/* Steps with a REQUEST, REGISTER, SPEC_SET or SPEC_DEL whose request number is
+ * filled in here; 'done' is called once, perhaps before this returns.  Returns
+ * the number, for node_cancel. */
 uint64_t node_request(
 	struct node *n, struct input *in, node_reply_fn *done, void *context);
 

@@ -53,6 +53,7 @@ skep_node_SOURCES = \
 	supervisord/node/schedule.c supervisord/node/schedule.h \
 	supervisord/node/states.c \
 	supervisord/node/status_sources.c \
+	supervisord/node/tracks.c supervisord/node/tracks.h \
 	supervisord/node/whose.c supervisord/node/whose.h
 skep_node_LDADD = libnodeapi.a libnodenet.a libnode.a libcore.a libplugin.a libspec.a \
 	libconf.a libsys.a libbase.a $(SQLITE_LIBS) $(YAML_LIBS) \

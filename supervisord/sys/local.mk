@@ -11,6 +11,7 @@ libsys_a_SOURCES = \
 	supervisord/sys/logmarks.c supervisord/sys/logmarks.h \
 	supervisord/sys/nearest.c supervisord/sys/nearest.h \
 	supervisord/sys/probe.c supervisord/sys/probe.h \
+	supervisord/sys/process.c supervisord/sys/process.h \
 	supervisord/sys/say.c supervisord/sys/say.h \
 	supervisord/sys/statestream.c supervisord/sys/statestream.h \
 	supervisord/sys/units.c supervisord/sys/units.h

@@ -304,11 +304,13 @@ do_register(struct script *s, char **words, int count)
 	uint32_t host = script_asked(s);
 	const char *meta = script_value(words, count, "meta");
 	const char *timeout = script_value(words, count, "timeout");
+	struct guest g = world_guest_add(
+		s->w, host, words[1], (uint32_t)strtoul(words[2], NULL, 10));
 	struct input in = {.kind = INPUT_REGISTER};
 	in.enroll = (struct input_register){
-		.request = s->w->next_request++,
+		.request = g.request,
 		.name = words[1],
-		.pid = (uint32_t)strtoul(words[2], NULL, 10),
+		.pid = g.pid,
 		.start = 1,
 		.meta = {meta, meta ? strlen(meta) : 0},
 		.timeout_ms = timeout ? script_ms(timeout) : 0,
@@ -343,6 +345,7 @@ do_gone(struct script *s, char **words, int count)
 	CHECK(count == 3);
 	in.gone.name = words[1];
 	in.gone.pid = (uint32_t)strtoul(words[2], NULL, 10);
+	world_guest_forget(s->w, script_asked(s), in.gone.pid);
 	world_input(s->w, script_asked(s), &in);
 }
 

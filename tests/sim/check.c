@@ -271,6 +271,7 @@ check_attach(struct world *w, struct check_stats *stats)
 	check_path(k);
 	check_message(k);
 	check_rebalance(k);
+	check_names(k);
 	check_engine(k);
 	world_observe(w, &(struct world_observer){
 				 .name = "books",

@@ -12,6 +12,7 @@
  *   check_conflict.c  H11        who goes on from the state of a copy that lost
  *   check_checkpoint.c  H8       what is kept of them on other hosts
  *   check_path.c      F1, F2     what stands at state_paths
+ *   check_names.c     T1 to T4   names of processes
  *   check_message.c   L1 to L4  messages
  *   check_engine.c    E1 to E5   the core as a machine
  *
@@ -112,6 +113,7 @@ void check_checkpoint(struct check *k);
 void check_path(struct check *k);
 void check_message(struct check *k);
 void check_rebalance(struct check *k);
+void check_names(struct check *k);
 void check_engine(struct check *k);
 
 /* For how long nothing was done to a host; 0 when it is down or stands

@@ -129,6 +129,7 @@ extern const struct maker fault_process_makers[];
 extern const struct maker work_spec_makers[];
 extern const struct maker work_node_makers[];
 extern const struct maker work_service_makers[];
+extern const struct maker work_names_makers[];
 extern const struct maker work_mail_makers[];
 
 /* Writes a service of the storm with everything drawn anew. */

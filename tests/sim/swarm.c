@@ -21,7 +21,7 @@ maker_at(uint32_t i)
 	static const struct maker *const tables[] = {fault_host_makers,
 		fault_net_makers, fault_stream_makers, fault_machine_makers,
 		fault_process_makers, work_spec_makers, work_node_makers,
-		work_service_makers, work_mail_makers};
+		work_service_makers, work_mail_makers, work_names_makers};
 	for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
 		for (const struct maker *m = tables[t]; m->name; m++)
 			if (i-- == 0)

@@ -30,6 +30,8 @@ do_note(struct world *w, uint32_t host, const struct effect_note *n)
 {
 	struct host *h = &w->hosts[host];
 	h->notes[n->kind]++;
+	if (n->kind == NOTE_UNREGISTERED || n->kind == NOTE_CONFLICT)
+		guest_on_lost(h, n->name);
 	if (n->kind == NOTE_READY)
 		proc_mark_ready(w, host, n->name, n->epoch);
 	snprintf(h->note_text[n->kind], sizeof h->note_text[0], "%s: %s",
@@ -65,6 +67,7 @@ perform(struct world *w, uint32_t host, const struct effect *e)
 		h->reply = e->reply.code;
 		snprintf(h->reply_text, sizeof h->reply_text, "%s",
 			e->reply.text);
+		guest_on_reply(h, &e->reply);
 	} else if (e->kind == EFFECT_NOTE) {
 		do_note(w, host, &e->note);
 	} else if (e->kind == EFFECT_DELIVER || e->kind == EFFECT_ANSWER) {
@@ -321,6 +324,7 @@ free_host(struct world *w, struct host *h)
 	free(h->processes);
 	free(h->states);
 	free(h->places);
+	free(h->guests);
 	free(h->fetches);
 	if (h->memory)
 		munmap(h->memory, core_size(&w->options.limits));
@@ -405,6 +409,7 @@ world_start(struct world *w, uint32_t host)
 	disk_load(w, host);
 	proc_found(w, host);
 	proc_sealed(w, host);
+	guest_found(w, host);
 	struct input in = {.kind = INPUT_BOOT};
 	world_step(w, host, &in);
 	if (w->on_minority)
@@ -453,6 +458,7 @@ world_power_off(struct world *w, uint32_t host)
 	w->hosts[host].is_powered = false;
 	w->hosts[host].is_keeper_up = false;
 	proc_end_all(w, host);
+	guest_end_all(&w->hosts[host]);
 	net_silence_all(w, host);
 	observe_fault(w, WORLD_FAULT_POWER, host, WORLD_NO_HOST, 0);
 }
@@ -465,8 +471,15 @@ world_reinstall(struct world *w, uint32_t host)
 	disk_clear(w, h);
 	h->state_count = 0;
 	h->place_count = 0;
+	guest_forget(h);
 	h->config.node_id = prng_next(&w->prng);
 	observe_fault(w, WORLD_FAULT_REINSTALL, host, WORLD_NO_HOST, 0);
+}
+
+bool
+world_is_still(const struct world *w, uint32_t host)
+{
+	return clock_runs_at(w, host, w->now).ms > w->now.ms;
 }
 
 void

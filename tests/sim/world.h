@@ -183,6 +183,15 @@ struct fetching {
 	bool was_rotten; /* what this host had of it */
 };
 
+/* A process of a host that has a name, or wants one (world_guest.c). */
+struct guest {
+	char name[16];
+	uint32_t pid;	    /* unique in the world */
+	uint64_t request;   /* that waits for its REPLY; 0: none */
+	bool is_registered; /* it was told so, and nothing else since */
+	bool is_lost;	    /* a name like that was taken away meanwhile */
+};
+
 struct host {
 	/* What every event touches: */
 	struct core *core; /* inside 'memory'; NULL while not running */
@@ -240,6 +249,8 @@ struct host {
 	size_t fetch_count;
 	struct state_place *places;
 	size_t place_count;
+	struct guest *guests; /* owned */
+	uint32_t guest_count;
 	/* What it said: */
 	uint64_t notes[NOTE_KIND_COUNT];
 	char note_text[NOTE_KIND_COUNT][NOTE_TEXT_MAX + 1];
@@ -342,6 +353,7 @@ struct world {
 	struct behaviour behaviours[WORLD_BEHAVIOURS];
 	uint32_t behaviour_count;
 	uint64_t next_birth;
+	uint32_t next_guest;
 	uint32_t next_fetch;
 	uint64_t hash; /* over all effects; two runs of a seed compare it */
 	uint32_t ticks_at_once;
@@ -408,6 +420,17 @@ void world_disk_restore(struct world *w, uint32_t host, struct disk *disk);
 bool world_place_is_old(
 	const struct state_place *at, const struct effect_start *s);
 void world_disk_free(struct world *w, struct disk *disk);
+/* A process begins on a running host and is registered ('ms': for so long it
+ * is tried; 0: the usual time); number 'number' of these ends there. */
+void world_register(
+	struct world *w, uint32_t host, const char *name, int64_t ms);
+/* Only the process, or its end, and nobody is told: for who does that. */
+struct guest world_guest_add(
+	struct world *w, uint32_t host, const char *name, uint32_t pid);
+void world_guest_forget(struct world *w, uint32_t host, uint32_t pid);
+void world_guest_end(struct world *w, uint32_t host, uint32_t number);
+/* Whether a host's node stands still now. */
+bool world_is_still(const struct world *w, uint32_t host);
 /* Gives a host's core an input from nowhere in the world. */
 void world_input(struct world *w, uint32_t host, struct input *in);
 

@@ -159,6 +159,7 @@ world_disk_restore(struct world *w, uint32_t host, struct disk *disk)
 	h->states = disk->states;
 	h->state_count = disk->state_count;
 	h->config.node_id = disk->node_id;
+	guest_forget(h);
 	place_restore(h, disk);
 	observe_fault(
 		w, WORLD_FAULT_RESTORE, host, WORLD_NO_HOST, disk->is_partial);

@@ -256,6 +256,14 @@ void state_on_fetch(struct world *w, struct event *e);
 const struct behaviour *proc_behaviour(
 	struct world *w, uint32_t host, const char *name);
 
+/* world_guest.c: what becomes of the processes with names.  A REPLY was
+ * carried out; a name was taken away; the disk was lost; the machine ended. */
+void guest_on_reply(struct host *h, const struct effect_reply *reply);
+void guest_on_lost(struct host *h, const char *name);
+void guest_forget(struct host *h);
+void guest_end_all(struct host *h);
+/* A node begins: of each stored name it finds the process, or tells its end. */
+void guest_found(struct world *w, uint32_t host);
 /* A process runs: it takes messages as it behaves. */
 void mail_open(struct world *w, uint32_t host, const char *name);
 /* Carries out DELIVER and ANSWER. */

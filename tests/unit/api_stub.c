@@ -14,6 +14,7 @@
 #include "node/orders.h"
 #include "node/recording.h"
 #include "node/status_sources.h"
+#include "node/tracks.h"
 
 struct stub stub;
 
@@ -346,6 +347,28 @@ registry_walk(const struct core *c, member_id origin, const struct row *after)
 	return !after ? &rows[0] : after == &rows[0] ? &rows[1] : NULL;
 }
 
+void
+tracks_register(struct tracks *t, const struct tracks_ask *ask,
+	node_reply_fn *done, void *context)
+{
+	struct input in = {.kind = INPUT_REGISTER};
+	(void)t;
+	in.enroll = (struct input_register){.name = ask->name,
+		.pid = (uint32_t)ask->pid,
+		.meta = ask->meta,
+		.timeout_ms = ask->timeout_ms,
+		.actor = ask->actor};
+	node_request(NULL, &in, done, context);
+}
+
+bool
+tracks_is_owner(const struct tracks *t, const char *name, uid_t uid)
+{
+	(void)t;
+	(void)uid;
+	return strcmp(name, "mine") == 0;
+}
+
 struct row_value
 row_value(const struct row *row)
 {
@@ -531,10 +554,12 @@ node_request(
 		.kind = in->kind, .done = done, .context = context};
 	const char *name = in->kind == INPUT_SPEC_SET	? in->spec_set.name
 			   : in->kind == INPUT_SPEC_DEL ? in->spec_del.name
+			   : in->kind == INPUT_REGISTER ? in->enroll.name
 							: in->request.name;
 	snprintf(a->name, sizeof(a->name), "%s", name);
 	a->actor = in->kind == INPUT_SPEC_SET	? in->spec_set.actor
 		   : in->kind == INPUT_SPEC_DEL ? in->spec_del.actor
+		   : in->kind == INPUT_REGISTER ? in->enroll.actor
 						: in->request.actor;
 	if (in->kind == INPUT_REQUEST) {
 		a->op = in->request.op;

@@ -102,6 +102,15 @@ has err '-f FILE is missing'
 expect 2 drain alpha --self
 expect 2 wait quorum
 expect 2 wait node alpha purple
+expect 2 register x
+has err '--pid, or a command behind --, is missing'
+expect 2 register x --pid -1
+expect 2 register x --pid 1 --meta '[]'
+has err 'is not a JSON object'
+expect 2 register -f lines x
+expect 2 unregister
+expect 2 list --meta room
+has err 'KEY=VALUE'
 for command in doctor \
 	'debug bundle' 'debug partition'; do
 	expect 2 $command x
@@ -140,6 +149,26 @@ GET /v1/status 403 {"error":{"code":"forbidden","message":"ask for api.read_grou
 ANSWERS
 expect 4 status
 has err 'api.read_group'
+
+# --- names of processes ---
+serve <<ANSWERS
+-POST /v1/names 200 {"name":"x","result":"ok","message":"registered"}
+POST /v1/names 409 {"name":"x","error":{"code":"already_registered","message":"it is registered on beta, process 7","node":"beta","pid":7}}
+DELETE /v1/names/x 200 {"name":"x","result":"ok","message":"unregistered"}
+GET /v1/names?match=%2A&meta.room=b%201 200 {"names":[{"name":"x","kind":"process","node":"beta","pid":7,"state":"ready","meta":{"room":"b 1"}}]}
+GET /v1/names/x?authoritative=1 200 {"instances":[{"name":"x","node":"beta","state":"ready"}]}
+ANSWERS
+expect 0 register x --pid 7 --meta '{"room": "b 1"}' --timeout 2s
+has out 'x  registered'
+has log 'POST /v1/names {"name":"x","pid":7,"timeout":"2000ms","meta":{"room":"b 1"}}'
+expect 1 register x --pid 8
+has err 'it is registered on beta, process 7'
+expect 0 unregister x
+has out 'x  unregistered'
+expect 0 list --meta 'room=b 1'
+looks out 'x *beta *ready *process'
+expect 0 where --authoritative x
+looks out 'x *beta *ready'
 
 # --- looking ---
 serve <<ANSWERS
@@ -308,7 +337,7 @@ has log '{"address":"h:1"}'
 expect 0 cluster set expect 3
 expect 1 cluster set bogus 3
 expect 2 register a/b
-has err 'a command is missing'
+has err 'a command behind --'
 expect 0 register a/b --find --user u --timeout 3s -- /bin/x --wait -q
 has log '{"name":"a/b","command":["/bin/x","--wait","-q"],"user":"u","find":true,"timeout":"3000ms"}'
 has out 'a/b  registered on beta, pid 7'

@@ -549,6 +549,34 @@ START_TEST(test_forget)
 }
 END_TEST
 
+/* A host with a long log begins anew: the others get all of it, and what
+ * changes behind it. */
+START_TEST(test_long_log_anew)
+{
+	enum { MANY = 12000 };
+	struct world w;
+	char name[32];
+	world_init(&w, 3, 4 * MANY, 1);
+	for (unsigned round = 0; round < 2; round++) {
+		for (unsigned i = 0; i < MANY; i++) {
+			name_of(name, sizeof name, i);
+			put(&w, 0, name, 1);
+		}
+		set_ready(&w, 0);
+		world_link_all(&w);
+		settle(&w, 20000);
+		delete (&w, 0, "svc@3");
+		settle(&w, 5000);
+		if (round)
+			break;
+		world_stop(&w, 0);
+		world_pass_ms(&w, 500);
+		world_start(&w, 0);
+	}
+	world_fini(&w);
+}
+END_TEST
+
 /* Rows of a kind that only newer hosts know are carried along: they count into
  * checksums, go on to a third host, are deleted, and nobody is shown them. */
 START_TEST(test_unknown_kind)
@@ -632,6 +660,7 @@ main(void)
 	tcase_add_test(t, test_long_log);
 	tcase_add_test(t, test_chains_cross);
 	tcase_add_test(t, test_forget);
+	tcase_add_test(t, test_long_log_anew);
 	tcase_add_test(t, test_unknown_kind);
 	tcase_add_test(t, test_queries_and_full);
 	tcase_add_loop_test(t, test_random, 0, SEEDS);
