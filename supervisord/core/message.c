@@ -347,7 +347,7 @@ post(struct core *c, const struct outgoing *m)
 {
 	struct bytes data = {m->body->data, m->body->size};
 	skep_Letter l = skep_Letter_init_zero;
-	l.incarnation = c->incarnation;
+	l.life = c->config.nonce;
 	l.seq = m->seq;
 	l.id = m->id;
 	l.is_call = m->is_call;
@@ -367,8 +367,7 @@ mark_sent(struct core *c, struct outgoing *m, member_id to)
 	struct stream *s = m->stream;
 	m->state = MESSAGE_SENT;
 	m->to = s->at = to;
-	m->to_incarnation =
-		member_log_incarnation(member_get(c, to)->incarnation);
+	m->to_life = member_get(c, to)->nonce;
 	s->waiting--;
 	s->back -= m->is_back;
 	m->is_back = false;
@@ -380,7 +379,7 @@ hand_over(struct core *c, struct outgoing *m)
 {
 	struct letter l = {
 		.origin = MEMBER_SELF,
-		.incarnation = c->incarnation,
+		.life = c->config.nonce,
 		.seq = m->id,
 		.id = m->id,
 		.is_call = m->is_call,
@@ -574,8 +573,8 @@ static void
 on_receipt(struct core *c, member_id from, struct bytes body)
 {
 	skep_Receipt r = skep_Receipt_init_zero;
-	if (wire_decode(WIRE_RECEIPT, body, &r) &&
-		r.incarnation == c->incarnation && r.code < REPLY_CODE_COUNT)
+	if (wire_decode(WIRE_RECEIPT, body, &r) && r.life == c->config.nonce &&
+		r.code < REPLY_CODE_COUNT)
 		message_on_receipt(
 			c, from, r.id, (enum reply_code)r.code, r.is_elsewhere);
 }
@@ -586,9 +585,8 @@ on_answer(struct core *c, member_id from, struct bytes body)
 	struct wire_slice slice = {.whole = body};
 	skep_Answer a = skep_Answer_init_zero;
 	a.body = wire_borrow(&slice);
-	if (wire_decode(WIRE_ANSWER, body, &a) &&
-		a.incarnation == c->incarnation && a.code < REPLY_CODE_COUNT &&
-		slice.found.size <= MAIL_BODY_MAX)
+	if (wire_decode(WIRE_ANSWER, body, &a) && a.life == c->config.nonce &&
+		a.code < REPLY_CODE_COUNT && slice.found.size <= MAIL_BODY_MAX)
 		message_on_answer(
 			c, from, a.id, (enum reply_code)a.code, slice.found);
 }
@@ -637,9 +635,7 @@ is_same_life(const struct core *c, const struct outgoing *m)
 {
 	return m->to == MEMBER_SELF ||
 	       (member_is_present(c, m->to) &&
-		       member_log_incarnation(
-			       member_get(c, m->to)->incarnation) ==
-			       m->to_incarnation);
+		       member_get(c, m->to)->nonce == m->to_life);
 }
 
 /* Its stream is still to be pumped. */

@@ -50,11 +50,11 @@
 #include "core/effect.h"
 #include "core/member.h"
 
-#define STREAM_MAX	    256	    /* messages to one name, of one host */
-#define STREAM_BYTES_MAX    1048576 /* ... and their bytes */
-#define INBOX_MAX	    1024    /* messages of all hosts to one name */
-#define INBOX_BYTES_MAX	    4194304
-#define RECEIPTS_MAX	    1024 /* kept for each host */
+#define STREAM_MAX	 256	 /* messages to one name, of one host */
+#define STREAM_BYTES_MAX 1048576 /* ... and their bytes */
+#define INBOX_MAX	 1024	 /* messages of all hosts to one name */
+#define INBOX_BYTES_MAX	 4194304
+#define RECEIPTS_MAX	 1024 /* kept for each host */
 
 struct input_mail;
 struct instance;
@@ -94,9 +94,9 @@ struct outgoing {
 	enum message_state state;
 	bool is_call;
 	bool is_acked;
-	bool is_back;		 /* WAITING: a host gave it back */
-	member_id to;		 /* SENT, TAKEN */
-	uint64_t to_incarnation; /* of the log of that host */
+	bool is_back;	  /* WAITING: a host gave it back */
+	member_id to;	  /* SENT, TAKEN */
+	uint64_t to_life; /* nonce of that node's start */
 	uint64_t seq;
 	mono deadline;
 };
@@ -123,12 +123,12 @@ struct item {
 	const char *from; /* as in message */
 	const char *group;
 	member_id origin;
-	uint64_t incarnation; /* of the letter */
-	uint64_t seq;	      /* 0: no receipt */
+	uint64_t life; /* nonce of the sender's start */
+	uint64_t seq;  /* 0: no receipt */
 	uint64_t id;
 	bool is_call;	 /* an answer is wanted */
 	uint64_t number; /* given out with DELIVER; 0: not yet */
-	uint64_t epoch;  /* ... to that run */
+	uint64_t epoch;	 /* ... to that run */
 	mono deadline;
 };
 
@@ -153,7 +153,7 @@ struct inbound {
 	uint64_t epoch;
 	uint64_t number;
 	member_id origin;
-	uint64_t incarnation;
+	uint64_t life;
 	uint64_t id;
 	mono deadline;
 	struct mail_body *body; /* what it said, while no link stands */
@@ -171,7 +171,7 @@ struct receipt {
 struct mail_peer {
 	struct list sent;	  /* struct outgoing, by 'seq' */
 	uint64_t next_seq;	  /* the last that was used */
-	uint64_t incarnation;	  /* whose letters these are: */
+	uint64_t life;		  /* whose letters these are: */
 	uint64_t seen;		  /* the highest number */
 	struct receipt *receipts; /* RECEIPTS_MAX, by number */
 };

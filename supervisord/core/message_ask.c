@@ -211,7 +211,7 @@ post(struct core *c, const struct input_mail *in, member_id to)
 	if (!member_get(c, to)->link ||
 		!effects_has_room(&c->fx, 8, in->body.size + 2048))
 		return false;
-	l.incarnation = c->incarnation;
+	l.life = c->config.nonce;
 	l.is_group = true;
 	l.left_ms = MAIL_TIMEOUT_MS;
 	strncpy(l.to, in->to, sizeof l.to - 1);

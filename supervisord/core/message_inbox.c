@@ -69,13 +69,13 @@ is_taking(const struct core *c, const char *name, uint64_t *epoch)
 /* --- Receipts --- */
 
 static void
-send_receipt(struct core *c, member_id to, uint64_t incarnation, uint64_t id,
+send_receipt(struct core *c, member_id to, uint64_t life, uint64_t id,
 	enum reply_code code, bool is_elsewhere)
 {
 	skep_Receipt r = skep_Receipt_init_zero;
 	if (!member_get(c, to)->link || !effects_has_room(&c->fx, 2, 256))
 		return; /* it asks again on the next link */
-	r.incarnation = incarnation;
+	r.life = life;
 	r.id = id;
 	r.code = code;
 	r.is_elsewhere = is_elsewhere;
@@ -85,8 +85,8 @@ send_receipt(struct core *c, member_id to, uint64_t incarnation, uint64_t id,
 
 /* Says what became of a letter, and keeps that. */
 static void
-give_receipt(struct core *c, member_id origin, uint64_t incarnation,
-	uint64_t seq, uint64_t id, enum reply_code code, bool is_elsewhere)
+give_receipt(struct core *c, member_id origin, uint64_t life, uint64_t seq,
+	uint64_t id, enum reply_code code, bool is_elsewhere)
 {
 	struct mail_peer *p = &c->messages.peers[origin];
 	if (seq == 0)
@@ -95,12 +95,12 @@ give_receipt(struct core *c, member_id origin, uint64_t incarnation,
 		message_on_receipt(c, origin, id, code, is_elsewhere);
 		return;
 	}
-	if (p->incarnation != incarnation)
+	if (p->life != life)
 		return; /* of a node that has ended */
 	p->receipts[seq % RECEIPTS_MAX] = (struct receipt){.seq = seq,
 		.code = (uint8_t)code,
 		.is_elsewhere = is_elsewhere};
-	send_receipt(c, origin, incarnation, id, code, is_elsewhere);
+	send_receipt(c, origin, life, id, code, is_elsewhere);
 }
 
 /* --- Items --- */
@@ -130,7 +130,7 @@ end_item(struct core *c, struct item *it, enum reply_code code,
 	else
 		c->messages.refused++;
 	forget_item(c, it);
-	give_receipt(c, copy.origin, copy.incarnation, copy.seq, copy.id, code,
+	give_receipt(c, copy.origin, copy.life, copy.seq, copy.id, code,
 		is_elsewhere);
 }
 
@@ -200,7 +200,7 @@ put(struct core *c, const char *name, uint64_t epoch, const struct letter *l)
 		.from = mail_text_take(c, l->from),
 		.group = mail_text_take(c, l->group),
 		.origin = l->origin,
-		.incarnation = l->incarnation,
+		.life = l->life,
 		.seq = l->seq,
 		.id = l->id,
 		.is_call = l->is_call,
@@ -254,21 +254,19 @@ is_again(struct core *c, member_id from, const skep_Letter *l)
 {
 	struct mail_peer *p = &c->messages.peers[from];
 	const struct receipt *r = &p->receipts[l->seq % RECEIPTS_MAX];
-	if (l->incarnation > p->incarnation) {
-		p->incarnation = l->incarnation;
+	if (l->life != p->life) {
+		p->life = l->life;
 		p->seen = 0;
 		memset(p->receipts, 0, RECEIPTS_MAX * sizeof *p->receipts);
 	}
-	if (l->incarnation < p->incarnation)
-		return true;
 	if (l->seq > p->seen) {
 		p->seen = l->seq;
 		return false;
 	}
 	c->messages.again++;
 	if (r->seq == l->seq)
-		send_receipt(c, from, l->incarnation, l->id,
-			(enum reply_code)r->code, r->is_elsewhere);
+		send_receipt(c, from, l->life, l->id, (enum reply_code)r->code,
+			r->is_elsewhere);
 	return true;
 }
 
@@ -280,7 +278,7 @@ take(struct core *c, const struct letter *l)
 		return;
 	bool is_elsewhere = fate == LETTER_ELSEWHERE;
 	c->messages.refused++;
-	give_receipt(c, l->origin, l->incarnation, l->seq, l->id,
+	give_receipt(c, l->origin, l->life, l->seq, l->id,
 		is_elsewhere ? REPLY_NOT_FOUND : REPLY_MAILBOX_FULL,
 		is_elsewhere);
 }
@@ -306,7 +304,7 @@ inbox_on_letter(struct core *c, member_id from, struct bytes body)
 		return;
 	struct letter l = {
 		.origin = from,
-		.incarnation = m.incarnation,
+		.life = m.life,
 		.seq = m.seq,
 		.id = m.id,
 		.is_call = m.is_call && !m.is_group,
@@ -318,8 +316,8 @@ inbox_on_letter(struct core *c, member_id from, struct bytes body)
 	};
 	if (!l.body) {
 		c->messages.refused++;
-		give_receipt(c, from, l.incarnation, l.seq, l.id,
-			REPLY_MAILBOX_FULL, false);
+		give_receipt(c, from, l.life, l.seq, l.id, REPLY_MAILBOX_FULL,
+			false);
 		return;
 	}
 	if (m.is_group)
@@ -368,7 +366,7 @@ expect_answer(struct core *c, const struct inbox *b, const struct item *it)
 	in->epoch = b->epoch;
 	in->number = it->number;
 	in->origin = it->origin;
-	in->incarnation = it->incarnation;
+	in->life = it->life;
 	in->id = it->id;
 	in->deadline = it->deadline;
 	list_init(&in->in_all);
@@ -392,7 +390,7 @@ send_answer(struct core *c, struct inbound *in, struct bytes body)
 	if (!member_get(c, in->origin)->link ||
 		!effects_has_room(&c->fx, 4, body.size + 1024))
 		return false;
-	a.incarnation = in->incarnation;
+	a.life = in->life;
 	a.id = in->id;
 	a.code = in->code;
 	a.body = wire_lend(&body);

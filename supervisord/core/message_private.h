@@ -13,7 +13,7 @@
 /* A letter as it comes to a host: from another one, or from itself. */
 struct letter {
 	member_id origin;
-	uint64_t incarnation;
+	uint64_t life;
 	uint64_t seq;
 	uint64_t id;
 	bool is_call;
