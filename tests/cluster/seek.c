@@ -85,6 +85,7 @@ keep(const char *name)
 {
 	unsigned long looks = 0, missing = 0, older = 0;
 	struct skep_entry e = {0}, last = {0};
+	signal(SIGTERM, on_term);
 	while (!is_over) {
 		int code = skep_registry_lookup(registry, name, &e);
 		looks++;
@@ -118,7 +119,6 @@ main(int argc, char **argv)
 {
 	if (argc < 3)
 		return 2;
-	signal(SIGTERM, on_term);
 	int code = skep_registry_open(argv[1], &registry);
 	if (code == 0)
 		code = run(argv[2], argc > 3 ? argv[3] : "");
