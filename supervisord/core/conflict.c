@@ -499,7 +499,7 @@ conflict_review(struct core *c, struct instance *inst,
 	adopt_review(c, k, inst, service);
 	if (is_news)
 		publish(c, k);
-	else if (is_idle(k) && (!k->failures || !inst->began))
+	else if (is_idle(k) && !k->failures)
 		named_free(&c->conflicts.table, &k->head);
 }
 

@@ -334,6 +334,9 @@ adopt_review(struct core *c, struct conflict *k, struct instance *inst,
 	const struct service_value *service)
 {
 	struct lost now;
+	if (k->phase == ADOPT_NONE &&
+		find_best(c, inst, service, &now) == MEMBER_NONE)
+		k->failures = 0; /* what was not fetched is not to be had */
 	if (k->phase == ADOPT_NONE || handoff_is_yield(c, k->head.name))
 		return;
 	bool is_open =

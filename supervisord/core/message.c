@@ -313,6 +313,8 @@ locate(struct core *c, const char *name, const char **why)
 	if (row && (row->value.state == ROW_EXITED ||
 			   row->value.state == ROW_FAILED))
 		*why = "it has ended";
+	else if (!row && !i && tracked_find(c, name))
+		*why = "messages to registered processes: not supported yet";
 	else if (!row && (!i || !i->is_declared))
 		*why = instance_of_service(c, name)
 			       ? "name one instance, for example web@1"

@@ -196,7 +196,6 @@ struct messages {
 	bool *marks;		 /* members_max; scratch */
 	uint64_t last_id;
 	uint64_t last_number;
-	uint32_t count;	  /* messages and items */
 	mono look_at;	  /* no deadline is earlier */
 	mono poll_at;	  /* somebody waits for a row or a link */
 	uint64_t sent;	  /* counted, for status: letters sent, */

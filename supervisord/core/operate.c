@@ -485,6 +485,11 @@ on_group(struct core *c, const struct input_request *r)
 {
 	member_id holder = duty_holder(c, r->name, NULL);
 	const char *text = "";
+	if (!instance_find(c, r->name) && tracked_find(c, r->name)) {
+		refuse(c, r->id, REPLY_UNSUPPORTED,
+			"groups of registered processes: not supported yet");
+		return;
+	}
 	if (!instance_find(c, r->name)) {
 		refuse(c, r->id, REPLY_NOT_FOUND,
 			effects_format(&c->fx, "nothing is named %s",

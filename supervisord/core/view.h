@@ -151,6 +151,17 @@ struct group_view {
 bool view_group_next(const struct core *c, const char *group,
 	const struct membership **cursor, struct group_view *out);
 
+/* Messages that passed through this host since its node started. */
+struct mail_view {
+	uint32_t waiting; /* of senders here, until their end is known */
+	uint64_t sent;	  /* letters to other hosts */
+	uint64_t taken;	  /* by processes here */
+	uint64_t refused; /* here: full, late, or the name is elsewhere */
+	uint64_t again;	  /* letters that came a second time */
+	uint64_t lost;	  /* of senders here: nobody knows what became of it */
+};
+void view_mail(const struct core *c, struct mail_view *out);
+
 /* One host. */
 struct node_view {
 	const char *name;

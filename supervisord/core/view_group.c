@@ -1,4 +1,4 @@
-/* Who is in a group, as status, the API and messages see it. */
+/* Who is in a group, and what became of messages, as the API sees it. */
 #include <string.h>
 
 #include "core/view.h"
@@ -44,4 +44,18 @@ view_group_next(const struct core *c, const char *group,
 			return true;
 	}
 	return false;
+}
+
+void
+view_mail(const struct core *c, struct mail_view *out)
+{
+	const struct messages *m = &c->messages;
+	*out = (struct mail_view){
+		.waiting = (uint32_t)m->by_id.count,
+		.sent = m->sent,
+		.taken = m->taken,
+		.refused = m->refused,
+		.again = m->again,
+		.lost = m->lost,
+	};
 }

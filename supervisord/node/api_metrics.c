@@ -153,6 +153,26 @@ cluster(struct api_text *out, struct core *core)
 		v.unknown_frames);
 }
 
+static void
+messages(struct api_text *out, struct core *core)
+{
+	struct mail_view v;
+	view_mail(core, &v);
+	gauge(out, "skep_messages_waiting",
+		"Messages of senders here whose end is not known", v.waiting);
+	counter(out, "skep_messages_sent_total", "Messages sent to other hosts",
+		v.sent);
+	counter(out, "skep_messages_taken_total",
+		"Messages that services here have taken", v.taken);
+	counter(out, "skep_messages_refused_total",
+		"Messages that found no room, time, or name here", v.refused);
+	counter(out, "skep_messages_again_total",
+		"Messages that came a second time and were left out", v.again);
+	counter(out, "skep_messages_lost_total",
+		"Messages of senders here of which nobody knows the end",
+		v.lost);
+}
+
 void
 api_get_metrics(struct call *c)
 {
@@ -170,6 +190,7 @@ api_get_metrics(struct call *c)
 		"Restarts since the instance came to its host.");
 	each_instance(&out, core, instance_restarts);
 	checkpoints(&out, core);
+	messages(&out, core);
 	counter(&out, "skep_api_requests_total",
 		"Requests that reached a handler.", c->api->requests);
 	counter(&out, "skep_api_refused_total",

@@ -74,6 +74,22 @@ done
 check "what is not there is not found" test "$(seek alpha where two; echo $?)" = 3
 check "and it is alive" test "$(age_ms alpha)" -lt 10000
 
+step "a name that was given at run time"
+name='capteur é/1 "[x]"'
+check "register" ctl beta --timeout 20s register "$name" --user root -- \
+	/bin/sleep 310009
+for h in alpha beta gamma; do
+	wait_for 10 "$h finds it" seek $h where "$name"
+	check "and by a pattern" test \
+		"$(seek $h match 'capteur ?/*\]"' | wc -l)" = 1
+done
+check "unregister" ctl gamma unregister "$name"
+forgotten() { [ "$(seek "$1" where "$name" 2>&1; echo $?)" = \
+	"$(printf 'seek: No such file or directory\n3')" ]; }
+for h in alpha beta gamma; do
+	wait_for 20 "$h finds it no more" forgotten $h
+done
+
 step "a drain moves it; who watches is told"
 go_on gamma watch one >"$T/watched" &
 watcher=$!

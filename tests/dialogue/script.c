@@ -444,9 +444,20 @@ do_mail(struct script *s, char **words, int count)
 	for (int64_t ms = wait ? script_ms(wait) : 0;
 		ms > 0 && s->w->hosts[host].replied != in.mail.id; ms -= 100)
 		world_run(s->w, 100);
+	s->mail = in.mail.id;
+	s->mail_at = host;
 	if (!script_has(words, count, "later"))
 		print_reply(s, host, in.mail.id);
 	return true;
+}
+
+/* What became of the last message that was sent "later". */
+static void
+do_told(struct script *s, char **words, int count)
+{
+	(void)words;
+	(void)count;
+	print_reply(s, s->mail_at, s->mail);
 }
 
 /* --- Processes --- */
@@ -559,6 +570,7 @@ static const struct {
 	{"cut", do_cut},
 	{"cut-one", do_cut_one},
 	{"heal", do_heal},
+	{"told", do_told},
 	{"clock", do_clock},
 	{"run", do_run},
 	{"settle", do_settle},

@@ -25,6 +25,8 @@ struct script {
 	bool is_muted;	/* notes are not printed */
 	struct disk *disk;    /* kept by keep-disk; owned */
 	uint32_t disk_of;     /* whose that is */
+	uint64_t mail;	      /* the last message that was sent */
+	uint32_t mail_at;     /* from that host */
 	int64_t born_wall_ms; /* wall clock when the story began */
 };
 

@@ -566,7 +566,9 @@ static const struct {
 	 "$SKEP_STATE_OUT",
 		KANSWER_RESUME},
 	{": > $SKEP_STATE_OUT.restart", KANSWER_RESTART},
-	{"s=$SKEP_STATE_OUT; [ $n ] && : > $s.restart || : > $s.ignore; n=2",
+	/* A shell may take the next signal in the midst of this. */
+	{"s=$SKEP_STATE_OUT; m=$n; n=2; "
+	 "[ $m ] && : > $s.restart || : > $s.ignore",
 		KANSWER_IGNORE},
 };
 

@@ -585,11 +585,10 @@ on_dumped(struct world *w, struct event *e, struct process *p)
 	struct input in = {.kind = INPUT_DUMPED};
 	char name[INSTANCE_NAME_MAX + 1];
 	bool is_aside = e->status >> 8;
-	bool has_state =
-		is_aside
-			? p->has_aside
-			: p->has_out ||
-				  proc_behaviour(w, e->host, p->name)->has_path;
+	/* It may have got its state_path since it began. */
+	bool is_at_path =
+		p->state.birth && proc_behaviour(w, e->host, p->name)->has_path;
+	bool has_state = is_aside ? p->has_aside : p->has_out || is_at_path;
 	bool can = has_state && !(e->status & 0xff);
 	const struct state *what = is_aside ? &p->aside : &p->state;
 	if (!w->hosts[e->host].is_running)

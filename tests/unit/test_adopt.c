@@ -260,6 +260,17 @@ START_TEST(it_asks_to_stay)
 }
 END_TEST
 
+/* What cannot be fetched, and then is gone, leaves nothing to be remembered. */
+START_TEST(it_does_not_come)
+{
+	run("> behave db:alpha fetch-fails\n> heal\n> run 30s\n");
+	ck_assert_uint_gt(conflict_on("alpha")->failures, 0);
+	run("> power-off delta\n> run 60s\n");
+	ck_assert_ptr_null(conflict_on("alpha"));
+	ck_assert_uint_eq(lives_on_alpha(), 1);
+}
+END_TEST
+
 /* Its own state cannot be sealed: it is not given up for another one. */
 START_TEST(its_own_cannot_be_kept)
 {
@@ -412,6 +423,7 @@ main(void)
 	tcase_add_test(t, it_is_deleted);
 	tcase_add_test(t, it_is_given_once);
 	tcase_add_test(t, it_asks_to_stay);
+	tcase_add_test(t, it_does_not_come);
 	tcase_add_test(t, its_own_cannot_be_kept);
 	tcase_add_test(t, it_cannot_start_with_it);
 	suite_add_tcase(suite, t);

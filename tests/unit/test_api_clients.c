@@ -177,7 +177,7 @@ START_TEST(server_sent_events_have_their_form)
 }
 END_TEST
 
-START_TEST(a_follower_that_does_not_read_is_cut_off)
+START_TEST(a_follower_that_does_not_read_is_told_what_it_missed)
 {
 	struct client *c = client_new();
 	static char text[2000];
@@ -189,10 +189,14 @@ START_TEST(a_follower_that_does_not_read_is_cut_off)
 		stub_event(i, "web", text);
 		turn();
 	}
-	UNTIL(is_answered(c));
+	UNTIL((client_read(c), c->body && strstr(c->body, "events_missed")));
 	ck_assert_uint_lt(c->size, 3000 * sizeof(text));
-	UNTIL(stub.followers_now == 0);
+	ck_assert_ptr_nonnull(strstr(c->body, " to 2999\""));
+	stub_event(3000, "web", "what comes then");
+	UNTIL((client_read(c), strstr(c->body, "what comes then")));
+	ck_assert(!is_answered(c));
 	client_free(c);
+	UNTIL(stub.followers_now == 0);
 }
 END_TEST
 
@@ -487,7 +491,8 @@ main(void)
 	tcase_add_test(tc, a_store_that_fails_is_said);
 	tcase_add_test(tc, followed_events_come_once_and_in_order);
 	tcase_add_test(tc, server_sent_events_have_their_form);
-	tcase_add_test(tc, a_follower_that_does_not_read_is_cut_off);
+	tcase_add_test(
+		tc, a_follower_that_does_not_read_is_told_what_it_missed);
 	tcase_add_test(tc, logs_begin_in_older_files);
 	tcase_add_test(tc, followed_logs_go_on_over_a_rotation);
 	tcase_add_test(tc, garbage_is_refused_and_the_next_is_served);

@@ -60,8 +60,8 @@ START_TEST(messages_are_passed_on)
 		json_string_value(json_object_get(first, "answer_base64")),
 		"AP9h/w==");
 	json_t *second = json_array_get(list, 1);
-	ck_assert_str_eq(json_string_value(json_object_get(second, "code")),
-		"timeout");
+	ck_assert_str_eq(
+		json_string_value(json_object_get(second, "code")), "timeout");
 	json_decref(o);
 	ck_assert_int_eq(stub.asked[1].mail, MAIL_MULTICALL);
 	ck_assert_str_eq(stub.asked[1].name, "g h");
@@ -76,6 +76,18 @@ START_TEST(messages_are_passed_on)
 }
 END_TEST
 
+START_TEST(messages_are_measured)
+{
+	struct client *c = client_new();
+	client_ask(c, "GET", "/metrics", NULL);
+	UNTIL(is_answered(c));
+	ck_assert_ptr_nonnull(strstr(c->body, "\nskep_messages_waiting 1\n"));
+	ck_assert_ptr_nonnull(
+		strstr(c->body, "\nskep_messages_again_total 5\n"));
+	client_free(c);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -85,6 +97,7 @@ main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, a_group_has_members);
 	tcase_add_test(tc, messages_are_passed_on);
+	tcase_add_test(tc, messages_are_measured);
 	suite_add_tcase(suite, tc);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

@@ -3,10 +3,12 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -526,6 +528,59 @@ START_TEST(no_room_is_an_error)
 }
 END_TEST
 
+/* Another file of the same file system, of whatever room is left in it. */
+static void
+take_all_room(const char *path)
+{
+	static const char page[4096];
+	int fd = open(path, O_WRONLY | O_CREAT, 0600);
+	while (write(fd, page, sizeof page) > 0)
+		;
+	close(fd);
+}
+
+/* A tmpfs that is really full, under a mapping that is larger: nobody touches
+ * what was not allocated, and nobody dies of it. */
+START_TEST(a_full_tmpfs_kills_nobody)
+{
+	struct regwriter *w;
+	struct skep_registry *r;
+	struct err err = {""};
+	uint32_t there = 0;
+	ck_assert_int_eq(mkdir(scratch_path("small"), 0700), 0);
+	if (unshare(CLONE_NEWNS) < 0 ||
+		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+		mount("skep", scratch_path("small"), "tmpfs", 0, "size=1m")) {
+		fprintf(stderr, "no tmpfs may be mounted here\n");
+		return;
+	}
+	const char *path = scratch_path("small/registry");
+	WANT(regwriter_open(path, 100000, 1, &w, &err) == 0);
+	for (uint32_t i = 0; i < 100; i++)
+		WANT(put(w, name_of(i), 1, "") == 0);
+	WANT(regwriter_publish(w, &err) == 0);
+	WANT(skep_registry_open(path, &r) == 0);
+	take_all_room(scratch_path("small/ballast"));
+	for (uint32_t i = 0; i < NAMES; i++)
+		there += put(w, name_of(i), 2, "") == 0;
+	WANT(there > 100 && there < NAMES && regwriter_is_lacking(w));
+	for (uint32_t i = 0; i < NAMES; i++)
+		WANT(skep_registry_lookup(r, name_of(i), &entry) ==
+			(regwriter_has(w, name_of(i)) ? 0 : -ENOENT));
+	/* Another node finds no room for a file, and says so. */
+	struct regwriter *next;
+	WANT(regwriter_open(path, 1000, 2, &next, &err) == -ENOSPC);
+	WANT(strstr(err.text, "small/registry"));
+	ck_assert_int_eq(unlink(scratch_path("small/ballast")), 0);
+	for (uint32_t i = 0; i < 2000; i++)
+		WANT(put(w, name_of(i), 3, "") == 0);
+	WANT(skep_registry_lookup(r, name_of(1999), &entry) == 0);
+	skep_registry_close(r);
+	regwriter_close(w);
+	umount(scratch_path("small"));
+}
+END_TEST
+
 START_TEST(states_have_words)
 {
 	ck_assert_str_eq(skep_state_name(SKEP_STATE_READY), "ready");
@@ -556,6 +611,7 @@ main(void)
 	tcase_add_test(t, bad_files_are_refused);
 	tcase_add_test(t, finds_the_file_by_itself);
 	tcase_add_test(t, no_room_is_an_error);
+	tcase_add_test(t, a_full_tmpfs_kills_nobody);
 	tcase_add_test(t, states_have_words);
 	suite_add_tcase(s, t);
 	SRunner *runner = srunner_create(s);
