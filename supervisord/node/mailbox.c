@@ -17,6 +17,8 @@
 #include "sys/say.h"
 
 #define CLIENTS_MAX 4096 /* connections in all */
+#define EACH_MAX    256	 /* ... of one name */
+#define PAUSE_S	    0.2	 /* after running out of descriptors */
 #define ROUNDS_MAX  16	 /* packets of one before others have a turn */
 #define BUFFER_SIZE (4 * SKEP_MAIL_PACKET_MAX)
 #define WAITING_MAX 64 /* packets that wait for a reader */
@@ -317,6 +319,19 @@ refuse(struct mailboxes *m, int fd, const char *why)
 	close(fd);
 }
 
+/* Whether one more of that name may come: nobody takes all the room. */
+static bool
+has_place(const struct mailboxes *m, const char *name)
+{
+	size_t count = 0;
+	list_each (it, &m->clients) {
+		const struct mail_client *k =
+			container_of(it, struct mail_client, link);
+		count += strcmp(k->name, name) == 0;
+	}
+	return m->count < CLIENTS_MAX && count < EACH_MAX;
+}
+
 static void
 admit(struct mailboxes *m, int fd)
 {
@@ -332,7 +347,7 @@ admit(struct mailboxes *m, int fd)
 		return;
 	}
 	struct mail_client *k =
-		m->count < CLIENTS_MAX ? calloc(1, sizeof *k) : NULL;
+		has_place(m, name) ? calloc(1, sizeof *k) : NULL;
 	if (!k) {
 		refuse(m, fd, "too many connections to mailboxes");
 		return;
@@ -357,15 +372,27 @@ static void
 on_accept(struct ev_loop *loop, ev_io *w, int events)
 {
 	struct mailboxes *m = w->data;
-	(void)loop;
 	(void)events;
 	for (int i = 0; i < ROUNDS_MAX; i++) {
 		int fd = accept4(
 			m->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
+			ev_io_stop(loop, &m->io);
+			ev_timer_start(loop, &m->pause);
+		}
 		if (fd < 0)
 			return;
 		admit(m, fd);
 	}
+}
+
+/* There may be descriptors again. */
+static void
+on_pause(struct ev_loop *loop, ev_timer *w, int events)
+{
+	struct mailboxes *m = w->data;
+	(void)events;
+	ev_io_start(loop, &m->io);
 }
 
 struct mailboxes *
@@ -377,7 +404,8 @@ mailboxes_new(struct node *n, int fd)
 	m->fd = fd;
 	list_init(&m->clients);
 	ev_io_init(&m->io, on_accept, fd, EV_READ);
-	m->io.data = m;
+	ev_timer_init(&m->pause, on_pause, PAUSE_S, 0.);
+	m->io.data = m->pause.data = m;
 	if (fd >= 0)
 		ev_io_start(n->loop, &m->io);
 	return m;
@@ -390,6 +418,7 @@ mailboxes_free(struct mailboxes *m)
 		return;
 	if (m->fd >= 0) {
 		ev_io_stop(m->node->loop, &m->io);
+		ev_timer_stop(m->node->loop, &m->pause);
 		close(m->fd);
 	}
 	list_each_safe (it, &m->clients) {

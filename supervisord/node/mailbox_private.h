@@ -26,7 +26,8 @@ struct mailboxes {
 	struct node *node;
 	int fd;
 	struct ev_io io;
-	struct list clients; /* whose turn it is first */
+	struct ev_timer pause; /* no descriptors are left */
+	struct list clients;   /* whose turn it is first */
 	size_t count;
 	unsigned char buffer[SKEP_MAIL_PACKET_MAX];
 	unsigned char incoming[SKEP_MAIL_PACKET_MAX + 1];

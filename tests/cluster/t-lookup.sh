@@ -90,6 +90,21 @@ for h in alpha beta gamma; do
 	wait_for 20 "$h finds it no more" forgotten $h
 done
 
+step "a process that has a name"
+sleep 310010 &
+process=$!
+check "register" ctl beta register "device 7" --pid $process \
+	--meta '{"kind":"lamp"}'
+tracked() { [[ $(seek "$1" where "device 7") == "beta $process ready "* ]]; }
+for h in alpha beta gamma; do
+	wait_for 10 "$h finds it" tracked $h
+done
+kill $process
+untracked() { ! seek "$1" where "device 7"; }
+for h in alpha beta gamma; do
+	wait_for 10 "$h finds it no more" untracked $h
+done
+
 step "a drain moves it; who watches is told"
 go_on gamma watch one >"$T/watched" &
 watcher=$!

@@ -238,6 +238,30 @@ check "no service, no mailbox" grep -q '^3 .*belongs to no service' "$T/out"
 check "nothing forged came" test \
 	"$(grep -c 'ear@1: forged' "$T/heard/ear@2")" = 0
 
+step "half a packet, and more connections than one may have"
+cat >"$T/flood.py" <<'END'
+import os, socket, struct
+def connect():
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    s.connect(os.environ["SKEP_MAILBOX"])
+    return s
+half = connect()
+half.send(b"half")
+print("half", struct.unpack("=HHH", half.recv(70000)[:6])[2])
+idle = [connect() for i in range(300)]
+refused = 0
+for s in idle[256:]:
+    s.settimeout(10)
+    refused += struct.unpack("=HHH", s.recv(70000)[:6])[2] == 3
+print("refused", refused)
+END
+chmod 644 "$T/flood.py"
+as_hand "python3 $T/flood.py"
+check "half a packet is invalid" grep -qx 'half 2' "$T/heard/out"
+check "the 257th is one too many" grep -qx 'refused 44' "$T/heard/out"
+check "nobody else has less" test \
+	"$(ctl $asker call ear@1 still)" = "ear@1 heard still"
+
 step "joined at run time, until its process ends"
 check "join" ctl beta group join night ear@1
 wait_for 10 "in the group" members_are gamma night 1
