@@ -157,7 +157,7 @@ address_of() {
 	eval "echo \$ADDRESS_$1"
 }
 
-# host_conf HOST: writes skep.conf; DEFAULTS, POLICY and EVENTS are lines of
+# host_conf HOST: writes skep.conf; DEFAULTS, POLICY and EVENTS_CONF are lines of
 # those sections.
 host_conf() {
 	local h=$1 join=
@@ -182,7 +182,7 @@ host_conf() {
 		[policy]
 		${POLICY:-allow_root = yes}
 		[events]
-		${EVENTS:-}
+		${EVENTS_CONF:-}
 		[debug]
 		faults = no
 	END

@@ -31,11 +31,11 @@ services:
 END
 
 step "a program is told of what it asked for, and of nothing else"
-EVENTS="alert_command = $T/pager
+EVENTS_CONF="alert_command = $T/pager
 alert_kinds = failed, applied
 alert_names = web*, [x-z]*"
 host_start alpha
-EVENTS="alert_command = /bin/true
+EVENTS_CONF="alert_command = /bin/true
 alert_kinds = faild"
 host_start beta
 wait_for 30 "alpha answers" ctl alpha status
