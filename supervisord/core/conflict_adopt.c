@@ -151,12 +151,11 @@ claim(struct core *c, struct conflict *k, struct instance *i)
 	instance_publish(c, i);
 }
 
-/* Whether this run of it can be asked for its state, and another one begin with
- * one. */
+/* Whether the service can be asked for its state, and begin with another. */
 static bool
-is_asked(const struct instance *i, const struct service_value *s)
+is_asked(const struct service_value *s)
 {
-	return !i->is_left_alone && s->policy.handoff.is_present &&
+	return s->policy.handoff.is_present &&
 	       !s->policy.handoff.starts_first &&
 	       s->policy.type != TYPE_ONESHOT;
 }
@@ -168,8 +167,9 @@ can_go_on(
 {
 	uint32_t copies;
 	return (i->fresh || (i->began && can_join(s))) &&
-	       i->state == INSTANCE_READY && !i->staged && is_asked(i, s) &&
-	       !drain_is_on(c) && member_hold_now(c) == HOLD_NONE &&
+	       i->state == INSTANCE_READY && !i->staged && !i->is_left_alone &&
+	       is_asked(s) && !drain_is_on(c) &&
+	       member_hold_now(c) == HOLD_NONE &&
 	       duty_holder(c, i->name, &copies) == MEMBER_SELF && copies == 1;
 }
 
@@ -349,7 +349,7 @@ adopt_review(struct core *c, struct conflict *k, struct instance *inst,
 	bool is_open =
 		k->phase == ADOPT_JOINING
 			? conflict_joining(c, inst) != NULL
-			: instance_is_held(inst) && is_asked(inst, service) &&
+			: instance_is_held(inst) && is_asked(service) &&
 				  is_fit(&k->want, inst, service) &&
 				  adopt_find_listed(c, k, &now) &&
 				  (now.given == 0 || now.given == k->claim);
