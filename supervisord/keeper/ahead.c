@@ -14,10 +14,10 @@
 #include "keeper/keeper.h"
 #include "keeper/launch.h"
 #include "keeper/limits.h"
-#include "keeper/proc.h"
 #include "keeper/standby.h"
 #include "sys/clock.h"
 #include "sys/ipc.h"
+#include "sys/procstat.h"
 
 #define EPOCH_KEY "SKEP_EPOCH="
 
@@ -156,7 +156,7 @@ ahead_learn(struct ahead *a)
 		.pid = hello.pid,
 		.pidfd = (int)syscall(SYS_pidfd_open, hello.pid, 0),
 		.start_time = hello.start_time ? hello.start_time
-					       : proc_start_time(hello.pid),
+					       : procstat_start_time(hello.pid),
 	};
 }
 

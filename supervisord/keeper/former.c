@@ -13,6 +13,7 @@
 #include "keeper/file.h"
 #include "keeper/keeper.h"
 #include "keeper/proc.h"
+#include "sys/procstat.h"
 #include "sys/say.h"
 
 #define MARK	  "skepd"
@@ -93,7 +94,7 @@ former_clear(struct keeper *k)
 void
 former_note(struct keeper *k, const char *program, pid_t pid)
 {
-	write_mark(k, program, "pid", (uint64_t)pid, proc_start_time(pid));
+	write_mark(k, program, "pid", (uint64_t)pid, procstat_start_time(pid));
 }
 
 static void

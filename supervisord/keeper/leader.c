@@ -8,6 +8,7 @@
 #include "keeper/record.h"
 #include "keeper/session.h"
 #include "keeper/systemd.h"
+#include "sys/procstat.h"
 #include "sys/say.h"
 
 static bool
@@ -23,7 +24,7 @@ void
 leader_change(struct instance *i, pid_t pid)
 {
 	struct loop *l = &i->keeper->loop;
-	uint64_t start_time = proc_start_time(pid);
+	uint64_t start_time = procstat_start_time(pid);
 	int pidfd = proc_open(pid, start_time);
 	/* Looked at after the pidfd was opened: it is one process all along. */
 	if (pidfd < 0 || !is_inside(i, pid)) {

@@ -1,20 +1,13 @@
 #include "keeper/proc.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "keeper/file.h"
-
-#define STAT_MAX	 16384
-#define FIELD_STATE	 3
-#define FIELD_PARENT	 4
-#define FIELD_START_TIME 22
-#define FIELD_EXIT_CODE	 52
+#include "sys/procstat.h"
 
 /* The kernel's struct pidfd_info of Linux 6.15, PIDFD_INFO_SIZE_VER0 and the
  * exit code; headers are older than that nearly everywhere. */
@@ -28,50 +21,11 @@ struct exit_info {
 #define INFO_EXIT (1ULL << 3)
 #define GET_INFO  _IOWR(0xFF, 11, struct exit_info)
 
-/* The stat of a process, the caller's to free; NULL when it is gone. */
-static char *
-read_stat(pid_t pid)
-{
-	char path[64];
-	char *text;
-	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-	return file_read_all(path, STAT_MAX, &text, NULL) < 0 ? NULL : text;
-}
-
-/* The numbered field, from 3 on, or NULL.  The second is "(name)", and a name
- * may hold anything. */
-static const char *
-find_field(const char *stat, int number)
-{
-	const char *at = strrchr(stat, ')');
-	for (int field = 2; at && field < number; field++) {
-		at = strchr(at, ' ');
-		at = at ? at + 1 : NULL;
-	}
-	return at;
-}
-
-static uint64_t
-read_number(const char *stat, int number)
-{
-	const char *at = find_field(stat, number);
-	return at ? strtoull(at, NULL, 10) : 0;
-}
-
-uint64_t
-proc_start_time(pid_t pid)
-{
-	char *stat = read_stat(pid);
-	uint64_t value = stat ? read_number(stat, FIELD_START_TIME) : 0;
-	free(stat);
-	return value;
-}
-
 pid_t
 proc_parent(pid_t pid)
 {
-	char *stat = read_stat(pid);
-	pid_t parent = stat ? (pid_t)read_number(stat, FIELD_PARENT) : 0;
+	char *stat = procstat_read(pid);
+	pid_t parent = stat ? (pid_t)procstat_number(stat, PROCSTAT_PARENT) : 0;
 	free(stat);
 	return parent;
 }
@@ -79,7 +33,7 @@ proc_parent(pid_t pid)
 bool
 proc_is_launching(pid_t pid)
 {
-	char *stat = read_stat(pid);
+	char *stat = procstat_read(pid);
 	bool is = stat && strstr(stat, "(" PROC_LAUNCHING_NAME ")");
 	free(stat);
 	return is;
@@ -91,7 +45,7 @@ proc_open(pid_t pid, uint64_t start_time)
 	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (fd < 0)
 		return -errno;
-	if (start_time != 0 && proc_start_time(pid) == start_time)
+	if (start_time != 0 && procstat_start_time(pid) == start_time)
 		return fd;
 	close(fd);
 	return -ESRCH;
@@ -101,13 +55,13 @@ proc_open(pid_t pid, uint64_t start_time)
 static bool
 read_zombie(pid_t pid, uint64_t start_time, int *status_out)
 {
-	char *stat = read_stat(pid);
-	const char *state = stat ? find_field(stat, FIELD_STATE) : NULL;
+	char *stat = procstat_read(pid);
+	const char *state = stat ? procstat_field(stat, PROCSTAT_STATE) : NULL;
 	bool is_it = state && *state == 'Z' &&
-		     read_number(stat, FIELD_START_TIME) == start_time;
+		     procstat_number(stat, PROCSTAT_START_TIME) == start_time;
 	bool may_see = geteuid() == 0;
 	if (is_it && may_see)
-		*status_out = (int)read_number(stat, FIELD_EXIT_CODE);
+		*status_out = (int)procstat_number(stat, PROCSTAT_EXIT_CODE);
 	free(stat);
 	return is_it && may_see;
 }

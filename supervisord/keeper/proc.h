@@ -16,9 +16,6 @@
 /* What a child that is not yet its program calls itself; see 'child_run'. */
 #define PROC_LAUNCHING_NAME "skep-launching"
 
-/* Field 22 of /proc/PID/stat, 0 when it cannot be read. */
-uint64_t proc_start_time(pid_t pid);
-
 /* The parent of a process, 0 when it is gone. */
 pid_t proc_parent(pid_t pid);
 

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
-#include "keeper/proc.h"
+#include "sys/procstat.h"
 
 #ifndef CLONE_INTO_CGROUP
 #define CLONE_INTO_CGROUP 0x200000000ULL
@@ -238,7 +238,7 @@ fork_with(uint64_t flags, int cgroup_fd, struct spawned *out, struct err *err)
 	if (out->pid > 0)
 		out->start_time = boot_ticks() == began
 					  ? began
-					  : proc_start_time(out->pid);
+					  : procstat_start_time(out->pid);
 	return 0;
 }
 

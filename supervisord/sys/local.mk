@@ -12,6 +12,7 @@ libsys_a_SOURCES = \
 	supervisord/sys/nearest.c supervisord/sys/nearest.h \
 	supervisord/sys/probe.c supervisord/sys/probe.h \
 	supervisord/sys/process.c supervisord/sys/process.h \
+	supervisord/sys/procstat.c supervisord/sys/procstat.h \
 	supervisord/sys/say.c supervisord/sys/say.h \
 	supervisord/sys/statestream.c supervisord/sys/statestream.h \
 	supervisord/sys/units.c supervisord/sys/units.h

@@ -1,66 +1,34 @@
 #include "sys/process.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/hash.h"
+#include "sys/files.h"
+#include "sys/procstat.h"
 
-#define STAT_MAX	 4096
-#define FIELD_START_TIME 22
-
-/* The start of a small file of /proc as a text; its size or -errno. */
-static ssize_t
-read_text(const char *path, char *out, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	ssize_t n = read(fd, out, size - 1);
-	int code = n < 0 ? -errno : 0;
-	close(fd);
-	if (code)
-		return code;
-	out[n] = '\0';
-	return n;
-}
+#define BOOT_ID_MAX 64
 
 /* Which boot this is, as a number. */
 static uint64_t
 boot_hash(void)
 {
 	static uint64_t hash;
-	char text[64] = "";
-	if (!hash) {
-		(void)read_text(
-			"/proc/sys/kernel/random/boot_id", text, sizeof text);
-		hash = hash_text(text, 1) | 1;
-	}
+	char *text;
+	size_t size;
+	if (hash)
+		return hash;
+	int code = files_read_all("/proc/sys/kernel/random/boot_id",
+		BOOT_ID_MAX, &text, &size, NULL);
+	hash = hash_text(code ? "" : text, 1) | 1;
+	free(text);
 	return hash;
-}
-
-/* Field 22 of /proc/PID/stat, ticks since boot; 0 when it is gone.  The second
- * field is "(name)", and a name may hold anything. */
-static uint64_t
-start_ticks(pid_t pid)
-{
-	char path[64], text[STAT_MAX];
-	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-	if (read_text(path, text, sizeof text) < 0)
-		return 0;
-	const char *at = strrchr(text, ')');
-	for (int field = 2; at && field < FIELD_START_TIME; field++) {
-		at = strchr(at, ' ');
-		at = at ? at + 1 : NULL;
-	}
-	return at ? strtoull(at, NULL, 10) : 0;
 }
 
 /* Whether the process behind a pidfd has ended. */
@@ -82,7 +50,7 @@ process_open(pid_t pid, struct process_id *id)
 	/* A thread that is no leader is no process. */
 	if (fd < 0)
 		return errno == EINVAL || errno == ENOENT ? -ESRCH : -errno;
-	uint64_t ticks = start_ticks(pid);
+	uint64_t ticks = procstat_start_time(pid);
 	snprintf(path, sizeof path, "/proc/%d", (int)pid);
 	int code = stat(path, &st) ? -ESRCH : 0;
 	/* Looked at last: until here it was one process all along. */
