@@ -396,6 +396,15 @@ late(struct core *c, const struct claim *claim)
 	return a;
 }
 
+void
+claim_reply_undecided(struct core *c, const struct claim *claim,
+	const struct claim_answer *answer)
+{
+	core_reply(c, claim->request, 0,
+		answer->verdict == CLAIM_LATE ? REPLY_TIMEOUT : REPLY_NO_NODE,
+		answer->why);
+}
+
 static mono
 end_late(struct core *c, struct list *list)
 {

@@ -149,6 +149,10 @@ struct claim *claim_begin(struct core *c, enum claim_kind kind,
 	const char *name, int64_t timeout_ms, struct bytes meta,
 	claim_done_fn *done);
 
+/* Replies to the request that a claim is for: nobody decided about it. */
+void claim_reply_undecided(struct core *c, const struct claim *claim,
+	const struct claim_answer *answer);
+
 /* A service of that name is there: a grant is fulfilled, or in vain. */
 void claim_mark_name(struct core *c, const char *name);
 /* A row of a tracked name changed: a grant may be fulfilled. */

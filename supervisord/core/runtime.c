@@ -149,10 +149,7 @@ on_claimed(
 	else if (a->verdict == CLAIM_GRANTED)
 		enter(c, claim, p);
 	else
-		core_reply(c, claim->request, 0,
-			a->verdict == CLAIM_LATE ? REPLY_TIMEOUT
-						 : REPLY_NO_NODE,
-			a->why);
+		claim_reply_undecided(c, claim, a);
 	buddy_give(c->specs.values, p->value);
 	p->value = NULL;
 	slots_give(&r->pending, p);

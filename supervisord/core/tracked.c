@@ -377,10 +377,7 @@ on_claimed(
 		return;
 	}
 	if (a->verdict != CLAIM_GRANTED) {
-		core_reply(c, claim->request, 0,
-			a->verdict == CLAIM_LATE ? REPLY_TIMEOUT
-						 : REPLY_NO_NODE,
-			a->why);
+		claim_reply_undecided(c, claim, a);
 		return;
 	}
 	if (!put(c, claim->name, &r)) {
@@ -490,10 +487,7 @@ on_found(
 	else if (a->verdict == CLAIM_TAKEN || a->verdict == CLAIM_GRANTED)
 		reply_nobody(c, claim->request, claim->name);
 	else
-		core_reply(c, claim->request, 0,
-			a->verdict == CLAIM_LATE ? REPLY_TIMEOUT
-						 : REPLY_NO_NODE,
-			a->why);
+		claim_reply_undecided(c, claim, a);
 }
 
 void
@@ -535,10 +529,7 @@ on_located(
 		core_reply(c, claim->request, 0, REPLY_NOT_FOUND,
 			"nobody has that name");
 	else
-		core_reply(c, claim->request, 0,
-			a->verdict == CLAIM_LATE ? REPLY_TIMEOUT
-						 : REPLY_NO_NODE,
-			a->why);
+		claim_reply_undecided(c, claim, a);
 }
 
 void
