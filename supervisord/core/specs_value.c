@@ -13,21 +13,27 @@
 
 /* --- Names of instances: a packed list here, repeated texts there --- */
 
+/* Writes the first 'count' of the texts that stand one behind the other. */
+static bool
+encode_texts(pb_ostream_t *out, const pb_field_t *field, const char *text,
+	uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		size_t length = strlen(text);
+		if (!pb_encode_tag_for_field(out, field) ||
+			!pb_encode_string(out, (const pb_byte_t *)text, length))
+			return false;
+		text += length + 1;
+	}
+	return true;
+}
+
 static bool
 encode_instances(pb_ostream_t *out, const pb_field_t *field, void *const *arg)
 {
 	const struct spec_policy *p = *arg;
-	if (p->naming != NAMING_LIST)
-		return true;
-	const char *name = p->instances;
-	for (uint32_t i = 0; i < p->instance_count; i++) {
-		size_t length = strlen(name);
-		if (!pb_encode_tag_for_field(out, field) ||
-			!pb_encode_string(out, (const pb_byte_t *)name, length))
-			return false;
-		name += length + 1;
-	}
-	return true;
+	uint32_t count = p->naming == NAMING_LIST ? p->instance_count : 0;
+	return encode_texts(out, field, p->instances, count);
 }
 
 static bool
@@ -53,15 +59,7 @@ static bool
 encode_groups(pb_ostream_t *out, const pb_field_t *field, void *const *arg)
 {
 	const struct spec_policy *p = *arg;
-	const char *name = p->groups;
-	for (uint32_t i = 0; i < p->group_count; i++) {
-		size_t length = strlen(name);
-		if (!pb_encode_tag_for_field(out, field) ||
-			!pb_encode_string(out, (const pb_byte_t *)name, length))
-			return false;
-		name += length + 1;
-	}
-	return true;
+	return encode_texts(out, field, p->groups, p->group_count);
 }
 
 static bool

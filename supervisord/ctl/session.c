@@ -115,6 +115,13 @@ refused(struct ctl *ctl, const struct answer *a)
 	return code_for_status(ctl);
 }
 
+/* How long a call may take. */
+static int64_t
+timeout_of(const struct ctl *ctl)
+{
+	return ctl->opt.timeout_ms > 0 ? ctl->opt.timeout_ms : CALL_TIMEOUT_MS;
+}
+
 int
 ctl_send(struct ctl *ctl, const char *method, const char *path,
 	const void *body, size_t size, json_t **out)
@@ -128,8 +135,7 @@ ctl_send(struct ctl *ctl, const char *method, const char *path,
 		.body = body,
 		.body_size = size,
 		.body_type = "application/yaml",
-		.timeout_ms = ctl->opt.timeout_ms > 0 ? ctl->opt.timeout_ms
-						      : CALL_TIMEOUT_MS};
+		.timeout_ms = timeout_of(ctl)};
 	int code = EXIT_DONE;
 	ctl->code[0] = '\0';
 	int rc = http_call(ctl->socket, &request, parser, &ctl->err);
@@ -230,8 +236,7 @@ ctl_post_lines(struct ctl *ctl, const char *path, const void *lines,
 		.body = lines,
 		.body_size = size,
 		.body_type = "application/x-ndjson",
-		.timeout_ms = ctl->opt.timeout_ms > 0 ? ctl->opt.timeout_ms
-						      : CALL_TIMEOUT_MS};
+		.timeout_ms = timeout_of(ctl)};
 	return stream(ctl, &request, on_body, context);
 }
 
