@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,14 +18,6 @@
 static struct world w;
 static int states[2];
 
-static int
-make_state(const char *text)
-{
-	int fd = memfd_create("state", 0);
-	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-	return fd;
-}
-
 /* A keeper with the real mover, and two states. */
 static void
 begin(const char *policy)
@@ -38,8 +29,8 @@ begin(const char *policy)
 		w.dir);
 	ck_assert_int_eq(system(command), 0);
 	ck_assert_int_eq(chmod(w.dir, 0777), 0);
-	states[0] = make_state("mine");
-	states[1] = make_state("theirs");
+	states[0] = world_make_state("mine");
+	states[1] = world_make_state("theirs");
 }
 
 static void

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -192,15 +191,6 @@ START_TEST(test_dump_of_a_deep_directory)
 }
 END_TEST
 
-/* A file with this in it, as START takes it. */
-static int
-make_state(const char *text)
-{
-	int fd = memfd_create("state", 0);
-	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-	return fd;
-}
-
 /* A directory that the services' user may write to. */
 static void
 make_place(char path[200])
@@ -217,7 +207,7 @@ START_TEST(test_restore_comes_before)
 		.working_dir = w.dir,
 		.handoff_timeout_ms = LONG_MS};
 	set_command(&s, KCMD_RESTORE, "cat $SKEP_STATE_IN; exit 4");
-	int fd = make_state("17");
+	int fd = world_make_state("17");
 	world_send_start(&w, &s, 1, SH("echo ran; exec sleep 1000"), fd);
 	struct kproto_failure f = world_expect_failure(&w, KMSG_START_FAILED);
 	ck_assert_str_eq(f.step, "handoff.restore");
@@ -294,7 +284,7 @@ START_TEST(test_state_path)
 		"cat $SKEP_STATE_IN; echo \" at $SKEP_STATE_IN.\"; "
 		"ls %s; echo second >%s",
 		place, path);
-	int fd = make_state("first");
+	int fd = world_make_state("first");
 	world_send_start(&w, &s, 1, SH(script), fd);
 	world_expect(&w, KMSG_STARTED);
 	snprintf(script, sizeof script, "first at %s.\ndb\n", path);

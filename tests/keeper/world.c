@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -20,6 +21,14 @@
 #include "sys/clock.h"
 
 bool world_is_root;
+
+int
+world_make_state(const char *text)
+{
+	int fd = memfd_create("state", 0);
+	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	return fd;
+}
 
 const char *
 world_user(void)
@@ -355,8 +364,8 @@ world_send_states(struct world *w, struct kproto_start *s, uint64_t iid,
 	writer_init(&b, body, sizeof body);
 	kproto_put_start(&b, s);
 	ck_assert(!b.bad);
-	ck_assert_int_eq(ipc_send(w->node, KMSG_START, writer_done(&b), states,
-				 count),
+	ck_assert_int_eq(
+		ipc_send(w->node, KMSG_START, writer_done(&b), states, count),
 		0);
 }
 

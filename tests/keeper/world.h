@@ -58,6 +58,9 @@ void world_remove(struct world *w);
 /* Both. */
 void world_end(struct world *w);
 
+/* A file with this in it, as START takes it; the caller's. */
+int world_make_state(const char *text);
+
 /* Starts 'argv' as 'iid'; fields of 's' that are set stay. */
 void world_send_start(struct world *w, struct kproto_start *s, uint64_t iid,
 	const char *const *argv, int state_fd);
