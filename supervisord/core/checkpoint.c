@@ -60,42 +60,17 @@ checkpoint_arm(struct core *c, mono at)
 	c->checkpoints.look_at = mono_min(c->checkpoints.look_at, at);
 }
 
-/* Whether a state of that name is being sealed, whose root nobody knows yet:
- * it may be one that is about to go. */
-static bool
-is_being_sealed(const struct core *c, const struct checkpoint *k)
-{
-	const struct instance *i = instance_find(c, k->head.name);
-	const struct handoff *h = handoff_find(c, k->head.name);
-	return k->phase == CHECKPOINT_SEALING || (i && i->is_salvaging) ||
-	       (h && h->state == HANDOFF_DUMPING);
-}
-
 void
-checkpoint_drop(struct core *c, struct checkpoint *k,
-	const uint8_t root[DIGEST_SIZE], uint64_t after)
+checkpoint_rest(struct checkpoint *k)
 {
-	if (is_being_sealed(c, k) && k->later_count < CHECKPOINT_LATER_MAX)
-		memcpy(k->later[k->later_count++], root, DIGEST_SIZE);
-	else
-		handoff_drop(c, k->head.name, root, after);
-}
-
-/* Drops what had to wait. */
-static void
-drop_late(struct core *c, struct checkpoint *k)
-{
-	uint32_t count = k->later_count;
-	k->later_count = 0;
-	for (uint32_t i = 0; i < count; i++)
-		handoff_drop(c, k->head.name, k->later[i], handoff_after(c));
+	k->phase = CHECKPOINT_IDLE;
+	k->phase_until = MONO_NEVER;
 }
 
 void
 checkpoint_end(struct core *c, struct checkpoint *k)
 {
 	checkpoint_drop_all(c, k);
-	drop_late(c, k);
 	k->is_ending = k->dropped > c->stored_seq;
 	k->retry_at = mono_add(c->now, AGAIN_MS);
 	checkpoint_arm(c, k->retry_at);
@@ -213,6 +188,16 @@ one_to_stay(const struct checkpoint_word *word)
 	return is_open && has_acked ? 1 : 0;
 }
 
+/* What was kept goes, as far as nothing needs it. */
+static void
+drop_all(struct core *c, const struct checkpoint *k,
+	const struct checkpoint_word *was)
+{
+	for (uint32_t i = 0; i < was->count; i++)
+		sealed_drop(c, k->head.name, was->kept[i].root,
+			handoff_after(c));
+}
+
 bool
 checkpoint_keep(struct core *c, struct checkpoint *k, const struct snapshot *s)
 {
@@ -227,8 +212,7 @@ checkpoint_keep(struct core *c, struct checkpoint *k, const struct snapshot *s)
 	if (was.count)
 		word->kept[word->count++] = was.kept[one_to_stay(&was)];
 	checkpoint_record(c, k);
-	for (uint32_t i = 0; i < was.count; i++)
-		checkpoint_drop(c, k, was.kept[i].root, handoff_after(c));
+	drop_all(c, k, &was);
 	k->is_changed = true;
 	duty_mark(c, k->head.name);
 	return true;
@@ -244,7 +228,7 @@ checkpoint_lose(struct core *c, struct checkpoint *k)
 	word->count--;
 	k->has_lost = true;
 	checkpoint_record(c, k);
-	checkpoint_drop(c, k, lost.root, handoff_after(c));
+	sealed_drop(c, k->head.name, lost.root, handoff_after(c));
 	k->is_changed = true;
 	duty_mark(c, k->head.name);
 }
@@ -261,11 +245,10 @@ checkpoint_drop_all(struct core *c, struct checkpoint *k)
 	k->is_changed = true;
 	if (was.count || was.acked.epoch)
 		checkpoint_record(c, k);
-	for (uint32_t i = 0; i < was.count; i++)
-		checkpoint_drop(c, k, was.kept[i].root, handoff_after(c));
+	drop_all(c, k, &was);
 	if (want.epoch) {
 		k->dropped = c->store_seq;
-		checkpoint_drop(c, k, want.root, handoff_after(c));
+		sealed_drop(c, k->head.name, want.root, handoff_after(c));
 	}
 }
 
@@ -456,10 +439,7 @@ checkpoint_review(struct core *c, struct instance *inst,
 	}
 	if (k->is_changed)
 		checkpoint_publish(c, k);
-	if (!is_being_sealed(c, k))
-		drop_late(c, k);
-	bool is_idle = k->phase == CHECKPOINT_IDLE && k->want.epoch == 0 &&
-		       k->later_count == 0;
+	bool is_idle = k->phase == CHECKPOINT_IDLE && k->want.epoch == 0;
 	/* What counted is remembered, also if our copy of it was damaged. */
 	if (!k->word.is_runner && k->word.count == 0 && is_idle &&
 		k->failed_count == 0 && !k->has_lost && !k->is_waiting)
@@ -478,7 +458,7 @@ on_tick(struct core *c, struct checkpoint *k)
 	checkpoint_hold_on_tick(c, k);
 	if (!k->word.is_runner && k->phase != CHECKPOINT_IDLE &&
 		mono_reached(k->phase_until, c->now)) {
-		k->phase = CHECKPOINT_IDLE;
+		checkpoint_rest(k);
 		duty_mark(c, k->head.name);
 	}
 	if (i && is_runner(i) && instance_service(c, i, &s) &&
@@ -513,6 +493,7 @@ checkpoint_on_tick(struct core *c)
 			due = mono_add(c->now, AGAIN_MS);
 		checkpoint_arm(c, due);
 	}
+	sealed_review(c); /* for a seal that nobody waits for any more */
 }
 
 mono

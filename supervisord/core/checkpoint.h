@@ -58,7 +58,6 @@
 #define WALL_MAX (INT64_C(1) << 52)
 #define SIZE_LIM (UINT64_C(1) << 62)
 #define CHECKPOINT_FAILED_MAX 4
-#define CHECKPOINT_LATER_MAX  4
 
 /* One checkpoint. */
 struct snapshot {
@@ -95,10 +94,6 @@ struct checkpoint {
 	bool is_changed;	     /* 'word' is to be said again */
 	bool has_lost;	/* its newest was damaged: what counted is known */
 	bool is_ending; /* it goes when what it gave up cannot come any more */
-
-	/* States to be dropped when nothing of its name is being sealed. */
-	uint8_t later[CHECKPOINT_LATER_MAX][DIGEST_SIZE];
-	uint32_t later_count;
 
 	/* One on its way here. */
 	struct snapshot want;	      /* epoch 0: none */

@@ -98,7 +98,7 @@ stop_fetch(struct core *c, struct checkpoint *k)
 	if (!was.epoch)
 		return;
 	k->dropped = c->store_seq;
-	checkpoint_drop(c, k, was.root, handoff_after(c));
+	sealed_drop(c, k->head.name, was.root, handoff_after(c));
 }
 
 /* Whether what is on its way still comes from a host that has it. */
@@ -235,7 +235,7 @@ checkpoint_on_fetched(struct core *c, const struct input_fetched *in)
 	if (was_proving && !in->is_ok)
 		on_damaged(c, k);
 	else if (in->is_ok && !was_proving && !checkpoint_keep(c, k, &came))
-		checkpoint_drop(c, k, came.root, handoff_after(c));
+		sealed_drop(c, k->head.name, came.root, handoff_after(c));
 	/* It was verified when it came, too. */
 	k->is_proven =
 		in->is_ok && k->word.count && is_same(&came, &k->word.kept[0]);

@@ -14,6 +14,8 @@ struct checkpoint *checkpoint_of(const struct core *c, const char *name);
 struct checkpoint *checkpoint_make(struct core *c, const char *name);
 /* Forgets all of it, states too; its slot is free. */
 void checkpoint_end(struct core *c, struct checkpoint *k);
+/* None is being taken now. */
+void checkpoint_rest(struct checkpoint *k);
 /* Writes its record ('stored' is the number). */
 void checkpoint_record(struct core *c, struct checkpoint *k);
 /* Something of it is due at 'at'. */
@@ -28,10 +30,6 @@ void checkpoint_lose(struct core *c, struct checkpoint *k);
 void checkpoint_drop_all(struct core *c, struct checkpoint *k);
 /* Publishes our word. */
 void checkpoint_publish(struct core *c, struct checkpoint *k);
-/* Lets a state go, unless something needs it, when nothing of its name is being
- * sealed. */
-void checkpoint_drop(struct core *c, struct checkpoint *k,
-	const uint8_t root[DIGEST_SIZE], uint64_t after);
 /* The next row of 'name' behind 'row' (NULL: the first) with a word, of
  * another host that is present and tells of its present life. */
 const struct row *checkpoint_next_word(const struct core *c, const char *name,

@@ -71,8 +71,7 @@ static void
 give_up(struct core *c, struct checkpoint *k, const char *why)
 {
 	note(c, k, effects_format(&c->fx, "none was taken: %s", why));
-	k->phase = CHECKPOINT_IDLE;
-	k->phase_until = MONO_NEVER;
+	checkpoint_rest(k);
 }
 
 static void
@@ -82,7 +81,7 @@ seal(struct core *c, struct checkpoint *k, const struct policy_checkpoint *p)
 	k->phase = CHECKPOINT_SEALING;
 	k->phase_until = mono_add(c->now, SEAL_MS);
 	struct effect *e = effects_add(&c->fx, EFFECT_DUMP);
-	/* Not before what is dropped: it may be of the same root. */
+	/* A disk that stalls is not given more to do. */
 	e->after = handoff_after(c);
 	e->dump.name = effects_text(&c->fx, k->head.name);
 	e->dump.epoch = k->epoch;
@@ -232,7 +231,7 @@ take(struct core *c, struct checkpoint *k, const struct input_dumped *in)
 		.wall_ms = c->wall_ms};
 	memcpy(s.root, in->root, DIGEST_SIZE);
 	if (!checkpoint_keep(c, k, &s)) {
-		checkpoint_drop(c, k, in->root, handoff_after(c));
+		sealed_drop(c, k->head.name, in->root, handoff_after(c));
 		return;
 	}
 	k->spread_until = mono_add(c->now, spread_ms);
@@ -244,11 +243,7 @@ take(struct core *c, struct checkpoint *k, const struct input_dumped *in)
 static void
 let_go(struct core *c, const struct input_dumped *in)
 {
-	struct checkpoint *k = checkpoint_make(c, in->name);
-	if (k)
-		checkpoint_drop(c, k, in->root, handoff_after(c));
-	else
-		handoff_drop(c, in->name, in->root, handoff_after(c));
+	sealed_drop(c, in->name, in->root, handoff_after(c));
 	duty_mark(c, in->name);
 }
 
@@ -263,8 +258,7 @@ checkpoint_on_dumped(struct core *c, const struct input_dumped *in)
 			let_go(c, in);
 		return;
 	}
-	k->phase = CHECKPOINT_IDLE;
-	k->phase_until = MONO_NEVER;
+	checkpoint_rest(k);
 	if (in->is_ok)
 		take(c, k, in);
 	else
@@ -284,8 +278,7 @@ begin_run(struct core *c, struct checkpoint *k, const struct instance *i,
 	int64_t age_ms = c->wall_ms - acked->wall_ms;
 	bool is_its = acked->epoch == i->epoch && age_ms > 0;
 	k->epoch = i->epoch;
-	k->phase = CHECKPOINT_IDLE;
-	k->phase_until = MONO_NEVER;
+	checkpoint_rest(k);
 	k->is_announced = k->is_refused = k->is_late = k->is_loss_told = false;
 	k->is_proven = k->is_waiting = false;
 	k->next_at = mono_add(c->now, p->every_ms);

@@ -269,7 +269,7 @@ let_go(struct core *c, struct conflict *k, uint32_t n, const char *why)
 			"the state of its copy that lost is kept no longer: %s",
 			why));
 	conflict_record(c, k);
-	handoff_drop(c, k->head.name, gone.root, handoff_after(c));
+	sealed_drop(c, k->head.name, gone.root, handoff_after(c));
 }
 
 /* Says what is kept, or that nothing is any more. */

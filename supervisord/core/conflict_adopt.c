@@ -330,7 +330,7 @@ adopt_stop(struct core *c, struct conflict *k, struct instance *inst)
 		was.was_live = false;
 		conflict_keep(c, inst, &was);
 	} else if (is_here || is_on_way) {
-		handoff_drop(c, k->head.name, was.root, handoff_after(c));
+		sealed_drop(c, k->head.name, was.root, handoff_after(c));
 	}
 	if (had_claim)
 		instance_publish(c, inst);
@@ -369,7 +369,7 @@ fail(struct core *c, struct conflict *k, const char *why)
 	if (k->failures < DOUBLINGS_MAX)
 		k->failures++;
 	adopt_enter(c, k, ADOPT_FAILED, mono_add(c->now, ms));
-	handoff_drop(c, k->head.name, k->want.root, handoff_after(c));
+	sealed_drop(c, k->head.name, k->want.root, handoff_after(c));
 }
 
 void

@@ -86,6 +86,6 @@ conflict_on_joined(struct core *c, struct instance *inst)
 	CHECK(k && k->phase == ADOPT_JOINING);
 	adopt_enter(c, k, ADOPT_NONE, MONO_NEVER);
 	conflict_record(c, k);
-	handoff_drop(c, inst->name, k->want.root, k->stored);
+	sealed_drop(c, inst->name, k->want.root, k->stored);
 	duty_mark(c, inst->name);
 }

@@ -33,7 +33,8 @@ core_size(const struct core_limits *l)
 	       registry_need(l) + specs_need(l) + place_need(l) +
 	       instance_need(l) + duty_need(l) + handoff_need(l) +
 	       checkpoint_need(l) + conflict_need(l) + claim_need(l) +
-	       group_need(l) + runtime_need(l) + message_need(l);
+	       group_need(l) + runtime_need(l) + message_need(l) +
+	       sealed_need();
 }
 
 struct core *
@@ -67,6 +68,7 @@ core_new(void *memory, size_t size, const struct core_limits *limits,
 	duty_init(c);
 	rebalance_init(c);
 	handoff_init(c);
+	sealed_init(c);
 	checkpoint_init(c);
 	conflict_init(c);
 	claim_init(c);
@@ -269,6 +271,7 @@ on_stored(struct core *c, const struct input_stored *in)
 	CHECK(in->seq <= c->store_seq);
 	c->stored_seq = in->seq;
 	member_on_stored(c);
+	sealed_review(c);
 }
 
 /* Of this node, or of all of skepd here. */
@@ -305,6 +308,7 @@ on_dumped(struct core *c, const struct input_dumped *in)
 		checkpoint_on_dumped(c, in);
 	else if (!handoff_on_dumped(c, in))
 		instance_on_dumped(c, in);
+	sealed_review(c);
 }
 
 /* A move, a checkpoint and a copy that won may wait for the same state. */

@@ -34,6 +34,7 @@
 #include "core/rebalance.h"
 #include "core/registry.h"
 #include "core/runtime.h"
+#include "core/sealed.h"
 #include "core/settings.h"
 #include "core/specs.h"
 #include "core/tracked.h"
@@ -74,6 +75,7 @@ struct core {
 	struct handoffs handoffs;
 	struct checkpoints checkpoints;
 	struct conflicts conflicts;
+	struct sealed sealed;
 	struct claims claims;
 	struct tracked tracked;
 	struct operate operate;

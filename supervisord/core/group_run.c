@@ -226,7 +226,7 @@ group_on_load(struct core *c, struct bytes key, struct bytes value)
 {
 	char name[ROW_NAME_MAX + 1];
 	const unsigned char *epoch = value.data;
-	if (key.size > ROW_NAME_MAX || value.size != 8)
+	if (key.size > ROW_NAME_MAX || value.size < 8)
 		return;
 	memcpy(name, key.data, key.size);
 	name[key.size] = '\0';

@@ -75,18 +75,6 @@ handoff_is_busy(const struct core *c, const char *name)
 	return find(c, name) != NULL;
 }
 
-bool
-handoff_needs_state(
-	const struct core *c, const char *name, const uint8_t root[DIGEST_SIZE])
-{
-	const struct handoff *h = find(c, name);
-	const struct instance *i = instance_find(c, name);
-	return (h && h->has_root && memcmp(h->root, root, DIGEST_SIZE) == 0) ||
-	       (i && instance_is_staged(i, root)) ||
-	       checkpoint_needs_state(c, name, root) ||
-	       conflict_needs_state(c, name, root);
-}
-
 void
 handoff_stage(struct core *c, const struct handoff *h, struct instance *i,
 	const char *kind, const char *from)
@@ -218,8 +206,8 @@ handoff_on_sealed(struct core *c, const struct input_sealed *in)
 		h->has_root = true;
 		memcpy(h->root, in->root, DIGEST_SIZE);
 	}
-	if (!c->has_unread && !handoff_needs_state(c, in->name, in->root))
-		handoff_drop(c, in->name, in->root, 0);
+	if (!c->has_unread)
+		sealed_drop(c, in->name, in->root, 0);
 }
 
 void
@@ -299,7 +287,7 @@ handoff_end_and_drop(struct core *c, struct handoff *h)
 	const struct handoff was = *h;
 	uint64_t after = handoff_end(c, h);
 	if (was.has_root)
-		handoff_drop(c, was.name, was.root, after);
+		sealed_drop(c, was.name, was.root, after);
 }
 
 uint64_t
@@ -308,7 +296,7 @@ handoff_end_carried(struct core *c, struct handoff *h)
 	const struct handoff was = *h;
 	uint64_t ended = handoff_end(c, h);
 	if (was.is_carried)
-		handoff_drop(c, was.name, was.root, handoff_after(c));
+		sealed_drop(c, was.name, was.root, handoff_after(c));
 	return ended;
 }
 
@@ -323,18 +311,6 @@ handoff_carry(const struct core *c, struct handoff *h)
 	memcpy(h->root, s->root, DIGEST_SIZE);
 	h->size = s->size;
 	h->sealed_wall_ms = s->wall_ms;
-}
-
-void
-handoff_drop(struct core *c, const char *name, const uint8_t root[DIGEST_SIZE],
-	uint64_t after)
-{
-	if (handoff_needs_state(c, name, root))
-		return; /* something else does */
-	struct effect *e = effects_add(&c->fx, EFFECT_DROP);
-	e->after = after;
-	e->drop.name = effects_text(&c->fx, name);
-	memcpy(e->drop.root, root, DIGEST_SIZE);
 }
 
 uint64_t

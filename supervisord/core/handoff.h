@@ -170,16 +170,7 @@ bool handoff_is_yield(const struct core *c, const char *name);
 bool handoff_is_busy(const struct core *c, const char *name);
 /* Borrows the move of this name, or NULL; for status. */
 const struct handoff *handoff_find(const struct core *c, const char *name);
-/* Whether a sealed state on this host has a use: a move, an instance or a
- * checkpoint names it. */
-bool handoff_needs_state(const struct core *c, const char *name,
-	const uint8_t root[DIGEST_SIZE]);
-/* Drops a state, unless something names it, once 'after' is durable. */
-void handoff_drop(struct core *c, const char *name,
-	const uint8_t root[DIGEST_SIZE], uint64_t after);
-/* The 'after' for what must not overtake anything decided so far: a DROP that
- * waits for the disk would take away a state of the same root that is fetched
- * or sealed meanwhile. */
+/* The 'after' for what must not overtake anything decided so far. */
 uint64_t handoff_after(const struct core *c);
 /* Moves to this host whose state is not here yet, so that no instance counts
  * as held. */

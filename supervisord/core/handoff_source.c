@@ -399,7 +399,7 @@ is_lost(const struct core *c, const struct instance *i, const skep_Handoff *m)
 {
 	bool has_begun = i && (instance_is_held(i) || i->epoch_ran > m->epoch);
 	return m->root.size == DIGEST_SIZE && !has_begun &&
-	       !handoff_needs_state(c, m->name, m->root.bytes);
+	       !sealed_is_needed(c, m->name, m->root.bytes);
 }
 
 static void

@@ -174,9 +174,8 @@ on_frozen(struct core *c, member_id from, struct handoff *h,
 static void
 drop_late(struct core *c, const struct input_fetched *in)
 {
-	if (in->is_final && in->is_ok &&
-		!handoff_needs_state(c, in->name, in->root))
-		handoff_drop(c, in->name, in->root, handoff_after(c));
+	if (in->is_final && in->is_ok)
+		sealed_drop(c, in->name, in->root, handoff_after(c));
 }
 
 void

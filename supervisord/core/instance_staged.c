@@ -55,7 +55,7 @@ instance_drop_staged(struct core *c, struct instance *inst)
 	memcpy(root, inst->staged->root, DIGEST_SIZE);
 	instance_unstage(c, inst);
 	/* First no record names it any more, then it goes. */
-	handoff_drop(c, inst->name, root, instance_store_owner(c, inst));
+	sealed_drop(c, inst->name, root, instance_store_owner(c, inst));
 }
 
 void

@@ -96,6 +96,8 @@ libcore_a_SOURCES = \
 	supervisord/core/restart.h \
 	supervisord/core/runtime.c \
 	supervisord/core/runtime.h \
+	supervisord/core/sealed.c \
+	supervisord/core/sealed.h \
 	supervisord/core/settings.c \
 	supervisord/core/settings.h \
 	supervisord/core/specs.c \

@@ -122,15 +122,16 @@ tracked_read(struct bytes value, struct tracked_record *out)
 {
 	struct reader r;
 	reader_init(&r, value.data, value.size);
-	if (reader_u8(&r) != RECORD_VERSION)
+	if (reader_u8(&r) < 1)
 		return false;
 	out->pid = reader_u32(&r);
 	out->start = reader_u64(&r);
 	out->epoch = reader_u64(&r);
 	out->since_wall_ms = reader_i64(&r);
 	out->meta = reader_bytes(&r);
-	return !r.bad && reader_is_done(&r) && out->pid && out->epoch &&
-	       out->epoch <= EPOCH_MAX && out->meta.size <= ROW_META_MAX;
+	/* A later version may have written more behind it. */
+	return !r.bad && out->pid && out->epoch && out->epoch <= EPOCH_MAX &&
+	       out->meta.size <= ROW_META_MAX;
 }
 
 static bool
@@ -150,16 +151,12 @@ tracked_on_load(struct core *c, struct bytes key, struct bytes value)
 {
 	struct tracked_record r;
 	char name[RUNTIME_NAME_MAX + 1];
-	if (!name_is_runtime(key) || !tracked_read(value, &r)) {
-		c->has_unread = true;
+	if (!name_is_runtime(key) || !tracked_read(value, &r))
 		return;
-	}
 	memcpy(name, key.data, key.size);
 	name[key.size] = '\0';
 	if (put(c, name, &r))
 		c->tracked.count++;
-	else
-		c->has_unread = true;
 }
 
 /* --- Ends of names --- */

@@ -155,10 +155,11 @@ int64_t check_times_at(const struct check_times *t, unsigned percent);
 /* Prints the table of what was counted. */
 void check_stats_print(const struct check_stats *s, FILE *out);
 
-/* What the notes of a step say of a state of 'name' that it drops: 0, TOLD, or
- * TOLD_DONE, if all that is said and dropped of it is that another copy goes on
- * from it. */
+/* What the notes of a step say of a state of 'name' that it drops, now or later
+ * (core/sealed.h): 0, TOLD, or TOLD_DONE, if all that is said and dropped of it
+ * is that another copy goes on from it. */
 enum { TOLD = 1, TOLD_DONE };
-uint32_t check_told(const struct effects *fx, const char *name);
+uint32_t check_told(
+	const struct core *c, const struct effects *fx, const char *name);
 
 #endif

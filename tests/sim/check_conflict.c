@@ -213,7 +213,7 @@ check_conflict(struct check *k)
 }
 
 uint32_t
-check_told(const struct effects *fx, const char *name)
+check_told(const struct core *c, const struct effects *fx, const char *name)
 {
 	uint32_t words = 0, drops = 0;
 	bool is_done = false;
@@ -228,5 +228,10 @@ check_told(const struct effects *fx, const char *name)
 	}
 	if (words == 0)
 		return 0;
+	list_each (l, &c->sealed.drops) {
+		const struct sealed_drop *d =
+			container_of(l, struct sealed_drop, link);
+		drops += d->since.ms == c->now.ms && !strcmp(d->name, name);
+	}
 	return words == 1 && drops == 1 && is_done ? TOLD_DONE : TOLD;
 }

@@ -42,7 +42,7 @@ struct page {
 };
 
 /* A sealed state on a disk, or one that was. */
-struct sealed {
+struct kept_state {
 	uint32_t host;
 	char name[INSTANCE_NAME_MAX + 1];
 	uint8_t root[DIGEST_SIZE];
@@ -58,13 +58,15 @@ struct moves {
 	struct page **items; /* owned, each */
 	uint32_t count;
 	struct keys sealed;    /* host and root -> number, from 1 */
-	struct sealed *states; /* owned */
+	struct kept_state *states; /* owned */
 	uint32_t state_count;
 	struct keys served; /* root -> 1: a process that began with it ran, or
 			       its service was deleted: it is nobody's */
 	struct keys aside;  /* root -> 1: of a process that went on.  It goes
 			       when a newer one is kept, which may be of
 			       another copy, and is H8's */
+	struct keys orphans; /* root -> 1: of a state that a host lost with its
+				disk, and of which another may have a copy */
 	struct keys told;   /* root -> TOLD: its host said that it lets go of
 			       it; TOLD_DONE: since another went on from it */
 	uint64_t step;
@@ -278,14 +280,31 @@ is_deleted(const struct core *c, const char *name)
  * durable, and the service may have been written anew by then, here or at the
  * other end of a move: whoever deletes a service gives up its states. */
 static void
-on_drop(struct moves *m, uint32_t host, const struct effect_drop *d,
-	const struct effects *fx)
+on_drop(struct moves *m, const struct core *c, const char *name,
+	const uint8_t root[DIGEST_SIZE], const struct effects *fx)
 {
-	uint32_t told = check_told(fx, d->name);
+	uint32_t told = check_told(c, fx, name);
 	if (told)
-		*keys_at(&m->told, root_key(d->root)) = told;
-	if (is_deleted(m->k->w->hosts[host].core, d->name))
-		*keys_at(&m->served, root_key(d->root)) = 1;
+		*keys_at(&m->told, root_key(root)) = told;
+	if (is_deleted(c, name))
+		*keys_at(&m->served, root_key(root)) = 1;
+}
+
+/* Those that happen later were decided on in the step at hand, too. */
+static void
+on_drops(struct moves *m, const struct core *c, const struct effects *fx)
+{
+	for (size_t i = 0; i < fx->count; i++) {
+		const struct effect *e = &fx->items[i];
+		if (e->kind == EFFECT_DROP)
+			on_drop(m, c, e->drop.name, e->drop.root, fx);
+	}
+	list_each (l, &c->sealed.drops) {
+		const struct sealed_drop *d =
+			container_of(l, struct sealed_drop, link);
+		if (d->since.ms == c->now.ms)
+			on_drop(m, c, d->name, d->root, fx);
+	}
 }
 
 /* --- Starts --- */
@@ -433,7 +452,6 @@ on_step(struct world *w, uint32_t host, const struct input *in,
 	const struct effects *fx, void *context)
 {
 	struct moves *m = context;
-	(void)w;
 	m->step++;
 	m->is_void =
 		in->kind == INPUT_RECV && in->recv.type == WIRE_HANDOFF_ABORT;
@@ -443,10 +461,9 @@ on_step(struct world *w, uint32_t host, const struct input *in,
 	for (size_t i = 0; i < fx->count; i++)
 		if (fx->items[i].kind == EFFECT_START)
 			on_start(m, host, &fx->items[i].start);
-		else if (fx->items[i].kind == EFFECT_DROP)
-			on_drop(m, host, &fx->items[i].drop, fx);
 		else if (fx->items[i].kind == EFFECT_SEND)
 			check_active(m, host, &fx->items[i].send);
+	on_drops(m, w->hosts[host].core, fx);
 }
 
 /* --- Words --- */
@@ -488,8 +505,8 @@ on_effect(struct world *w, uint32_t host, const struct effect *e, void *context)
 
 /* --- States --- */
 
-static struct sealed *
-sealed_at(struct moves *m, uint32_t host, const uint8_t root[DIGEST_SIZE])
+static struct kept_state *
+kept_state_at(struct moves *m, uint32_t host, const uint8_t root[DIGEST_SIZE])
 {
 	uint32_t *at = keys_at(&m->sealed, hash_mix(host, root_key(root)));
 	if (!*at) {
@@ -505,10 +522,10 @@ sealed_at(struct moves *m, uint32_t host, const uint8_t root[DIGEST_SIZE])
 /* Whether the same state, or what became of it, has another home: on a disk,
  * or in a process. */
 static bool
-has_home(const struct moves *m, const struct sealed *s)
+has_home(const struct moves *m, const struct kept_state *s)
 {
 	for (uint32_t i = 0; i < m->state_count; i++) {
-		const struct sealed *o = &m->states[i];
+		const struct kept_state *o = &m->states[i];
 		bool is_newer = o->lives > s->lives ||
 				(o->lives == s->lives && o->work >= s->work);
 		if (o != s && o->is_here && o->birth == s->birth && is_newer)
@@ -543,9 +560,10 @@ has_others(const struct moves *m, uint32_t host, const char *name)
  * has another home, or nobody wants it; or, H10, when it is that of a copy that
  * lost, was kept as such, and its host says that it is kept no longer; that a
  * copy went on from it is said of none that has not served.  While others have
- * the instance, to say so is enough. */
+ * the instance, to say so is enough; what its source kept, and lost with its
+ * disk, the target of a move lets go of in silence. */
 static void
-on_dropped(struct moves *m, uint32_t host, struct sealed *s)
+on_dropped(struct moves *m, uint32_t host, struct kept_state *s)
 {
 	const struct page *p = page_of(m, host, s->name);
 	s->is_here = false;
@@ -572,7 +590,7 @@ on_dropped(struct moves *m, uint32_t host, struct sealed *s)
 		world_violated(m->k->w, "H2",
 			"%s drops the last state of %s, and nobody has it",
 			m->k->w->hosts[host].name, s->name);
-	else if (!is_told)
+	else if (!is_told && !keys_get(&m->orphans, root_key(s->root)))
 		world_violated(m->k->w, "H10",
 			"%s drops a state of %s that lost, in silence",
 			m->k->w->hosts[host].name, s->name);
@@ -600,7 +618,7 @@ on_process(struct world *w, uint32_t host, const struct world_process_event *e,
 	if (e->what == PROCESS_IS_FORKED)
 		on_forked(m, host, e);
 	if (e->what == STATE_IS_SEALED || e->what == STATE_IS_FETCHED) {
-		struct sealed *s = sealed_at(m, host, e->root);
+		struct kept_state *s = kept_state_at(m, host, e->root);
 		strcpy(s->name, e->name);
 		s->birth = e->birth;
 		s->lives = e->lives;
@@ -610,9 +628,9 @@ on_process(struct world *w, uint32_t host, const struct world_process_event *e,
 		s->is_here = true;
 	}
 	if (e->what == STATE_IS_DROPPED && e->status)
-		sealed_at(m, host, e->root)->is_here = false;
+		kept_state_at(m, host, e->root)->is_here = false;
 	else if (e->what == STATE_IS_DROPPED)
-		on_dropped(m, host, sealed_at(m, host, e->root));
+		on_dropped(m, host, kept_state_at(m, host, e->root));
 	if (e->what != PROCESS_IS_RUNNING)
 		return;
 	/* It runs: the states of its birth that are older have served. */
@@ -626,7 +644,7 @@ on_process(struct world *w, uint32_t host, const struct world_process_event *e,
 
 /* Whether a host's disk has a state, after it was put in place of another. */
 static bool
-is_on_disk(const struct world *w, const struct sealed *s)
+is_on_disk(const struct world *w, const struct kept_state *s)
 {
 	const struct host *h = &w->hosts[s->host];
 	for (size_t i = 0; i < h->state_count; i++)
@@ -661,9 +679,15 @@ on_fault(struct world *w, const struct world_fault_event *e, void *context)
 	struct moves *m = context;
 	bool is_other_disk = e->what == WORLD_FAULT_REINSTALL ||
 			     e->what == WORLD_FAULT_RESTORE;
-	for (uint32_t i = 0; i < m->state_count; i++)
-		if (is_other_disk && m->states[i].host == e->a)
-			m->states[i].is_here = is_on_disk(w, &m->states[i]);
+	for (uint32_t i = 0; i < m->state_count; i++) {
+		struct kept_state *s = &m->states[i];
+		if (!is_other_disk || s->host != e->a)
+			continue;
+		bool was_here = s->is_here;
+		s->is_here = is_on_disk(w, s);
+		if (was_here && !s->is_here)
+			*keys_at(&m->orphans, root_key(s->root)) = 1;
+	}
 	for (uint32_t i = 0; i < m->count; i++) {
 		struct page *p = m->items[i];
 		if (p->host != e->a)
@@ -715,18 +739,8 @@ check_over(const struct moves *m, uint32_t host, const struct core *c)
 	}
 }
 
-/* H7: every sealed state is named by somebody who will use it. */
-static bool
-is_named(const struct core *c, const struct sealed *s)
-{
-	const struct instance *i = instance_find(c, s->name);
-	const struct handoff *h = handoff_find(c, s->name);
-	bool is_staged = i && instance_is_staged(i, s->root);
-	return is_staged || checkpoint_needs_state(c, s->name, s->root) ||
-	       conflict_needs_state(c, s->name, s->root) ||
-	       (h && h->has_root && !memcmp(h->root, s->root, DIGEST_SIZE));
-}
 
+/* H7: every sealed state is named by somebody who will use it. */
 static void
 on_phase(struct world *w, enum world_phase phase, void *context)
 {
@@ -734,9 +748,10 @@ on_phase(struct world *w, enum world_phase phase, void *context)
 	if (phase != WORLD_PHASE_SETTLED)
 		return;
 	for (uint32_t i = 0; i < m->state_count; i++) {
-		const struct sealed *s = &m->states[i];
+		const struct kept_state *s = &m->states[i];
 		const struct core *c = check_core(m->k, s->host);
-		if (s->is_here && c && !is_named(c, s) && !m->k->has_lost_disk)
+		bool is_named = c && sealed_is_needed(c, s->name, s->root);
+		if (s->is_here && c && !is_named && !m->k->has_lost_disk)
 			world_violated(w, "H7",
 				"%s keeps a state of %s that nobody names",
 				c->config.node, s->name);
@@ -761,6 +776,7 @@ on_end(struct world *w, void *context)
 	keys_fini(&m->sealed);
 	keys_fini(&m->served);
 	keys_fini(&m->told);
+	keys_fini(&m->orphans);
 	keys_fini(&m->aside);
 	free(m);
 }

@@ -2,8 +2,10 @@
  *
  * T1 A: a host has a name only for a process that lives on it, or whose end it
  *    will be told.
- * T2 A: two hosts that nothing was done to, nor to the ways between them, for
- *    PEACE_MS never get the same name both; E: no two hosts have one.
+ * T2 A: two hosts of the cluster that nothing was done to, nor to the ways
+ *    between them, for PEACE_MS never get the same name both; E: no two hosts
+ *    have one.  One that has left keeps its processes, and the others may give
+ *    their names anew.
  * T3 A: whoever was told that it is registered has the name for as long as it
  *    lives, its host does, and nobody took it away by a word, or by the rule
  *    for copies that meet; but for hosts whose disk was lost.
@@ -57,14 +59,15 @@ static void
 check_given(struct check *k, uint32_t host, const char *name)
 {
 	for (uint32_t i = 0; i < k->w->count; i++) {
-		const struct host *other = &k->w->hosts[i];
-		if (i == host || !other->core || !own_row(other->core, name))
+		const struct core *other = i == host ? NULL : check_core(k, i);
+		if (!other || !own_row(other, name))
 			continue;
 		if (check_pair_ms(k, i, host) >= PEACE_MS)
 			world_violated(k->w, "T2",
 				"%s and %s both have %s, and nothing stood "
 				"between them",
-				k->w->hosts[host].name, other->name, name);
+				k->w->hosts[host].name, other->config.node,
+				name);
 	}
 }
 

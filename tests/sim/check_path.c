@@ -62,13 +62,14 @@ find_place(const struct world *w, uint32_t host, const char *name)
 }
 
 /* What a row tells of the last run.  Of runs of other hosts than its own (this
- * one may be among them) it knows no more than a block: such a one may have
- * been told after a boot, or was counted as whole when it was let go. */
+ * one may be among them), and of its own once it let go, it knows no more than
+ * a block: such a one may have been told after a boot, or was counted as whole
+ * when it was let go. */
 static uint64_t
 told_by(const struct row *r)
 {
 	uint64_t ran = row_ran(r);
-	if (row_run(r)->unran == 0)
+	if (row_run(r)->unran == 0 && r->value.state != ROW_PAST)
 		return ran;
 	return ran < EPOCH_BLOCK ? 0 : ran - (EPOCH_BLOCK - 1);
 }

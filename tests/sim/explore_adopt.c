@@ -228,7 +228,7 @@ is_kept(const struct run *r, const struct line *line)
 		for (size_t n = 0; n < h->state_count; n++) {
 			state_root(&h->states[n], root);
 			if (state_has(&h->states[n], line->birth) && h->core &&
-				handoff_needs_state(h->core, "db", root))
+				sealed_is_needed(h->core, "db", root))
 				return true;
 		}
 	}

@@ -148,11 +148,23 @@ add_members(struct sum *s, const struct core *c)
 }
 
 static void
+add_drops(struct sum *s, const struct core *c)
+{
+	list_each (l, &c->sealed.drops) {
+		const struct sealed_drop *d =
+			container_of(l, struct sealed_drop, link);
+		add_bytes(s, d->root, DIGEST_SIZE);
+		add(s, d->after > c->stored_seq ? d->after - c->stored_seq : 0);
+	}
+}
+
+static void
 add_core(struct sum *s, const struct core *c)
 {
 	add_instance(s, c);
 	add_handoff(s, c);
 	add_conflict(s, c);
+	add_drops(s, c);
 	add_members(s, c);
 	add(s, (uint64_t)((c->duty.waiting.next != &c->duty.waiting) |
 			  is_armed(c->duty.gate_since) << 1 |

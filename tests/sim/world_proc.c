@@ -295,8 +295,11 @@ write_aside(struct world *w, uint32_t host, struct process *p)
 	p->aside = p->state;
 	p->aside.is_aside = true;
 	p->has_aside = true;
-	if (proc_behaviour(w, host, p->name)->has_path)
-		place_of(&w->hosts[host], p->name)->state = p->state;
+	if (!proc_behaviour(w, host, p->name)->has_path)
+		return;
+	struct state_place *at = place_of(&w->hosts[host], p->name);
+	at->state = p->state;
+	at->state.epoch = p->epoch;
 }
 
 static void

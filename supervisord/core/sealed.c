@@ -1,0 +1,111 @@
+#include "core/sealed.h"
+
+#include <string.h>
+
+#include "core/core_private.h"
+
+size_t
+sealed_need(void)
+{
+	return arena_need(SEALED_DROPS_MAX, sizeof(struct sealed_drop));
+}
+
+void
+sealed_init(struct core *c)
+{
+	struct sealed *t = &c->sealed;
+	slots_init(&t->slots,
+		arena_take(&c->arena, SEALED_DROPS_MAX,
+			sizeof(struct sealed_drop)),
+		SEALED_DROPS_MAX, sizeof(struct sealed_drop));
+	list_init(&t->drops);
+}
+
+bool
+sealed_is_needed(
+	const struct core *c, const char *name, const uint8_t root[DIGEST_SIZE])
+{
+	const struct handoff *h = handoff_find(c, name);
+	const struct instance *i = instance_find(c, name);
+	return (h && h->has_root && memcmp(h->root, root, DIGEST_SIZE) == 0) ||
+	       (i && instance_is_staged(i, root)) ||
+	       checkpoint_needs_state(c, name, root) ||
+	       conflict_needs_state(c, name, root);
+}
+
+/* Whether a state of that name is being sealed, whose root nobody knows yet:
+ * it may be one that is about to go. */
+static bool
+is_being_sealed(const struct core *c, const char *name)
+{
+	const struct checkpoint *k = checkpoint_find(c, name);
+	const struct handoff *h = handoff_find(c, name);
+	const struct instance *i = instance_find(c, name);
+	return (k && k->phase == CHECKPOINT_SEALING) ||
+	       (i && i->is_salvaging) || (h && h->state == HANDOFF_DUMPING);
+}
+
+static void
+issue(struct core *c, const struct sealed_drop *d)
+{
+	struct effect *e = effects_add(&c->fx, EFFECT_DROP);
+	e->drop.name = effects_text(&c->fx, d->name);
+	memcpy(e->drop.root, d->root, DIGEST_SIZE);
+}
+
+/* Whether there is nothing more to wait for: it went, or stays. */
+static bool
+try_drop(struct core *c, const struct sealed_drop *d)
+{
+	bool is_needed = sealed_is_needed(c, d->name, d->root);
+	if (!is_needed &&
+		(d->after > c->stored_seq || is_being_sealed(c, d->name)))
+		return false;
+	if (!is_needed)
+		issue(c, d);
+	return true;
+}
+
+static struct sealed_drop *
+find(const struct core *c, const struct sealed_drop *like)
+{
+	list_each (l, &c->sealed.drops) {
+		struct sealed_drop *d =
+			container_of(l, struct sealed_drop, link);
+		if (!memcmp(d->root, like->root, DIGEST_SIZE) &&
+			!strcmp(d->name, like->name))
+			return d;
+	}
+	return NULL;
+}
+
+void
+sealed_drop(struct core *c, const char *name, const uint8_t root[DIGEST_SIZE],
+	uint64_t after)
+{
+	struct sealed_drop drop = {.after = after, .since = c->now}, *d;
+	strcpy(drop.name, name);
+	memcpy(drop.root, root, DIGEST_SIZE);
+	if (try_drop(c, &drop))
+		return;
+	d = find(c, &drop);
+	if (d && d->after < after)
+		d->after = after;
+	if (d || !(d = slots_take(&c->sealed.slots)))
+		return;
+	*d = drop;
+	list_append(&c->sealed.drops, &d->link);
+}
+
+void
+sealed_review(struct core *c)
+{
+	list_each_safe (l, &c->sealed.drops) {
+		struct sealed_drop *d =
+			container_of(l, struct sealed_drop, link);
+		if (!try_drop(c, d))
+			continue;
+		list_remove(&d->link);
+		slots_give(&c->sealed.slots, d);
+	}
+}
