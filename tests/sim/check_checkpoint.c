@@ -296,6 +296,10 @@ on_forked(struct keeping *g, uint32_t host, const struct world_process_event *e)
 		!s.policy.checkpoint.is_present || g->is_forgetful ||
 		(s.policy.handoff.has_state_path && !e->root))
 		return;
+	/* It was decided under an earlier spec, and ends at once. */
+	const struct process *of = world_process(g->k->w, host, e->name);
+	if (of && of->run_digest != s.run_digest)
+		return;
 	if (p->is_gone)
 		return;
 	if (e->root && k && k->word.count)
