@@ -194,8 +194,8 @@ drop_all(struct core *c, const struct checkpoint *k,
 	const struct checkpoint_word *was)
 {
 	for (uint32_t i = 0; i < was->count; i++)
-		sealed_drop(c, k->head.name, was->kept[i].root,
-			handoff_after(c));
+		sealed_drop(
+			c, k->head.name, was->kept[i].root, handoff_after(c));
 }
 
 bool

@@ -29,12 +29,11 @@ core_size(const struct core_limits *l)
 	return arena_need(1, sizeof(struct core)) +
 	       arena_need(l->effects_max, sizeof(struct effect)) +
 	       arena_need(l->effects_size, 1) + names_need(l) +
-	       changes_need(l) + member_need(l) +
-	       registry_need(l) + specs_need(l) + place_need(l) +
-	       instance_need(l) + duty_need(l) + handoff_need(l) +
-	       checkpoint_need(l) + conflict_need(l) + claim_need(l) +
-	       group_need(l) + runtime_need(l) + message_need(l) +
-	       sealed_need();
+	       changes_need(l) + member_need(l) + registry_need(l) +
+	       specs_need(l) + place_need(l) + instance_need(l) + duty_need(l) +
+	       handoff_need(l) + checkpoint_need(l) + conflict_need(l) +
+	       claim_need(l) + group_need(l) + runtime_need(l) +
+	       message_need(l) + sealed_need();
 }
 
 struct core *

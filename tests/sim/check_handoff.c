@@ -57,18 +57,18 @@ struct moves {
 	struct keys pages;   /* host and name -> number, from 1 */
 	struct page **items; /* owned, each */
 	uint32_t count;
-	struct keys sealed;    /* host and root -> number, from 1 */
+	struct keys sealed;	   /* host and root -> number, from 1 */
 	struct kept_state *states; /* owned */
 	uint32_t state_count;
-	struct keys served; /* root -> 1: a process that began with it ran, or
-			       its service was deleted: it is nobody's */
-	struct keys aside;  /* root -> 1: of a process that went on.  It goes
-			       when a newer one is kept, which may be of
-			       another copy, and is H8's */
+	struct keys served;  /* root -> 1: a process that began with it ran, or
+				its service was deleted: it is nobody's */
+	struct keys aside;   /* root -> 1: of a process that went on.  It goes
+				when a newer one is kept, which may be of
+				another copy, and is H8's */
 	struct keys orphans; /* root -> 1: of a state that a host lost with its
 				disk, and of which another may have a copy */
-	struct keys told;   /* root -> TOLD: its host said that it lets go of
-			       it; TOLD_DONE: since another went on from it */
+	struct keys told;    /* root -> TOLD: its host said that it lets go of
+				it; TOLD_DONE: since another went on from it */
 	uint64_t step;
 	bool is_void; /* the step at hand calls a move off */
 };
@@ -708,19 +708,21 @@ on_fault(struct world *w, const struct world_fault_event *e, void *context)
 
 /* --- Ends of phases --- */
 
-/* Whether a target waits for the word of a source that runs outside the healed
- * core, where it cannot be asked: with the whole state for good, since that may
- * be the last one, were the source to die (H2); before that for a time. */
+/* Whether it waits for the word of a host that runs outside the healed core,
+ * where it cannot be asked: a target with the whole state for good, since that
+ * may be the last one, were the source to die (H2), and before that for a time;
+ * a source that has committed for good too. */
 static bool
 waits_outside(const struct moves *m, uint32_t host, const struct handoff *h)
 {
 	const struct world *w = m->k->w;
 	uint32_t x = world_find(w, h->peer_name);
-	bool is_target = h->state == HANDOFF_STAGED ||
-			 ((h->state == HANDOFF_ACCEPTED ||
-				  h->state == HANDOFF_FETCHING) &&
-				 h->deadline.ms != MONO_NEVER.ms);
-	return is_target && x != WORLD_NO_HOST && w->hosts[x].is_running &&
+	bool is_due = h->state == HANDOFF_COMMITTED ||
+		      h->state == HANDOFF_STAGED ||
+		      ((h->state == HANDOFF_ACCEPTED ||
+			       h->state == HANDOFF_FETCHING) &&
+			      h->deadline.ms != MONO_NEVER.ms);
+	return is_due && x != WORLD_NO_HOST && w->hosts[x].is_running &&
 	       w->hosts[x].is_aside &&
 	       !(world_is_open(w, host, x) && world_is_open(w, x, host));
 }
@@ -738,7 +740,6 @@ check_over(const struct moves *m, uint32_t host, const struct core *c)
 				handoff_state_name(h->state));
 	}
 }
-
 
 /* H7: every sealed state is named by somebody who will use it. */
 static void

@@ -354,8 +354,9 @@ agreement(struct storm *s, uint32_t a, const struct instance_view *v, char *out)
 	return NULL;
 }
 
-/* Whether its holder is the target of a move, which has the state and waits for
- * the word of a source that it cannot ask: that may be the last state (H2). */
+/* Whether its holder waits for the word of the other end of a move, which it
+ * cannot ask: as a target it has what may be the last state (H2), as a source
+ * it gave it away for good. */
 static bool
 waits_outside(struct storm *s, const struct instance_view *v)
 {
@@ -364,7 +365,8 @@ waits_outside(struct storm *s, const struct instance_view *v)
 		return false;
 	const struct handoff *h = handoff_find(s->w->hosts[x].core, v->name);
 	uint32_t peer = h ? world_find(s->w, h->peer_name) : WORLD_NO_HOST;
-	return peer != WORLD_NO_HOST && h->state == HANDOFF_STAGED &&
+	return peer != WORLD_NO_HOST &&
+	       (h->state == HANDOFF_STAGED || h->state == HANDOFF_COMMITTED) &&
 	       is_hanging(s, peer) && !is_way_open(s, x, peer);
 }
 
@@ -439,7 +441,7 @@ is_at_rest(struct storm *s, uint32_t a, const struct instance_view *v)
 	bool is_waiting =
 		!strcmp(v->state, "pending") || !strcmp(v->state, "backoff");
 	uint32_t x = world_find(s->w, v->node[0] ? v->node : v->duty);
-	if (is_holder_unfit(s, v) ||
+	if (is_holder_unfit(s, v) || waits_outside(s, v) ||
 		(is_waiting && x != WORLD_NO_HOST &&
 			check_waits_for_checkpoint(s->w, x, v->name)))
 		return true;
