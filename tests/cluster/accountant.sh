@@ -179,9 +179,12 @@ do_kill() {
 }
 can_keeper() { true; }
 do_keeper() {
+	local pids
 	draw on
-	kill -9 $(parts "$H" skepd) 2>/dev/null
-	wait_for 30 "$H: its helpers leave" no_keeper "$H" >/dev/null
+	pids=$(parts "$H" skepd)
+	[ -n "$pids" ] || return 1 # it is about to be one
+	kill -9 $pids 2>/dev/null
+	wait_for 30 "$H: its helpers leave" no_keeper "$H"
 	keeper_start "$H"
 }
 can_program() { true; }
