@@ -13,6 +13,7 @@ tests_libworld_a_SOURCES = \
 	tests/sim/check_member.c tests/sim/check_names.c \
 	tests/sim/check_place.c \
 	tests/sim/check_registry.c \
+	tests/sim/check_sealed.c \
 	tests/sim/check_service.c \
 	tests/sim/check_specs.c \
 	tests/sim/keys.c tests/sim/keys.h \

@@ -104,6 +104,12 @@ check_pair_ms(const struct check *k, uint32_t a, uint32_t b)
 	return at ? min_ms(ms, mono_diff(k->w->now, k->pair_at[at - 1])) : ms;
 }
 
+uint64_t
+check_root_key(const uint8_t root[DIGEST_SIZE])
+{
+	return hash_bytes(root, DIGEST_SIZE, 0);
+}
+
 struct core *
 check_core(const struct check *k, uint32_t host)
 {
@@ -249,6 +255,7 @@ on_end(struct world *w, void *context)
 	free(k->hosts);
 	keys_fini(&k->pairs);
 	keys_fini(&k->lost);
+	keys_fini(&k->served);
 	free(k->pair_at);
 	free(k);
 }
@@ -266,6 +273,7 @@ check_attach(struct world *w, struct check_stats *stats)
 	check_place(k);
 	check_service(k);
 	check_handoff(k);
+	check_sealed(k);
 	check_conflict(k);
 	check_checkpoint(k);
 	check_path(k);

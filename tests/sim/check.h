@@ -8,7 +8,8 @@
  *   check_place.c     P1 to P6   where instances belong
  *   check_rebalance.c P7, P8    what moves because ranks changed
  *   check_service.c   V1 to V9   what really runs
- *   check_handoff.c   H1 to H7, H9, H10  states on their way
+ *   check_handoff.c   H1 to H3, H5, H6, H9  states on their way
+ *   check_sealed.c    H2, H4, H7, H10  states on disks
  *   check_conflict.c  H11        who goes on from the state of a copy that lost
  *   check_checkpoint.c  H8       what is kept of them on other hosts
  *   check_path.c      F1, F2     what stands at state_paths
@@ -92,6 +93,9 @@ struct check {
 	bool has_lost_disk; /* a disk was emptied, or an old one came back */
 	struct keys lost;   /* roots of states that a durable record named as
 			       those of copies that lost -> 1 */
+	struct keys served; /* roots of states of which a process that began
+			       with one ran, or whose service was deleted: they
+			       are nobody's -> 1 */
 };
 
 /* Attaches all checkers to a new world, before its first host starts; what
@@ -108,6 +112,7 @@ void check_specs(struct check *k);
 void check_place(struct check *k);
 void check_service(struct check *k);
 void check_handoff(struct check *k);
+void check_sealed(struct check *k);
 void check_conflict(struct check *k);
 void check_checkpoint(struct check *k);
 void check_path(struct check *k);
@@ -115,6 +120,12 @@ void check_message(struct check *k);
 void check_rebalance(struct check *k);
 void check_names(struct check *k);
 void check_engine(struct check *k);
+
+/* What a state's root is in a set of keys. */
+uint64_t check_root_key(const uint8_t root[DIGEST_SIZE]);
+/* Whether nobody wants a state of that name any more: its service was deleted,
+ * or does not know of handoff any more. */
+bool check_is_unwanted(const struct check *k, uint32_t host, const char *name);
 
 /* For how long nothing was done to a host; 0 when it is down or stands
  * still. */

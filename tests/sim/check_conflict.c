@@ -48,7 +48,7 @@ struct lines {
 static struct origin_state *
 state_at(struct lines *l, const uint8_t root[DIGEST_SIZE])
 {
-	uint32_t *at = keys_at(&l->roots, hash_bytes(root, DIGEST_SIZE, 0));
+	uint32_t *at = keys_at(&l->roots, check_root_key(root));
 	if (!*at) {
 		l->items = array_add(l->items, &l->count, sizeof *l->items);
 		*at = l->count;
@@ -81,7 +81,7 @@ on_stored(struct world *w, uint32_t host, enum core_table table,
 		reader_u8(&r);
 		reader_i64(&r);
 		state_at(l, roots[n])->winner = winner;
-		*keys_at(&l->k->lost, hash_bytes(roots[n], DIGEST_SIZE, 0)) = 1;
+		*keys_at(&l->k->lost, check_root_key(roots[n])) = 1;
 	}
 	for (uint8_t n = 0; n < count; n++) {
 		uint64_t given = reader_u64(&r);

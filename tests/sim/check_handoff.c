@@ -1,10 +1,9 @@
-/* H1 to H7, H9, H10: states on their way.
+/* H1 to H3, H5, H6, H9: states on their way.
  *
  * The books hold, for each host and instance, what its HANDOFF record
- * says as issued and as durable, and which sealed states lie on its disk.  H6
- * (duplicates and reorderings change nothing) has no moment of its own: worlds
- * send things twice and late, and everything here must hold.  H8 is in
- * check_checkpoint.c.
+ * says as issued and as durable.  H6 (duplicates and reorderings change
+ * nothing) has no moment of its own: worlds send things twice and late, and
+ * everything here must hold.  H8 is in check_checkpoint.c.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -41,43 +40,14 @@ struct page {
 	uint64_t given_kept;
 };
 
-/* A sealed state on a disk, or one that was. */
-struct kept_state {
-	uint32_t host;
-	char name[INSTANCE_NAME_MAX + 1];
-	uint8_t root[DIGEST_SIZE];
-	uint64_t birth;
-	uint64_t lives;
-	uint64_t work;
-	bool is_here;
-};
-
 struct moves {
 	struct check *k;
 	struct keys pages;   /* host and name -> number, from 1 */
 	struct page **items; /* owned, each */
 	uint32_t count;
-	struct keys sealed;	   /* host and root -> number, from 1 */
-	struct kept_state *states; /* owned */
-	uint32_t state_count;
-	struct keys served;  /* root -> 1: a process that began with it ran, or
-				its service was deleted: it is nobody's */
-	struct keys aside;   /* root -> 1: of a process that went on.  It goes
-				when a newer one is kept, which may be of
-				another copy, and is H8's */
-	struct keys orphans; /* root -> 1: of a state that a host lost with its
-				disk, and of which another may have a copy */
-	struct keys told;    /* root -> TOLD: its host said that it lets go of
-				it; TOLD_DONE: since another went on from it */
 	uint64_t step;
 	bool is_void; /* the step at hand calls a move off */
 };
-
-static uint64_t
-root_key(const uint8_t root[DIGEST_SIZE])
-{
-	return hash_bytes(root, DIGEST_SIZE, 0);
-}
 
 static struct page *
 page_of(struct moves *m, uint32_t host, const char *name)
@@ -250,63 +220,6 @@ on_stored(struct world *w, uint32_t host, enum core_table table,
 		p->given_kept = p->durable.epoch;
 }
 
-/* Whether nobody wants the state any more: its service was deleted, or does
- * not know of handoff any more. */
-static bool
-is_unwanted(const struct moves *m, uint32_t host, const char *name)
-{
-	struct core *c = m->k->w->hosts[host].core;
-	const struct instance *i = c ? instance_find(c, name) : NULL;
-	struct service_value v;
-	return !i || !instance_service(c, i, &v) ||
-	       !v.policy.handoff.is_present;
-}
-
-/* Whether its service was deleted, or has no such instance any more. */
-static bool
-is_deleted(const struct core *c, const char *name)
-{
-	char service[INSTANCE_NAME_MAX + 1];
-	struct service_value v;
-	instance_service_name(name, service);
-	const struct entry *e = specs_lookup(c, ENTRY_SERVICE, service);
-	const struct instance *i = instance_find(c, name);
-	if (!e || e->is_deleted)
-		return e;
-	return specs_get_service(e, &v) && (!i || !i->is_declared);
-}
-
-/* A host decides to let go of a state.  It does so when its records are
- * durable, and the service may have been written anew by then, here or at the
- * other end of a move: whoever deletes a service gives up its states. */
-static void
-on_drop(struct moves *m, const struct core *c, const char *name,
-	const uint8_t root[DIGEST_SIZE], const struct effects *fx)
-{
-	uint32_t told = check_told(c, fx, name);
-	if (told)
-		*keys_at(&m->told, root_key(root)) = told;
-	if (is_deleted(c, name))
-		*keys_at(&m->served, root_key(root)) = 1;
-}
-
-/* Those that happen later were decided on in the step at hand, too. */
-static void
-on_drops(struct moves *m, const struct core *c, const struct effects *fx)
-{
-	for (size_t i = 0; i < fx->count; i++) {
-		const struct effect *e = &fx->items[i];
-		if (e->kind == EFFECT_DROP)
-			on_drop(m, c, e->drop.name, e->drop.root, fx);
-	}
-	list_each (l, &c->sealed.drops) {
-		const struct sealed_drop *d =
-			container_of(l, struct sealed_drop, link);
-		if (d->since.ms == c->now.ms)
-			on_drop(m, c, d->name, d->root, fx);
-	}
-}
-
 /* --- Starts --- */
 
 /* H9: who has committed does not start it again, now or later, unless it had a
@@ -334,9 +247,9 @@ check_root(struct moves *m, uint32_t host, const struct page *p,
 	bool has_ended =
 		was->state != HANDOFF_FREE && p->issued.state == HANDOFF_FREE;
 	bool has_arrived = was->state == HANDOFF_COMMITTED &&
-			   keys_get(&m->served, root_key(was->root));
+			   keys_get(&m->k->served, check_root_key(was->root));
 	if (!has_ended || !was->has_root || m->is_void || has_arrived ||
-		is_unwanted(m, host, s->name))
+		check_is_unwanted(m->k, host, s->name))
 		return;
 	if (!s->has_state || memcmp(s->root, was->root, DIGEST_SIZE) != 0)
 		world_violated(m->k->w, "H3",
@@ -371,7 +284,7 @@ waits_at(const struct moves *m, uint32_t host, uint32_t other, const char *name)
 	if (other == host || !i || id == MEMBER_NONE || !i->is_declared ||
 		i->state != INSTANCE_IDLE || !i->is_remembered ||
 		!instance_offers_state(o, i) ||
-		keys_get(&m->served, root_key(i->staged->root)) ||
+		keys_get(&m->k->served, check_root_key(i->staged->root)) ||
 		!member_is_present(c, id) || !registry_is_current(c, id) ||
 		!registry_is_complete(c, id) || c->duty.is_gate_overrun)
 		return false;
@@ -389,7 +302,7 @@ check_waiting(struct moves *m, uint32_t host, const struct effect_start *s)
 {
 	enum row_state before = check_row_before(m->k, host, s->name);
 	if (s->has_state || row_state_is_held(before) ||
-		before == ROW_STOPPED || is_unwanted(m, host, s->name))
+		before == ROW_STOPPED || check_is_unwanted(m->k, host, s->name))
 		return;
 	for (uint32_t i = 0; i < m->k->w->count; i++)
 		if (waits_at(m, host, i, s->name))
@@ -452,6 +365,7 @@ on_step(struct world *w, uint32_t host, const struct input *in,
 	const struct effects *fx, void *context)
 {
 	struct moves *m = context;
+	(void)w;
 	m->step++;
 	m->is_void =
 		in->kind == INPUT_RECV && in->recv.type == WIRE_HANDOFF_ABORT;
@@ -463,7 +377,6 @@ on_step(struct world *w, uint32_t host, const struct input *in,
 			on_start(m, host, &fx->items[i].start);
 		else if (fx->items[i].kind == EFFECT_SEND)
 			check_active(m, host, &fx->items[i].send);
-	on_drops(m, w->hosts[host].core, fx);
 }
 
 /* --- Words --- */
@@ -503,156 +416,20 @@ on_effect(struct world *w, uint32_t host, const struct effect *e, void *context)
 		check_word(m, host, e->send.type, &h);
 }
 
-/* --- States --- */
-
-static struct kept_state *
-kept_state_at(struct moves *m, uint32_t host, const uint8_t root[DIGEST_SIZE])
-{
-	uint32_t *at = keys_at(&m->sealed, hash_mix(host, root_key(root)));
-	if (!*at) {
-		m->states = array_add(
-			m->states, &m->state_count, sizeof *m->states);
-		*at = m->state_count;
-		m->states[*at - 1].host = host;
-		memcpy(m->states[*at - 1].root, root, DIGEST_SIZE);
-	}
-	return &m->states[*at - 1];
-}
-
-/* Whether the same state, or what became of it, has another home: on a disk,
- * or in a process. */
-static bool
-has_home(const struct moves *m, const struct kept_state *s)
-{
-	for (uint32_t i = 0; i < m->state_count; i++) {
-		const struct kept_state *o = &m->states[i];
-		bool is_newer = o->lives > s->lives ||
-				(o->lives == s->lives && o->work >= s->work);
-		if (o != s && o->is_here && o->birth == s->birth && is_newer)
-			return true;
-	}
-	return false;
-}
-
-/* Whether another host had the instance, as far as this one knows, or has it
- * now: then the two copies are a conflict, and one of them is given up. */
-static bool
-has_others(const struct moves *m, uint32_t host, const char *name)
-{
-	const struct core *c = m->k->w->hosts[host].core;
-	const struct row *row =
-		c ? registry_first(c, ROW_INSTANCE, name) : NULL;
-	while (row &&
-		(row->origin == MEMBER_SELF || row->value.state == ROW_PAST))
-		row = registry_next(c, row);
-	for (uint32_t i = 0; !row && i < m->k->w->count; i++) {
-		const struct process *p = world_process(m->k->w, i, name);
-		const struct core *o = m->k->w->hosts[i].core;
-		const struct instance *inst = o ? instance_find(o, name) : NULL;
-		if (i != host && ((p && p->phase != PROCESS_EMPTY) ||
-					 (inst && instance_is_held(inst))))
-			return true;
-	}
-	return row != NULL;
-}
-
-/* H2: a state goes only when no record names it, and when it has served, or
- * has another home, or nobody wants it; or, H10, when it is that of a copy that
- * lost, was kept as such, and its host says that it is kept no longer; that a
- * copy went on from it is said of none that has not served.  While others have
- * the instance, to say so is enough; what its source kept, and lost with its
- * disk, the target of a move lets go of in silence. */
-static void
-on_dropped(struct moves *m, uint32_t host, struct kept_state *s)
-{
-	const struct page *p = page_of(m, host, s->name);
-	s->is_here = false;
-	if (p->durable.state != HANDOFF_FREE && p->durable.has_root &&
-		!memcmp(p->durable.root, s->root, DIGEST_SIZE))
-		world_violated(m->k->w, "H2",
-			"%s drops a state of %s that its record needs (%s)",
-			m->k->w->hosts[host].name, s->name,
-			handoff_state_name(p->durable.state));
-	if (keys_get(&m->served, root_key(s->root)) ||
-		keys_get(&m->aside, root_key(s->root)) || has_home(m, s) ||
-		is_unwanted(m, host, s->name))
-		return;
-	m->k->stats->dropped++;
-	uint32_t told = keys_get(&m->told, root_key(s->root));
-	bool is_told = told != 0;
-	if (told == TOLD_DONE && !m->k->has_lost_disk)
-		world_violated(m->k->w, "H10",
-			"%s lets go of a state of %s that nobody went on from",
-			m->k->w->hosts[host].name, s->name);
-	if (is_told && keys_get(&m->k->lost, root_key(s->root)))
-		return;
-	if (!has_others(m, host, s->name))
-		world_violated(m->k->w, "H2",
-			"%s drops the last state of %s, and nobody has it",
-			m->k->w->hosts[host].name, s->name);
-	else if (!is_told && !keys_get(&m->orphans, root_key(s->root)))
-		world_violated(m->k->w, "H10",
-			"%s drops a state of %s that lost, in silence",
-			m->k->w->hosts[host].name, s->name);
-}
-
-/* H4: a process begins with a state that was sealed or fetched whole here. */
-static void
-on_forked(struct moves *m, uint32_t host, const struct world_process_event *e)
-{
-	if (!e->root)
-		return;
-	uint32_t at = keys_get(&m->sealed, hash_mix(host, root_key(e->root)));
-	if (!at || !m->states[at - 1].is_here)
-		world_violated(m->k->w, "H4",
-			"%s starts %s from a state that is not there",
-			m->k->w->hosts[host].name, e->name);
-}
-
+/* H2: a state goes only when no record names it. */
 static void
 on_process(struct world *w, uint32_t host, const struct world_process_event *e,
 	void *context)
 {
-	struct moves *m = context;
-	(void)w;
-	if (e->what == PROCESS_IS_FORKED)
-		on_forked(m, host, e);
-	if (e->what == STATE_IS_SEALED || e->what == STATE_IS_FETCHED) {
-		struct kept_state *s = kept_state_at(m, host, e->root);
-		strcpy(s->name, e->name);
-		s->birth = e->birth;
-		s->lives = e->lives;
-		s->work = e->work;
-		if (e->status)
-			*keys_at(&m->aside, root_key(e->root)) = 1;
-		s->is_here = true;
-	}
-	if (e->what == STATE_IS_DROPPED && e->status)
-		kept_state_at(m, host, e->root)->is_here = false;
-	else if (e->what == STATE_IS_DROPPED)
-		on_dropped(m, host, kept_state_at(m, host, e->root));
-	if (e->what != PROCESS_IS_RUNNING)
+	if (e->what != STATE_IS_DROPPED || e->status)
 		return;
-	/* It runs: the states of its birth that are older have served. */
-	for (uint32_t i = 0; i < m->state_count; i++)
-		if (m->states[i].birth == e->birth &&
-			m->states[i].lives < e->lives)
-			*keys_at(&m->served, root_key(m->states[i].root)) = 1;
-	for (uint32_t i = 0; i < e->part_count; i++)
-		*keys_at(&m->served, e->parts[i].key) = 1;
-}
-
-/* Whether a host's disk has a state, after it was put in place of another. */
-static bool
-is_on_disk(const struct world *w, const struct kept_state *s)
-{
-	const struct host *h = &w->hosts[s->host];
-	for (size_t i = 0; i < h->state_count; i++)
-		if (h->states[i].birth == s->birth &&
-			h->states[i].lives == s->lives &&
-			!strcmp(h->states[i].name, s->name))
-			return true;
-	return false;
+	const struct move *d = &page_of(context, host, e->name)->durable;
+	if (d->state != HANDOFF_FREE && d->has_root &&
+		!memcmp(d->root, e->root, DIGEST_SIZE))
+		world_violated(w, "H2",
+			"%s drops a state of %s that its record needs (%s)",
+			w->hosts[host].name, e->name,
+			handoff_state_name(d->state));
 }
 
 /* What the records of another disk say of its host's moves. */
@@ -677,17 +454,9 @@ static void
 on_fault(struct world *w, const struct world_fault_event *e, void *context)
 {
 	struct moves *m = context;
+	(void)w;
 	bool is_other_disk = e->what == WORLD_FAULT_REINSTALL ||
 			     e->what == WORLD_FAULT_RESTORE;
-	for (uint32_t i = 0; i < m->state_count; i++) {
-		struct kept_state *s = &m->states[i];
-		if (!is_other_disk || s->host != e->a)
-			continue;
-		bool was_here = s->is_here;
-		s->is_here = is_on_disk(w, s);
-		if (was_here && !s->is_here)
-			*keys_at(&m->orphans, root_key(s->root)) = 1;
-	}
 	for (uint32_t i = 0; i < m->count; i++) {
 		struct page *p = m->items[i];
 		if (p->host != e->a)
@@ -741,22 +510,12 @@ check_over(const struct moves *m, uint32_t host, const struct core *c)
 	}
 }
 
-/* H7: every sealed state is named by somebody who will use it. */
 static void
 on_phase(struct world *w, enum world_phase phase, void *context)
 {
 	struct moves *m = context;
 	if (phase != WORLD_PHASE_SETTLED)
 		return;
-	for (uint32_t i = 0; i < m->state_count; i++) {
-		const struct kept_state *s = &m->states[i];
-		const struct core *c = check_core(m->k, s->host);
-		bool is_named = c && sealed_is_needed(c, s->name, s->root);
-		if (s->is_here && c && !is_named && !m->k->has_lost_disk)
-			world_violated(w, "H7",
-				"%s keeps a state of %s that nobody names",
-				c->config.node, s->name);
-	}
 	for (uint32_t a = 0; a < w->count; a++) {
 		const struct core *c = check_core(m->k, a);
 		if (c)
@@ -772,13 +531,7 @@ on_end(struct world *w, void *context)
 	for (uint32_t i = 0; i < m->count; i++)
 		free(m->items[i]);
 	free(m->items);
-	free(m->states);
 	keys_fini(&m->pages);
-	keys_fini(&m->sealed);
-	keys_fini(&m->served);
-	keys_fini(&m->told);
-	keys_fini(&m->orphans);
-	keys_fini(&m->aside);
 	free(m);
 }
 
