@@ -146,12 +146,12 @@ has_others(const struct states *m, uint32_t host, const char *name)
 	return row != NULL;
 }
 
-/* H2: a state goes only when it has served, or
- * has another home, or nobody wants it; or, H10, when it is that of a copy that
- * lost, was kept as such, and its host says that it is kept no longer; that a
- * copy went on from it is said of none that has not served.  While others have
- * the instance, to say so is enough; what its source kept, and lost with its
- * disk, the target of a move lets go of in silence. */
+/* H2: a state goes only when it has served, or has another home, or nobody
+ * wants it; or, H10, when it is that of a copy that lost, was kept as such, and
+ * its host says that it is kept no longer; that a copy went on from it is said
+ * of none that has not served.  While others have the instance, to say so is
+ * enough; what its source kept, and lost with its disk, the target of a move
+ * lets go of in silence. */
 static void
 on_dropped(struct states *m, uint32_t host, struct kept_state *s)
 {
