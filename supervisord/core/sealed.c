@@ -46,34 +46,34 @@ is_being_sealed(const struct core *c, const char *name)
 }
 
 static void
-issue(struct core *c, const struct sealed_drop *d)
+issue(struct core *c, const char *name, const uint8_t root[DIGEST_SIZE])
 {
 	struct effect *e = effects_add(&c->fx, EFFECT_DROP);
-	e->drop.name = effects_text(&c->fx, d->name);
-	memcpy(e->drop.root, d->root, DIGEST_SIZE);
+	e->drop.name = effects_text(&c->fx, name);
+	memcpy(e->drop.root, root, DIGEST_SIZE);
 }
 
 /* Whether there is nothing more to wait for: it went, or stays. */
 static bool
-try_drop(struct core *c, const struct sealed_drop *d)
+try_drop(struct core *c, const char *name, const uint8_t root[DIGEST_SIZE],
+	uint64_t after)
 {
-	bool is_needed = sealed_is_needed(c, d->name, d->root);
-	if (!is_needed &&
-		(d->after > c->stored_seq || is_being_sealed(c, d->name)))
+	bool is_needed = sealed_is_needed(c, name, root);
+	if (!is_needed && (after > c->stored_seq || is_being_sealed(c, name)))
 		return false;
 	if (!is_needed)
-		issue(c, d);
+		issue(c, name, root);
 	return true;
 }
 
 static struct sealed_drop *
-find(const struct core *c, const struct sealed_drop *like)
+find(const struct core *c, const char *name, const uint8_t root[DIGEST_SIZE])
 {
 	list_each (l, &c->sealed.drops) {
 		struct sealed_drop *d =
 			container_of(l, struct sealed_drop, link);
-		if (!memcmp(d->root, like->root, DIGEST_SIZE) &&
-			!strcmp(d->name, like->name))
+		if (!memcmp(d->root, root, DIGEST_SIZE) &&
+			!strcmp(d->name, name))
 			return d;
 	}
 	return NULL;
@@ -83,17 +83,17 @@ void
 sealed_drop(struct core *c, const char *name, const uint8_t root[DIGEST_SIZE],
 	uint64_t after)
 {
-	struct sealed_drop drop = {.after = after, .since = c->now}, *d;
-	strcpy(drop.name, name);
-	memcpy(drop.root, root, DIGEST_SIZE);
-	if (try_drop(c, &drop))
+	if (try_drop(c, name, root, after))
 		return;
-	d = find(c, &drop);
+	struct sealed_drop *d = find(c, name, root);
 	if (d && d->after < after)
 		d->after = after;
 	if (d || !(d = slots_take(&c->sealed.slots)))
 		return;
-	*d = drop;
+	strcpy(d->name, name);
+	memcpy(d->root, root, DIGEST_SIZE);
+	d->after = after;
+	d->since = c->now;
 	list_append(&c->sealed.drops, &d->link);
 }
 
@@ -103,7 +103,7 @@ sealed_review(struct core *c)
 	list_each_safe (l, &c->sealed.drops) {
 		struct sealed_drop *d =
 			container_of(l, struct sealed_drop, link);
-		if (!try_drop(c, d))
+		if (!try_drop(c, d->name, d->root, d->after))
 			continue;
 		list_remove(&d->link);
 		slots_give(&c->sealed.slots, d);
