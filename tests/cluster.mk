@@ -48,6 +48,7 @@ EXTRA_DIST += \
 	tests/cluster/t-record.sh \
 	tests/cluster/t-redis-checkpoint.sh \
 	tests/cluster/t-register.sh tests/cluster/t-register-seven.sh \
+	tests/cluster/t-registry-seven.sh \
 	tests/cluster/t-remote.sh \
 	tests/cluster/t-shutdown.sh \
 	tests/cluster/t-start-first.sh \
@@ -59,6 +60,10 @@ GIVER_BUILD = tests/cluster/giver
 check_PROGRAMS += $(GIVER_BUILD)
 tests_cluster_giver_SOURCES = tests/cluster/giver.c
 TESTS += tests/cluster/judge.sh
+
+# A member of a group.
+check_PROGRAMS += tests/cluster/answerer
+tests_cluster_answerer_SOURCES = tests/cluster/answerer.c
 
 # What asks libskep.
 SEEK_BUILD = tests/cluster/seek
