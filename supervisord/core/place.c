@@ -80,14 +80,31 @@ place_is_allowed(const char *allow, const char *deny, const char *node)
 	return !allow[0] || pattern_list_matches(allow, node);
 }
 
-/* Whether the host said that it cannot run this very spec. */
+/* Whether a host says in its row that it cannot run this very spec, and an
+ * operator has not said since that it shall be tried again: that word takes
+ * all refusals back at once, or each host would take back its own and see those
+ * of the others stand. */
 static bool
-has_refused(const struct core *c, const char *instance, member_id id,
+is_refusal(struct core *c, const struct row *r, const char *instance,
 	uint64_t run_digest)
 {
+	struct override_value o;
+	const struct instance *i = instance_find(c, instance);
+	if (r->value.state != ROW_REFUSED ||
+		row_run(r)->run_digest != run_digest)
+		return false;
+	if (!i)
+		return true;
+	instance_override(c, i, &o);
+	return row_run(r)->seen_restart >= o.restart_generation;
+}
+
+static bool
+has_refused(
+	struct core *c, const char *instance, member_id id, uint64_t run_digest)
+{
 	const struct row *r = registry_find(c, ROW_INSTANCE, instance, id);
-	return r && r->value.state == ROW_REFUSED &&
-	       row_run(r)->run_digest == run_digest;
+	return r && is_refusal(c, r, instance, run_digest);
 }
 
 /* Instances of the same service with a place on 'id', this one apart.  What
@@ -294,20 +311,18 @@ place_check(const struct core *c)
 
 /* Whether some host said that it cannot run this very spec. */
 static bool
-is_refused_somewhere(
-	const struct core *c, const char *instance, uint64_t run_digest)
+is_refused_somewhere(struct core *c, const char *instance, uint64_t run_digest)
 {
 	const struct row *r = registry_first(c, ROW_INSTANCE, instance);
 	for (; r; r = registry_next(c, r))
-		if (r->value.state == ROW_REFUSED &&
-			row_run(r)->run_digest == run_digest)
+		if (is_refusal(c, r, instance, run_digest))
 			return true;
 	return false;
 }
 
 /* Whether an instance can be wherever any can. */
 static bool
-is_plain(const struct core *c, const char *instance,
+is_plain(struct core *c, const char *instance,
 	const struct service_value *service)
 {
 	const struct policy_placement *policy = &service->policy.placement;
