@@ -377,9 +377,14 @@ place_or_wait(struct core *c, struct instance *i, const struct service_value *s)
 {
 	struct override_value o;
 	instance_override(c, i, &o);
-	if (i->is_refused && (i->run_digest != s->run_digest ||
-				     o.restart_generation > i->seen_restart))
+	bool is_new = i->run_digest != s->run_digest ||
+		      o.restart_generation > i->seen_restart;
+	if (i->is_refused && is_new)
 		instance_reset(c, i);
+	if (!is_new && !mono_reached(i->rest_until, c->now)) {
+		instance_arm(c, i, i->rest_until);
+		return;
+	}
 	if (s->policy.handoff.has_state_path)
 		instance_hear_owner(c, i);
 	if (policy_is_scheduled(&s->policy)) {

@@ -113,6 +113,7 @@ struct instance {
 	bool is_past;		 /* IDLE; given up, no present host's row
 				    has 'epoch_used': row PAST; durable */
 	bool is_refused;	 /* IDLE; this host cannot run that digest */
+	mono rest_until;	 /* IDLE; its refusal ran out a moment ago */
 	bool is_kept;		 /* the keeper has something of 'epoch' */
 	bool is_draining_out;	 /* left in the running drain, not yet ready
 				    elsewhere; durable */

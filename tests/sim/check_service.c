@@ -34,14 +34,17 @@ struct life {
 	struct copy *copies; /* owned */
 	uint32_t count;
 	uint32_t room;
-	uint64_t epoch;	 /* the largest that ever started */
-	uint32_t host;	 /* where that was */
-	mono started_at; /* when that was */
-	mono ended_at;	 /* when the last copy ended, of whatever cause */
-	mono lost_at;	 /* NEVER, or when the last copy went with its host */
-	mono doubled_at; /* NEVER, or since when there are two */
-	mono paired_at;	 /* when a move last wanted two */
-	uint32_t starts; /* in this window */
+	uint64_t epoch;	   /* the largest that ever started */
+	uint32_t host;	   /* where that was */
+	mono started_at;   /* when that was */
+	mono ended_at;	   /* when the last copy ended, of whatever cause */
+	mono lost_at;	   /* NEVER, or when the last copy went with its host */
+	mono doubled_at;   /* NEVER, or since when there are two */
+	mono paired_at;	   /* when a move last wanted two */
+	uint32_t begun_by; /* who decided on a start last, plus 1; 0 when that
+			      one came to an end */
+	mono begun_at;	   /* when that was */
+	uint32_t starts;   /* in this window */
 	mono window_at;
 	bool is_deleted; /* begins anew when nothing of it is left */
 };
@@ -55,6 +58,8 @@ struct services {
 	struct keys epochs; /* host and name -> number, from 1 */
 	uint64_t *last;	    /* owned: the last epoch there */
 	uint32_t last_count;
+	mono worded_at;	   /* when last something was decided, or heard, that
+			      places may depend on */
 	bool is_forgetful; /* a host or a disk was forgotten: epochs of it may
 			      come again */
 };
@@ -275,11 +280,21 @@ on_running(struct services *s, const char *name)
 }
 
 static void
+note_end(struct life *l, uint32_t host)
+{
+	if (l->begun_by == host + 1)
+		l->begun_by = 0;
+}
+
+static void
 on_process(struct world *w, uint32_t host, const struct world_process_event *e,
 	void *context)
 {
 	struct services *s = context;
 	(void)w;
+	if (e->what == PROCESS_IS_EMPTY || e->what == PROCESS_IS_LOST ||
+		e->what == PROCESS_IS_REFUSED || e->what == PROCESS_IS_EXITED)
+		note_end(life_of(s, e->name), host);
 	switch (e->what) {
 	case PROCESS_IS_FORKED:
 		on_forked(s, host, e);
@@ -303,6 +318,59 @@ on_process(struct world *w, uint32_t host, const struct world_process_event *e,
 }
 
 /* --- Steps --- */
+
+/* Whether nothing has happened for so long that all know the same. */
+static bool
+is_quiet(const struct services *s)
+{
+	if (mono_diff(s->k->w->now, s->worded_at) < KNOWN_MS)
+		return false;
+	for (uint32_t i = 0; i < s->k->w->count; i++)
+		if (s->k->w->hosts[i].is_running &&
+			check_calm_ms(s->k, i) < KNOWN_MS)
+			return false;
+	return true;
+}
+
+/* Whether where it belongs depends on where others of its service are. */
+static bool
+has_max_per_host(struct core *c, const char *name)
+{
+	const struct instance *i = instance_find(c, name);
+	struct service_value v;
+	return i && instance_service(c, i, &v) &&
+	       v.policy.placement.max_per_host;
+}
+
+/* V2: what begins while all is quiet begins once, be it on a word to start it,
+ * which all hear at about the same time. */
+static void
+check_at_once(struct services *s, uint32_t host, struct life *l)
+{
+	uint32_t other = l->begun_by - 1;
+	if (l->begun_by && other != host && !goes_on(s, host, l->name) &&
+		mono_diff(s->k->w->now, l->begun_at) < KNOWN_MS &&
+		check_pair_ms(s->k, host, other) >= KNOWN_MS &&
+		!check_is_paired(s->k, l->name, other, host) && is_quiet(s) &&
+		!has_max_per_host(s->k->w->hosts[host].core, l->name))
+		world_violated(s->k->w, "V2",
+			"%s begins %s, which %s has just begun",
+			s->k->w->hosts[host].name, l->name,
+			s->k->w->hosts[other].name);
+	l->begun_by = host + 1;
+	l->begun_at = s->k->w->now;
+}
+
+/* Whether it says something that places may depend on: all but what is said of
+ * one instance. */
+static bool
+is_word(const struct effect_note *n)
+{
+	if (n->kind == NOTE_OPERATOR)
+		return strcmp(n->text, "start") != 0 &&
+		       strcmp(n->text, "restart") != 0;
+	return n->kind >= NOTE_APPLIED && n->kind < NOTE_REGISTERED;
+}
 
 /* V2: two copies whose hosts have nothing against each other become one. */
 static void
@@ -354,6 +422,8 @@ check_drained(struct services *s, uint32_t host)
 static void
 on_note(struct services *s, uint32_t host, const struct effect_note *note)
 {
+	if (is_word(note))
+		s->worded_at = s->k->w->now;
 	if (note->kind == NOTE_NODE_STATE && !strcmp(note->text, "drained"))
 		check_drained(s, host);
 }
@@ -362,9 +432,10 @@ on_note(struct services *s, uint32_t host, const struct effect_note *note)
 static void
 on_start(struct services *s, uint32_t host, const struct effect_start *start)
 {
-	const struct life *l = life_of(s, start->name);
+	struct life *l = life_of(s, start->name);
 	check_known_epoch(s, host, l, start->epoch);
 	check_double(s, host, l, start);
+	check_at_once(s, host, l);
 }
 
 /* A host deletes what it wrote down of an instance. */
