@@ -33,9 +33,9 @@ A host that lives and is taken for dead, because its skepd was silent for longer
 than the failure timeout, is a partition that skep declared itself: it is
 counted and told, and excuses what a partition does.  Where it was announced
 what would be lost, no more than that is, if no other host is in trouble
-meanwhile.  Nothing else may ever happen: no number is given twice, none is lost, no older
-copy gives after a newer one, none is skipped unless somebody asked for it in
-vain.  Prints the figures, and each violation; exits 1 when there is one.
+meanwhile.  Nothing else may ever happen: no number is given twice, none is
+lost, no older copy gives after a newer one that lives, none is skipped unless
+somebody asked for it in vain.  Prints the figures, and each violation; exits 1 when there is one.
 """
 import bisect
 import collections
@@ -281,8 +281,15 @@ class Judge:
                     not self.rollback_between(twin, g):
                 self.complain("given twice", twin, g)
 
+    def has_died(self, got, until):
+        """Whether the copy that gave it went with its host by then."""
+        return any(got.received <= begin <= until
+                   for begin, _ in self.log.dead[got.host])
+
     def judge_copies(self, name):
-        """An older copy gives nothing once a newer one has."""
+        """An older copy gives nothing once a newer one has, while that lives:
+        where a newer one went with its host, an older may be what is left, and
+        epochs may begin below those of a host that was forgotten."""
         gots = self.log.gots[name]
         newest, times = [], []
         for g in gots:
@@ -290,10 +297,10 @@ class Judge:
                 newest.append(g)
                 times.append(g.received)
         for g in gots:
-            n = bisect.bisect_left(times, g.sent)
-            if n and newest[n - 1].epoch > g.epoch and \
-                    not self.is_parted(name, g.received):
-                self.complain("two copies", newest[n - 1], g)
+            newer = [n for n in newest[:bisect.bisect_left(times, g.sent)]
+                     if n.epoch > g.epoch and not self.has_died(n, g.sent)]
+            if newer and not self.is_parted(name, g.received):
+                self.complain("two copies", newer[-1], g)
         hosts = {}
         for g in gots:
             other = hosts.setdefault(g.epoch, g)
