@@ -283,6 +283,11 @@ handoff_start(
 void
 handoff_look(struct instance *i)
 {
+	/* What stands there until its child has cleared it is of an earlier
+	 * run: taken for the answer of this one it would end it at the next
+	 * start of the node, and begin it again without what it did since. */
+	if (i->state == INSTANCE_LAUNCHING)
+		return;
 	int answer = workdir_read_answer(&i->keeper->dirs, i->iid);
 	if (answer == 0 || answer == i->answer)
 		return;

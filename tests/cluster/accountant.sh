@@ -70,17 +70,26 @@ givers_are() {
 		[ "$(wc -l <"$T/running")" = "$1" ]
 }
 # The states that only this host's disk holds: moves from here that are not
-# committed.  The second byte of a record is the move's state
-# (core/handoff.h): 3 stopping, 5 frozen.
+# committed, and what came and did not start yet.  The second byte of a record
+# of a move is its state (core/handoff.h): 3 stopping, 5 frozen.  That of an
+# owner says whether it has a state (core/instance.c).
 sealed_names() {
 	rm -rf "$T/$1/copy"
 	mkdir "$T/$1/copy"
 	cp "$T/$1/state/skep.db"* "$T/$1/copy/" 2>/dev/null
 	python3 - "$T/$1/copy/skep.db" <<-'PY'
-		import sqlite3, sys
-		for key, value in sqlite3.connect(sys.argv[1]).execute(
-		        "SELECT key, value FROM handoff"):
+		import sqlite3, struct, sys
+		def behind_text(value, at):
+		    return at + 4 + struct.unpack_from("<I", value, at)[0] + 1
+		def is_staged(value):
+		    at = behind_text(value, behind_text(value, 1) + 5)
+		    return value[at + 41 + (8 if value[0] > 1 else 0)]
+		store = sqlite3.connect(sys.argv[1])
+		for key, value in store.execute("SELECT key, value FROM handoff"):
 		    if value[1] in (3, 5):
+		        print(bytes(key).decode())
+		for key, value in store.execute("SELECT key, value FROM owner"):
+		    if is_staged(value):
 		        print(bytes(key).decode())
 	PY
 }
