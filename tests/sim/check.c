@@ -104,6 +104,21 @@ check_pair_ms(const struct check *k, uint32_t a, uint32_t b)
 	return at ? min_ms(ms, mono_diff(k->w->now, k->pair_at[at - 1])) : ms;
 }
 
+bool
+check_is_behind_stalled(const struct world *w, uint32_t host)
+{
+	for (uint32_t i = 0; i < w->count; i++) {
+		const struct host *h = &w->hosts[i];
+		bool is_passing =
+			h->is_running && h->core &&
+			!(h->is_aside && h->core->members.stall.is_on);
+		if (i != host && is_passing && world_is_open(w, i, host) &&
+			world_is_open(w, host, i))
+			return false;
+	}
+	return true;
+}
+
 uint64_t
 check_root_key(const uint8_t root[DIGEST_SIZE])
 {

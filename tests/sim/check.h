@@ -121,6 +121,10 @@ void check_rebalance(struct check *k);
 void check_names(struct check *k);
 void check_engine(struct check *k);
 
+/* Whether all that others tell a host outside the healed core, and it them,
+ * goes by way of hosts there whose disks stand still: they pass on nothing. */
+bool check_is_behind_stalled(const struct world *w, uint32_t host);
+
 /* What a state's root is in a set of keys. */
 uint64_t check_root_key(const uint8_t root[DIGEST_SIZE]);
 /* Whether nobody wants a state of that name any more: its service was deleted,

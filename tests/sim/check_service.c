@@ -568,8 +568,9 @@ check_rows(struct services *s, uint32_t host)
 }
 
 /* Whether the host that ought to start it stands outside the healed core and
- * reads what others tell it too slowly to know; then status says so, here or
- * there: what it has not read yet holds its starts back. */
+ * reads what others tell it too slowly to know, or is told it by nobody; then
+ * status says so, here or there: what it has not read yet holds its starts
+ * back. */
 static bool
 is_unaware(const struct services *s, struct core *c, const char *name)
 {
@@ -577,7 +578,8 @@ is_unaware(const struct services *s, struct core *c, const char *name)
 	bool is_there = view_instance(c, name, &v) && v.duty[0];
 	uint32_t x = is_there ? world_find(s->k->w, v.duty) : WORLD_NO_HOST;
 	if (x == WORLD_NO_HOST || check_core(s->k, x) ||
-		s->k->w->hosts[x].read_bytes_per_s == 0)
+		(s->k->w->hosts[x].read_bytes_per_s == 0 &&
+			!check_is_behind_stalled(s->k->w, x)))
 		return false;
 	struct core *own = s->k->w->hosts[x].core;
 	return v.why[0] || !member_get(c, member_find(c, v.duty))->link ||

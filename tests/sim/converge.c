@@ -396,16 +396,24 @@ may_be_unplaced(struct storm *s, uint32_t a, const struct instance_view *v)
 	return true;
 }
 
+/* Whether its disk stands still, so that it neither ends a start nor begins
+ * one, nor says what it wrote or ended, nor passes on what others did. */
+static bool
+is_stalled(const struct storm *s, uint32_t host)
+{
+	return is_hanging(s, host) &&
+	       s->w->hosts[host].core->members.stall.is_on;
+}
+
 /* Whether a host outside the core is present and cannot do what it ought to:
- * its disk stands still, so that it neither ends a start nor begins one, nor
- * says what it wrote or ended; or it reads so slowly what others tell it that
- * it does not know. */
+ * it is stalled, or it knows what others want only from such hosts, or it reads
+ * so slowly what they tell it that it does not know. */
 static bool
 is_unfit(struct storm *s, const char *name)
 {
 	uint32_t x = name[0] ? world_find(s->w, name) : WORLD_NO_HOST;
 	return x != WORLD_NO_HOST && is_hanging(s, x) &&
-	       (s->w->hosts[x].core->members.stall.is_on ||
+	       (is_stalled(s, x) || check_is_behind_stalled(s->w, x) ||
 		       s->w->hosts[x].read_bytes_per_s != 0);
 }
 
