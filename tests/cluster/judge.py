@@ -274,10 +274,13 @@ class Judge:
                    for _, s, _ in self.excused if s.name == a.name)
 
     def judge_doubles(self, name):
+        """No number is given twice; but what one side of a partition gave, the
+        other may reach later."""
         first = {}
         for g in self.log.gots[name]:
             twin = first.setdefault((g.series, g.number), g)
             if twin is not g and not self.is_parted(name, g.received) and \
+                    not self.is_parted(name, twin.received) and \
                     not self.rollback_between(twin, g):
                 self.complain("given twice", twin, g)
 
