@@ -389,6 +389,56 @@ START_TEST(test_answer_of_another_is_not_lost)
 }
 END_TEST
 
+/* The next message of 'type' about instance 1; another one puts checkpoints
+ * aside all the time. */
+static struct kproto_event
+expect_of_one(uint16_t type)
+{
+	struct kproto_event e;
+	do {
+		world_receive(&w);
+		ck_assert(kproto_get_event(
+			(struct bytes){w.message.body, w.message.size}, &e));
+	} while (w.message.type == KMSG_ANSWER && e.iid == 2);
+	ck_assert_int_eq(w.message.type, type);
+	ck_assert_uint_eq(e.iid, 1);
+	return e;
+}
+
+/* While the child of a start has not cleared its directory yet, what the run
+ * before left there is not the answer of the new one. */
+START_TEST(test_old_answer_is_not_the_new_one)
+{
+	struct kproto_signal usr1 = {
+		1, 1, SIGUSR1, KTARGET_MAIN, true, false, 0};
+	struct kproto_start two = {
+		.name = "two", .has_checkpoint = true, .working_dir = w.dir};
+	world_start(&w, POLICY);
+	world_send_start(&w, &two, 2,
+		SH(PUT "while :; do put x; sleep 0.002; done"), -1);
+	ck_assert_uint_eq(world_expect_event(&w, KMSG_STARTED).iid, 2);
+	for (uint64_t epoch = 1; epoch < 25; epoch++) {
+		struct kproto_start one = {.epoch = epoch,
+			.has_handoff = true,
+			.has_checkpoint = true};
+		world_send_start(&w, &one, 1,
+			SH("trap 'echo 1 >$SKEP_STATE_OUT' USR1; echo go; "
+			   "while :; do sleep 0.01; done"),
+			-1);
+		expect_of_one(KMSG_STARTED);
+		world_read_log(&w, 1, "go\n");
+		usr1.epoch = epoch;
+		world_send_signal(&w, &usr1);
+		ck_assert_int_eq(
+			expect_of_one(KMSG_ANSWER).value, KANSWER_RESUME);
+		world_send_event(&w, KMSG_KILL, 1, epoch);
+		expect_of_one(KMSG_EXITED);
+		expect_of_one(KMSG_EMPTY);
+	}
+	world_end(&w);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -409,6 +459,7 @@ main(void)
 	tcase_add_test(t, test_command_in_vain_after_its_time);
 	tcase_add_test(t, test_one_command_at_a_time);
 	tcase_add_test(t, test_answer_of_another_is_not_lost);
+	tcase_add_test(t, test_old_answer_is_not_the_new_one);
 	suite_add_tcase(s, t);
 	SRunner *r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);
