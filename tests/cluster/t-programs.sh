@@ -118,8 +118,9 @@ stale_on() {
 	ls "$T/$1/lib/redis/" | grep -c 'dump.rdb.skep-stale-'
 }
 runs_elsewhere() {
-	[ "$(field "$1" redis-kept state)" = ready ] &&
-		[ "$(field "$1" redis-kept node)" != "$host" ]
+	[ "$(json "$1" ".instances[] | select(.name == \"redis-kept\") |
+		select(.state == \"ready\" and .node != \"$host\") | .name" \
+		status)" = redis-kept ]
 }
 check "its dump is there" test -e "$T/$host/lib/redis/dump.rdb"
 before=$(stale_on "$host")
