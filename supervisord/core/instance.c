@@ -639,6 +639,11 @@ instance_on_found(struct core *c, const struct input_found *in)
 	i->is_remembered = true;
 	i->is_found = i->is_kept = true;
 	i->state = in->pid ? INSTANCE_READY : INSTANCE_CLEANING;
+	/* What is on its way yet is told of when it has come so far. */
+	if (in->pid && !in->has_run) {
+		i->state = INSTANCE_STARTING;
+		c->duty.starting++;
+	}
 	i->has_readiness = in->pid && !in->is_ready;
 	i->has_start_failed = !in->has_run && !in->pid;
 	if (in->has_run && (in->pid || in->status != STATUS_UNKNOWN))
@@ -667,7 +672,7 @@ resume_run(struct core *c, struct instance *i)
 	if (has)
 		i->hooks = s.policy.hooks;
 	i->has_readiness = is_awaited;
-	if (!is_awaited)
+	if (!is_awaited || i->state == INSTANCE_STARTING)
 		return;
 	instance_enter(c, i, INSTANCE_STARTING, MONO_NEVER);
 	instance_await_ready(c, i, &s.policy);
@@ -684,7 +689,7 @@ instance_on_boot(struct core *c)
 			instance_on_boot_cleaning(c, i);
 		else
 			instance_publish(c, i);
-		if (i->state == INSTANCE_READY)
+		if (i->state == INSTANCE_READY || i->state == INSTANCE_STARTING)
 			resume_run(c, i);
 	}
 }
