@@ -367,7 +367,8 @@ waits_outside(struct storm *s, const struct instance_view *v)
 	uint32_t peer = h ? world_find(s->w, h->peer_name) : WORLD_NO_HOST;
 	return peer != WORLD_NO_HOST &&
 	       (h->state == HANDOFF_STAGED || h->state == HANDOFF_COMMITTED) &&
-	       is_hanging(s, peer) && !is_way_open(s, x, peer);
+	       (is_hanging(s, peer) || is_hanging(s, x)) &&
+	       !is_way_open(s, x, peer);
 }
 
 /* Whether no host of the core may run an instance of this service: it is
