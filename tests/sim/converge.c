@@ -354,9 +354,18 @@ agreement(struct storm *s, uint32_t a, const struct instance_view *v, char *out)
 	return NULL;
 }
 
+/* Whether its disk stands still, so that it neither ends a start nor begins
+ * one, nor says what it wrote or ended, nor passes on what others did. */
+static bool
+is_stalled(const struct storm *s, uint32_t host)
+{
+	return is_hanging(s, host) &&
+	       s->w->hosts[host].core->members.stall.is_on;
+}
+
 /* Whether its holder waits for the word of the other end of a move, which it
- * cannot ask: as a target it has what may be the last state (H2), as a source
- * it gave it away for good. */
+ * cannot ask, or which says nothing that its disk has not: as a target it has
+ * what may be the last state (H2), as a source it gave it away for good. */
 static bool
 waits_outside(struct storm *s, const struct instance_view *v)
 {
@@ -368,7 +377,7 @@ waits_outside(struct storm *s, const struct instance_view *v)
 	return peer != WORLD_NO_HOST &&
 	       (h->state == HANDOFF_STAGED || h->state == HANDOFF_COMMITTED) &&
 	       (is_hanging(s, peer) || is_hanging(s, x)) &&
-	       !is_way_open(s, x, peer);
+	       (!is_way_open(s, x, peer) || is_stalled(s, peer));
 }
 
 /* Whether no host of the core may run an instance of this service: it is
@@ -395,15 +404,6 @@ may_be_unplaced(struct storm *s, uint32_t a, const struct instance_view *v)
 				INTENT_ACTIVE)
 			return false;
 	return true;
-}
-
-/* Whether its disk stands still, so that it neither ends a start nor begins
- * one, nor says what it wrote or ended, nor passes on what others did. */
-static bool
-is_stalled(const struct storm *s, uint32_t host)
-{
-	return is_hanging(s, host) &&
-	       s->w->hosts[host].core->members.stall.is_on;
 }
 
 /* Whether a host outside the core is present and cannot do what it ought to:
