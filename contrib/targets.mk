@@ -25,11 +25,12 @@ coverage:
 		$(SHELL) $(abs_top_srcdir)/contrib/coverage $(MAKE)
 
 # Real daemons, a network namespace per host.  77 when it cannot be done here.
-check-cluster: all $(NEXT_BUILD) $(GIVER_BUILD) $(SEEK_BUILD)
+CLUSTER_BUILD = $(NEXT_BUILD) $(GIVER_BUILD) $(SEEK_BUILD) $(ANSWERER_BUILD)
+check-cluster: all $(CLUSTER_BUILD)
 	SKEP_BUILD=$(abs_builddir) bash $(srcdir)/tests/cluster/run
 
 # The same with the tests that take longer than anybody wants to wait.
-check-long: all $(NEXT_BUILD) $(GIVER_BUILD) $(SEEK_BUILD) sim-starve
+check-long: all $(CLUSTER_BUILD) sim-starve
 	SKEP_BUILD=$(abs_builddir) bash $(srcdir)/tests/cluster/run -l
 
 # A cluster of three on this machine, and a shell that knows it.

@@ -62,7 +62,8 @@ tests_cluster_giver_SOURCES = tests/cluster/giver.c
 TESTS += tests/cluster/judge.sh
 
 # A member of a group.
-check_PROGRAMS += tests/cluster/answerer
+ANSWERER_BUILD = tests/cluster/answerer
+check_PROGRAMS += $(ANSWERER_BUILD)
 tests_cluster_answerer_SOURCES = tests/cluster/answerer.c
 
 # What asks libskep.
