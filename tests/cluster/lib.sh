@@ -77,9 +77,22 @@ check() {
 	say "    $text"
 }
 
+SPAWNED=()
+# spawn: a process outside all hosts that somebody might register; its pid in
+# $PID.
+spawn() {
+	setsid sleep 100003 </dev/null >/dev/null 2>&1 &
+	PID=$!
+	disown
+	SPAWNED+=("$PID")
+}
+
 cluster_cleanup() {
-	local h
+	local h pid
 	trap - EXIT
+	for pid in "${SPAWNED[@]}"; do
+		kill -9 "$pid" 2>/dev/null
+	done
 	for h in "${HOSTS[@]}"; do
 		kill_cgroup "$CG/$h"
 		ip netns del "$NS-$h" 2>/dev/null

@@ -4,22 +4,6 @@
 BUDGET=150
 . "$(dirname "$0")/lib.sh"
 cluster_begin alpha beta gamma
-SPAWNED=()
-
-# spawn: a process that somebody might register; its pid in $PID.
-spawn() {
-	setsid sleep 100003 </dev/null >/dev/null 2>&1 &
-	PID=$!
-	disown
-	SPAWNED+=("$PID")
-}
-end_spawned() {
-	for pid in "${SPAWNED[@]}"; do
-		kill -9 "$pid" 2>/dev/null
-	done
-	true
-}
-trap 'end_spawned; cluster_cleanup' EXIT
 
 # where HOST NAME: "node pid state", or nothing.
 where() {

@@ -11,22 +11,6 @@ names="h1 h2 h3 h4 h5 h6 h7"
 POLICY="allow_root = yes
 allowed_users = nobody"
 cluster_begin $names
-SPAWNED=()
-
-# spawn: a process that somebody might register; its pid in $PID.
-spawn() {
-	setsid sleep 100007 </dev/null >/dev/null 2>&1 &
-	PID=$!
-	disown
-	SPAWNED+=("$PID")
-}
-end_spawned() {
-	for pid in "${SPAWNED[@]}"; do
-		kill -9 "$pid" 2>/dev/null
-	done
-	true
-}
-trap 'end_spawned; cluster_cleanup' EXIT
 
 # all_say WORD ARGS...: each host of $alive prints just that.
 all_say() {
