@@ -66,8 +66,9 @@ try_drop(struct core *c, const char *name, const uint8_t root[DIGEST_SIZE],
 	return true;
 }
 
-static struct sealed_drop *
-find(const struct core *c, const char *name, const uint8_t root[DIGEST_SIZE])
+struct sealed_drop *
+sealed_find_drop(
+	const struct core *c, const char *name, const uint8_t root[DIGEST_SIZE])
 {
 	list_each (l, &c->sealed.drops) {
 		struct sealed_drop *d =
@@ -85,7 +86,7 @@ sealed_drop(struct core *c, const char *name, const uint8_t root[DIGEST_SIZE],
 {
 	if (try_drop(c, name, root, after))
 		return;
-	struct sealed_drop *d = find(c, name, root);
+	struct sealed_drop *d = sealed_find_drop(c, name, root);
 	if (d && d->after < after)
 		d->after = after;
 	if (d || !(d = slots_take(&c->sealed.slots)))

@@ -54,6 +54,10 @@ bool sealed_is_needed(const struct core *c, const char *name,
 void sealed_drop(struct core *c, const char *name,
 	const uint8_t root[DIGEST_SIZE], uint64_t after);
 
+/* Borrows the drop of a state that waits, or NULL. */
+struct sealed_drop *sealed_find_drop(const struct core *c, const char *name,
+	const uint8_t root[DIGEST_SIZE]);
+
 /* Something was written, or is being sealed no longer: what waited for it
  * goes. */
 void sealed_review(struct core *c);

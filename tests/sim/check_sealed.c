@@ -265,20 +265,6 @@ on_step(struct world *w, uint32_t host, const struct input *in,
 	on_drops(context, w->hosts[host].core, fx);
 }
 
-/* Whether it was let go of, and waits for the disk or for a seal. */
-static bool
-is_going(const struct core *c, const struct kept_state *s)
-{
-	list_each (l, &c->sealed.drops) {
-		const struct sealed_drop *d =
-			container_of(l, struct sealed_drop, link);
-		if (!memcmp(d->root, s->root, DIGEST_SIZE) &&
-			!strcmp(d->name, s->name))
-			return true;
-	}
-	return false;
-}
-
 /* H7: every sealed state is named by somebody who will use it, or is about to
  * go. */
 static void
@@ -291,8 +277,9 @@ on_phase(struct world *w, enum world_phase phase, void *context)
 	for (uint32_t i = 0; i < m->state_count; i++) {
 		const struct kept_state *s = &m->states[i];
 		const struct core *c = check_core(m->k, s->host);
-		bool is_named = c && (sealed_is_needed(c, s->name, s->root) ||
-					     is_going(c, s));
+		bool is_named =
+			c && (sealed_is_needed(c, s->name, s->root) ||
+				     sealed_find_drop(c, s->name, s->root));
 		if (s->is_here && c && !is_named && !m->k->has_lost_disk)
 			world_violated(w, "H7",
 				"%s keeps a state of %s that nobody names",
