@@ -68,6 +68,7 @@ core_new(void *memory, size_t size, const struct core_limits *limits,
 	rebalance_init(c);
 	handoff_init(c);
 	sealed_init(c);
+	rest_init(c);
 	checkpoint_init(c);
 	conflict_init(c);
 	claim_init(c);

@@ -33,6 +33,7 @@
 #include "core/place.h"
 #include "core/rebalance.h"
 #include "core/registry.h"
+#include "core/rest.h"
 #include "core/runtime.h"
 #include "core/sealed.h"
 #include "core/settings.h"
@@ -76,6 +77,7 @@ struct core {
 	struct checkpoints checkpoints;
 	struct conflicts conflicts;
 	struct sealed sealed;
+	struct rest rest;
 	struct claims claims;
 	struct tracked tracked;
 	struct operate operate;

@@ -325,6 +325,7 @@ held_elsewhere(struct core *c, struct instance *i, member_id holder)
 {
 	const struct row *r = registry_find(c, ROW_INSTANCE, i->name, holder);
 	CHECK(r);
+	rest_on_held(i, holder);
 	bool has_arrived =
 		r->value.state == ROW_READY || r->value.state == ROW_EXITED;
 	if (i->is_draining_out && has_arrived) {
@@ -377,13 +378,13 @@ place_or_wait(struct core *c, struct instance *i, const struct service_value *s)
 {
 	struct override_value o;
 	instance_override(c, i, &o);
+	rest_on_freed(c, i);
 	bool is_new = i->run_digest != s->run_digest ||
 		      o.restart_generation > i->seen_restart;
-	if (i->is_refused && is_new)
+	if (i->is_refused && is_new) {
+		if (rest_is_tried(c, i, s))
+			rest_begin(c, i);
 		instance_reset(c, i);
-	if (!is_new && !mono_reached(i->rest_until, c->now)) {
-		instance_arm(c, i, i->rest_until);
-		return;
 	}
 	if (s->policy.handoff.has_state_path)
 		instance_hear_owner(c, i);
@@ -404,7 +405,12 @@ place_or_wait(struct core *c, struct instance *i, const struct service_value *s)
 	bool is_back =
 		host == MEMBER_NONE && i->is_draining_out &&
 		place_verdict(c, i->name, s, MEMBER_SELF) == PLACE_DRAINING;
-	if ((host == MEMBER_SELF || is_back) && !duty_waits_for_owner(c, i))
+	if ((host != MEMBER_SELF && !is_back) || duty_waits_for_owner(c, i))
+		return;
+	mono until = rest_until(c, i, s);
+	if (!mono_reached(until, c->now) && !i->is_refused)
+		instance_arm(c, i, until);
+	else
 		duty_wait(c, i);
 }
 

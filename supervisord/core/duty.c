@@ -48,9 +48,11 @@ duty_mark(struct core *c, const char *instance)
 }
 
 void
-duty_mark_siblings(struct core *c, const char *instance)
+duty_mark_siblings(struct core *c, const char *instance, bool has_left_us)
 {
 	char service[INSTANCE_NAME_MAX + 1];
+	if (has_left_us)
+		rest_on_left(c, instance);
 	/* What we start makes nothing ours, and what waits asks again. */
 	if (c->duty.is_starting)
 		return;
@@ -372,6 +374,7 @@ duty_run(struct core *c)
 		d->is_all_dirty = false;
 		d->all_at = mono_add(
 			c->now, (int64_t)(c->instances.count / ALL_PER_MS));
+		place_hosts(c); /* which of them changed, and that it was now */
 		rebalance_on_topology(c);
 		handoff_on_topology(c);
 		drain_refresh(c);

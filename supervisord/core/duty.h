@@ -12,7 +12,8 @@
  *   held on a present     nothing: a suspect keeps what it has
  *   host
  *   held nowhere          its duty host starts it, once the gate is open and
- *                         what it depends on is there
+ *                         what it depends on is there; where its duty has just
+ *                         come here, after a rest (rest.h)
  *
  * The duty host is the present one where its last state waits, eligible or
  * not: a state is where it is, and once it runs it can leave with it.  Else,
@@ -101,8 +102,9 @@ size_t duty_need(const struct core_limits *limits);
 /* A row of this instance name changed, anywhere. */
 void duty_mark(struct core *c, const char *instance);
 /* It took or left a place on a host: those of its service that are held nowhere
- * and belong to another one now, because of 'max_per_host', are evaluated. */
-void duty_mark_siblings(struct core *c, const char *instance);
+ * and belong to another one now, because of 'max_per_host', are evaluated.
+ * Where the place was ours, they rest first. */
+void duty_mark_siblings(struct core *c, const char *instance, bool has_left_us);
 /* A service's entry, or an override of a service or an instance, changed. */
 void duty_mark_service(struct core *c, const char *name);
 /* Members, intents or settings changed: everything is looked at again. */

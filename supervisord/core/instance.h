@@ -113,7 +113,10 @@ struct instance {
 	bool is_past;		 /* IDLE; given up, no present host's row
 				    has 'epoch_used': row PAST; durable */
 	bool is_refused;	 /* IDLE; this host cannot run that digest */
-	mono rest_until;	 /* IDLE; its refusal ran out a moment ago */
+	mono rest_until;	 /* see rest.h */
+	mono freed_at;		 /* ... since when no other host holds it;
+				    NEVER: one does */
+	member_id held_by;	 /* ... which held it last */
 	bool is_kept;		 /* the keeper has something of 'epoch' */
 	bool is_draining_out;	 /* left in the running drain, not yet ready
 				    elsewhere; durable */

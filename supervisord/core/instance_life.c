@@ -10,10 +10,6 @@
 #define KILL_AGAIN_MS 5000
 /* A host that could not run a spec tries again after this. */
 #define REFUSED_MS 60000
-/* The refusals of several hosts run out within moments, and each may be the
- * first to see its own gone: so long a host tells that it could run it again,
- * and hears whether another one does. */
-#define REST_MS 1000
 /* Sealing what another node's run left behind. */
 #define SALVAGE_MS 3600000
 /* The keeper still has the last epoch. */
@@ -761,7 +757,7 @@ on_deadline(struct core *c, struct instance *i)
 		return;
 	case INSTANCE_IDLE:
 		if (i->is_refused)
-			i->rest_until = mono_add(c->now, REST_MS);
+			rest_begin(c, i);
 		instance_reset(c, i);
 		instance_arm(c, i, MONO_NEVER);
 		duty_mark(c, i->name);

@@ -92,6 +92,8 @@ libcore_a_SOURCES = \
 	supervisord/core/registry_private.h \
 	supervisord/core/registry_row.c \
 	supervisord/core/registry_send.c \
+	supervisord/core/rest.c \
+	supervisord/core/rest.h \
 	supervisord/core/restart.c \
 	supervisord/core/restart.h \
 	supervisord/core/runtime.c \

@@ -28,6 +28,8 @@ place_init(struct core *c)
 	p->hosts = arena_take(&c->arena, max, sizeof *p->hosts);
 	p->by_name = arena_take(&c->arena, max, sizeof *p->by_name);
 	p->scratch = arena_take(&c->arena, max, sizeof *p->scratch);
+	for (uint32_t i = 0; i < max; i++)
+		p->hosts[i].verdict = PLACE_NOT_ALIVE;
 	bool is_ok = place_register(c, &place_hrw);
 	CHECK(is_ok);
 }
@@ -244,6 +246,16 @@ sort_hosts(struct core *c)
 	}
 }
 
+/* Whether a host that stays here may be given more or less than before. */
+static bool
+has_changed(const struct place_host *old, const struct place_host *new)
+{
+	return old->verdict != PLACE_NOT_ALIVE &&
+	       new->verdict != PLACE_NOT_ALIVE &&
+	       old->name_hash == new->name_hash &&
+	       (old->verdict != new->verdict || old->weight != new->weight);
+}
+
 /* Looks at all hosts. */
 static void
 look_at_hosts(struct core *c)
@@ -252,10 +264,14 @@ look_at_hosts(struct core *c)
 	if (p->has_hosts && p->is_round)
 		return;
 	sort_hosts(c);
-	for (member_id id = 0; id < c->members.count; id++)
-		p->hosts[id] = place_look_at_host(c, id);
+	for (member_id id = 0; id < c->members.count; id++) {
+		struct place_host h = place_look_at_host(c, id);
+		if (has_changed(&p->hosts[id], &h))
+			rest_on_host(c, id);
+		p->hosts[id] = h;
+	}
 	p->has_hosts = true;
-	p->plain_count = 0;
+	p->view_count = 0;
 }
 
 const struct place_host *
@@ -306,7 +322,7 @@ place_check(const struct core *c)
 		CHECK(h.name_hash == p->hosts[id].name_hash);
 		eligible += h.verdict == PLACE_ELIGIBLE;
 	}
-	CHECK(!p->plain_count || p->plain_count == eligible);
+	CHECK(!p->view_count || p->view_count == eligible);
 }
 
 /* Whether some host said that it cannot run this very spec. */
@@ -341,32 +357,28 @@ is_fit(struct core *c, const char *instance,
 	return instance_verdict(c, instance, service, id) == PLACE_ELIGIBLE;
 }
 
-/* Fills the view with the eligible hosts, sorted by name; returns their
- * number. */
+/* Fills the view with the hosts that may be given something, sorted by name;
+ * returns their number. */
 static uint32_t
-fill_view(struct core *c, const char *instance,
-	const struct service_value *service)
+fill_view(struct core *c)
 {
 	struct place *p = &c->place;
 	uint32_t count = 0;
-	bool is_any = is_plain(c, instance, service);
 	look_at_hosts(c);
-	if (is_any && p->plain_count)
-		return p->plain_count;
+	if (p->view_count)
+		return p->view_count;
 	for (uint32_t i = 0; i < c->members.count; i++) {
 		member_id id = p->by_name[i];
-		const char *name = member_get(c, id)->name;
-		if (p->hosts[id].verdict != PLACE_ELIGIBLE ||
-			(!is_any && !is_fit(c, instance, service, id)))
+		if (p->hosts[id].verdict != PLACE_ELIGIBLE)
 			continue;
 		p->ids[count] = id;
 		p->view[count++] = (struct skep_place_node){
-			.name = name,
+			.name = member_get(c, id)->name,
 			.name_hash = p->hosts[id].name_hash,
 			.weight = p->hosts[id].weight,
 		};
 	}
-	p->plain_count = is_any ? count : 0;
+	p->view_count = count;
 	p->top_count = 0;
 	return count;
 }
@@ -414,9 +426,9 @@ place_rank_first(struct core *c, const char *instance,
 	struct place *p = &c->place;
 	const struct place_strategy *s =
 		find_strategy(c, service->policy.placement.strategy);
-	if (!s || s->ops != &place_hrw)
+	if (!s || s->ops != &place_hrw || !is_plain(c, instance, service))
 		return place_rank(c, instance, service, out, max);
-	uint32_t nodes = fill_view(c, instance, service);
+	uint32_t nodes = fill_view(c);
 	if (nodes == 0)
 		return 0;
 	CHECK(nodes <= max);
@@ -439,7 +451,7 @@ place_rank(struct core *c, const char *instance,
 		find_strategy(c, service->policy.placement.strategy);
 	if (!s)
 		return 0;
-	uint32_t nodes = fill_view(c, instance, service);
+	uint32_t nodes = fill_view(c);
 	if (nodes == 0)
 		return 0;
 	struct skep_place_item item;
@@ -448,10 +460,32 @@ place_rank(struct core *c, const char *instance,
 	uint32_t ranked = s->ops->rank(
 		&item, p->view, nodes, p->scratch, p->order, nodes);
 	p->top_count = 0;
+	bool is_any = is_plain(c, instance, service);
 	uint32_t count = 0;
 	/* A plugin's numbers are not trusted. */
-	for (uint32_t i = 0; i < ranked && i < nodes && count < max; i++)
-		if (p->order[i] < nodes)
-			out[count++] = p->ids[p->order[i]];
+	for (uint32_t i = 0; i < ranked && i < nodes && count < max; i++) {
+		if (p->order[i] >= nodes)
+			continue;
+		member_id id = p->ids[p->order[i]];
+		if (is_any || is_fit(c, instance, service, id))
+			out[count++] = id;
+	}
 	return count;
+}
+
+member_id
+place_first_with(struct core *c, const char *instance,
+	const struct service_value *service, member_id id)
+{
+	struct place *p = &c->place;
+	member_id *ranks = c->duty.ranks;
+	CHECK(p->has_hosts && p->is_round);
+	enum place_verdict now = p->hosts[id].verdict;
+	p->hosts[id].verdict = PLACE_ELIGIBLE;
+	p->view_count = 0;
+	uint32_t count = place_rank_first(
+		c, instance, service, ranks, c->limits.members_max);
+	p->hosts[id].verdict = now;
+	p->view_count = 0;
+	return count ? ranks[0] : MEMBER_NONE;
 }

@@ -12,7 +12,10 @@
  *
  * Eligible is a host that is usable, not cordoned or draining, of a weight
  * above 0, whose store keeps up, passes allow/deny, has not refused this very
- * spec, knows the spec's strategy, and is the pin if there is one.
+ * spec, has room, knows the spec's strategy, and is the pin if there is one.
+ * What is the same for all instances decides before the ranks are made, the
+ * rest after: rows of the others of a service, which each host hears at another
+ * moment, must not turn the ranks of this one, or two hosts begin it.
  */
 #ifndef SKEP_CORE_PLACE_H
 #define SKEP_CORE_PLACE_H
@@ -62,7 +65,8 @@ struct place {
 	struct place_strategy strategies[STRATEGIES_MAX];
 	uint32_t strategy_count;
 	/* Scratch for one ranking, members_max each: */
-	struct skep_place_node *view; /* eligible hosts, by name */
+	struct skep_place_node *view; /* hosts that may be given something,
+					 by name */
 	member_id *ids;		      /* who they are */
 	/* What does not depend on the instance, members_max each; holds while
 	 * 'has_hosts', until members or the desired state change. */
@@ -72,8 +76,8 @@ struct place {
 	bool is_round;		  /* a round of rankings is under way */
 	bool has_hosts;
 	/* What 'view' and 'order' hold of the last ranking, while they do: */
-	uint32_t plain_count; /* so many hosts that are eligible for
-				 whatever asks for none; 0: others */
+	uint32_t view_count;  /* so many hosts may be given something; 0:
+				 to be counted */
 	uint32_t top_count;   /* so many best of these, in order */
 	uint64_t top_hash;    /* ... for this hash */
 	uint32_t *order;      /* what the strategy says */
@@ -115,6 +119,10 @@ uint32_t place_rank(struct core *c, const char *instance,
  * which spares the sort among many hosts. */
 uint32_t place_rank_first(struct core *c, const char *instance,
 	const struct service_value *service, member_id *out, uint32_t max);
+
+/* The first rank while 'id' could be given something, or MEMBER_NONE. */
+member_id place_first_with(struct core *c, const char *instance,
+	const struct service_value *service, member_id id);
 
 /* What was found of all hosts, by member; borrowed until one of them changes.
  */

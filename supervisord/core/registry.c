@@ -140,7 +140,8 @@ mark(struct core *c, const struct row *row, bool had_place)
 		return;
 	duty_mark(c, row->name);
 	if (had_place != is_place_taken(row))
-		duty_mark_siblings(c, row->name);
+		duty_mark_siblings(
+			c, row->name, had_place && row->origin == MEMBER_SELF);
 }
 
 /* Takes a row out of its log's books. */

@@ -72,14 +72,17 @@ check_is_paired(const struct check *k, const char *name, uint32_t source,
 		       !strcmp(h->peer_name, k->w->hosts[target].name));
 }
 
-/* Whether a host dials another: as a member, or as one to join.  The one look
- * into what a host thinks: that nobody forgets a member is M1 to M8's. */
+/* Whether a host dials another with success: as a member, or as one to join.
+ * The one look into what a host thinks: that nobody forgets a member is M1 to
+ * M8's. */
 static bool
-would_dial(const struct check *k, uint32_t from, uint32_t to)
+dials(const struct check *k, uint32_t from, uint32_t to)
 {
 	const struct core *c = k->w->hosts[from].core;
 	const struct host *other = &k->w->hosts[to];
 	member_id id = c ? member_find(c, other->config.node) : MEMBER_NONE;
+	if (!world_can_dial(k->w, from, to))
+		return false;
 	if (id != MEMBER_NONE && member_get(c, id)->state != MEMBER_LEFT)
 		return true;
 	for (uint32_t i = 0; c && i < c->config.join_count; i++)
@@ -92,10 +95,9 @@ int64_t
 check_pair_ms(const struct check *k, uint32_t a, uint32_t b)
 {
 	int64_t ms = min_ms(check_calm_ms(k, a), check_calm_ms(k, b));
-	if (ms == 0 || !world_can_link(k->w, a, b))
+	/* One may have left, and whom it shall join are gone too. */
+	if (ms == 0 || (!dials(k, a, b) && !dials(k, b, a)))
 		return 0;
-	if (!would_dial(k, a, b) && !would_dial(k, b, a))
-		return 0; /* one left, and whom it shall join are gone too */
 	if (k->w->stall_permille > LOSSY_PERMILLE)
 		return 0;
 	ms = min_ms(ms, mono_diff(k->w->now, k->hosts[a].moved_at));

@@ -19,6 +19,7 @@ struct kept_state {
 	uint64_t lives;
 	uint64_t work;
 	bool is_here;
+	bool is_given_up; /* while its service had no handoff */
 };
 
 struct states {
@@ -34,6 +35,22 @@ struct states {
 	struct keys told;    /* root -> TOLD: its host said that it lets go of
 				it; TOLD_DONE: since another went on from it */
 };
+
+/* A state on a host's disk. */
+static struct kept_state *
+kept_state_at(struct states *m, uint32_t host, const uint8_t root[DIGEST_SIZE])
+{
+	uint32_t *at =
+		keys_at(&m->sealed, hash_mix(host, check_root_key(root)));
+	if (!*at) {
+		m->states = array_add(
+			m->states, &m->state_count, sizeof *m->states);
+		*at = m->state_count;
+		m->states[*at - 1].host = host;
+		memcpy(m->states[*at - 1].root, root, DIGEST_SIZE);
+	}
+	return &m->states[*at - 1];
+}
 
 /* --- What lets go of them --- */
 
@@ -63,12 +80,16 @@ is_deleted(const struct core *c, const char *name)
 
 /* A host decides to let go of a state.  It does so when its records are
  * durable, and the service may have been written anew by then, here or at the
- * other end of a move: whoever deletes a service gives up its states. */
+ * other end of a move: whoever deletes a service gives up its states, and a
+ * host gives up its own of a service that is without a handoff. */
 static void
-on_drop(struct states *m, const struct core *c, const char *name,
+on_drop(struct states *m, uint32_t host, const char *name,
 	const uint8_t root[DIGEST_SIZE], const struct effects *fx)
 {
+	const struct core *c = m->k->w->hosts[host].core;
 	uint32_t told = check_told(c, fx, name);
+	kept_state_at(m, host, root)->is_given_up |=
+		check_is_unwanted(m->k, host, name);
 	if (told)
 		*keys_at(&m->told, check_root_key(root)) = told;
 	if (is_deleted(c, name))
@@ -77,36 +98,20 @@ on_drop(struct states *m, const struct core *c, const char *name,
 
 /* Those that happen later were decided on in the step at hand, too. */
 static void
-on_drops(struct states *m, const struct core *c, const struct effects *fx)
+on_drops(struct states *m, uint32_t host, const struct effects *fx)
 {
+	const struct core *c = m->k->w->hosts[host].core;
 	for (size_t i = 0; i < fx->count; i++) {
 		const struct effect *e = &fx->items[i];
 		if (e->kind == EFFECT_DROP)
-			on_drop(m, c, e->drop.name, e->drop.root, fx);
+			on_drop(m, host, e->drop.name, e->drop.root, fx);
 	}
 	list_each (l, &c->sealed.drops) {
 		const struct sealed_drop *d =
 			container_of(l, struct sealed_drop, link);
 		if (d->since.ms == c->now.ms)
-			on_drop(m, c, d->name, d->root, fx);
+			on_drop(m, host, d->name, d->root, fx);
 	}
-}
-
-/* --- States --- */
-
-static struct kept_state *
-kept_state_at(struct states *m, uint32_t host, const uint8_t root[DIGEST_SIZE])
-{
-	uint32_t *at =
-		keys_at(&m->sealed, hash_mix(host, check_root_key(root)));
-	if (!*at) {
-		m->states = array_add(
-			m->states, &m->state_count, sizeof *m->states);
-		*at = m->state_count;
-		m->states[*at - 1].host = host;
-		memcpy(m->states[*at - 1].root, root, DIGEST_SIZE);
-	}
-	return &m->states[*at - 1];
 }
 
 /* Whether the same state, or what became of it, has another home: on a disk,
@@ -158,7 +163,8 @@ on_dropped(struct states *m, uint32_t host, struct kept_state *s)
 	s->is_here = false;
 	if (keys_get(&m->k->served, check_root_key(s->root)) ||
 		keys_get(&m->aside, check_root_key(s->root)) ||
-		has_home(m, s) || check_is_unwanted(m->k, host, s->name))
+		s->is_given_up || has_home(m, s) ||
+		check_is_unwanted(m->k, host, s->name))
 		return;
 	m->k->stats->dropped++;
 	uint32_t told = keys_get(&m->told, check_root_key(s->root));
@@ -210,6 +216,7 @@ on_process(struct world *w, uint32_t host, const struct world_process_event *e,
 		if (e->status)
 			*keys_at(&m->aside, check_root_key(e->root)) = 1;
 		s->is_here = true;
+		s->is_given_up = false;
 	}
 	if (e->what == STATE_IS_DROPPED && e->status)
 		kept_state_at(m, host, e->root)->is_here = false;
@@ -262,7 +269,8 @@ on_step(struct world *w, uint32_t host, const struct input *in,
 	const struct effects *fx, void *context)
 {
 	(void)in;
-	on_drops(context, w->hosts[host].core, fx);
+	(void)w;
+	on_drops(context, host, fx);
 }
 
 /* H7: every sealed state is named by somebody who will use it, or is about to

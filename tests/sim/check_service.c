@@ -332,16 +332,6 @@ is_quiet(const struct services *s)
 	return true;
 }
 
-/* Whether where it belongs depends on where others of its service are. */
-static bool
-has_max_per_host(struct core *c, const char *name)
-{
-	const struct instance *i = instance_find(c, name);
-	struct service_value v;
-	return i && instance_service(c, i, &v) &&
-	       v.policy.placement.max_per_host;
-}
-
 /* V2: what begins while all is quiet begins once, be it on a word to start it,
  * which all hear at about the same time. */
 static void
@@ -351,8 +341,7 @@ check_at_once(struct services *s, uint32_t host, struct life *l)
 	if (l->begun_by && other != host && !goes_on(s, host, l->name) &&
 		mono_diff(s->k->w->now, l->begun_at) < KNOWN_MS &&
 		check_pair_ms(s->k, host, other) >= KNOWN_MS &&
-		!check_is_paired(s->k, l->name, other, host) && is_quiet(s) &&
-		!has_max_per_host(s->k->w->hosts[host].core, l->name))
+		!check_is_paired(s->k, l->name, other, host) && is_quiet(s))
 		world_violated(s->k->w, "V2",
 			"%s begins %s, which %s has just begun",
 			s->k->w->hosts[host].name, l->name,
@@ -361,15 +350,21 @@ check_at_once(struct services *s, uint32_t host, struct life *l)
 	l->begun_at = s->k->w->now;
 }
 
-/* Whether it says something that places may depend on: all but what is said of
- * one instance. */
+/* Whether it says something upon which two hosts may begin the same, because
+ * their starts do not rest for it (core/rest.h). */
 static bool
 is_word(const struct effect_note *n)
 {
-	if (n->kind == NOTE_OPERATOR)
-		return strcmp(n->text, "start") != 0 &&
-		       strcmp(n->text, "restart") != 0;
-	return n->kind >= NOTE_APPLIED && n->kind < NOTE_REGISTERED;
+	static const char *const rested[] = {
+		"start", "restart", "drain", "undrain", "cordon", "uncordon"};
+	if (n->kind == NOTE_NODE_STATE)
+		return false;
+	if (n->kind != NOTE_OPERATOR)
+		return n->kind >= NOTE_APPLIED && n->kind < NOTE_REGISTERED;
+	for (size_t i = 0; i < sizeof rested / sizeof *rested; i++)
+		if (strcmp(n->text, rested[i]) == 0)
+			return false;
+	return true;
 }
 
 /* V2: two copies whose hosts have nothing against each other become one. */

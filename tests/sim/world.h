@@ -484,9 +484,9 @@ void world_cut_bulk(struct world *w, uint32_t a, uint32_t b, bool is_cut);
 void world_heal(struct world *w);
 /* Whether what one host sends can reach another. */
 bool world_is_open(const struct world *w, uint32_t from, uint32_t to);
-/* Whether two hosts can make a link, if one is lost: open both ways, and the
- * dials of one of them at least are answered. */
-bool world_can_link(const struct world *w, uint32_t a, uint32_t b);
+/* Whether two hosts are open to each other both ways, and the dials of the one
+ * are answered. */
+bool world_can_dial(const struct world *w, uint32_t from, uint32_t to);
 /* When the ways between two hosts, or one of the two, were last hurt or
  * healed. */
 mono world_faulted_at(const struct world *w, uint32_t a, uint32_t b);

@@ -171,10 +171,10 @@ way_refusal(const struct world *w, uint32_t from, uint32_t to)
 }
 
 bool
-world_can_link(const struct world *w, uint32_t a, uint32_t b)
+world_can_dial(const struct world *w, uint32_t from, uint32_t to)
 {
-	return world_is_open(w, a, b) && world_is_open(w, b, a) &&
-	       !(way_refusal(w, a, b) && way_refusal(w, b, a));
+	return world_is_open(w, from, to) && world_is_open(w, to, from) &&
+	       !way_refusal(w, from, to);
 }
 
 bool

@@ -28,9 +28,10 @@ duty_mark(struct core *c, const char *instance)
 }
 
 void
-duty_mark_siblings(struct core *c, const char *instance)
+duty_mark_siblings(struct core *c, const char *instance, bool has_left_us)
 {
 	(void)c;
+	(void)has_left_us;
 	CHECK(instance[0]);
 }
 

@@ -52,7 +52,9 @@ struct skep_place_ops {
 	uint32_t version;     /* of the behaviour */
 	const char *name;     /* at most 31 characters, [a-z0-9-] */
 	/* Writes into 'order' the indexes of 'nodes' (sorted by name), best
-	 * first, at most 'order_max' of them; returns how many.  'scratch'
+	 * first, at most 'order_max' of them; returns how many.  Those that
+	 * cannot have the instance (refused, full, not its pin) are passed over
+	 * afterwards: a host that is not in 'order' never gets it.  'scratch'
 	 * has room for 'node_count' numbers of 64 bits. */
 	uint32_t (*rank)(const struct skep_place_item *item,
 		const struct skep_place_node *nodes, uint32_t node_count,
