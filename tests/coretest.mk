@@ -187,7 +187,8 @@ tests_sim_explore_adopt_LDADD = $(CORE_TEST_LIBS)
 # make sim-scale NODES=1000 NAMES=10000: minutes and gigabytes
 NAMES = 10000
 check_PROGRAMS += tests/sim/scale
-tests_sim_scale_SOURCES = tests/sim/scale.c tests/sim/scale_audit.c \
+tests_sim_scale_SOURCES = tests/sim/scale.c tests/sim/phase.c \
+	tests/sim/phase.h tests/sim/scale_audit.c \
 	tests/sim/scale_audit.h tests/dialogue/script.h \
 	tests/dialogue/words.c
 tests_sim_scale_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
@@ -195,6 +196,18 @@ tests_sim_scale_LDADD = $(CORE_TEST_LIBS)
 .PHONY: sim-scale
 sim-scale: tests/sim/scale
 	tests/sim/scale $(NODES:%=-n %) -N $(NAMES)
+
+# make sim-many NAMES=1000000: names of processes, churn, a join; as above
+EXTRA_DIST += tests/sim/many.sh
+TESTS += tests/sim/many.sh
+check_PROGRAMS += tests/sim/many
+tests_sim_many_SOURCES = tests/sim/many.c tests/sim/phase.c \
+	tests/sim/phase.h tests/sim/scale_audit.c tests/sim/scale_audit.h
+tests_sim_many_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
+tests_sim_many_LDADD = $(CORE_TEST_LIBS)
+.PHONY: sim-many
+sim-many: tests/sim/many
+	tests/sim/many $(NODES:%=-n %) -N $(NAMES)
 
 # The same seeds under other compilers: make sim-hashes COUNT=20
 #	HASHES='gcc-O2 clang-O2'

@@ -16,6 +16,9 @@
 #include "tests/sim/check.h"
 
 #define PEACE_MS 60000
+/* Hosts with more processes than these are looked at where something changed,
+ * and as a whole when all is settled. */
+#define ALL_MAX 64
 
 static const struct row *
 own_row(const struct core *c, const char *name)
@@ -38,20 +41,38 @@ is_told(const struct effects *fx, const char *name)
 	return false;
 }
 
-/* T3, of one host. */
+/* T3, of one process.  'fx' may be NULL: nothing is being told. */
 static void
-check_kept(struct world *w, uint32_t host, const struct effects *fx)
+check_kept(struct world *w, const struct host *h, const struct guest *g,
+	const struct effects *fx)
 {
-	const struct host *h = &w->hosts[host];
-	for (uint32_t i = 0; i < h->guest_count; i++) {
-		const struct guest *g = &h->guests[i];
-		const struct row *row = own_row(h->core, g->name);
-		if (g->is_registered && (!row || row->value.pid != g->pid) &&
-			!is_told(fx, g->name))
-			world_violated(w, "T3",
-				"%s lost %s, which process %u has", h->name,
-				g->name, g->pid);
-	}
+	const struct row *row = own_row(h->core, g->name);
+	if (g->is_registered && (!row || row->value.pid != g->pid) &&
+		!(fx && is_told(fx, g->name)))
+		world_violated(w, "T3", "%s lost %s, which process %u has",
+			h->name, g->name, g->pid);
+}
+
+static void
+check_all_kept(
+	struct world *w, const struct host *h, const struct effects *fx)
+{
+	for (uint32_t i = 0; i < h->guest_count; i++)
+		check_kept(w, h, &h->guests[i], fx);
+}
+
+/* T3, of the one whose record is written, or deleted. */
+static void
+check_stored(struct world *w, uint32_t host, struct bytes key,
+	const struct effects *fx)
+{
+	char name[RUNTIME_NAME_MAX + 1];
+	CHECK(key.size <= RUNTIME_NAME_MAX);
+	memcpy(name, key.data, key.size);
+	name[key.size] = '\0';
+	const struct guest *g = world_guest_named(w, host, name);
+	if (g)
+		check_kept(w, &w->hosts[host], g, fx);
 }
 
 /* T2, of a name that a host was just given. */
@@ -75,25 +96,30 @@ static void
 on_step(struct world *w, uint32_t host, const struct input *in,
 	const struct effects *fx, void *context)
 {
+	const struct host *h = &w->hosts[host];
+	bool is_large = h->guest_count > ALL_MAX;
 	(void)in;
 	for (size_t i = 0; i < fx->count; i++) {
 		const struct effect *e = &fx->items[i];
 		if (e->kind == EFFECT_NOTE && e->note.kind == NOTE_REGISTERED)
 			check_given(context, host, e->note.name);
+		if (is_large && e->kind == EFFECT_STORE &&
+			e->store.table == TABLE_TRACKED)
+			check_stored(w, host, e->store.key, fx);
 	}
-	if (w->hosts[host].guest_count && w->hosts[host].core->is_booted)
-		check_kept(w, host, fx);
+	if (!is_large && h->guest_count && h->core->is_booted)
+		check_all_kept(w, h, fx);
 }
 
 /* T1, of one name. */
 static void
 check_lives(struct world *w, const struct host *h, const struct row *row)
 {
-	for (uint32_t i = 0; i < h->guest_count; i++)
-		if (h->guests[i].pid == row->value.pid)
-			return;
-	world_violated(w, "T1", "%s has %s, whose process %u is dead", h->name,
-		row->name, row->value.pid);
+	uint32_t host = (uint32_t)(h - w->hosts);
+	if (!world_guest_of(w, host, row->value.pid))
+		world_violated(w, "T1",
+			"%s has %s, whose process %u is dead", h->name,
+			row->name, row->value.pid);
 }
 
 /* T2 and T4, of one name of a host, as another shows it. */
@@ -131,6 +157,7 @@ check_host(struct check *k, uint32_t host)
 	const struct row *row = NULL;
 	if (!c)
 		return;
+	check_all_kept(w, &w->hosts[host], NULL);
 	while ((row = registry_walk(c, MEMBER_SELF, row)) != NULL) {
 		if (row->value.kind != ROW_TRACKED)
 			continue;

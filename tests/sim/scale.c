@@ -14,15 +14,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "tests/dialogue/script.h"
 #include "tests/sim/check.h"
-#include "tests/sim/scale_audit.h"
+#include "tests/sim/phase.h"
 
-#define RACK	20     /* every so many hosts is in the rack that is lost */
-#define LOOK_MS 1000   /* between two looks at all */
-#define REST_MS 120000 /* until all agree, at most */
+#define RACK 20 /* every so many hosts is in the rack that is lost */
 
 /* What the command line says. */
 struct options {
@@ -33,63 +30,6 @@ struct options {
 	int64_t lost_ms;
 	bool is_checked;
 };
-
-/* Where a phase began. */
-struct phase {
-	double real_s;
-	int64_t ms;
-	uint64_t happened;
-	uint64_t steps;
-};
-
-static double
-real_s(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static double
-resident_bytes(void)
-{
-	unsigned long size = 0, resident = 0;
-	FILE *f = fopen("/proc/self/statm", "r");
-	if (!f || fscanf(f, "%lu %lu", &size, &resident) != 2)
-		resident = 0;
-	if (f)
-		fclose(f);
-	return (double)resident * 4096;
-}
-
-static uint64_t
-all_steps(const struct world *w)
-{
-	uint64_t n = 0;
-	for (uint32_t i = 0; i < w->count; i++)
-		n += w->hosts[i].steps;
-	return n;
-}
-
-static struct phase
-begin(const struct world *w)
-{
-	return (struct phase){real_s(), w->now.ms, w->happened, all_steps(w)};
-}
-
-static void
-end(const struct world *w, const struct phase *p, const char *name)
-{
-	double took_s = real_s() - p->real_s;
-	double simulated_s = (double)(w->now.ms - p->ms) / 1000;
-	printf("%-8s %9.1f s in %8.2f s: %9.1f x real time, %9.0f events/s, "
-	       "%9.0f steps/s, %6.1f kB/node\n",
-		name, simulated_s, took_s, simulated_s / took_s,
-		(double)(w->happened - p->happened) / took_s,
-		(double)(all_steps(w) - p->steps) / took_s,
-		resident_bytes() / 1000 / w->count);
-	fflush(stdout);
-}
 
 /* Whether every running host sees all running hosts, and no other. */
 static bool
@@ -178,32 +118,11 @@ heal_rack(struct world *w)
 			world_start(w, i);
 }
 
-/* Lets time pass until all hosts agree and are right; whether it came. */
-static bool
-audit(struct world *w, enum world_phase phase)
-{
-	char why[WORLD_TROUBLE_MAX] = "";
-	struct phase p = begin(w);
-	world_enter(w, WORLD_PHASE_HEALED);
-	bool is_at_rest = !scale_audit(w, why);
-	for (int64_t ms = 0; ms < REST_MS && !is_at_rest; ms += LOOK_MS) {
-		world_run(w, LOOK_MS);
-		is_at_rest = !scale_audit(w, why);
-	}
-	if (is_at_rest)
-		world_enter(w, WORLD_PHASE_SETTLED);
-	world_enter(w, phase);
-	end(w, &p, is_at_rest ? "  agreed" : "  NOT");
-	if (!is_at_rest)
-		printf("%s\n", why);
-	return is_at_rest;
-}
-
 /* Hosts start one after the other, until each sees all. */
 static bool
 boot(struct world *w, const struct options *o)
 {
-	struct phase p = begin(w);
+	struct phase p = phase_begin(w);
 	for (uint32_t i = 0; i < o->nodes; i++) {
 		char name[16];
 		snprintf(name, sizeof name, "n%u", i);
@@ -212,55 +131,55 @@ boot(struct world *w, const struct options *o)
 		world_run(w, 20);
 	}
 	bool is_whole = wait_seen(w, 120000);
-	end(w, &p, "boot");
-	p = begin(w);
+	phase_end(w, &p, "boot");
+	p = phase_begin(w);
 	world_run(w, 12000); /* then the view is stable */
-	end(w, &p, "stable");
-	return audit(w, WORLD_PHASE_STORM) && is_whole;
+	phase_end(w, &p, "stable");
+	return phase_agree(w, WORLD_PHASE_STORM) && is_whole;
 }
 
 static bool
 start_services(struct world *w, const struct options *o)
 {
-	struct phase p = begin(w);
+	struct phase p = phase_begin(w);
 	apply(w, o);
 	bool all_run = wait_running(w, o->names, 120000);
-	end(w, &p, "apply");
-	return audit(w, WORLD_PHASE_QUIET) && all_run;
+	phase_end(w, &p, "apply");
+	return phase_agree(w, WORLD_PHASE_QUIET) && all_run;
 }
 
 static bool
 be_quiet(struct world *w, const struct options *o)
 {
-	struct phase p = begin(w);
+	struct phase p = phase_begin(w);
 	world_run(w, o->quiet_ms);
-	end(w, &p, "quiet");
-	return audit(w, WORLD_PHASE_STORM);
+	phase_end(w, &p, "quiet");
+	return phase_agree(w, WORLD_PHASE_STORM);
 }
 
 static bool
 lose(struct world *w, const struct options *o)
 {
-	struct phase p = begin(w);
+	struct phase p = phase_begin(w);
 	lose_rack(w);
 	bool is_seen_again = wait_seen(w, 30000);
-	end(w, &p, "lost");
-	p = begin(w);
+	phase_end(w, &p, "lost");
+	p = phase_begin(w);
 	bool all_run = wait_running(w, o->names, o->lost_ms);
 	world_run(w, o->lost_ms);
-	end(w, &p, "after");
-	return audit(w, WORLD_PHASE_STORM) && is_seen_again && all_run;
+	phase_end(w, &p, "after");
+	return phase_agree(w, WORLD_PHASE_STORM) && is_seen_again && all_run;
 }
 
 static bool
 heal(struct world *w, const struct options *o)
 {
-	struct phase p = begin(w);
+	struct phase p = phase_begin(w);
 	heal_rack(w);
 	bool is_seen_again = wait_seen(w, 120000);
 	bool all_run = wait_running(w, o->names, o->lost_ms);
-	end(w, &p, "healed");
-	return audit(w, WORLD_PHASE_STORM) && is_seen_again && all_run;
+	phase_end(w, &p, "healed");
+	return phase_agree(w, WORLD_PHASE_STORM) && is_seen_again && all_run;
 }
 
 static bool

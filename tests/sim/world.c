@@ -324,6 +324,7 @@ free_host(struct world *w, struct host *h)
 	free(h->processes);
 	free(h->states);
 	free(h->places);
+	guest_end_all(h);
 	free(h->guests);
 	free(h->fetches);
 	if (h->memory)

@@ -27,6 +27,7 @@
 #include "base/map.h"
 #include "base/prng.h"
 #include "core/core_private.h"
+#include "tests/sim/keys.h"
 #include "tests/sim/world_observe.h"
 
 /* No host; what searches give that found none. */
@@ -198,6 +199,7 @@ struct host {
 	mono tick_at;	   /* when the heap has a tick for it */
 	uint64_t steps;
 	uint64_t sent;	   /* messages */
+	uint64_t sent_bytes; /* ... and their frames */
 	bool is_powered;   /* false: says nothing at all */
 	bool is_running;   /* false: its kernel refuses */
 	mono paused_until; /* the process stands still until then */
@@ -251,6 +253,11 @@ struct host {
 	size_t place_count;
 	struct guest *guests; /* owned */
 	uint32_t guest_count;
+	/* -> where one stands in 'guests', from 1: */
+	struct keys guest_pids;
+	struct keys guest_names; /* of several of one name the last */
+	struct keys guest_requests;
+	struct keys guest_counts; /* name -> how many want it or have it */
 	/* What it said: */
 	uint64_t notes[NOTE_KIND_COUNT];
 	char note_text[NOTE_KIND_COUNT][NOTE_TEXT_MAX + 1];
@@ -429,6 +436,12 @@ struct guest world_guest_add(
 	struct world *w, uint32_t host, const char *name, uint32_t pid);
 void world_guest_forget(struct world *w, uint32_t host, uint32_t pid);
 void world_guest_end(struct world *w, uint32_t host, uint32_t number);
+/* The process with a pid, or the last that wanted a name; or NULL.  Borrowed
+ * until the next step of its host. */
+const struct guest *world_guest_of(
+	struct world *w, uint32_t host, uint32_t pid);
+const struct guest *world_guest_named(
+	struct world *w, uint32_t host, const char *name);
 /* Whether a host's node stands still now. */
 bool world_is_still(const struct world *w, uint32_t host);
 /* Gives a host's core an input from nowhere in the world. */

@@ -3,23 +3,59 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/sim/keys.h"
+#include "base/hash.h"
 #include "tests/sim/world_private.h"
+
+static uint64_t
+name_key(const char *name)
+{
+	return hash_text(name, 0);
+}
+
+/* Where 'g' stands now is 'place', from 1; 0: nowhere. */
+static void
+note_place(struct host *h, const struct guest *g, uint32_t place)
+{
+	*keys_at(&h->guest_pids, g->pid) = place;
+	*keys_at(&h->guest_names, name_key(g->name)) = place;
+	if (g->request)
+		*keys_at(&h->guest_requests, g->request) = place;
+}
+
+static struct guest *
+guest_at(struct host *h, uint32_t place)
+{
+	return place ? &h->guests[place - 1] : NULL;
+}
 
 static struct guest *
 guest_of(struct host *h, const char *name, uint32_t pid)
 {
-	for (uint32_t i = 0; i < h->guest_count; i++)
-		if (h->guests[i].pid == pid &&
-			(!name || !strcmp(h->guests[i].name, name)))
-			return &h->guests[i];
-	return NULL;
+	struct guest *g = guest_at(h, keys_get(&h->guest_pids, pid));
+	return g && (!name || !strcmp(g->name, name)) ? g : NULL;
+}
+
+const struct guest *
+world_guest_named(struct world *w, uint32_t host, const char *name)
+{
+	struct host *h = &w->hosts[host];
+	return guest_at(h, keys_get(&h->guest_names, name_key(name)));
+}
+
+const struct guest *
+world_guest_of(struct world *w, uint32_t host, uint32_t pid)
+{
+	return guest_of(&w->hosts[host], NULL, pid);
 }
 
 static void
 remove_guest(struct host *h, struct guest *g)
 {
+	note_place(h, g, 0);
+	--*keys_at(&h->guest_counts, name_key(g->name));
 	*g = h->guests[--h->guest_count];
+	if (g != &h->guests[h->guest_count])
+		note_place(h, g, (uint32_t)(g - h->guests) + 1);
 }
 
 struct guest
@@ -31,6 +67,8 @@ world_guest_add(struct world *w, uint32_t host, const char *name, uint32_t pid)
 	snprintf(g.name, sizeof g.name, "%s", name);
 	h->guests = array_add(h->guests, &h->guest_count, sizeof *h->guests);
 	h->guests[h->guest_count - 1] = g;
+	note_place(h, &g, h->guest_count);
+	++*keys_at(&h->guest_counts, name_key(name));
 	return g;
 }
 
@@ -72,28 +110,29 @@ world_guest_end(struct world *w, uint32_t host, uint32_t number)
 void
 guest_on_reply(struct host *h, const struct effect_reply *reply)
 {
-	for (uint32_t i = 0; i < h->guest_count; i++) {
-		struct guest *g = &h->guests[i];
-		if (!g->request || g->request != reply->request)
-			continue;
-		g->request = 0;
-		/* What was given and taken may be answered behind both. */
-		g->is_registered = reply->code == REPLY_OK && !g->is_lost;
-		if (reply->code != REPLY_OK)
-			remove_guest(h, g);
+	uint32_t place = keys_get(&h->guest_requests, reply->request);
+	struct guest *g = reply->request ? guest_at(h, place) : NULL;
+	if (!g)
 		return;
-	}
+	*keys_at(&h->guest_requests, reply->request) = 0;
+	g->request = 0;
+	/* What was given and taken may be answered behind both. */
+	g->is_registered = reply->code == REPLY_OK && !g->is_lost;
+	if (reply->code != REPLY_OK)
+		remove_guest(h, g);
 }
 
 void
 guest_on_lost(struct host *h, const char *name)
 {
-	for (uint32_t i = 0; i < h->guest_count; i++) {
+	uint32_t left = keys_get(&h->guest_counts, name_key(name));
+	for (uint32_t i = 0; left && i < h->guest_count; i++) {
 		struct guest *g = &h->guests[i];
 		if (strcmp(g->name, name) != 0)
 			continue;
 		g->is_registered = false;
 		g->is_lost = true;
+		left--;
 	}
 }
 
@@ -108,6 +147,10 @@ void
 guest_end_all(struct host *h)
 {
 	h->guest_count = 0;
+	keys_fini(&h->guest_pids);
+	keys_fini(&h->guest_names);
+	keys_fini(&h->guest_counts);
+	keys_fini(&h->guest_requests);
 }
 
 /* One stored name: its process lives, or that it does not is told. */
@@ -137,6 +180,8 @@ guest_found(struct world *w, uint32_t host)
 	struct host *h = &w->hosts[host];
 	/* Whoever waited for an answer knows that it will not come. */
 	for (uint32_t i = 0; i < h->guest_count; i++) {
+		if (h->guests[i].request)
+			*keys_at(&h->guest_requests, h->guests[i].request) = 0;
 		h->guests[i].request = 0;
 		h->guests[i].is_registered = false;
 	}

@@ -254,6 +254,9 @@ send(struct world *w, struct conn *k, int from_side, enum event_kind kind,
 	e->side = side;
 	e->start = end->start;
 	e->type = type;
+	if (kind == EVENT_FRAME)
+		w->hosts[k->ends[from_side].host].sent_bytes +=
+			FRAME_HEAD + body.size;
 	append(w, end, e);
 }
 
