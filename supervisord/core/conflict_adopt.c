@@ -320,12 +320,13 @@ adopt_stop(struct core *c, struct conflict *k, struct instance *inst)
 		return;
 	bool had_claim = k->claim != 0;
 	bool is_gone = from == MEMBER_NONE || !member_is_present(c, from) ||
-		       (is_joined && !adopt_find_listed(c, k, &now));
+		       !adopt_find_listed(c, k, &now);
 	k->claim = 0;
 	adopt_enter(c, k, ADOPT_NONE, MONO_NEVER);
 	if (is_joined)
 		conflict_record(c, k);
-	/* The host that kept it is gone: ours may be the last. */
+	/* The host that kept it is gone, or came back with another disk: ours
+	 * may be the last. */
 	if (is_here && inst->is_declared && is_gone) {
 		was.was_live = false;
 		conflict_keep(c, inst, &was);

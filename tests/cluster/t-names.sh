@@ -221,6 +221,37 @@ for text in (b"POST /v1/names HTTP/1.1\r\nHost: x\r\nContent-Len",
 END
 check "alpha answers" ctl alpha status
 
+step "ten thousand clients that say nothing"
+idle_alpha() {
+	exec python3 - "$T/alpha/run/skepd.sock" "$T/idle" <<'END'
+import resource, socket, sys, time
+resource.setrlimit(resource.RLIMIT_NOFILE, (11000, 11000))
+all = []
+for n in range(10000):
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(sys.argv[1])
+    all.append(s)
+open(sys.argv[2], "w").close()
+time.sleep(600)
+END
+}
+node=$(processes skep-node | awk '$1 == "alpha" { print $2 }')
+rss() {
+	awk '/^VmRSS/ { print $2 }' "/proc/$node/status"
+}
+before=$(rss)
+idle_alpha &
+idle=$!
+wait_for 60 "they are there" test -e "$T/idle"
+check "alpha answers" ctl alpha status
+check "and registers" ctl alpha register amid --pid "$PID"
+wait_for 5 "all know it" is_at amid "alpha $PID ready"
+say "$((($(rss) - before) / 100)) kB for each hundred of them"
+kill "$idle"
+wait "$idle" 2>/dev/null
+check "nobody was taken for dead" alive_count_is beta 3
+check "and it goes" ctl beta unregister amid
+
 step "a host that is lost takes its names with it"
 check "register" ctl gamma register lost --pid "$PID"
 wait_for 5 "all know it" is_at lost "gamma $PID ready"
