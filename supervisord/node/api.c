@@ -66,21 +66,35 @@ on_connection(void *context, struct MHD_Connection *connection,
 	void **socket_context, enum MHD_ConnectionNotificationCode code)
 {
 	struct api *api = context;
+	struct api_client *client = *socket_context;
 	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-		free(*socket_context);
+		if (client)
+			api_idle_on_left(&api->idle, client);
+		free(client);
 		*socket_context = NULL;
 		return;
 	}
-	struct api_peer *peer = calloc(1, sizeof(*peer));
-	if (!peer)
+	client = calloc(1, sizeof(*client));
+	if (!client)
 		return;
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
 		connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	int rc = api_peer_read(peer, &api->groups, info->connect_fd);
+	client->fd = info->connect_fd;
+	int rc = api_peer_read(&client->peer, &api->groups, client->fd);
 	if (rc < 0)
 		say(SAY_WARNING, "api: cannot tell who connects: %s",
 			strerror(-rc));
-	*socket_context = peer;
+	api_idle_on_came(&api->idle, client);
+	*socket_context = client;
+}
+
+/* What is known of a connection since it came, or NULL. */
+static struct api_client *
+client_of(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+		connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	return info ? info->socket_context : NULL;
 }
 
 static enum MHD_Result
@@ -164,10 +178,9 @@ call_new(struct api *api, struct MHD_Connection *connection)
 	c->connection = connection;
 	list_init(&c->asks);
 	list_append(&api->calls, &c->link);
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
-		connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	if (info && info->socket_context)
-		c->peer = *(struct api_peer *)info->socket_context;
+	const struct api_client *client = client_of(connection);
+	if (client)
+		c->peer = client->peer;
 	return c;
 }
 
@@ -291,10 +304,12 @@ on_request(void *context, struct MHD_Connection *connection, const char *url,
 	(void)version;
 	(void)url;
 	(void)context;
-	(void)connection;
 	struct call *c = *call;
+	struct api_client *client = client_of(connection);
 	if (!c)
 		return MHD_NO;
+	if (client && !c->is_handled)
+		api_idle_on_said(&c->api->idle, client);
 	if (!c->is_admitted) {
 		admit(c, method, c->path);
 		return c->response ? queue(c) : MHD_YES;
@@ -303,6 +318,8 @@ on_request(void *context, struct MHD_Connection *connection, const char *url,
 		return take_body(c, data, data_size);
 	if (c->is_gone)
 		return MHD_NO;
+	if (client && !c->is_handled)
+		api_idle_on_asked(client);
 	if (!c->is_handled)
 		handle(c);
 	if (c->response)
@@ -353,10 +370,11 @@ static void
 on_completed(void *context, struct MHD_Connection *connection, void **call,
 	enum MHD_RequestTerminationCode code)
 {
-	(void)context;
-	(void)connection;
 	(void)code;
 	struct call *c = *call;
+	struct api_client *client = client_of(connection);
+	if (client)
+		api_idle_on_said(&((struct api *)context)->idle, client);
 	if (!c)
 		return;
 	*call = NULL;
@@ -406,7 +424,7 @@ start_daemon(struct api *api, int fd, struct err *err)
 		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_CONNECTION,
 		on_connection, api, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
 		api, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)API_IDLE_S,
-		MHD_OPTION_CONNECTION_LIMIT, clients_max(),
+		MHD_OPTION_CONNECTION_LIMIT, api->idle.max,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)16384,
 		MHD_OPTION_END);
 	if (!api->daemon)
@@ -445,6 +463,7 @@ api_new(struct node *n, int control_fd, int tcp_fd, struct err *err)
 	api->node = n;
 	list_init(&api->calls);
 	list_init(&api->streams);
+	api_idle_init(&api->idle, clients_max());
 	/* A role whose group is missing is nobody's; no reason to be mute. */
 	const struct conf_api *conf = &n->conf.api;
 	struct err missing;

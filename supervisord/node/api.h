@@ -10,9 +10,10 @@
  *
  * Bounds: a body is at most API_BODY_MAX bytes, a connection that says, or
  * takes, nothing for API_IDLE_S seconds is closed, at most API_CLIENTS_MAX are
- * open (fewer when RLIMIT_NOFILE is small).  A follower of events that reads
- * too slowly is told which it missed; other streams are cut off once
- * API_STREAM_MAX bytes wait for their reader.
+ * open (fewer when RLIMIT_NOFILE is small), and when those are nearly taken who
+ * has been silent for longest is closed for each that comes.  A follower of
+ * events that reads too slowly is told which it missed; other streams are cut
+ * off once API_STREAM_MAX bytes wait for their reader.
  */
 #ifndef SKEP_NODE_API_H
 #define SKEP_NODE_API_H

@@ -29,6 +29,7 @@ libnodeapi_a_SOURCES = \
 	supervisord/node/api_rebalance.c \
 	supervisord/node/api_record.c \
 	supervisord/node/api_register.c supervisord/node/api_register.h \
+	supervisord/node/api_idle.c supervisord/node/api_idle.h \
 	supervisord/node/api_role.c supervisord/node/api_role.h \
 	supervisord/node/api_route.c \
 	supervisord/node/api_rows.c \

@@ -19,6 +19,7 @@
 #include "base/list.h"
 #include "core/input.h"
 #include "node/api.h"
+#include "node/api_idle.h"
 #include "node/api_role.h"
 #include "node/events.h"
 #include "node/node.h"
@@ -95,6 +96,7 @@ struct api {
 	bool is_woken;	       /* a call was resumed since MHD ran */
 	struct ev_timer beat;  /* signs of life in silent streams */
 	struct api_groups groups;
+	struct api_idle idle;
 	struct list calls;   /* every live struct call */
 	struct list streams; /* every live struct stream */
 	uint64_t requests;   /* counted, for /metrics */

@@ -243,8 +243,10 @@ before=$(rss)
 idle_alpha &
 idle=$!
 wait_for 60 "they are there" test -e "$T/idle"
+began=$SECONDS
 check "alpha answers" ctl alpha status
 check "and registers" ctl alpha register amid --pid "$PID"
+check "nor do they wait for the others' end" test $((SECONDS - began)) -lt 10
 wait_for 5 "all know it" is_at amid "alpha $PID ready"
 say "$((($(rss) - before) / 100)) kB for each hundred of them"
 kill "$idle"

@@ -350,6 +350,46 @@ START_TEST(half_requests_and_idle_clients_block_nobody)
 }
 END_TEST
 
+START_TEST(who_asks_gets_a_place_that_an_idle_client_has)
+{
+	enum { LIMIT = 400, COUNT = 300 };
+	struct rlimit limit;
+	getrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_max < 2 * LIMIT)
+		return;
+	teardown();
+	limit.rlim_cur = LIMIT; /* so half of it are places */
+	setrlimit(RLIMIT_NOFILE, &limit);
+	setup();
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	stub.answers_later = true;
+	struct client *asker = client_new();
+	client_ask(asker, "POST", "/v1/names/web/stop", "");
+	UNTIL(stub.asked_count == 1);
+	struct client *clients[COUNT];
+	for (int i = 0; i < COUNT; i++) {
+		clients[i] = client_new();
+		if (i % 2)
+			client_send(clients[i], "GET /v1/st", 10);
+		turn();
+	}
+	UNTIL((client_read(clients[0]), clients[0]->is_closed));
+	UNTIL((client_read(clients[1]), clients[1]->is_closed));
+	json_t *o;
+	ck_assert_uint_eq(ask("GET", "/v1/status", NULL, &o), 200);
+	json_decref(o);
+	client_read(clients[COUNT - 1]);
+	ck_assert(!clients[COUNT - 1]->is_closed);
+	/* Who waits for an answer is not idle. */
+	stub_answer(0, REPLY_OK, "as you wish");
+	UNTIL(is_answered(asker));
+	for (int i = 0; i < COUNT; i++)
+		client_free(clients[i]);
+	client_free(asker);
+}
+END_TEST
+
 /* --- roles --- */
 
 START_TEST(roles_contain_each_other)
@@ -499,6 +539,7 @@ main(void)
 	tcase_add_test(tc, a_body_that_is_too_large_is_refused);
 	tcase_add_test(tc, a_chunked_body_that_grows_too_large_is_refused);
 	tcase_add_test(tc, half_requests_and_idle_clients_block_nobody);
+	tcase_add_test(tc, who_asks_gets_a_place_that_an_idle_client_has);
 	tcase_add_test(tc, roles_contain_each_other);
 	tcase_add_test(tc, a_missing_group_names_its_key);
 	tcase_add_test(tc, the_socket_says_who_asks);
