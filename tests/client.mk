@@ -5,10 +5,14 @@ TESTS += tests/tidy/client.sh
 
 if HAVE_CHECK
 check_PROGRAMS += tests/unit/test_client tests/unit/test_regwriter \
-	tests/unit/test_regtorture
+	tests/unit/test_regtorture tests/unit/test_mail
 TESTS += tests/unit/test_client tests/unit/test_regwriter \
-	tests/unit/test_regtorture
+	tests/unit/test_regtorture tests/unit/test_mail
 endif
+tests_unit_test_mail_SOURCES = tests/unit/test_mail.c
+tests_unit_test_mail_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_mail_LDADD = libskep.a libscratch.a libsys.a libbase.a \
+	$(CHECK_LIBS) $(AX_PTHREAD_LIBS)
 tests_unit_test_client_SOURCES = tests/unit/test_client.c
 tests_unit_test_client_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_client_LDADD = libscratch.a libsys.a libbase.a \

@@ -65,6 +65,7 @@ TESTS += tests/cluster/judge.sh
 ANSWERER_BUILD = tests/cluster/answerer
 check_PROGRAMS += $(ANSWERER_BUILD)
 tests_cluster_answerer_SOURCES = tests/cluster/answerer.c
+tests_cluster_answerer_LDADD = libskep.a
 
 # What asks libskep.
 SEEK_BUILD = tests/cluster/seek

@@ -1,11 +1,13 @@
 # client: what programs include that skep starts, and libskep, which any
 # program may link.  It needs libc and nothing else.
 skepinclude_HEADERS += supervisord/client/include/skep/skep.h \
+	supervisord/client/include/skep/mail.h \
 	supervisord/client/include/skep/mailbox.h \
 	supervisord/client/include/skep/registry.h
 
 libskep_sources = \
 	supervisord/base/glob.c supervisord/base/glob.h \
+	supervisord/client/mail.c \
 	supervisord/client/reader.h \
 	supervisord/client/regfile.h \
 	supervisord/client/registry.c \
@@ -27,4 +29,5 @@ libskep_a_CFLAGS = $(AM_CFLAGS) -fPIC
 pkgconfigdir = $(libdir)/pkgconfig
 pkgconfig_DATA = supervisord/client/skep.pc
 dist_man_MANS += supervisord/client/man/libskep.3 \
+	supervisord/client/man/skep-mail.3 \
 	supervisord/client/man/skep-mailbox.7

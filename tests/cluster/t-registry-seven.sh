@@ -163,6 +163,11 @@ while read -r pid; do
 	kill -CONT "$pid"
 done <"$T/dead"
 
+step "a node begins anew: libskep connects again"
+kill -KILL "$(processes skep-node | awk '$1 == "h1" { print $2 }')"
+wait_for 60 "each of them answers" all_answer
+check "so many" test "$(grep -c '^ok ' "$T/told")" = "$MEMBERS"
+
 step "two hosts die"
 power_off h2 h6
 alive="h1 h3 h4 h5 h7"

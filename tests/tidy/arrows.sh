@@ -21,7 +21,7 @@ may_system() {
 }
 
 may supervisord/base 'base/'
-may supervisord/client 'client/|skep/registry\.h|base/glob\.h'
+may supervisord/client 'client/|skep/(registry|mail|mailbox)\.h|base/glob\.h'
 may supervisord/core 'base/|core/|spec/policy\.h|skep/plugin\.h'
 may supervisord/sys 'base/|sys/|skep/plugin\.h'
 may spec 'base/|sys/|spec/'
