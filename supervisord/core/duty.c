@@ -374,8 +374,6 @@ duty_run(struct core *c)
 		d->is_all_dirty = false;
 		d->all_at = mono_add(
 			c->now, (int64_t)(c->instances.count / ALL_PER_MS));
-		if (c->instances.count) /* which changed, and that it was now */
-			place_hosts(c);
 		rebalance_on_topology(c);
 		handoff_on_topology(c);
 		drain_refresh(c);

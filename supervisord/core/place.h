@@ -125,7 +125,8 @@ member_id place_first_with(struct core *c, const char *instance,
 	const struct service_value *service, member_id id);
 
 /* What was found of all hosts, by member; borrowed until one of them changes.
- */
+ * That one has changed is noticed when they are looked at (rest.h): duty asks
+ * whenever one may have. */
 const struct place_host *place_hosts(struct core *c);
 /* What is the same of a host for all instances, as it is now. */
 struct place_host place_look_at_host(const struct core *c, member_id id);

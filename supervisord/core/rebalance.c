@@ -447,12 +447,11 @@ void
 rebalance_on_topology(struct core *c)
 {
 	struct rebalance *r = &c->rebalance;
+	const struct place_host *hosts = place_hosts(c);
 	uint64_t sum = 0;
-	for (member_id id = 0; id < c->members.count; id++) {
-		struct place_host h = place_look_at_host(c, id);
-		if (h.verdict == PLACE_ELIGIBLE)
-			sum += hash_mix(h.name_hash, h.weight);
-	}
+	for (member_id id = 0; id < c->members.count; id++)
+		if (hosts[id].verdict == PLACE_ELIGIBLE)
+			sum += hash_mix(hosts[id].name_hash, hosts[id].weight);
 	if (sum != r->topology)
 		r->stable_since = c->now;
 	r->topology = sum;
