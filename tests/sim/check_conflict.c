@@ -130,8 +130,11 @@ on_start(struct lines *l, uint32_t host, const struct effect_start *s)
 	uint64_t key = hash_mix(host, hash_text(s->name, 0));
 	uint32_t *line = keys_at(&l->lines, key);
 	uint32_t *any = keys_at(&l->any, key);
-	bool is_first =
-		!row_state_is_held(check_row_before(l->k, host, s->name));
+	enum row_state before = check_row_before(l->k, host, s->name);
+	/* What it left when it was stopped is its own line's. */
+	bool was_waiting = before == ROW_STOPPED && s->has_state &&
+			   !strcmp(s->state_kind, "dump");
+	bool is_first = !row_state_is_held(before) && !was_waiting;
 	if (is_first || !*any)
 		*any = (uint32_t)s->epoch;
 	if (is_first)
