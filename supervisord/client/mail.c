@@ -57,6 +57,7 @@ struct skep_mail {
 	struct mail *first;   /* that wait */
 	struct mail **last;
 	unsigned waiting;
+	unsigned owed; /* that could be taken, and were not asked for yet */
 	struct mail *taken; /* what was handed out last, or NULL */
 	uint32_t tag;
 	struct request *request; /* NULL: none */
@@ -176,13 +177,19 @@ hang_up(struct skep_mail *m)
 	}
 }
 
-/* Says that so many more messages can be taken.  A packet without a body finds
- * room, or the other end hears nothing any more. */
+/* Says that so many more messages can be taken; what the other end does not
+ * hear now is said with the next ones. */
 static void
 ask_for(struct skep_mail *m, unsigned count)
 {
-	struct skep_mail_header h = {.op = SKEP_MAIL_RECV, .number = count};
-	if (m->fd >= 0 && count && put(m, &h, "", NULL, 0) < 0)
+	m->owed += count;
+	struct skep_mail_header h = {.op = SKEP_MAIL_RECV, .number = m->owed};
+	if (m->fd < 0 || m->owed == 0)
+		return;
+	int code = put(m, &h, "", NULL, 0);
+	if (code == 0)
+		m->owed = 0;
+	else if (code != -EAGAIN && code != -ENOBUFS)
 		hang_up(m);
 }
 
@@ -208,6 +215,7 @@ dial(struct skep_mail *m)
 	}
 	m->fd = fd;
 	m->generation++;
+	m->owed = 0;
 	ask_for(m, m->room - m->waiting - (m->taken != NULL));
 	return m->fd >= 0;
 }
@@ -491,7 +499,8 @@ skep_mail_next(struct skep_mail *m, struct skep_message *out, int timeout_ms)
 		arm_next(m);
 		if (is_here || code < 0)
 			return is_here ? 1 : code;
-		code = wait_for(m, until, false);
+		code = wait_for(m, until, m->owed > 0);
+		ask_for(m, 0);
 		if (code < 0)
 			return code == -ETIMEDOUT ? 0 : code;
 	}
