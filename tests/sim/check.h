@@ -56,7 +56,8 @@ struct check_stats {
 	uint64_t deaths;       /* declared by silence */
 	uint64_t false_deaths; /* of these, of hosts that ran */
 	uint64_t duplicates;   /* two live copies, for a reason that counts */
-	uint64_t unexcused;    /* ... without one: always 0, or it aborted */
+	uint64_t unexcused;    /* ... without one: 0, or it aborted, or they
+				  were begun after the gate's bound */
 	uint64_t lost;	       /* services: the same */
 	uint64_t handoffs;     /* starts from a state that was moved */
 	uint64_t dropped;      /* states given up at a conflict */
