@@ -544,10 +544,12 @@ deliver(struct skep_mail *m, struct skep_mail_header *h, const char *name,
 static int
 finish(struct skep_mail *m, int64_t until)
 {
-	while (!m->request->is_done) {
+	for (;;) {
 		int code = take_all(m);
-		if (code < 0 || m->request->is_done)
-			return code < 0 ? code : (int)m->request->code;
+		if (code < 0)
+			return code;
+		if (m->request->is_done)
+			return (int)m->request->code;
 		arm(m, -1);
 		code = wait_for(m, until, false);
 		if (code == -ETIMEDOUT)
@@ -556,7 +558,6 @@ finish(struct skep_mail *m, int64_t until)
 		if (code < 0)
 			return code;
 	}
-	return (int)m->request->code;
 }
 
 /* One request, from its first packet to its end. */

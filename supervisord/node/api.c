@@ -318,10 +318,11 @@ on_request(void *context, struct MHD_Connection *connection, const char *url,
 		return take_body(c, data, data_size);
 	if (c->is_gone)
 		return MHD_NO;
-	if (client && !c->is_handled)
-		api_idle_on_asked(client);
-	if (!c->is_handled)
+	if (!c->is_handled) {
+		if (client)
+			api_idle_on_asked(client);
 		handle(c);
+	}
 	if (c->response)
 		return queue(c);
 	call_suspend(c);

@@ -28,43 +28,31 @@ resident_bytes(void)
 	return (double)resident * 4096;
 }
 
-static uint64_t
-all_steps(const struct world *w)
-{
-	uint64_t n = 0;
-	for (uint32_t i = 0; i < w->count; i++)
-		n += w->hosts[i].steps;
-	return n;
-}
-
-static uint64_t
-all_bytes(const struct world *w)
-{
-	uint64_t n = 0;
-	for (uint32_t i = 0; i < w->count; i++)
-		n += w->hosts[i].sent_bytes;
-	return n;
-}
-
 struct phase
 phase_begin(const struct world *w)
 {
-	return (struct phase){
-		real_s(), w->now.ms, w->happened, all_steps(w), all_bytes(w)};
+	struct phase p = {
+		.real_s = real_s(), .ms = w->now.ms, .happened = w->happened};
+	for (uint32_t i = 0; i < w->count; i++) {
+		p.steps += w->hosts[i].steps;
+		p.bytes += w->hosts[i].sent_bytes;
+	}
+	return p;
 }
 
 void
 phase_end(const struct world *w, const struct phase *p, const char *name)
 {
-	double took_s = real_s() - p->real_s;
-	double simulated_s = (double)(w->now.ms - p->ms) / 1000;
+	const struct phase now = phase_begin(w);
+	double took_s = now.real_s - p->real_s;
+	double simulated_s = (double)(now.ms - p->ms) / 1000;
 	printf("%-8s %9.1f s in %8.2f s: %9.1f x real time, %9.0f events/s, "
 	       "%9.0f steps/s, %9.1f kB/node, %11llu bytes sent\n",
 		name, simulated_s, took_s, simulated_s / took_s,
-		(double)(w->happened - p->happened) / took_s,
-		(double)(all_steps(w) - p->steps) / took_s,
+		(double)(now.happened - p->happened) / took_s,
+		(double)(now.steps - p->steps) / took_s,
 		resident_bytes() / 1000 / w->count,
-		(unsigned long long)(all_bytes(w) - p->bytes));
+		(unsigned long long)(now.bytes - p->bytes));
 	fflush(stdout);
 }
 
