@@ -343,6 +343,8 @@ const struct member *member_get(const struct core *c, member_id id);
 /* Whether 'id' counts as alive for ownership: ALIVE or SUSPECT.  (A suspect's
  * services are not taken over before it is DEAD.) */
 bool member_is_present(const struct core *c, member_id id);
+/* How many are, this host included. */
+uint32_t member_present_count(const struct core *c);
 /* Whether 'id' may still be booting: on the stored list, not heard of since
  * our own start, and settle_timeout is not over. */
 bool member_is_expected(const struct core *c, member_id id);

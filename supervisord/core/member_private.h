@@ -82,8 +82,6 @@ void member_save_incarnation(struct core *c);
 /* Stores whether this host is leaving, so that a restart on the way goes on
  * with it; returns the STORE's number. */
 uint64_t member_save_leaving(struct core *c);
-/* Present members, this host included. */
-uint32_t member_present_count(const struct core *c);
 
 /* --- member_link.c --- */
 

@@ -90,22 +90,12 @@ is_given_up(struct core *c, const struct instance *i,
 	return before == r->changed || before == MEMBER_SELF;
 }
 
-/* Whether there is a host that could have begun it. */
-static bool
-has_others(const struct core *c)
-{
-	for (member_id id = 1; id < c->members.count; id++)
-		if (member_is_present(c, id))
-			return true;
-	return false;
-}
-
 mono
 rest_until(struct core *c, const struct instance *inst,
 	const struct service_value *service)
 {
 	mono until = mono_add(c->rest.changed_at, START_REST_MS);
-	if (mono_reached(until, c->now) || !has_others(c) ||
+	if (mono_reached(until, c->now) || member_present_count(c) == 1 ||
 		is_given_up(c, inst, service))
 		return inst->rest_until;
 	return until.ms > inst->rest_until.ms ? until : inst->rest_until;

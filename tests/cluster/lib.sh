@@ -301,6 +301,11 @@ where_agrees() {
 	done
 }
 
+# rss_of PID: what it has in memory, in kB.
+rss_of() {
+	awk '$1 == "VmRSS:" { print $2 }' "/proc/$1/status"
+}
+
 # Cluster-wide processes whose command line matches, one line "host pid" each.
 processes() {
 	local h pid

@@ -14,9 +14,6 @@ check "apply" ctl alpha apply -f "$T/s.yaml"
 wait_for 20 "nine are ready" ready_count_is alpha 9
 processes '^/bin/sleep 400001' | sort >"$T/before"
 node=$(processes skep-node | awk '$1 == "alpha" { print $2 }')
-rss() {
-	awk '/^VmRSS/ { print $2 }' "/proc/$node/status"
-}
 fds() {
 	ls "/proc/$node/fd" | wc -l
 }
@@ -62,7 +59,7 @@ power_off mallory
 step "garbage, half-open connections, huge frames, 10,000 connects"
 ip -n "$NS" link set "$(eval "echo \$PORT_mallory")" up
 fds_before=$(fds)
-rss_before=$(rss)
+rss_before=$(rss_of "$node")
 ip netns exec "$NS-mallory" python3 - "$(address_of alpha)" <<'PY'
 import os, socket, sys
 host = (sys.argv[1], 7400)
@@ -87,8 +84,8 @@ fds_are_back() {
 	[ "$(fds)" -le $((fds_before + 5)) ]
 }
 wait_for 30 "descriptors are back ($fds_before before)" fds_are_back
-say "    resident memory: $rss_before kB before, $(rss) kB after"
-check "memory is flat" test "$(rss)" -le $((rss_before + 16384))
+say "    resident memory: $rss_before kB before, $(rss_of "$node") kB after"
+check "memory is flat" test "$(rss_of "$node")" -le $((rss_before + 16384))
 check "few lines were logged: $(wc -l <"$T/alpha/skepd.log")" test \
 	"$(wc -l <"$T/alpha/skepd.log")" -le 400
 processes '^/bin/sleep 400001' | sort >"$T/after"

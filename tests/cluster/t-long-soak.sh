@@ -27,10 +27,6 @@ pid_of() {
 	done
 }
 
-rss_of() {
-	awk '$1 == "VmRSS:" { print $2 }' "/proc/$(pid_of "$1")/status"
-}
-
 fds_of() {
 	find "/proc/$(pid_of "$1")/fd" -mindepth 1 | wc -l
 }
@@ -56,7 +52,7 @@ rows() {
 measure() {
 	local p
 	for p in skepd skep-node skep-logger; do
-		echo "$1 rss-kB-$p $(rss_of $p)"
+		echo "$1 rss-kB-$p $(rss_of "$(pid_of $p)")"
 		echo "$1 fds-$p $(fds_of $p)"
 	done >>"$MEASURES"
 	cat >>"$MEASURES" <<-END

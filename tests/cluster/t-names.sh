@@ -236,10 +236,7 @@ time.sleep(600)
 END
 }
 node=$(processes skep-node | awk '$1 == "alpha" { print $2 }')
-rss() {
-	awk '/^VmRSS/ { print $2 }' "/proc/$node/status"
-}
-before=$(rss)
+before=$(rss_of "$node")
 idle_alpha &
 idle=$!
 wait_for 60 "they are there" test -e "$T/idle"
@@ -248,7 +245,7 @@ check "alpha answers" ctl alpha status
 check "and registers" ctl alpha register amid --pid "$PID"
 check "nor do they wait for the others' end" test $((SECONDS - began)) -lt 10
 wait_for 5 "all know it" is_at amid "alpha $PID ready"
-say "$((($(rss) - before) / 100)) kB for each hundred of them"
+say "$((($(rss_of "$node") - before) / 100)) kB for each hundred of them"
 kill "$idle"
 wait "$idle" 2>/dev/null
 check "nobody was taken for dead" alive_count_is beta 3
