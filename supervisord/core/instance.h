@@ -295,6 +295,10 @@ uint64_t instance_ran_elsewhere(
  * disk. */
 bool instance_become_stranger(
 	struct core *c, struct instance *inst, uint64_t before);
+/* Looks whether others may have had it since it was here.  Returns whether that
+ * is news, for the disk. */
+bool instance_look_before(struct core *c, struct instance *inst,
+	const struct service_value *service);
 /* Starts it here.  Allowed in IDLE, BACKOFF, EXITED, FAILED. */
 void instance_start(struct core *c, struct instance *inst,
 	const struct service_value *service);

@@ -154,6 +154,20 @@ instance_become_stranger(struct core *c, struct instance *inst, uint64_t before)
 	return is_news;
 }
 
+bool
+instance_look_before(
+	struct core *c, struct instance *i, const struct service_value *service)
+{
+	uint64_t before = instance_ran_elsewhere(c, i);
+	if (i->is_stranger && before < i->epoch_before)
+		before = i->epoch_before; /* who told that may be forgotten */
+	bool is_old = !i->staged && service->policy.handoff.has_state_path &&
+		before > i->epoch_ran;
+	bool is_news = is_old && instance_become_stranger(c, i, before);
+	i->epoch_before = before;
+	return is_news;
+}
+
 /* Whether a known host is away, and this host's place among all of them. */
 static bool
 has_absent(const struct core *c, uint64_t *place_out, uint64_t *places_out)

@@ -113,22 +113,18 @@ instance_start_at(struct core *c, struct instance *inst,
 	core_note(c, NOTE_STARTING, inst->name, epoch, "");
 }
 
-/* Looks whether others may have had it since it was here; whether that was
- * news, for the disk. */
+/* Whether the others are told that it is here. */
 static bool
-look_before(
-	struct core *c, struct instance *i, const struct service_value *service)
+is_told(const struct core *c, const struct instance *i)
 {
-	uint64_t before = instance_ran_elsewhere(c, i);
-	if (i->is_stranger && before < i->epoch_before)
-		before = i->epoch_before; /* who told that may be forgotten */
-	bool is_old = !i->staged && service->policy.handoff.has_state_path &&
-		before > i->epoch_ran;
-	bool is_news = is_old && instance_become_stranger(c, i, before);
-	i->epoch_before = before;
-	return is_news;
+	const struct row *r =
+		registry_find(c, ROW_INSTANCE, i->name, MEMBER_SELF);
+	return r && row_state_is_held(r->value.state);
 }
 
+/* What goes on here goes on at once.  What begins here waits for the disk, also
+ * where its epoch is reserved: while the disk stands still our rows wait behind
+ * those of other starts, and a process that nobody is told of would run. */
 void
 instance_start(struct core *c, struct instance *inst,
 	const struct service_value *service)
@@ -137,7 +133,8 @@ instance_start(struct core *c, struct instance *inst,
 	uint64_t epoch = instance_next_epoch(c, inst, false);
 	conflict_before_start(c, inst, service);
 	uint64_t after = inst->epoch_after;
-	bool is_new = look_before(c, inst, service) || inst->is_unrun;
+	bool is_new = instance_look_before(c, inst, service);
+	is_new |= inst->is_unrun || !is_told(c, inst);
 	inst->is_unrun = false;
 	if (epoch > inst->epoch_reserved || is_new) {
 		if (epoch > inst->epoch_reserved)
