@@ -2,11 +2,13 @@
 EXTRA_DIST += \
 	tests/cluster/accountant.sh \
 	tests/cluster/adopt.sh \
+	tests/cluster/churn.py \
 	tests/cluster/counters.sh \
 	tests/cluster/disks.sh \
 	tests/cluster/judge.py \
 	tests/cluster/judge.sh \
 	tests/cluster/lib.sh \
+	tests/cluster/rows.sh \
 	tests/cluster/run \
 	tests/cluster/services.sh \
 	tests/cluster/systemd.sh \
@@ -17,6 +19,7 @@ EXTRA_DIST += \
 	tests/cluster/t-long-accountant.sh \
 	tests/cluster/t-long-soak.sh \
 	tests/cluster/t-long-adopt.sh \
+	tests/cluster/t-long-million.sh \
 	tests/cluster/t-long-reexec.sh \
 	tests/cluster/t-long-states.sh \
 	tests/cluster/t-states.sh \
@@ -50,6 +53,7 @@ EXTRA_DIST += \
 	tests/cluster/t-register.sh tests/cluster/t-register-seven.sh \
 	tests/cluster/t-registry-seven.sh \
 	tests/cluster/t-remote.sh \
+	tests/cluster/t-rows-seven.sh tests/cluster/t-rows-three.sh \
 	tests/cluster/t-shutdown.sh \
 	tests/cluster/t-start-first.sh \
 	tests/cluster/t-stop.sh \

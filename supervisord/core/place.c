@@ -325,9 +325,8 @@ place_check(const struct core *c)
 	CHECK(!p->view_count || p->view_count == eligible);
 }
 
-/* Whether some host said that it cannot run this very spec. */
-static bool
-is_refused_somewhere(struct core *c, const char *instance, uint64_t run_digest)
+bool
+place_is_refused(struct core *c, const char *instance, uint64_t run_digest)
 {
 	const struct row *r = registry_first(c, ROW_INSTANCE, instance);
 	for (; r; r = registry_next(c, r))
@@ -343,7 +342,7 @@ is_plain(struct core *c, const char *instance,
 {
 	const struct policy_placement *policy = &service->policy.placement;
 	return !policy->max_per_host && !policy->pin[0] &&
-	       !is_refused_somewhere(c, instance, service->run_digest);
+	       !place_is_refused(c, instance, service->run_digest);
 }
 
 /* Whether it can be on a host that may be given something. */

@@ -133,6 +133,9 @@ struct place_host place_look_at_host(const struct core *c, member_id id);
 /* Whether and why not 'id' is eligible. */
 enum place_verdict place_verdict(struct core *c, const char *instance,
 	const struct service_value *service, member_id id);
+/* Whether some host said that it cannot run this very spec. */
+bool place_is_refused(
+	struct core *c, const char *instance, uint64_t run_digest);
 /* The sentence for people: "is cordoned". */
 const char *place_verdict_text(enum place_verdict verdict);
 

@@ -413,6 +413,15 @@ view_why(struct core *c, const char *name, char *buffer, size_t size)
 	return true;
 }
 
+bool
+view_is_refused(struct core *c, const char *name)
+{
+	struct service_value s;
+	const struct instance *i = instance_find(c, name);
+	return i && instance_service(c, i, &s) &&
+	       place_is_refused(c, name, s.run_digest);
+}
+
 /* --- Moves --- */
 
 static void

@@ -64,6 +64,9 @@ bool view_instance(struct core *c, const char *name,
  * why it does not run and what would help.  Returns false if unknown. */
 bool view_why(struct core *c, const char *name, char *buffer, size_t size);
 
+/* Whether some host said that it cannot run it as it is declared now. */
+bool view_is_refused(struct core *c, const char *name);
+
 /* What hosts tell of an instance's checkpoints.  Ages are by this host's clock
  * and that of the host that wrote them. */
 struct checkpoint_view {

@@ -12,7 +12,7 @@
 #include "base/check.h"
 #include "node/api_names.h"
 
-#define WINDOW	 256
+#define WINDOW	 1024 /* each waits for another host, and for the disk */
 #define OUT_SIZE 65536 /* answers that may wait */
 
 struct bulk;

@@ -146,19 +146,6 @@ reply_failed(
 static void
 fail(struct registering *r)
 {
-	json_t *events = merge_take_kept(r->merge);
-	json_t *event = last_trouble(events);
-	const char *text = json_string_value(json_object_get(event, "text"));
-	const char *kind = json_string_value(json_object_get(event, "kind"));
-	const char *host = json_string_value(json_object_get(event, "host"));
-	if (event)
-		snprintf(r->message, sizeof(r->message), "%s on %s: %s",
-			kind ? kind : "", host ? host : "?",
-			text && *text ? text : r->trouble);
-	else
-		snprintf(r->message, sizeof(r->message), "%s", r->trouble);
-	r->is_unplaced &= !event;
-	json_decref(events);
 	if (!r->is_ours) {
 		reply_failed(r->call, 0, REPLY_OK, "");
 		return;
@@ -172,6 +159,24 @@ fail(struct registering *r)
 	call_ask(r->call, &in, reply_failed, 0);
 }
 
+/* What hosts told of it at last is the reason. */
+static void
+take_reason(struct registering *r)
+{
+	json_t *events = merge_take_kept(r->merge);
+	json_t *event = last_trouble(events);
+	const char *text = json_string_value(json_object_get(event, "text"));
+	const char *kind = json_string_value(json_object_get(event, "kind"));
+	const char *host = json_string_value(json_object_get(event, "host"));
+	if (event)
+		snprintf(r->message, sizeof(r->message), "%s on %s: %s",
+			kind ? kind : "", host ? host : "?",
+			text && *text ? text : r->trouble);
+	else
+		snprintf(r->message, sizeof(r->message), "%s", r->trouble);
+	json_decref(events);
+}
+
 static void
 on_events(struct call *c)
 {
@@ -179,6 +184,7 @@ on_events(struct call *c)
 	if (c->response || c->is_gone || r->message[0] ||
 		!merge_is_ready(r->merge))
 		return;
+	take_reason(r);
 	fail(r);
 }
 
@@ -208,15 +214,22 @@ time_out(struct registering *r, const struct instance_view *v)
 	reply_error(r, MHD_HTTP_GATEWAY_TIMEOUT, "timeout", message);
 }
 
-/* No host may take it, as far as this one knows. */
+/* No host may take it, as far as this one knows; some may have tried. */
 static void
 reply_unplaced(struct registering *r)
 {
 	char why[2048];
-	if (!view_why(r->call->api->node->core, r->name, why, sizeof(why)))
+	struct core *core = r->call->api->node->core;
+	if (!view_why(core, r->name, why, sizeof(why)))
 		why[0] = '\0';
+	if (view_is_refused(core, r->name)) {
+		ask_why(r, why);
+		return;
+	}
+	ev_timer_stop(r->call->api->node->loop, &r->look);
 	r->is_unplaced = true;
-	ask_why(r, why);
+	snprintf(r->message, sizeof(r->message), "%s", why);
+	fail(r);
 }
 
 static bool

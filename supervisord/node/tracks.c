@@ -169,13 +169,15 @@ on_end(struct ev_loop *loop, ev_io *w, int revents)
 	on_turn(loop, &track->turn, 0);
 }
 
+/* The watch over a living process that there is already: while its pidfd says
+ * that it lives nobody else has its pid. */
 static struct track *
-find_track(const struct tracks *t, pid_t pid, uint64_t start)
+find_track(const struct tracks *t, pid_t pid)
 {
 	struct map_link *l = map_first(&t->by_pid, (uint64_t)pid);
 	for (; l; l = map_next(&t->by_pid, l)) {
 		struct track *track = container_of(l, struct track, by_pid);
-		if (track->id.start == start && !track->has_ended)
+		if (!track->has_ended && !process_has_ended(track->end.fd))
 			return track;
 	}
 	return NULL;
@@ -186,14 +188,14 @@ static struct track *
 open_track(struct tracks *t, pid_t pid, int *code)
 {
 	struct process_id id;
-	int fd = process_open(pid, &id);
-	*code = fd < 0 ? fd : 0;
-	if (fd < 0)
-		return NULL;
-	struct track *track = find_track(t, pid, id.start);
-	if (track) {
-		close(fd);
+	struct track *track = find_track(t, pid);
+	*code = 0;
+	if (track)
 		return track;
+	int fd = process_open(pid, &id);
+	if (fd < 0) {
+		*code = fd;
+		return NULL;
 	}
 	track = calloc(1, sizeof *track);
 	CHECK(track);

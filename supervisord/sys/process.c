@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -31,9 +30,8 @@ boot_hash(void)
 	return hash;
 }
 
-/* Whether the process behind a pidfd has ended. */
-static bool
-has_ended(int pidfd)
+bool
+process_has_ended(int pidfd)
 {
 	struct pollfd p = {.fd = pidfd, .events = POLLIN};
 	return poll(&p, 1, 0) != 0;
@@ -54,7 +52,7 @@ process_open(pid_t pid, struct process_id *id)
 	snprintf(path, sizeof path, "/proc/%d", (int)pid);
 	int code = stat(path, &st) ? -ESRCH : 0;
 	/* Looked at last: until here it was one process all along. */
-	if (code || ticks == 0 || has_ended(fd)) {
+	if (code || ticks == 0 || process_has_ended(fd)) {
 		close(fd);
 		return -ESRCH;
 	}

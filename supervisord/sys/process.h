@@ -7,6 +7,7 @@
 #ifndef SKEP_SYS_PROCESS_H
 #define SKEP_SYS_PROCESS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -20,5 +21,7 @@ struct process_id {
  * ended, and who that is in '*id'.  -ESRCH: there is none, or it has ended;
  * else another -errno. */
 int process_open(pid_t pid, struct process_id *id);
+/* Whether the process behind a pidfd has ended. */
+bool process_has_ended(int pidfd);
 
 #endif

@@ -185,7 +185,7 @@ host_conf() {
 		run_dir = $T/$h/run
 		log_dir = $T/$h/log
 		services_dir = $T/$h/services.d
-		names_max = 20000
+		names_max = ${NAMES_MAX:-20000}
 		[cluster]
 		name = ${CLUSTER:-test}
 		join = ${JOIN:-$join}

@@ -233,6 +233,14 @@ view_why(struct core *c, const char *name, char *buffer, size_t size)
 	return true;
 }
 
+bool
+view_is_refused(struct core *c, const char *name)
+{
+	(void)c;
+	(void)name;
+	return false;
+}
+
 uint32_t
 view_node_count(const struct core *c)
 {
