@@ -8,6 +8,7 @@ skepinclude_HEADERS += supervisord/client/include/skep/skep.h \
 libskep_sources = \
 	supervisord/base/glob.c supervisord/base/glob.h \
 	supervisord/client/mail.c \
+	supervisord/client/members.c \
 	supervisord/client/reader.h \
 	supervisord/client/regfile.h \
 	supervisord/client/registry.c \

@@ -56,6 +56,10 @@ void reader_key_hash(struct reader_key *key, const struct regfile_head *head);
 int reader_find(struct regfile_head *head, const struct reader_key *key,
 	struct reader_row *out);
 
+/* The same of a name: rows of groups are none. */
+int reader_find_name(struct regfile_head *head, const struct reader_key *key,
+	struct reader_row *out);
+
 static inline const char *
 reader_name(const struct reader_row *row, size_t *size_out)
 {

@@ -62,6 +62,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #if ATOMIC_LLONG_LOCK_FREE != 2
@@ -128,7 +129,7 @@ enum regfile_row {
 			  the next word; of a meta of 0 bytes nothing */
 };
 
-#define REGFILE_NAME_MAX  383 /* a group's name, a member's, and one between */
+#define REGFILE_NAME_MAX  255
 #define REGFILE_HOST_MAX  64
 #define REGFILE_META_MAX  512
 #define REGFILE_WORDS_MAX 128
@@ -137,6 +138,29 @@ _Static_assert(REGFILE_TEXTS + REGFILE_NAME_MAX / 8 + REGFILE_HOST_MAX / 8 +
 			       REGFILE_META_MAX / 8 + 3 <=
 		       REGFILE_WORDS_MAX,
 	"the longest row");
+
+/* Groups.  Their rows have names that no name has: GROUP, REGFILE_GROUP_END and
+ * the number of a place, whose 'meta' is the name of who has it; and GROUP,
+ * REGFILE_GROUP_END, where 'pid' says how many places there are.  A place may
+ * be free: there is no such row.  Who has one keeps it until it leaves the
+ * group. */
+#define REGFILE_GROUP_END     '\1'
+#define REGFILE_KIND_GROUP    255 /* of a row, beside enum skep_kind */
+#define REGFILE_GROUP_MAX     127
+#define REGFILE_GROUP_ROW_MAX (REGFILE_GROUP_MAX + 11)
+
+/* Writes the name of a group's row: that of a place, or with NULL the other. */
+static inline void
+regfile_group_row(char name[REGFILE_GROUP_ROW_MAX + 1], const char *group,
+	size_t size, const uint32_t *place)
+{
+	if (place)
+		snprintf(name, REGFILE_GROUP_ROW_MAX + 1, "%.*s%c%u", (int)size,
+			group, REGFILE_GROUP_END, *place);
+	else
+		snprintf(name, REGFILE_GROUP_ROW_MAX + 1, "%.*s%c", (int)size,
+			group, REGFILE_GROUP_END);
+}
 
 /* The words that a text of so many bytes takes. */
 static inline size_t
@@ -156,6 +180,13 @@ regfile_row_words(uint64_t sizes)
 		return 0;
 	return REGFILE_TEXTS + regfile_text_words(name) +
 	       regfile_text_words(host) + (meta ? regfile_text_words(meta) : 0);
+}
+
+/* The kind that a row's facts tell of. */
+static inline unsigned
+regfile_kind(uint64_t facts)
+{
+	return facts >> 8 & 0xff;
 }
 
 static inline uint64_t

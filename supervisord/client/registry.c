@@ -258,6 +258,16 @@ reader_find(struct regfile_head *head, const struct reader_key *key,
 	return -EBADMSG;
 }
 
+int
+reader_find_name(struct regfile_head *head, const struct reader_key *key,
+	struct reader_row *out)
+{
+	int code = reader_find(head, key, out);
+	bool is_group = code == 0 && regfile_kind(out->words[REGFILE_FACTS]) ==
+					     REGFILE_KIND_GROUP;
+	return is_group ? -ENOENT : code;
+}
+
 bool
 reader_key_init(struct reader_key *key, const char *name)
 {
@@ -301,7 +311,7 @@ reader_tell(const struct reader_row *row, struct skep_entry *out)
 		tell_text(out->meta, sizeof out->meta, text,
 			(size_t)(sizes >> 32));
 	out->state = (int)(w[REGFILE_FACTS] & 0xff);
-	out->kind = (int)(w[REGFILE_FACTS] >> 8 & 0xff);
+	out->kind = (int)regfile_kind(w[REGFILE_FACTS]);
 	out->pid = (uint32_t)(w[REGFILE_FACTS] >> 32);
 	out->epoch = w[REGFILE_EPOCH];
 	out->since_ms = (int64_t)w[REGFILE_SINCE];
@@ -319,7 +329,7 @@ skep_registry_lookup(struct skep_registry *registry, const char *name,
 		return -EINVAL;
 	reader_refresh(registry);
 	reader_key_hash(&key, registry->head);
-	int code = reader_find(registry->head, &key, &row);
+	int code = reader_find_name(registry->head, &key, &row);
 	if (code == 0)
 		reader_tell(&row, out);
 	return code;

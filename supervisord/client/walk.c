@@ -31,8 +31,8 @@ is_wanted(const struct walk *w, const struct reader_row *row)
 {
 	size_t size;
 	const char *name = reader_name(row, &size);
-	if (size >= SKEP_NAME_SIZE)
-		return false; /* not a name's: a member of a group */
+	if (regfile_kind(row->words[REGFILE_FACTS]) == REGFILE_KIND_GROUP)
+		return false;
 	if (w->prefix)
 		return size >= w->prefix_size &&
 		       memcmp(name, w->prefix, w->prefix_size) == 0;

@@ -117,7 +117,7 @@ skep_registry_watch_name(struct skep_registry *registry, const char *name,
 		_Atomic uint32_t *word = &h->shards[regfile_shard(key.hash)];
 		uint32_t count =
 			atomic_load_explicit(word, memory_order_acquire);
-		int code = reader_find(h, &key, &row);
+		int code = reader_find_name(h, &key, &row);
 		if (code == 0)
 			reader_tell(&row, &now);
 		else if (code != -ENOENT)

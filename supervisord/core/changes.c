@@ -35,7 +35,8 @@ changes_on_row(struct core *c, const struct row *row)
 	struct changes *l = &c->changes;
 	struct name *name = names_of(row->name);
 	bool is_of_name = row->value.kind == ROW_INSTANCE ||
-			  row->value.kind == ROW_TRACKED;
+			  row->value.kind == ROW_TRACKED ||
+			  row->value.kind == ROW_MEMBER;
 	if (!is_of_name || name->is_changed)
 		return;
 	if (l->count == c->limits.changes_max) {

@@ -129,7 +129,8 @@ bool view_name(struct core *c, const char *name, struct name_view *out);
 typedef void view_name_fn(void *context, const char *name);
 
 /* Names, the whole of the cluster's, in parts: visits some 'count' of those
- * that rows are of, whether anything is held or not.  '*cursor' starts as 0;
+ * that rows are of, whether anything is held or not, and those of rows that say
+ * who is in a group (ROW_GROUP_END is in them).  '*cursor' starts as 0;
  * false when that were all.  Steps in between hide no name that stays, and may
  * show one twice. */
 bool view_names_walk(const struct core *c, uint64_t *cursor, uint32_t count,
@@ -153,6 +154,9 @@ struct group_view {
 /* Walks a group, in no order; '*cursor' starts as NULL, false ends. */
 bool view_group_next(const struct core *c, const char *group,
 	const struct membership **cursor, struct group_view *out);
+
+/* Whether a row of that name says so, of a host that is present. */
+bool view_is_member(const struct core *c, const char *text);
 
 /* Messages that passed through this host since its node started. */
 struct mail_view {

@@ -3,7 +3,7 @@
 
 #include "core/view.h"
 
-#include "core/core_private.h"
+#include "core/group_private.h"
 
 /* What its host says of the member's process itself. */
 static const struct row *
@@ -44,6 +44,13 @@ view_group_next(const struct core *c, const char *group,
 			return true;
 	}
 	return false;
+}
+
+bool
+view_is_member(const struct core *c, const char *text)
+{
+	const struct membership *m = group_membership(c, text);
+	return m && group_row(c, m);
 }
 
 void

@@ -42,7 +42,7 @@ view_names_walk(const struct core *c, uint64_t *cursor, uint32_t count,
 		for (; link; link = link->next) {
 			const struct name *name =
 				container_of(link, struct name, by_text);
-			if (name->rows && name->rows->value.kind != ROW_MEMBER)
+			if (name->rows)
 				visit(context, name->text);
 		}
 	}

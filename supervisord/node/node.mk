@@ -16,6 +16,7 @@ libnode_a_SOURCES = \
 	supervisord/node/node.h \
 	supervisord/node/quarantine.c supervisord/node/quarantine.h \
 	supervisord/node/recorder.c supervisord/node/recorder.h \
+	supervisord/node/reggroups.c supervisord/node/reggroups.h \
 	supervisord/node/regtable.c \
 	supervisord/node/regwriter.c supervisord/node/regwriter.h \
 	supervisord/node/regwriter_private.h \

@@ -8,7 +8,9 @@
 #include "base/check.h"
 #include "client/regfile.h"
 #include "core/duty.h"
+#include "core/registry.h"
 #include "core/view.h"
+#include "node/reggroups.h"
 #include "node/regwriter.h"
 #include "skep/registry.h"
 #include "sys/clock.h"
@@ -19,6 +21,9 @@
 #define RETRY_MS      10000 /* after a file system without room */
 #define SLICE	      512   /* names between other work */
 #define LEFTOVER_LOOK 4096  /* the same, of names in the file */
+
+_Static_assert(REGFILE_GROUP_END == ROW_GROUP_END, "members are told by rows");
+_Static_assert(REGFILE_GROUP_MAX == GROUP_NAME_MAX, "and have their bounds");
 
 /* What a pass over everything is at. */
 enum pass {
@@ -32,6 +37,7 @@ struct publish {
 	struct core *core;
 	uint32_t names_max;
 	struct regwriter *writer; /* NULL: there is none, see 'retry_at' */
+	struct reggroups *groups; /* of that writer */
 	bool has_name;		  /* clients find it */
 	enum pass pass;
 	uint64_t cursor; /* of the pass */
@@ -78,12 +84,29 @@ warn_of_room(struct publish *p, int code)
 	p->is_warned = true;
 }
 
+/* Writes whether somebody is in a group. */
+static void
+write_member(struct publish *p, const char *text)
+{
+	if (!view_is_member(p->core, text)) {
+		reggroups_delete(p->groups, text);
+		return;
+	}
+	int code = reggroups_put(p->groups, text);
+	if (code < 0)
+		warn_of_room(p, code);
+}
+
 /* Writes what is known of a name; a view_name_fn. */
 static void
 write_name(void *context, const char *name)
 {
 	struct publish *p = context;
 	struct name_view v;
+	if (reggroups_is_row(name)) {
+		write_member(p, name);
+		return;
+	}
 	if (!view_name(p->core, name, &v)) {
 		regwriter_delete(p->writer, name);
 		return;
@@ -128,7 +151,12 @@ sweep(struct publish *p)
 		const char *name = regwriter_next(p->writer, &p->cursor);
 		if (!name)
 			return false;
-		if (!view_name(p->core, name, &v))
+		bool is_of_group = reggroups_is_row(name);
+		const char *member =
+			is_of_group ? reggroups_member(p->groups, name) : NULL;
+		if (member && !view_is_member(p->core, member))
+			reggroups_delete(p->groups, member);
+		if (!is_of_group && !view_name(p->core, name, &v))
 			regwriter_delete(p->writer, name);
 	}
 	return true;
@@ -172,6 +200,15 @@ do_slice(struct publish *p)
 /* --- The file --- */
 
 static void
+close_writer(struct publish *p)
+{
+	reggroups_free(p->groups);
+	regwriter_close(p->writer);
+	p->groups = NULL;
+	p->writer = NULL;
+}
+
+static void
 open_writer(struct publish *p)
 {
 	uint64_t random;
@@ -182,6 +219,7 @@ open_writer(struct publish *p)
 	int code =
 		regwriter_open(p->path, p->names_max, random, &p->writer, &err);
 	if (code == 0) {
+		p->groups = reggroups_new(p->writer);
 		begin_pass(p);
 		return;
 	}
@@ -207,8 +245,7 @@ show_if_due(struct publish *p)
 		return;
 	}
 	say(SAY_WARNING, "%s; local lookups have to wait", err.text);
-	regwriter_close(p->writer);
-	p->writer = NULL;
+	close_writer(p);
 	p->retry_at = mono_add(clock_mono(), RETRY_MS);
 }
 
@@ -280,7 +317,7 @@ publish_free(struct publish *p)
 	ev_idle_stop(p->loop, &p->pass_on);
 	if (p->writer)
 		regwriter_flush(p->writer);
-	regwriter_close(p->writer);
+	close_writer(p);
 	free(p);
 }
 

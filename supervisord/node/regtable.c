@@ -184,7 +184,7 @@ regtable_init(struct regwriter *w)
 int
 regtable_reserve(struct regwriter *w)
 {
-	uint64_t next = regwriter_load(&w->head->count) + 1;
+	uint64_t next = w->rows + 1;
 	uint64_t slots = slot_count(w->bits);
 	if (next * 8 <= slots * 5 || next < w->crowded)
 		return next * 8 <= slots * 7 ? 0 : -ENOSPC;

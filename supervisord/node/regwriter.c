@@ -288,10 +288,14 @@ mark_changed(struct regwriter *w, uint64_t hash)
 	w->is_changed = true;
 }
 
+/* Counts a row more or less, and if it is a name's that. */
 static void
-set_count(struct regwriter *w, uint64_t count)
+count_row(struct regwriter *w, uint64_t facts, int change)
 {
-	regwriter_store(&w->head->count, count);
+	uint64_t more = (uint64_t)(int64_t)change;
+	w->rows += more;
+	if (regfile_kind(facts) != REGFILE_KIND_GROUP)
+		regwriter_store(&w->head->count, regwriter_count(w) + more);
 }
 
 /* Puts a text and what follows it into words; returns the next one. */
@@ -366,9 +370,11 @@ static void
 take_out(struct regwriter *w, regfile_word *at, uint64_t hash)
 {
 	uint64_t slot = regwriter_load(at);
+	uint64_t facts =
+		regwriter_load(&regwriter_row_at(w, slot)[REGFILE_FACTS]);
 	regtable_leave(w, at, hash);
 	give_row(w, slot);
-	set_count(w, regwriter_count(w) - 1);
+	count_row(w, facts, -1);
 	mark_changed(w, hash);
 }
 
@@ -407,7 +413,7 @@ regwriter_put(struct regwriter *w, const struct regwriter_row *row)
 		give_row(w, former);
 	} else {
 		regtable_enter(w, place.room, hash, slot);
-		set_count(w, regwriter_count(w) + 1);
+		count_row(w, words[REGFILE_FACTS], 1);
 	}
 	mark_changed(w, hash);
 	return 0;

@@ -24,12 +24,13 @@ struct regwriter {
 	uint64_t shards; /* that changed since the last flush, a bit each */
 	bool is_changed;
 	/* The table. */
+	uint64_t rows; /* in it: names, and places of groups */
 	regfile_word *slots;
 	unsigned bits;	  /* log2 of its groups */
 	uint8_t *passed;  /* of each group: how many names lie behind it since
 			     it was full; 255: not known, no fewer ever */
 	uint64_t crowded; /* it could not grow: not again before it has so
-			     many names */
+			     many rows */
 };
 
 /* Where a name is, or would be. */

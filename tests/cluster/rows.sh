@@ -163,12 +163,17 @@ check "who does not read: timeout" refused 5 "in time" "$SECOND" call mute x \
 	--timeout 1s
 
 step "11: groups, by spec and at run time"
+# libskep finds just these.
+are_found() { diff <(seek "$1" members "$2" | sort) <(json "$1" \
+	'.members[] | "\(.name) \(.node)"' group members "$2" | sort); }
 wait_for 20 "all know the members" on_all members_are ears "$COUNT"
+wait_for 20 "libskep finds them on each" on_all are_found ears
 check "join" ctl "$SECOND" group join night mute
 check "... and another one" ctl "$LAST" group join night ear@1
 wait_for 20 "all know two" on_all members_are night 2
 check "leave" ctl "$FIRST" group leave night ear@1
 wait_for 20 "all know one" on_all members_are night 1
+wait_for 20 "libskep as well" on_all are_found night
 check "join again" ctl "$LAST" group join night ear@1
 
 step "12: publish, and ask all of a group"

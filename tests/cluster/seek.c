@@ -3,6 +3,7 @@
  *	seek FILE where NAME	HOST PID STATE EPOCH; exit status 3: not there
  *	seek FILE list PREFIX	one name a line, with its host
  *	seek FILE match PATTERN	the same
+ *	seek FILE members GROUP	the same
  *	seek FILE info		NAMES AGE_MS IS_LACKING
  *	seek FILE watch NAME	one line per change, until it is killed
  *	seek FILE keep NAME	looks each millisecond with one handle until
@@ -107,6 +108,8 @@ run(const char *what, const char *argument)
 		return list(argument, skep_registry_next);
 	if (strcmp(what, "match") == 0)
 		return list(argument, skep_registry_match);
+	if (strcmp(what, "members") == 0)
+		return list(argument, skep_registry_members);
 	if (strcmp(what, "watch") == 0)
 		return watch(argument);
 	if (strcmp(what, "keep") == 0)

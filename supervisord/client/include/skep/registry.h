@@ -117,6 +117,20 @@ int skep_registry_next(struct skep_registry *registry, const char *prefix,
 int skep_registry_match(struct skep_registry *registry, const char *pattern,
 	struct skep_entry *entry);
 
+/* The next member of 'group', as its name is known; '*entry' is zeroed before
+ * the first call and holds the one before later on.  1 and '*entry', or 0 at
+ * the end, which for a group that nobody is in comes at once.  The order is
+ * none that means anything.  Members that start or stop are given too: see
+ * 'state'.
+ *
+ * Who is in the group from the first call to the last is given once, whatever
+ * changes meanwhile; who comes or goes in between may be.  -ESTALE: the order
+ * is another one since skep-node began a new file; begin again.  -EINVAL: no
+ * group has such a name.  What that takes grows with the group and nothing
+ * else. */
+int skep_registry_members(struct skep_registry *registry, const char *group,
+	struct skep_entry *entry);
+
 /* Waits until anything has changed since '*seen' was given by this function,
  * at most 'timeout_ms' (-1: for ever; 0 only looks): 1 and '*seen', or 0.  The
  * first call, with '*seen' 0, returns 1 at once: watch first, look then.
