@@ -72,6 +72,9 @@ void group_on_row(struct core *c, const struct row *row);
  * what it is in. */
 void group_follow(struct core *c, const struct instance *inst);
 
+/* A process here has its name no more: it is in nothing. */
+void group_forget(struct core *c, const char *name);
+
 /* An operator's word, on the host where 'member' runs: REQUEST_GROUP_JOIN or
  * _LEAVE; what is wrong in '*text', else "". */
 enum reply_code group_word(struct core *c, enum request_op op,

@@ -37,17 +37,46 @@ is_declared_in(const struct spec_policy *p, const char *group)
 	return false;
 }
 
+/* What runs here: an instance, or a process that has a name. */
+struct run {
+	const char *name;
+	uint64_t epoch;
+	uint32_t pid;
+	const struct instance *instance; /* or NULL */
+};
+
+static struct run
+run_of(const struct instance *i)
+{
+	return (struct run){i->name, i->epoch, i->pid, i};
+}
+
+/* What runs here under that name; false: nothing. */
+static bool
+find_run(const struct core *c, const char *name, struct run *out)
+{
+	const struct instance *i = instance_find(c, name);
+	const struct row *row =
+		registry_find(c, ROW_TRACKED, name, MEMBER_SELF);
+	if (i && is_running(i))
+		*out = run_of(i);
+	else if (row)
+		*out = (struct run){name, row->value.epoch, row->value.pid,
+			NULL};
+	return (i && is_running(i)) || row;
+}
+
 /* Says here that a run is in a group.  False when there is no room. */
 static bool
-put(struct core *c, const char *text, const struct instance *i)
+put(struct core *c, const char *text, const struct run *run)
 {
 	const struct row *old = registry_find(c, ROW_MEMBER, text, MEMBER_SELF);
-	bool is_same = old && old->value.epoch == i->epoch;
+	bool is_same = old && old->value.epoch == run->epoch;
 	struct row_value v = {
 		.kind = ROW_MEMBER,
 		.state = ROW_READY,
-		.epoch = i->epoch,
-		.pid = i->pid,
+		.epoch = run->epoch,
+		.pid = run->pid,
 		.since_wall_ms =
 			is_same ? old->value.since_wall_ms : c->wall_ms,
 	};
@@ -88,22 +117,22 @@ unjoin(struct core *c, struct membership *m)
 
 /* What it is in by now: goes, unless this run is still to be in it. */
 static void
-review(struct core *c, const struct instance *i, const struct spec_policy *p,
+review(struct core *c, const struct run *run, const struct spec_policy *p,
 	bool runs)
 {
 	struct map *by_member = &c->groups.by_member;
 	struct map_link *l =
-		map_first(by_member, hash_text(i->name, NAME_SEED));
+		map_first(by_member, hash_text(run->name, NAME_SEED));
 	while (l) {
 		struct membership *m =
 			container_of(l, struct membership, by_member);
 		l = map_next(by_member, l);
-		if (strcmp(m->member, i->name) != 0)
+		if (strcmp(m->member, run->name) != 0)
 			continue;
-		if (!runs || m->joined != i->epoch)
+		if (!runs || m->joined != run->epoch)
 			unjoin(c, m);
 		if (m->joined)
-			put(c, m->text, i);
+			put(c, m->text, run);
 		else if (!runs || !p || !is_declared_in(p, m->group->text))
 			registry_delete(c, ROW_MEMBER, m->text);
 	}
@@ -130,32 +159,40 @@ group_follow(struct core *c, const struct instance *inst)
 	struct service_value s;
 	bool runs = is_running(inst);
 	bool has_spec = runs && instance_service(c, inst, &s);
-	review(c, inst, has_spec ? &s.policy : NULL, runs);
+	const struct run run = run_of(inst);
+	review(c, &run, has_spec ? &s.policy : NULL, runs);
 	sweep(c, inst->name);
 	const char *at = s.policy.groups;
 	for (uint32_t n = 0; has_spec && n < s.policy.group_count; n++) {
 		char text[ROW_NAME_MAX + 1];
 		join_names(at, inst->name, text);
-		if (!put(c, text, inst))
+		if (!put(c, text, &run))
 			c->groups.full++;
 		at += strlen(at) + 1;
 	}
 }
 
+void
+group_forget(struct core *c, const char *name)
+{
+	review(c, &(struct run){.name = name}, NULL, false);
+	sweep(c, name);
+}
+
 /* --- By a word --- */
 
 static enum reply_code
-join(struct core *c, const struct instance *i, const char *group,
+join(struct core *c, const struct run *run, const char *group,
 	const char **text)
 {
 	char name[ROW_NAME_MAX + 1];
-	join_names(group, i->name, name);
+	join_names(group, run->name, name);
 	struct membership *m = group_enter(c, name);
-	if (m && m->joined == i->epoch) {
+	if (m && m->joined == run->epoch) {
 		*text = "it is in that group already";
 		return REPLY_UNCHANGED;
 	}
-	if (!m || !put(c, name, i)) {
+	if (!m || !put(c, name, run)) {
 		if (m)
 			group_drop_if_idle(c, m);
 		*text = "the registry is full: raise names_max";
@@ -163,23 +200,24 @@ join(struct core *c, const struct instance *i, const char *group,
 	}
 	unsigned char epoch[8];
 	for (int n = 0; n < 8; n++)
-		epoch[n] = (unsigned char)(i->epoch >> (8 * n));
-	set_joined(c, m, i->epoch);
+		epoch[n] = (unsigned char)(run->epoch >> (8 * n));
+	set_joined(c, m, run->epoch);
 	core_store(c, TABLE_GROUP, (struct bytes){m->text, strlen(m->text)},
 		(struct bytes){epoch, sizeof epoch});
 	return REPLY_OK;
 }
 
 static enum reply_code
-leave(struct core *c, const struct instance *i, const char *group,
+leave(struct core *c, const struct run *run, const char *group,
 	const char **text)
 {
 	struct service_value s;
 	char name[ROW_NAME_MAX + 1];
-	join_names(group, i->name, name);
+	join_names(group, run->name, name);
 	struct membership *m = group_membership(c, name);
-	bool is_declared =
-		instance_service(c, i, &s) && is_declared_in(&s.policy, group);
+	bool is_declared = run->instance &&
+			   instance_service(c, run->instance, &s) &&
+			   is_declared_in(&s.policy, group);
 	if (m)
 		unjoin(c, m);
 	if (is_declared) {
@@ -202,7 +240,7 @@ group_word(struct core *c, enum request_op op, const char *member,
 	const char *group, const char **text)
 {
 	size_t at;
-	const struct instance *i = instance_find(c, member);
+	struct run run;
 	const char *fault = name_fault(
 		(struct bytes){group, strlen(group)}, GROUP_NAME_MAX, &at);
 	*text = "";
@@ -211,12 +249,12 @@ group_word(struct core *c, enum request_op op, const char *member,
 			fault, (uint64_t)at);
 		return REPLY_INVALID;
 	}
-	if (!i || !is_running(i)) {
+	if (!find_run(c, member, &run)) {
 		*text = "it does not run: only what runs is in a group";
 		return REPLY_CONFLICT;
 	}
-	return op == REQUEST_GROUP_JOIN ? join(c, i, group, text)
-					: leave(c, i, group, text);
+	return op == REQUEST_GROUP_JOIN ? join(c, &run, group, text)
+					: leave(c, &run, group, text);
 }
 
 /* --- Earlier lives --- */
@@ -249,8 +287,11 @@ group_on_boot(struct core *c)
 	list_each_safe (it, &c->groups.joined) {
 		struct membership *m =
 			container_of(it, struct membership, in_joined);
-		const struct instance *i = instance_find(c, m->member);
-		if (i && is_running(i) && i->epoch == m->joined)
+		struct run run;
+		bool is_here = find_run(c, m->member, &run) &&
+			       run.epoch == m->joined;
+		/* Of an instance it is said when that is published. */
+		if (is_here && (run.instance || put(c, m->text, &run)))
 			continue;
 		unjoin(c, m);
 		group_drop_if_idle(c, m);

@@ -484,13 +484,11 @@ static void
 on_group(struct core *c, const struct input_request *r)
 {
 	member_id holder = duty_holder(c, r->name, NULL);
+	const struct row *row = tracked_find(c, r->name);
 	const char *text = "";
-	if (!instance_find(c, r->name) && tracked_find(c, r->name)) {
-		refuse(c, r->id, REPLY_UNSUPPORTED,
-			"groups of registered processes: not supported yet");
-		return;
-	}
-	if (!instance_find(c, r->name)) {
+	if (holder == MEMBER_NONE && row)
+		holder = row->origin;
+	if (!instance_find(c, r->name) && !row) {
 		refuse(c, r->id, REPLY_NOT_FOUND,
 			effects_format(&c->fx, "nothing is named %s",
 				effects_text(&c->fx, r->name)));

@@ -175,6 +175,7 @@ let_go(struct core *c, const char *name)
 	CHECK(c->tracked.count > 0);
 	c->tracked.count--;
 	registry_delete(c, ROW_TRACKED, name);
+	group_forget(c, name);
 	return core_store(c, TABLE_TRACKED, (struct bytes){name, strlen(name)},
 		(struct bytes){NULL, 0});
 }

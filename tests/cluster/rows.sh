@@ -176,6 +176,16 @@ wait_for 20 "all know one" on_all members_are night 1
 wait_for 20 "libskep as well" on_all are_found night
 check "join again" ctl "$LAST" group join night ear@1
 
+check "a process that has a name" ctl "$FIRST" group join lamps \
+	device/"$LAST"
+check "... and another one" ctl "$FIRST" group join lamps device/"$SECOND"
+wait_for 20 "all know two lamps" on_all members_are lamps 2
+wait_for 20 "libskep as well" on_all are_found lamps
+check "leave" ctl "$SECOND" group leave lamps device/"$SECOND"
+check "a name that is taken away is in no group" \
+	ctl "$SECOND" -q unregister device/"$SECOND"
+wait_for 20 "all know one lamp" on_all members_are lamps 1
+
 step "12: publish, and ask all of a group"
 check "publish" ctl "$LAST" publish ears news
 asks_all() {
@@ -208,7 +218,8 @@ heard() {
 	done
 }
 wait_for 20 "registered" heard registered lamp device/"$FIRST" device/"$SECOND"
-wait_for 20 "unregistered" heard unregistered lamp device/"$FIRST"
+wait_for 20 "unregistered" heard unregistered lamp device/"$FIRST" \
+	device/"$SECOND"
 
 step "16: clear ends: the name is taken, no start, no host, no time"
 check "taken" refused 1 "it is registered, on $at" "$LAST" register shared \
