@@ -69,6 +69,7 @@ core_new(void *memory, size_t size, const struct core_limits *limits,
 	handoff_init(c);
 	sealed_init(c);
 	rest_init(c);
+	running_init(c);
 	checkpoint_init(c);
 	conflict_init(c);
 	claim_init(c);
@@ -230,6 +231,9 @@ on_recv(struct core *c, const struct input_recv *in)
 	case WIRE_ANSWER:
 		message_on_recv(c, from, in->type, in->body);
 		break;
+	case WIRE_RUNNING:
+		running_on_recv(c, from, in->body);
+		break;
 	case WIRE_HELLO:
 	case WIRE_REFUSE:
 	case WIRE_HEARTBEAT:
@@ -262,6 +266,7 @@ on_tick(struct core *c)
 	claim_on_tick(c);
 	operate_on_tick(c);
 	message_on_tick(c);
+	running_on_tick(c);
 	duty_on_tick(c);
 }
 
@@ -467,6 +472,7 @@ core_deadline(const struct core *c)
 	at = mono_min(at, claim_deadline(c));
 	at = mono_min(at, operate_deadline(c));
 	at = mono_min(at, message_deadline(c));
+	at = mono_min(at, running_deadline(c));
 	return mono_min(at, duty_deadline(c));
 }
 

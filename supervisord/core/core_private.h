@@ -34,6 +34,7 @@
 #include "core/rebalance.h"
 #include "core/registry.h"
 #include "core/rest.h"
+#include "core/running.h"
 #include "core/runtime.h"
 #include "core/sealed.h"
 #include "core/settings.h"
@@ -78,6 +79,7 @@ struct core {
 	struct conflicts conflicts;
 	struct sealed sealed;
 	struct rest rest;
+	struct running running;
 	struct claims claims;
 	struct tracked tracked;
 	struct operate operate;

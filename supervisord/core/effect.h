@@ -58,7 +58,9 @@ struct effect_store {
 	struct bytes value;
 };
 
-/* START an instance.  The shell expands 'body' for this host. */
+/* START an instance.  The shell expands 'body' for this host.  Where one still
+ * waits for its STORE when a stop of it comes (SIGNAL with 'is_stop', or KILL),
+ * it begins nothing: it fails with BLAME_STOPPED when its turn comes. */
 struct effect_start {
 	const char *name;    /* full instance name */
 	const char *service; /* the part before '@' */
@@ -75,6 +77,7 @@ struct effect_start {
 				     "conflict" */
 	int64_t state_wall_ms;	  /* when that state was sealed */
 	const char *handoff_from; /* node it came from, "" for none */
+	bool is_void;	 /* the shell's: a stop has come before its turn */
 	bool sets_aside; /* no state, and others had it since it was here, if
 			    ever: what stands at its state_path is old, unless
 			    a start of the same 'stay' under an epoch above

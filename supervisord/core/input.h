@@ -177,6 +177,7 @@ enum start_blame {
 	BLAME_HOST,	   /* this host cannot: the next rank at once */
 	BLAME_BUSY,	   /* the last epoch is not empty yet: try again */
 	BLAME_RESOLVE,	   /* its two states were not joined: from its own */
+	BLAME_STOPPED,	   /* nobody's: it was to stop before it began */
 };
 
 /* START_FAILED */

@@ -117,7 +117,11 @@ struct instance {
 	mono freed_at;		 /* ... since when no other host holds it;
 				    NEVER: one does */
 	member_id held_by;	 /* ... which held it last */
+	member_id runs_at;	 /* said to run there, see running.h */
+	mono runs_until;
 	bool is_kept;		 /* the keeper has something of 'epoch' */
+	uint64_t epoch_left;	 /* ... and had of this one before START; 0:
+				    nothing */
 	bool is_draining_out;	 /* left in the running drain, not yet ready
 				    elsewhere; durable */
 	bool keeps_move;	 /* its next start, where its state is, obeys no
@@ -348,6 +352,8 @@ void instance_release(struct core *c, struct instance *inst);
 /* The same of one that runs elsewhere with its state: what stands at its
  * state_path is old from now on. */
 void instance_release_old(struct core *c, struct instance *inst);
+/* The same of what it had before a START that was stopped before it began. */
+void instance_release_left(struct core *c, struct instance *inst);
 /* Enters a state, publishes the row, arms the deadline. */
 void instance_enter(struct core *c, struct instance *inst,
 	enum instance_state state, mono deadline);

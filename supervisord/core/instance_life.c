@@ -80,6 +80,7 @@ instance_start_at(struct core *c, struct instance *inst,
 	struct override_value o;
 	bool is_first = inst->state == INSTANCE_IDLE;
 	instance_override(c, inst, &o);
+	inst->epoch_left = inst->is_kept ? inst->epoch : 0;
 	inst->epoch = epoch;
 	instance_use_epoch(inst, epoch);
 	inst->epoch_after = after;
@@ -198,44 +199,11 @@ start_again(struct core *c, struct instance *i, int64_t delay_ms)
 /* --- Stopping --- */
 
 static void
-emit_proc(struct core *c, const struct instance *i, enum effect_kind kind,
-	bool sets_aside)
+emit_kill(struct core *c, const struct instance *i)
 {
-	struct effect *e = effects_add(&c->fx, kind);
+	struct effect *e = effects_add(&c->fx, EFFECT_KILL);
 	e->proc.name = effects_text(&c->fx, i->name);
 	e->proc.epoch = i->epoch;
-	e->proc.sets_aside = sets_aside;
-}
-
-static void
-release(struct core *c, struct instance *i, bool sets_aside)
-{
-	if (!i->is_kept)
-		return;
-	i->is_kept = false;
-	emit_proc(c, i, EFFECT_RELEASE, sets_aside);
-}
-
-void
-instance_release(struct core *c, struct instance *inst)
-{
-	release(c, inst, false);
-}
-
-void
-instance_release_old(struct core *c, struct instance *inst)
-{
-	struct service_value s;
-	bool is_old = instance_service(c, inst, &s) &&
-		      s.policy.handoff.has_state_path;
-	if (is_old && inst->is_kept)
-		core_note(c, NOTE_SET_ASIDE, inst->name, inst->epoch,
-			effects_format(&c->fx,
-				"it runs elsewhere with its state; what stands "
-				"at its state_path here is renamed to "
-				"*.skep-stale-%u",
-				inst->epoch));
-	release(c, inst, is_old);
 }
 
 /* Asks for the state that a run may have put aside while it was another
@@ -340,7 +308,7 @@ instance_stop(struct core *c, struct instance *inst,
 static void
 on_stop_timeout(struct core *c, struct instance *i)
 {
-	emit_proc(c, i, EFFECT_KILL, false);
+	emit_kill(c, i);
 	if (!i->is_killed)
 		core_note(c, NOTE_KILLED, i->name, i->epoch,
 			"stop_timeout passed");
@@ -549,9 +517,13 @@ instance_on_start_failed(struct core *c, const struct input_start_failed *in)
 	struct instance *i = find_current(c, in->name, in->epoch);
 	if (!i)
 		return;
-	core_note(c, NOTE_START_FAILED, i->name, i->epoch,
-		effects_text(&c->fx, in->text));
-	instance_set_note(c, i, in->text);
+	if (in->blame == BLAME_STOPPED) {
+		instance_release_left(c, i);
+	} else {
+		core_note(c, NOTE_START_FAILED, i->name, i->epoch,
+			effects_text(&c->fx, in->text));
+		instance_set_note(c, i, in->text);
+	}
 	i->has_start_failed = true;
 	i->pid = 0;
 	store_unrun(c, i);
@@ -569,6 +541,7 @@ instance_on_start_failed(struct core *c, const struct input_start_failed *in)
 		i->is_over = true;
 		instance_enter(c, i, INSTANCE_CLEANING, c->now);
 		break;
+	case BLAME_STOPPED: /* it was, and is not any more */
 	case BLAME_BUSY:
 		instance_enter(
 			c, i, INSTANCE_BACKOFF, mono_add(c->now, BUSY_MS));
@@ -709,7 +682,7 @@ on_lingering(struct core *c, struct instance *i)
 		after_run(c, i);
 		return;
 	}
-	emit_proc(c, i, EFFECT_KILL, false);
+	emit_kill(c, i);
 	instance_arm(c, i, mono_add(c->now, KILL_AGAIN_MS));
 }
 

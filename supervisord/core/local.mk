@@ -52,6 +52,7 @@ libcore_a_SOURCES = \
 	supervisord/core/instance_hook.c \
 	supervisord/core/instance_epoch.c \
 	supervisord/core/instance_life.c \
+	supervisord/core/instance_release.c \
 	supervisord/core/instance_staged.c \
 	supervisord/core/kv.c \
 	supervisord/core/kv.h \
@@ -96,6 +97,7 @@ libcore_a_SOURCES = \
 	supervisord/core/rest.h \
 	supervisord/core/restart.c \
 	supervisord/core/restart.h \
+	supervisord/core/running.c supervisord/core/running.h \
 	supervisord/core/runtime.c \
 	supervisord/core/runtime.h \
 	supervisord/core/sealed.c \

@@ -556,7 +556,7 @@ take_plain(struct taking *t, struct input *in)
 		in->start_failed = (struct input_start_failed){
 			take_text(t, t->s.name), msg->epoch,
 			(enum start_blame)take_code(
-				t, BLAME_SERVICE, BLAME_RESOLVE + 1),
+				t, BLAME_SERVICE, BLAME_STOPPED + 1),
 			take_optional(t, t->s.text)};
 	else
 		UNREACHABLE();

@@ -64,7 +64,8 @@
 	X(WIRE_QUERY_MORE, 72, QueryMore)                                      \
 	X(WIRE_LETTER, 80, Letter)                                             \
 	X(WIRE_RECEIPT, 81, Receipt)                                           \
-	X(WIRE_ANSWER, 82, Answer)
+	X(WIRE_ANSWER, 82, Answer)                                             \
+	X(WIRE_RUNNING, 90, Running)
 
 enum wire_type {
 #define X(type, number, message) type = number,

@@ -70,6 +70,7 @@ void
 apply_take(struct apply *a, const struct effects *fx)
 {
 	for (size_t i = 0; i < fx->count; i++) {
+		effect_copy_void_start(&a->waiting, &fx->items[i]);
 		struct effect_copy *copy = effect_copy_new(&fx->items[i]);
 		if (copy->effect.after > a->stored_seq) {
 			list_append(&a->waiting, &copy->link);

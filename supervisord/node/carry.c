@@ -117,6 +117,11 @@ carry_start(struct node *n, const struct effect_start *start)
 	int state_fd = -1, theirs_fd = -1;
 	enum start_blame blame = BLAME_HOST;
 	int code = 0;
+	if (start->is_void) {
+		start_fail(n, start, BLAME_STOPPED,
+			"it was stopped before it began");
+		return;
+	}
 	if (start->has_state)
 		code = state_fd = states_open(n, start->root, &err);
 	if (code >= 0 && start->has_theirs) {

@@ -166,3 +166,20 @@ effect_copy_new(const struct effect *e)
 	list_init(&copy->link);
 	return copy;
 }
+
+void
+effect_copy_void_start(struct list *waiting, const struct effect *e)
+{
+	bool is_kill = e->kind == EFFECT_KILL;
+	if (!is_kill && (e->kind != EFFECT_SIGNAL || !e->signal.is_stop))
+		return;
+	const char *name = is_kill ? e->proc.name : e->signal.name;
+	uint64_t epoch = is_kill ? e->proc.epoch : e->signal.epoch;
+	list_each (it, waiting) {
+		struct effect *w =
+			&container_of(it, struct effect_copy, link)->effect;
+		if (w->kind == EFFECT_START && w->start.epoch == epoch &&
+			strcmp(w->start.name, name) == 0)
+			w->start.is_void = true;
+	}
+}

@@ -15,4 +15,8 @@ struct effect_copy {
 /* Copies 'e' and everything that it points to; free with free(3). */
 struct effect_copy *effect_copy_new(const struct effect *e);
 
+/* If 'e' stops something: its START, if it is among those that wait, is to
+ * begin nothing (core/effect.h). */
+void effect_copy_void_start(struct list *waiting, const struct effect *e);
+
 #endif

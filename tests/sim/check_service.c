@@ -151,7 +151,6 @@ static void
 check_double(struct services *s, uint32_t host, const struct life *l,
 	const struct effect_start *start)
 {
-	const struct core *c = s->k->w->hosts[host].core;
 	bool is_old = goes_on(s, host, start->name);
 	for (uint32_t i = 0; i < l->count; i++) {
 		const struct copy *other = &l->copies[i];
@@ -162,13 +161,11 @@ check_double(struct services *s, uint32_t host, const struct life *l,
 			mono_diff(s->k->w->now, other->since) < KNOWN_MS)
 			continue;
 		s->k->stats->unexcused++;
-		if (c && !c->duty.is_gate_overrun)
-			world_violated(s->k->w, "V2",
-				"%s starts %s, which runs on %s since %lld ms",
-				c->config.node, l->name,
-				s->k->w->hosts[other->host].name,
-				(long long)mono_diff(
-					s->k->w->now, other->since));
+		world_violated(s->k->w, "V2",
+			"%s starts %s, which runs on %s since %lld ms",
+			s->k->w->hosts[host].name, l->name,
+			s->k->w->hosts[other->host].name,
+			(long long)mono_diff(s->k->w->now, other->since));
 	}
 }
 

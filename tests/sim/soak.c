@@ -130,17 +130,6 @@ report_failure(struct soak_state *s, const struct slot *slot, const char *why)
 	}
 }
 
-/* What the counters call a copy without a reason, and the checkers let pass. */
-static void
-report_overrun(const struct slot *slot)
-{
-	char line[SWARM_LINE_MAX];
-	swarm_print(&slot->config, line);
-	printf("OVERRUN %s # a second copy, begun after the gate's bound\n",
-		line);
-	fflush(stdout);
-}
-
 static void
 collect(struct soak_state *s, struct slot *slot, int status)
 {
@@ -159,8 +148,6 @@ collect(struct soak_state *s, struct slot *slot, int status)
 			slot->config.nodes, (long long)r->settle_ms,
 			(unsigned long long)r->hash);
 	}
-	if (slot->has_result && r->stats.unexcused)
-		report_overrun(slot);
 	if (slot->has_result) {
 		s->simulated_ms += r->simulated_ms;
 		s->steps += r->steps;

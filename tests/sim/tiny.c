@@ -19,6 +19,18 @@ hold(struct tiny_host *h, const struct tiny_held *e)
 	h->held[h->held_count++] = *e;
 }
 
+/* What is stopped while its START waits begins nothing. */
+static void
+void_start(struct tiny_host *h, const struct tiny_held *stop)
+{
+	bool is_stop = stop->kind == EFFECT_KILL ||
+		       (stop->kind == EFFECT_SIGNAL && stop->is_stop);
+	for (uint32_t i = 0; is_stop && i < h->held_count; i++)
+		if (h->held[i].kind == EFFECT_START &&
+			h->held[i].epoch == stop->epoch)
+			h->held[i].is_void = true;
+}
+
 static void
 open_dial(struct tiny *t, uint32_t host, const struct effect_link_open *o)
 {
@@ -54,6 +66,7 @@ fill_proc(struct tiny_held *out, const struct effect *e)
 		out->epoch = e->signal.epoch;
 		out->signal = e->signal.signal;
 		out->is_handoff = e->signal.is_handoff;
+		out->is_stop = e->signal.is_stop;
 		break;
 	case EFFECT_KILL:
 	case EFFECT_RELEASE:
@@ -141,6 +154,7 @@ carry_out(struct tiny *t, uint32_t host, const struct effect *e)
 		tiny_send(t, host, e->send.link, e->send.type, e->send.body);
 	} else if (e->kind != EFFECT_REPLY) {
 		fill_held(t, host, &held, e);
+		void_start(h, &held);
 		if (e->after > h->stored)
 			hold(h, &held);
 		else

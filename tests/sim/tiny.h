@@ -80,6 +80,8 @@ struct tiny_held {
 	uint64_t run_digest;	 /* START */
 	int signal;		 /* SIGNAL */
 	bool is_handoff;	 /* SIGNAL */
+	bool is_stop;		 /* SIGNAL */
+	bool is_void;		 /* START: stopped while it waited */
 	bool has_state;		 /* START */
 	bool is_at_hand;	 /* START: the newest state was, when it was
 				    decided */
@@ -140,7 +142,8 @@ struct tiny_host {
 	bool is_dumping;	       /* DUMP was asked for */
 	struct tiny_state is_fetching; /* what FETCH asked for */
 	uint32_t fetch_from;
-	uint64_t busy_epoch; /* START that the keeper refuses; 0: none */
+	uint64_t busy_epoch;	     /* START that is refused; 0: none */
+	enum start_blame busy_blame; /* why */
 	struct core *core;   /* NULL while not up */
 };
 

@@ -205,7 +205,8 @@ add_host(struct sum *s, const struct tiny_host *h)
 	for (uint32_t i = 0; i < h->held_count; i++) {
 		const struct tiny_held *e = &h->held[i];
 		add(s, e->after - h->stored);
-		add(s, (uint64_t)e->kind << 1 | e->is_at_hand);
+		add(s, (uint64_t)e->kind << 2 | e->is_void << 1 |
+				e->is_at_hand);
 		add(s, e->epoch);
 		add_bytes(s, &e->state, sizeof e->state);
 		add(s, e->frame.type);

@@ -277,8 +277,11 @@ start(struct tiny *t, uint32_t host, const struct tiny_held *e)
 {
 	struct tiny_host *h = t->hosts[host];
 	struct tiny_net *n = t->net;
-	if (h->proc.phase != TINY_NOTHING && h->proc.phase != TINY_EMPTY) {
+	bool is_busy =
+		h->proc.phase != TINY_NOTHING && h->proc.phase != TINY_EMPTY;
+	if (e->is_void || is_busy) {
 		h->busy_epoch = e->epoch;
+		h->busy_blame = e->is_void ? BLAME_STOPPED : BLAME_BUSY;
 		return;
 	}
 	tiny_notice_split(t);
@@ -311,8 +314,8 @@ tiny_deliver_busy(struct tiny *t, uint32_t host)
 	in.start_failed = (struct input_start_failed){
 		.name = TINY_NAME,
 		.epoch = h->busy_epoch,
-		.blame = BLAME_BUSY,
-		.text = "the last start is not over yet",
+		.blame = h->busy_blame,
+		.text = "it is refused",
 	};
 	h->busy_epoch = 0;
 	tiny_step(t, host, &in);

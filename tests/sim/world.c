@@ -116,6 +116,7 @@ carry_out(struct world *w, uint32_t host, const struct effects *fx)
 	for (size_t i = 0; i < fx->count; i++) {
 		const struct effect *e = &fx->items[i];
 		ahead_of_effect(w, fx, i);
+		effect_copy_void_start(&h->waiting, e);
 		hash_effect(w, host, e);
 		if (e->kind == EFFECT_STORE)
 			disk_write(w, host, e);

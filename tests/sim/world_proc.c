@@ -243,6 +243,10 @@ do_start(struct world *w, uint32_t host, const struct effect_start *s)
 {
 	const struct behaviour *b = proc_behaviour(w, host, s->name);
 	struct process *p = world_process(w, host, s->name);
+	if (s->is_void) {
+		fail_start(w, host, s, BLAME_STOPPED);
+		return;
+	}
 	if (p && p->phase != PROCESS_EMPTY) {
 		fail_start(w, host, s, BLAME_BUSY);
 		return;
@@ -478,6 +482,8 @@ on_start_failed(struct world *w, struct event *e)
 		.epoch = e->seq,
 		.blame = blame,
 		.text = blame == BLAME_BUSY ? "the last start is not over yet"
+			: blame == BLAME_STOPPED
+				? "it was stopped before it began"
 			: blame == BLAME_RESOLVE
 				? "hooks.resolve_conflict: it exited 1"
 				: "exec: no such file",
