@@ -287,13 +287,29 @@ has_passed(const struct core *c, const skep_Handoff *m)
 	       !handoff_find(c, m->name) && !handoff_has_rival(c, m);
 }
 
+/* The source went on without it; or ('is_lost') another host did, and what is
+ * staged here is the last of that state. */
+static void
+on_abort(struct core *c, struct handoff *h, bool is_lost)
+{
+	struct instance *i = instance_find(c, h->name);
+	if (is_lost && h->state == HANDOFF_STAGED && i)
+		yield_staged(c, h, i);
+	discard(c, h);
+}
+
 static void
 on_commit(struct core *c, member_id from, struct handoff *h,
 	const skep_Handoff *m)
 {
 	if (h && h->state == HANDOFF_STAGED && handoff_is_same(h, m)) {
-		/* A source that forgot all about it gives a reason. */
-		take_over(c, h, m->reason[0] == '\0');
+		/* A source that forgot all about it gives a reason.  Where the
+		 * word took so long that somebody went on without that state,
+		 * the source hears so as well, and nobody begins with it. */
+		if (handoff_has_rival(c, m))
+			on_abort(c, h, true);
+		else
+			take_over(c, h, m->reason[0] == '\0');
 		return;
 	}
 	const struct instance *i = instance_find(c, m->name);
@@ -304,17 +320,6 @@ on_commit(struct core *c, member_id from, struct handoff *h,
 		handoff_echo(c, from, m, WIRE_HANDOFF_ACTIVE, "");
 	else if (!is_taken && is_forgotten(c, m))
 		handoff_echo(c, from, m, WIRE_HANDOFF_UNKNOWN, "");
-}
-
-/* The source went on without it; or ('is_lost') another host did, and what is
- * staged here is the last of that state. */
-static void
-on_abort(struct core *c, struct handoff *h, bool is_lost)
-{
-	struct instance *i = instance_find(c, h->name);
-	if (is_lost && h->state == HANDOFF_STAGED && i)
-		yield_staged(c, h, i);
-	discard(c, h);
 }
 
 void
