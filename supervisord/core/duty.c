@@ -312,8 +312,8 @@ pass_on(struct core *c, struct instance *i, const struct service_value *s)
 	instance_refuse(c, i, "its last checkpoint does not come here");
 }
 
-/* Whether it has to wait although the bound of the gate has passed: one of those
- * that this was about says that it runs there. */
+/* Whether it has to wait although the bound of the gate has passed: one of
+ * those that this was about says that it runs there. */
 static bool
 is_elsewhere(const struct core *c, const struct instance *i)
 {
@@ -368,8 +368,8 @@ start_waiting(struct core *c)
 		struct instance *i = container_of(l, struct instance, in_dirty);
 		if (d->starting >= START_BUDGET || !has_room(c))
 			break;
-		bool may = is_open ? !is_elsewhere(c, i)
-				   : is_own_under_keep(c, i);
+		bool may =
+			is_open ? !is_elsewhere(c, i) : is_own_under_keep(c, i);
 		if (may)
 			start_one(c, i);
 	}
