@@ -5,6 +5,14 @@
 
 /* --- Not wanted --- */
 
+/* As long as another host holds it, its name stays known here. */
+static void
+reap(struct core *c, struct instance *i)
+{
+	if (duty_holder(c, i->name, NULL) == MEMBER_NONE)
+		instance_reap(c, i);
+}
+
 static void
 forget(struct core *c, struct instance *i)
 {
@@ -12,7 +20,7 @@ forget(struct core *c, struct instance *i)
 	instance_release(c, i);
 	if (i->is_remembered || i->is_refused || i->is_past)
 		instance_disown(c, i);
-	instance_reap(c, i);
+	reap(c, i);
 }
 
 /* Nobody wants it to run: stop it, and forget it if it is deleted. */
@@ -32,7 +40,7 @@ unwanted(struct core *c, struct instance *i, const struct service_value *s)
 		i->is_declared ? "an operator stopped it"
 			       : "its service was deleted");
 	if (i->state == INSTANCE_IDLE && !i->is_declared)
-		instance_reap(c, i);
+		reap(c, i);
 }
 
 /* --- Held here --- */

@@ -48,6 +48,24 @@ duty_mark(struct core *c, const char *instance)
 }
 
 void
+duty_know(struct core *c, const struct row *row)
+{
+	if (row->is_shown && !row->is_deleted &&
+		row->value.kind == ROW_INSTANCE &&
+		row_state_is_held(row->value.state) &&
+		row->origin != MEMBER_SELF && member_is_present(c, row->origin))
+		instance_ensure(c, row->name);
+}
+
+void
+duty_know_host(struct core *c, member_id id)
+{
+	const struct row *row = registry_walk(c, id, NULL);
+	for (; row; row = registry_walk(c, id, row))
+		duty_know(c, row);
+}
+
+void
 duty_mark_siblings(struct core *c, const char *instance, bool has_left_us)
 {
 	char service[INSTANCE_NAME_MAX + 1];

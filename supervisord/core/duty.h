@@ -90,6 +90,7 @@ struct duty {
 };
 
 struct core;
+struct row;
 
 void duty_init(struct core *c);
 /* Everything else took BOOT: declares what is wanted. */
@@ -101,6 +102,11 @@ size_t duty_need(const struct core_limits *limits);
 
 /* A row of this instance name changed, anywhere. */
 void duty_mark(struct core *c, const char *instance);
+/* What a present host holds is known here and can be asked for, also when
+ * nobody wants it any more, until it is held nowhere (decide.c): for a row that
+ * came, and for all rows of a host that did. */
+void duty_know(struct core *c, const struct row *row);
+void duty_know_host(struct core *c, member_id id);
 /* It took or left a place on a host: those of its service that are held nowhere
  * and belong to another one now, because of 'max_per_host', are evaluated.
  * Where the place was ours, they rest first. */

@@ -343,6 +343,8 @@ member_enter(struct core *c, struct member *m, enum member_state state,
 	c->members.view_digest += view_share(m);
 	if (was_present != is_present(state))
 		changes_on_host(c, member_id_of(c, m));
+	if (!was_present && is_present(state))
+		duty_know_host(c, member_id_of(c, m));
 	if (was_present != is_present(state) || (was_present && is_newer))
 		member_view_changed(c);
 }

@@ -138,6 +138,7 @@ mark(struct core *c, const struct row *row, bool had_place)
 		group_on_row(c, row);
 	if (row->value.kind != ROW_INSTANCE)
 		return;
+	duty_know(c, row);
 	duty_mark(c, row->name);
 	if (had_place != is_place_taken(row))
 		duty_mark_siblings(

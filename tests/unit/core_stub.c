@@ -28,6 +28,13 @@ duty_mark(struct core *c, const char *instance)
 }
 
 void
+duty_know(struct core *c, const struct row *row)
+{
+	(void)c;
+	(void)row;
+}
+
+void
 duty_mark_siblings(struct core *c, const char *instance, bool has_left_us)
 {
 	(void)c;
