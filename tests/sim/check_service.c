@@ -18,7 +18,7 @@
 /* After so long without trouble no two copies are left. */
 #define RESOLVE_MS 60000
 /* Starts of one instance on one host: so many in so long. */
-#define STARTS_MAX 40
+#define STARTS_MAX 20
 #define STARTS_MS  10000
 
 /* One live process. */
@@ -26,6 +26,13 @@ struct copy {
 	uint32_t host;
 	uint64_t epoch;
 	mono since;
+};
+
+/* One instance name on one host. */
+struct past {
+	uint64_t epoch;	 /* the last one there */
+	mono window_at;	 /* since when 'starts' are counted */
+	uint32_t starts; /* in this window */
 };
 
 /* One instance name. */
@@ -44,8 +51,6 @@ struct life {
 	uint32_t begun_by; /* who decided on a start last, plus 1; 0 when that
 			      one came to an end */
 	mono begun_at;	   /* when that was */
-	uint32_t starts;   /* in this window */
-	mono window_at;
 	bool is_deleted; /* begins anew when nothing of it is left */
 };
 
@@ -55,9 +60,9 @@ struct services {
 	struct life **lives; /* owned, each */
 	uint32_t count;
 	uint32_t doubled;   /* of these, how many have two copies */
-	struct keys epochs; /* host and name -> number, from 1 */
-	uint64_t *last;	    /* owned: the last epoch there */
-	uint32_t last_count;
+	struct keys at;	    /* host and name -> number of a past, from 1 */
+	struct past *pasts; /* owned */
+	uint32_t past_count;
 	mono worded_at;	   /* when last something was decided, or heard, that
 			      places may depend on */
 	bool is_forgetful; /* a host or a disk was forgotten: epochs of it may
@@ -77,7 +82,7 @@ life_of(struct services *s, const char *name)
 	strcpy(l->name, name);
 	l->lost_at = l->doubled_at = MONO_NEVER;
 	l->paired_at = (mono){-RESOLVE_MS};
-	l->ended_at = l->window_at = s->k->w->now;
+	l->ended_at = s->k->w->now;
 	s->lives[*at - 1] = l;
 	return l;
 }
@@ -93,24 +98,41 @@ copy_on(struct life *l, uint32_t host)
 
 /* --- Starts --- */
 
+static struct past *
+past_of(struct services *s, uint32_t host, const char *name)
+{
+	uint32_t *at = keys_at(&s->at, hash_mix(host, hash_text(name, 0)));
+	if (!*at) {
+		s->pasts =
+			array_add(s->pasts, &s->past_count, sizeof *s->pasts);
+		*at = s->past_count;
+		s->pasts[*at - 1] = (struct past){.window_at = s->k->w->now};
+	}
+	return &s->pasts[*at - 1];
+}
+
+/* Its epochs may come again there. */
+static void
+past_forget(struct services *s, uint32_t host, const char *name)
+{
+	uint32_t at = keys_get(&s->at, hash_mix(host, hash_text(name, 0)));
+	if (at)
+		s->pasts[at - 1].epoch = 0;
+}
+
 /* V5: epochs of one instance rise on each host, through all its lives. */
 static void
 check_epoch(
 	struct services *s, uint32_t host, const struct life *l, uint64_t epoch)
 {
-	uint32_t *at =
-		keys_at(&s->epochs, hash_mix(host, hash_text(l->name, 0)));
-	if (!*at) {
-		s->last = array_add(s->last, &s->last_count, sizeof *s->last);
-		*at = s->last_count;
-	}
-	if (epoch <= s->last[*at - 1] && !s->is_forgetful)
+	struct past *past = past_of(s, host, l->name);
+	if (epoch <= past->epoch && !s->is_forgetful)
 		world_violated(s->k->w, "V5",
 			"%s starts %s under epoch %llu, after %llu",
 			s->k->w->hosts[host].name, l->name,
 			(unsigned long long)epoch,
-			(unsigned long long)s->last[*at - 1]);
-	s->last[*at - 1] = epoch;
+			(unsigned long long)past->epoch);
+	past->epoch = epoch;
 }
 
 /* ... and from host to host, where the one hears the other, be it only its
@@ -169,19 +191,21 @@ check_double(struct services *s, uint32_t host, const struct life *l,
 	}
 }
 
-/* V6: nothing is started in a hot loop. */
+/* V6: nothing is started in a hot loop.  That each host may try one that ends
+ * at once, one after the other, is what its policy asks for. */
 static void
-check_rate(struct services *s, uint32_t host, struct life *l)
+check_rate(struct services *s, uint32_t host, const struct life *l)
 {
-	if (mono_diff(s->k->w->now, l->window_at) >= STARTS_MS) {
-		l->window_at = s->k->w->now;
-		l->starts = 0;
+	struct past *past = past_of(s, host, l->name);
+	if (mono_diff(s->k->w->now, past->window_at) >= STARTS_MS) {
+		past->window_at = s->k->w->now;
+		past->starts = 0;
 	}
-	if (++l->starts > STARTS_MAX)
+	if (++past->starts > STARTS_MAX)
 		world_violated(s->k->w, "V6",
 			"%s starts %s for the %uth time "
 			"in %d s",
-			s->k->w->hosts[host].name, l->name, l->starts,
+			s->k->w->hosts[host].name, l->name, past->starts,
 			STARTS_MS / 1000);
 }
 
@@ -219,12 +243,9 @@ forget_on(struct services *s, struct life *l, uint32_t host)
 {
 	const struct core *c = s->k->w->hosts[host].core;
 	const struct instance *i = c ? instance_find(c, l->name) : NULL;
-	uint32_t at =
-		keys_get(&s->epochs, hash_mix(host, hash_text(l->name, 0)));
 	if (!c || (i && i->is_declared))
 		return;
-	if (at)
-		s->last[at - 1] = 0;
+	past_forget(s, host, l->name);
 	if (l->host == host)
 		l->epoch = 0;
 }
@@ -236,12 +257,8 @@ begin_anew(struct services *s, struct life *l)
 	l->epoch = 0;
 	l->is_deleted = false;
 	l->lost_at = MONO_NEVER;
-	for (uint32_t h = 0; h < s->k->w->count; h++) {
-		uint32_t at = keys_get(
-			&s->epochs, hash_mix(h, hash_text(l->name, 0)));
-		if (at)
-			s->last[at - 1] = 0;
-	}
+	for (uint32_t h = 0; h < s->k->w->count; h++)
+		past_forget(s, h, l->name);
 }
 
 static void
@@ -672,9 +689,9 @@ on_end(struct world *w, void *context)
 		free(s->lives[i]);
 	}
 	free(s->lives);
-	free(s->last);
+	free(s->pasts);
 	keys_fini(&s->names);
-	keys_fini(&s->epochs);
+	keys_fini(&s->at);
 	free(s);
 }
 
