@@ -5,6 +5,7 @@
 #include "core/conflict_private.h"
 #include "core/depends.h"
 #include "core/handoff_private.h"
+#include "core/running.h"
 
 /* --- Instances --- */
 
@@ -146,6 +147,12 @@ fill_why(struct core *c, struct instance *i, const struct service_value *s,
 		text_add(&t, "waits for ");
 		text_add(&t, i->last_owner);
 		text_add(&t, ", which held it last and may be booting");
+		return;
+	}
+	if (strcmp(out->state, "pending") == 0 && running_is_said(c, i)) {
+		text_add(&t, member_get(c, i->runs_at)->name);
+		text_add(&t, " says that it runs there; "
+			     "its rows wait for its disk");
 		return;
 	}
 	const char *obstacle = NULL;
