@@ -9,6 +9,7 @@ libskep_sources = \
 	supervisord/base/glob.c supervisord/base/glob.h \
 	supervisord/client/mail.c \
 	supervisord/client/members.c \
+	supervisord/client/packet.h \
 	supervisord/client/reader.h \
 	supervisord/client/regfile.h \
 	supervisord/client/registry.c \

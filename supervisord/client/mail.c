@@ -13,11 +13,11 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
-#include <sys/uio.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "client/packet.h"
 #include "skep/mail.h"
 
 /* Between two attempts to connect. */
@@ -72,12 +72,6 @@ struct skep_mail {
 	char from[SKEP_MAIL_PACKET_MAX + 2];
 	struct skep_answer answer;
 	char answer_body[SKEP_MAIL_PACKET_MAX];
-};
-
-/* A packet, taken apart. */
-struct parts {
-	const char *name, *text, *body;
-	size_t name_size, text_size, size;
 };
 
 static int64_t
@@ -146,18 +140,9 @@ static int
 put(struct skep_mail *m, struct skep_mail_header *h, const char *name,
 	const void *body, size_t size)
 {
-	/* sendmsg changes none of them. */
-	union {
-		const void *in;
-		void *out;
-	} parts[] = {{name}, {body}};
-	h->name_size = (uint16_t)strlen(name);
-	struct iovec iov[] = {{h, sizeof *h}, {parts[0].out, h->name_size},
-		{parts[1].out, size}};
-	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 3};
 	ssize_t n;
 	do
-		n = sendmsg(m->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+		n = packet_send(m->fd, h, name, body, size, MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : 0;
 }
@@ -222,26 +207,6 @@ dial(struct skep_mail *m)
 
 /* --- What comes --- */
 
-/* 0, or -EBADMSG. */
-static int
-take_apart(const char *packet, size_t size, struct parts *out)
-{
-	struct skep_mail_header h;
-	if (size < sizeof h)
-		return -EBADMSG;
-	memcpy(&h, packet, sizeof h);
-	out->name = packet + sizeof h;
-	out->name_size = h.name_size;
-	out->text = out->name + h.name_size;
-	out->text_size = h.text_size;
-	out->body = out->text + h.text_size;
-	size_t head = sizeof h + out->name_size + out->text_size;
-	if (head > size)
-		return -EBADMSG;
-	out->size = size - head;
-	return 0;
-}
-
 /* Copies a text and its NUL to '*at', which goes on behind them. */
 static char *
 copy_text(char **at, const char *text, size_t size)
@@ -254,10 +219,10 @@ copy_text(char **at, const char *text, size_t size)
 }
 
 static int
-keep_message(struct skep_mail *m, const struct parts *p)
+keep_message(struct skep_mail *m, const struct packet *p)
 {
 	struct mail *mail = malloc(
-		sizeof *mail + p->name_size + p->text_size + p->size + 2);
+		sizeof *mail + p->h.name_size + p->h.text_size + p->size + 2);
 	if (!mail)
 		return tell(m, -ENOMEM, "no memory for a message");
 	char *at = mail->data;
@@ -265,8 +230,8 @@ keep_message(struct skep_mail *m, const struct parts *p)
 	mail->number = m->in.h.number;
 	mail->generation = m->generation;
 	mail->asks = m->in.h.flags & SKEP_MAIL_ASKS;
-	mail->from = copy_text(&at, p->name, p->name_size);
-	mail->group = copy_text(&at, p->text, p->text_size);
+	mail->from = copy_text(&at, p->name, p->h.name_size);
+	mail->group = copy_text(&at, p->text, p->h.text_size);
 	mail->body = at;
 	mail->size = p->size;
 	memcpy(mail->body, p->body, p->size);
@@ -277,13 +242,13 @@ keep_message(struct skep_mail *m, const struct parts *p)
 }
 
 static void
-hand_answer(struct skep_mail *m, const struct parts *p)
+hand_answer(struct skep_mail *m, const struct packet *p)
 {
 	char *at = m->from;
 	struct skep_answer a = {
 		.code = m->in.h.code,
-		.from = copy_text(&at, p->name, p->name_size),
-		.text = copy_text(&at, p->text, p->text_size),
+		.from = copy_text(&at, p->name, p->h.name_size),
+		.text = copy_text(&at, p->text, p->h.text_size),
 		.body = p->body,
 		.size = p->size,
 	};
@@ -292,11 +257,11 @@ hand_answer(struct skep_mail *m, const struct parts *p)
 }
 
 static void
-end_request(struct skep_mail *m, const struct parts *p)
+end_request(struct skep_mail *m, const struct packet *p)
 {
 	m->request->is_done = true;
 	m->request->code = m->in.h.code;
-	say_why(m, 0, p->text, p->text_size);
+	say_why(m, 0, p->text, p->h.text_size);
 }
 
 /* Whether a packet is about the request under way. */
@@ -310,10 +275,9 @@ is_awaited(const struct skep_mail *m)
 static int
 take(struct skep_mail *m, size_t size)
 {
-	struct parts p;
-	int code = take_apart(m->in.packet, size, &p);
-	if (code < 0)
-		return code;
+	struct packet p;
+	if (!packet_cut(m->in.packet, size, &p))
+		return -EBADMSG;
 	switch (m->in.h.op) {
 	case SKEP_MAIL_MESSAGE:
 		return keep_message(m, &p);
@@ -327,7 +291,7 @@ take(struct skep_mail *m, size_t size)
 		if (m->in.h.tag || m->in.h.code != SKEP_MAIL_NOT_ALLOWED)
 			return 0;
 		m->refused = -EACCES;
-		return say_why(m, -EACCES, p.text, p.text_size);
+		return say_why(m, -EACCES, p.text, p.h.text_size);
 	default:
 		return 0; /* of a later version */
 	}

@@ -5,9 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "client/packet.h"
 
 bool
 mailbox_is_here(void)
@@ -42,17 +43,8 @@ int
 mailbox_send(struct ctl *ctl, int fd, struct skep_mail_header *h,
 	const char *name, const void *body, size_t size)
 {
-	/* sendmsg changes none of them. */
-	union {
-		const void *in;
-		void *out;
-	} parts[] = {{name}, {body}};
-	h->name_size = (uint16_t)strlen(name);
-	struct iovec iov[] = {{h, sizeof *h}, {parts[0].out, h->name_size},
-		{parts[1].out, size}};
-	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 3};
 	/* Who is not heard finds the reason when it reads. */
-	if (sendmsg(fd, &msg, MSG_NOSIGNAL) < 0 && errno != EPIPE)
+	if (packet_send(fd, h, name, body, size, 0) < 0 && errno != EPIPE)
 		return err_sys(&ctl->err, -errno, "the mailbox");
 	return 0;
 }
@@ -61,25 +53,22 @@ static int
 take_apart(struct ctl *ctl, const unsigned char *packet, size_t size,
 	struct mailbox_packet *out)
 {
-	size_t at = sizeof out->h;
-	if (size >= at)
-		memcpy(&out->h, packet, at);
-	if (size < at || at + out->h.name_size + out->h.text_size > size ||
-		out->h.name_size >= sizeof out->name ||
-		out->h.text_size >= sizeof out->text)
+	struct packet p;
+	if (!packet_cut(packet, size, &p) ||
+		p.h.name_size >= sizeof out->name ||
+		p.h.text_size >= sizeof out->text)
 		return err_set(&ctl->err, -EBADMSG,
 			"the mailbox: a packet makes no sense");
-	memcpy(out->name, packet + at, out->h.name_size);
-	out->name[out->h.name_size] = '\0';
-	at += out->h.name_size;
-	memcpy(out->text, packet + at, out->h.text_size);
-	out->text[out->h.text_size] = '\0';
-	at += out->h.text_size;
-	out->body_size = size - at;
-	if (out->body_size > sizeof out->body)
+	if (p.size > sizeof out->body)
 		return err_set(&ctl->err, -EMSGSIZE,
 			"the mailbox: a packet is too long");
-	memcpy(out->body, packet + at, out->body_size);
+	out->h = p.h;
+	memcpy(out->name, p.name, p.h.name_size);
+	out->name[p.h.name_size] = '\0';
+	memcpy(out->text, p.text, p.h.text_size);
+	out->text[p.h.text_size] = '\0';
+	out->body_size = p.size;
+	memcpy(out->body, p.body, p.size);
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "client/packet.h"
 #include "node/mail.h"
 #include "node/mailbox_private.h"
 #include "node/node.h"
@@ -137,8 +138,7 @@ ask(struct mail_client *k, const struct parts *p, enum mail_op op)
 
 /* Copies a text out of a packet; false when it is none. */
 static bool
-take_text(char out[static RUNTIME_NAME_MAX + 1], const unsigned char *data,
-	size_t size)
+take_text(char out[static RUNTIME_NAME_MAX + 1], const char *data, size_t size)
 {
 	if (size > RUNTIME_NAME_MAX || memchr(data, '\0', size))
 		return false;
@@ -151,22 +151,18 @@ take_text(char out[static RUNTIME_NAME_MAX + 1], const unsigned char *data,
 static const char *
 take_apart(const unsigned char *packet, size_t size, struct parts *out)
 {
-	if (size < sizeof out->h)
-		return "a packet is shorter than its header";
-	memcpy(&out->h, packet, sizeof out->h);
-	size_t at = sizeof out->h;
-	size_t head = at + out->h.name_size + out->h.text_size;
-	if (head > size)
-		return "a packet ends before its name or text does";
-	if (!take_text(out->name, packet + at, out->h.name_size) ||
-		!take_text(out->text, packet + at + out->h.name_size,
-			out->h.text_size))
+	struct packet p;
+	if (!packet_cut(packet, size, &p))
+		return "a packet ends before its header, name or text does";
+	out->h = p.h;
+	if (!take_text(out->name, p.name, p.h.name_size) ||
+		!take_text(out->text, p.text, p.h.text_size))
 		return "a name is longer than 255 bytes, or has a NUL";
-	if (out->h.flags & ~SKEP_MAIL_ACK)
+	if (p.h.flags & ~SKEP_MAIL_ACK)
 		return "a flag that skepd does not know";
-	if (size - head > SKEP_MAIL_BODY_MAX)
+	if (p.size > SKEP_MAIL_BODY_MAX)
 		return "a message has 65536 bytes at most";
-	out->body = (struct bytes){packet + head, size - head};
+	out->body = (struct bytes){(const uint8_t *)p.body, p.size};
 	return NULL;
 }
 
