@@ -637,7 +637,8 @@ instance_on_found(struct core *c, const struct input_found *in)
 	i->pid = in->pid;
 	i->status = in->status;
 	i->is_remembered = true;
-	i->is_found = i->is_kept = true;
+	i->is_found = true;
+	i->epoch_kept = in->epoch;
 	i->state = in->pid ? INSTANCE_READY : INSTANCE_CLEANING;
 	/* What is on its way yet is told of when it has come so far. */
 	if (in->pid && !in->has_run) {

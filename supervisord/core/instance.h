@@ -119,7 +119,9 @@ struct instance {
 	member_id held_by;	 /* ... which held it last */
 	member_id runs_at;	 /* said to run there, see running.h */
 	mono runs_until;
-	bool is_kept;		 /* the keeper has something of 'epoch' */
+	uint64_t epoch_kept;	 /* the keeper has something of this one; 0:
+				    nothing.  It is no more 'epoch' where what a
+				    move brings waits here */
 	uint64_t epoch_left;	 /* ... and had of this one before START; 0:
 				    nothing */
 	bool is_draining_out;	 /* left in the running drain, not yet ready

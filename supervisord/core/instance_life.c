@@ -53,7 +53,7 @@ emit_start(struct core *c, struct instance *i,
 {
 	struct effect *e = effects_add(&c->fx, EFFECT_START);
 	e->after = after > c->stored_seq ? after : 0;
-	i->is_kept = true;
+	i->epoch_kept = i->epoch;
 	e->start.name = effects_text(&c->fx, i->name);
 	e->start.service = effects_text(&c->fx, i->service);
 	e->start.epoch = i->epoch;
@@ -80,7 +80,7 @@ instance_start_at(struct core *c, struct instance *inst,
 	struct override_value o;
 	bool is_first = inst->state == INSTANCE_IDLE;
 	instance_override(c, inst, &o);
-	inst->epoch_left = inst->is_kept ? inst->epoch : 0;
+	inst->epoch_left = inst->epoch_kept;
 	inst->epoch = epoch;
 	instance_use_epoch(inst, epoch);
 	inst->epoch_after = after;

@@ -13,10 +13,9 @@ emit(struct core *c, const struct instance *i, uint64_t epoch, bool sets_aside)
 static void
 release(struct core *c, struct instance *i, bool sets_aside)
 {
-	if (!i->is_kept)
-		return;
-	i->is_kept = false;
-	emit(c, i, i->epoch, sets_aside);
+	if (i->epoch_kept)
+		emit(c, i, i->epoch_kept, sets_aside);
+	i->epoch_kept = 0;
 }
 
 void
@@ -31,13 +30,13 @@ instance_release_old(struct core *c, struct instance *inst)
 	struct service_value s;
 	bool is_old = instance_service(c, inst, &s) &&
 		      s.policy.handoff.has_state_path;
-	if (is_old && inst->is_kept)
-		core_note(c, NOTE_SET_ASIDE, inst->name, inst->epoch,
+	if (is_old && inst->epoch_kept)
+		core_note(c, NOTE_SET_ASIDE, inst->name, inst->epoch_kept,
 			effects_format(&c->fx,
 				"it runs elsewhere with its state; what stands "
 				"at its state_path here is renamed to "
 				"*.skep-stale-%u",
-				inst->epoch));
+				inst->epoch_kept));
 	release(c, inst, is_old);
 }
 
@@ -46,6 +45,5 @@ instance_release_left(struct core *c, struct instance *inst)
 {
 	if (inst->epoch_left)
 		emit(c, inst, inst->epoch_left, false);
-	inst->epoch_left = 0;
-	inst->is_kept = false;
+	inst->epoch_left = inst->epoch_kept = 0;
 }
