@@ -190,6 +190,11 @@ repair_list(struct core *c, struct member *m)
 void
 member_on_heartbeat(struct core *c, struct member *m, const skep_Heartbeat *hb)
 {
+	/* It may come late over the link of an earlier start, when others have
+	 * told of this one: what it says is of another log. */
+	if (member_log_incarnation(hb->incarnation) <
+		member_log_incarnation(m->incarnation))
+		return;
 	/* That it sees the same members opens the gate for starts, which each
 	 * step looks at; it decides nothing about an instance. */
 	bool is_relevant = !m->has_heartbeat ||

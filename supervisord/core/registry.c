@@ -312,6 +312,9 @@ registry_show_next_if_due(struct core *c, member_id id)
 	if (!next || !next->has_end || !registry_is_whole(next))
 		return;
 	bool is_same = next->incarnation == o->incarnation;
+	/* What came anew is behind what others told meanwhile. */
+	if (is_same && next->position < o->position)
+		return;
 	bool is_empty = o->row_count == 0 && o->tombstones == 0;
 	if (is_same || next->is_ready || is_empty)
 		registry_show_next(c, id);

@@ -237,8 +237,9 @@ check_committed(struct moves *m, uint32_t host, const struct page *p,
 }
 
 /* H3: a start that ends a move begins with the very state of the move, unless
- * the target has begun with it and the move is over: this is a later one; or
- * the service does without handoff by now. */
+ * the target has begun with it and the move is over: this is a later one, be it
+ * that the target was stopped before its process began and lists the state as
+ * one that it keeps; or the service does without handoff by now. */
 static void
 check_root(struct moves *m, uint32_t host, const struct page *p,
 	const struct effect_start *s)
@@ -246,8 +247,10 @@ check_root(struct moves *m, uint32_t host, const struct page *p,
 	const struct move *was = &p->before;
 	bool has_ended =
 		was->state != HANDOFF_FREE && p->issued.state == HANDOFF_FREE;
-	bool has_arrived = was->state == HANDOFF_COMMITTED &&
-			   keys_get(&m->k->served, check_root_key(was->root));
+	uint64_t root = check_root_key(was->root);
+	bool has_arrived =
+		was->state == HANDOFF_COMMITTED &&
+		(keys_get(&m->k->served, root) || keys_get(&m->k->lost, root));
 	if (!has_ended || !was->has_root || m->is_void || has_arrived ||
 		check_is_unwanted(m->k, host, s->name))
 		return;

@@ -184,7 +184,7 @@ on_effect(struct world *w, uint32_t host, const struct effect *e, void *context)
 		note_forgotten(p, host, &e->store);
 	if (e->kind == EFFECT_NOTE && e->note.kind == NOTE_STARTING)
 		note_decision(p, host, &e->note);
-	if (e->kind != EFFECT_START || e->start.has_state)
+	if (e->kind != EFFECT_START || e->start.has_state || e->start.is_void)
 		return;
 	struct core *c = w->hosts[host].core;
 	const struct instance *i = instance_find(c, e->start.name);

@@ -9,6 +9,7 @@
 
 #include "base/hash.h"
 #include "core/instance.h"
+#include "core/running.h"
 #include "core/view.h"
 #include "tests/sim/check.h"
 
@@ -18,7 +19,7 @@
 /* After so long without trouble no two copies are left. */
 #define RESOLVE_MS 60000
 /* Starts of one instance on one host: so many in so long. */
-#define STARTS_MAX 20
+#define STARTS_MAX 40
 #define STARTS_MS  10000
 
 /* One live process. */
@@ -616,6 +617,42 @@ waits_for_disk(const struct services *s, struct core *c, const char *name)
 	       strstr(v.why, place_verdict_text(PLACE_STALLED));
 }
 
+/* Whether it runs on a host that can say no more than that, for its disk stands
+ * still, and 'duty', which would start it, has heard so. */
+static bool
+runs_unseen(const struct services *s, uint32_t duty, const char *name)
+{
+	const struct core *c = s->k->w->hosts[duty].core;
+	const struct instance *i = c ? instance_find(c, name) : NULL;
+	if (!i || !running_is_said(c, i))
+		return false;
+	uint32_t x = check_host_of(s->k, member_get(c, i->runs_at)->name);
+	const struct process *p = world_process(s->k->w, x, name);
+	return p && p->phase < PROCESS_EXITED;
+}
+
+/* Whether it has run and is over, wherever that was. */
+static bool
+is_over(const struct core *c, const char *name)
+{
+	const struct row *row = registry_first(c, ROW_INSTANCE, name);
+	for (; row; row = registry_next(c, row))
+		if (row->value.state == ROW_EXITED)
+			return true;
+	return false;
+}
+
+/* Whether it is to run: nobody stopped it, and it is not over. */
+static bool
+is_to_run(struct core *c, const struct instance *i, struct service_value *v)
+{
+	struct override_value o;
+	if (!instance_service(c, i, v) || !v->policy.is_enabled)
+		return false;
+	instance_override(c, i, &o);
+	return !o.is_stopped && !is_over(c, i->name);
+}
+
 /* V1: what is wanted and could run somewhere has a holder. */
 static void
 check_lost(struct services *s, struct core *c)
@@ -623,31 +660,23 @@ check_lost(struct services *s, struct core *c)
 	list_each (at, &c->instances.all) {
 		struct instance *i = container_of(at, struct instance, in_all);
 		struct service_value v;
-		struct override_value o;
-		if (!instance_service(c, i, &v) || !v.policy.is_enabled)
+		if (!is_to_run(c, i, &v) ||
+			duty_holder(c, i->name, NULL) != MEMBER_NONE)
 			continue;
-		instance_override(c, i, &o);
-		const struct row *row =
-			registry_first(c, ROW_INSTANCE, i->name);
-		bool is_over = false;
-		for (; row; row = registry_next(c, row))
-			is_over |= row->value.state == ROW_EXITED;
-		if (o.is_stopped || is_over ||
-			duty_holder(c, i->name, NULL) != MEMBER_NONE ||
-			duty_host(c, i, &v) == MEMBER_NONE ||
-			check_waits_for_checkpoint(s->k->w,
-				check_host_of(
-					s->k, member_get(c, duty_host(c, i, &v))
-						      ->name),
-				i->name) ||
+		member_id id = duty_host(c, i, &v);
+		if (id == MEMBER_NONE)
+			continue;
+		const char *duty = member_get(c, id)->name;
+		uint32_t x = check_host_of(s->k, duty);
+		if (check_waits_for_checkpoint(s->k->w, x, i->name) ||
 			is_unaware(s, c, i->name) ||
-			waits_for_disk(s, c, i->name))
+			waits_for_disk(s, c, i->name) ||
+			runs_unseen(s, x, i->name))
 			continue;
 		s->k->stats->lost++;
 		world_violated(s->k->w, "V1",
-			"%s runs nowhere, and %s does "
-			"not start it",
-			i->name, member_get(c, duty_host(c, i, &v))->name);
+			"%s runs nowhere, and %s does not start it", i->name,
+			duty);
 	}
 }
 

@@ -418,10 +418,16 @@ is_unfit(struct storm *s, const char *name)
 		       s->w->hosts[x].read_bytes_per_s != 0);
 }
 
-/* Whether such a one holds it, or ought to start it. */
+/* Whether such a one holds it, or ought to start it, or runs it without being
+ * able to say more than that (core/running.h). */
 static bool
 is_holder_unfit(struct storm *s, const struct instance_view *v)
 {
+	for (uint32_t i = 0; i < s->w->count && !v->node[0]; i++) {
+		const struct process *p = world_process(s->w, i, v->name);
+		if (is_stalled(s, i) && p && p->phase == PROCESS_RUNNING)
+			return true;
+	}
 	return is_unfit(s, v->node[0] ? v->node : v->duty);
 }
 

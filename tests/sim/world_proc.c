@@ -245,6 +245,12 @@ do_start(struct world *w, uint32_t host, const struct effect_start *s)
 	struct process *p = world_process(w, host, s->name);
 	if (s->is_void) {
 		fail_start(w, host, s, BLAME_STOPPED);
+		observe_process(w, host,
+			&(struct world_process_event){
+				.what = PROCESS_IS_REFUSED,
+				.name = s->name,
+				.epoch = s->epoch,
+			});
 		return;
 	}
 	if (p && p->phase != PROCESS_EMPTY) {
