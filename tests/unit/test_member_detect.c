@@ -1,5 +1,6 @@
 /* Members in a small world: who is alive. */
 #include <check.h>
+#include <pb_encode.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +50,55 @@ START_TEST(restart_within_the_grace_kills_nobody)
 	ck_assert_uint_eq(w->hosts[0].notes[NOTE_NODE_DOWN], 0);
 	ck_assert_uint_eq(w->hosts[2].notes[NOTE_NODE_DOWN], 0);
 	ck_assert_uint_eq(core_of(w, 1)->incarnation, 2);
+	world_free(w);
+}
+END_TEST
+
+/* A heartbeat of a host, as it comes over the link to it. */
+static void
+hear_heartbeat(
+	struct world *w, uint32_t at, uint32_t from, const skep_Heartbeat *hb)
+{
+	uint8_t body[256];
+	pb_ostream_t out = pb_ostream_from_buffer(body, sizeof body);
+	const struct core *c = core_of(w, at);
+	member_id id = member_find(c, w->hosts[from].name);
+	ck_assert(pb_encode(&out, skep_Heartbeat_fields, hb));
+	struct input in = {.kind = INPUT_RECV};
+	in.recv.link = member_get(c, id)->link;
+	in.recv.type = WIRE_HEARTBEAT;
+	in.recv.body = (struct bytes){body, out.bytes_written};
+	world_input(w, at, &in);
+}
+
+/* It was on its way, over a link that is slow, when others told already that
+ * its host had started again. */
+START_TEST(heartbeat_of_an_earlier_start_says_nothing)
+{
+	struct world *w = whole_world((uint64_t)_i, 3);
+	world_kill(w, 1);
+	world_run(w, 1000);
+	world_start(w, 1);
+	wait_whole(w, 6000);
+	world_run(w, 1000);
+	const struct core *c = core_of(w, 0);
+	const struct member *m =
+		member_get(c, member_find(c, w->hosts[1].name));
+	const struct member before = *m;
+	skep_Heartbeat hb = skep_Heartbeat_init_zero;
+	hb.incarnation = (before.incarnation & 0xffff) | UINT64_C(1) << 16;
+	ck_assert_uint_lt(hb.incarnation, before.incarnation);
+	hb.log_position = before.hb_log_position;
+	hb.log_checksum = ~before.hb_log_checksum;
+	hb.is_ready = true;
+	hear_heartbeat(w, 0, 1, &hb);
+	ck_assert_uint_eq(m->hb_log_checksum, before.hb_log_checksum);
+	ck_assert_uint_eq(c->registry.resets, 0);
+	/* The same of this start is a matter of its log. */
+	hb.incarnation = before.incarnation;
+	hear_heartbeat(w, 0, 1, &hb);
+	ck_assert_uint_eq(c->registry.resets, 1);
+	wait_whole(w, 6000);
 	world_free(w);
 }
 END_TEST
@@ -424,6 +474,7 @@ suite(void)
 	tcase_add_loop_test(detect, gone_keeper_has_a_grace, 0, 3);
 	tcase_add_loop_test(
 		detect, restart_within_the_grace_kills_nobody, 0, 3);
+	tcase_add_test(detect, heartbeat_of_an_earlier_start_says_nothing);
 	tcase_add_loop_test(detect, dead_host_returns, 0, 3);
 	tcase_add_loop_test(detect, one_cut_link_kills_nobody, 0, 6);
 	tcase_add_loop_test(detect, healed_partition_refutes, 0, 3);
