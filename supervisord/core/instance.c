@@ -93,8 +93,10 @@ instance_ensure(struct core *c, const char *name)
 {
 	char service[INSTANCE_NAME_MAX + 1];
 	struct instance *i = instance_find(c, name);
+	if (i)
+		return i;
 	instance_service_name(name, service);
-	return i ? i : instance_add(c, name, service, 0);
+	return instance_add(c, name, service, 0);
 }
 
 struct instance *
