@@ -276,6 +276,7 @@ on_stored(struct core *c, const struct input_stored *in)
 	CHECK(in->seq <= c->store_seq);
 	c->stored_seq = in->seq;
 	member_on_stored(c);
+	rest_on_stored(c);
 	sealed_review(c);
 }
 

@@ -17,6 +17,17 @@ rest_on_host(struct core *c, member_id id)
 		mono_reached(mono_add(r->changed_at, START_REST_MS), c->now);
 	r->changed = is_over || r->changed == id ? id : MEMBER_NONE;
 	r->changed_at = c->now;
+	r->told = c->store_seq;
+}
+
+void
+rest_on_stored(struct core *c)
+{
+	struct rest *r = &c->rest;
+	if (!r->is_awaited || c->stored_seq < r->told)
+		return;
+	r->is_awaited = false;
+	duty_mark_all(c);
 }
 
 void
@@ -94,9 +105,15 @@ mono
 rest_until(struct core *c, const struct instance *inst,
 	const struct service_value *service)
 {
-	mono until = mono_add(c->rest.changed_at, START_REST_MS);
-	if (mono_reached(until, c->now) || member_present_count(c) == 1 ||
-		is_given_up(c, inst, service))
+	struct rest *r = &c->rest;
+	mono until = mono_add(r->changed_at, START_REST_MS);
+	bool is_told = c->stored_seq >= r->told;
+	if ((is_told && mono_reached(until, c->now)) ||
+		member_present_count(c) == 1 || is_given_up(c, inst, service))
 		return inst->rest_until;
+	if (!is_told) {
+		r->is_awaited = true;
+		return MONO_NEVER;
+	}
 	return until.ms > inst->rest_until.ms ? until : inst->rest_until;
 }

@@ -15,7 +15,9 @@
  *                         another one may have begun it while we were full
  *   a host that is here got another verdict or weight: a drain, an undrain
  *                         whose it was a moment ago may have begun it; not
- *                         where that very host gave it up since
+ *                         where that very host gave it up since.  What this
+ *                         host was told of it others may hear from it alone,
+ *                         once its disk has it: until then the start rests
  *
  * A row that takes longer than the rest (a link that breaks, a disk that
  * stalls) still leaves two copies, of which one ends (duty_is_beaten).
@@ -38,12 +40,16 @@ struct service_value;
 struct rest {
 	mono changed_at;
 	member_id changed; /* MEMBER_NONE: several, within a rest */
+	uint64_t told;	   /* the STORE that others may have to wait for */
+	bool is_awaited;   /* a start rests until then */
 };
 
 void rest_init(struct core *c);
 
 /* A present host may be given more, less or nothing from now on. */
 void rest_on_host(struct core *c, member_id id);
+/* The disk has more than before. */
+void rest_on_stored(struct core *c);
 /* Another host holds an instance that is held nowhere here. */
 void rest_on_held(struct instance *inst, member_id holder);
 /* No host holds it any more. */
@@ -58,8 +64,8 @@ void rest_begin(struct core *c, struct instance *inst);
 bool rest_is_tried(struct core *c, const struct instance *inst,
 	const struct service_value *service);
 
-/* Until when the start of one that is held nowhere rests; in the past for most.
- */
+/* Until when the start of one that is held nowhere rests: in the past for most,
+ * MONO_NEVER while it waits for the disk, after which duty looks again. */
 mono rest_until(struct core *c, const struct instance *inst,
 	const struct service_value *service);
 
