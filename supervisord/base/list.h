@@ -61,6 +61,17 @@ list_remove(struct list *e)
 	list_init(e);
 }
 
+/* Makes 'to' the head of all that 'from' has, and 'from' an empty list. */
+static inline void
+list_move(struct list *to, struct list *from)
+{
+	*to = *from;
+	if (list_is_empty(from))
+		list_init(to);
+	to->next->prev = to->prev->next = to;
+	list_init(from);
+}
+
 /* Walks the links of 'head'.  The current element must stay linked. */
 #define list_each(it, head)                                                    \
 	for (struct list *it = (head)->next; it != (head); it = it->next)

@@ -65,6 +65,8 @@ struct store {
 	size_t urgent_count;   /* of 'queue': what is no event */
 	struct list reads;     /* queries whose turn has come */
 	struct list answers;   /* queries that are answered */
+	struct list written;   /* jobs for the loop to free, whose heap they are
+				  from: two threads at one heap wait */
 	int64_t busy_since_ms; /* when the batch was taken; 0: none */
 	uint64_t stored_seq;   /* durable */
 	uint64_t told_seq;     /* given to on_stored */
@@ -178,12 +180,7 @@ store_take(struct store *s, struct list *batch)
 		pthread_cond_wait(&s->wake_thread, &s->lock);
 	store_gather(s);
 	s->urgent_count = 0;
-	list_init(batch);
-	while (!list_is_empty(&s->queue)) {
-		struct list *first = s->queue.next;
-		list_remove(first);
-		list_append(batch, first);
-	}
+	list_move(batch, &s->queue);
 	s->busy_since_ms = list_is_empty(batch) ? 0 : clock_mono().ms;
 	pthread_mutex_unlock(&s->lock);
 	return !list_is_empty(batch);
@@ -355,8 +352,8 @@ store_answer(struct store *s, struct job *job)
 	}
 }
 
-/* Frees a batch that was written (or given up); hands its queries to the
- * reader, or back, and publishes what is durable. */
+/* Gives back a batch that was written (or given up), its queries to the reader
+ * or to the loop, and publishes what is durable. */
 static void
 store_settle(struct store *s, struct list *batch, bool is_written)
 {
@@ -370,10 +367,7 @@ store_settle(struct store *s, struct list *batch, bool is_written)
 		if (is_written && job->seq > s->stored_seq)
 			s->stored_seq = job->seq;
 		writes += job->kind != JOB_QUERY;
-		if (job->kind == JOB_QUERY)
-			list_append(queries, it);
-		else
-			job_free(job);
+		list_append(job->kind == JOB_QUERY ? queries : &s->written, it);
 	}
 	if (!list_is_empty(&s->reads))
 		pthread_cond_signal(&s->wake_reader);
@@ -382,8 +376,9 @@ store_settle(struct store *s, struct list *batch, bool is_written)
 		s->stats.transactions += writes > 0;
 	}
 	s->busy_since_ms = 0;
-	bool has_news =
-		s->stored_seq > s->told_seq || !list_is_empty(&s->answers);
+	bool has_news = s->stored_seq > s->told_seq ||
+			!list_is_empty(&s->written) ||
+			!list_is_empty(&s->answers);
 	pthread_mutex_unlock(&s->lock);
 	if (has_news)
 		ev_async_send(s->loop, &s->wake_loop);
@@ -453,6 +448,14 @@ store_read(void *context)
 /* --- The loop's side --- */
 
 static void
+jobs_free(struct list *jobs)
+{
+	list_each_safe (it, jobs)
+		job_free(container_of(it, struct job, link));
+	list_init(jobs);
+}
+
+static void
 answers_deliver(struct list *answers)
 {
 	list_each_safe (it, answers) {
@@ -469,18 +472,16 @@ on_wake(struct ev_loop *loop, ev_async *w, int revents)
 	(void)loop;
 	(void)revents;
 	struct store *s = w->data;
-	struct list answers;
-	list_init(&answers);
+	struct list answers, written;
 	pthread_mutex_lock(&s->lock);
-	list_each_safe (it, &s->answers) {
-		list_remove(it);
-		list_append(&answers, it);
-	}
+	list_move(&answers, &s->answers);
+	list_move(&written, &s->written);
 	uint64_t seq = s->stored_seq > s->told_seq ? s->stored_seq : 0;
 	if (seq)
 		s->told_seq = seq;
 	bool is_broken = s->is_broken;
 	pthread_mutex_unlock(&s->lock);
+	jobs_free(&written);
 	answers_deliver(&answers);
 	if (seq)
 		s->hooks.on_stored(s->hooks.context, seq);
@@ -502,6 +503,7 @@ store_open(struct ev_loop *loop, const char *path,
 	list_init(&s->queue);
 	list_init(&s->reads);
 	list_init(&s->answers);
+	list_init(&s->written);
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_condattr_t monotonic;
 	pthread_condattr_init(&monotonic);
@@ -566,6 +568,7 @@ store_free(struct store *s)
 	if (s->is_running)
 		store_stop(s);
 	ev_async_stop(s->loop, &s->wake_loop);
+	jobs_free(&s->written);
 	answers_deliver(&s->answers);
 	cancel_reads(s);
 	batch_cancel_queries(&s->queue);

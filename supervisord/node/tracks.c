@@ -27,6 +27,7 @@ struct track {
 	ev_timer turn;	   /* gives back the next names */
 	struct list names; /* struct track_name */
 	unsigned asks;	   /* of the core, under way */
+	unsigned lived_at; /* the iteration of the loop in which it did */
 	bool has_ended;
 };
 
@@ -169,6 +170,19 @@ on_end(struct ev_loop *loop, ev_io *w, int revents)
 	on_turn(loop, &track->turn, 0);
 }
 
+/* Whether it has not ended, looked up once in an iteration of the loop. */
+static bool
+lives(struct track *track)
+{
+	unsigned now = ev_iteration(track->tracks->node->loop);
+	if (track->has_ended)
+		return false;
+	if (track->lived_at != now && process_has_ended(track->end.fd))
+		return false;
+	track->lived_at = now;
+	return true;
+}
+
 /* The watch over a living process that there is already: while its pidfd says
  * that it lives nobody else has its pid. */
 static struct track *
@@ -177,7 +191,7 @@ find_track(const struct tracks *t, pid_t pid)
 	struct map_link *l = map_first(&t->by_pid, (uint64_t)pid);
 	for (; l; l = map_next(&t->by_pid, l)) {
 		struct track *track = container_of(l, struct track, by_pid);
-		if (!track->has_ended && !process_has_ended(track->end.fd))
+		if (lives(track))
 			return track;
 	}
 	return NULL;
