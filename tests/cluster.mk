@@ -2,6 +2,7 @@
 EXTRA_DIST += \
 	tests/cluster/accountant.sh \
 	tests/cluster/adopt.sh \
+	tests/cluster/aside.sh \
 	tests/cluster/churn.py \
 	tests/cluster/counters.sh \
 	tests/cluster/disks.sh \
@@ -14,6 +15,7 @@ EXTRA_DIST += \
 	tests/cluster/systemd.sh \
 	tests/cluster/t-systemd.sh \
 	tests/cluster/taker.py \
+	tests/cluster/t-accountant.sh \
 	tests/cluster/t-adopt.sh \
 	tests/cluster/t-full-disk.sh \
 	tests/cluster/t-long-accountant.sh \
@@ -48,6 +50,7 @@ EXTRA_DIST += \
 	tests/cluster/t-events.sh \
 	tests/cluster/t-logs.sh \
 	tests/cluster/t-messages.sh \
+	tests/cluster/t-mover-gone.sh \
 	tests/cluster/t-record.sh \
 	tests/cluster/t-redis-checkpoint.sh \
 	tests/cluster/t-register.sh tests/cluster/t-register-seven.sh \
