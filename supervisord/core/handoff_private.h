@@ -18,9 +18,12 @@
 #define HANDOFF_ANSWER_MS 2000
 /* Sealing a state on our own disk. */
 #define HANDOFF_DUMP_MS 3600000
-/* What a transfer may take: this, and a second for each of these bytes. */
+/* What a transfer may take: this, and a second for each of these bytes.  One
+ * that goes on may take longer: the target asks all the time, and gives up when
+ * nothing has come for as long as HANDOFF_STALL_MS. */
 #define HANDOFF_FETCH_MS     60000
 #define HANDOFF_FETCH_BYTES  1048576
+#define HANDOFF_STALL_MS     300000
 /* Once a place among the moves is free, this until others are offered: as many
  * as became free meanwhile are then found in one look at all instances. */
 #define HANDOFF_PLACE_MS 20

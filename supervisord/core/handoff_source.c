@@ -408,6 +408,10 @@ on_query(struct core *c, member_id from, struct handoff *h,
 {
 	if (h && handoff_is_same(h, m)) {
 		h->resend_at = c->now;
+		/* It still fetches, or waits for what it began. */
+		mono until = mono_add(c->now, HANDOFF_FETCH_MS);
+		if (h->state == HANDOFF_FROZEN && h->deadline.ms < until.ms)
+			h->deadline = until;
 		return;
 	}
 	/* We know nothing of that attempt (any more): it is void if we, or

@@ -167,7 +167,7 @@ on_frozen(struct core *c, member_id from, struct handoff *h,
 		return;
 	}
 	handoff_enter(
-		c, h, HANDOFF_FETCHING, mono_add(c->now, HANDOFF_ACCEPTED_MS));
+		c, h, HANDOFF_FETCHING, mono_add(c->now, HANDOFF_STALL_MS));
 	fetch(c, h);
 }
 
@@ -190,6 +190,8 @@ handoff_on_fetched(struct core *c, const struct input_fetched *in)
 		drop_late(c, in);
 		return;
 	}
+	if (h->bytes != in->bytes)
+		h->deadline = mono_add(c->now, HANDOFF_STALL_MS);
 	h->bytes = in->bytes;
 	if (!in->is_final)
 		return;
@@ -298,6 +300,18 @@ on_abort(struct core *c, struct handoff *h, bool is_lost)
 	discard(c, h);
 }
 
+/* Whether it has begun with that state and was not ready yet: its source keeps
+ * its copy as long, be it that each start fails. */
+static bool
+is_unproven(const struct instance *i, const skep_Handoff *m)
+{
+	bool is_failing = i->state == INSTANCE_CLEANING ||
+			  i->state == INSTANCE_BACKOFF;
+	return i->state == INSTANCE_STARTING ||
+	       (is_failing && m->root.size == DIGEST_SIZE &&
+		       instance_is_staged(i, m->root.bytes));
+}
+
 static void
 on_commit(struct core *c, member_id from, struct handoff *h,
 	const skep_Handoff *m)
@@ -314,8 +328,7 @@ on_commit(struct core *c, member_id from, struct handoff *h,
 	}
 	const struct instance *i = instance_find(c, m->name);
 	bool is_taken = is_taken_over(c, m);
-	bool is_over =
-		is_taken ? i->state != INSTANCE_STARTING : has_passed(c, m);
+	bool is_over = is_taken ? !is_unproven(i, m) : has_passed(c, m);
 	if (is_over)
 		handoff_echo(c, from, m, WIRE_HANDOFF_ACTIVE, "");
 	else if (!is_taken && is_forgotten(c, m))
@@ -390,7 +403,10 @@ target_on_tick(struct core *c, struct handoff *h)
 	}
 	if (mono_reached(h->deadline, c->now)) {
 		handoff_send(c, h, WIRE_HANDOFF_REFUSE,
-			"the source was silent for too long", 0);
+			h->state == HANDOFF_FETCHING
+				? "nothing of the state came for too long"
+				: "the source was silent for too long",
+			0);
 		discard(c, h);
 		return;
 	}
