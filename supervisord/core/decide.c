@@ -193,6 +193,23 @@ leave_if_told(struct core *c, struct instance *i, const struct service_value *s,
 			 : "it is pinned to another host");
 }
 
+/* Another host may start it from the state that this one could not.  Who gave
+ * it keeps its copy until somebody was ready with it, and is through first: of
+ * two who have the same to give both would begin it after a crash.  Returns
+ * whether it goes. */
+static bool
+pass_on(struct core *c, struct instance *i, const struct service_value *s)
+{
+	uint32_t copies;
+	if (!i->passes_on || member_hold_now(c) != HOLD_NONE)
+		return false;
+	duty_holder(c, i->name, &copies);
+	member_id target = place_first_other(c, i->name, s);
+	return copies == 1 && target != MEMBER_NONE &&
+	       handoff_begin(c, i, target, MONO_NEVER,
+		       "this host cannot start it with its state");
+}
+
 /* Starts it again here because its spec or an operator says so. */
 static void
 renew(struct core *c, struct instance *i, const struct service_value *s,
@@ -310,7 +327,7 @@ keep(struct core *c, struct instance *i, const struct service_value *s)
 		return;
 	if (drain_is_on(c) && drain_one(c, i, s))
 		return;
-	if (leave_if_told(c, i, s, &o))
+	if (leave_if_told(c, i, s, &o) || pass_on(c, i, s))
 		return;
 	if (o.restart_generation > i->seen_restart) {
 		if (!instance_is_over(i))

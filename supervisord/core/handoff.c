@@ -205,7 +205,11 @@ handoff_on_sealed(struct core *c, const struct input_sealed *in)
 	if (h && h->state == HANDOFF_STOPPING && in->epoch == h->epoch) {
 		h->has_root = true;
 		memcpy(h->root, in->root, DIGEST_SIZE);
+		h->size = in->size;
 	}
+	struct instance *i = instance_find(c, in->name);
+	if (i && instance_is_staged(i, in->root))
+		i->staged->size = in->size;
 	if (!c->has_unread)
 		sealed_drop(c, in->name, in->root, 0);
 }

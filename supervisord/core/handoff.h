@@ -43,6 +43,13 @@
  * copy does not start, but waits until the duty rule has decided which of the
  * two lives, and the other one has ended.
  *
+ * A target that cannot start it.  Where its program is missing, or some starts
+ * in a row have failed, the state goes on to the next rank as it came: nothing
+ * runs, and it lies sealed there, so the move begins with FROZEN once the offer
+ * is accepted.  The host before it, which keeps its copy until somebody was
+ * ready, is told ACTIVE and is through first.  Who passed it on counts as
+ * having refused for a while; where no other host is left it is tried on.
+ *
  * Lifetime of state: what was staged is consumed when the new instance is
  * ready; a later start never sees it again.
  */
@@ -115,6 +122,8 @@ struct handoff {
 				   checkpoint */
 	bool starts_first;	/* the target begins before the source ends */
 	bool is_refused;	/* PAIRED: nothing of it runs at the target */
+	bool is_passed;		/* the state that it was to start from goes on,
+				   for it could not be started with it here */
 	bool is_yield;		/* it goes nowhere: the peer's copy wins */
 	bool adopts;		/* ... or, if this is set too, it won, and goes
 				   on from what the peer's copy has left */
@@ -148,7 +157,8 @@ void handoff_on_sealed(struct core *c, const struct input_sealed *in);
 void handoff_on_boot(struct core *c);
 
 /* Begins to move a held instance to 'target'; false when it cannot begin now
- * (too many under way, not READY, target not usable): ask again later.
+ * (too many under way, neither READY nor waiting with a state that it is to
+ * pass on, target not usable): ask again later.
  * 'until' bounds it all, MONO_NEVER for the policy's timeouts alone. */
 bool handoff_begin(struct core *c, struct instance *inst, member_id target,
 	mono until, const char *reason);

@@ -104,6 +104,14 @@ has_place(const struct core *c)
 	return outgoing < HANDOFF_PARALLEL;
 }
 
+/* Whether nothing of it runs, and what it was to start from may go on. */
+static bool
+can_pass_on(const struct instance *i)
+{
+	return i->passes_on && i->state == INSTANCE_BACKOFF && i->staged &&
+	       strcmp(i->staged->kind, "conflict") != 0;
+}
+
 bool
 handoff_begin(struct core *c, struct instance *inst, member_id target,
 	mono until, const char *reason)
@@ -117,14 +125,16 @@ handoff_begin(struct core *c, struct instance *inst, member_id target,
 		return false;
 	}
 	bool is_early = mono_diff(c->now, inst->move_again_at) < 0;
-	if (inst->state != INSTANCE_READY || is_early ||
+	bool is_passed = can_pass_on(inst);
+	if ((inst->state != INSTANCE_READY && !is_passed) || is_early ||
 		member_get(c, target)->link == 0) {
 		retry_later(c, inst,
 			is_early ? mono_diff(inst->move_again_at, c->now)
 				 : HANDOFF_RESEND_MS);
 		return false;
 	}
-	bool starts_first = policy_of(c, inst, &s) && first_may_start(&s);
+	bool starts_first =
+		!is_passed && policy_of(c, inst, &s) && first_may_start(&s);
 	/* Two copies are enough: the one of the last move ends first. */
 	bool is_third = starts_first && duty_lives_elsewhere(c, inst);
 	struct handoff *h =
@@ -140,32 +150,16 @@ handoff_begin(struct core *c, struct instance *inst, member_id target,
 	h->attempt = (uint32_t)(c->incarnation << 12) + ++inst->attempts;
 	h->run_digest = inst->run_digest;
 	h->starts_first = starts_first;
+	h->is_passed = is_passed;
+	mono answered = mono_add(c->now, HANDOFF_OFFER_MS);
+	if (is_passed && inst->deadline.ms < answered.ms)
+		instance_arm(c, inst, answered); /* no start meanwhile */
 	h->until = until;
 	strncpy(h->reason, reason, sizeof h->reason - 1);
 	handoff_enter(
 		c, h, HANDOFF_OFFERED, mono_add(c->now, HANDOFF_OFFER_MS));
 	handoff_send(c, h, WIRE_HANDOFF_OFFER, reason, 0);
 	return true;
-}
-
-static void
-on_accept(struct core *c, struct handoff *h, const skep_Handoff *m)
-{
-	struct service_value s;
-	struct instance *i = instance_find(c, h->name);
-	if (h->state != HANDOFF_OFFERED)
-		return;
-	if (!policy_of(c, i, &s) || i->state != INSTANCE_READY ||
-		i->epoch != h->epoch) {
-		source_give_up(c, h, "it changed meanwhile", HANDOFF_AGAIN_MS);
-		return;
-	}
-	h->terms = s.policy.handoff;
-	h->starts_first = m->starts_first && first_may_start(&s) && !i->staged;
-	if (h->starts_first)
-		first_pair(c, h, s.policy.start_timeout_ms);
-	else
-		source_ask(c, h, i);
 }
 
 /* Until when the target may take to fetch the state. */
@@ -184,6 +178,44 @@ freeze(struct core *c, struct handoff *h)
 	handoff_learn(c, h);
 	handoff_enter(c, h, HANDOFF_FROZEN, fetch_deadline(c, h));
 	handoff_send(c, h, WIRE_HANDOFF_FROZEN, "", h->stored);
+}
+
+/* Nothing has to be asked or stopped: what it was given is sealed here. */
+static void
+pass_on(struct core *c, struct handoff *h, struct instance *i)
+{
+	h->has_root = true;
+	memcpy(h->root, i->staged->root, DIGEST_SIZE);
+	h->size = i->staged->size;
+	h->sealed_wall_ms = i->staged->wall_ms;
+	instance_enter(c, i, INSTANCE_HANDOFF, MONO_NEVER);
+	freeze(c, h);
+}
+
+static void
+on_accept(struct core *c, struct handoff *h, const skep_Handoff *m)
+{
+	struct service_value s;
+	struct instance *i = instance_find(c, h->name);
+	if (h->state != HANDOFF_OFFERED)
+		return;
+	bool is_as_before =
+		i && i->epoch == h->epoch &&
+		(h->is_passed ? can_pass_on(i) : i->state == INSTANCE_READY);
+	if (!policy_of(c, i, &s) || !is_as_before) {
+		source_give_up(c, h, "it changed meanwhile", HANDOFF_AGAIN_MS);
+		return;
+	}
+	h->terms = s.policy.handoff;
+	if (h->is_passed) {
+		pass_on(c, h, i);
+		return;
+	}
+	h->starts_first = m->starts_first && first_may_start(&s) && !i->staged;
+	if (h->starts_first)
+		first_pair(c, h, s.policy.start_timeout_ms);
+	else
+		source_ask(c, h, i);
 }
 
 /* It is stopped and its state, if any, is sealed: onwards or back. */
@@ -297,6 +329,15 @@ is_unused(const struct core *c, const struct handoff *h)
 	       r->value.state == ROW_HANDOFF || checkpoint_is_keeper(r);
 }
 
+/* Else the next host might pass it back at once, and all of its state would
+ * travel round and round. */
+static void
+refuse_passed(struct core *c, const struct handoff *h, struct instance *i)
+{
+	instance_refuse(c, i, h->reason);
+	instance_arm(c, i, mono_add(c->now, HANDOFF_PASSED_MS));
+}
+
 /* The target runs it, or ('is_lost') another host does, without that state:
  * nothing of it is ours any more. */
 static void
@@ -326,6 +367,8 @@ done(struct core *c, struct handoff *h, bool is_lost)
 			instance_give(c, i, h->peer_name, epoch_there(c, h));
 		else
 			instance_disown(c, i);
+		if (h->is_passed && i->is_declared)
+			refuse_passed(c, h, i);
 	}
 	handoff_end_and_drop(c, h);
 }

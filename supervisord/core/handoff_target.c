@@ -305,10 +305,10 @@ on_abort(struct core *c, struct handoff *h, bool is_lost)
 static bool
 is_unproven(const struct instance *i, const skep_Handoff *m)
 {
-	bool is_failing = i->state == INSTANCE_CLEANING ||
-			  i->state == INSTANCE_BACKOFF;
+	bool is_failing =
+		i->state == INSTANCE_CLEANING || i->state == INSTANCE_BACKOFF;
 	return i->state == INSTANCE_STARTING ||
-	       (is_failing && m->root.size == DIGEST_SIZE &&
+	       (is_failing && !i->passes_on && m->root.size == DIGEST_SIZE &&
 		       instance_is_staged(i, m->root.bytes));
 }
 

@@ -112,6 +112,7 @@ struct input_sealed {
 	const char *name;
 	uint64_t epoch; /* of the run that left it here; 0: it was fetched */
 	uint8_t root[DIGEST_SIZE];
+	uint64_t size; /* bytes */
 };
 
 /* LINK_UP: a control connection stands, encrypted and with a proven key. */

@@ -168,6 +168,8 @@ struct instance {
 			       one with a state_path: the next waits until
 			       the disk knows of it */
 	bool is_left_alone; /* this run of it asked for that */
+	bool passes_on; /* this host cannot start it from the state that lies
+			   here: it goes on to another, if there is one */
 	bool is_unresolved; /* its start could not join two states: it starts
 			       again at once, from its own */
 	int32_t status;	    /* last wait status */

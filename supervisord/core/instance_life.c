@@ -14,6 +14,8 @@
 #define SALVAGE_MS 3600000
 /* The keeper still has the last epoch. */
 #define BUSY_MS 1000
+/* So many starts in a row fail from a state, and it goes on to another host. */
+#define PASS_ON_AFTER 3
 /* Its checkpoint is being sealed or verified: a start looks again. */
 #define CHECKPOINT_LOOK_MS 20
 
@@ -89,7 +91,7 @@ instance_start_at(struct core *c, struct instance *inst,
 	inst->has_start_failed = false;
 	inst->is_killed = false;
 	inst->is_remembered = true;
-	inst->is_draining_out = inst->is_past = false;
+	inst->is_draining_out = inst->is_past = inst->passes_on = false;
 	inst->is_found = inst->is_salvaging = inst->is_unresolved = false;
 	inst->phase = PHASE_NONE;
 	inst->is_sick = inst->has_ended_early = false;
@@ -354,6 +356,7 @@ give_up(struct core *c, struct instance *i, const struct policy_restart *r)
 		break;
 	case MODE_RESCHEDULE:
 		if (i->staged) { /* its state must not stay behind */
+			i->passes_on = true;
 			start_again(c, i, r->max_delay_ms);
 			break;
 		}
@@ -381,6 +384,7 @@ restart_by_policy(
 		i->move_again_at = c->now;
 	i->is_left_alone = false;
 	uint32_t failures = i->failures++;
+	i->passes_on |= i->staged && i->failures >= PASS_ON_AFTER;
 	int64_t delay_ms = restart_delay_ms(r, failures, &c->prng);
 	if (delay_ms > 0) {
 		const char *text = effects_format(&c->fx,
@@ -533,11 +537,13 @@ instance_on_start_failed(struct core *c, const struct input_start_failed *in)
 	}
 	switch (in->blame) {
 	case BLAME_HOST:
-		/* A state must not be left behind: it tries on. */
+		/* A state must not be left behind: it goes along, or tries on.
+		 */
 		if (!i->staged) {
 			instance_refuse(c, i, in->text);
 			break;
 		}
+		i->passes_on = true;
 		i->is_over = true;
 		instance_enter(c, i, INSTANCE_CLEANING, c->now);
 		break;

@@ -25,7 +25,7 @@ instance_unstage(struct core *c, struct instance *inst)
 	if (inst->staged)
 		slots_give(&c->instances.staged, inst->staged);
 	inst->staged = NULL;
-	inst->keeps_move = false;
+	inst->keeps_move = inst->passes_on = false;
 }
 
 void

@@ -473,6 +473,19 @@ place_rank(struct core *c, const char *instance,
 }
 
 member_id
+place_first_other(struct core *c, const char *instance,
+	const struct service_value *service)
+{
+	member_id *ranks = c->duty.ranks;
+	uint32_t count =
+		place_rank(c, instance, service, ranks, c->limits.members_max);
+	for (uint32_t i = 0; i < count; i++)
+		if (ranks[i] != MEMBER_SELF)
+			return ranks[i];
+	return MEMBER_NONE;
+}
+
+member_id
 place_first_with(struct core *c, const char *instance,
 	const struct service_value *service, member_id id)
 {

@@ -120,6 +120,10 @@ uint32_t place_rank(struct core *c, const char *instance,
 uint32_t place_rank_first(struct core *c, const char *instance,
 	const struct service_value *service, member_id *out, uint32_t max);
 
+/* The first rank that is another host, or MEMBER_NONE. */
+member_id place_first_other(struct core *c, const char *instance,
+	const struct service_value *service);
+
 /* The first rank while 'id' could be given something, or MEMBER_NONE. */
 member_id place_first_with(struct core *c, const char *instance,
 	const struct service_value *service, member_id id);

@@ -231,6 +231,7 @@ put(skep_TraceInput *msg, struct strings *s, const struct input *in)
 		s->name = text_bytes(in->sealed.name);
 		msg->epoch = in->sealed.epoch;
 		put_root(msg, in->sealed.root);
+		msg->size = in->sealed.size;
 		return;
 	case INPUT_BOOT:
 	case INPUT_TICK:
@@ -577,6 +578,7 @@ take(struct taking *t, struct trace_input *out)
 		in->sealed.name = take_text(t, t->s.name);
 		in->sealed.epoch = t->msg.epoch;
 		take_root(t, in->sealed.root);
+		in->sealed.size = t->msg.size;
 		return;
 	case INPUT_BOOT:
 	case INPUT_TICK:

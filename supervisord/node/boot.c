@@ -390,8 +390,8 @@ static void
 feed_sealed(void *context, const char *name, uint64_t epoch,
 	const uint8_t root[DIGEST_SIZE], uint64_t size)
 {
-	struct input in = {.kind = INPUT_SEALED, .sealed = {name, epoch, {0}}};
-	(void)size;
+	struct input in = {
+		.kind = INPUT_SEALED, .sealed = {name, epoch, {0}, size}};
 	memcpy(in.sealed.root, root, DIGEST_SIZE);
 	node_step(context, &in);
 }

@@ -708,6 +708,7 @@ proc_sealed(struct world *w, uint32_t host)
 		in.sealed.name = s.name;
 		in.sealed.epoch = s.epoch;
 		state_root(&s, in.sealed.root);
+		in.sealed.size = state_size(w, host, s.name);
 		world_step(w, host, &in);
 	}
 }

@@ -67,8 +67,9 @@ START_TEST(store_and_keeper_pass)
 	in = pass((struct input){.kind = INPUT_STORED, .stored = {5}});
 	ck_assert_uint_eq(in->stored.seq, 5);
 	in = pass((struct input){
-		.kind = INPUT_SEALED, .sealed = {"web@1", 7, {1, 2, 3}}});
+		.kind = INPUT_SEALED, .sealed = {"web@1", 7, {1, 2, 3}, 99}});
 	ck_assert_uint_eq(in->sealed.epoch, 7);
+	ck_assert_uint_eq(in->sealed.size, 99);
 	ck_assert_str_eq(in->sealed.name, "web@1");
 	ck_assert_mem_eq(in->sealed.root, ((uint8_t[DIGEST_SIZE]){1, 2, 3}),
 		DIGEST_SIZE);
