@@ -30,13 +30,16 @@ asks(const struct policy_checkpoint *p)
 	return p->has_command || p->signal;
 }
 
-/* Whether the last one is still on its way to those who are to keep it. */
+/* Whether the last one is still on its way to those who are to keep it.  Where
+ * there are too few of them it never counts, and the next one is as good. */
 static bool
-is_spreading(const struct checkpoint *k)
+is_spreading(const struct core *c, const struct checkpoint *k)
 {
 	const struct checkpoint_word *w = &k->word;
 	return w->count && w->kept[0].epoch == k->epoch &&
-	       snapshot_compare(&w->kept[0], &w->acked) > 0;
+	       snapshot_compare(&w->kept[0], &w->acked) > 0 &&
+	       checkpoint_count(c, k->head.name, w, &w->kept[0]) <
+		       w->holder_count;
 }
 
 mono
@@ -45,7 +48,6 @@ checkpoint_due(const struct core *c, const struct checkpoint *k)
 	mono at = k->failed_count || k->is_ending ? k->retry_at : MONO_NEVER;
 	if (k->want.epoch)
 		at = mono_min(at, k->want_until);
-	(void)c;
 	if (!k->word.is_runner)
 		return k->phase == CHECKPOINT_IDLE
 			       ? at
@@ -53,7 +55,7 @@ checkpoint_due(const struct core *c, const struct checkpoint *k)
 	if (k->phase != CHECKPOINT_IDLE)
 		return mono_min(at, k->phase_until);
 	at = mono_min(at, k->late_at);
-	if (is_spreading(k) && mono_diff(k->spread_until, k->next_at) > 0)
+	if (is_spreading(c, k) && mono_diff(k->spread_until, k->next_at) > 0)
 		return mono_min(at, k->spread_until);
 	return mono_min(at, k->next_at);
 }
@@ -383,7 +385,7 @@ checkpoint_run_on_tick(struct core *c, struct checkpoint *k,
 			k->late_at = mono_add(c->now, BUSY_MS);
 	}
 	if (!mono_reached(k->next_at, c->now) ||
-		(is_spreading(k) && !mono_reached(k->spread_until, c->now)))
+		(is_spreading(c, k) && !mono_reached(k->spread_until, c->now)))
 		return;
 	if (can_take(c, k, inst))
 		ask(c, k, p);
