@@ -9,6 +9,7 @@ libbase_a_SOURCES = \
 	supervisord/base/glob.c supervisord/base/glob.h \
 	supervisord/base/hash.c supervisord/base/hash.h \
 	supervisord/base/hex.c supervisord/base/hex.h \
+	supervisord/base/hours.c supervisord/base/hours.h \
 	supervisord/base/limits.h \
 	supervisord/base/list.h \
 	supervisord/base/lookup.c supervisord/base/lookup.h \

@@ -117,6 +117,16 @@ back_off_ms(const struct core *c, const struct instance *i)
 			     : 0;
 }
 
+/* The first time from then on at which the window is open. */
+static mono
+when_open(const struct core *c, mono at)
+{
+	mono from = at.ms < c->now.ms ? c->now : at;
+	int64_t wait_ms = hours_wait_ms(c->settings.rebalance_window,
+		c->wall_ms + mono_diff(from, c->now));
+	return wait_ms > 0 ? mono_add(from, wait_ms) : at;
+}
+
 mono
 rebalance_due_at(const struct core *c, const struct instance *inst)
 {
@@ -126,7 +136,7 @@ rebalance_due_at(const struct core *c, const struct instance *inst)
 		since = inst->ready_since;
 	mono at = mono_add(since, hold_ms);
 	mono rested = mono_add(inst->departed_at, back_off_ms(c, inst));
-	return at.ms < rested.ms ? rested : at;
+	return when_open(c, at.ms < rested.ms ? rested : at);
 }
 
 /* --- Whose turn it is --- */

@@ -164,7 +164,7 @@ void rebalance_on_request(struct core *c, const struct input_request *r);
  * another host not everything is known here. */
 enum rebalance_verdict rebalance_look(struct core *c, struct instance *inst,
 	const struct service_value *service, member_id *from, member_id *to);
-/* When it may go by itself, if it is ours: hold-down and back-off. */
+/* When it may go by itself, if it is ours: hold-down, back-off and window. */
 mono rebalance_due_at(const struct core *c, const struct instance *inst);
 /* Walks them: 'cursor' starts as 0; false ends.  The texts are borrowed until
  * the next step (rebalance_view.c). */

@@ -4,6 +4,7 @@
 
 #include "base/duration.h"
 #include "base/hash.h"
+#include "base/hours.h"
 #include "core/core_private.h"
 #include "core/pattern.h"
 
@@ -11,7 +12,13 @@
 #define PASS_KEY   SETTING_REBALANCE_PASS
 
 /* How a value is written. */
-enum setting_form { FORM_NUMBER, FORM_DURATION, FORM_WORD, FORM_PATTERNS };
+enum setting_form {
+	FORM_NUMBER,
+	FORM_DURATION,
+	FORM_WORD,
+	FORM_HOURS,
+	FORM_PATTERNS
+};
 
 static const char *const minority_words[] = {
 	[MINORITY_TAKEOVER] = "takeover",
@@ -62,6 +69,10 @@ static const struct setting table[] = {
 		"must be a number of moves from 1 to 100", NULL, true},
 	{"rebalance_hold", FORM_DURATION, "60s", 1000, 24 * HOUR_MS,
 		"must be a duration from 1s to 24h, like 60s", NULL, true},
+	{"rebalance_window", FORM_HOURS, "", 0, 0,
+		"must be hours of the day in UTC, like 02:00-04:30, or empty "
+		"for all day",
+		NULL, true},
 	{"allow", FORM_PATTERNS, "", 0, 0, NULL, NULL, false},
 	{"deny", FORM_PATTERNS, "", 0, 0, NULL, NULL, false},
 	/* The rest is not for people: 'skepctl rebalance' counts here. */
@@ -85,6 +96,7 @@ static bool
 read_value(const struct setting *s, const char *text, int64_t *out)
 {
 	uint64_t number;
+	struct hours hours;
 	switch (s->form) {
 	case FORM_NUMBER:
 		if (!duration_parse_number(text, (uint64_t)s->max, &number))
@@ -99,6 +111,11 @@ read_value(const struct setting *s, const char *text, int64_t *out)
 			if (!strcmp(s->words[*out], text))
 				return true;
 		return false;
+	case FORM_HOURS:
+		if (!hours_parse(text, &hours))
+			return false;
+		*out = (int64_t)hours.from << 32 | hours.until;
+		return true;
 	case FORM_PATTERNS:
 		break;
 	}
@@ -179,6 +196,9 @@ apply(struct settings *to, const struct setting *s, const char *text)
 		to->rebalance_max = (uint32_t)value;
 	else if (!strcmp(key, "rebalance_hold"))
 		to->rebalance_hold_ms = value;
+	else if (!strcmp(key, "rebalance_window"))
+		to->rebalance_window = (struct hours){
+			(uint32_t)(value >> 32), (uint32_t)value};
 	else if (!strcmp(key, PASS_KEY))
 		to->rebalance_pass = (uint64_t)value;
 	else if (!strcmp(key, "allow"))

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/hours.h"
 #include "core/core.h"
 #include "core/specs.h"
 
@@ -41,6 +42,7 @@ struct settings {
 	enum rebalance_mode rebalance;
 	uint32_t rebalance_max;	   /* moves under way in the cluster */
 	int64_t rebalance_hold_ms; /* topology stable for so long first */
+	struct hours rebalance_window; /* in which moves begin by themselves */
 	uint64_t rebalance_pass;   /* number of the last pass asked for */
 	char allow[PATTERNS_SIZE]; /* host patterns, comma separated */
 	char deny[PATTERNS_SIZE];

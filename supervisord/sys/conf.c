@@ -97,6 +97,10 @@ static const struct conf_key keys[] = {
 		.min = 1000, .max = DAY_MS, .fallback = "60s",
 		.help = "How long the hosts and a service must have been as "
 			"they are before it moves by itself."},
+	{"defaults", "rebalance_window", CONF_HOURS, .is_setting = true,
+		.fallback = "",
+		.help = "The hours in UTC in which that may begin, like "
+			"02:00-04:30; empty is all day."},
 	{"defaults", "allow", CONF_PATTERNS, .is_setting = true, .fallback = "",
 		.help = "Hosts that may be members, literal or /regex/; empty "
 			"is any."},

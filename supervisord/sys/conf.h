@@ -30,7 +30,7 @@
 #define CONF_LIST_MAX	   64
 #define CONF_WORD_SIZE	   256 /* one item of a list */
 #define CONF_GROUP_SIZE	   256
-#define CONF_SETTING_COUNT 11
+#define CONF_SETTING_COUNT 12
 #define CONF_RUN_DIR_MAX   80 /* a Unix socket's path has 107 characters */
 #define CONF_PORT	   7400
 

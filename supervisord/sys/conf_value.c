@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/glob.h"
+#include "base/hours.h"
 #include "sys/capability.h"
 #include "sys/nearest.h"
 #include "sys/units.h"
@@ -447,6 +448,17 @@ read_patterns(const struct conf_reading *r, const char *value)
 	return rc;
 }
 
+static int
+read_hours(const struct conf_reading *r, const char *value)
+{
+	struct hours ignored;
+	if (hours_parse(value, &ignored))
+		return 0;
+	return err_set(r->err, -EINVAL,
+		"'%.40s' is not hours of the day in UTC (such as 02:00-04:30)",
+		value);
+}
+
 static int (*const readers[CONF_TYPE_COUNT])(
 	const struct conf_reading *, const char *) = {
 	[CONF_NAME] = read_name,
@@ -455,6 +467,7 @@ static int (*const readers[CONF_TYPE_COUNT])(
 	[CONF_ADDRESS] = read_address,
 	[CONF_NUMBER] = read_number,
 	[CONF_DURATION] = read_duration,
+	[CONF_HOURS] = read_hours,
 	[CONF_PATTERNS] = read_patterns,
 	[CONF_BOOL] = read_bool,
 	[CONF_CHOICE] = read_choice,
@@ -491,7 +504,7 @@ may_be_empty(enum conf_type type)
 {
 	return type == CONF_GROUP || type == CONF_LIST || type == CONF_PATHS ||
 	       type == CONF_GLOBS || type == CONF_CAPS || type == CONF_LABELS ||
-	       type == CONF_PATTERNS;
+	       type == CONF_PATTERNS || type == CONF_HOURS;
 }
 
 int

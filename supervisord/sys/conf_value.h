@@ -12,6 +12,7 @@ enum conf_type {
 	CONF_ADDRESS,  /* char[ADDRESS_MAX + 1]: HOST[:PORT] */
 	CONF_NUMBER,   /* uint32_t */
 	CONF_DURATION, /* setting only */
+	CONF_HOURS,    /* setting only: HH:MM-HH:MM; may be empty */
 	CONF_PATTERNS, /* setting only: literal or /regex/ */
 	CONF_BOOL,     /* bool: yes or no */
 	CONF_CHOICE,   /* int32_t: index into 'words' */

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/duration.h"
+#include "base/hours.h"
 #include "sys/units.h"
 
 _Noreturn void
@@ -54,6 +55,49 @@ START_TEST(test_numbers)
 }
 END_TEST
 
+/* When hours begin, seen from a time of the day. */
+static const struct {
+	const char *hours;
+	const char *time; /* of 14 November 2023, UTC */
+	int64_t wait_min;
+} openings[] = {
+	{"02:00-04:30", "02:00", 0},
+	{"02:00-04:30", "04:29", 0},
+	{"02:00-04:30", "04:30", 21 * 60 + 30},
+	{"02:00-04:30", "01:59", 1},
+	{"22:00-06:00", "23:59", 0},
+	{"22:00-06:00", "00:00", 0},
+	{"22:00-06:00", "06:00", 16 * 60},
+	{"", "12:34", 0},
+};
+
+START_TEST(test_hours)
+{
+	struct hours h, time;
+	char text[16];
+	ck_assert(hours_parse(openings[_i].hours, &h));
+	snprintf(text, sizeof text, "%s-24:00", openings[_i].time);
+	ck_assert(!hours_parse(text, &time)); /* there is no 24:00 */
+	int64_t wall_ms = 1699920000000 + (int64_t)time.from * 60000;
+	ck_assert_int_eq(
+		hours_wait_ms(h, wall_ms), openings[_i].wait_min * 60000);
+	/* A clock that was never set. */
+	wall_ms -= 1699920000000 + 24LL * 3600000;
+	ck_assert_int_eq(
+		hours_wait_ms(h, wall_ms), openings[_i].wait_min * 60000);
+}
+END_TEST
+
+static const char *const no_hours[] = {"02:00", "02:00-", "2:00-4:00", "-",
+	"02:00-02:00", "02:60-03:00", "02:00-04:00 ", "0a:00-04:00", "02-04"};
+
+START_TEST(test_no_hours)
+{
+	struct hours h;
+	ck_assert(!hours_parse(no_hours[_i], &h));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -62,6 +106,10 @@ main(void)
 	tcase_add_loop_test(
 		t, test_agrees_with_units, 0, sizeof texts / sizeof *texts);
 	tcase_add_test(t, test_numbers);
+	tcase_add_loop_test(
+		t, test_hours, 0, sizeof openings / sizeof *openings);
+	tcase_add_loop_test(
+		t, test_no_hours, 0, sizeof no_hours / sizeof *no_hours);
 	suite_add_tcase(s, t);
 	SRunner *r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);

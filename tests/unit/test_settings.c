@@ -46,7 +46,10 @@ static const struct {
 	{"rebalance_hold", "24h", true},
 	{"rebalance_hold", "0", false},
 	{"rebalance_hold", "60", false},
-	{"rebalance_window", "22:00-06:00", false},
+	{"rebalance_window", "22:00-06:00", true},
+	{"rebalance_window", "", true},
+	{"rebalance_window", "24:00-06:00", false},
+	{"rebalance_window", "2-4", false},
 	{"allow", "alpha,beta", true},
 	{"deny", "", true},
 	{"nonsense", "1", false},
@@ -88,7 +91,7 @@ START_TEST(test_defaults)
 	}
 	ck_assert_int_eq(s->rebalance_hold_ms, 60000);
 	ck_assert_uint_eq(s->rebalance_max, 5);
-	ck_assert_uint_eq(count, 11);
+	ck_assert_uint_eq(count, 12);
 	world_fini(&w);
 }
 END_TEST
