@@ -64,12 +64,14 @@ duty_finished(
 
 /* Whether we have a state of it and the holder has no more than that: a target
  * lets go of it when it hears that the move was called off, and then the one
- * here is the last. */
+ * here is the last.  Its row has our epoch; one above it has run since, and is
+ * given away itself. */
 static bool
 is_target_only(const struct core *c, const struct instance *i, member_id holder)
 {
 	const struct row *r = registry_find(c, ROW_INSTANCE, i->name, holder);
-	return i->staged && r && r->value.state == ROW_HANDOFF;
+	return i->staged && r && r->value.state == ROW_HANDOFF &&
+	       r->value.epoch <= i->epoch;
 }
 
 bool
