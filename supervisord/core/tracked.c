@@ -252,31 +252,56 @@ settle(struct core *c, const struct row *own)
 	names_give(c, names_of(name->text));
 }
 
+/* Whether one more name can go in this step: half of its effects are for the
+ * rest of it. */
+static bool
+has_room(const struct core *c)
+{
+	return effects_has_room(
+		&c->fx, c->fx.capacity / 2, c->fx.pool_size / 2);
+}
+
+static void
+mark_all(struct core *c)
+{
+	c->tracked.is_all_dirty = true;
+	c->tracked.all_seq = 0;
+}
+
+/* Goes on behind the row that was looked at last; what was let go has left
+ * the log, and what is new stands at its end. */
 static void
 settle_all(struct core *c)
 {
+	struct tracked *t = &c->tracked;
 	const struct row *row = registry_walk(c, MEMBER_SELF, NULL), *next;
 	for (; row; row = next) {
 		next = registry_walk(c, MEMBER_SELF, row);
-		if (row->value.kind == ROW_TRACKED)
-			settle(c, row);
+		if (row->value.kind != ROW_TRACKED || row->seq <= t->all_seq)
+			continue;
+		if (!has_room(c))
+			return;
+		t->all_seq = row->seq;
+		settle(c, row);
 	}
+	t->is_all_dirty = false;
 }
 
 static void
 settle_dirty(struct core *c)
 {
 	struct tracked *t = &c->tracked;
-	for (uint32_t i = 0; i < t->dirty_count; i++) {
-		const struct row *own = own_row(c, t->dirty[i]);
-		if (own && !t->is_all_dirty)
+	uint32_t done = 0;
+	for (; done < t->dirty_count && has_room(c); done++) {
+		const struct row *own = own_row(c, t->dirty[done]);
+		if (own)
 			settle(c, own);
-		names_give(c, names_of(t->dirty[i]));
+		names_give(c, names_of(t->dirty[done]));
 	}
-	t->dirty_count = 0;
+	t->dirty_count -= done;
+	memmove(t->dirty, t->dirty + done, t->dirty_count * sizeof *t->dirty);
 	if (t->is_all_dirty)
 		settle_all(c);
-	t->is_all_dirty = false;
 }
 
 void
@@ -286,7 +311,7 @@ tracked_mark_name(struct core *c, const char *name)
 	if (t->count == 0 || !own_row(c, name))
 		return;
 	if (t->dirty_count == TRACKED_DIRTY_MAX) {
-		t->is_all_dirty = true;
+		mark_all(c);
 		return;
 	}
 	t->dirty[t->dirty_count++] = names_take(c, name)->text;
@@ -556,7 +581,8 @@ tracked_on_tick(struct core *c)
 	struct tracked *t = &c->tracked;
 	if (t->view != c->members.view_digest) {
 		t->view = c->members.view_digest;
-		t->is_all_dirty = t->count > 0;
+		if (t->count > 0)
+			mark_all(c);
 	}
 	if (t->is_all_dirty || t->dirty_count)
 		settle_dirty(c);

@@ -41,6 +41,7 @@ struct tracked {
 	const char *dirty[TRACKED_DIRTY_MAX]; /* names, used */
 	uint32_t dirty_count;
 	bool is_all_dirty;
+	uint64_t all_seq;   /* the last row of ours that was looked at then */
 	uint64_t view;	    /* members, when all were looked at */
 	uint32_t count;	    /* names that this host has */
 	mono notes_until;   /* end of the second */
