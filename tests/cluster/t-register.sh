@@ -67,6 +67,21 @@ check "find gives the place" answers 200 '"result":"found"' gamma POST \
 	/v1/names '{"name":"device/1","command":["/bin/true"],"find":true}'
 check "nothing more runs" process_count_is 'sleep 329999' 0
 
+step "what waits for its next start is found, too"
+failing='{"name":"failing","command":["/bin/sh","-c","sleep 1; exit 1"],
+	"user":"root","find":true,
+	"restart":{"delay_function":"constant","delay":"20s"}}'
+check "it starts" answers 200 '"result":"registered"' alpha POST /v1/names \
+	"$failing"
+is_waiting() {
+	[ "$(json beta '.instances[0].state' where failing)" = backoff ]
+}
+wait_for 30 "it waits" is_waiting
+check "it is found" answers 200 '"result":"found"' gamma POST /v1/names \
+	"$failing"
+check "it is said how it is" grep -q '"state":"backoff"' "$T/answer"
+check "it can go" ctl alpha -q unregister failing
+
 step "find or start from all hosts at once: one winner"
 for round in 1 2 3; do
 	for h in alpha beta gamma; do
