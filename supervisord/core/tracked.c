@@ -37,15 +37,30 @@ note(struct core *c, enum note_kind kind, const char *name, uint64_t epoch,
 }
 
 static void
-tell_count(struct core *c, enum note_kind kind, uint32_t *count)
+tell_count(struct core *c, const char *what, uint32_t *count)
 {
 	if (*count)
-		core_note(c, kind, c->config.node, 0,
+		core_note(c, NOTE_MISSED, c->config.node, 0,
 			effects_format(&c->fx,
-				"%u more names within a second, which are not "
-				"told one by one",
-				(uint64_t)*count));
+				"%u more names were %s within a second, which "
+				"are not told one by one",
+				(uint64_t)*count, what));
 	*count = 0;
+}
+
+void
+tracked_on_lost(struct core *c, member_id id)
+{
+	uint64_t count = 0;
+	const struct row *row = NULL;
+	while ((row = registry_walk(c, id, row)))
+		count += row->value.kind == ROW_TRACKED;
+	if (count)
+		core_note(c, NOTE_MISSED, member_get(c, id)->name, 0,
+			effects_format(&c->fx,
+				"%u names of processes there are free, which "
+				"are not told one by one",
+				count));
 }
 
 /* --- Looking --- */
@@ -590,8 +605,8 @@ tracked_on_tick(struct core *c)
 		return;
 	t->notes_until = MONO_NEVER;
 	t->notes = 0;
-	tell_count(c, NOTE_REGISTERED, &t->untold[0]);
-	tell_count(c, NOTE_UNREGISTERED, &t->untold[1]);
+	tell_count(c, "registered", &t->untold[0]);
+	tell_count(c, "unregistered", &t->untold[1]);
 }
 
 mono

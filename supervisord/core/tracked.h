@@ -13,8 +13,10 @@
  * wins, then the smaller host name, and a declared service before any; the
  * loser's host lets go of the name and says so.  Its process runs on.
  *
- * Events of names can come by the ten thousand a second: beyond NOTES_MAX in a
- * second they are counted, and one event says how many there were.
+ * Events of names can come by the ten thousand a second: beyond
+ * TRACKED_NOTES_MAX in a second they are counted, and one event says how many
+ * there were.  Of the names of a host that is gone each other host tells the
+ * number, once.  Both are NOTE_MISSED, for all who follow events of names.
  */
 #ifndef SKEP_CORE_TRACKED_H
 #define SKEP_CORE_TRACKED_H
@@ -78,6 +80,9 @@ bool tracked_unregister_here(
 void tracked_mark(struct core *c, const struct row *row);
 /* Something else has that name now. */
 void tracked_mark_name(struct core *c, const char *name);
+
+/* A host was present, and is declared gone; its rows are still here. */
+void tracked_on_lost(struct core *c, member_id id);
 
 void tracked_on_tick(struct core *c);
 mono tracked_deadline(const struct core *c);
