@@ -4,6 +4,7 @@
 
 #include "base/name.h"
 #include "core/core_private.h"
+#include "core/tracked_place.h"
 
 #define RECORD_VERSION 1
 #define RECORD_MAX     (64 + ROW_META_MAX)
@@ -107,11 +108,12 @@ const char *
 tracked_place_text(struct core *c, const char *node, uint32_t pid)
 {
 	if (!node[0])
-		return "it is the name of a declared service";
+		return TRACKED_PLACE_SERVICE;
 	if (pid == 0)
-		return effects_format(&c->fx, "it is registered on %s", node);
-	return effects_format(&c->fx, "it is registered on %s, process %u",
-		node, (uint64_t)pid);
+		return effects_format(&c->fx, TRACKED_PLACE_HOST "%s", node);
+	return effects_format(&c->fx,
+		TRACKED_PLACE_HOST "%s" TRACKED_PLACE_PROCESS "%u", node,
+		(uint64_t)pid);
 }
 
 /* --- Records --- */
@@ -560,10 +562,12 @@ static void
 on_located(
 	struct core *c, const struct claim *claim, const struct claim_answer *a)
 {
-	if (a->verdict == CLAIM_TAKEN)
+	if (a->verdict == CLAIM_TAKEN) {
+		const char *place = tracked_place_text(c, a->node, a->pid);
 		core_reply(c, claim->request, 0, REPLY_OK,
-			tracked_place_text(c, a->node, a->pid));
-	else if (a->verdict == CLAIM_GRANTED)
+			effects_format(&c->fx, "%s%s%s", place,
+				a->state[0] ? ", " : "", a->state));
+	} else if (a->verdict == CLAIM_GRANTED)
 		core_reply(c, claim->request, 0, REPLY_NOT_FOUND,
 			"nobody has that name");
 	else

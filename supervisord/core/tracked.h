@@ -96,7 +96,7 @@ bool tracked_is_live(const struct core *c, const struct row *row);
 uint64_t tracked_epoch_max(const struct core *c, const char *name);
 /* A present host whose version knows no run-time names, or NULL. */
 const char *tracked_old_host(const struct core *c);
-/* The sentence that says where a name is. */
+/* The sentence that says where a name is; tracked_place.h takes it apart. */
 const char *tracked_place_text(struct core *c, const char *node, uint32_t pid);
 
 #endif
