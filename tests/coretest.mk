@@ -118,6 +118,20 @@ tests_unit_test_lifecycle_SOURCES = tests/unit/test_lifecycle.c \
 tests_unit_test_lifecycle_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
 tests_unit_test_lifecycle_CFLAGS = $(core_test_cflags)
 tests_unit_test_lifecycle_LDADD = $(CORE_TEST_LIBS) $(CHECK_LIBS)
+check_PROGRAMS += tests/unit/test_tracked
+TESTS += tests/unit/test_tracked
+tests_unit_test_tracked_SOURCES = tests/unit/test_tracked.c
+tests_unit_test_tracked_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
+tests_unit_test_tracked_CFLAGS = $(core_test_cflags)
+tests_unit_test_tracked_LDADD = $(CORE_TEST_LIBS) $(CHECK_LIBS)
+check_PROGRAMS += tests/unit/test_multicall
+TESTS += tests/unit/test_multicall
+tests_unit_test_multicall_SOURCES = tests/unit/test_multicall.c \
+	tests/dialogue/script.c tests/dialogue/script.h \
+	tests/dialogue/show.c tests/dialogue/words.c
+tests_unit_test_multicall_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
+tests_unit_test_multicall_CFLAGS = $(core_test_cflags)
+tests_unit_test_multicall_LDADD = $(CORE_TEST_LIBS) $(CHECK_LIBS)
 check_PROGRAMS += tests/unit/test_checkpoint
 TESTS += tests/unit/test_checkpoint
 tests_unit_test_checkpoint_SOURCES = tests/unit/test_checkpoint.c \

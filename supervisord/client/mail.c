@@ -22,6 +22,9 @@
 
 /* Between two attempts to connect. */
 #define AGAIN_MS 100
+/* The same where too many are connected: doubled each time, up to this;
+ * mailbox.h says the same. */
+#define CROWDED_MS 5000
 /* A request without a timeout of its own; mailbox.h says the same. */
 #define REQUEST_MS 30000
 /* What skepd waits for is over; its word for it may take so long. */
@@ -54,6 +57,8 @@ struct skep_mail {
 	int epoll, timer, fd; /* 'fd' -1: no connection */
 	uint64_t generation;  /* of the connections, from 1 */
 	int64_t again_at;     /* ms; no attempt to connect before */
+	int64_t pause_ms;     /* before the next one */
+	bool is_crowded;      /* skepd had no room for the last one */
 	struct mail *first;   /* that wait */
 	struct mail **last;
 	unsigned waiting;
@@ -147,6 +152,14 @@ put(struct skep_mail *m, struct skep_mail_header *h, const char *name,
 	return n < 0 ? -errno : 0;
 }
 
+/* There is room for this connection. */
+static void
+stay_calm(struct skep_mail *m)
+{
+	m->is_crowded = false;
+	m->pause_ms = AGAIN_MS;
+}
+
 static void
 hang_up(struct skep_mail *m)
 {
@@ -154,55 +167,14 @@ hang_up(struct skep_mail *m)
 		return;
 	close(m->fd);
 	m->fd = -1;
-	m->again_at = now_ms() + AGAIN_MS;
+	if (now_ms() - m->again_at > CROWDED_MS)
+		stay_calm(m); /* it was let in, and not a word was said */
+	m->again_at = now_ms() + m->pause_ms;
 	if (m->request && !m->request->is_done) {
 		m->request->is_done = true;
 		m->request->code = SKEP_MAIL_UNKNOWN;
 		tell(m, 0, "skep-node ended before it said what became of it");
 	}
-}
-
-/* Says that so many more messages can be taken; what the other end does not
- * hear now is said with the next ones. */
-static void
-ask_for(struct skep_mail *m, unsigned count)
-{
-	m->owed += count;
-	struct skep_mail_header h = {.op = SKEP_MAIL_RECV, .number = m->owed};
-	if (m->fd < 0 || m->owed == 0)
-		return;
-	int code = put(m, &h, "", NULL, 0);
-	if (code == 0)
-		m->owed = 0;
-	else if (code != -EAGAIN && code != -ENOBUFS)
-		hang_up(m);
-}
-
-/* Connects if it is time to; whether there is a connection. */
-static bool
-dial(struct skep_mail *m)
-{
-	if (m->fd >= 0 || m->refused)
-		return m->fd >= 0;
-	if (now_ms() < m->again_at)
-		return false;
-	int fd = socket(
-		AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	struct epoll_event e = {.events = EPOLLIN};
-	m->again_at = now_ms() + AGAIN_MS;
-	if (fd < 0)
-		return false;
-	if (connect(fd, (const struct sockaddr *)&m->address,
-		    sizeof m->address) < 0 ||
-		epoll_ctl(m->epoll, EPOLL_CTL_ADD, fd, &e) < 0) {
-		close(fd);
-		return false;
-	}
-	m->fd = fd;
-	m->generation++;
-	m->owed = 0;
-	ask_for(m, m->room - m->waiting - (m->taken != NULL));
-	return m->fd >= 0;
 }
 
 /* --- What comes --- */
@@ -264,6 +236,31 @@ end_request(struct skep_mail *m, const struct packet *p)
 	say_why(m, 0, p->text, p->h.text_size);
 }
 
+/* skepd has no room for this connection now, and read nothing from it. */
+static int
+give_way(struct skep_mail *m, const struct packet *p)
+{
+	m->is_crowded = true;
+	m->pause_ms = 2 * m->pause_ms;
+	if (m->pause_ms > CROWDED_MS)
+		m->pause_ms = CROWDED_MS;
+	if (m->request && !m->request->is_done)
+		end_request(m, p);
+	return say_why(m, -EBUSY, p->text, p->h.text_size);
+}
+
+/* What is said to a connection, not to a request. */
+static int
+take_word(struct skep_mail *m, const struct packet *p)
+{
+	if (m->in.h.code == SKEP_MAIL_FULL)
+		return give_way(m, p);
+	if (m->in.h.code != SKEP_MAIL_NOT_ALLOWED)
+		return 0;
+	m->refused = -EACCES;
+	return say_why(m, -EACCES, p->text, p->h.text_size);
+}
+
 /* Whether a packet is about the request under way. */
 static bool
 is_awaited(const struct skep_mail *m)
@@ -271,13 +268,16 @@ is_awaited(const struct skep_mail *m)
 	return m->request && m->in.h.tag && m->in.h.tag == m->request->tag;
 }
 
-/* 0, or -EACCES, -EBADMSG, -ENOMEM. */
+/* 0, or -EACCES, -EBADMSG, -EBUSY, -ENOMEM. */
 static int
 take(struct skep_mail *m, size_t size)
 {
 	struct packet p;
 	if (!packet_cut(m->in.packet, size, &p))
 		return -EBADMSG;
+	if (m->in.h.op == SKEP_MAIL_DONE && !m->in.h.tag)
+		return take_word(m, &p);
+	stay_calm(m);
 	switch (m->in.h.op) {
 	case SKEP_MAIL_MESSAGE:
 		return keep_message(m, &p);
@@ -288,10 +288,7 @@ take(struct skep_mail *m, size_t size)
 	case SKEP_MAIL_DONE:
 		if (is_awaited(m))
 			end_request(m, &p);
-		if (m->in.h.tag || m->in.h.code != SKEP_MAIL_NOT_ALLOWED)
-			return 0;
-		m->refused = -EACCES;
-		return say_why(m, -EACCES, p.text, p.h.text_size);
+		return 0;
 	default:
 		return 0; /* of a later version */
 	}
@@ -321,6 +318,59 @@ take_all(struct skep_mail *m)
 			return code;
 	}
 	return m->refused;
+}
+
+/* Hangs up; what was said before is heard, for it may be the reason. */
+static void
+end_connection(struct skep_mail *m)
+{
+	(void)take_all(m);
+	hang_up(m);
+}
+
+/* --- Connecting --- */
+
+/* Says that so many more messages can be taken; what the other end does not
+ * hear now is said with the next ones. */
+static void
+ask_for(struct skep_mail *m, unsigned count)
+{
+	m->owed += count;
+	struct skep_mail_header h = {.op = SKEP_MAIL_RECV, .number = m->owed};
+	if (m->fd < 0 || m->owed == 0)
+		return;
+	int code = put(m, &h, "", NULL, 0);
+	if (code == 0)
+		m->owed = 0;
+	else if (code != -EAGAIN && code != -ENOBUFS)
+		end_connection(m);
+}
+
+/* Connects if it is time to; whether there is a connection. */
+static bool
+dial(struct skep_mail *m)
+{
+	if (m->fd >= 0 || m->refused)
+		return m->fd >= 0;
+	if (now_ms() < m->again_at)
+		return false;
+	int fd = socket(
+		AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct epoll_event e = {.events = EPOLLIN};
+	m->again_at = now_ms() + AGAIN_MS;
+	if (fd < 0)
+		return false;
+	if (connect(fd, (const struct sockaddr *)&m->address,
+		    sizeof m->address) < 0 ||
+		epoll_ctl(m->epoll, EPOLL_CTL_ADD, fd, &e) < 0) {
+		close(fd);
+		return false;
+	}
+	m->fd = fd;
+	m->generation++;
+	m->owed = 0;
+	ask_for(m, m->room - m->waiting - (m->taken != NULL));
+	return m->fd >= 0;
 }
 
 /* Waits until something has come, or the timer is due, or 'until' (ms; < 0:
@@ -356,6 +406,7 @@ skep_mail_open(const char *path, unsigned room, struct skep_mail **out)
 	m->room = room;
 	m->last = &m->first;
 	m->fd = m->timer = -1;
+	m->pause_ms = AGAIN_MS;
 	m->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (m->epoll >= 0)
 		m->timer = timerfd_create(
@@ -493,9 +544,12 @@ deliver(struct skep_mail *m, struct skep_mail_header *h, const char *name,
 		if (code == -EMSGSIZE)
 			return tell(m, SKEP_MAIL_INVALID, "it is too long");
 		if (code != -EAGAIN && code != -ENOBUFS)
-			hang_up(m);
+			end_connection(m);
 		arm_dial(m);
 		code = wait_for(m, until, m->fd >= 0);
+		if (code == -ETIMEDOUT && m->is_crowded && m->fd < 0)
+			return tell(m, SKEP_MAIL_FULL,
+				"too many connections to mailboxes");
 		if (code == -ETIMEDOUT)
 			return tell(m, SKEP_MAIL_NO_NODE,
 				"skep-node does not run, or does not hear");

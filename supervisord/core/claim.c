@@ -305,6 +305,8 @@ answer_one(struct core *c, struct wire_out *w, member_id from,
 	word.epoch = a.epoch;
 	word.pid = a.pid;
 	memcpy(word.node, a.node, strlen(a.node) + 1);
+	if (a.state)
+		strncpy(word.state, a.state, sizeof word.state - 1);
 	/* What does not fit is asked for again. */
 	(void)wire_put(
 		w, skep_ClaimAnswer_words_tag, skep_ClaimWord_fields, &word);
@@ -350,6 +352,7 @@ take_word(struct core *c, member_id from, const skep_ClaimWord *word)
 		.epoch = word->epoch,
 		.node = word->node,
 		.pid = word->pid,
+		.state = word->state,
 		.why = "",
 	};
 	finish(c, claim, &a);

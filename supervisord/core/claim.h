@@ -70,6 +70,7 @@ struct claim_answer {
 	uint64_t epoch;	  /* granted: take none below; taken: its */
 	const char *node; /* taken: where; "" where nobody knows */
 	uint32_t pid;	  /* taken: who; 0 where nobody knows */
+	const char *state; /* taken, of CLAIM_LOOK: as status says it, or "" */
 	const char *why;  /* late, no node: a sentence; else "" */
 };
 

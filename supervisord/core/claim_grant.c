@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "core/core_private.h"
+#include "core/view.h"
 
 /* How long rows of a host that is linked may be missing before names are given
  * without them. */
@@ -152,8 +153,23 @@ taken(const char *node, uint32_t pid, uint64_t epoch)
 		.epoch = epoch,
 		.node = node,
 		.pid = pid,
+		.state = "",
 		.why = "",
 	};
+}
+
+/* Adds what only who looks wants to know. */
+static void
+add_state(struct core *c, const char *name, struct claim_answer *a)
+{
+	struct instance_view v;
+	if (a->pid) {
+		a->state = row_state_name(ROW_READY);
+	} else if (view_instance(c, name, &v)) {
+		a->node = v.node;
+		a->pid = v.pid;
+		a->state = v.state;
+	}
 }
 
 /* Whether the desired state has that name, of a service or an instance. */
@@ -216,6 +232,8 @@ claim_decide(struct core *c, const char *name, member_id asker, uint64_t number,
 		if (!grant(c, name, &new))
 			return again;
 	}
+	if (is_look && a.verdict == CLAIM_TAKEN)
+		add_state(c, name, &a);
 	c->claims.contested += a.verdict == CLAIM_TAKEN && !is_look;
 	return a;
 }

@@ -224,12 +224,13 @@ struct effect_reply {
 	X(NOTE_NODE_DOWN, "node_down")		   /* N */                     \
 	X(NOTE_NODE_LEFT, "node_left")		   /* N */                     \
 	X(NOTE_NODE_REFUSED, "node_refused")	   /* N: text = why */         \
-	X(NOTE_NODE_STATE, "node_state") /* N: cordon, drain, drained */       \
-	X(NOTE_LONELY, "lonely")	 /* N: hold began, reason */           \
-	X(NOTE_FORMING, "forming")	 /* N: waiting, formed */              \
-	X(NOTE_REPAIR, "repair")	 /* N: a replica was reset */          \
-	X(NOTE_REGISTERED, "registered") /* run-time name, or N: how many */   \
-	X(NOTE_UNREGISTERED, "unregistered") /* the same: text = why */
+	X(NOTE_NODE_STATE, "node_state")     /* N: cordon, drain, drained */   \
+	X(NOTE_LONELY, "lonely")	     /* N: hold began, reason */       \
+	X(NOTE_FORMING, "forming")	     /* N: waiting, formed */          \
+	X(NOTE_REPAIR, "repair")	     /* N: a replica was reset */      \
+	X(NOTE_REGISTERED, "registered")     /* run-time name */               \
+	X(NOTE_UNREGISTERED, "unregistered") /* the same: text = why */        \
+	X(NOTE_MISSED, "events_missed")	     /* N: text = what nobody tells */
 
 enum note_kind {
 #define X(kind, name) kind,

@@ -115,6 +115,8 @@ libcore_a_SOURCES = \
 	supervisord/core/text.h \
 	supervisord/core/tracked.c \
 	supervisord/core/tracked.h \
+	supervisord/core/tracked_place.c \
+	supervisord/core/tracked_place.h \
 	supervisord/core/trace.c \
 	supervisord/core/trace.h \
 	supervisord/core/trace_digest.c \

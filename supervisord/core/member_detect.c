@@ -270,6 +270,7 @@ declare_dead(struct core *c, struct member *m)
 			"either",
 			silence_ms(c, m), (uint64_t)m->confirm_asked,
 			(uint64_t)m->confirm_unheard));
+	tracked_on_lost(c, member_id_of(c, m));
 	member_enter(c, m, MEMBER_DEAD, m->incarnation);
 	member_drop_link(c, m, "its host is gone");
 	m->redial_at = mono_min(m->redial_at, mono_add(c->now, REDIAL_MIN_MS));

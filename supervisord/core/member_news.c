@@ -221,6 +221,8 @@ bury(struct core *c, struct member *m, const skep_MemberNews *news)
 	const char *by = effects_text(&c->fx, news->by);
 	member_enter(c, m, state, news->incarnation);
 	m->is_confirmed_down = news->is_confirmed && state == MEMBER_DEAD;
+	if (was_present)
+		tracked_on_lost(c, member_id_of(c, m));
 	member_drop_link(c, m, "its host is gone");
 	if (state == MEMBER_LEFT) {
 		registry_on_forget(c, member_id_of(c, m));

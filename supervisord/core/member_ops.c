@@ -219,6 +219,8 @@ member_on_confirm_down(struct core *c, const struct input_request *r)
 		reply(c, r, REPLY_UNCHANGED, "%s is known to be down", m->name);
 		return;
 	}
+	if (member_is_present(c, member_id_of(c, m)))
+		tracked_on_lost(c, member_id_of(c, m));
 	member_enter(c, m, MEMBER_DEAD, m->incarnation);
 	m->is_confirmed_down = true;
 	c->members.is_tally_known = false;

@@ -139,23 +139,55 @@ mail_on_send(struct core *c, const struct input_mail *in)
 
 /* --- Groups --- */
 
-/* Asks one member; what cannot be asked is told at once. */
+/* How many members can be asked at once: for each there is room in one step to
+ * say that it cannot be. */
+static uint32_t
+asked_max(const struct core *c)
+{
+	return (uint32_t)c->fx.capacity / 4;
+}
+
+/* Asks one member; what cannot be asked is told at once.  What finds no room in
+ * this step goes later, and half of the room is for those that are told. */
 static void
 ask_member(struct core *c, const struct input_mail *in, const char *member,
 	struct mail_body *body, struct mail_request *r)
 {
 	enum reply_code code;
 	const char *text;
-	if (!effects_has_room(&c->fx, 16, MAIL_BODY_MAX)) {
-		r->failed++;
-		return;
-	}
 	if (message_new(c, in, member, body, r, &code, &text)) {
-		message_pump(c, message_stream(c, member));
+		if (effects_has_room(
+			    &c->fx, c->fx.capacity / 2, c->fx.pool_size / 2))
+			message_pump(c, message_stream(c, member));
 		return;
 	}
 	r->failed++;
 	tell_answer(c, in->id, member, code, text, nothing);
+}
+
+static uint32_t
+count_present(const struct core *c, const struct name_group *g)
+{
+	const struct membership *m = NULL;
+	uint32_t count = 0;
+	while (g && (m = group_next(g, m)))
+		count += group_row(c, m) != NULL;
+	return count;
+}
+
+/* Whether a group of so many can be asked; else it was refused. */
+static bool
+can_ask(struct core *c, const struct input_mail *in, uint32_t count)
+{
+	if (count == 0)
+		refuse(c, in, REPLY_NOT_FOUND, "nobody is in that group");
+	else if (count > asked_max(c))
+		refuse(c, in, REPLY_FULL,
+			effects_format(&c->fx,
+				"%u members are in that group, and a multicall "
+				"asks %u at most",
+				(uint64_t)count, (uint64_t)asked_max(c)));
+	return count > 0 && count <= asked_max(c);
 }
 
 void
@@ -163,21 +195,18 @@ mail_on_multicall(struct core *c, const struct input_mail *in)
 {
 	const struct name_group *g = group_find(c, in->to);
 	const struct membership *m = NULL;
-	bool is_anybody = false;
 	struct mail_body *body = is_name(c, in, "group", GROUP_NAME_MAX)
 					 ? open_body(c, in)
 					 : NULL;
 	struct mail_request *r = body ? open_request(c, in, true) : NULL;
-	while (r && g && (m = group_next(g, m))) {
-		if (!group_row(c, m))
-			continue;
-		is_anybody = true;
-		ask_member(c, in, m->member, body, r);
-	}
-	if (r && !is_anybody) {
-		refuse(c, in, REPLY_NOT_FOUND, "nobody is in that group");
+	if (r && !can_ask(c, in, count_present(c, g))) {
 		slots_give(&c->messages.requests, r);
-	} else if (r) {
+		r = NULL;
+	}
+	while (r && (m = group_next(g, m)))
+		if (group_row(c, m))
+			ask_member(c, in, m->member, body, r);
+	if (r) {
 		r->is_open = false;
 		close_request(c, r);
 	}
@@ -185,22 +214,37 @@ mail_on_multicall(struct core *c, const struct input_mail *in)
 		mail_body_give(c, body);
 }
 
-/* The hosts that have members, but this one, as bits of 'marks'; returns how
- * many members there are. */
-static uint32_t
-find_hosts(struct core *c, const struct name_group *g, bool *marks)
+/* Members of a group. */
+struct audience {
+	uint32_t takers;
+	uint32_t others; /* processes that are only registered, or do not run */
+};
+
+static bool
+is_taker(const struct core *c, const struct membership *m, member_id at)
 {
-	uint32_t count = 0;
+	const struct row *row = registry_find(c, ROW_INSTANCE, m->member, at);
+	return row && (row->value.state == ROW_STARTING ||
+			      row->value.state == ROW_READY);
+}
+
+/* Counts them, and marks the hosts of those that take messages. */
+static struct audience
+find_audience(struct core *c, const struct name_group *g, bool *marks)
+{
+	struct audience a = {0};
 	const struct membership *m = NULL;
 	memset(marks, 0, c->members.count * sizeof *marks);
 	while (g && (m = group_next(g, m))) {
 		const struct row *row = group_row(c, m);
-		if (!row)
-			continue;
-		marks[row->origin] = true;
-		count++;
+		if (row && is_taker(c, m, row->origin)) {
+			marks[row->origin] = true;
+			a.takers++;
+		} else if (row) {
+			a.others++;
+		}
 	}
-	return count;
+	return a;
 }
 
 /* One letter for all members on that host; whether it could go. */
@@ -238,6 +282,31 @@ publish_here(
 	inbox_publish(c, &l);
 }
 
+static void
+reply_published(struct core *c, const struct input_mail *in,
+	const struct audience *a, uint32_t hosts, uint32_t missed)
+{
+	const char *others = "";
+	if (a->others)
+		others = effects_format(&c->fx,
+			"%s%u of its members cannot take messages: registered "
+			"processes have no mailbox, or they do not run",
+			a->takers ? "; " : "", (uint64_t)a->others);
+	if (a->takers == 0)
+		refuse(c, in, REPLY_NOT_FOUND,
+			a->others ? others : "nobody is in that group");
+	else if (missed)
+		refuse(c, in, REPLY_NO_NODE,
+			effects_format(&c->fx,
+				"%u of the %u hosts of its members are not "
+				"linked, or busy: it went to the others%s",
+				(uint64_t)missed, (uint64_t)hosts, others));
+	else
+		refuse(c, in, REPLY_OK,
+			effects_format(&c->fx, "to %u members on %u hosts%s",
+				(uint64_t)a->takers, (uint64_t)hosts, others));
+}
+
 void
 mail_on_publish(struct core *c, const struct input_mail *in)
 {
@@ -248,7 +317,8 @@ mail_on_publish(struct core *c, const struct input_mail *in)
 		return;
 	bool *marks = c->messages.marks;
 	uint32_t missed = 0, hosts = 0;
-	uint32_t count = find_hosts(c, group_find(c, in->to), marks);
+	const struct audience a =
+		find_audience(c, group_find(c, in->to), marks);
 	for (member_id id = 0; id < c->members.count; id++) {
 		if (!marks[id])
 			continue;
@@ -259,16 +329,5 @@ mail_on_publish(struct core *c, const struct input_mail *in)
 			missed += !post(c, in, id);
 	}
 	mail_body_give(c, body);
-	if (count == 0)
-		refuse(c, in, REPLY_NOT_FOUND, "nobody is in that group");
-	else if (missed)
-		refuse(c, in, REPLY_NO_NODE,
-			effects_format(&c->fx,
-				"%u of the %u hosts of its members are not "
-				"linked, or busy: it went to the others",
-				(uint64_t)missed, (uint64_t)hosts));
-	else
-		refuse(c, in, REPLY_OK,
-			effects_format(&c->fx, "to %u members on %u hosts",
-				(uint64_t)count, (uint64_t)hosts));
+	reply_published(c, in, &a, hosts, missed);
 }

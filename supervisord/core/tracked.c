@@ -4,6 +4,7 @@
 
 #include "base/name.h"
 #include "core/core_private.h"
+#include "core/tracked_place.h"
 
 #define RECORD_VERSION 1
 #define RECORD_MAX     (64 + ROW_META_MAX)
@@ -37,15 +38,30 @@ note(struct core *c, enum note_kind kind, const char *name, uint64_t epoch,
 }
 
 static void
-tell_count(struct core *c, enum note_kind kind, uint32_t *count)
+tell_count(struct core *c, const char *what, uint32_t *count)
 {
 	if (*count)
-		core_note(c, kind, c->config.node, 0,
+		core_note(c, NOTE_MISSED, c->config.node, 0,
 			effects_format(&c->fx,
-				"%u more names within a second, which are not "
-				"told one by one",
-				(uint64_t)*count));
+				"%u more names were %s within a second, which "
+				"are not told one by one",
+				(uint64_t)*count, what));
 	*count = 0;
+}
+
+void
+tracked_on_lost(struct core *c, member_id id)
+{
+	uint64_t count = 0;
+	const struct row *row = NULL;
+	while ((row = registry_walk(c, id, row)))
+		count += row->value.kind == ROW_TRACKED;
+	if (count)
+		core_note(c, NOTE_MISSED, member_get(c, id)->name, 0,
+			effects_format(&c->fx,
+				"%u names of processes there are free, which "
+				"are not told one by one",
+				count));
 }
 
 /* --- Looking --- */
@@ -92,11 +108,12 @@ const char *
 tracked_place_text(struct core *c, const char *node, uint32_t pid)
 {
 	if (!node[0])
-		return "it is the name of a declared service";
+		return TRACKED_PLACE_SERVICE;
 	if (pid == 0)
-		return effects_format(&c->fx, "it is registered on %s", node);
-	return effects_format(&c->fx, "it is registered on %s, process %u",
-		node, (uint64_t)pid);
+		return effects_format(&c->fx, TRACKED_PLACE_HOST "%s", node);
+	return effects_format(&c->fx,
+		TRACKED_PLACE_HOST "%s" TRACKED_PLACE_PROCESS "%u", node,
+		(uint64_t)pid);
 }
 
 /* --- Records --- */
@@ -252,31 +269,56 @@ settle(struct core *c, const struct row *own)
 	names_give(c, names_of(name->text));
 }
 
+/* Whether one more name can go in this step: half of its effects are for the
+ * rest of it. */
+static bool
+has_room(const struct core *c)
+{
+	return effects_has_room(
+		&c->fx, c->fx.capacity / 2, c->fx.pool_size / 2);
+}
+
+static void
+mark_all(struct core *c)
+{
+	c->tracked.is_all_dirty = true;
+	c->tracked.all_seq = 0;
+}
+
+/* Goes on behind the row that was looked at last; what was let go has left
+ * the log, and what is new stands at its end. */
 static void
 settle_all(struct core *c)
 {
+	struct tracked *t = &c->tracked;
 	const struct row *row = registry_walk(c, MEMBER_SELF, NULL), *next;
 	for (; row; row = next) {
 		next = registry_walk(c, MEMBER_SELF, row);
-		if (row->value.kind == ROW_TRACKED)
-			settle(c, row);
+		if (row->value.kind != ROW_TRACKED || row->seq <= t->all_seq)
+			continue;
+		if (!has_room(c))
+			return;
+		t->all_seq = row->seq;
+		settle(c, row);
 	}
+	t->is_all_dirty = false;
 }
 
 static void
 settle_dirty(struct core *c)
 {
 	struct tracked *t = &c->tracked;
-	for (uint32_t i = 0; i < t->dirty_count; i++) {
-		const struct row *own = own_row(c, t->dirty[i]);
-		if (own && !t->is_all_dirty)
+	uint32_t done = 0;
+	for (; done < t->dirty_count && has_room(c); done++) {
+		const struct row *own = own_row(c, t->dirty[done]);
+		if (own)
 			settle(c, own);
-		names_give(c, names_of(t->dirty[i]));
+		names_give(c, names_of(t->dirty[done]));
 	}
-	t->dirty_count = 0;
+	t->dirty_count -= done;
+	memmove(t->dirty, t->dirty + done, t->dirty_count * sizeof *t->dirty);
 	if (t->is_all_dirty)
 		settle_all(c);
-	t->is_all_dirty = false;
 }
 
 void
@@ -286,7 +328,7 @@ tracked_mark_name(struct core *c, const char *name)
 	if (t->count == 0 || !own_row(c, name))
 		return;
 	if (t->dirty_count == TRACKED_DIRTY_MAX) {
-		t->is_all_dirty = true;
+		mark_all(c);
 		return;
 	}
 	t->dirty[t->dirty_count++] = names_take(c, name)->text;
@@ -520,10 +562,12 @@ static void
 on_located(
 	struct core *c, const struct claim *claim, const struct claim_answer *a)
 {
-	if (a->verdict == CLAIM_TAKEN)
+	if (a->verdict == CLAIM_TAKEN) {
+		const char *place = tracked_place_text(c, a->node, a->pid);
 		core_reply(c, claim->request, 0, REPLY_OK,
-			tracked_place_text(c, a->node, a->pid));
-	else if (a->verdict == CLAIM_GRANTED)
+			effects_format(&c->fx, "%s%s%s", place,
+				a->state[0] ? ", " : "", a->state));
+	} else if (a->verdict == CLAIM_GRANTED)
 		core_reply(c, claim->request, 0, REPLY_NOT_FOUND,
 			"nobody has that name");
 	else
@@ -556,7 +600,8 @@ tracked_on_tick(struct core *c)
 	struct tracked *t = &c->tracked;
 	if (t->view != c->members.view_digest) {
 		t->view = c->members.view_digest;
-		t->is_all_dirty = t->count > 0;
+		if (t->count > 0)
+			mark_all(c);
 	}
 	if (t->is_all_dirty || t->dirty_count)
 		settle_dirty(c);
@@ -564,8 +609,8 @@ tracked_on_tick(struct core *c)
 		return;
 	t->notes_until = MONO_NEVER;
 	t->notes = 0;
-	tell_count(c, NOTE_REGISTERED, &t->untold[0]);
-	tell_count(c, NOTE_UNREGISTERED, &t->untold[1]);
+	tell_count(c, "registered", &t->untold[0]);
+	tell_count(c, "unregistered", &t->untold[1]);
 }
 
 mono

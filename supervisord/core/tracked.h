@@ -13,8 +13,10 @@
  * wins, then the smaller host name, and a declared service before any; the
  * loser's host lets go of the name and says so.  Its process runs on.
  *
- * Events of names can come by the ten thousand a second: beyond NOTES_MAX in a
- * second they are counted, and one event says how many there were.
+ * Events of names can come by the ten thousand a second: beyond
+ * TRACKED_NOTES_MAX in a second they are counted, and one event says how many
+ * there were.  Of the names of a host that is gone each other host tells the
+ * number, once.  Both are NOTE_MISSED, for all who follow events of names.
  */
 #ifndef SKEP_CORE_TRACKED_H
 #define SKEP_CORE_TRACKED_H
@@ -41,6 +43,7 @@ struct tracked {
 	const char *dirty[TRACKED_DIRTY_MAX]; /* names, used */
 	uint32_t dirty_count;
 	bool is_all_dirty;
+	uint64_t all_seq;   /* the last row of ours that was looked at then */
 	uint64_t view;	    /* members, when all were looked at */
 	uint32_t count;	    /* names that this host has */
 	mono notes_until;   /* end of the second */
@@ -78,6 +81,9 @@ void tracked_mark(struct core *c, const struct row *row);
 /* Something else has that name now. */
 void tracked_mark_name(struct core *c, const char *name);
 
+/* A host was present, and is declared gone; its rows are still here. */
+void tracked_on_lost(struct core *c, member_id id);
+
 void tracked_on_tick(struct core *c);
 mono tracked_deadline(const struct core *c);
 
@@ -90,7 +96,7 @@ bool tracked_is_live(const struct core *c, const struct row *row);
 uint64_t tracked_epoch_max(const struct core *c, const char *name);
 /* A present host whose version knows no run-time names, or NULL. */
 const char *tracked_old_host(const struct core *c);
-/* The sentence that says where a name is. */
+/* The sentence that says where a name is; tracked_place.h takes it apart. */
 const char *tracked_place_text(struct core *c, const char *node, uint32_t pid);
 
 #endif

@@ -120,7 +120,7 @@ struct name_view {
 	uint32_t pid;
 	uint64_t epoch;
 	int64_t since_wall_ms;
-	struct bytes meta;
+	struct bytes meta; /* of a process: a JSON object, or empty */
 };
 
 /* False when nothing of that name is held on a present host. */

@@ -26,8 +26,10 @@ view_name(struct core *c, const char *name, struct name_view *out)
 		.pid = row->value.pid,
 		.epoch = row->value.epoch,
 		.since_wall_ms = row->value.since_wall_ms,
-		.meta = row_meta(row),
 	};
+	/* What instances carry there is no text. */
+	if (row->value.kind == ROW_TRACKED)
+		out->meta = row_meta(row);
 	return true;
 }
 

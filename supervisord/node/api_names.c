@@ -9,6 +9,7 @@
 #include "base/glob.h"
 #include "base/name.h"
 #include "core/tracked.h"
+#include "core/tracked_place.h"
 #include "node/api_register.h"
 #include "sys/units.h"
 
@@ -35,20 +36,18 @@ api_name_row(const struct core *core, const struct row *row)
 	return o;
 }
 
-/* Where a name is, from the core's sentence: "it is registered on NODE,
- * process PID". */
+/* Where a name is, if the core's sentence says so. */
 static void
 put_place(json_t *o, const char *text)
 {
-	char node[NODE_NAME_MAX + 1];
-	unsigned pid = 0;
-	int n = sscanf(
-		text, "it is registered on %64[^, ], process %u", node, &pid);
-	if (n < 1)
-		return;
-	api_json_put(o, "node", node);
-	if (n == 2)
-		api_json_put_int(o, "pid", pid);
+	struct tracked_place p;
+	tracked_place_read(text, &p);
+	if (p.node[0])
+		api_json_put(o, "node", p.node);
+	if (p.pid)
+		api_json_put_int(o, "pid", p.pid);
+	if (p.state[0])
+		api_json_put(o, "state", p.state);
 }
 
 json_t *
@@ -279,8 +278,12 @@ on_located(struct call *c, size_t index, enum reply_code code, const char *text)
 	}
 	json_t *o = json_object(), *one = json_object(), *list = json_array();
 	api_json_put(one, "name", c->captures[0]);
-	api_json_put(one, "state", "ready");
 	put_place(one, text);
+	/* A host of an older version does not say how it is; of services it
+	 * names no process. */
+	if (!json_object_get(one, "state"))
+		api_json_put(one, "state",
+			json_object_get(one, "pid") ? "ready" : "unknown");
 	json_array_append_new(list, one);
 	json_object_set_new(o, "instances", list);
 	api_json_put_bool(o, "authoritative", true);

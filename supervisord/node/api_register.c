@@ -232,6 +232,14 @@ reply_unplaced(struct registering *r)
 	fail(r);
 }
 
+/* Whether who only wants to find it is answered: it ran, and will again. */
+static bool
+is_found(const struct registering *r, const struct instance_view *v)
+{
+	return strcmp(v->state, "ready") == 0 ||
+	       (!r->is_ours && r->finds && strcmp(v->state, "backoff") == 0);
+}
+
 static bool
 has_failed(const struct instance_view *v)
 {
@@ -268,22 +276,19 @@ look(struct registering *r)
 	r->is_seen |= specs_find(core, ENTRY_SERVICE, r->name) != NULL;
 	bool is_known = view_instance(r->call->api->node->core, r->name, &v) &&
 			v.is_declared;
+	bool is_done =
+		is_known && strcmp(v.state, "exited") == 0 && !has_failed(&v);
 	if (!is_known && specs_find(core, ENTRY_SERVICE, r->name)) {
 		ev_timer_stop(loop, &r->look);
 		reply_error(r, MHD_HTTP_CONFLICT, "already_registered",
 			"it is a declared service of several instances");
 	} else if (!is_known) {
 		look_for(r);
-	} else if (strcmp(v.state, "ready") == 0 ||
-		   strcmp(v.state, "exited") == 0) {
-		if (has_failed(&v)) {
-			ask_why(r, "it ended");
-			return;
-		}
+	} else if (is_found(r, &v) || is_done) {
 		ev_timer_stop(loop, &r->look);
 		reply_place(r, r->is_ours ? "registered" : "found");
 	} else if (has_failed(&v)) {
-		ask_why(r, *v.why ? v.why : "it did not start");
+		ask_why(r, *v.why ? v.why : "it did not start, or ended");
 	} else if (strcmp(v.state, "unplaced") == 0) {
 		reply_unplaced(r);
 	} else if (ev_now(loop) >= r->until) {

@@ -49,6 +49,7 @@ note_level(enum note_kind kind)
 	case NOTE_HANDOFF:
 	case NOTE_REGISTERED:
 	case NOTE_UNREGISTERED:
+	case NOTE_MISSED:
 	case NOTE_KIND_COUNT:
 		break;
 	}
@@ -93,11 +94,12 @@ events_unfollow(struct node *n, struct event_follower *f)
 
 void
 events_query(struct node *n, const char *name, uint64_t since_id,
-	int64_t since_wall_ms, uint32_t count_max, events_done_fn *done,
-	void *context)
+	int64_t since_wall_ms, uint32_t count_max, bool has_missed,
+	events_done_fn *done, void *context)
 {
 	struct store_query q = {
 		.name = name,
+		.has_missed = has_missed,
 		.since_id = since_id,
 		.since_wall_ms = since_wall_ms,
 		.count_max = count_max,

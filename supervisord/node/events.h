@@ -11,6 +11,9 @@
 #include "core/effect.h"
 #include "sys/err.h"
 
+/* The kind of events that tell of others that are not told. */
+#define EVENTS_MISSED "events_missed"
+
 struct node;
 
 /* One event as kept; texts are the receiver's to copy. */
@@ -41,13 +44,14 @@ void events_unfollow(struct node *n, struct event_follower *f);
 
 /* Reads kept events, oldest first: with this 'name' (NULL: all; a service's
  * name also finds its instances; a pattern is one of base/glob.h), with id >
- * 'since_id' and wall_ms >= 'since_wall_ms', the last 'count_max' of those.
+ * 'since_id' and wall_ms >= 'since_wall_ms', the last 'count_max' of those;
+ * with 'has_missed' those that tell of events that were not told, too.
  * Calls 'done' with count (or -errno) on the loop's thread when the store has
  * answered. */
 typedef void events_done_fn(void *context, const struct event *events,
 	int count);
 void events_query(struct node *n, const char *name, uint64_t since_id,
-	int64_t since_wall_ms, uint32_t count_max, events_done_fn *done,
-	void *context);
+	int64_t since_wall_ms, uint32_t count_max, bool has_missed,
+	events_done_fn *done, void *context);
 
 #endif

@@ -40,6 +40,10 @@ static bool
 is_about(const struct event *e, const char *name)
 {
 	size_t length = strlen(name);
+	/* Whose events these were nobody counted: they may be what is wanted.
+	 */
+	if (strcmp(e->kind, EVENTS_MISSED) == 0)
+		return true;
 	if (glob_is_pattern(name))
 		return glob_matches(name, e->name);
 	return !length ||
@@ -86,7 +90,7 @@ tell_missed(struct event_reader *r)
 	char text[NOTE_TEXT_MAX + 1];
 	struct event e = {
 		.wall_ms = clock_wall_ms(),
-		.kind = "events_missed",
+		.kind = EVENTS_MISSED,
 		.name = r->node->conf.node.name,
 		.text = text,
 		.host = "",
@@ -225,7 +229,7 @@ feed_events_open(struct node *n, const struct query *query, struct feed **out,
 	}
 	events_query(n, *r->query.name ? r->query.name : NULL,
 		r->query.since_id, r->query.since_wall_ms, r->query.count,
-		on_kept, r);
+		query->is_follow, on_kept, r);
 	*out = &r->feed;
 	return REPLY_OK;
 }

@@ -16,8 +16,9 @@
 #include "node/whose.h"
 #include "sys/say.h"
 
-#define CLIENTS_MAX 4096 /* connections in all */
-#define EACH_MAX    256	 /* ... of one name */
+/* Connections, as mailbox.h says. */
+#define CLIENTS_MAX SKEP_MAIL_CONNECTIONS_ALL_MAX
+#define EACH_MAX    SKEP_MAIL_CONNECTIONS_MAX
 #define PAUSE_S	    0.2	 /* after running out of descriptors */
 #define ROUNDS_MAX  16	 /* packets of one before others have a turn */
 #define BUFFER_SIZE (4 * SKEP_MAIL_PACKET_MAX)
@@ -302,13 +303,13 @@ mail_client_take(struct mail_client *k, uint64_t count)
 	tell(k->boxes, MAIL_ROOM, k->name, 0, false);
 }
 
-/* Who is no service is told so, and let go.  What it said meanwhile is read,
- * for else the kernel would take the reason away from it. */
+/* Who is no service, or finds no room, is told so, and let go.  What it said
+ * meanwhile is read, for else the kernel would take the reason away from it. */
 static void
-refuse(struct mailboxes *m, int fd, const char *why)
+refuse(struct mailboxes *m, int fd, enum skep_mail_code code, const char *why)
 {
 	struct skep_mail_header h = {
-		.op = SKEP_MAIL_DONE, .code = SKEP_MAIL_NOT_ALLOWED};
+		.op = SKEP_MAIL_DONE, .code = (uint16_t)code};
 	size_t size = pack(m->buffer, &h, "", why, (struct bytes){NULL, 0});
 	shutdown(fd, SHUT_RD);
 	for (int i = 0; i < ROUNDS_MAX; i++)
@@ -341,7 +342,7 @@ admit(struct mailboxes *m, int fd)
 	int buffer = BUFFER_SIZE;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0 ||
 		!whose_process(m->node, who.pid, name)) {
-		refuse(m, fd,
+		refuse(m, fd, SKEP_MAIL_NOT_ALLOWED,
 			"this process belongs to no service of this "
 			"host: ask skepctl instead");
 		return;
@@ -349,7 +350,8 @@ admit(struct mailboxes *m, int fd)
 	struct mail_client *k =
 		has_place(m, name) ? calloc(1, sizeof *k) : NULL;
 	if (!k) {
-		refuse(m, fd, "too many connections to mailboxes");
+		refuse(m, fd, SKEP_MAIL_FULL,
+			"too many connections to mailboxes");
 		return;
 	}
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);

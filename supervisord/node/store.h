@@ -79,6 +79,7 @@ uint64_t store_add_event(struct store *s, const struct event *event);
 /* Which events. */
 struct store_query {
 	const char *name; /* NULL: all; a service finds its instances */
+	bool has_missed;  /* also what was not told, whomever it is about */
 	uint64_t since_id;
 	int64_t since_wall_ms;
 	uint32_t count_max;

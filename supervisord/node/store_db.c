@@ -37,12 +37,12 @@ static const char events_schema[] =
 	"CREATE INDEX events_name ON events(name, id);";
 
 /* '?1' is the name; the range finds the instances NAME@... ('A' follows
- * '@'); '?5' is a pattern. */
+ * '@'); '?5' is a pattern; '?6' a kind that is given with any name. */
 static const char query_sql[] =
 	"SELECT id, wall_ms, kind, name, epoch, text, uid, pid, host"
-	" FROM events WHERE (?1 IS NULL OR name = ?1"
+	" FROM events WHERE (((?1 IS NULL OR name = ?1"
 	" OR (name >= ?1 || '@' AND name < ?1 || 'A'))"
-	" AND (?5 IS NULL OR skep_glob(?5, name))"
+	" AND (?5 IS NULL OR skep_glob(?5, name))) OR kind = ?6)"
 	" AND id > ?2 AND wall_ms >= ?3 ORDER BY id DESC LIMIT ?4";
 
 struct store_db {
@@ -483,6 +483,8 @@ store_db_query(struct store_db *db, const struct store_query *q,
 	sqlite3_stmt *stmt = db->query;
 	if (q->name)
 		bind_text(stmt, glob_is_pattern(q->name) ? 5 : 1, q->name);
+	if (q->has_missed)
+		bind_text(stmt, 6, EVENTS_MISSED);
 	sqlite3_bind_int64(stmt, 2, (int64_t)q->since_id);
 	sqlite3_bind_int64(stmt, 3, q->since_wall_ms);
 	sqlite3_bind_int64(stmt, 4, q->count_max);

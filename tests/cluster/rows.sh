@@ -105,8 +105,8 @@ at=$(json "$FIRST" '.instances[0].node' where shared)
 step "5, 6: from the memory of each host; and from the host that decides"
 wait_for 20 "libskep finds it on each" on_all is_found_at shared "$at"
 authoritative() {
-	[ "$(json "$1" '.instances[0] | "\(.node) \(.state)"' where \
-		--authoritative shared)" = "$at ready" ]
+	[ "$(json "$1" '.instances[0] | "\(.node) \(.pid) \(.state)"' where \
+		--authoritative shared)" = "$(processes 'sleep 420001') ready" ]
 }
 check "who decides says the same" on_all authoritative
 unplug "$LAST"
@@ -130,6 +130,11 @@ check "with their hosts" test "$(json "$FIRST" \
 step "8: stopped and forgotten by name, from any host"
 check "stop" ctl "$LAST" stop own/"$FIRST"
 wait_for 20 "it runs no more" process_count_is 'sleep 410001' $((COUNT - 1))
+is_said_stopped() {
+	[ "$(json "$1" '.instances[0].state' where --authoritative \
+		own/"$FIRST")" = stopped ]
+}
+wait_for 10 "who decides says so" on_all is_said_stopped
 check "start" ctl "$SECOND" start own/"$FIRST"
 wait_for 20 "it runs again" process_count_is 'sleep 410001' "$COUNT"
 check "unregister" ctl "$SECOND" -q unregister own/"$LAST" device/"$FIRST"

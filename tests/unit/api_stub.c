@@ -146,12 +146,12 @@ stub_answer(uint32_t number, enum reply_code code, const char *text)
 		done(a->context, code, text);
 }
 
-void
-stub_event(uint64_t id, const char *name, const char *text)
+static void
+tell_event(uint64_t id, const char *kind, const char *name, const char *text)
 {
 	struct event e = {.id = id,
 		.wall_ms = 1700000000000,
-		.kind = "ready",
+		.kind = kind,
 		.name = name,
 		.text = text,
 		.host = ""};
@@ -160,6 +160,18 @@ stub_event(uint64_t id, const char *name, const char *text)
 			container_of(it, struct event_follower, link);
 		f->on_event(f, &e);
 	}
+}
+
+void
+stub_event(uint64_t id, const char *name, const char *text)
+{
+	tell_event(id, "ready", name, text);
+}
+
+void
+stub_missed(uint64_t id, const char *name, const char *text)
+{
+	tell_event(id, EVENTS_MISSED, name, text);
 }
 
 /* --- what the core would say --- */
@@ -638,10 +650,11 @@ events_unfollow(struct node *n, struct event_follower *f)
 
 void
 events_query(struct node *n, const char *name, uint64_t since_id,
-	int64_t since_wall_ms, uint32_t count_max, events_done_fn *done,
-	void *context)
+	int64_t since_wall_ms, uint32_t count_max, bool has_missed,
+	events_done_fn *done, void *context)
 {
 	(void)n;
+	(void)has_missed;
 	(void)name;
 	(void)since_id;
 	(void)since_wall_ms;

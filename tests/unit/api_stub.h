@@ -78,6 +78,8 @@ void stub_reset(void);
 void stub_answer(uint32_t number, enum reply_code code, const char *text);
 /* Something happens. */
 void stub_event(uint64_t id, const char *name, const char *text);
+/* The same, of kind EVENTS_MISSED. */
+void stub_missed(uint64_t id, const char *name, const char *text);
 
 /* The other host gives 'text' (borrowed); then, if 'is_end', it ends with
  * 'code'. */

@@ -65,6 +65,13 @@ claim_mark(struct core *c, const struct row *row)
 }
 
 void
+tracked_on_lost(struct core *c, member_id id)
+{
+	(void)c;
+	(void)id;
+}
+
+void
 tracked_mark(struct core *c, const struct row *row)
 {
 	(void)c;

@@ -147,10 +147,12 @@ START_TEST(followed_events_come_once_and_in_order)
 	stub_event(7, "webber", "another service");
 	stub.query_done(stub.query_context, kept, 2);
 	stub_event(8, "web", "live");
+	stub_missed(9, "alpha", "some were not told");
 	client_read(c);
-	UNTIL((client_read(c), c->body && strstr(c->body, "live")));
+	UNTIL((client_read(c), c->body && strstr(c->body, "not told")));
 	ck_assert_ptr_null(strstr(c->body, "in the answer too"));
 	ck_assert_ptr_null(strstr(c->body, "another service"));
+	ck_assert_ptr_nonnull(strstr(c->body, "some were not told"));
 	const char *four = strstr(c->body, "\"id\":4");
 	const char *six = strstr(c->body, "held");
 	ck_assert(four && six && four < six);

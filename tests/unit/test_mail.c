@@ -375,6 +375,39 @@ START_TEST(who_is_no_service_is_told)
 }
 END_TEST
 
+/* Too many are connected, twice, while a request is under way, and then not
+ * any more. */
+static void *
+refuse_for_now(void *arg)
+{
+	struct skep_mail_header h = {
+		.op = SKEP_MAIL_DONE, .code = SKEP_MAIL_FULL};
+	for (int i = 0; i < 2; i++) {
+		int fd = take_client();
+		hear(fd, SKEP_MAIL_RECV, NULL);
+		if (i == 0)
+			hear(fd, SKEP_MAIL_SEND, NULL);
+		say(fd, h, "", "too many connections", "");
+		close(fd);
+	}
+	int fd = take_client();
+	CHECK(hear(fd, SKEP_MAIL_RECV, NULL).number == 4);
+	say(fd, message, "", "", "room");
+	hear_end(fd);
+	return arg;
+}
+
+START_TEST(too_many_connections_pass)
+{
+	play(refuse_for_now);
+	ck_assert_int_eq(
+		skep_mail_send(mail, "x", "", 0, 0, 0), SKEP_MAIL_FULL);
+	ck_assert_str_eq(skep_mail_why(mail), "too many connections");
+	ck_assert_int_eq(skep_mail_next(mail, &got, LONG_MS), 1);
+	ck_assert_mem_eq(got.body, "room", 4);
+}
+END_TEST
+
 static void *
 do_nothing(void *arg)
 {
@@ -425,6 +458,7 @@ main(void)
 	tcase_add_test(tc, it_connects_again);
 	tcase_add_test(tc, nonsense_ends_the_connection);
 	tcase_add_test(tc, who_is_no_service_is_told);
+	tcase_add_test(tc, too_many_connections_pass);
 	tcase_add_test(tc, without_a_node_it_waits_within_bounds);
 	tcase_add_test(tc, what_makes_no_sense_is_refused);
 	suite_add_tcase(s, tc);

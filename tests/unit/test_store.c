@@ -391,10 +391,16 @@ is_answered(void *context)
 	return answer_count != -1;
 }
 
+static bool has_missed; /* of the queries */
+
 static const char *
 query(const char *name, uint64_t since_id, int64_t since_ms, uint32_t max)
 {
-	struct store_query q = {name, since_id, since_ms, max};
+	struct store_query q = {.name = name,
+		.has_missed = has_missed,
+		.since_id = since_id,
+		.since_wall_ms = since_ms,
+		.count_max = max};
 	answer_count = -1;
 	store_query_events(store, &q, on_events, NULL);
 	ck_assert(scratch_wait(is_answered, NULL));
@@ -402,11 +408,11 @@ query(const char *name, uint64_t since_id, int64_t since_ms, uint32_t max)
 }
 
 static void
-add_event(const char *name, int64_t wall_ms)
+add_event_of(const char *kind, const char *name, int64_t wall_ms)
 {
 	struct event e = {
 		.wall_ms = wall_ms,
-		.kind = "ready",
+		.kind = kind,
 		.name = name,
 		.epoch = 7,
 		.text = "t",
@@ -414,6 +420,12 @@ add_event(const char *name, int64_t wall_ms)
 		.host = "alpha",
 	};
 	store_add_event(store, &e);
+}
+
+static void
+add_event(const char *name, int64_t wall_ms)
+{
+	add_event_of("ready", name, wall_ms);
 }
 
 START_TEST(test_events)
@@ -430,12 +442,18 @@ START_TEST(test_events)
 	ck_assert_str_eq(query("web@2", 0, 0, 100), "4 web@2;");
 	ck_assert_str_eq(query(NULL, 2, 0, 100), "3 webby;4 web@2;");
 	ck_assert_str_eq(query(NULL, 0, 20, 2), "3 webby;4 web@2;");
+	add_event_of(EVENTS_MISSED, "alpha", 45);
+	ck_assert_str_eq(query("web@*", 0, 0, 100), "1 web@1;4 web@2;");
+	has_missed = true;
+	ck_assert_str_eq(query("web@*", 0, 0, 100), "1 web@1;4 web@2;5 alpha;");
+	ck_assert_str_eq(query("web@2", 0, 0, 100), "4 web@2;5 alpha;");
+	has_missed = false;
 	ck_assert_str_eq(query("none", 0, 0, 100), "");
 	close_store();
 	open_good();
 	start_good();
 	add_event("later", 50);
-	ck_assert_str_eq(query(NULL, 4, 0, 100), "5 later;");
+	ck_assert_str_eq(query(NULL, 5, 0, 100), "6 later;");
 }
 END_TEST
 
@@ -497,7 +515,7 @@ END_TEST
 /* Whoever asked is told even when the store ends first. */
 START_TEST(test_query_cancelled)
 {
-	struct store_query q = {NULL, 0, 0, 10};
+	struct store_query q = {.count_max = 10};
 	open_good();
 	answer_count = -1;
 	store_query_events(store, &q, on_events, NULL);

@@ -9,6 +9,8 @@
  * When skep-node starts again the connection ends; it is made anew, without a
  * word.  Messages that were taken before are handed out all the same; who asked
  * in one of them waits in vain, and a reply to it says SKEP_MAIL_UNKNOWN.
+ * Where too many are connected (mailbox.h) it is tried again, too, and requests
+ * end with SKEP_MAIL_FULL until one is let in.
  *
  * What waits here is bounded: 'room' messages, which are asked for as they are
  * handed out.  Those that come while a request is under way wait for the next

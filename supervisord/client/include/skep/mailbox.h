@@ -2,9 +2,17 @@
  *
  * A service connects to the SOCK_SEQPACKET socket whose path it has in
  * SKEP_MAILBOX.  The kernel says who connects: a process of a service speaks
- * for its instance, and for no other.  As many connections as it likes; skepd
- * gives each message to one of those that have room.  When skep-node starts
- * again the connection ends: connect again, and say RECV again.
+ * for its instance, and for no other.  It may have several connections, up to
+ * SKEP_MAIL_CONNECTIONS_MAX, and all services of a host together
+ * SKEP_MAIL_CONNECTIONS_ALL_MAX; skepd gives each message to one of those that
+ * have room.  When skep-node starts again the connection ends: connect again,
+ * and say RECV again.
+ *
+ * A DONE with tag 0 is about the connection, which ends: with the code
+ * SKEP_MAIL_NOT_ALLOWED for good, this process belongs to no service; with
+ * SKEP_MAIL_FULL there are too many now, and nothing was read from this one:
+ * try again after a while (libskep does after 0.2 s, and twice as long each
+ * time, 5 s at most).
  *
  * A packet is a header, then 'name_size' bytes of a name, then 'text_size'
  * bytes of a text, then the body, which is the rest; without NULs.  Numbers
@@ -35,6 +43,9 @@ extern "C" {
 #define SKEP_MAIL_BODY_MAX   65536
 #define SKEP_MAIL_PACKET_MAX (SKEP_MAIL_BODY_MAX + 1024)
 #define SKEP_MAIL_ROOM_MAX   1024 /* RECVs that are open at a time */
+/* Connections of one instance, and of all of a host. */
+#define SKEP_MAIL_CONNECTIONS_MAX     256
+#define SKEP_MAIL_CONNECTIONS_ALL_MAX 4096
 
 /* What a packet is. */
 enum skep_mail_op {
