@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "bulk_world.h"
+#include "node/pace.h"
+#include "sys/clock.h"
 #include "sys/files.h"
 #include "sys/statestream.h"
 
@@ -179,6 +181,102 @@ START_TEST(test_restart_and_resume)
 }
 END_TEST
 
+/* --- A bound on what leaves --- */
+
+/* What goes in so many milliseconds, a look at each of them. */
+static uint64_t
+go_for(struct pace *p, mono *now, int64_t ms, size_t piece)
+{
+	uint64_t bytes = 0;
+	for (; ms > 0; ms--, *now = mono_add(*now, 1))
+		while (pace_take(p, piece, *now))
+			bytes += piece;
+	return bytes;
+}
+
+static const struct {
+	uint64_t rate;
+	size_t piece;
+} paces[] = {{1 << 20, 16384}, {1 << 20, 3 << 20}, {300 << 20, 262144},
+	{PACE_RATE_MAX, 1 << 20}, {777, 1}};
+
+START_TEST(test_pace)
+{
+	struct pace p;
+	mono now = {12345};
+	uint64_t rate = paces[_i].rate;
+	size_t piece = paces[_i].piece;
+	uint64_t slack = rate * PACE_BURST_MS / 1000 + piece;
+	pace_init(&p, rate, now);
+	ck_assert(!pace_take(&p, piece, now));
+	uint64_t bytes = go_for(&p, &now, 2000, piece);
+	ck_assert_uint_le(bytes, 2 * rate + slack);
+	ck_assert_uint_ge(bytes + slack, 2 * rate);
+	/* A day without a word is no credit. */
+	now = mono_add(now, 86400000);
+	ck_assert_uint_le(go_for(&p, &now, 100, piece), rate / 10 + slack);
+	/* Not before it says, and then. */
+	mono next = pace_next(&p);
+	ck_assert(!pace_take(&p, piece, mono_add(next, -2)));
+	ck_assert(pace_take(&p, piece, next));
+}
+END_TEST
+
+START_TEST(test_no_pace)
+{
+	struct pace p;
+	pace_init(&p, 0, (mono){5});
+	for (int i = 0; i < 1000; i++)
+		ck_assert(pace_take(&p, 1 << 30, (mono){5}));
+}
+END_TEST
+
+/* One of two fetches. */
+struct half {
+	uint64_t bytes;
+	unsigned *finals;
+	const struct half *other;
+	uint64_t bytes_of_other; /* when it came to its end */
+};
+
+static void
+on_half(void *context, const struct bulk_report *r)
+{
+	struct half *h = context;
+	h->bytes = r->bytes;
+	if (!r->is_final)
+		return;
+	ck_assert_msg(r->is_ok, "%s", r->text);
+	h->bytes_of_other = h->other->bytes;
+	++*h->finals;
+}
+
+START_TEST(test_two_share_the_rate)
+{
+	unsigned finals = 0;
+	struct half one = {.finals = &finals}, two = {.finals = &finals};
+	one.other = &two;
+	two.other = &one;
+	bulk_free(from);
+	world_rate = 8 * MIB;
+	from = start_bulk(&a, dir_a, "alpha");
+	seal(8 * MIB);
+	mono began = clock_mono();
+	bulk_fetch(to, "web@1", "alpha", a.address, sealed.root, sealed.size,
+		on_half, &one);
+	bulk_fetch(to, "web@2", "alpha", a.address, sealed.root, sealed.size,
+		on_half, &two);
+	ck_assert(world_wait_count(loop, &finals, 1));
+	/* They went side by side. */
+	ck_assert_uint_ge(
+		one.bytes_of_other + two.bytes_of_other, sealed.size / 2);
+	ck_assert(world_wait_count(loop, &finals, 2));
+	int64_t ms = mono_diff(clock_mono(), began);
+	ck_assert_int_ge(ms, 2000 - 2 * PACE_BURST_MS);
+	check_state(to);
+}
+END_TEST
+
 /* --- What goes wrong --- */
 
 START_TEST(test_damaged_at_source)
@@ -340,6 +438,9 @@ main(void)
 	tcase_add_test(t, test_seal_of_nothing);
 	tcase_add_test(t, test_break_and_resume);
 	tcase_add_test(t, test_restart_and_resume);
+	tcase_add_loop_test(t, test_pace, 0, COUNT(paces));
+	tcase_add_test(t, test_no_pace);
+	tcase_add_test(t, test_two_share_the_rate);
 	tcase_add_test(t, test_damaged_at_source);
 	tcase_add_test(t, test_damaged_since_it_was_sealed);
 	tcase_add_test(t, test_chunk_digest_is_checked);
