@@ -6,7 +6,8 @@
  *
  * A fetch goes on until it has the whole state, is cancelled, or cannot
  * succeed: the other host does not hold the state or holds it damaged, or
- * this host's disk refuses it.  A connection that breaks is dialled again,
+ * this host's disk refuses it or has no room for the rest of it, which is
+ * looked at before it travels.  A connection that breaks is dialled again,
  * with back-off, and only the chunks that are missing are asked for.
  *
  * What leaves this host is bounded by 'rate' (pace.h), which all that fetch

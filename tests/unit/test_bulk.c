@@ -2,9 +2,11 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -347,6 +349,76 @@ START_TEST(test_disk_full)
 }
 END_TEST
 
+/* Gives beta a disk of so many MiB, which nobody else sees; its threads are of
+ * later. */
+static bool
+make_small_disk(unsigned mib)
+{
+	char options[40];
+	snprintf(options, sizeof options, "size=%um", mib);
+	bulk_free(to);
+	bool is_made = unshare(CLONE_NEWNS) == 0 &&
+		       mount("none", "/", NULL, MS_REC | MS_PRIVATE, 0) == 0 &&
+		       mount("skep", dir_b, "tmpfs", 0, options) == 0;
+	to = start_bulk(&b, dir_b, "beta");
+	return is_made;
+}
+
+static void
+remove_disk(void)
+{
+	bulk_free(to);
+	to = NULL;
+	ck_assert_int_eq(umount2(dir_b, MNT_DETACH), 0);
+}
+
+/* The first 'mib' MiB of what alpha has are at beta already. */
+static void
+begin_part(unsigned mib)
+{
+	char whole[PATH_MAX], part[PATH_MAX], command[2 * PATH_MAX + 40];
+	write_path(whole, sizeof whole, dir_a, "");
+	write_path(part, sizeof part, dir_b, ".part.web@1");
+	snprintf(command, sizeof command, "head -c %um '%s' >'%s'", mib, whole,
+		part);
+	ck_assert_int_eq(system(command), 0);
+}
+
+/* What does not fit is not begun, and what is there of it already counts. */
+START_TEST(test_no_room)
+{
+	char text[300];
+	if (!make_small_disk(6)) {
+		printf("no disk can be mounted: not tested\n");
+		return;
+	}
+	seal(8 * MIB);
+	fetch(a.address);
+	ck_assert(world_wait_count(loop, &fetched.finals, 1));
+	ck_assert(!fetched.is_ok);
+	snprintf(text, sizeof text,
+		"state of web@1 from alpha: beta: no room for it: 9437184 "
+		"bytes are needed in %s/dumps, 6291456 are free",
+		dir_b);
+	ck_assert_str_eq(fetched.text, text);
+	ck_assert_uint_eq(count_files(dir_b), 0);
+	begin_part(5);
+	fetch(a.address);
+	ck_assert(world_wait_count(loop, &fetched.finals, 2));
+	ck_assert(!fetched.is_ok);
+	ck_assert_ptr_nonnull(
+		strstr(fetched.text, ": 4194304 bytes are needed"));
+	ck_assert_uint_eq(count_files(dir_b), 1);
+	ck_assert_int_eq(
+		mount("skep", dir_b, "tmpfs", MS_REMOUNT, "size=10m"), 0);
+	fetch(a.address);
+	ck_assert(world_wait_count(loop, &fetched.finals, 3));
+	ck_assert_msg(fetched.is_ok, "%s", fetched.text);
+	check_state(to);
+	remove_disk();
+}
+END_TEST
+
 START_TEST(test_unknown_root)
 {
 	seal(10);
@@ -445,6 +517,7 @@ main(void)
 	tcase_add_test(t, test_damaged_since_it_was_sealed);
 	tcase_add_test(t, test_chunk_digest_is_checked);
 	tcase_add_test(t, test_disk_full);
+	tcase_add_test(t, test_no_room);
 	tcase_add_test(t, test_unknown_root);
 	tcase_add_test(t, test_retries_until_cancelled);
 	tcase_add_test(t, test_another_host_there);
