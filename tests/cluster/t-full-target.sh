@@ -40,8 +40,11 @@ check "nothing of it was written there" test \
 
 step "there is room again"
 disk_free beta
+check "move" ctl alpha move counter beta
 wait_for 60 "it runs on beta" has_moved
-began=$(grep '^start' "$T/out" | tail -n 1)
-check "with what it had put aside last ($began)" test "$began" = \
-	"start $(sed -n 's/^put aside //p' "$T/out" | tail -n 1) beta"
+began_with_it() {
+	[ "$(grep '^start' "$T/out" | tail -n 1)" = \
+		"start $(sed -n 's/^put aside //p' "$T/out" | tail -n 1) beta" ]
+}
+wait_for 10 "with what it had put aside last" began_with_it
 finish
