@@ -1,7 +1,8 @@
 /* What a drain would do: what goes where, and how much of it there is. */
 #include <string.h>
 
-#include "core/place.h"
+#include "core/duty.h"
+#include "core/instance.h"
 #include "node/api_gather.h"
 
 static bool
@@ -11,20 +12,17 @@ find_service(struct core *core, const char *name, struct service_value *service)
 	return e && specs_get_service(e, service);
 }
 
-/* Where an instance would go if its host gave it away: the best other host
- * that may have it; NULL for none. */
+/* Where the drain would send it; NULL for nowhere. */
 static const char *
 next_home(struct core *core, const struct instance_view *v,
 	const struct service_value *service)
 {
-	member_id ranks[64];
-	uint32_t count = place_rank(core, v->name, service, ranks, 64);
-	for (uint32_t i = 0; i < count; i++) {
-		const struct member *m = member_get(core, ranks[i]);
-		if (strcmp(m->name, v->node) != 0)
-			return m->name;
-	}
-	return NULL;
+	struct instance *i = instance_find(core, v->name);
+	member_id from = member_find(core, v->node);
+	if (!i || from == MEMBER_NONE)
+		return NULL;
+	member_id to = duty_host_without(core, i, service, from);
+	return to == MEMBER_NONE ? NULL : member_get(core, to)->name;
 }
 
 /* Puts what is known of the size of its state, which is how large it was when
