@@ -3,7 +3,10 @@
 
 #include "core/duty.h"
 #include "core/instance.h"
+#include "core/tracked.h"
 #include "node/api_gather.h"
+
+#define TRACKED_TOLD_MAX 100 /* names of processes; there can be a million */
 
 static bool
 find_service(struct core *core, const char *name, struct service_value *service)
@@ -64,6 +67,31 @@ move_json(struct core *core, const struct instance_view *v, json_t *sizes)
 	return o;
 }
 
+/* Puts what stays because it is no service: how many, and some of them. */
+static void
+put_tracked(json_t *o, struct core *core, const char *node)
+{
+	json_t *list = json_array();
+	json_int_t count = 0;
+	member_id id = member_find(core, node);
+	const struct row *row = NULL;
+	while (id != MEMBER_NONE && (row = registry_walk(core, id, row))) {
+		if (row->value.kind != ROW_TRACKED ||
+			tracked_find(core, row->name) != row)
+			continue;
+		if (count++ >= TRACKED_TOLD_MAX)
+			continue;
+		json_t *one = json_object();
+		api_json_put(one, "name", row->name);
+		api_json_put_int(one, "pid", row->value.pid);
+		api_json_put(one, "why",
+			"is a process that is only tracked; it does not move");
+		json_array_append_new(list, one);
+	}
+	json_object_set_new(o, "tracked", list);
+	json_object_set_new(o, "tracked_count", json_integer(count));
+}
+
 /* The sizes have come, or will not. */
 static void
 reply(struct call *c, json_t *sizes, json_t *missing)
@@ -78,6 +106,7 @@ reply(struct call *c, json_t *sizes, json_t *missing)
 	json_decref(sizes);
 	json_t *o = json_object();
 	json_object_set_new(o, "moves", list);
+	put_tracked(o, core, c->captures[0]);
 	json_object_set_new(o, "missing", missing);
 	call_reply_json(c, MHD_HTTP_OK, o);
 }

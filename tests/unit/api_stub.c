@@ -348,14 +348,16 @@ duty_host_without(struct core *c, struct instance *inst,
 	const struct service_value *service, member_id id)
 {
 	(void)service;
-	ck_assert_uint_eq(id, 0);
-	return inst == instance_find(c, "db") ? MEMBER_NONE : 1;
+	ck_assert_uint_le(id, 1);
+	return inst == instance_find(c, "db") ? MEMBER_NONE : 1 - id;
 }
 
 const struct row *
 registry_walk(const struct core *c, member_id origin, const struct row *after)
 {
 	(void)c;
+	if (origin != 0 && stub.has_tracked)
+		return !after ? &tracked_row : NULL;
 	if (origin != 0)
 		return !after && stub.is_peer_moving ? &peer_row : NULL;
 	return !after ? &rows[0] : after == &rows[0] ? &rows[1] : NULL;
