@@ -32,7 +32,8 @@ struct drain {
 	struct progress progress;
 	size_t total;
 	bool is_stuck; /* the node says that the rest cannot move */
-	bool has_tracked;	   /* 'here' has names of processes, too */
+	json_t *tracked;	   /* {NAME: why} of those in 'here' that are
+				      names of processes */
 	json_int_t tracked_untold; /* such names beyond those */
 };
 
@@ -73,6 +74,7 @@ note_instances(struct ctl *ctl, struct drain *d)
 	d->moved = json_array();
 	d->moves = json_object();
 	d->told = json_object();
+	d->tracked = json_object();
 	d->began = clock_mono();
 	json_array_foreach(json_object_get(document, "instances"), i, o)
 		json_object_set_new(
@@ -286,10 +288,10 @@ note_tracked(struct ctl *ctl, struct drain *d)
 	const json_t *list = json_object_get(document, "tracked");
 	json_array_foreach(list, i, o)
 	{
-		json_object_set(d->here, get_text(o, "name"),
+		json_object_set(d->tracked, get_text(o, "name"),
 			json_object_get(o, "why"));
 	}
-	d->has_tracked = json_array_size(list) > 0;
+	json_object_update(d->here, d->tracked);
 	d->tracked_untold = get_int(document, "tracked_count") -
 			    (json_int_t)json_array_size(list);
 	json_decref(document);
@@ -302,9 +304,14 @@ show_left(const struct drain *d)
 	json_t *why;
 	fflush(stdout);
 	json_object_foreach(d->here, name, why)
-		fprintf(stderr, "left on %s: %s%s%s; see 'skepctl why %s'\n",
-			d->node, name, *json_string_value(why) ? ": " : "",
-			json_string_value(why), name);
+	{
+		bool is_service = !json_object_get(d->tracked, name);
+		fprintf(stderr, "left on %s: %s%s%s%s%s%s\n", d->node, name,
+			*json_string_value(why) ? ": " : "",
+			json_string_value(why),
+			is_service ? "; see 'skepctl why " : "",
+			is_service ? name : "", is_service ? "'" : "");
+	}
 	if (d->tracked_untold > 0)
 		fprintf(stderr,
 			"left on %s: %" JSON_INTEGER_FORMAT
@@ -337,7 +344,8 @@ show_result(struct ctl *ctl, const struct drain *d, const char *result)
 		json_decref(o);
 	} else if (ctl->opt.output == OUTPUT_NAME) {
 		show_names(d->moved, "name");
-	} else if ((json_array_size(d->moved) || d->has_tracked) &&
+	} else if ((json_array_size(d->moved) ||
+			   json_object_size(d->tracked)) &&
 		   !ctl->opt.is_quiet) {
 		show_moved(ctl, d);
 	}
@@ -367,10 +375,10 @@ watch(struct ctl *ctl, struct drain *d)
 	watch_moves(ctl, d); /* those that came to their end in between */
 	fill_moved(d);
 	note_tracked(ctl, d);
-	if (code == EXIT_DONE && d->has_tracked)
+	if (code == EXIT_DONE && json_object_size(d->tracked))
 		code = code_with_tracked(ctl);
 	show_result(ctl, d, code == EXIT_DONE ? "drained" : "not drained");
-	if (code != EXIT_DONE || d->has_tracked)
+	if (code != EXIT_DONE || json_object_size(d->tracked))
 		show_left(d);
 	if (code != EXIT_DONE)
 		return code;
@@ -504,5 +512,6 @@ cmd_drain(struct ctl *ctl, int argc, char **argv)
 	json_decref(d.moved);
 	json_decref(d.moves);
 	json_decref(d.told);
+	json_decref(d.tracked);
 	return code;
 }

@@ -449,6 +449,7 @@ expect 5 drain alpha -y --deadline 5s
 looks out '^web@1 *alpha *beta .*ready'
 looks out '^proc *alpha *- .*left: is a process that is only tracked'
 has err 'left on alpha: proc: is a process that is only tracked'
+lacks err 'skepctl why proc'
 has err 'left on alpha: 11 more names of processes'
 lacks out 'drained'
 expect 1 drain alpha -y
