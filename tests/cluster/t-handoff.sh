@@ -145,15 +145,19 @@ was_given() {
 	ctl alpha history "counter@$(basename "$1")" |
 		grep -q 'committed, to beta'
 }
-# What beta had is gone with it and begins anew; nothing else does, and no
-# number is missing or there twice.
+# What beta had is gone with it: it goes on from what beta was given, or begins
+# anew.  Nothing else does, and no number is missing or there twice.
 only_what_beta_had_is_lost() {
 	local f from
 	for f in "$T"/out/*; do
 		from=$(head -n -1 "$f" | awk '
 			NR > 1 && $1 != last + 1 {
-				print $1 == 1 && !breaks++ ? node : "gap"
+				is_back = node == "beta" && $1 == first
+				is_good = ($1 == 1 || is_back) && !breaks++
+				print is_good ? node : "after " last " on " \
+					node " came " $1 " on " $3
 			}
+			$3 != node { first = $1 }
 			{ last = $1; node = $3 }')
 		case $from in
 		"") ;;
