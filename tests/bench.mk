@@ -4,7 +4,7 @@ bench_programs = tests/bench/drive tests/bench/floor tests/bench/stamp \
 EXTRA_PROGRAMS += $(bench_programs)
 CLEANFILES += $(bench_programs)
 EXTRA_DIST += tests/bench.mk tests/bench/run.sh tests/bench/cluster.sh \
-	tests/bench/moves.sh
+	tests/bench/moves.sh tests/bench/answer.py
 
 tests_bench_drive_SOURCES = tests/bench/drive.c
 tests_bench_floor_SOURCES = tests/bench/floor.c

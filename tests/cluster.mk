@@ -17,7 +17,7 @@ EXTRA_DIST += \
 	tests/cluster/taker.py \
 	tests/cluster/t-accountant.sh \
 	tests/cluster/t-adopt.sh \
-	tests/cluster/t-full-disk.sh \
+	tests/cluster/t-full-disk.sh tests/cluster/t-full-target.sh \
 	tests/cluster/t-long-accountant.sh \
 	tests/cluster/t-long-soak.sh \
 	tests/cluster/t-long-adopt.sh \

@@ -598,6 +598,24 @@ duty_state_host(const struct core *c, const char *instance)
 	return best && row_has_state(best) ? best->origin : MEMBER_NONE;
 }
 
+/* Of the ranked hosts the one that an operator moved it to, else the one that
+ * had it last, else the first. */
+static member_id
+choose(struct core *c, struct instance *inst, const member_id *ranks,
+	uint32_t count)
+{
+	struct override_value o;
+	if (count == 0)
+		return MEMBER_NONE;
+	instance_override(c, inst, &o);
+	member_id moved =
+		o.move_to[0] ? member_find(c, o.move_to) : MEMBER_NONE;
+	if (moved != MEMBER_NONE && is_ranked(ranks, count, moved))
+		return moved;
+	member_id owner = last_owner(c, inst->name, ranks, count);
+	return owner != MEMBER_NONE ? owner : ranks[0];
+}
+
 member_id
 duty_host(struct core *c, struct instance *inst,
 	const struct service_value *service)
@@ -608,14 +626,18 @@ duty_host(struct core *c, struct instance *inst,
 	member_id *ranks = c->duty.ranks;
 	uint32_t count = place_rank_first(
 		c, inst->name, service, ranks, c->limits.members_max);
-	if (count == 0)
-		return MEMBER_NONE;
-	struct override_value o;
-	instance_override(c, inst, &o);
-	member_id moved =
-		o.move_to[0] ? member_find(c, o.move_to) : MEMBER_NONE;
-	if (moved != MEMBER_NONE && is_ranked(ranks, count, moved))
-		return moved;
-	member_id owner = last_owner(c, inst->name, ranks, count);
-	return owner != MEMBER_NONE ? owner : ranks[0];
+	return choose(c, inst, ranks, count);
+}
+
+member_id
+duty_host_without(struct core *c, struct instance *inst,
+	const struct service_value *service, member_id id)
+{
+	member_id with_state = duty_state_host(c, inst->name);
+	if (with_state != MEMBER_NONE && with_state != id)
+		return with_state;
+	member_id *ranks = c->duty.ranks;
+	uint32_t count = place_rank_without(
+		c, inst->name, service, id, ranks, c->limits.members_max);
+	return choose(c, inst, ranks, count);
 }

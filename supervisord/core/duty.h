@@ -179,6 +179,9 @@ enum node_intent duty_intent(const struct core *c, member_id id);
 /* The duty host of an instance, or MEMBER_NONE when none is eligible. */
 member_id duty_host(struct core *c, struct instance *inst,
 	const struct service_value *service);
+/* The same if host 'id' were drained: where that would send it. */
+member_id duty_host_without(struct core *c, struct instance *inst,
+	const struct service_value *service, member_id id);
 /* The present host that says in a STOPPED row that a state waits there, if no
  * present host that holds it, or had it last, wins against that; or
  * MEMBER_NONE. */

@@ -501,3 +501,23 @@ place_first_with(struct core *c, const char *instance,
 	p->view_count = 0;
 	return count ? ranks[0] : MEMBER_NONE;
 }
+
+uint32_t
+place_rank_without(struct core *c, const char *instance,
+	const struct service_value *service, member_id id, member_id *out,
+	uint32_t max)
+{
+	struct place *p = &c->place;
+	bool was_round = p->is_round;
+	look_at_hosts(c);
+	enum place_verdict now = p->hosts[id].verdict;
+	if (now == PLACE_ELIGIBLE)
+		p->hosts[id].verdict = PLACE_DRAINING;
+	p->view_count = 0;
+	p->is_round = true; /* or they would be looked at again */
+	uint32_t count = place_rank_first(c, instance, service, out, max);
+	p->is_round = was_round;
+	p->hosts[id].verdict = now;
+	p->view_count = 0;
+	return count;
+}

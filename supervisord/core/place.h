@@ -128,6 +128,12 @@ member_id place_first_other(struct core *c, const char *instance,
 member_id place_first_with(struct core *c, const char *instance,
 	const struct service_value *service, member_id id);
 
+/* As place_rank_first, were 'id' drained: the ranks of the others are not what
+ * is left of all when it is taken out. */
+uint32_t place_rank_without(struct core *c, const char *instance,
+	const struct service_value *service, member_id id, member_id *out,
+	uint32_t max);
+
 /* What was found of all hosts, by member; borrowed until one of them changes.
  * That one has changed is noticed when they are looked at (rest.h): duty asks
  * whenever one may have. */

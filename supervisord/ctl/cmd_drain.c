@@ -4,6 +4,11 @@
  * its own word "drained" ends this with 0.  What moves meanwhile is told from
  * the instances that were there when the drain began; how far their states are,
  * the node that drains tells through the one that is asked.
+ *
+ * Names of processes that are only tracked do not keep a node from being
+ * drained, for skep has no hand in these.  But they do not move, so they are
+ * listed, and with them the command does not end with 0 unless it is forced, or
+ * all of skepd ends there, which ends none of them.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +32,9 @@ struct drain {
 	struct progress progress;
 	size_t total;
 	bool is_stuck; /* the node says that the rest cannot move */
+	json_t *tracked;	   /* {NAME: why} of those in 'here' that are
+				      names of processes */
+	json_int_t tracked_untold; /* such names beyond those */
 };
 
 static int
@@ -66,6 +74,7 @@ note_instances(struct ctl *ctl, struct drain *d)
 	d->moved = json_array();
 	d->moves = json_object();
 	d->told = json_object();
+	d->tracked = json_object();
 	d->began = clock_mono();
 	json_array_foreach(json_object_get(document, "instances"), i, o)
 		json_object_set_new(
@@ -264,6 +273,30 @@ show_moved(struct ctl *ctl, const struct drain *d)
 	show_table(ctl, &t);
 }
 
+/* What stays because it is a process that somebody has registered.  Who may not
+ * ask, or asks an older skepd, is told of none. */
+static void
+note_tracked(struct ctl *ctl, struct drain *d)
+{
+	char path[API_PATH_SIZE];
+	json_t *document, *o;
+	size_t i;
+	path_format(
+		path, sizeof(path), "/v1/nodes", d->node, "drain?dry_run=1");
+	if (ctl_call(ctl, "POST", path, NULL, &document) != EXIT_DONE)
+		return;
+	const json_t *list = json_object_get(document, "tracked");
+	json_array_foreach(list, i, o)
+	{
+		json_object_set(d->tracked, get_text(o, "name"),
+			json_object_get(o, "why"));
+	}
+	json_object_update(d->here, d->tracked);
+	d->tracked_untold = get_int(document, "tracked_count") -
+			    (json_int_t)json_array_size(list);
+	json_decref(document);
+}
+
 static void
 show_left(const struct drain *d)
 {
@@ -271,9 +304,28 @@ show_left(const struct drain *d)
 	json_t *why;
 	fflush(stdout);
 	json_object_foreach(d->here, name, why)
-		fprintf(stderr, "left on %s: %s%s%s; see 'skepctl why %s'\n",
-			d->node, name, *json_string_value(why) ? ": " : "",
-			json_string_value(why), name);
+	{
+		bool is_service = !json_object_get(d->tracked, name);
+		fprintf(stderr, "left on %s: %s%s%s%s%s%s\n", d->node, name,
+			*json_string_value(why) ? ": " : "",
+			json_string_value(why),
+			is_service ? "; see 'skepctl why " : "",
+			is_service ? name : "", is_service ? "'" : "");
+	}
+	if (d->tracked_untold > 0)
+		fprintf(stderr,
+			"left on %s: %" JSON_INTEGER_FORMAT
+			" more names of processes\n",
+			d->node, d->tracked_untold);
+}
+
+/* What a drain is that left only what is no service. */
+static int
+code_with_tracked(const struct ctl *ctl)
+{
+	if (ctl->opt.is_force || ctl->opt.is_drain)
+		return EXIT_DONE;
+	return ctl->opt.deadline_ms ? EXIT_TIMEOUT : EXIT_FAILED;
 }
 
 static void
@@ -292,7 +344,9 @@ show_result(struct ctl *ctl, const struct drain *d, const char *result)
 		json_decref(o);
 	} else if (ctl->opt.output == OUTPUT_NAME) {
 		show_names(d->moved, "name");
-	} else if (json_array_size(d->moved) && !ctl->opt.is_quiet) {
+	} else if ((json_array_size(d->moved) ||
+			   json_object_size(d->tracked)) &&
+		   !ctl->opt.is_quiet) {
 		show_moved(ctl, d);
 	}
 }
@@ -320,11 +374,15 @@ watch(struct ctl *ctl, struct drain *d)
 	}
 	watch_moves(ctl, d); /* those that came to their end in between */
 	fill_moved(d);
+	note_tracked(ctl, d);
+	if (code == EXIT_DONE && json_object_size(d->tracked))
+		code = code_with_tracked(ctl);
 	show_result(ctl, d, code == EXIT_DONE ? "drained" : "not drained");
-	if (code != EXIT_DONE)
+	if (code != EXIT_DONE || json_object_size(d->tracked))
 		show_left(d);
-	else if (ctl->opt.output == OUTPUT_TABLE ||
-		 ctl->opt.output == OUTPUT_WIDE)
+	if (code != EXIT_DONE)
+		return code;
+	if (ctl->opt.output == OUTPUT_TABLE || ctl->opt.output == OUTPUT_WIDE)
 		tell(ctl, "drained");
 	return code;
 }
@@ -366,7 +424,7 @@ add_size(struct table *t, const json_t *o)
 }
 
 static void
-show_plan(struct ctl *ctl, const json_t *document)
+show_plan(struct ctl *ctl, const struct drain *d, const json_t *document)
 {
 	static const char *const headers[] = {
 		"NAME", "FROM", "TO", "LAST SIZE", "DETAIL", NULL};
@@ -380,6 +438,14 @@ show_plan(struct ctl *ctl, const json_t *document)
 		table_add(&t, get_text(o, "from"));
 		table_add(&t, or_dash(get_text(o, "to")));
 		add_size(&t, o);
+		table_add(&t, get_text(o, "why"));
+	}
+	json_array_foreach(json_object_get(document, "tracked"), i, o)
+	{
+		table_add(&t, get_text(o, "name"));
+		table_add(&t, d->node);
+		table_add(&t, "-");
+		table_add(&t, "-");
 		table_add(&t, get_text(o, "why"));
 	}
 	show_table(ctl, &t);
@@ -407,7 +473,7 @@ dry_run(struct ctl *ctl, const struct drain *d)
 	else if (ctl->opt.output == OUTPUT_NAME)
 		show_names(list, "name");
 	else
-		show_plan(ctl, document);
+		show_plan(ctl, d, document);
 	json_decref(document);
 	return EXIT_DONE;
 }
@@ -446,5 +512,6 @@ cmd_drain(struct ctl *ctl, int argc, char **argv)
 	json_decref(d.moved);
 	json_decref(d.moves);
 	json_decref(d.told);
+	json_decref(d.tracked);
 	return code;
 }

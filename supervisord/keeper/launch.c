@@ -31,7 +31,8 @@
 
 #define TIMEOUT_DEFAULT_MS 30000
 #define TIMEOUT_MAX_MS	   3600000
-#define STATE_BYTES	   1048576 /* of a state that are put in a second */
+#define STATE_MS	   60000   /* to put a state in place, and */
+#define STATE_BYTES	   1048576 /* a second for each of these of it */
 
 static const struct state_fds no_states = {-1, -1};
 
@@ -404,17 +405,19 @@ bounded(int64_t ms)
 	return ms < TIMEOUT_MAX_MS ? ms : TIMEOUT_MAX_MS;
 }
 
-/* How long it may take to put the state in place. */
+/* How long it may take to put the state in place: what a transfer of it may
+ * take, for start_timeout is the program's.  Without a limit of its own a
+ * large state on a slow disk would be laid again and again. */
 static int64_t
 state_ms(int state_fd)
 {
 	struct stat st;
 	bool is_known = state_fd >= 0 && fstat(state_fd, &st) == 0;
-	return is_known ? bounded(st.st_size / STATE_BYTES * 1000) : 0;
+	return is_known ? STATE_MS + st.st_size / STATE_BYTES * 1000 : 0;
 }
 
-/* How long the start may take, with its state and the commands that stand
- * before it. */
+/* How long it may take until the program runs, with its state and the commands
+ * that stand before it.  From then on skep-node counts start_timeout. */
 static int64_t
 patience_ms(const struct kproto_start *s, const struct state_fds *states)
 {
@@ -575,8 +578,11 @@ launch_on_deadline(struct timer *t)
 	if (i->state != INSTANCE_LAUNCHING)
 		return;
 	err_set(&err, 0,
-		"the program did not run within start_timeout; it "
-		"stood at the step %s",
+		"the program did not run within %s; it stood at the "
+		"step %s",
+		i->step == CHILD_STATE
+			? "start_timeout and the time that its state has"
+			: "start_timeout",
 		child_step_name(i->step));
 	fail_start(
 		i, blame_of(i), ETIMEDOUT, child_step_name(i->step), err.text);

@@ -1,8 +1,12 @@
 /* What a drain would do: what goes where, and how much of it there is. */
 #include <string.h>
 
-#include "core/place.h"
+#include "core/duty.h"
+#include "core/instance.h"
+#include "core/tracked.h"
 #include "node/api_gather.h"
+
+#define TRACKED_TOLD_MAX 100 /* names of processes; there can be a million */
 
 static bool
 find_service(struct core *core, const char *name, struct service_value *service)
@@ -11,20 +15,17 @@ find_service(struct core *core, const char *name, struct service_value *service)
 	return e && specs_get_service(e, service);
 }
 
-/* Where an instance would go if its host gave it away: the best other host
- * that may have it; NULL for none. */
+/* Where the drain would send it; NULL for nowhere. */
 static const char *
 next_home(struct core *core, const struct instance_view *v,
 	const struct service_value *service)
 {
-	member_id ranks[64];
-	uint32_t count = place_rank(core, v->name, service, ranks, 64);
-	for (uint32_t i = 0; i < count; i++) {
-		const struct member *m = member_get(core, ranks[i]);
-		if (strcmp(m->name, v->node) != 0)
-			return m->name;
-	}
-	return NULL;
+	struct instance *i = instance_find(core, v->name);
+	member_id from = member_find(core, v->node);
+	if (!i || from == MEMBER_NONE)
+		return NULL;
+	member_id to = duty_host_without(core, i, service, from);
+	return to == MEMBER_NONE ? NULL : member_get(core, to)->name;
 }
 
 /* Puts what is known of the size of its state, which is how large it was when
@@ -66,6 +67,31 @@ move_json(struct core *core, const struct instance_view *v, json_t *sizes)
 	return o;
 }
 
+/* Puts what stays because it is no service: how many, and some of them. */
+static void
+put_tracked(json_t *o, struct core *core, const char *node)
+{
+	json_t *list = json_array();
+	json_int_t count = 0;
+	member_id id = member_find(core, node);
+	const struct row *row = NULL;
+	while (id != MEMBER_NONE && (row = registry_walk(core, id, row))) {
+		if (row->value.kind != ROW_TRACKED ||
+			tracked_find(core, row->name) != row)
+			continue;
+		if (count++ >= TRACKED_TOLD_MAX)
+			continue;
+		json_t *one = json_object();
+		api_json_put(one, "name", row->name);
+		api_json_put_int(one, "pid", row->value.pid);
+		api_json_put(one, "why",
+			"is a process that is only tracked; it does not move");
+		json_array_append_new(list, one);
+	}
+	json_object_set_new(o, "tracked", list);
+	json_object_set_new(o, "tracked_count", json_integer(count));
+}
+
 /* The sizes have come, or will not. */
 static void
 reply(struct call *c, json_t *sizes, json_t *missing)
@@ -80,6 +106,7 @@ reply(struct call *c, json_t *sizes, json_t *missing)
 	json_decref(sizes);
 	json_t *o = json_object();
 	json_object_set_new(o, "moves", list);
+	put_tracked(o, core, c->captures[0]);
 	json_object_set_new(o, "missing", missing);
 	call_reply_json(c, MHD_HTTP_OK, o);
 }

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "node/bulk_private.h"
+#include "sys/clock.h"
 
 #define FILE_THREADS 2
 #define SEAL_THREADS 2
@@ -35,6 +36,10 @@ bulk_new(struct ev_loop *loop, const struct dialler *dialler,
 	list_init(&b->served);
 	list_init(&b->given);
 	list_init(&b->orphans);
+	list_init(&b->turns);
+	pace_init(&b->pace, config->rate, clock_mono());
+	ev_timer_init(&b->turn, served_on_turn, 0., 0.);
+	b->turn.data = b;
 	int r = dumps_init(&b->dumps, config->state_dir, err);
 	if (r < 0) {
 		free(b);
@@ -58,6 +63,7 @@ bulk_free(struct bulk *b)
 		return;
 	b->is_ending = true;
 	b->dumps.is_stopping = true;
+	ev_timer_stop(b->loop, &b->turn);
 	served_end_all(b);
 	fetch_end_all(b);
 	pool_free(b->files);

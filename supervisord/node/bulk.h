@@ -6,8 +6,12 @@
  *
  * A fetch goes on until it has the whole state, is cancelled, or cannot
  * succeed: the other host does not hold the state or holds it damaged, or
- * this host's disk refuses it.  A connection that breaks is dialled again,
+ * this host's disk refuses it or has no room for the rest of it, which is
+ * looked at before it travels.  A connection that breaks is dialled again,
  * with back-off, and only the chunks that are missing are asked for.
+ *
+ * What leaves this host is bounded by 'rate' (pace.h), which all that fetch
+ * from it share a piece at a time.
  *
  * Rights: whoever knows the cluster's key and a root (32 bytes that follow
  * from the state itself) may fetch that state; roots are never listed to
@@ -37,6 +41,7 @@ struct bulk_config {
 	const char *state_dir; /* the dump store is made in there */
 	const char *cluster;   /* other clusters are refused */
 	const char *node;      /* this host's name */
+	uint64_t rate; /* bytes of states a second that leave; 0: no bound */
 };
 
 /* Starts; 'dialler' is borrowed (links_get_dialler). */

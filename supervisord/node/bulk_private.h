@@ -5,6 +5,7 @@
 #include "core/wire.h"
 #include "node/bulk.h"
 #include "node/message.h"
+#include "node/pace.h"
 #include "node/pool.h"
 #include "sys/say.h"
 
@@ -33,6 +34,9 @@ struct bulk {
 	unsigned given_count;
 	struct list orphans; /* of struct orphan, fetch.c */
 	unsigned served_count;
+	struct pace pace;  /* of all that is served */
+	struct list turns; /* of struct served, serve.c; the next first */
+	ev_timer turn;	   /* when 'pace' lets the next one send */
 	bool is_ending;
 	struct say_limit refuse_says;
 	struct say_limit serve_says;
@@ -52,6 +56,9 @@ void given_on_sent(struct bulk *bulk, const char *name,
 void given_forget(
 	struct bulk *bulk, const char *name, const uint8_t root[DIGEST_SIZE]);
 void given_forget_all(struct bulk *bulk);
+
+/* serve.c: 'turn' is over; its data is the bulk. */
+void served_on_turn(struct ev_loop *loop, ev_timer *timer, int events);
 
 /* Ends everything of serve.c and fetch.c, without reports. */
 void served_end_all(struct bulk *bulk);

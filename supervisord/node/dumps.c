@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,6 +29,7 @@
 #define SEAL_POLL_MS  500	  /* how often a seal looks whether to stop */
 #define SEAL_SILENT_S 60	  /* a mover that is silent so long is stuck */
 #define SEAL_MAX_S    3600	  /* one that takes so long is not waited for */
+#define ROOM_KEPT     1048576	  /* bytes left free for the store beside it */
 
 /* --- Names --- */
 
@@ -498,6 +500,46 @@ dumps_list(struct dumps *d, dumps_each_fn *each, void *context, struct err *err)
 
 /* --- Parts --- */
 
+/* Whether the disk can take the rest of a part of 'size' bytes; it is looked at
+ * before anything is written, so that the disk is not filled in vain.  What is
+ * not known may go well. */
+static int
+check_room(const struct dumps *d, int fd, uint64_t size, struct err *err)
+{
+	struct statvfs fs;
+	struct stat st;
+	if (fstat(fd, &st) < 0 || fstatvfs(fd, &fs) < 0)
+		return 0;
+	uint64_t here = (uint64_t)st.st_blocks * 512;
+	uint64_t rest = here < size ? size - here : 0;
+	uint64_t free_b = (uint64_t)fs.f_bavail * fs.f_frsize;
+	if (rest == 0 || (free_b >= ROOM_KEPT && free_b - ROOM_KEPT >= rest))
+		return 0;
+	return err_set(err, -ENOSPC,
+		"no room for it: %" PRIu64 " bytes are needed in %.100s, "
+		"%" PRIu64 " are free",
+		rest + ROOM_KEPT, d->dir, free_b);
+}
+
+/* Opens it for writing; one that has nothing in it goes when it cannot be. */
+static int
+open_part(struct dumps *d, const char *path, uint64_t size, struct err *err)
+{
+	struct stat st;
+	int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC;
+	int fd = open(path, flags, 0600);
+	if (fd < 0)
+		return err_sys(err, -errno, "%s", path);
+	dumps_old_sweep(d, size);
+	int r = check_room(d, fd, size, err);
+	if (r == 0)
+		return fd;
+	if (fstat(fd, &st) == 0 && st.st_size == 0)
+		unlink(path);
+	close(fd);
+	return r;
+}
+
 int
 dumps_open_part(struct dumps *d, const uint8_t root[DIGEST_SIZE],
 	const char *name, const struct manifest *m, bool *has, struct err *err)
@@ -509,11 +551,7 @@ dumps_open_part(struct dumps *d, const uint8_t root[DIGEST_SIZE],
 		free(chunk);
 		return r < 0 ? r : err_sys(err, -ENOMEM, "chunk");
 	}
-	int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC;
-	int fd = open(path, flags, 0600);
-	if (fd < 0)
-		fd = err_sys(err, -errno, "%s", path);
-	dumps_old_sweep(d, m->size);
+	int fd = open_part(d, path, m->size, err);
 	for (uint64_t i = 0; fd >= 0 && i < m->count; i++) {
 		uint8_t digest[DIGEST_SIZE];
 		size_t size = dumps_chunk_size(m->size, i);

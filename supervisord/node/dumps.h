@@ -99,7 +99,7 @@ int dumps_read_chunk(struct dumps *d, const uint8_t root[DIGEST_SIZE],
 
 /* Opens the part of 'root' for 'name', as far as it came, takes what an old
  * copy has of it, and finds which chunks are there: 'has[i]' is set for each.
- * Returns the descriptor. */
+ * Returns the descriptor; -ENOSPC when the disk has no room for the rest. */
 int dumps_open_part(struct dumps *d, const uint8_t root[DIGEST_SIZE],
 	const char *name, const struct manifest *m, bool *has, struct err *err);
 

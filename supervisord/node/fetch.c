@@ -551,6 +551,16 @@ on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 
 /* --- The threads' part --- */
 
+/* Whose disk it is that has no room, is told on another host. */
+static int
+open_part(struct fetch *f)
+{
+	struct bulk *b = f->bulk;
+	int r = dumps_open_part(
+		&b->dumps, f->root, f->name, &f->manifest, f->found, &f->err);
+	return r == -ENOSPC ? err_wrap(&f->err, r, "%s", b->node) : r;
+}
+
 static void
 run_step(struct pool_job *job)
 {
@@ -559,8 +569,7 @@ run_step(struct pool_job *job)
 	if (f->step == FETCH_SHARE)
 		f->result = dumps_share(d, f->root, f->name, &f->err);
 	else if (f->step == FETCH_CHECK)
-		f->result = dumps_open_part(
-			d, f->root, f->name, &f->manifest, f->found, &f->err);
+		f->result = open_part(f);
 	else
 		f->result = dumps_finish_part(
 			d, f->root, f->name, f->part, &f->manifest, &f->err);

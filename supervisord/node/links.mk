@@ -18,6 +18,7 @@ libnodenet_a_SOURCES = \
 	supervisord/node/links.c supervisord/node/links.h \
 	supervisord/node/links_private.h \
 	supervisord/node/message.c supervisord/node/message.h \
+	supervisord/node/pace.c supervisord/node/pace.h \
 	supervisord/node/pool.c supervisord/node/pool.h \
 	supervisord/node/query.c supervisord/node/query.h \
 	supervisord/node/query_ask.c supervisord/node/query_private.h \

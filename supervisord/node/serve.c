@@ -5,6 +5,11 @@
 
 #include "base/check.h"
 #include "node/bulk_private.h"
+#include "sys/clock.h"
+
+/* Turns a second, at least, of those that share the bound. */
+#define TURNS_PER_S    64
+#define PIECE_SIZE_MIN 16384u /* bytes */
 
 /* A question that waits for its turn. */
 struct question {
@@ -21,7 +26,8 @@ struct question {
 struct served {
 	struct bulk *bulk;
 	struct list link;
-	struct conn *conn; /* NULL once closed */
+	struct list in_turns; /* it has a chunk, and waits for its turn */
+	struct conn *conn;    /* NULL once closed */
 	ev_timer idle;
 	struct list questions; /* the first is being answered */
 	unsigned question_count;
@@ -32,8 +38,9 @@ struct served {
 	uint64_t chunk;
 	bool is_manifest;
 	struct manifest manifest;
-	uint8_t *data; /* STATE_CHUNK_SIZE bytes while a job runs */
+	uint8_t *data; /* STATE_CHUNK_SIZE bytes until all of it was sent */
 	size_t data_size;
+	size_t data_sent;
 	uint64_t size; /* of the state last looked at; for BulkData.size */
 	int result;
 	struct err err;
@@ -65,6 +72,7 @@ served_free(struct served *s)
 		drop_question(s, q);
 	ev_timer_stop(s->bulk->loop, &s->idle);
 	list_remove(&s->link);
+	list_remove(&s->in_turns);
 	s->bulk->served_count--;
 	manifest_fini(&s->manifest);
 	free(s->data);
@@ -112,22 +120,94 @@ send_manifest(struct served *s)
 	} while (first < m->count);
 }
 
+/* --- Chunks, a piece at a time --- */
+
 static void
-send_chunk(struct served *s)
+restart_idle(struct served *s)
 {
-	for (size_t at = 0; at < s->data_size; at += BULK_PIECE_SIZE) {
-		skep_BulkData msg = skep_BulkData_init_zero;
-		size_t size = s->data_size - at;
-		if (size > BULK_PIECE_SIZE)
-			size = BULK_PIECE_SIZE;
-		set_root(&msg.root.size, msg.root.bytes, s->root);
-		msg.offset = s->chunk * STATE_CHUNK_SIZE + at;
-		msg.size = s->size;
-		message_send(s->conn, WIRE_BULK_DATA, skep_BulkData_fields,
-			&msg, skep_BulkData_data_tag,
-			(struct bytes){s->data + at, size});
+	ev_timer_stop(s->bulk->loop, &s->idle);
+	ev_timer_set(&s->idle, BULK_IDLE_MS / 1000., 0.);
+	ev_timer_start(s->bulk->loop, &s->idle);
+}
+
+/* The bytes of the next piece; under a bound they are few, so that all that
+ * share it are heard of long before the other end takes one for silent. */
+static size_t
+piece_size(const struct served *s)
+{
+	uint64_t size = BULK_PIECE_SIZE;
+	uint64_t rate = s->bulk->pace.rate;
+	if (rate && rate / TURNS_PER_S < size)
+		size = rate / TURNS_PER_S;
+	if (size < PIECE_SIZE_MIN)
+		size = PIECE_SIZE_MIN;
+	size_t left = s->data_size - s->data_sent;
+	return left < size ? left : (size_t)size;
+}
+
+static void
+send_piece(struct served *s, size_t size)
+{
+	skep_BulkData msg = skep_BulkData_init_zero;
+	struct question *q = first_question(s);
+	set_root(&msg.root.size, msg.root.bytes, s->root);
+	msg.offset = s->chunk * STATE_CHUNK_SIZE + s->data_sent;
+	msg.size = s->size;
+	message_send(s->conn, WIRE_BULK_DATA, skep_BulkData_fields, &msg,
+		skep_BulkData_data_tag,
+		(struct bytes){s->data + s->data_sent, size});
+	given_on_sent(s->bulk, q->name, q->root, size);
+	s->data_sent += size;
+	restart_idle(s);
+}
+
+static void
+end_answer(struct served *s, bool is_last)
+{
+	struct question *q = first_question(s);
+	free(s->data);
+	s->data = NULL;
+	q->chunk++;
+	if (is_last || --q->count == 0)
+		drop_question(s, q);
+	answer_next(s);
+}
+
+/* Whose turn it is sends one piece and goes to the end of the line, as long as
+ * the bound allows. */
+static void
+take_turns(struct bulk *b)
+{
+	mono now = clock_mono();
+	ev_timer_stop(b->loop, &b->turn);
+	while (!list_is_empty(&b->turns)) {
+		struct served *s =
+			container_of(b->turns.next, struct served, in_turns);
+		size_t size = piece_size(s);
+		if (!pace_take(&b->pace, size, now)) {
+			int64_t ms = mono_diff(pace_next(&b->pace), now);
+			ev_timer_set(&b->turn, (double)ms / 1000, 0.);
+			ev_timer_start(b->loop, &b->turn);
+			return;
+		}
+		send_piece(s, size);
+		list_remove(&s->in_turns);
+		if (s->data_sent < s->data_size)
+			list_append(&b->turns, &s->in_turns);
+		else
+			end_answer(s, false);
 	}
 }
+
+void
+served_on_turn(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)events;
+	take_turns(timer->data);
+}
+
+/* --- Answers --- */
 
 static void
 run_answer(struct pool_job *job)
@@ -145,7 +225,6 @@ static void
 answer_done(struct pool_job *job, bool is_dropped)
 {
 	struct served *s = container_of(job, struct served, job);
-	struct question *q = first_question(s);
 	s->is_busy = false;
 	if (is_dropped || !s->conn) {
 		served_free(s);
@@ -157,18 +236,15 @@ answer_done(struct pool_job *job, bool is_dropped)
 				      : s->err.text);
 	else if (s->is_manifest)
 		send_manifest(s);
-	else
-		send_chunk(s);
-	if (s->result == 0 && !s->is_manifest)
-		given_on_sent(s->bulk, q->name, q->root, s->data_size);
 	s->size = s->is_manifest ? s->manifest.size : s->size;
 	manifest_fini(&s->manifest);
-	free(s->data);
-	s->data = NULL;
-	q->chunk++;
-	if (s->result < 0 || s->is_manifest || --q->count == 0)
-		drop_question(s, q);
-	answer_next(s);
+	if (s->result < 0 || s->is_manifest) {
+		end_answer(s, true);
+		return;
+	}
+	s->data_sent = 0;
+	list_append(&s->bulk->turns, &s->in_turns);
+	take_turns(s->bulk);
 }
 
 /* Begins with the next question, once the last answer has mostly left. */
@@ -176,7 +252,7 @@ static void
 answer_next(struct served *s)
 {
 	struct question *q = first_question(s);
-	if (!q || s->is_busy || !s->conn ||
+	if (!q || s->is_busy || s->data || !s->conn ||
 		conn_queued(s->conn) >= CONN_QUEUE_LOW)
 		return;
 	if (!q->is_manifest) {
@@ -218,14 +294,6 @@ on_get(struct served *s, struct bytes body)
 	list_append(&s->questions, &q->link);
 	s->question_count++;
 	answer_next(s);
-}
-
-static void
-restart_idle(struct served *s)
-{
-	ev_timer_stop(s->bulk->loop, &s->idle);
-	ev_timer_set(&s->idle, BULK_IDLE_MS / 1000., 0.);
-	ev_timer_start(s->bulk->loop, &s->idle);
 }
 
 static void
@@ -307,6 +375,7 @@ bulk_on_conn(struct bulk *b, struct conn *c, struct bytes body)
 	s->conn = c;
 	s->job = (struct pool_job){.run = run_answer, .done = answer_done};
 	list_init(&s->questions);
+	list_init(&s->in_turns);
 	list_append(&b->served, &s->link);
 	b->served_count++;
 	ev_timer_init(&s->idle, on_idle, 0., 0.);

@@ -53,6 +53,7 @@ states_open_bulk(struct node *n, struct err *err)
 		.state_dir = n->conf.node.state_dir,
 		.cluster = n->conf.cluster.name,
 		.node = n->conf.node.name,
+		.rate = n->conf.node.handoff_rate,
 	};
 	n->states = calloc(1, sizeof *n->states);
 	CHECK(n->states);

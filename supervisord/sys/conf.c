@@ -55,6 +55,13 @@ static const struct conf_key keys[] = {
 	{"node", "names_max", CONF_NUMBER, AT(node.names_max), .min = 1000,
 		.max = 100000000, .fallback = "1000000",
 		.help = "Names in the registry; its memory is taken at start."},
+	{"node", "handoff_rate", CONF_SIZE, AT(node.handoff_rate),
+		.min = 1 << 20, .max = 1ull << 40, .fallback = "0",
+		.help = "The bytes a second of services' states that leave "
+			"this host, all moves and checkpoints together; 0 is "
+			"no limit.  A move is given up after a minute and a "
+			"second for each MiB of its state: leave at least "
+			"1MiB to each that is under way."},
 	{"cluster", "name", CONF_NAME, AT(cluster.name),
 		.max = CLUSTER_NAME_MAX, .fallback = "default",
 		.help = "Clusters of other names are refused."},

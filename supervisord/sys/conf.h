@@ -67,7 +67,8 @@ struct conf_node {
 	char run_dir[CONF_PATH_SIZE];
 	char log_dir[CONF_PATH_SIZE];
 	char services_dir[CONF_PATH_SIZE];
-	uint32_t names_max; /* names in the registry */
+	uint32_t names_max;    /* names in the registry */
+	uint64_t handoff_rate; /* bytes of states a second that leave; 0: any */
 };
 
 /* [cluster] */

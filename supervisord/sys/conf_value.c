@@ -161,6 +161,26 @@ read_number(const struct conf_reading *r, const char *value)
 }
 
 static int
+read_size(const struct conf_reading *r, const char *value)
+{
+	char low[32], high[32];
+	uint64_t n;
+	int rc = units_parse_size(value, &n);
+	if (rc == -EINVAL)
+		return err_set(r->err, rc,
+			"'%.100s' is not a size (such as 0, 64KiB or 5MiB)",
+			value);
+	if (rc || (n && n < r->key->min) || n > r->key->max)
+		return err_set(r->err, -EINVAL,
+			"must be 0, or %s to %s, not %.100s",
+			units_format_size(r->key->min, low, sizeof low),
+			units_format_size(r->key->max, high, sizeof high),
+			value);
+	*(uint64_t *)r->member = n;
+	return 0;
+}
+
+static int
 read_duration(const struct conf_reading *r, const char *value)
 {
 	int64_t ms;
@@ -466,6 +486,7 @@ static int (*const readers[CONF_TYPE_COUNT])(
 	[CONF_PATH] = read_path,
 	[CONF_ADDRESS] = read_address,
 	[CONF_NUMBER] = read_number,
+	[CONF_SIZE] = read_size,
 	[CONF_DURATION] = read_duration,
 	[CONF_HOURS] = read_hours,
 	[CONF_PATTERNS] = read_patterns,

@@ -11,6 +11,7 @@ enum conf_type {
 	CONF_PATH,     /* char[CONF_PATH_SIZE]: absolute */
 	CONF_ADDRESS,  /* char[ADDRESS_MAX + 1]: HOST[:PORT] */
 	CONF_NUMBER,   /* uint32_t */
+	CONF_SIZE,     /* uint64_t: bytes; 0 is allowed below 'min' too */
 	CONF_DURATION, /* setting only */
 	CONF_HOURS,    /* setting only: HH:MM-HH:MM; may be empty */
 	CONF_PATTERNS, /* setting only: literal or /regex/ */
@@ -34,7 +35,8 @@ struct conf_key {
 	enum conf_type type;
 	size_t offset;		  /* in struct conf; unused for settings */
 	bool is_setting;	  /* [defaults]: kept as text */
-	uint64_t min;		  /* range of numbers; of durations, in ms; */
+	uint64_t min;		  /* range of numbers; of durations, in ms; of
+				     sizes, in bytes; */
 	uint64_t max;		  /* 'max' characters of names and paths */
 	const char *const *words; /* CONF_CHOICE, usual ones first; NULL */
 	uint32_t word_count;	  /* words that are supported; the others

@@ -116,4 +116,51 @@ for ((i = 0; i < MOVES; i++)); do
 	wait $FLOOR
 done
 echo "|no copy runs, stop and start|ms|floor|$floor"
+
+# A move that starts the new copy first: the longest time that a client had no
+# answer of either.  The floor is that of the same client, as long, while the
+# copy stays where it is.
+cat >"$T/first.yaml" <<END
+services:
+  first:
+    command: [/usr/bin/env, python3, "$here/answer.py", serve, "7500"]
+    user: root
+    readiness: {log_line: "^up"}
+    handoff: {mode: restart, order: start-first}
+END
+check "apply" ctl alpha apply -f "$T/first.yaml"
+wait_for 60 "it answers" ctl alpha wait ready first
+# ask_begins / ask_ends: the client is asking; the longest silence is in $SILENT.
+ask_begins() {
+	rm -f "$T/enough" "$T/silent"
+	ip netns exec "$NS-alpha" python3 "$here/answer.py" ask 7500 \
+		"$T/enough" "$(address_of alpha)" "$(address_of beta)" \
+		"$(address_of gamma)" >"$T/silent" &
+	ASKER=$!
+	until grep -qs begun "$T/silent"; do sleep 0.01; done
+}
+ask_ends() {
+	sleep 0.2 # so that the old copy's end is in it
+	touch "$T/enough"
+	wait $ASKER
+	SILENT=$(tail -n 1 "$T/silent")
+}
+gaps= floor=
+for ((i = 0; i < MOVES; i++)); do
+	to=beta
+	[ "$(node_of first)" = beta ] && to=alpha
+	ask_begins
+	began=$(date +%s%N)
+	check "move" ctl alpha move first $to
+	wait_for 60 "first is on $to" is_ready_on first $to
+	ask_ends
+	gaps="$gaps $SILENT"
+	took=$((($(date +%s%N) - began) / 1000000))
+	ask_begins
+	sleep $((took / 1000)).$(printf %03d $((took % 1000)))
+	ask_ends
+	floor="$floor $SILENT"
+done
+echo "|nobody answers, start-first move|ms|floor|$floor"
+echo "|nobody answers, start-first move|ms|skep|$gaps"
 exit 0

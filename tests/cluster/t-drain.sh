@@ -158,4 +158,38 @@ check "drain alpha" ctl gamma node drain alpha -y
 cp "$T/check.out" "$T/drain.out"
 check "who has nothing to carry goes" grep -q \
 	'^asker *alpha *beta *0 B .* ready' "$T/drain.out"
+
+step "a process that is only tracked stays, and is told"
+check "undrain alpha" ctl gamma node undrain alpha
+spawn
+check "register" ctl beta register proc --pid $PID
+TRACKED='is a process that is only tracked; it does not move'
+wait_for 10 "gamma's plan has it" plan_has beta "^proc *beta *- *- *$TRACKED"
+drain_of_beta() {
+	ctl gamma node drain beta -y "$@" >"$T/drain.out" 2>"$T/drain.err"
+	code=$?
+	cat "$T/drain.out" "$T/drain.err"
+}
+drain_of_beta --deadline 25s
+check "that is no whole drain" test $code = 5
+check "the table says why" grep -q \
+	"^proc *beta *- .*left: $TRACKED" "$T/drain.out"
+check "and has what went" grep -q '^plain *beta *alpha .*ready' \
+	"$T/drain.out"
+progress_is() {
+	[ "$(json gamma ".nodes[] | select(.name == \"$1\") | .progress" \
+		node list)" = "$2" ]
+}
+check "the node is drained all the same" progress_is beta drained
+check "and the process lives" kill -0 $PID
+drain_of_beta
+check "without a deadline it is 1" test $code = 1
+drain_of_beta --force
+check "who forces it has it done" test $code = 0
+kill -9 $PID
+is_clean() {
+	drain_of_beta --deadline 5s
+	[ $code = 0 ] && [ "$(tail -n 1 "$T/drain.out")" = drained ]
+}
+wait_for 20 "without it, too" is_clean
 finish

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "sys/clock.h"
+#include "sys/files.h"
 #include "world.h"
 
 #define POLICY	 "allowed_users = nobody\n"
@@ -237,6 +238,23 @@ take_real_mover(void)
 	ck_assert_int_eq(system(command), 0);
 }
 
+/* A script in its place. */
+static void
+take_mover(const char *script)
+{
+	char name[200];
+	struct err err = {""};
+	snprintf(name, sizeof name, "%s/libexec/skep-mover", w.dir);
+	unlink(name);
+	int fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(files_write_all(fd,
+				 (struct bytes){script, strlen(script)}, &err),
+		0);
+	fchmod(fd, 0755);
+	close(fd);
+}
+
 /* Whatever the host thinks of skepd, it thinks no more of what reads a state,
  * which may be as large as a service likes. */
 START_TEST(test_mover_is_not_favoured)
@@ -247,15 +265,9 @@ START_TEST(test_mover_is_not_favoured)
 		"echo score $1.\n";
 	struct kproto_start s = {.has_handoff = true, .working_dir = "/"};
 	world_start(&w, POLICY);
-	snprintf(name, sizeof name, "%s/libexec/skep-mover", w.dir);
-	unlink(name);
-	int fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
-	ck_assert_int_eq(
-		write(fd, script, strlen(script)), (ssize_t)strlen(script));
-	fchmod(fd, 0755);
-	close(fd);
+	take_mover(script);
 	snprintf(name, sizeof name, "/proc/%d/oom_score_adj", (int)w.keeper);
-	fd = open(name, O_WRONLY | O_CLOEXEC);
+	int fd = open(name, O_WRONLY | O_CLOEXEC);
 	ck_assert_int_eq(write(fd, "300", 3), 3);
 	close(fd);
 	world_send_start(&w, &s, 1, SH("exec sleep 1000"), -1);
@@ -265,6 +277,26 @@ START_TEST(test_mover_is_not_favoured)
 	collect(state, sizeof state);
 	ck_assert_msg(
 		holds(state, sizeof state, "score 0."), "got: %.100s", state);
+	world_end(&w);
+}
+END_TEST
+
+/* A disk that takes its time costs the program none of its own. */
+START_TEST(test_state_has_its_own_time)
+{
+	world_start(&w, POLICY);
+	take_mover("#!/bin/sh\nsleep 1\nfor dir; do :; done\n"
+		   "exec cat >\"$dir/state-in\"\n");
+	struct kproto_start s = {.state_kind = "handoff",
+		.working_dir = w.dir,
+		.start_timeout_ms = 300};
+	int fd = world_make_state("17");
+	lseek(fd, 0, SEEK_SET);
+	world_send_start(&w, &s, 1,
+		SH("cat $SKEP_STATE_IN; echo .; exec sleep 1000"), fd);
+	world_expect_event(&w, KMSG_STARTED);
+	world_read_log(&w, 1, "17.\n");
+	close(fd);
 	world_end(&w);
 }
 END_TEST
@@ -670,6 +702,7 @@ main(void)
 	tcase_add_test(t, test_dump_of_a_deep_directory);
 	tcase_add_test(t, test_restore_comes_before);
 	tcase_add_test(t, test_mover_is_not_favoured);
+	tcase_add_test(t, test_state_has_its_own_time);
 	tcase_add_test(t, test_state_path);
 	tcase_add_test(t, test_state_path_moved_on);
 	tcase_add_test(t, test_no_command_is_well);

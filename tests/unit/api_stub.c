@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/place.h"
+#include "core/duty.h"
+#include "core/instance.h"
 #include "core/rebalance.h"
 #include "core/settings.h"
 #include "core/tracked.h"
@@ -346,22 +347,29 @@ member_state_name(enum member_state state)
 	return state == MEMBER_ALIVE ? "alive" : "other";
 }
 
-uint32_t
-place_rank(struct core *c, const char *name,
-	const struct service_value *service, member_id *out, uint32_t max)
+struct instance *
+instance_find(const struct core *c, const char *name)
 {
+	static struct instance db, other;
 	(void)c;
+	return strcmp(name, "db") == 0 ? &db : &other;
+}
+
+member_id
+duty_host_without(struct core *c, struct instance *inst,
+	const struct service_value *service, member_id id)
+{
 	(void)service;
-	(void)max;
-	out[0] = 0;
-	out[1] = 1;
-	return strcmp(name, "db") == 0 ? 1 : 2;
+	ck_assert_uint_le(id, 1);
+	return inst == instance_find(c, "db") ? MEMBER_NONE : 1 - id;
 }
 
 const struct row *
 registry_walk(const struct core *c, member_id origin, const struct row *after)
 {
 	(void)c;
+	if (origin != 0 && stub.has_tracked)
+		return !after ? &tracked_row : NULL;
 	if (origin != 0)
 		return !after && stub.is_peer_moving ? &peer_row : NULL;
 	return !after ? &rows[0] : after == &rows[0] ? &rows[1] : NULL;

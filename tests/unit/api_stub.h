@@ -48,6 +48,7 @@ struct stub {
 	const char *body;    /* of each service, with a state_path; or NULL */
 	bool has_state;	     /* services carry a state */
 	bool has_sizes;	     /* it knows how large the state of web@1 was */
+	bool has_tracked;    /* beta has "proc", a process */
 	bool is_peer_moving; /* a row says that beta gives something away */
 	struct node_view nodes[4];
 	uint32_t node_count;

@@ -31,6 +31,8 @@ uint64_t changed_chunk = UINT64_MAX;
 
 struct middle middle;
 
+uint64_t world_rate;
+
 static void
 give_to_bulk(void *context, struct conn *c, struct bytes hello)
 {
@@ -42,7 +44,7 @@ start_bulk(struct end *e, const char *dir, const char *node)
 {
 	struct err err = {""};
 	struct bulk *bulk;
-	struct bulk_config config = {dir, "test", node};
+	struct bulk_config config = {dir, "test", node, world_rate};
 	int r = bulk_new(
 		loop, links_get_dialler(e->links), &config, &bulk, &err);
 	ck_assert_msg(r == 0, "%s", err.text);
@@ -62,6 +64,7 @@ setup(void)
 	memset(&sealed, 0, sizeof sealed);
 	memset(&fetched, 0, sizeof fetched);
 	changed_chunk = UINT64_MAX;
+	world_rate = 0;
 	loop = ev_loop_new(EVFLAG_AUTO);
 	struct keyring key = world_key("k1", 7);
 	end_init(&a, loop, &key);

@@ -52,6 +52,9 @@ extern struct middle middle;
 void setup(void);
 void teardown(void);
 
+/* The bytes a second that the next host to be started sends; 0: any. */
+extern uint64_t world_rate;
+
 /* Another start of a host. */
 struct bulk *start_bulk(struct end *e, const char *dir, const char *node);
 

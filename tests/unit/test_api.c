@@ -513,6 +513,29 @@ START_TEST(a_dry_drain_tells_the_sizes_that_are_known)
 }
 END_TEST
 
+/* What is no service stays, and is told apart from what moves. */
+START_TEST(a_dry_drain_tells_of_tracked_processes)
+{
+	json_t *o;
+	stub.has_tracked = true;
+	ck_assert_uint_eq(
+		ask("POST", "/v1/nodes/beta/drain?dry_run=1", "", &o), 200);
+	ck_assert_int_eq(
+		json_integer_value(json_object_get(o, "tracked_count")), 1);
+	json_t *one = json_array_get(json_object_get(o, "tracked"), 0);
+	ck_assert_str_eq(
+		json_string_value(json_object_get(one, "name")), "proc");
+	ck_assert_int_eq(json_integer_value(json_object_get(one, "pid")), 4711);
+	ck_assert_str_eq(json_string_value(json_object_get(one, "why")),
+		"is a process that is only tracked; it does not move");
+	json_decref(o);
+	ck_assert_uint_eq(
+		ask("POST", "/v1/nodes/alpha/drain?dry_run=1", "", &o), 200);
+	ck_assert_uint_eq(json_array_size(json_object_get(o, "tracked")), 0);
+	json_decref(o);
+}
+END_TEST
+
 /* Of a host that drains, also what stays, and why. */
 START_TEST(what_does_not_move_tells_why)
 {
@@ -646,6 +669,7 @@ main(void)
 	tcase_add_test(tc, the_cores_refusal_keeps_its_code);
 	tcase_add_test(tc, a_dry_drain_says_what_goes_where);
 	tcase_add_test(tc, a_dry_drain_tells_the_sizes_that_are_known);
+	tcase_add_test(tc, a_dry_drain_tells_of_tracked_processes);
 	tcase_add_test(tc, what_does_not_move_tells_why);
 	tcase_add_test(tc, moves_tell_how_far_they_are);
 	tcase_add_test(tc, apply_answers_once_all_are_answered);

@@ -2,14 +2,18 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "bulk_world.h"
+#include "node/pace.h"
+#include "sys/clock.h"
 #include "sys/files.h"
 #include "sys/statestream.h"
 
@@ -179,6 +183,102 @@ START_TEST(test_restart_and_resume)
 }
 END_TEST
 
+/* --- A bound on what leaves --- */
+
+/* What goes in so many milliseconds, a look at each of them. */
+static uint64_t
+go_for(struct pace *p, mono *now, int64_t ms, size_t piece)
+{
+	uint64_t bytes = 0;
+	for (; ms > 0; ms--, *now = mono_add(*now, 1))
+		while (pace_take(p, piece, *now))
+			bytes += piece;
+	return bytes;
+}
+
+static const struct {
+	uint64_t rate;
+	size_t piece;
+} paces[] = {{1 << 20, 16384}, {1 << 20, 3 << 20}, {300 << 20, 262144},
+	{PACE_RATE_MAX, 1 << 20}, {777, 1}};
+
+START_TEST(test_pace)
+{
+	struct pace p;
+	mono now = {12345};
+	uint64_t rate = paces[_i].rate;
+	size_t piece = paces[_i].piece;
+	uint64_t slack = rate * PACE_BURST_MS / 1000 + piece;
+	pace_init(&p, rate, now);
+	ck_assert(!pace_take(&p, piece, now));
+	uint64_t bytes = go_for(&p, &now, 2000, piece);
+	ck_assert_uint_le(bytes, 2 * rate + slack);
+	ck_assert_uint_ge(bytes + slack, 2 * rate);
+	/* A day without a word is no credit. */
+	now = mono_add(now, 86400000);
+	ck_assert_uint_le(go_for(&p, &now, 100, piece), rate / 10 + slack);
+	/* Not before it says, and then. */
+	mono next = pace_next(&p);
+	ck_assert(!pace_take(&p, piece, mono_add(next, -2)));
+	ck_assert(pace_take(&p, piece, next));
+}
+END_TEST
+
+START_TEST(test_no_pace)
+{
+	struct pace p;
+	pace_init(&p, 0, (mono){5});
+	for (int i = 0; i < 1000; i++)
+		ck_assert(pace_take(&p, 1 << 30, (mono){5}));
+}
+END_TEST
+
+/* One of two fetches. */
+struct half {
+	uint64_t bytes;
+	unsigned *finals;
+	const struct half *other;
+	uint64_t bytes_of_other; /* when it came to its end */
+};
+
+static void
+on_half(void *context, const struct bulk_report *r)
+{
+	struct half *h = context;
+	h->bytes = r->bytes;
+	if (!r->is_final)
+		return;
+	ck_assert_msg(r->is_ok, "%s", r->text);
+	h->bytes_of_other = h->other->bytes;
+	++*h->finals;
+}
+
+START_TEST(test_two_share_the_rate)
+{
+	unsigned finals = 0;
+	struct half one = {.finals = &finals}, two = {.finals = &finals};
+	one.other = &two;
+	two.other = &one;
+	bulk_free(from);
+	world_rate = 8 * MIB;
+	from = start_bulk(&a, dir_a, "alpha");
+	seal(8 * MIB);
+	mono began = clock_mono();
+	bulk_fetch(to, "web@1", "alpha", a.address, sealed.root, sealed.size,
+		on_half, &one);
+	bulk_fetch(to, "web@2", "alpha", a.address, sealed.root, sealed.size,
+		on_half, &two);
+	ck_assert(world_wait_count(loop, &finals, 1));
+	/* They went side by side. */
+	ck_assert_uint_ge(
+		one.bytes_of_other + two.bytes_of_other, sealed.size / 2);
+	ck_assert(world_wait_count(loop, &finals, 2));
+	int64_t ms = mono_diff(clock_mono(), began);
+	ck_assert_int_ge(ms, 2000 - 2 * PACE_BURST_MS);
+	check_state(to);
+}
+END_TEST
+
 /* --- What goes wrong --- */
 
 START_TEST(test_damaged_at_source)
@@ -246,6 +346,76 @@ START_TEST(test_disk_full)
 	ck_assert_ptr_nonnull(strstr(err.text, strerror(ENOSPC)));
 	manifest_fini(&m);
 	close(full);
+}
+END_TEST
+
+/* Gives beta a disk of so many MiB, which nobody else sees; its threads are of
+ * later. */
+static bool
+make_small_disk(unsigned mib)
+{
+	char options[40];
+	snprintf(options, sizeof options, "size=%um", mib);
+	bulk_free(to);
+	bool is_made = unshare(CLONE_NEWNS) == 0 &&
+		       mount("none", "/", NULL, MS_REC | MS_PRIVATE, 0) == 0 &&
+		       mount("skep", dir_b, "tmpfs", 0, options) == 0;
+	to = start_bulk(&b, dir_b, "beta");
+	return is_made;
+}
+
+static void
+remove_disk(void)
+{
+	bulk_free(to);
+	to = NULL;
+	ck_assert_int_eq(umount2(dir_b, MNT_DETACH), 0);
+}
+
+/* The first 'mib' MiB of what alpha has are at beta already. */
+static void
+begin_part(unsigned mib)
+{
+	char whole[PATH_MAX], part[PATH_MAX], command[2 * PATH_MAX + 40];
+	write_path(whole, sizeof whole, dir_a, "");
+	write_path(part, sizeof part, dir_b, ".part.web@1");
+	snprintf(command, sizeof command, "head -c %um '%s' >'%s'", mib, whole,
+		part);
+	ck_assert_int_eq(system(command), 0);
+}
+
+/* What does not fit is not begun, and what is there of it already counts. */
+START_TEST(test_no_room)
+{
+	char text[300];
+	if (!make_small_disk(6)) {
+		printf("no disk can be mounted: not tested\n");
+		return;
+	}
+	seal(8 * MIB);
+	fetch(a.address);
+	ck_assert(world_wait_count(loop, &fetched.finals, 1));
+	ck_assert(!fetched.is_ok);
+	snprintf(text, sizeof text,
+		"state of web@1 from alpha: beta: no room for it: 9437184 "
+		"bytes are needed in %s/dumps, 6291456 are free",
+		dir_b);
+	ck_assert_str_eq(fetched.text, text);
+	ck_assert_uint_eq(count_files(dir_b), 0);
+	begin_part(5);
+	fetch(a.address);
+	ck_assert(world_wait_count(loop, &fetched.finals, 2));
+	ck_assert(!fetched.is_ok);
+	ck_assert_ptr_nonnull(
+		strstr(fetched.text, ": 4194304 bytes are needed"));
+	ck_assert_uint_eq(count_files(dir_b), 1);
+	ck_assert_int_eq(
+		mount("skep", dir_b, "tmpfs", MS_REMOUNT, "size=10m"), 0);
+	fetch(a.address);
+	ck_assert(world_wait_count(loop, &fetched.finals, 3));
+	ck_assert_msg(fetched.is_ok, "%s", fetched.text);
+	check_state(to);
+	remove_disk();
 }
 END_TEST
 
@@ -340,10 +510,14 @@ main(void)
 	tcase_add_test(t, test_seal_of_nothing);
 	tcase_add_test(t, test_break_and_resume);
 	tcase_add_test(t, test_restart_and_resume);
+	tcase_add_loop_test(t, test_pace, 0, COUNT(paces));
+	tcase_add_test(t, test_no_pace);
+	tcase_add_test(t, test_two_share_the_rate);
 	tcase_add_test(t, test_damaged_at_source);
 	tcase_add_test(t, test_damaged_since_it_was_sealed);
 	tcase_add_test(t, test_chunk_digest_is_checked);
 	tcase_add_test(t, test_disk_full);
+	tcase_add_test(t, test_no_room);
 	tcase_add_test(t, test_unknown_root);
 	tcase_add_test(t, test_retries_until_cancelled);
 	tcase_add_test(t, test_another_host_there);

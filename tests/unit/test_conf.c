@@ -32,6 +32,7 @@ START_TEST(defaults_hold_without_a_file)
 	ck_assert_str_eq(conf.node.advertise, "");
 	ck_assert_uint_eq(conf.node.weight, 100);
 	ck_assert_uint_eq(conf.node.names_max, 1000000);
+	ck_assert_uint_eq(conf.node.handoff_rate, 0);
 	ck_assert_str_eq(conf.cluster.name, "default");
 	ck_assert_uint_eq(conf.cluster.join_count, 0);
 	ck_assert_int_eq(conf.tls_mode, CONF_TLS_PSK);
@@ -102,6 +103,7 @@ START_TEST(whole_file_is_read)
 	ck_assert_uint_eq(conf.node.label_count, 2);
 	ck_assert_str_eq(conf.node.labels[1].key, "zone");
 	ck_assert_str_eq(conf.node.labels[1].value, "a");
+	ck_assert_uint_eq(conf.node.handoff_rate, 20 << 20);
 	ck_assert_uint_eq(conf.cluster.join_count, 4);
 	ck_assert_str_eq(conf.cluster.join[1], "127.0.0.3:7400");
 	ck_assert_str_eq(conf.cluster.join[3], "127.0.0.5:9");
@@ -246,6 +248,13 @@ static const struct {
 	{"[node]\nnames_max = 5\n",
 		"2: node.names_max: must be a number, 1000 to 100000000, not "
 		"'5'"},
+	{"[node]\nhandoff_rate = fast\n",
+		"2: node.handoff_rate: 'fast' is not a size (such as 0, 64KiB "
+		"or 5MiB)"},
+	{"[node]\nhandoff_rate = 64KiB\n",
+		"2: node.handoff_rate: must be 0, or 1MiB to 1TiB, not 64KiB"},
+	{"[node]\nhandoff_rate = 2TiB\n",
+		"2: node.handoff_rate: must be 0, or 1MiB to 1TiB, not 2TiB"},
 	{"[node]\nlisten = 10.0.0.1:0\n",
 		"2: node.listen: '10.0.0.1:0' is not HOST, HOST:PORT or "
 		"[V6]:PORT"},

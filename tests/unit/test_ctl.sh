@@ -434,6 +434,30 @@ GET /v1/instances 200 {"instances":[$web1]}
 ANSWERS
 expect 1 drain alpha -y
 has err '--force'
+# Processes that are only tracked stay, and the exit code says so.
+serve <<ANSWERS
+GET /v1/instances?node=alpha 200 {"instances":[$web1]}
+POST /v1/nodes/alpha/drain?dry_run=1 200 {"moves":[],"tracked":[{"name":"proc","pid":7,"why":"is a process that is only tracked; it does not move"}],"tracked_count":12}
+POST /v1/nodes/alpha/drain $ok
+GET /v1/nodes/alpha 200 {"name":"alpha","intent":"draining","progress":"drained"}
+GET /v1/instances 200 {"instances":[{"name":"web@1","node":"beta","state":"ready"}]}
+POST /v1/shutdown $ok
+ANSWERS
+expect 0 drain alpha --dry-run
+looks out '^proc *alpha *- *- *is a process that is only tracked; it does not'
+expect 5 drain alpha -y --deadline 5s
+looks out '^web@1 *alpha *beta .*ready'
+looks out '^proc *alpha *- .*left: is a process that is only tracked'
+has err 'left on alpha: proc: is a process that is only tracked'
+lacks err 'skepctl why proc'
+has err 'left on alpha: 11 more names of processes'
+lacks out 'drained'
+expect 1 drain alpha -y
+expect 0 drain alpha -y --force
+looks out '^drained$'
+expect 5 drain alpha -y --deadline 5s -o json
+looks out '"result": "not drained"'
+looks out '"proc": "is a process that is only tracked; it does not move"'
 
 # --- older states beside a state_path ---
 serve <<ANSWERS

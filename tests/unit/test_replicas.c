@@ -142,6 +142,92 @@ START_TEST(test_same_rows_same_winner)
 }
 END_TEST
 
+/* --- Drains --- */
+
+static void
+run_all(struct world *w)
+{
+	wait_whole(w, 120000);
+	world_run(w, 15000);
+}
+
+/* Where each instance would go, as every host says, if 'host' were drained; ""
+ * for one that is elsewhere. */
+static void
+plan_drain(struct world *w, uint32_t host, const char *to[INSTANCES])
+{
+	char name[32];
+	struct service_value s;
+	for (uint32_t k = 0; k < INSTANCES; k++) {
+		uint32_t copies;
+		snprintf(name, sizeof name, "web@%u", k + 1);
+		to[k] = "";
+		if (strcmp(holder_at(w, 0, name, &copies),
+			    w->hosts[host].name) != 0)
+			continue;
+		for (uint32_t at = 0; at < w->count; at++) {
+			struct core *c = w->hosts[at].core;
+			struct instance *i = instance_find(c, name);
+			ck_assert(i && instance_service(c, i, &s));
+			member_id id = duty_host_without(
+				c, i, &s, member_find(c, w->hosts[host].name));
+			ck_assert_uint_ne(id, MEMBER_NONE);
+			const char *node = member_get(c, id)->name;
+			ck_assert_str_ne(node, w->hosts[host].name);
+			if (at > 0)
+				ck_assert_str_eq(node, to[k]);
+			to[k] = node;
+		}
+	}
+}
+
+/* Drains it; all go where it was said.  Returns how many. */
+static unsigned
+drain_as_planned(struct world *w, uint32_t host)
+{
+	const char *to[INSTANCES];
+	char name[32];
+	unsigned moved = 0;
+	plan_drain(w, host, to);
+	const char *node = w->hosts[host].name;
+	world_request(w, 0, REQUEST_DRAIN, node);
+	run_all(w);
+	for (uint32_t k = 0; k < INSTANCES; k++) {
+		uint32_t copies;
+		snprintf(name, sizeof name, "web@%u", k + 1);
+		if (!to[k][0])
+			continue;
+		ck_assert_str_eq(holder_at(w, 0, name, &copies), to[k]);
+		moved++;
+	}
+	world_request(w, 0, REQUEST_UNDRAIN, node);
+	run_all(w);
+	return moved;
+}
+
+/* Ranks, operators' moves and last owners all have their say in it. */
+START_TEST(test_drain_goes_where_it_is_said)
+{
+	struct world *w = whole_world((uint64_t)_i + 1, HOSTS);
+	char name[32];
+	unsigned moved = 0;
+	apply(w, 0, "web", 1);
+	run_all(w);
+	moved += drain_as_planned(w, (uint32_t)_i % HOSTS);
+	for (uint32_t k = 1; k <= INSTANCES; k += 2) {
+		uint32_t to = (uint32_t)prng_below(&w->prng, HOSTS);
+		snprintf(name, sizeof name, "web@%u", k);
+		world_request_with(
+			w, 0, REQUEST_MOVE, name, w->hosts[to].name, 0);
+		run_all(w);
+	}
+	for (uint32_t host = 0; host < HOSTS; host++)
+		moved += drain_as_planned(w, host);
+	ck_assert_uint_ge(moved, INSTANCES / 2);
+	world_free(w);
+}
+END_TEST
+
 /* --- S3 --- */
 
 /* Waits for the answer to a request; false when it did not come. */
@@ -224,6 +310,7 @@ main(void)
 	TCase *t = tcase_create("agreement");
 	tcase_set_timeout(t, 120);
 	tcase_add_loop_test(t, test_same_rows_same_winner, 0, SEEDS);
+	tcase_add_loop_test(t, test_drain_goes_where_it_is_said, 0, SEEDS);
 	tcase_add_loop_test(t, test_acknowledged_is_durable, 0, SEEDS);
 	tcase_add_loop_test(t, test_acknowledged_or_superseded, 0, 4);
 	suite_add_tcase(s, t);
