@@ -267,10 +267,11 @@ EXTRA_DIST += tests/sim/mutants/run tests/sim/mutants/applies \
 	tests/sim/mutants/README $(MUTANTS)
 TESTS += tests/sim/mutants/applies
 .PHONY: sim-mutants
-sim-mutants: tests/sim/sim tests/unit/test_registry
+sim-mutants: tests/sim/sim tests/unit/test_registry tests/dialogue/dialogue
 	CC="$(CC)" MUTANT_FLAGS="$(DEFS) $(DEFAULT_INCLUDES) $(INCLUDES) \
 		$(CORE_TEST_CPPFLAGS) $(CPPFLAGS) $(AM_CFLAGS) $(CFLAGS)" \
 	MUTANT_OBJECTS="$(tests_sim_sim_OBJECTS)" \
+	MUTANT_DIALOGUE_OBJECTS="$(tests_dialogue_dialogue_OBJECTS)" \
 	MUTANT_REGISTRY_OBJECTS="$(tests_unit_test_registry_OBJECTS)" \
 	MUTANT_CHECK_LIBS="$(CHECK_LIBS)" \
 	MUTANT_LDFLAGS="$(AM_LDFLAGS) $(LDFLAGS)" \
