@@ -20,8 +20,8 @@
 
 /* What such a sentence says. */
 struct tracked_place {
-	char node[NODE_NAME_MAX + 1]; /* "": nowhere */
-	uint32_t pid;		      /* 0: not known */
+	char node[NODE_NAME_MAX + 1];	   /* "": nowhere */
+	uint32_t pid;			   /* 0: not known */
 	char state[TRACKED_STATE_MAX + 1]; /* as in status; "": not known */
 };
 
