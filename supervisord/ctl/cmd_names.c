@@ -169,6 +169,10 @@ cmd_register(struct ctl *ctl, int argc, char **argv)
 		return usage_error(ctl, "-f: its lines name the processes");
 	if (!argc)
 		return usage_error(ctl, "register: which name?");
+	if (argc > 1 && ctl->opt.pid < 0 && ctl->opt.meta)
+		return usage_error(ctl,
+			"register: --meta of a service is not supported yet; "
+			"it goes with --pid");
 	if (argc > 1 && ctl->opt.pid < 0)
 		return register_service(ctl, argc, argv);
 	if (argc > 1)
