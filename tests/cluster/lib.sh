@@ -264,6 +264,14 @@ ctl() {
 	timeout 30 "$SKEPCTL" -s "$T/$h/run/skepd.sock" "$@"
 }
 
+# follow HOST ARGS...: skepctl -o json events --follow, for as long as the test;
+# to be called with '&'.
+follow() {
+	local h=$1
+	shift
+	exec "$SKEPCTL" -s "$T/$h/run/skepd.sock" -o json events --follow "$@"
+}
+
 # json HOST FILTER ARGS...: skepctl -o json ARGS through jq.
 json() {
 	local h=$1 filter=$2

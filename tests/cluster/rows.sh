@@ -69,7 +69,7 @@ run() {
 step "$COUNT hosts"
 host_start "${HOSTS[@]}"
 wait_for 60 "all see all" on_all alive_count_is "$COUNT"
-ctl "$LAST" -o json events --follow >"$T/followed" 2>&1 &
+follow "$LAST" >"$T/followed" 2>&1 &
 FOLLOWER=$!
 
 step "1, 2: one name is one process, started by the host that its hash owns"

@@ -81,7 +81,7 @@ services:
     placement: {pin: alpha}
 END
 mkfifo "$T/slow.fifo"
-ctl alpha -o json events -f >"$T/slow.fifo" &
+follow alpha >"$T/slow.fifo" &
 follower=$!
 exec 7<"$T/slow.fifo"
 check "apply" ctl alpha apply -f "$T/noisy.yaml"

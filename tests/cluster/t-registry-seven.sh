@@ -49,7 +49,7 @@ host_start $names
 for h in $names; do
 	wait_for 60 "$h sees seven alive" alive_count_is "$h" 7
 done
-ctl h7 -o json events --follow 'own/*' >"$T/followed" 2>&1 &
+follow h7 'own/*' >"$T/followed" 2>&1 &
 FOLLOWER=$!
 
 step "each host has a process; they race for twenty names"
