@@ -366,7 +366,7 @@ START_TEST(documentation_is_complete)
 		ck_assert_msg(doc.help && doc.fallback, "%s", doc.key);
 		count++;
 	}
-	ck_assert_uint_eq(count, 45);
+	ck_assert_uint_eq(count, 46);
 }
 END_TEST
 
