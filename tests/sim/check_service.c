@@ -32,6 +32,7 @@ struct copy {
 /* One instance name on one host. */
 struct past {
 	uint64_t epoch;	 /* the last one there */
+	uint64_t begun;	 /* ... and of the last start that was decided on */
 	mono window_at;	 /* since when 'starts' are counted */
 	uint32_t starts; /* in this window */
 };
@@ -118,7 +119,7 @@ past_forget(struct services *s, uint32_t host, const char *name)
 {
 	uint32_t at = keys_get(&s->at, hash_mix(host, hash_text(name, 0)));
 	if (at)
-		s->pasts[at - 1].epoch = 0;
+		s->pasts[at - 1].epoch = s->pasts[at - 1].begun = 0;
 }
 
 /* V5: epochs of one instance rise on each host, through all its lives. */
@@ -189,6 +190,50 @@ check_double(struct services *s, uint32_t host, const struct life *l,
 			s->k->w->hosts[host].name, l->name,
 			s->k->w->hosts[other->host].name,
 			(long long)mono_diff(s->k->w->now, other->since));
+	}
+}
+
+/* Whether a host has the row of that very copy. */
+static bool
+is_known_to(const struct services *s, uint32_t host, const char *name,
+	const struct copy *copy)
+{
+	const struct core *c = s->k->w->hosts[host].core;
+	member_id id = member_find(c, s->k->w->hosts[copy->host].name);
+	if (id == MEMBER_NONE || !member_is_present(c, id) ||
+		!registry_is_current(c, id))
+		return false;
+	const struct row *r = registry_find(c, ROW_INSTANCE, name, id);
+	return r && row_state_is_held(r->value.state) &&
+	       r->value.epoch == copy->epoch;
+}
+
+/* V2: what goes on here after a while goes on from its last run here; a later
+ * one that lives, and is known here to, wins against it, be it on its way to
+ * yet another host. */
+static void
+check_beside(struct services *s, uint32_t host, const struct life *l,
+	const struct effect_start *start)
+{
+	struct past *past = past_of(s, host, l->name);
+	const uint64_t before = past->begun;
+	past->begun = start->epoch;
+	/* What a move brought here is of its source's run. */
+	if (check_row_before(s->k, host, start->name) == ROW_HANDOFF)
+		return;
+	for (uint32_t i = 0; i < l->count; i++) {
+		const struct copy *other = &l->copies[i];
+		if (other->host != host && before > 0 &&
+			other->epoch > before && other->epoch < start->epoch &&
+			!check_is_paired(s->k, l->name, other->host, host) &&
+			is_known_to(s, host, l->name, other))
+			world_violated(s->k->w, "V2",
+				"%s goes on with %s of epoch %llu beside that "
+				"of %s of epoch %llu",
+				s->k->w->hosts[host].name, l->name,
+				(unsigned long long)before,
+				s->k->w->hosts[other->host].name,
+				(unsigned long long)other->epoch);
 	}
 }
 
@@ -445,6 +490,7 @@ on_start(struct services *s, uint32_t host, const struct effect_start *start)
 	struct life *l = life_of(s, start->name);
 	check_known_epoch(s, host, l, start->epoch);
 	check_double(s, host, l, start);
+	check_beside(s, host, l, start);
 	check_at_once(s, host, l);
 }
 
