@@ -187,7 +187,7 @@ put large
 kept=$(kept_last large)
 wait_for 20 "$h2 has the newest" holds $h2 large "$kept"
 wait_for 20 "$h1 says why it has not" \
-	said $h1 'large .*not fetched .*No space left on device'
+	said $h1 'large .*not fetched .*no room for it'
 check "$h1 has the one before" holds $h1 large "$had"
 rm "$T/$h1/state/dumps/filler"
 wait_for 30 "with room it has the newest" holds $h1 large "$kept"
