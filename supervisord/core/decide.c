@@ -203,7 +203,8 @@ static bool
 pass_on(struct core *c, struct instance *i, const struct service_value *s)
 {
 	uint32_t copies;
-	if (!i->passes_on || member_hold_now(c) != HOLD_NONE)
+	if (!i->passes_on || !mono_reached(i->pass_again_at, c->now) ||
+		member_hold_now(c) != HOLD_NONE)
 		return false;
 	duty_holder(c, i->name, &copies);
 	member_id target = place_first_other(c, i->name, s);

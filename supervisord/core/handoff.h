@@ -48,7 +48,8 @@
  * runs, and it lies sealed there, so the move begins with FROZEN once the offer
  * is accepted.  The host before it, which keeps its copy until somebody was
  * ready, is told ACTIVE and is through first.  Who passed it on counts as
- * having refused for a while; where no other host is left it is tried on.
+ * having refused, and does so once in a while only: where no other host is
+ * left, or it comes back soon, it is tried on.
  *
  * Lifetime of state: what was staged is consumed when the new instance is
  * ready; a later start never sees it again.

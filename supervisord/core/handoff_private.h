@@ -36,8 +36,8 @@
  * and must not go without one, or because the target did not get it, costs it
  * a run: so many times that wait is doubled. */
 #define HANDOFF_DOUBLINGS_MAX 8
-/* Who passed a state on, because it could not start from it, is not given it
- * again for so long. */
+/* Who passed a state on, because it could not start from it, does so once in
+ * this time. */
 #define HANDOFF_PASSED_MS 600000
 /* A target that never hears of its offer again forgets it. */
 #define HANDOFF_ACCEPTED_MS 600000

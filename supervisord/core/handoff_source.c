@@ -329,13 +329,13 @@ is_unused(const struct core *c, const struct handoff *h)
 	       r->value.state == ROW_HANDOFF || checkpoint_is_keeper(r);
 }
 
-/* Else the next host might pass it back at once, and all of its state would
- * travel round and round. */
+/* Else the next host might pass it back at once.  Should it come again soon, it
+ * stays: all of its state would travel round and round. */
 static void
 refuse_passed(struct core *c, const struct handoff *h, struct instance *i)
 {
 	instance_refuse(c, i, h->reason);
-	instance_arm(c, i, mono_add(c->now, HANDOFF_PASSED_MS));
+	i->pass_again_at = mono_add(c->now, HANDOFF_PASSED_MS);
 }
 
 /* The target runs it, or ('is_lost') another host does, without that state:

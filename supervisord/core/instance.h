@@ -170,6 +170,7 @@ struct instance {
 	bool is_left_alone; /* this run of it asked for that */
 	bool passes_on; /* this host cannot start it from the state that lies
 			   here: it goes on to another, if there is one */
+	mono pass_again_at; /* not before, for it did so already */
 	bool is_unresolved; /* its start could not join two states: it starts
 			       again at once, from its own */
 	int32_t status;	    /* last wait status */
