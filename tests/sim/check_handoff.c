@@ -481,9 +481,10 @@ on_fault(struct world *w, const struct world_fault_event *e, void *context)
 /* --- Ends of phases --- */
 
 /* Whether it waits for the word of a host that runs outside the healed core,
- * where it cannot be asked: a target with the whole state for good, since that
- * may be the last one, were the source to die (H2), and before that for a time;
- * a source that has committed for good too. */
+ * where it cannot be asked, or can do nothing for want of a disk that writes: a
+ * target with the whole state for good, since that may be the last one, were
+ * the source to die (H2), and before that for a time; a source that has
+ * committed for good too. */
 static bool
 waits_outside(const struct moves *m, uint32_t host, const struct handoff *h)
 {
@@ -494,9 +495,12 @@ waits_outside(const struct moves *m, uint32_t host, const struct handoff *h)
 		      ((h->state == HANDOFF_ACCEPTED ||
 			       h->state == HANDOFF_FETCHING) &&
 			      h->deadline.ms != MONO_NEVER.ms);
-	return is_due && x != WORLD_NO_HOST && w->hosts[x].is_running &&
-	       w->hosts[x].is_aside &&
-	       !(world_is_open(w, host, x) && world_is_open(w, x, host));
+	if (!is_due || x == WORLD_NO_HOST || !w->hosts[x].is_running ||
+		!w->hosts[x].is_aside)
+		return false;
+	const struct core *c = w->hosts[x].core;
+	return (c && c->members.stall.is_on) || !world_is_open(w, host, x) ||
+	       !world_is_open(w, x, host);
 }
 
 /* H5: every move comes to an end; an operator may just have moved it. */
