@@ -204,7 +204,8 @@ pass_on(struct core *c, struct instance *i, const struct service_value *s)
 {
 	uint32_t copies;
 	if (!i->passes_on || !mono_reached(i->pass_again_at, c->now) ||
-		member_hold_now(c) != HOLD_NONE)
+		member_hold_now(c) != HOLD_NONE ||
+		(i->staged && i->staged->size > s->policy.handoff.max_size))
 		return false;
 	duty_holder(c, i->name, &copies);
 	member_id target = place_first_other(c, i->name, s);

@@ -135,7 +135,7 @@ struct effect_link_close {
 struct effect_dump {
 	const char *name;
 	uint64_t epoch;
-	uint64_t size_max;  /* bytes; larger is an error */
+	uint64_t size_max;  /* bytes; larger is an error; 0: any size */
 	bool is_checkpoint; /* it runs: what stands at $SKEP_CHECKPOINT_OUT, or
 			       at its state_path, as far as it stands still */
 };

@@ -240,7 +240,10 @@ source_seal(struct core *c, struct handoff *h)
 	e->after = handoff_after(c);
 	e->dump.name = effects_text(&c->fx, h->name);
 	e->dump.epoch = h->epoch;
-	e->dump.size_max = h->terms.max_size;
+	/* What is not at its state_path is nowhere else: it is sealed in any
+	 * case, and goes on here if it is too large. */
+	if (h->terms.has_state_path)
+		e->dump.size_max = h->terms.max_size;
 }
 
 bool
@@ -263,6 +266,15 @@ handoff_on_empty(struct core *c, struct instance *inst)
 	return true;
 }
 
+/* Why a state of 'size' bytes stays here, or NULL. */
+static const char *
+too_large(const struct handoff *h, uint64_t size)
+{
+	return !h->is_yield && size > h->terms.max_size
+		       ? "its state is larger than handoff.max_size"
+		       : NULL;
+}
+
 bool
 handoff_on_dumped(struct core *c, const struct input_dumped *in)
 {
@@ -277,7 +289,7 @@ handoff_on_dumped(struct core *c, const struct input_dumped *in)
 		memcpy(h->root, in->root, DIGEST_SIZE);
 		h->size = in->size;
 		h->sealed_wall_ms = c->wall_ms;
-		after_seal(c, h, NULL);
+		after_seal(c, h, too_large(h, in->size));
 	} else if (in->is_absent && !is_required) {
 		after_seal(c, h, NULL);
 	} else {
@@ -354,6 +366,8 @@ done(struct core *c, struct handoff *h, bool is_lost)
 				effects_text(&c->fx, h->peer_name), h->size));
 	if (i && i->state == INSTANCE_HANDOFF) {
 		i->stopped_in_vain = 0;
+		if (!h->is_passed)
+			instance_set_note(c, i, ""); /* of a try before */
 		if (is_lost)
 			yield_frozen(c, h, i);
 		instance_release_old(c, i);

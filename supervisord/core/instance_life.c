@@ -224,7 +224,6 @@ salvage(struct core *c, struct instance *i, const struct service_value *s)
 	e->after = handoff_after(c);
 	e->dump.name = effects_text(&c->fx, i->name);
 	e->dump.epoch = i->epoch;
-	e->dump.size_max = s->policy.handoff.max_size;
 	instance_enter(c, i, INSTANCE_CLEANING, mono_add(c->now, SALVAGE_MS));
 	return true;
 }

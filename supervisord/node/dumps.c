@@ -759,7 +759,7 @@ dumps_seal(struct dumps *d, const char *name, uint64_t epoch, uint64_t size_max,
 	s.chunk = malloc(STATE_CHUNK_SIZE);
 	if (!s.chunk)
 		return err_sys(err, -ENOMEM, "chunk");
-	statestream_init(&s.stream, size_max);
+	statestream_init(&s.stream, size_max ? size_max : UINT64_MAX);
 	int r = seal_into(&s, path, fd, err);
 	if (r == 0) {
 		manifest_root(&s.sum, root_out);

@@ -77,7 +77,8 @@ void manifest_root(const struct manifest *m, uint8_t root[DIGEST_SIZE]);
 void dumps_digest(const void *data, size_t size, uint8_t digest[DIGEST_SIZE]);
 
 /* Seals the state that comes as a state stream (sys/statestream.h) from 'fd'
- * (borrowed) for 'name', whose run 'epoch' left it, or (0) put it aside.
+ * (borrowed) for 'name', whose run 'epoch' left it, or (0) put it aside; at
+ * most 'size_max' bytes (0: any).
  * Errors, and then nothing is stored: -ENODATA when the sender says that there
  * is no state, -EBADMSG when it says why it does not give it or gives what is
  * none, -EINVAL for a name that is none.  After any other the state is where it

@@ -36,6 +36,34 @@ is_on_beta() {
 wait_for 20 "it runs on beta" is_on_beta
 wait_for 10 "no number is missing" no_number_lost
 
+step "a state that is too large for a move"
+mkdir -m 777 "$T/large"
+cat >"$T/large.yaml" <<END
+services:
+  large:
+    command: ["$COUNTER", "$T/large/0"]
+    user: root
+    handoff: {timeout: 10s, max_size: 1}
+END
+check "apply" ctl alpha apply -f "$T/large.yaml"
+large_counts_to() {
+	[ "$(wc -l <"$T/large/0")" -gt "$1" ]
+}
+wait_for 20 "it counts" large_counts_to 100
+other=beta
+[ "$(field alpha large node)" = beta ] && other=gamma
+check "move" ctl alpha move large "$other"
+is_too_large() {
+	ctl alpha history large | grep -q "larger than handoff.max_size"
+}
+wait_for 30 "it is called off" is_too_large
+lines=$(wc -l <"$T/large/0")
+wait_for 20 "it counts on" large_counts_to $((lines + 50))
+check "no number is missing, none twice" eval \
+	'head -n -1 "$T/large/0" | awk "\$1 != NR { exit 1 }"'
+check "it is where it was" test "$(field alpha large node)" != "$other"
+check "delete" ctl alpha delete large
+
 # said HOST TEXT: how often its skepd did; skepctl may take longer than a drain.
 said() {
 	grep -c -- "$2" "$T/$1/skepd.log"

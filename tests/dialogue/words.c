@@ -291,6 +291,7 @@ script_behaviour(char *const *words, int count, struct behaviour *b)
 		words, count, "answer", (int)b->answer, answers);
 	b->blame = (enum start_blame)pick(
 		words, count, "blame", (int)b->blame, blames);
+	b->state_size = number(words, count, "size", 0);
 	b->aside_ms = duration(words, count, "writes", b->aside_ms);
 	b->is_aside_deaf = script_has(words, count, "writes-none");
 	b->is_deaf = script_has(words, count, "deaf");

@@ -152,6 +152,7 @@ heal_services(struct storm *s)
 		struct behaviour *b = &s->w->behaviours[i];
 		b->is_deaf = b->is_dying = false;
 		b->is_dump_failing = b->is_fetch_failing = false;
+		b->state_size = 0;
 		b->blame = (enum start_blame)0;
 		b->answer = ANSWER_RESUME;
 		b->answer_ms = ANSWER_MS;

@@ -4,6 +4,8 @@
 
 #include "tests/sim/storm.h"
 
+#define HUGE_SIZE (2 << 20) /* bytes, of which half would be too many */
+
 static void
 make_process(struct storm *s, struct prng *p)
 {
@@ -41,6 +43,16 @@ make_behaviour(struct storm *s, struct prng *p)
 				   : (enum start_blame)0;
 }
 
+/* Its next state is larger than it may be for a move, or no longer so. */
+static void
+make_huge(struct storm *s, struct prng *p)
+{
+	char name[16];
+	snprintf(name, sizeof name, "s%u", any(p, s->config.services));
+	struct behaviour *b = world_behave(s->w, name, "");
+	b->state_size = any(p, 2) ? 0 : HUGE_SIZE;
+}
+
 /* A copy of a checkpoint that was on a disk for long is not what it was. */
 static void
 make_rot(struct storm *s, struct prng *p)
@@ -54,6 +66,7 @@ make_rot(struct storm *s, struct prng *p)
 const struct maker fault_process_makers[] = {
 	{"process", false, 1000, 120000, make_process, false},
 	{"behaviour", false, 2000, 120000, make_behaviour, false},
+	{"huge", false, 2000, 120000, make_huge, false},
 	{"rot", false, 2000, 60000, make_rot, true},
 	{0},
 };

@@ -389,8 +389,9 @@ proc_perform(struct world *w, uint32_t host, const struct effect *e)
 		later(w, host, EVENT_DUMPED, DUMP_MS, e->dump.name,
 			e->dump.epoch,
 			(b->is_dump_failing ||
-				state_size(w, host, e->dump.name) >
-					e->dump.size_max) |
+				(e->dump.size_max &&
+					state_size(w, host, e->dump.name) >
+						e->dump.size_max)) |
 				e->dump.is_checkpoint << 8);
 	} else if (e->kind == EFFECT_FETCH) {
 		state_fetch(w, host, &e->fetch);
