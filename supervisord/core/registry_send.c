@@ -237,9 +237,11 @@ registry_pull(struct core *c, member_id peer, member_id id)
 		registry_pull_now(c, peer, id);
 }
 
-/* Asks a member for everything that it holds and we lack. */
+/* Asks a member for everything that it holds and we lack.  A new link asks for
+ * no more than nobody else gives: who joins is about to be linked with the
+ * origins, and each sends its own log at the same time. */
 static void
-pull_all(struct core *c, member_id peer)
+pull_all(struct core *c, member_id peer, bool asks_origins)
 {
 	if (!has_room(c, PULL_SIZE))
 		return;
@@ -248,7 +250,7 @@ pull_all(struct core *c, member_id peer)
 	bool is_whole = true;
 	for (member_id id = 1; id < c->members.count && is_whole; id++)
 		is_whole = put_position(c, &w, peer, id);
-	skep_Pull pull = {.wants_all = is_whole};
+	skep_Pull pull = {.wants_all = is_whole, .asks_origins = asks_origins};
 	struct bytes body = wire_end(&w, WIRE_PULL, &pull);
 	if (body.data)
 		member_send(c, peer, WIRE_PULL, body, 0);
@@ -333,7 +335,8 @@ registry_on_pull(struct core *c, member_id from, struct bytes body)
 		member_id id = (start + i) % count;
 		bool is_asked =
 			pull.wants_all || c->registry.wants[id].is_listed;
-		if (id != from && is_asked && !answer(c, from, id))
+		bool is_left = pull.asks_origins && member_get(c, id)->link;
+		if (id != from && is_asked && !is_left && !answer(c, from, id))
 			return;
 	}
 }
@@ -443,7 +446,7 @@ registry_on_linked(struct core *c, member_id id)
 		return;
 	}
 	r->pull_all_at = mono_add(c->now, PULL_ALL_MS);
-	pull_all(c, id);
+	pull_all(c, id, true);
 }
 
 /* Asks the next linked host for a log of which its origin gives nothing: what
@@ -501,7 +504,7 @@ audit(struct core *c)
 			chosen = id;
 	}
 	if (chosen != MEMBER_NONE)
-		pull_all(c, chosen);
+		pull_all(c, chosen, false);
 	c->registry.next_audit = mono_add(c->now,
 		AUDIT_MIN_MS + (int64_t)prng_below(&c->prng, AUDIT_MORE_MS));
 }

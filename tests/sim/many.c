@@ -18,9 +18,10 @@
 #include "tests/sim/check.h"
 #include "tests/sim/phase.h"
 
-#define BATCH	256 /* registered at a time by each host */
-#define TURN_MS 100 /* of the churn */
-#define DIFFER	100 /* rows, of the last phase */
+#define NODES_MAX 64
+#define BATCH	  256 /* registered at a time by each host */
+#define TURN_MS	  100 /* of the churn */
+#define DIFFER	  100 /* rows, of the last phase */
 
 /* What the command line says. */
 struct options {
@@ -164,14 +165,29 @@ change(struct run *r)
 	return phase_agree(w, WORLD_PHASE_STORM);
 }
 
+/* A host with nothing joins; tells who gave how much of what it was sent. */
 static bool
 join(struct run *r)
 {
+	uint64_t sent[NODES_MAX], all = 0;
+	const uint32_t givers = r->w->count;
 	struct phase p = phase_begin(r->w);
-	add_host(r->w, r->w->count);
+	for (uint32_t i = 0; i < givers; i++)
+		sent[i] = r->w->hosts[i].sent_bytes;
+	add_host(r->w, givers);
 	world_run(r->w, 1000);
 	phase_end(r->w, &p, "join");
-	return phase_agree(r->w, WORLD_PHASE_STORM);
+	bool is_well = phase_agree(r->w, WORLD_PHASE_STORM);
+	for (uint32_t i = 0; i < givers; i++) {
+		sent[i] = r->w->hosts[i].sent_bytes - sent[i];
+		all += sent[i];
+	}
+	printf("  given by ");
+	for (uint32_t i = 0; i < givers; i++)
+		printf("%s%s %.0f %%", i ? ", " : "", r->w->hosts[i].name,
+			100. * (double)sent[i] / (double)all);
+	printf("\n");
+	return is_well;
 }
 
 /* Two hosts do not hear each other for a moment, in which names end at one. */
@@ -209,7 +225,7 @@ main(int argc, char **argv)
 		else
 			return 2;
 	}
-	CHECK(o.nodes && o.names);
+	CHECK(o.nodes && o.nodes < NODES_MAX && o.names);
 	/* Tombstones of what ended take their place for a while. */
 	struct world_options options =
 		world_options_for(o.nodes + 1, o.names + o.names / 2);
