@@ -294,6 +294,10 @@ answer_one(struct core *c, struct wire_out *w, member_id from,
 	const skep_ClaimItem *item)
 {
 	struct bytes name = {item->name, strlen(item->name)};
+	if (item->kind == CLAIM_WITHDRAW) {
+		claim_withdraw(c, item->name, from, item->number);
+		return;
+	}
 	struct claim_answer a = {.verdict = CLAIM_AGAIN, .node = ""};
 	bool is_known = item->kind >= CLAIM_TRACKED && item->kind <= CLAIM_LOOK;
 	if (is_known && name_is_runtime(name))
@@ -326,7 +330,7 @@ on_claim(struct core *c, member_id from, struct bytes body)
 		answer_one(c, &w, from, &item);
 	skep_ClaimAnswer msg = skep_ClaimAnswer_init_zero;
 	struct bytes answer = wire_end(&w, WIRE_CLAIM_ANSWER, &msg);
-	if (answer.data)
+	if (answer.data && w.count > 0)
 		member_send(c, from, WIRE_CLAIM_ANSWER, answer, 0);
 }
 
@@ -408,6 +412,30 @@ claim_reply_undecided(struct core *c, const struct claim *claim,
 		answer->why);
 }
 
+/* A grant may be on its way to a claim that is over.  What was asked goes
+ * before this on the link, so nothing is granted afterwards. */
+static void
+withdraw(struct core *c, const struct claim *claim)
+{
+	member_id to = claim->to;
+	if (claim->kind == CLAIM_LOOK || to == MEMBER_SELF ||
+		to != claim_arbiter(c, claim->name) ||
+		member_get(c, to)->link == 0)
+		return;
+	struct wire_out w;
+	struct claim item = *claim;
+	item.kind = CLAIM_WITHDRAW;
+	wire_begin(&w, &c->fx, sizeof(skep_ClaimItem) + 64);
+	if (!put_item(&w, &item)) {
+		wire_cancel(&w);
+		return;
+	}
+	skep_Claim msg = skep_Claim_init_zero;
+	struct bytes body = wire_end(&w, WIRE_CLAIM, &msg);
+	if (body.data)
+		member_send(c, to, WIRE_CLAIM, body, 0);
+}
+
 static mono
 end_late(struct core *c, struct list *list)
 {
@@ -421,6 +449,7 @@ end_late(struct core *c, struct list *list)
 		if (!has_room(c))
 			return c->now;
 		const struct claim_answer a = late(c, claim);
+		withdraw(c, claim);
 		finish(c, claim, &a);
 	}
 	return next;

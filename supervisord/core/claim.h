@@ -21,7 +21,9 @@
  * a second.  A host that holds (member.h) asks nobody, nor answers.
  *
  * A grant ends when the row that was granted is seen, or after GRANT_MS, unless
- * rows of that host are known to be missing.
+ * rows of that host are known to be missing.  Who wants it no more, since its
+ * claim came to nothing before it heard of the grant, says so, and the name is
+ * free at once.
  *
  * Memory: tables with bounds; a full one is a result.  Names are used, see
  * names.h.
@@ -53,6 +55,7 @@ enum claim_kind {
 	CLAIM_TRACKED = 1, /* a process where it runs: tracked.h */
 	CLAIM_SERVICE,	   /* a service of that name, declared by this word */
 	CLAIM_LOOK,	   /* nothing: who has it? */
+	CLAIM_WITHDRAW,	   /* nothing any more; travels only, has no answer */
 };
 
 /* What becomes of a claim.  The first three travel. */
@@ -175,6 +178,9 @@ struct claim_answer claim_look(
 /* Says so, and grants it where it is free (claim_grant.c). */
 struct claim_answer claim_decide(struct core *c, const char *name,
 	member_id asker, uint64_t number, enum claim_kind kind, uint32_t pid);
+/* What was granted to 'asker' for that claim, it does not take. */
+void claim_withdraw(
+	struct core *c, const char *name, member_id asker, uint64_t number);
 /* Whether this host can decide now. */
 bool claim_is_settled(struct core *c);
 /* Grants that are over go. */

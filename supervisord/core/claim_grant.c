@@ -125,6 +125,15 @@ claim_mark(struct core *c, const struct row *row)
 		drop_grant(c, g);
 }
 
+void
+claim_withdraw(
+	struct core *c, const char *name, member_id asker, uint64_t number)
+{
+	struct grant *g = find_grant(c, name);
+	if (g && g->to == asker && g->number == number)
+		drop_grant(c, g);
+}
+
 /* Grants a name; false when the table is full. */
 static bool
 grant(struct core *c, const char *name, const struct grant *what)
