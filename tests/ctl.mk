@@ -22,6 +22,7 @@ API_TEST_LIBS = libnodeapi.a libnodenet.a libctl.a libspec.a libsys.a libbase.a 
 	$(EV_LIBS) $(CHECK_LIBS)
 API_TEST_SOURCES = tests/unit/api_client.c tests/unit/api_client.h \
 	tests/unit/api_stub.c tests/unit/api_stub.h \
+	tests/unit/api_stub_mail.c \
 	supervisord/core/tracked_place.c
 tests_unit_test_api_SOURCES = tests/unit/test_api.c $(API_TEST_SOURCES)
 tests_unit_test_api_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)

@@ -7,6 +7,7 @@ node_tests = \
 	tests/unit/test_keeper_link \
 	tests/unit/test_launch \
 	tests/unit/test_node \
+	tests/unit/test_peer \
 	tests/unit/test_plugin_host \
 	tests/unit/test_quarantine \
 	tests/unit/test_specdir \
@@ -31,6 +32,9 @@ tests_unit_test_launch_LDADD = $(NODE_TEST_LIBS)
 tests_unit_test_node_SOURCES = tests/unit/test_node.c
 tests_unit_test_node_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_node_LDADD = $(NODE_TEST_LIBS)
+tests_unit_test_peer_SOURCES = tests/unit/test_peer.c
+tests_unit_test_peer_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_peer_LDADD = libscratch.a libsys.a libbase.a $(CHECK_LIBS)
 tests_unit_test_quarantine_SOURCES = tests/unit/test_quarantine.c
 tests_unit_test_quarantine_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_quarantine_LDADD = $(NODE_TEST_LIBS)

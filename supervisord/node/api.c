@@ -97,6 +97,14 @@ client_of(struct MHD_Connection *connection)
 	return info ? info->socket_context : NULL;
 }
 
+int
+call_fd(const struct call *c)
+{
+	return MHD_get_connection_info(
+		c->connection, MHD_CONNECTION_INFO_CONNECTION_FD)
+		->connect_fd;
+}
+
 static enum MHD_Result
 queue(struct call *c)
 {
@@ -281,11 +289,10 @@ void
 call_suspend(struct call *c)
 {
 	CHECK(!c->is_suspended);
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
-		c->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	int fd = call_fd(c);
 	c->is_suspended = true;
 	MHD_suspend_connection(c->connection);
-	ev_io_init(&c->watcher, on_watched, info->connect_fd, EV_READ);
+	ev_io_init(&c->watcher, on_watched, fd, EV_READ);
 	ev_io_start(c->api->node->loop, &c->watcher);
 }
 

@@ -1,11 +1,15 @@
-/* Messages from operators: POST /v1/names/NAME/send and call, and
- * /v1/groups/GROUP/publish and multicall.  The body is the message. */
+/* POST /v1/names/NAME/send and call, and /v1/groups/GROUP/publish and
+ * multicall.  The body is the message.
+ *
+ * They are an operator's, unless a process of a service asks: it speaks for its
+ * instance and for no other, as by its mailbox, whatever else its user may. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "node/api_private.h"
 #include "node/mail.h"
+#include "node/whose.h"
 
 /* One request and the answers so far. */
 struct mail_call {
@@ -100,12 +104,35 @@ timeout_of(struct call *c)
 	return -1;
 }
 
+/* Finds out for whom the asker speaks, "" for an operator; false: for whom it
+ * would speak it may not, and that was said. */
+static bool
+find_sender(struct call *c, char name[static INSTANCE_NAME_MAX + 1])
+{
+	const char *from = call_query(c, "from");
+	enum whose whose = whose_peer(
+		c->api->node, call_fd(c), c->peer.pid, c->peer.start, name);
+	if (whose == WHOSE_UNKNOWN)
+		call_reply_error(c, MHD_HTTP_FORBIDDEN, "forbidden",
+			"process %d, which connected, has ended or cannot be "
+			"looked at: nobody can tell for whom it speaks",
+			(int)c->peer.pid);
+	else if (!from || !*from || strcmp(from, name) == 0)
+		return true;
+	else
+		call_reply_error(c, MHD_HTTP_FORBIDDEN, "forbidden",
+			"this process belongs to %s: it cannot speak for %s",
+			*name ? name : "no service", from);
+	return false;
+}
+
 static void
 ask(struct call *c, enum mail_op op)
 {
 	struct input in = {.kind = INPUT_MAIL};
+	char from[INSTANCE_NAME_MAX + 1];
 	int64_t ms = timeout_of(c);
-	if (ms < 0)
+	if (ms < 0 || !find_sender(c, from))
 		return;
 	if (c->body.size > MAIL_BODY_MAX) {
 		call_reply_error(c, MHD_HTTP_CONTENT_TOO_LARGE, "too_large",
@@ -119,7 +146,7 @@ ask(struct call *c, enum mail_op op)
 	m->answers = json_array();
 	in.mail = (struct input_mail){
 		.op = op,
-		.from = "",
+		.from = from,
 		.to = c->captures[0],
 		.is_acked = call_query_flag(c, "ack"),
 		.timeout_ms = ms,

@@ -133,6 +133,8 @@ typedef uint64_t call_order_fn(
 void call_order(struct call *c, call_order_fn *order);
 /* Who asks, for events. */
 struct actor call_actor(const struct call *c);
+/* The descriptor of its connection, which is not gone. */
+int call_fd(const struct call *c);
 
 /* Puts the connection to sleep until 'call_resume', and watches for an asker
  * who goes away; resuming one that is awake does nothing. */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "sys/peer.h"
 
 const char *
 api_role_key(enum api_role role)
@@ -112,6 +113,7 @@ api_peer_read(
 	gids[0] = cred.gid;
 	peer->uid = cred.uid;
 	peer->pid = cred.pid;
+	peer->start = peer_start(socket, cred.pid);
 	peer->role = api_role_of(groups, cred.uid, gids, count + 1);
 	free(gids);
 	return 0;

@@ -9,6 +9,7 @@
 #define SKEP_NODE_API_ROLE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "sys/err.h"
@@ -31,6 +32,7 @@ struct api_groups {
 struct api_peer {
 	uid_t uid;
 	pid_t pid;
+	uint64_t start; /* for peer_lives (sys/peer.h) */
 	enum api_role role;
 };
 

@@ -341,7 +341,7 @@ admit(struct mailboxes *m, int fd)
 	char name[INSTANCE_NAME_MAX + 1];
 	int buffer = BUFFER_SIZE;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) < 0 ||
-		!whose_process(m->node, who.pid, name)) {
+		whose_peer(m->node, fd, who.pid, 0, name) != WHOSE_INSTANCE) {
 		refuse(m, fd, SKEP_MAIL_NOT_ALLOWED,
 			"this process belongs to no service of this "
 			"host: ask skepctl instead");

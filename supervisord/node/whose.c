@@ -12,6 +12,7 @@
 #include "core/view.h"
 #include "node/keeper_link.h"
 #include "node/node.h"
+#include "sys/peer.h"
 
 /* The path of a process in the v2 hierarchy. */
 static bool
@@ -51,24 +52,31 @@ find_base(const struct node *n, char *out, size_t size)
 	return true;
 }
 
-/* The name whose cgroup the process is in. */
-static const char *
-by_cgroup(struct node *n, pid_t pid)
+/* The instance whose cgroup the process is in. */
+static enum whose
+by_cgroup(struct node *n, pid_t pid, char name[static INSTANCE_NAME_MAX + 1])
 {
 	char base[PATH_MAX + 64], path[PATH_MAX], *end;
-	if (!find_base(n, base, sizeof base) || !read_cgroup(pid, path))
-		return NULL;
+	if (!find_base(n, base, sizeof base))
+		return WHOSE_NOBODY;
+	if (!read_cgroup(pid, path))
+		return WHOSE_UNKNOWN;
 	size_t length = strlen(base);
 	if (strncmp(path, base, length) != 0)
-		return NULL;
+		return WHOSE_NOBODY;
 	uint64_t iid = strtoull(path + length, &end, 16);
 	if (end != path + length + 16 || (*end && *end != '/'))
-		return NULL;
-	return keeper_name_of(n->keeper, iid);
+		return WHOSE_NOBODY;
+	/* What an instance that is forgotten left behind is not an operator. */
+	const char *found = keeper_name_of(n->keeper, iid);
+	if (!found)
+		return WHOSE_UNKNOWN;
+	snprintf(name, INSTANCE_NAME_MAX + 1, "%s", found);
+	return WHOSE_INSTANCE;
 }
 
 /* The same by the leader that its group or session has. */
-static bool
+static enum whose
 by_group(struct node *n, pid_t pid, char name[static INSTANCE_NAME_MAX + 1])
 {
 	struct instance_view v;
@@ -80,21 +88,25 @@ by_group(struct node *n, pid_t pid, char name[static INSTANCE_NAME_MAX + 1])
 			(leader != pid && leader != group && leader != session))
 			continue;
 		snprintf(name, INSTANCE_NAME_MAX + 1, "%s", v.name);
-		return true;
+		return WHOSE_INSTANCE;
 	}
-	return false;
+	return WHOSE_NOBODY;
 }
 
-bool
-whose_process(
-	struct node *n, pid_t pid, char name[static INSTANCE_NAME_MAX + 1])
+enum whose
+whose_peer(struct node *n, int socket, pid_t pid, uint64_t start,
+	char name[static INSTANCE_NAME_MAX + 1])
 {
+	name[0] = '\0';
+	/* The kernel says 0 of who is outside of this container: no service. */
 	if (pid <= 0)
-		return false;
-	if (n->weaker_why && n->weaker_why[0])
-		return by_group(n, pid, name);
-	const char *found = by_cgroup(n, pid);
-	if (found)
-		snprintf(name, INSTANCE_NAME_MAX + 1, "%s", found);
-	return found != NULL;
+		return WHOSE_NOBODY;
+	bool is_weak = n->weaker_why && n->weaker_why[0];
+	enum whose whose =
+		is_weak ? by_group(n, pid, name) : by_cgroup(n, pid, name);
+	/* The pid was its own all the time if it is now. */
+	if (peer_lives(socket, pid, start))
+		return whose;
+	name[0] = '\0';
+	return WHOSE_UNKNOWN;
 }

@@ -10,6 +10,7 @@ libsys_a_SOURCES = \
 	supervisord/sys/kproto.c supervisord/sys/kproto.h \
 	supervisord/sys/logmarks.c supervisord/sys/logmarks.h \
 	supervisord/sys/nearest.c supervisord/sys/nearest.h \
+	supervisord/sys/peer.c supervisord/sys/peer.h \
 	supervisord/sys/probe.c supervisord/sys/probe.h \
 	supervisord/sys/process.c supervisord/sys/process.h \
 	supervisord/sys/procstat.c supervisord/sys/procstat.h \

@@ -7,7 +7,7 @@ BUDGET=120
 POLICY="allow_root = yes
 allowed_users = nobody"
 cluster_begin alpha beta gamma
-mkdir -p "$T/heard"
+mkdir -p "$T/heard" "$T/chief"
 chmod 777 "$T/heard"
 
 # Writes down what it hears, and answers what is asked.
@@ -52,15 +52,21 @@ services:
     command: [$T/doer]
     user: nobody
     environment: {HEARD: $T/heard, SKEPCTL: $SKEPCTL}
+  chief:
+    command: [$T/doer]
+    environment: {HEARD: $T/chief, SKEPCTL: $SKEPCTL}
 END
 
 # as_hand COMMAND: runs it inside the service 'hand'; its output in 'out'.
-as_hand() {
-	rm -f "$T/heard/code"
-	echo "$1" >"$T/heard/.do"
-	mv "$T/heard/.do" "$T/heard/do"
-	wait_for 40 "hand did: $1" test -e "$T/heard/code"
-	HAND_CODE=$(cat "$T/heard/code")
+as_hand() { inside "$T/heard" "$1"; }
+# as_chief COMMAND: the same inside 'chief', which is root and may do anything.
+as_chief() { inside "$T/chief" "$1"; }
+inside() {
+	rm -f "$1/code"
+	echo "$2" >"$1/.do"
+	mv "$1/.do" "$1/do"
+	wait_for 40 "done inside a service: $2" test -e "$1/code"
+	HAND_CODE=$(cat "$1/code")
 }
 members_are() {
 	[ "$(json "$1" '[.members[] | select(.ready)] | length' \
@@ -79,7 +85,7 @@ for h in alpha beta gamma; do
 	wait_for 30 "$h sees three alive" alive_count_is $h 3
 done
 check "apply" ctl alpha apply -f "$T/services.yaml"
-wait_for 30 "eight are ready" ready_count_is alpha 8
+wait_for 30 "nine are ready" ready_count_is alpha 9
 for h in alpha beta gamma; do
 	wait_for 10 "$h knows seven ears" members_are $h ears 7
 done
@@ -174,7 +180,7 @@ check "those on $victim did not answer" test \
 		select(.name != "mute")] | length' "$T/answers")" -ge "$doomed"
 host_start $victim
 wait_for 60 "three are alive" alive_count_is $asker 3
-wait_for 60 "eight are ready" ready_count_is $asker 8
+wait_for 60 "nine are ready" ready_count_is $asker 9
 wait_for 20 "seven are in the group" members_are $asker ears 7
 
 step "a moving service: messages wait for it, none twice"
@@ -244,6 +250,42 @@ SKEP_MAILBOX=$T/$home/run/mailbox.sock python3 "$T/forge.py" hand \
 check "no service, no mailbox" grep -q '^3 .*belongs to no service' "$T/out"
 check "nothing forged came" test \
 	"$(grep -c 'ear@1: forged' "$T/heard/ear@2")" = 0
+
+step "by the control socket a service speaks for itself as well"
+ASK="python3 $(cd "$(dirname "$0")" && pwd)/ask.py"
+as_chief "SKEP_MAILBOX= $SKEPCTL send ear@2 'by its socket' --ack"
+check "root inside a service sends" test "$HAND_CODE" = 0
+wait_for 10 "its name stands there" heard ear@2 'chief: by its socket'
+as_chief "$ASK \$SKEP_SOCKET POST '/v1/names/ear@2/send?from=ear@1' forged"
+check "a forged sender is refused" grep -q \
+	'this process belongs to chief: it cannot speak for ear@1' \
+	"$T/chief/out"
+as_chief "$ASK \$SKEP_SOCKET POST '/v1/names/ear@2/send?from=chief' its-own"
+wait_for 10 "its own name is not" heard ear@2 'chief: its-own'
+# Its child has the connection, and it has ended: that is nobody's word.
+cat >"$T/orphan.py" <<'END'
+import os, socket, sys, time
+s = socket.socket(socket.AF_UNIX)
+s.connect(os.environ["SKEP_SOCKET"])
+parent = os.getpid()
+if os.fork():
+    os._exit(0)
+while os.getppid() == parent:
+    time.sleep(0.01)
+s.sendall(b"POST /v1/names/ear@2/send HTTP/1.1\r\nHost: x\r\n"
+          b"Content-Length: 6\r\n\r\nforged")
+answer = s.recv(65536)
+with open(sys.argv[1] + ".new", "wb") as out:
+    out.write(answer)
+os.rename(sys.argv[1] + ".new", sys.argv[1])
+END
+as_chief "python3 $T/orphan.py $T/orphan"
+wait_for 10 "an orphan is answered" test -e "$T/orphan"
+check "... that it speaks for nobody" grep -q 'has ended' "$T/orphan"
+as_chief "$SKEPCTL -o json status"
+check "it may look, as its user may" test "$HAND_CODE" = 0
+check "nothing forged came" test \
+	"$(grep -c '\(ear@1\|chief\|-\): forged' "$T/heard/ear@2")" = 0
 
 step "half a packet, and more connections than one may have"
 cat >"$T/flood.py" <<'END'

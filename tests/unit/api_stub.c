@@ -11,7 +11,6 @@
 #include "core/rebalance.h"
 #include "core/settings.h"
 #include "core/tracked.h"
-#include "node/mail.h"
 #include "node/orders.h"
 #include "node/recording.h"
 #include "node/status_sources.h"
@@ -604,34 +603,6 @@ node_request(
 
 /* A message: 'arg' is what it says.  To those that answer, web@1 does, in bytes
  * that are no text, and web@2 does not. */
-uint64_t
-mail_ask(struct node *n, struct input *in, mail_answer_fn *on_answer,
-	node_reply_fn *done, void *context)
-{
-	(void)n;
-	struct stub_asked *a = &stub.asked[stub.asked_count++];
-	struct effect_answer answer = {.name = "web@1",
-		.text = "",
-		.body = {"\0\377a\377", 4}};
-	*a = (struct stub_asked){.kind = in->kind,
-		.mail = in->mail.op,
-		.number = in->mail.timeout_ms,
-		.is_forced = in->mail.is_acked};
-	snprintf(a->name, sizeof(a->name), "%s", in->mail.to);
-	snprintf(a->arg, sizeof(a->arg), "%.*s", (int)in->mail.body.size,
-		(const char *)in->mail.body.data);
-	if (in->mail.op == MAIL_CALL || in->mail.op == MAIL_MULTICALL)
-		on_answer(context, &answer);
-	if (in->mail.op == MAIL_MULTICALL) {
-		answer = (struct effect_answer){.name = "web@2",
-			.code = REPLY_TIMEOUT,
-			.text = "it did not answer"};
-		on_answer(context, &answer);
-	}
-	done(context, stub.code, "that is how it is");
-	return 0;
-}
-
 void
 node_cancel(struct node *n, uint64_t request)
 {

@@ -16,6 +16,7 @@ struct stub_asked {
 	enum request_op op;
 	enum mail_op mail;
 	char name[128];
+	char from[128];
 	char arg[256];
 	int64_t number;
 	bool is_forced;
@@ -69,6 +70,8 @@ struct stub {
 	const char *record_path; /* what 'recording_open' opens; NULL: busy */
 	struct stub_peer peer;
 	bool has_peer; /* queries are answered by the test, not refused */
+	const char *speaker; /* the instance that asks, or NULL */
+	bool is_speaker_gone;
 };
 
 extern struct stub stub;

@@ -49,6 +49,7 @@ START_TEST(messages_are_passed_on)
 	ck_assert_int_eq(stub.asked[0].mail, MAIL_SEND);
 	ck_assert_str_eq(stub.asked[0].name, "web@1");
 	ck_assert_str_eq(stub.asked[0].arg, "hello");
+	ck_assert_str_eq(stub.asked[0].from, "");
 	ck_assert(stub.asked[0].is_forced);
 	ck_assert_int_eq(stub.asked[0].number, 70);
 	ck_assert_uint_eq(
@@ -76,6 +77,48 @@ START_TEST(messages_are_passed_on)
 }
 END_TEST
 
+/* A process of a service speaks for it, and whoever is not to be told from one
+ * for nobody; all may look. */
+START_TEST(a_service_speaks_for_itself)
+{
+	static const char send[] = "/v1/names/web@1/send";
+	char path[128];
+	json_t *o;
+	stub.speaker = "hand";
+	ck_assert_uint_eq(ask("POST", send, "x", &o), 200);
+	json_decref(o);
+	snprintf(path, sizeof path, "%s?from=hand", send);
+	ck_assert_uint_eq(ask("POST", path, "x", &o), 200);
+	json_decref(o);
+	ck_assert_uint_eq(ask("POST", "/v1/groups/g/publish", "x", &o), 200);
+	json_decref(o);
+	ck_assert_uint_eq(stub.asked_count, 3);
+	for (unsigned i = 0; i < 3; i++)
+		ck_assert_str_eq(stub.asked[i].from, "hand");
+	snprintf(path, sizeof path, "%s?from=web@2", send);
+	ck_assert_uint_eq(ask("POST", path, "x", &o), 403);
+	ck_assert_str_eq(text_at(o, "error", "code"), "forbidden");
+	ck_assert_str_eq(text_at(o, "error", "message"),
+		"this process belongs to hand: it cannot speak for web@2");
+	json_decref(o);
+	stub.is_speaker_gone = true;
+	ck_assert_uint_eq(ask("POST", send, "x", &o), 403);
+	ck_assert_ptr_nonnull(
+		strstr(text_at(o, "error", "message"), "has ended"));
+	json_decref(o);
+	ck_assert_uint_eq(ask("GET", "/v1/groups/all", NULL, &o), 200);
+	json_decref(o);
+	stub.is_speaker_gone = false;
+	stub.speaker = NULL;
+	ck_assert_uint_eq(ask("POST", path, "x", &o), 403);
+	ck_assert_str_eq(text_at(o, "error", "message"),
+		"this process belongs to no service: it cannot speak for "
+		"web@2");
+	json_decref(o);
+	ck_assert_uint_eq(stub.asked_count, 3);
+}
+END_TEST
+
 START_TEST(messages_are_measured)
 {
 	struct client *c = client_new();
@@ -97,6 +140,7 @@ main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, a_group_has_members);
 	tcase_add_test(tc, messages_are_passed_on);
+	tcase_add_test(tc, a_service_speaks_for_itself);
 	tcase_add_test(tc, messages_are_measured);
 	suite_add_tcase(suite, tc);
 	SRunner *runner = srunner_create(suite);
