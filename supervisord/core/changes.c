@@ -49,6 +49,14 @@ changes_on_row(struct core *c, const struct row *row)
 }
 
 void
+changes_on_instance(struct core *c, const char *name)
+{
+	const struct row *row = registry_first(c, ROW_INSTANCE, name);
+	if (row)
+		changes_on_row(c, row);
+}
+
+void
 changes_on_host(struct core *c, member_id id)
 {
 	const struct row *row = registry_walk(c, id, NULL);

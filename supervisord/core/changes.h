@@ -1,7 +1,8 @@
 /* Which names changed in the last step: for who keeps a copy of what they are.
  *
- * A list of the names with a row that became another one, was shown or went, or
- * the word that all may have, when there were too many.  It holds what the last
+ * A list of the names with a row that became another one, was shown or went,
+ * and of the instances of a service of which another thing is wanted; or the
+ * word that all may have, when there were too many.  It holds what the last
  * step did and nothing else; reading it and not reading it are the same to the
  * core, and no decision depends on it.  Its bound is 'changes_max' of the
  * limits; with 0 nothing is noted.
@@ -33,6 +34,9 @@ void changes_init(struct core *c);
 void changes_begin(struct core *c);
 /* A row changed that is shown. */
 void changes_on_row(struct core *c, const struct row *row);
+/* What is wanted of an instance changed, and what its service says of itself
+ * may have too. */
+void changes_on_instance(struct core *c, const char *name);
 /* The rows of a host count now, or do so no longer. */
 void changes_on_host(struct core *c, member_id id);
 

@@ -127,6 +127,7 @@ declare(struct core *c, const char *name, const struct spec_policy *p)
 		i->is_limited = p->placement.max_per_host != 0;
 		i->seen_round = c->duty.round;
 		instance_on_declared(c, i);
+		changes_on_instance(c, full);
 		mark(c, i);
 	}
 }

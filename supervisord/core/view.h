@@ -120,7 +120,8 @@ struct name_view {
 	uint32_t pid;
 	uint64_t epoch;
 	int64_t since_wall_ms;
-	struct bytes meta; /* of a process: a JSON object, or empty */
+	struct bytes meta; /* of a process: a JSON object, or empty; what a
+			      service says stands in its body */
 };
 
 /* False when nothing of that name is held on a present host. */
