@@ -187,6 +187,39 @@ spec_to_body(const struct spec *spec, char *out, size_t size)
 	return length;
 }
 
+/* Behind the text that begins at 'at'. */
+static const char *
+skip_text(const char *at, const char *end)
+{
+	for (at++; at < end && *at != '"'; at++)
+		at += *at == '\\';
+	return at < end ? at + 1 : end;
+}
+
+struct bytes
+spec_body_meta(const void *data, size_t size)
+{
+	static const char key[] = "\"meta\":";
+	const size_t key_size = sizeof key - 1;
+	const char *at = data, *end = at + size, *start = NULL;
+	unsigned depth = 0;
+	while (at < end) {
+		/* In "services", and in that in the one service. */
+		if (depth == 3 && (size_t)(end - at) > key_size &&
+			memcmp(at, key, key_size) == 0)
+			start = at += key_size;
+		if (*at == '"') {
+			at = skip_text(at, end);
+			continue;
+		}
+		depth += *at == '{' || *at == '[';
+		if ((*at == '}' || *at == ']') && depth-- == 4 && start)
+			return (struct bytes){start, (size_t)(at + 1 - start)};
+		at++;
+	}
+	return (struct bytes){NULL, 0};
+}
+
 static uint64_t
 digest(const struct spec *spec, enum coverage coverage)
 {

@@ -29,6 +29,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/cursor.h"
 #include "base/limits.h"
 #include "spec/policy.h"
 #include "spec/pool.h"
@@ -307,6 +308,11 @@ void spec_set_free(struct spec_set *set);
  * or -E2BIG if it does not fit 'size' bytes.  SPEC_BODY_MAX + 1 bytes always
  * suffice: what is longer was refused by the parser. */
 int spec_to_body(const struct spec *spec, char *out, size_t size);
+
+/* The 'meta' of the service in a body, as it stands there: a JSON object of
+ * texts, or empty when there is none.  Of what is no body it may be anything,
+ * but within it. */
+struct bytes spec_body_meta(const void *data, size_t size);
 
 /* Reads a body of exactly one service.  On success '*out' is a new spec;
  * free it with 'spec_free'. */

@@ -12,12 +12,29 @@
 
 /* --- register NAME --pid N --- */
 
-/* What there is to register, as the server wants it; NULL: what is wrong was
- * said. */
+bool
+put_meta(struct ctl *ctl, json_t *o)
+{
+	json_error_t error;
+	if (!ctl->opt.meta)
+		return true;
+	json_t *meta =
+		json_loads(ctl->opt.meta, JSON_REJECT_DUPLICATES, &error);
+	if (meta && json_is_object(meta)) {
+		json_object_set_new(o, "meta", meta);
+		return true;
+	}
+	err_set(&ctl->err, -EINVAL, "--meta: '%s' is not a JSON object%s%s",
+		ctl->opt.meta, meta ? "" : ": ", meta ? "" : error.text);
+	json_decref(meta);
+	return false;
+}
+
+/* What there is to register, as the server wants it; NULL: what is wrong is in
+ * ctl->err. */
 static json_t *
 word_of(struct ctl *ctl, const char *name)
 {
-	json_error_t error;
 	json_t *o = json_pack(
 		"{s:s, s:I}", "name", name, "pid", (json_int_t)ctl->opt.pid);
 	if (!o) {
@@ -30,17 +47,8 @@ word_of(struct ctl *ctl, const char *name)
 			(long long)ctl->opt.timeout_ms);
 		json_object_set_new(o, "timeout", json_string(text));
 	}
-	if (!ctl->opt.meta)
+	if (put_meta(ctl, o))
 		return o;
-	json_t *meta =
-		json_loads(ctl->opt.meta, JSON_REJECT_DUPLICATES, &error);
-	if (meta && json_is_object(meta)) {
-		json_object_set_new(o, "meta", meta);
-		return o;
-	}
-	err_set(&ctl->err, -EINVAL, "--meta: '%s' is not a JSON object%s%s",
-		ctl->opt.meta, meta ? "" : ": ", meta ? "" : error.text);
-	json_decref(meta);
 	json_decref(o);
 	return NULL;
 }
@@ -169,10 +177,6 @@ cmd_register(struct ctl *ctl, int argc, char **argv)
 		return usage_error(ctl, "-f: its lines name the processes");
 	if (!argc)
 		return usage_error(ctl, "register: which name?");
-	if (argc > 1 && ctl->opt.pid < 0 && ctl->opt.meta)
-		return usage_error(ctl,
-			"register: --meta of a service is not supported yet; "
-			"it goes with --pid");
 	if (argc > 1 && ctl->opt.pid < 0)
 		return register_service(ctl, argc, argv);
 	if (argc > 1)

@@ -70,6 +70,10 @@ register_service(struct ctl *ctl, int argc, char **argv)
 	json_t *body = body_of(ctl, argc, argv);
 	if (!body)
 		return EXIT_FAILED;
+	if (!put_meta(ctl, body)) {
+		json_decref(body);
+		return ctl_fail(ctl, EXIT_USAGE);
+	}
 	int code = ctl_call(ctl, "POST", "/v1/names", body, &document);
 	if (code != EXIT_DONE)
 		return ctl_fail(ctl, code);

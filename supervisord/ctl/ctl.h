@@ -228,6 +228,9 @@ void progress_end(struct ctl *ctl, struct progress *p);
 
 /* 'register NAME -- COMMAND': 'argv' is the name and the command. */
 int register_service(struct ctl *ctl, int argc, char **argv);
+/* Puts what --meta says, if it was given, into a word of 'register'; false: it
+ * is no JSON object, and ctl->err says so. */
+bool put_meta(struct ctl *ctl, json_t *o);
 
 int cmd_status(struct ctl *ctl, int argc, char **argv);
 int cmd_list(struct ctl *ctl, int argc, char **argv);

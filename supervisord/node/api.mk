@@ -37,6 +37,7 @@ libnodeapi_a_SOURCES = \
 	supervisord/node/api_stream.c \
 	supervisord/node/api_text.c \
 	supervisord/node/api_verb.c \
+	supervisord/node/service_meta.c supervisord/node/service_meta.h \
 	supervisord/node/aside.c supervisord/node/aside.h \
 	supervisord/node/feed_aside.c \
 	supervisord/node/feed_events.c \

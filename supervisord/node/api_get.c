@@ -282,7 +282,7 @@ api_get_name(struct call *c)
 {
 	const char *name = c->captures[0];
 	struct instance_view v;
-	struct api_rows rows = {0};
+	struct api_rows rows = {.has_meta = true};
 	if (call_query_flag(c, "authoritative")) {
 		api_locate(c);
 		return;

@@ -185,6 +185,14 @@ api_json_checkpoint(const struct checkpoint_view *v)
 }
 
 json_t *
+api_json_meta(struct bytes meta)
+{
+	json_t *o =
+		meta.size ? json_loadb(meta.data, meta.size, 0, NULL) : NULL;
+	return o ? o : json_object();
+}
+
+json_t *
 api_json_event(const struct event *e, const char *host)
 {
 	json_t *o = json_object();

@@ -11,6 +11,7 @@
 #include "core/tracked.h"
 #include "core/tracked_place.h"
 #include "node/api_register.h"
+#include "node/service_meta.h"
 #include "sys/units.h"
 
 #define FILTERS_MAX 8
@@ -21,10 +22,7 @@
 json_t *
 api_name_row(const struct core *core, const struct row *row)
 {
-	const struct bytes meta = row_meta(row);
 	json_t *o = json_object();
-	json_t *said =
-		meta.size ? json_loadb(meta.data, meta.size, 0, NULL) : NULL;
 	api_json_put(o, "name", row->name);
 	api_json_put(o, "kind", "process");
 	api_json_put(o, "node", member_get(core, row->origin)->name);
@@ -32,7 +30,7 @@ api_name_row(const struct core *core, const struct row *row)
 	api_json_put(o, "state", "ready");
 	api_json_put_int(o, "epoch", (int64_t)row->value.epoch);
 	api_json_put_time(o, "since", row->value.since_wall_ms);
-	json_object_set_new(o, "meta", said ? said : json_object());
+	json_object_set_new(o, "meta", api_json_meta(row_meta(row)));
 	return o;
 }
 
@@ -131,14 +129,12 @@ is_value(const json_t *value, const char *text)
 }
 
 static bool
-has_meta(const struct filter *f, const struct row *row)
+has_meta(const struct filter *f, struct bytes meta)
 {
-	const struct bytes meta = row_meta(row);
-	if (f->count == 0)
-		return true;
-	json_t *o =
-		meta.size ? json_loadb(meta.data, meta.size, 0, NULL) : NULL;
-	bool is_good = o != NULL;
+	bool is_good = f->count == 0 || meta.size > 0;
+	if (f->count == 0 || !is_good)
+		return is_good;
+	json_t *o = api_json_meta(meta);
 	for (size_t i = 0; i < f->count && is_good; i++)
 		is_good =
 			is_value(json_object_get(o, f->keys[i]), f->values[i]);
@@ -162,7 +158,7 @@ collect(struct listing *l, const struct core *core)
 			if (row->value.kind == ROW_TRACKED &&
 				is_wanted(&l->filter, row->name) &&
 				tracked_find(core, row->name) == row &&
-				has_meta(&l->filter, row))
+				has_meta(&l->filter, row_meta(row)))
 				api_text_add(&l->names, row->name,
 					strlen(row->name) + 1);
 	}
@@ -180,7 +176,7 @@ add(struct listing *l, struct stream *s, json_t *o)
 }
 
 static json_t *
-instance_json(const struct instance_view *v)
+instance_json(const struct instance_view *v, struct bytes meta)
 {
 	json_t *o = json_object();
 	api_json_put(o, "name", v->name);
@@ -190,7 +186,19 @@ instance_json(const struct instance_view *v)
 	api_json_put(o, "state", v->state);
 	api_json_put_int(o, "epoch", (int64_t)v->epoch);
 	api_json_put_time(o, "since", v->since_wall_ms);
+	json_object_set_new(o, "meta", api_json_meta(meta));
 	return o;
+}
+
+static void
+add_instance(struct listing *l, struct stream *s, struct core *core,
+	const struct instance_view *v)
+{
+	if (!is_wanted(&l->filter, v->name))
+		return;
+	const struct bytes meta = service_meta(core, v->service);
+	if (has_meta(&l->filter, meta))
+		add(l, s, instance_json(v, meta));
 }
 
 static void
@@ -202,8 +210,7 @@ add_instances(struct listing *l, struct stream *s, struct core *core)
 			l->has_instances = true;
 			return;
 		}
-		if (is_wanted(&l->filter, v.name))
-			add(l, s, instance_json(&v));
+		add_instance(l, s, core, &v);
 	}
 }
 
@@ -258,8 +265,6 @@ api_get_names(struct call *c)
 	l->filter.pattern = pattern ? copy(pattern) : NULL;
 	MHD_get_connection_values(c->connection, MHD_GET_ARGUMENT_KIND,
 		take_argument, &l->filter);
-	/* What services say of themselves stands in their specs. */
-	l->has_instances = l->filter.count > 0;
 	collect(l, c->api->node->core);
 	struct stream *s =
 		call_stream(c, "application/json", l, refill, close_listing);

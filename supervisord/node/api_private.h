@@ -207,6 +207,8 @@ void api_json_put_time(json_t *o, const char *key, int64_t wall_ms);
 json_t *api_json_node(const struct node_view *v);
 json_t *api_json_cluster(const struct cluster_view *v);
 json_t *api_json_checkpoint(const struct checkpoint_view *v);
+/* Metadata, as they are kept; {} where there are none. */
+json_t *api_json_meta(struct bytes meta);
 /* An event that happened on 'host'. */
 json_t *api_json_event(const struct event *e, const char *host);
 /* Reads "10m" (ago) or RFC 3339 into wall milliseconds; false if neither. */
@@ -218,6 +220,7 @@ bool api_parse_since(const char *text, int64_t *wall_ms_out);
 struct api_rows {
 	struct api_text text;
 	size_t count;
+	bool has_meta;	/* they say what their services say of themselves */
 	int64_t second; /* that 'second_text' is of */
 	char second_text[24];
 };

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/hex.h"
 #include "node/api_private.h"
+#include "node/service_meta.h"
 #include "sys/units.h"
 
 static void
@@ -181,6 +182,11 @@ add_members(
 	add_text(t, exit_text(v->status, buffer, sizeof buffer));
 	add_raw(t, ",\"last_status\":");
 	add_int(t, v->status);
+	if (rows->has_meta) {
+		add_raw(t, ",\"meta\":");
+		api_text_add_json(
+			t, api_json_meta(service_meta(core, v->service)));
+	}
 	add_raw(t, ",\"name\":");
 	add_text(t, v->name);
 	add_raw(t, ",\"node\":");

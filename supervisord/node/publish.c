@@ -8,10 +8,12 @@
 #include "base/check.h"
 #include "client/regfile.h"
 #include "core/duty.h"
+#include "core/instance.h"
 #include "core/registry.h"
 #include "core/view.h"
 #include "node/reggroups.h"
 #include "node/regwriter.h"
+#include "node/service_meta.h"
 #include "skep/registry.h"
 #include "sys/clock.h"
 #include "sys/say.h"
@@ -97,6 +99,16 @@ write_member(struct publish *p, const char *text)
 		warn_of_room(p, code);
 }
 
+/* What an instance's service says; nothing where a row has no room for it. */
+static struct bytes
+meta_of(struct publish *p, const char *instance)
+{
+	char service[INSTANCE_NAME_MAX + 1];
+	instance_service_name(instance, service);
+	struct bytes meta = service_meta(p->core, service);
+	return meta.size <= REGFILE_META_MAX ? meta : (struct bytes){NULL, 0};
+}
+
 /* Writes what is known of a name; a view_name_fn. */
 static void
 write_name(void *context, const char *name)
@@ -111,6 +123,8 @@ write_name(void *context, const char *name)
 		regwriter_delete(p->writer, name);
 		return;
 	}
+	if (v.kind == ROW_INSTANCE)
+		v.meta = meta_of(p, v.name);
 	struct regwriter_row row = {
 		.name = v.name,
 		.host = v.node,

@@ -1,6 +1,7 @@
 /* Asks a host's registry through libskep, for the tests in this folder.
  *
  *	seek FILE where NAME	HOST PID STATE EPOCH; exit status 3: not there
+ *	seek FILE meta NAME	what is said of it
  *	seek FILE list PREFIX	one name a line, with its host
  *	seek FILE match PATTERN	the same
  *	seek FILE members GROUP	the same
@@ -44,6 +45,16 @@ where(const char *name)
 	int code = skep_registry_lookup(registry, name, &e);
 	if (code == 0)
 		show(&e);
+	return code;
+}
+
+static int
+meta(const char *name)
+{
+	struct skep_entry e;
+	int code = skep_registry_lookup(registry, name, &e);
+	if (code == 0)
+		printf("%s\n", e.meta);
 	return code;
 }
 
@@ -104,6 +115,8 @@ run(const char *what, const char *argument)
 {
 	if (strcmp(what, "where") == 0)
 		return where(argument);
+	if (strcmp(what, "meta") == 0)
+		return meta(argument);
 	if (strcmp(what, "list") == 0)
 		return list(argument, skep_registry_next);
 	if (strcmp(what, "match") == 0)

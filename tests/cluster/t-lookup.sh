@@ -105,6 +105,27 @@ for h in alpha beta gamma; do
 	wait_for 10 "$h finds it no more" untracked $h
 done
 
+step "what a service says of itself"
+says() { [ "$(seek "$1" meta "$2")" = "$3" ]; }
+pid=$(processes '^/bin/sleep 310007')
+sed -i 's/user: root}/user: root, meta: {team: mail, n: 7}}/' "$T/s.yaml"
+check "apply" ctl beta apply -f "$T/s.yaml"
+for h in alpha beta gamma; do
+	wait_for 10 "$h knows" says $h one '{"n":"7","team":"mail"}'
+done
+check "it runs on" test "$(processes '^/bin/sleep 310007')" = "$pid"
+check "said of none" says alpha many@1 ""
+check "found by it" test "$(ctl gamma -o name list --meta team=mail)" = one
+check "by a number" test "$(ctl gamma -o name list --meta n=7)" = one
+check "nothing else is" test -z "$(ctl gamma -o name list --meta team=web)"
+check "where tells it" test \
+	"$(json beta '.instances[0].meta.team' where one)" = mail
+sed -i 's/, meta: {team: mail, n: 7}//' "$T/s.yaml"
+check "apply without" ctl alpha apply -f "$T/s.yaml"
+for h in alpha beta gamma; do
+	wait_for 10 "$h knows" says $h one ""
+done
+
 step "a drain moves it; who watches is told"
 go_on gamma watch one >"$T/watched" &
 watcher=$!

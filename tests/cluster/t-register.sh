@@ -67,6 +67,25 @@ check "find gives the place" answers 200 '"result":"found"' gamma POST \
 	/v1/names '{"name":"device/1","command":["/bin/true"],"find":true}'
 check "nothing more runs" process_count_is 'sleep 329999' 0
 
+step "metadata of a service"
+check "register" ctl beta --timeout 20s register said/1 --user root \
+	--meta '{"rack": "r 1", "floor": 3}' -- /bin/sleep 328888
+found_said() {
+	[ "$(ctl "$1" -o name list 'said/*' --meta 'rack=r 1')" = said/1 ]
+}
+for h in alpha beta gamma; do
+	wait_for 10 "$h finds it" found_said "$h"
+done
+check "by what is text there" test \
+	"$(ctl gamma -o name list --meta floor=3)" = said/1
+check "where tells it" test \
+	"$(json alpha '.instances[0].meta.floor' where said/1)" = 3
+check "no object" answers 400 "meta" alpha POST /v1/names \
+	'{"name":"said/2","command":["/bin/true"],"meta":[1]}'
+check "no text" answers 400 "meta" alpha POST /v1/names \
+	'{"name":"said/2","command":["/bin/true"],"meta":{"a":{"b":1}}}'
+check "unregister" ctl gamma unregister said/1
+
 step "what waits for its next start is found, too"
 failing='{"name":"failing","command":["/bin/sh","-c","sleep 1; exit 1"],
 	"user":"root","find":true,

@@ -180,9 +180,10 @@ bool
 view_instance_next(struct core *c, uint32_t *cursor, struct instance_view *out)
 {
 	(void)c;
-	if (*cursor >= stub.instance_count)
+	uint32_t times = stub.instance_times ? stub.instance_times : 1;
+	if (*cursor >= stub.instance_count * times)
 		return false;
-	*out = stub.instances[(*cursor)++];
+	*out = stub.instances[(*cursor)++ % stub.instance_count];
 	return true;
 }
 
@@ -456,6 +457,13 @@ specs_get_service(const struct entry *e, struct service_value *out)
 	out->policy.is_enabled = true;
 	out->policy.handoff.is_present = stub.has_state;
 	return true;
+}
+
+bool
+specs_service(struct core *c, const struct entry *e, struct service_value *out)
+{
+	(void)c;
+	return specs_get_service(e, out);
 }
 
 bool

@@ -43,6 +43,7 @@ enum stub_order { STUB_NO_ORDER, STUB_REEXEC, STUB_SHUTDOWN };
 struct stub {
 	struct instance_view instances[8];
 	uint32_t instance_count;
+	uint32_t instance_times;	   /* they are told so often; 0: once */
 	struct checkpoint_view checkpoint; /* of all that have any */
 	struct move_item moves[4]; /* of this host */
 	uint32_t move_count;

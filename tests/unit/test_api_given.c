@@ -83,6 +83,51 @@ START_TEST(services_are_registered)
 }
 END_TEST
 
+/* The member of a list that has that name. */
+static json_t *
+member_of(const json_t *o, const char *list, const char *name)
+{
+	const json_t *items = json_object_get(o, list);
+	for (size_t i = 0; i < json_array_size(items); i++) {
+		json_t *one = json_array_get(items, i);
+		const json_t *text = json_object_get(one, "name");
+		if (strcmp(json_string_value(text), name) == 0)
+			return one;
+	}
+	return NULL;
+}
+
+/* Of services it is what their specs say, of processes what they said. */
+START_TEST(metadata_are_listed)
+{
+	json_t *o;
+	stub.has_tracked = true;
+	stub.body = "{\"services\":{\"x\":{\"command\":[\"/x\"],"
+		    "\"meta\":{\"rack\":\"r 1\"}}}}";
+	ck_assert_uint_eq(ask("GET", "/v1/names", NULL, &o), 200);
+	ck_assert_uint_eq(json_array_size(json_object_get(o, "names")), 4);
+	json_t *web = member_of(o, "names", "web@1");
+	ck_assert_str_eq(text_at(web, "meta", "rack"), "r 1");
+	json_t *proc = member_of(o, "names", "proc");
+	ck_assert(json_is_object(json_object_get(proc, "meta")));
+	json_decref(o);
+	ck_assert_uint_eq(
+		ask("GET", "/v1/names?match=web*&meta.rack=r%201", NULL, &o),
+		200);
+	ck_assert_uint_eq(json_array_size(json_object_get(o, "names")), 2);
+	json_decref(o);
+	ck_assert_uint_eq(ask("GET", "/v1/names/web@1", NULL, &o), 200);
+	web = member_of(o, "instances", "web@1");
+	ck_assert_str_eq(text_at(web, "meta", "rack"), "r 1");
+	json_decref(o);
+	/* Status has no use for it. */
+	ck_assert_uint_eq(ask("GET", "/v1/instances", NULL, &o), 200);
+	web = member_of(o, "instances", "web@1");
+	ck_assert_ptr_null(json_object_get(web, "meta"));
+	json_decref(o);
+}
+END_TEST
+
 /* A name of 255 bytes is passed on, whatever its bytes; one that no place has
  * room for is refused with a sentence. */
 START_TEST(names_in_paths_have_bounds)
@@ -166,6 +211,7 @@ main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, keys_are_read_and_written);
 	tcase_add_test(tc, services_are_registered);
+	tcase_add_test(tc, metadata_are_listed);
 	tcase_add_test(tc, names_in_paths_have_bounds);
 	tcase_add_test(tc, what_makes_no_sense_is_refused);
 	suite_add_tcase(suite, tc);

@@ -338,8 +338,10 @@ expect 0 cluster set expect 3
 expect 1 cluster set bogus 3
 expect 2 register a/b
 has err 'a command behind --'
-expect 2 register a/b --meta '{}' -- /bin/x
-has err 'is not supported yet'
+expect 2 register a/b --meta '[]' -- /bin/x
+has err 'not a JSON object'
+expect 0 register a/b --meta '{"k": "v"}' -- /bin/x
+has log '{"name":"a/b","command":["/bin/x"],"meta":{"k":"v"}}'
 expect 0 register a/b --find --user u --timeout 3s -- /bin/x --wait -q
 has log '{"name":"a/b","command":["/bin/x","--wait","-q"],"user":"u","find":true,"timeout":"3000ms"}'
 has out 'a/b  registered on beta, pid 7'

@@ -180,6 +180,46 @@ START_TEST(body_is_golden)
 }
 END_TEST
 
+/* Found where it is, and nowhere else. */
+static const struct {
+	const char *text;
+	const char *meta; /* "": none */
+} metas[] = {
+	{"command: /x", ""},
+	{"command: /x, meta: {}", ""},
+	{"command: /x, meta: {b: 1, a: '}\"\\'}",
+		"{\"a\":\"}\\\"\\\\\",\"b\":\"1\"}"},
+	{"command: [/x, meta, '\"meta\":{}'], labels: {meta: x}, "
+	 "x-a: {meta: {k: v}}",
+		""},
+	{"command: /x, logs: {max_files: 3}, meta: {meta: meta}, "
+	 "stop_timeout: 3s",
+		"{\"meta\":\"meta\"}"},
+};
+
+START_TEST(body_tells_the_metadata)
+{
+	char body[4096];
+	struct spec *s = parse(metas[_i].text);
+	int size = spec_to_body(s, body, sizeof body);
+	ck_assert_int_gt(size, 0);
+	struct bytes meta = spec_body_meta(body, (size_t)size);
+	ck_assert_uint_eq(meta.size, strlen(metas[_i].meta));
+	ck_assert(meta.size == 0 ||
+		  memcmp(meta.data, metas[_i].meta, meta.size) == 0);
+	/* What is cut off anywhere stays within its bounds. */
+	for (int cut = 0; cut < size; cut++) {
+		char *part = malloc((size_t)cut + 1);
+		memcpy(part, body, (size_t)cut);
+		meta = spec_body_meta(part, (size_t)cut);
+		ck_assert(!meta.size ||
+			  (const char *)meta.data + meta.size <= part + cut);
+		free(part);
+	}
+	spec_free(s);
+}
+END_TEST
+
 /* Commands written as one text; '|' stands between the words expected. */
 static const struct {
 	const char *text;
@@ -417,6 +457,7 @@ main(void)
 	tcase_add_loop_test(
 		t, equal_meaning_gives_equal_bodies, 0, COUNT(equals));
 	tcase_add_test(t, body_is_golden);
+	tcase_add_loop_test(t, body_tells_the_metadata, 0, COUNT(metas));
 	tcase_add_loop_test(t, command_text_is_split, 0, COUNT(commands));
 	tcase_add_test(t, body_that_does_not_fit_is_refused);
 	tcase_add_test(t, specifiers_are_expanded);

@@ -55,7 +55,9 @@ enum skep_state {
 struct skep_entry {
 	char name[SKEP_NAME_SIZE];
 	char host[SKEP_HOST_SIZE]; /* the node's name in the cluster */
-	char meta[SKEP_META_SIZE]; /* a JSON object, or "" */
+	char meta[SKEP_META_SIZE]; /* a JSON object, or "", also
+				      where a service has more than
+				      512 bytes of it */
 	int kind;		   /* enum skep_kind */
 	int state;		   /* enum skep_state; later versions may have
 				      more of both */
