@@ -16,6 +16,7 @@
 
 #define FILTERS_MAX 8
 #define PIECE_SIZE  32768 /* of a list, in one go */
+#define LOOKS_MAX   512	  /* names that it may have, in one go */
 
 /* --- Documents --- */
 
@@ -157,8 +158,7 @@ collect(struct listing *l, const struct core *core)
 		while ((row = registry_walk(core, id, row)) != NULL)
 			if (row->value.kind == ROW_TRACKED &&
 				is_wanted(&l->filter, row->name) &&
-				tracked_find(core, row->name) == row &&
-				has_meta(&l->filter, row_meta(row)))
+				tracked_find(core, row->name) == row)
 				api_text_add(&l->names, row->name,
 					strlen(row->name) + 1);
 	}
@@ -202,28 +202,30 @@ add_instance(struct listing *l, struct stream *s, struct core *core,
 }
 
 static void
-add_instances(struct listing *l, struct stream *s, struct core *core)
-{
-	struct instance_view v;
-	while (s->out.size < PIECE_SIZE) {
-		if (!view_instance_next(core, &l->cursor, &v)) {
-			l->has_instances = true;
-			return;
-		}
-		add_instance(l, s, core, &v);
-	}
-}
-
-static void
 add_tracked(struct listing *l, struct stream *s, const struct core *core)
 {
-	while (s->out.size < PIECE_SIZE && l->at < l->names.size) {
-		const char *name = l->names.data + l->at;
-		const struct row *row = tracked_find(core, name);
-		l->at += strlen(name) + 1;
-		if (row)
-			add(l, s, api_name_row(core, row));
+	const char *name = l->names.data + l->at;
+	const struct row *row = tracked_find(core, name);
+	l->at += strlen(name) + 1;
+	if (row && has_meta(&l->filter, row_meta(row)))
+		add(l, s, api_name_row(core, row));
+}
+
+/* Looks at the next name; false: there is none. */
+static bool
+look(struct listing *l, struct stream *s, struct core *core)
+{
+	struct instance_view v;
+	if (!l->has_instances) {
+		l->has_instances = !view_instance_next(core, &l->cursor, &v);
+		if (!l->has_instances)
+			add_instance(l, s, core, &v);
+		return true;
 	}
+	if (l->at == l->names.size)
+		return false;
+	add_tracked(l, s, core);
+	return true;
 }
 
 static void
@@ -231,14 +233,17 @@ refill(struct stream *s)
 {
 	struct listing *l = s->owner;
 	struct core *core = s->call->api->node->core;
-	if (!l->has_instances)
-		add_instances(l, s, core);
-	if (l->has_instances)
-		add_tracked(l, s, core);
-	if (!l->has_instances || l->at < l->names.size)
+	for (int i = 0; i < LOOKS_MAX && s->out.size < PIECE_SIZE; i++) {
+		if (look(l, s, core))
+			continue;
+		stream_add(s, "\n]}\n", 4);
+		stream_end(s);
 		return;
-	stream_add(s, "\n]}\n", 4);
-	stream_end(s);
+	}
+	/* Nothing in all of these: with a space between two names the
+	 * connection stays awake, and others have their turn. */
+	if (s->out.size == 0)
+		stream_add(s, " ", 1);
 }
 
 static void

@@ -128,6 +128,29 @@ START_TEST(metadata_are_listed)
 }
 END_TEST
 
+/* A list of which little is wanted comes in portions, too. */
+START_TEST(a_long_list_has_portions)
+{
+	json_t *o;
+	stub.instance_times = 1000;
+	stub.has_tracked = true;
+	stub.body = "{\"services\":{\"x\":{\"meta\":{\"a\":\"1\"}}}}";
+	ck_assert_uint_eq(ask("GET", "/v1/names?meta.a=2", NULL, &o), 200);
+	ck_assert_uint_eq(json_array_size(json_object_get(o, "names")), 0);
+	json_decref(o);
+	ck_assert_uint_eq(
+		ask("GET", "/v1/names?match=db&meta.a=1", NULL, &o), 200);
+	ck_assert_uint_eq(json_array_size(json_object_get(o, "names")), 1000);
+	json_decref(o);
+	struct client *c = client_new();
+	client_ask(c, "GET", "/v1/names?meta.a=2", NULL);
+	UNTIL(is_answered(c));
+	/* 3,000 instances and a process are looked at, 512 in a portion. */
+	ck_assert_ptr_nonnull(strstr(c->body, "{\"names\":[     \n]}\n"));
+	client_free(c);
+}
+END_TEST
+
 /* A name of 255 bytes is passed on, whatever its bytes; one that no place has
  * room for is refused with a sentence. */
 START_TEST(names_in_paths_have_bounds)
@@ -212,6 +235,7 @@ main(void)
 	tcase_add_test(tc, keys_are_read_and_written);
 	tcase_add_test(tc, services_are_registered);
 	tcase_add_test(tc, metadata_are_listed);
+	tcase_add_test(tc, a_long_list_has_portions);
 	tcase_add_test(tc, names_in_paths_have_bounds);
 	tcase_add_test(tc, what_makes_no_sense_is_refused);
 	suite_add_tcase(suite, tc);
