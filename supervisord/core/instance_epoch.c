@@ -25,7 +25,8 @@
  * is so when nobody's row says as much as this host has on its own.  And the
  * same while a present host announces rows that do not come, because they wait
  * for its disk: what it started is not known then, its clock is.  A restart in
- * place goes on in its block only above the clock, too.
+ * place goes on in its block only above the clock, too.  The same where what
+ * ended while no node ran here goes on before their rows have come.
  *
  * It is above that of each checkpoint that anybody tells of, too.
  *
@@ -85,6 +86,19 @@ has_untold(const struct core *c)
 	for (member_id id = 1; id < c->members.count; id++)
 		if (member_is_present(c, id) &&
 			registry_lacking_ms(c, id) >= LACKING_MS)
+			return true;
+	return false;
+}
+
+/* Whether it goes on here without the gate, right after a boot, while what a
+ * present host knows is still on its way. */
+static bool
+is_unheard(const struct core *c, const struct instance *i)
+{
+	if (i->last_owner[0])
+		return false; /* it was given, or waited for the gate */
+	for (member_id id = 1; id < c->members.count; id++)
+		if (member_is_present(c, id) && !registry_is_complete(c, id))
 			return true;
 	return false;
 }
@@ -216,7 +230,8 @@ instance_next_epoch(
 	bool is_untold = has_untold(c);
 	bool is_in_block = is_ours && last < inst->epoch_reserved &&
 			   (!is_untold || heard <= inst->epoch_reserved);
-	bool is_any_away = has_absent(c, &place, &places) || is_untold;
+	bool is_any_away = has_absent(c, &place, &places) || is_untold ||
+			   is_unheard(c, inst);
 	is_lost |= !is_ours && is_memory_lost(c, inst);
 	if (!is_lost && (is_in_block || !is_any_away))
 		return last + 1;
