@@ -42,8 +42,10 @@ without_answer(
 		leave_alone(c, h, why);
 		return;
 	}
-	/* A last rename in its SIGTERM handler still counts. */
-	h->wants_dump = p->mode == HANDOFF_RESUME || h->is_yield;
+	/* A last rename in its SIGTERM handler still counts, whatever its mode
+	 * would rather have: who was asked may be about to. */
+	h->wants_dump =
+		p->mode == HANDOFF_RESUME || h->is_yield || h->is_signalled;
 	/* What left nothing has nothing to lose by going on from another. */
 	h->is_required = must_stay && !h->is_yield;
 	source_stop(c, h, i);
