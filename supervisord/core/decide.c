@@ -289,6 +289,21 @@ give_way(struct core *c, struct instance *i, const struct service_value *s,
 			"another host holds it with a higher epoch");
 }
 
+/* Start first: ours is ready, and the copy that wins is not yet.  A source that
+ * forgot its move, or gave it up too late, is not to leave everybody without:
+ * two for a while are what such a service is made for. */
+static bool
+is_needed_still(const struct core *c, const struct instance *i,
+	const struct service_value *s, member_id winner)
+{
+	const struct row *r = registry_find(c, ROW_INSTANCE, i->name, winner);
+	bool is_coming = r && (r->value.state == ROW_STARTING ||
+				      r->value.state == ROW_BACKOFF ||
+				      r->value.state == ROW_STOPPING);
+	return s->policy.handoff.starts_first && is_coming &&
+	       i->state == INSTANCE_READY;
+}
+
 /* It was deleted, or was to leave without what it would have started from, for
  * it had no handoff any more; and that is over before it has ended: its state
  * is not given up. */
@@ -319,7 +334,8 @@ keep(struct core *c, struct instance *i, const struct service_value *s)
 		return;
 	}
 	if (duty_is_beaten(c, i, &winner)) {
-		give_way(c, i, s, winner);
+		if (!is_needed_still(c, i, s, winner))
+			give_way(c, i, s, winner);
 		return;
 	}
 	if (instance_is_waiting(i)) {

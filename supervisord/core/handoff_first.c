@@ -13,7 +13,8 @@
  * the move is what keeps duty off it.  If the new one is not ready within the
  * service's start_timeout, or the move is called off, ABORT ends it, and REFUSE
  * says that it has ended.  Whatever breaks in between leaves two copies, or
- * one; two are a conflict like any other then, and the higher epoch lives.
+ * one; two are a conflict like any other then, and the higher epoch lives, but
+ * a copy that is ready ends only when the one that wins is, too (decide.c).
  */
 #include <string.h>
 

@@ -22,6 +22,10 @@ source_give_up(
 	core_note(c, NOTE_HANDOFF, h->name, h->epoch,
 		effects_format(
 			&c->fx, "given up: %s", effects_text(&c->fx, why)));
+	/* Of an offer nothing has begun: a copy that is there began with a move
+	 * that was forgotten here, and may be the one that wins. */
+	if (h->state == HANDOFF_OFFERED)
+		h->starts_first = false;
 	if (!h->is_yield)
 		handoff_send(c, h, WIRE_HANDOFF_ABORT, why, 0);
 	if (i) {
