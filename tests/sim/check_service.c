@@ -208,6 +208,16 @@ is_known_to(const struct services *s, uint32_t host, const char *name,
 	       r->value.epoch == copy->epoch;
 }
 
+/* Whether a move that starts first has it begin here. */
+static bool
+is_asked_for(const struct services *s, uint32_t host, const struct life *l)
+{
+	for (uint32_t i = 0; i < l->count; i++)
+		if (check_is_paired(s->k, l->name, l->copies[i].host, host))
+			return true;
+	return false;
+}
+
 /* V2: what goes on here after a while goes on from its last run here; a later
  * one that lives, and is known here to, wins against it, be it on its way to
  * yet another host. */
@@ -219,13 +229,13 @@ check_beside(struct services *s, uint32_t host, const struct life *l,
 	const uint64_t before = past->begun;
 	past->begun = start->epoch;
 	/* What a move brought here is of its source's run. */
-	if (check_row_before(s->k, host, start->name) == ROW_HANDOFF)
+	if (check_row_before(s->k, host, start->name) == ROW_HANDOFF ||
+		is_asked_for(s, host, l))
 		return;
 	for (uint32_t i = 0; i < l->count; i++) {
 		const struct copy *other = &l->copies[i];
 		if (other->host != host && before > 0 &&
 			other->epoch > before && other->epoch < start->epoch &&
-			!check_is_paired(s->k, l->name, other->host, host) &&
 			is_known_to(s, host, l->name, other))
 			world_violated(s->k->w, "V2",
 				"%s goes on with %s of epoch %llu beside that "

@@ -366,7 +366,8 @@ is_stalled(const struct storm *s, uint32_t host)
 
 /* Whether its holder waits for the word of the other end of a move, which it
  * cannot ask, or which says nothing that its disk has not: as a target it has
- * what may be the last state (H2), as a source it gave it away for good. */
+ * what may be the last state (H2), as a source it gave it away for good.  Or it
+ * tries a move again and again, because states do not get through. */
 static bool
 waits_outside(struct storm *s, const struct instance_view *v)
 {
@@ -375,9 +376,11 @@ waits_outside(struct storm *s, const struct instance_view *v)
 		return false;
 	const struct handoff *h = handoff_find(s->w->hosts[x].core, v->name);
 	uint32_t peer = h ? world_find(s->w, h->peer_name) : WORLD_NO_HOST;
-	return peer != WORLD_NO_HOST &&
-	       (h->state == HANDOFF_STAGED || h->state == HANDOFF_COMMITTED) &&
-	       (is_hanging(s, peer) || is_hanging(s, x)) &&
+	if (peer == WORLD_NO_HOST || !(is_hanging(s, peer) || is_hanging(s, x)))
+		return false;
+	if (h->state == HANDOFF_FROZEN || h->state == HANDOFF_FETCHING)
+		return !world_has_bulk(s->w, x, peer);
+	return (h->state == HANDOFF_STAGED || h->state == HANDOFF_COMMITTED) &&
 	       (!is_way_open(s, x, peer) || is_stalled(s, peer));
 }
 

@@ -497,6 +497,8 @@ void world_cut_bulk(struct world *w, uint32_t a, uint32_t b, bool is_cut);
 void world_heal(struct world *w);
 /* Whether what one host sends can reach another. */
 bool world_is_open(const struct world *w, uint32_t from, uint32_t to);
+/* Whether a state could be fetched between two hosts. */
+bool world_has_bulk(const struct world *w, uint32_t a, uint32_t b);
 /* Whether two hosts are open to each other both ways, and the dials of the one
  * are answered. */
 bool world_can_dial(const struct world *w, uint32_t from, uint32_t to);

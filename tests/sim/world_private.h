@@ -109,8 +109,6 @@ int64_t way_latency(struct world *w, uint32_t from, uint32_t to);
 mono way_stalled_until(const struct world *w, uint32_t from, uint32_t to);
 enum link_down_reason way_refusal(
 	const struct world *w, uint32_t from, uint32_t to);
-/* Whether states can be fetched between two hosts. */
-bool way_has_bulk(const struct world *w, uint32_t a, uint32_t b);
 
 /* Takes a host into the maps of names and addresses. */
 void way_add_host(struct world *w, struct host *h);

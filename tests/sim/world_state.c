@@ -276,7 +276,7 @@ state_on_fetch(struct world *w, struct event *e)
 	}
 	uint32_t from = world_host_at(w, f->address);
 	bool can_reach = from != WORLD_HOSTS && w->hosts[from].is_running &&
-			 way_has_bulk(w, from, e->host);
+			 world_has_bulk(w, from, e->host);
 	if (!can_reach) {
 		try_fetch(w, e->host, f, f->retry_ms);
 		f->retry_ms *= 2;

@@ -178,7 +178,7 @@ world_can_dial(const struct world *w, uint32_t from, uint32_t to)
 }
 
 bool
-way_has_bulk(const struct world *w, uint32_t a, uint32_t b)
+world_has_bulk(const struct world *w, uint32_t a, uint32_t b)
 {
 	const struct way *y = find_way(w, a, b);
 	return world_is_open(w, a, b) && world_is_open(w, b, a) &&
