@@ -255,7 +255,8 @@ tests_sim_states_SOURCES = tests/sim/states.c \
 	tests/sim/acts.c tests/sim/acts.h \
 	tests/sim/pages.c tests/sim/pages.h \
 	tests/sim/tiny.c tests/sim/tiny.h \
-	tests/sim/tiny_look.c tests/sim/tiny_net.c tests/sim/tiny_proc.c \
+	tests/sim/tiny_first.c tests/sim/tiny_look.c \
+	tests/sim/tiny_net.c tests/sim/tiny_proc.c \
 	tests/dialogue/script.h tests/dialogue/words.c
 tests_sim_states_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
 tests_sim_states_LDADD = libcore.a libbase.a $(NANOPB_LIBS) $(XXHASH_LIBS)
@@ -267,10 +268,12 @@ EXTRA_DIST += tests/sim/mutants/run tests/sim/mutants/applies \
 	tests/sim/mutants/README $(MUTANTS)
 TESTS += tests/sim/mutants/applies
 .PHONY: sim-mutants
-sim-mutants: tests/sim/sim tests/unit/test_registry tests/dialogue/dialogue
+sim-mutants: tests/sim/sim tests/unit/test_registry tests/dialogue/dialogue \
+	tests/sim/states
 	CC="$(CC)" MUTANT_FLAGS="$(DEFS) $(DEFAULT_INCLUDES) $(INCLUDES) \
 		$(CORE_TEST_CPPFLAGS) $(CPPFLAGS) $(AM_CFLAGS) $(CFLAGS)" \
 	MUTANT_OBJECTS="$(tests_sim_sim_OBJECTS)" \
+	MUTANT_STATES_OBJECTS="$(tests_sim_states_OBJECTS)" \
 	MUTANT_DIALOGUE_OBJECTS="$(tests_dialogue_dialogue_OBJECTS)" \
 	MUTANT_REGISTRY_OBJECTS="$(tests_unit_test_registry_OBJECTS)" \
 	MUTANT_CHECK_LIBS="$(CHECK_LIBS)" \

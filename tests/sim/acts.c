@@ -16,11 +16,20 @@ static const char *const act_names[] = {
 
 static const char *const deed_names[] = {
 	[DEED_STARTED] = "started on",
+	[DEED_READY] = "ready on",
 	[DEED_ANSWER] = "state put aside on",
 	[DEED_EXIT] = "leader exits on",
 	[DEED_EMPTY] = "nothing is left on",
 	[DEED_DUMP] = "state sealed on",
 	[DEED_FETCH] = "fetch ends on",
+};
+
+static const char *const answer_names[] = {
+	[TINY_RESTART] = "nothing to carry, says it on",
+	[TINY_IGNORE] = "to be left alone, says it on",
+	[TINY_UNSUPPORTED] = "does not catch the signal on",
+	[TINY_SILENCE] = "will not answer on",
+	[TINY_DEATH] = "dies of the signal on",
 };
 
 static bool
@@ -180,6 +189,13 @@ list_faults(const struct tiny *t, struct choice *c, uint32_t host)
 		can(c, ACT_GONE, host, 0, 0);
 	if (!h->is_gone && has_budget(t, BUDGET_WIPE))
 		can(c, ACT_WIPE, host, 0, 0);
+	bool answers = tiny_can_answer(t, host) && has_budget(t, BUDGET_ANSWER);
+	for (uint32_t i = 0; answers && i < TINY_ANSWERS; i++)
+		can(c, ACT_ANSWER, host, 0, i);
+	if (tiny_can_end(t, host) && has_budget(t, BUDGET_END))
+		can(c, ACT_END, host, 0, 0);
+	if (host == 0 && h->is_up && has_budget(t, BUDGET_UNDRAIN))
+		can(c, ACT_UNDRAIN, host, 0, 0);
 }
 
 static void
@@ -269,6 +285,9 @@ do_fault(struct tiny *t, const struct action *a)
 		[ACT_CUT] = BUDGET_CUT,
 		[ACT_LOSE] = BUDGET_LOSS,
 		[ACT_TWICE] = BUDGET_TWICE,
+		[ACT_ANSWER] = BUDGET_ANSWER,
+		[ACT_END] = BUDGET_END,
+		[ACT_UNDRAIN] = BUDGET_UNDRAIN,
 	};
 	if (a->act == ACT_BURY)
 		tiny_bury(t, a->host, a->other);
@@ -284,6 +303,12 @@ do_fault(struct tiny *t, const struct action *a)
 		tiny_lose(t, a->host, a->other, a->index);
 	else if (a->act == ACT_TWICE)
 		tiny_deliver(t, a->host, a->other, a->index, true);
+	else if (a->act == ACT_ANSWER)
+		tiny_answer(t, a->host, (enum tiny_answer)a->index);
+	else if (a->act == ACT_END)
+		tiny_end(t, a->host);
+	else if (a->act == ACT_UNDRAIN)
+		tiny_ask(t, a->host, REQUEST_UNDRAIN, t->hosts[0]->name, "");
 }
 
 void
@@ -325,6 +350,9 @@ acts_do(struct tiny *t, const struct action *a)
 	case ACT_CUT:
 	case ACT_LOSE:
 	case ACT_TWICE:
+	case ACT_ANSWER:
+	case ACT_END:
+	case ACT_UNDRAIN:
 		do_fault(t, a);
 		break;
 	case ACT_COUNT:
@@ -358,6 +386,8 @@ acts_print(const struct tiny *t, const struct action *a)
 			host, other);
 	} else if (a->act == ACT_DEED) {
 		printf("%s %s", deed_names[a->index], host);
+	} else if (a->act == ACT_ANSWER) {
+		printf("%s %s", answer_names[a->index], host);
 	} else if (a->act == ACT_TIMER) {
 		timers_of(t, a->host, timers);
 		printf("timer of %s, in %lld ms", host,

@@ -27,7 +27,10 @@
 	X(ACT_RESET, "broken stream", true)                                    \
 	X(ACT_CUT, "cut", true)                                                \
 	X(ACT_LOSE, "lose", true)                                              \
-	X(ACT_TWICE, "deliver and keep", true)
+	X(ACT_TWICE, "deliver and keep", true)                                 \
+	X(ACT_ANSWER, "", true)                                                \
+	X(ACT_END, "ends by itself on", true)                                  \
+	X(ACT_UNDRAIN, "undrain", true)
 
 enum act {
 #define X(act, name, is_fault) act,
@@ -41,7 +44,7 @@ struct action {
 	uint8_t act;
 	uint8_t host;
 	uint8_t other;
-	uint8_t index; /* of a frame, deed or timer */
+	uint8_t index; /* of a frame, deed, answer or timer */
 };
 
 #define ACTIONS_MAX 128

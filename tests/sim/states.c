@@ -1,13 +1,18 @@
 /* Every state of a tiny world, over the real cores.
  *
- *	states [-w handoff|owner] [-b] [-m STATES] [-t SECONDS] [-v]
+ *	states [-w handoff|first|owner] [-n HOSTS] [-p WORDS] [-b]
+ *	       [-a] [-m STATES] [-t SECONDS]
  *	       [crash=N] [power=N] [reset=N] [cut=N] [gone=N] [wipe=N]
- *	       [loss=N] [twice=N] [try=N] [start=N]
+ *	       [loss=N] [twice=N] [early=N] [answers=N] [ends=N]
+ *	       [undrain=N] [try=N] [start=N]
  *
  * -w handoff: two hosts, one service with state on the first, one move to the
- * second, asked for by an operator.  -w owner: three hosts, one service
- * without a handoff that was just declared; which of them runs it, when hosts
- * come and go.
+ * second, asked for by an operator.  -w first: the same of a service without
+ * state whose new copy is ready before the old one ends.  -w owner: three
+ * hosts, one service without a handoff that was just declared; which of them
+ * runs it, when hosts come and go.  -n makes it so many hosts; WORDS are
+ * further ones of the service, as in dialogues: "hmode=ignore required".  With
+ * undrain=N the move is a drain of the first host, which may be called off.
  *
  * The states are visited breadth first, so the trace of what is found is the
  * shortest.  A state that has the same canonical hash (64 bits, tiny_look.c)
@@ -19,7 +24,10 @@
  * are in a bag, from which they come in any order, twice or never, also over
  * a later link; without it they are in streams.
  *
- * The end is 0 when all is well, 1 with a violation, 2 for bad arguments.
+ * The end is 0 when all is well, 1 with a violation, 2 for bad arguments, and
+ * 3 when all is well so far and the walk was cut off by -m or -t: then there
+ * are states that nobody saw.  -a says that it is to go as far as that leads,
+ * and makes that a 0.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -63,6 +71,7 @@ static struct {
 	uint32_t at; /* the node whose successor is being made */
 	struct action doing;
 	bool is_replay;
+	char label[96]; /* what world it is */
 } x;
 
 /* --- Telling --- */
@@ -357,18 +366,25 @@ search(double end)
 	return true;
 }
 
+/* How many states were met of which not all that can happen was tried. */
+static uint32_t
+count_unseen(void)
+{
+	uint32_t unseen = 0;
+	for (uint32_t n = 0; n < x.node_count; n++)
+		unseen += !x.nodes[n].is_expanded;
+	return unseen;
+}
+
 static void
 report(double began)
 {
-	uint32_t expanded = 0;
-	for (uint32_t n = 0; n < x.node_count; n++)
-		expanded += x.nodes[n].is_expanded;
-	printf("%u states, %llu transitions, %u steps deep at most, %s "
+	uint32_t unseen = count_unseen();
+	printf("%s: %u states, %llu transitions, %u steps deep at most, %s "
 	       "(%u waiting), %.1f s, %.0f MB; bounds:",
-		x.node_count, (unsigned long long)x.transitions,
+		x.label, x.node_count, (unsigned long long)x.transitions,
 		x.nodes[x.node_count - 1].depth,
-		expanded == x.node_count ? "complete" : "not complete",
-		x.node_count - expanded, seconds() - began,
+		unseen ? "not complete" : "complete", unseen, seconds() - began,
 		(double)pages_used() / 1e6);
 	static const char *const names[] = {
 #define X(budget, name) [budget] = name,
@@ -432,50 +448,110 @@ make_room(uint32_t states)
 static void
 ask_for_move(struct tiny *t)
 {
-	struct input in = {.kind = INPUT_REQUEST};
-	in.request.id = 1;
-	in.request.op = REQUEST_MOVE;
-	in.request.name = TINY_NAME;
-	in.request.arg = "beta";
-	tiny_step(t, 0, &in);
-	tiny_settle(t);
+	if (t->limit[BUDGET_UNDRAIN])
+		tiny_ask(t, 0, REQUEST_DRAIN, t->hosts[0]->name, "");
+	else
+		tiny_ask(t, 0, REQUEST_MOVE, TINY_NAME, t->hosts[1]->name);
+}
+
+/* What the command line asks for. */
+struct wish {
+	enum tiny_kind kind;
+	uint32_t hosts; /* 0: as many as that kind takes */
+	char *words;
+	bool is_bag;
+	bool may_be_cut;
+	uint32_t states;
+	double seconds;
+};
+
+static const char *const kinds[] = {
+	[TINY_MOVE] = "handoff",
+	[TINY_FIRST] = "first",
+	[TINY_OWNER] = "owner",
+};
+
+static bool
+read_kind(const char *word, enum tiny_kind *out)
+{
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		if (!strcmp(word, kinds[i])) {
+			*out = (enum tiny_kind)i;
+			return true;
+		}
+	return false;
+}
+
+/* False when there is something in it that makes no sense. */
+static bool
+read_wish(int argc, char **argv, struct wish *w)
+{
+	int option;
+	while ((option = getopt(argc, argv, "w:n:p:bam:t:")) != -1) {
+		if (option == 'w' && !read_kind(optarg, &w->kind))
+			return false;
+		else if (option == 'n')
+			w->hosts = (uint32_t)strtoul(optarg, NULL, 10);
+		else if (option == 'p')
+			w->words = optarg;
+		else if (option == 'b')
+			w->is_bag = true;
+		else if (option == 'a')
+			w->may_be_cut = true;
+		else if (option == 'm')
+			w->states = (uint32_t)strtoul(optarg, NULL, 10);
+		else if (option == 't')
+			w->seconds = strtod(optarg, NULL);
+		else if (option != 'w')
+			return false;
+	}
+	if (w->hosts == 0)
+		w->hosts = w->kind == TINY_OWNER ? 3 : 2;
+	return w->hosts >= 2 && w->hosts <= TINY_HOSTS && w->states > 0;
+}
+
+/* Makes the world, and lets begin what is looked at. */
+static bool
+make_world(const struct wish *w, char *const *bounds, int count)
+{
+	snprintf(x.label, sizeof x.label, "%s%s%s, %u hosts", kinds[w->kind],
+		*w->words ? " " : "", w->words, w->hosts);
+	x.t = tiny_new(w->kind, w->hosts, w->words);
+	x.t->is_bag = w->is_bag;
+	x.t->is_talkative = w->kind == TINY_OWNER;
+	x.t->limit[BUDGET_TRY] = 2;
+	x.t->limit[BUDGET_START] = 4;
+	memset(x.t->net->spent, 0, sizeof x.t->net->spent);
+	for (int i = 0; i < count; i++)
+		if (!set_limit(x.t, bounds[i])) {
+			fprintf(stderr, "states: %s: no such bound\n",
+				bounds[i]);
+			return false;
+		}
+	if (w->kind != TINY_OWNER)
+		ask_for_move(x.t);
+	return true;
 }
 
 int
 main(int argc, char **argv)
 {
-	bool is_owner = false, is_bag = false;
-	double limit = 600, began = seconds();
-	uint32_t states = 1000000;
-	int option;
-	while ((option = getopt(argc, argv, "w:bm:t:")) != -1) {
-		if (option == 'w')
-			is_owner = !strcmp(optarg, "owner");
-		else if (option == 'b')
-			is_bag = true;
-		else if (option == 'm')
-			states = (uint32_t)strtoul(optarg, NULL, 10);
-		else if (option == 't')
-			limit = strtod(optarg, NULL);
-		else
-			return 2;
-	}
-	make_room(states);
-	x.t = tiny_new(is_owner ? 3 : 2, !is_owner);
-	x.t->is_bag = is_bag;
-	x.t->is_talkative = is_owner;
-	x.t->limit[BUDGET_TRY] = 2;
-	x.t->limit[BUDGET_START] = 4;
-	memset(x.t->net->spent, 0, sizeof x.t->net->spent);
-	for (int i = optind; i < argc; i++)
-		if (!set_limit(x.t, argv[i])) {
-			fprintf(stderr, "states: %s: no such bound\n", argv[i]);
-			return 2;
-		}
-	if (!is_owner)
-		ask_for_move(x.t);
-	bool is_right = search(began + limit);
+	double began = seconds();
+	char none[] = "";
+	struct wish w = {
+		.words = none,
+		.states = 1000000,
+		.seconds = 600,
+	};
+	if (!read_wish(argc, argv, &w))
+		return 2;
+	make_room(w.states);
+	if (!make_world(&w, argv + optind, argc - optind))
+		return 2;
+	bool is_right = search(began + w.seconds);
 	report(began);
-	is_right = is_right && is_all_well();
-	return !is_right;
+	bool is_cut = count_unseen() > 0 && !w.may_be_cut;
+	if (!is_right || !is_all_well())
+		return 1;
+	return is_cut ? 3 : 0;
 }

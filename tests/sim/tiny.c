@@ -409,6 +409,7 @@ tiny_crash(struct tiny *t, uint32_t host, bool with_power)
 	struct tiny_host *h = t->hosts[host];
 	h->is_up = false;
 	h->core = NULL;
+	t->net->is_stop_forgotten |= h->proc.is_told;
 	h->dirty_count = h->held_count = 0;
 	memset(h->dirty, 0, sizeof h->dirty);
 	memset(h->held, 0, sizeof h->held);
@@ -444,16 +445,37 @@ tiny_host_of(const struct tiny *t, const char *name)
 	return TINY_HOSTS;
 }
 
+void
+tiny_ask(struct tiny *t, uint32_t host, enum request_op op, const char *name,
+	const char *arg)
+{
+	struct input in = {.kind = INPUT_REQUEST};
+	in.request.id = 1;
+	in.request.op = op;
+	in.request.name = name;
+	in.request.arg = arg;
+	tiny_step(t, host, &in);
+	tiny_settle(t);
+}
+
 /* --- The beginning --- */
 
 static void
-apply_service(struct tiny *t, bool has_handoff)
+apply_service(struct tiny *t, char *further)
 {
-	char line[] = "handoff";
-	char *words[WORDS_MAX];
+	char with_state[] = "handoff";
+	char starts_first[] = "handoff start-first hmode=restart";
+	char plain[] = "";
+	char *lines[] = {[TINY_MOVE] = with_state,
+		[TINY_FIRST] = starts_first,
+		[TINY_OWNER] = plain};
+	char *words[2 * WORDS_MAX];
 	struct script_service service;
-	int count = has_handoff ? script_words(line, words) : 0;
+	int count = script_words(lines[t->kind], words);
+	count += script_words(further, words + count);
 	script_service(words, count, &service);
+	t->is_required = service.policy.handoff.is_required;
+	t->has_readiness = service.policy.has_readiness;
 	struct input in = script_spec_set(TINY_NAME, &service);
 	tiny_step(t, 0, &in);
 	tiny_settle(t);
@@ -520,11 +542,12 @@ add_host(struct tiny *t, uint32_t i)
 }
 
 struct tiny *
-tiny_new(uint32_t count, bool has_handoff)
+tiny_new(enum tiny_kind kind, uint32_t count, char *words)
 {
 	uint32_t number;
 	struct tiny *t = calloc(1, sizeof *t);
-	CHECK(t && count <= TINY_HOSTS);
+	CHECK(t && count >= 2 && count <= TINY_HOSTS);
+	t->kind = kind;
 	t->count = count;
 	limit_sizes(t);
 	for (uint32_t i = 0; i < count; i++)
@@ -533,13 +556,13 @@ tiny_new(uint32_t count, bool has_handoff)
 	CHECK(number == count);
 	t->net->is_lost = true;
 	tiny_start(t, 0);
-	if (has_handoff)
-		apply_service(t, true);
+	if (kind != TINY_OWNER)
+		apply_service(t, words);
 	run_quietly(t);
 	for (uint32_t i = 1; i < count; i++)
 		tiny_start(t, i);
 	run_quietly(t);
-	if (!has_handoff)
-		apply_service(t, false);
+	if (kind == TINY_OWNER)
+		apply_service(t, words);
 	return t;
 }

@@ -22,6 +22,8 @@
  *   which a death counts pass at once.
  *   Records that no handoff needs (members, specs) are durable at once, when
  *   nothing stands before them.
+ *   Answers.  A process puts its state aside when it is asked for it; that it
+ *   answers otherwise, not at all, or ends by itself, has a bound.
  *   Checkpoints.  The service has none, so nothing is ever written to
  *   TABLE_CHECKPOINT (tiny.c checks that): who keeps one, who fetches it, and
  *   what is started from it is not among the states.  Storms (H8), dialogues
@@ -115,6 +117,10 @@ struct tiny_proc {
 	bool is_asked;		 /* the handoff signal was sent */
 	bool has_out;		 /* it put its state aside */
 	bool is_told;		 /* to stop */
+	bool is_ready;		 /* it said so, or need not */
+	bool is_mute;		 /* it will not answer the signal */
+	uint8_t answer;		 /* to the signal; 0: none yet */
+	int32_t status;		 /* how it ended */
 };
 
 /* A host. */
@@ -149,17 +155,21 @@ struct tiny_host {
 
 /* What happened so far, of what has a bound. */
 #define TINY_BUDGETS(X)                                                        \
-	X(BUDGET_CRASH, "crash") /* of a node, its services live on */         \
-	X(BUDGET_POWER, "power") /* of a host, with all that runs there */     \
-	X(BUDGET_RESET, "reset") /* of a stream, with what is in it */         \
-	X(BUDGET_CUT, "cut")	 /* of a pair, until it is healed */           \
-	X(BUDGET_GONE, "gone")	 /* hosts that end for ever */                 \
-	X(BUDGET_WIPE, "wipe")	 /* hosts that come back without a disk */     \
-	X(BUDGET_LOSS, "loss")	 /* single messages, in a bag */               \
-	X(BUDGET_TWICE, "twice") /* the same, delivered twice */               \
-	X(BUDGET_EARLY, "early") /* timers that do not wait for the rest */    \
-	X(BUDGET_TRY, "try")	 /* moves that were begun */                   \
-	X(BUDGET_START, "start") /* starts of the service */
+	X(BUDGET_CRASH, "crash")    /* of a node, its services live on */      \
+	X(BUDGET_POWER, "power")    /* of a host, with all that runs there */  \
+	X(BUDGET_RESET, "reset")    /* of a stream, with what is in it */      \
+	X(BUDGET_CUT, "cut")	    /* of a pair, until it is healed */        \
+	X(BUDGET_GONE, "gone")	    /* hosts that end for ever */              \
+	X(BUDGET_WIPE, "wipe")	    /* hosts that come back without a disk */  \
+	X(BUDGET_LOSS, "loss")	    /* single messages, in a bag */            \
+	X(BUDGET_TWICE, "twice")    /* the same, delivered twice */            \
+	X(BUDGET_EARLY, "early")    /* timers that do not wait for the rest */ \
+	X(BUDGET_ANSWER, "answers") /* to the handoff signal, other than a     \
+				       state */                                \
+	X(BUDGET_UNDRAIN, "undrain") /* the move is a drain, called off */     \
+	X(BUDGET_END, "ends")	     /* of a process, by itself */             \
+	X(BUDGET_TRY, "try")	     /* moves that were begun */               \
+	X(BUDGET_START, "start")     /* starts of the service */
 
 enum tiny_budget {
 #define X(budget, name) budget,
@@ -193,10 +203,30 @@ struct tiny_net {
 	uint32_t used_count[TINY_HOSTS], wiped_at[TINY_HOSTS];
 	bool is_wiped[TINY_HOSTS];
 	uint32_t births;
+	/* Start first: the host was told by the other one to begin, while the
+	 * copy that runs there did. */
+	bool is_begun[TINY_HOSTS][TINY_HOSTS]; /* host, by */
+	/* A node crashed while it stopped a copy: the next one takes that for a
+	 * copy that goes on, until it has ended. */
+	bool is_stop_forgotten;
+	/* Where it was started last, and whether that run said that there is
+	 * nothing to carry. */
+	uint32_t last_host;
+	bool is_waived;
+};
+
+/* What kind of world it is. */
+enum tiny_kind {
+	TINY_MOVE,  /* of a service with a state */
+	TINY_FIRST, /* of one without, order: start-first */
+	TINY_OWNER, /* of none: a service without a handoff, just declared */
 };
 
 /* The world: pages of the hosts (tiny_host, then its arena), of the net. */
 struct tiny {
+	enum tiny_kind kind;
+	bool is_required; /* it never starts elsewhere without its state */
+	bool has_readiness;
 	uint32_t count;
 	struct tiny_host *hosts[TINY_HOSTS];
 	struct tiny_net *net;
@@ -211,9 +241,10 @@ struct tiny {
 	uint8_t touched;   /* hosts that an action changed, a bit each */
 };
 
-/* Makes a world of 'count' hosts, whole, with a service that can hand over on
- * the first, or one that cannot and that was just declared. */
-struct tiny *tiny_new(uint32_t count, bool has_handoff);
+/* Makes a world of 'count' hosts, whole, with a service on the first, or one
+ * that was just declared.  'words' are further ones of that service (script.h);
+ * borrowed, and cut in place. */
+struct tiny *tiny_new(enum tiny_kind kind, uint32_t count, char *words);
 
 /* --- tiny.c: hosts --- */
 
@@ -226,6 +257,9 @@ void tiny_jump(struct tiny *t, uint32_t host, mono to);
 /* Its records become durable, up to the next that matters. */
 void tiny_store(struct tiny *t, uint32_t host);
 void tiny_start(struct tiny *t, uint32_t host);
+/* An operator asks a host for something. */
+void tiny_ask(struct tiny *t, uint32_t host, enum request_op op,
+	const char *name, const char *arg);
 void tiny_crash(struct tiny *t, uint32_t host, bool with_power);
 /* The number of a host with this name or address; TINY_HOSTS: none. */
 uint32_t tiny_host_of(const struct tiny *t, const char *name);
@@ -264,6 +298,7 @@ void tiny_perform_proc(
 /* The next step of its process, dump or fetch; see the enum below. */
 enum tiny_deed {
 	DEED_STARTED,
+	DEED_READY,
 	DEED_ANSWER,
 	DEED_EXIT,
 	DEED_EMPTY,
@@ -273,6 +308,21 @@ enum tiny_deed {
 };
 bool tiny_can_do(const struct tiny *t, uint32_t host, enum tiny_deed deed);
 void tiny_do(struct tiny *t, uint32_t host, enum tiny_deed deed);
+/* What a process may do that the move would rather not have: answers to its
+ * handoff signal that are no state. */
+enum tiny_answer {
+	TINY_RESTART,	  /* there is nothing to carry */
+	TINY_IGNORE,	  /* it is to be left where it is */
+	TINY_UNSUPPORTED, /* it does not catch the signal: none is sent */
+	TINY_SILENCE,	  /* none within the timeout */
+	TINY_DEATH,	  /* it dies of the signal */
+	TINY_ANSWERS,
+};
+bool tiny_can_answer(const struct tiny *t, uint32_t host);
+void tiny_answer(struct tiny *t, uint32_t host, enum tiny_answer answer);
+/* It ends by itself. */
+bool tiny_can_end(const struct tiny *t, uint32_t host);
+void tiny_end(struct tiny *t, uint32_t host);
 /* A refused START is answered at once; true if there was one. */
 bool tiny_deliver_busy(struct tiny *t, uint32_t host);
 /* Whether somebody who could be asked holds the newest state: not one that
@@ -291,6 +341,17 @@ void tiny_found(struct tiny *t, uint32_t host);
 void tiny_answer_again(struct tiny *t, uint32_t host);
 /* Whether there is a home of this state, on a host that is not gone. */
 bool tiny_has_home(const struct tiny *t, struct tiny_state s);
+
+/* --- tiny_first.c: two copies, the new one before the old one ends --- */
+
+/* BEGIN came from one host to another. */
+void tiny_on_begin(struct tiny *t, uint32_t from, uint32_t to);
+/* Nothing of it runs on a host any more. */
+void tiny_on_left(struct tiny *t, uint32_t host);
+/* Whether a START is what the order allows; the sentence, or NULL. */
+const char *tiny_judge_first(const struct tiny *t, uint32_t host);
+/* What holds in every state of it; the sentence, or NULL. */
+const char *tiny_trouble_first(const struct tiny *t);
 
 /* --- tiny_look.c --- */
 

@@ -48,7 +48,10 @@ add_instance(struct sum *s, const struct core *c)
 			  i->has_start_failed << 2 | i->is_over << 3 |
 			  i->is_found << 4 | i->is_salvaging << 5 |
 			  (i->staged != NULL) << 6 | i->is_killed << 7 |
-			  i->keeps_move << 8));
+			  i->keeps_move << 8 | i->passes_on << 9 |
+			  i->is_left_alone << 10 | i->was_ready << 11 |
+			  (i->stopped_in_vain > 0) << 12 | i->is_sick << 13));
+	add(s, (uint64_t)i->phase << 8 | (i->failures > 3 ? 3 : i->failures));
 	add(s, is_armed(i->deadline));
 	add(s, i->stop_until.ms != MONO_NEVER.ms);
 	add(s, i->seen_move);
@@ -74,7 +77,9 @@ add_handoff(struct sum *s, const struct core *c)
 	add(s, h->stored > c->stored_seq ? h->stored - c->stored_seq : 0);
 	add(s, (uint64_t)(h->has_root | h->wants_dump << 1 |
 			  h->is_required << 2 | h->is_signalled << 3 |
-			  h->is_cancelled << 4 | h->is_yield << 5));
+			  h->is_cancelled << 4 | h->is_yield << 5 |
+			  h->starts_first << 6 | h->is_refused << 7 |
+			  h->is_passed << 8 | h->adopts << 9));
 	if (h->has_root)
 		add_bytes(s, h->root, DIGEST_SIZE);
 	add(s, (uint64_t)(is_armed(h->deadline) | is_armed(h->resend_at) << 1 |
@@ -250,6 +255,10 @@ tiny_hash(const struct tiny *t)
 	add(&s, (uint64_t)(n->is_lost | n->is_split << 1 | n->is_frozen << 2));
 	add_bytes(&s, n->epochs_used, sizeof n->epochs_used);
 	add_bytes(&s, n->wiped_at, sizeof n->wiped_at);
+	add_bytes(&s, n->is_begun, sizeof n->is_begun);
+	add(&s, n->is_stop_forgotten && t->kind == TINY_FIRST);
+	if (t->is_required)
+		add(&s, (uint64_t)n->last_host << 1 | n->is_waived);
 	return s.value;
 }
 
@@ -303,6 +312,8 @@ tiny_trouble(struct tiny *t)
 	}
 	if (t->wrong)
 		return t->wrong;
+	if (t->kind == TINY_FIRST)
+		return tiny_trouble_first(t);
 	if (live > 1 && !n->is_split)
 		return "H1: two live copies";
 	if (!n->is_lost && !n->is_split && !tiny_has_home(t, n->newest))

@@ -24,7 +24,7 @@ static uint32_t eager_first, eager_count;
 static bool
 is_handoff(uint16_t type)
 {
-	return type >= WIRE_HANDOFF_OFFER && type <= WIRE_HANDOFF_UNKNOWN;
+	return type >= WIRE_HANDOFF_OFFER && type <= WIRE_HANDOFF_BEGIN;
 }
 
 static bool
@@ -68,6 +68,8 @@ judge_send(struct tiny *t, uint32_t from, uint16_t type)
 	for (uint32_t i = 0; i < h->record_count; i++)
 		if (h->records[i].table == TABLE_HANDOFF)
 			state = h->records[i].value[1];
+	if (type == WIRE_HANDOFF_FROZEN && state != HANDOFF_FROZEN)
+		t->wrong = "FROZEN is said before it is durable";
 	if (type == WIRE_HANDOFF_STAGED && state != HANDOFF_STAGED)
 		t->wrong = "STAGED is said before it is durable";
 	/* Who knows nothing of it any more may say it to an asker. */
@@ -172,7 +174,10 @@ tiny_deliver(struct tiny *t, uint32_t from, uint32_t to, uint32_t index,
 	struct tiny_frame f = t->net->way[from][to].items[index];
 	if (!is_kept)
 		tiny_lose(t, from, to, index);
-	if (t->hosts[to]->is_up && t->net->link[to][from])
+	bool is_heard = t->hosts[to]->is_up && t->net->link[to][from];
+	if (is_heard && f.type == WIRE_HANDOFF_BEGIN)
+		tiny_on_begin(t, from, to);
+	if (is_heard)
 		receive(t, to, t->net->link[to][from], f.type,
 			(struct bytes){f.body, f.size});
 	tiny_settle(t);

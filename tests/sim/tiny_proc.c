@@ -247,6 +247,19 @@ is_newest_lost(const struct tiny *t, struct tiny_state mine)
 	return false;
 }
 
+/* Whether a service that must not go without its state starts on another host
+ * without it, although the one that it ran on last is there. */
+static bool
+is_without(const struct tiny *t, uint32_t host, const struct tiny_held *e)
+{
+	const struct tiny_net *n = t->net;
+	uint32_t last = n->last_host;
+	return t->is_required && !e->has_state && host != last &&
+	       !n->is_waived && n->spent[BUDGET_POWER] == 0 &&
+	       !n->is_wiped[host] && !n->is_wiped[last] &&
+	       t->hosts[last]->is_keeper_up && !tiny_is_buried(t, host, last);
+}
+
 static const char *
 judge_start(const struct tiny *t, uint32_t host, const struct tiny_held *e)
 {
@@ -257,8 +270,12 @@ judge_start(const struct tiny *t, uint32_t host, const struct tiny_held *e)
 		return "H9: it starts again where it was COMMITTED";
 	if (n->is_split)
 		return NULL;
-	if (live_elsewhere(t, host))
-		return "H1: two live copies";
+	if (t->kind == TINY_FIRST ? tiny_judge_first(t, host) != NULL
+				  : live_elsewhere(t, host) > 0)
+		return t->kind == TINY_FIRST ? tiny_judge_first(t, host)
+					     : "H1: two live copies";
+	if (is_without(t, host, e))
+		return "H3: its state is required, and it starts without it";
 	if (is_used(n, host, e->epoch))
 		return "V5: an epoch is used twice";
 	if (n->is_lost || (e->has_state && is_same(e->state, n->newest)))
@@ -297,6 +314,10 @@ start(struct tiny *t, uint32_t host, const struct tiny_held *e)
 		.run_digest = e->run_digest,
 		.state = e->state,
 	};
+	n->last_host = host;
+	n->is_waived = false;
+	if (t->kind == TINY_FIRST)
+		return; /* it has none, and nothing to lose */
 	if (!e->has_state)
 		h->proc.state = (struct tiny_state){++n->births, 0};
 	h->proc.state.lives++;
@@ -325,14 +346,22 @@ tiny_deliver_busy(struct tiny *t, uint32_t host)
 /* --- What the core wants --- */
 
 static void
-signal_proc(struct tiny_proc *p, const struct tiny_held *e)
+signal_proc(struct tiny *t, uint32_t host, const struct tiny_held *e)
 {
+	struct tiny_proc *p = &t->hosts[host]->proc;
+	bool is_yield = t->hosts[host]->core &&
+			handoff_is_yield(t->hosts[host]->core, TINY_NAME);
 	if (p->epoch != e->epoch || p->phase > TINY_RUNNING)
 		return;
-	if (e->is_handoff)
+	if (e->is_handoff) {
 		p->is_asked = true;
-	else
-		p->is_told = true;
+		p->is_mute = false;
+		p->answer = 0; /* it is asked anew */
+		return;
+	}
+	if (p->answer == ANSWER_IGNORE && !t->net->is_split && !is_yield)
+		t->wrong = "it asked to stay where it is, and is stopped";
+	p->is_told = true;
 }
 
 void
@@ -344,7 +373,7 @@ tiny_perform_proc(struct tiny *t, uint32_t host, const struct tiny_held *e)
 	if (e->kind == EFFECT_START) {
 		start(t, host, e);
 	} else if (e->kind == EFFECT_SIGNAL) {
-		signal_proc(p, e);
+		signal_proc(t, host, e);
 	} else if (e->kind == EFFECT_KILL && is_its) {
 		p->is_told = true;
 	} else if (e->kind == EFFECT_RELEASE && is_its) {
@@ -374,8 +403,11 @@ tiny_can_do(const struct tiny *t, uint32_t host, enum tiny_deed deed)
 	switch (deed) {
 	case DEED_STARTED:
 		return p->phase == TINY_STARTING;
-	case DEED_ANSWER:
-		return p->phase == TINY_RUNNING && p->is_asked && !p->has_out;
+	case DEED_READY:
+		return p->phase == TINY_RUNNING && !p->is_ready;
+	case DEED_ANSWER: /* a last rename when it is stopped counts */
+		return p->phase == TINY_RUNNING && p->is_asked && !p->has_out &&
+		       !p->answer && (!p->is_mute || p->is_told);
 	case DEED_EXIT:
 		return (p->phase == TINY_STARTING ||
 			       p->phase == TINY_RUNNING) &&
@@ -404,6 +436,7 @@ tell(struct tiny *t, uint32_t host, enum input_kind kind, uint8_t answer)
 		.epoch = h->proc.epoch,
 		.pid = (uint32_t)(1000 + h->proc.epoch),
 		.answer = answer,
+		.status = h->proc.status,
 	};
 	tiny_step(t, host, &in);
 }
@@ -453,12 +486,30 @@ fetch(struct tiny *t, uint32_t host)
 
 /* Its leader ends; what it put aside stays. */
 static void
-leave(struct tiny *t, uint32_t host)
+leave(struct tiny *t, uint32_t host, int32_t status)
 {
 	struct tiny_proc *p = &t->hosts[host]->proc;
 	p->phase = TINY_EXITED;
+	p->status = status;
 	fall_back(t, host, p->state);
 	tell(t, host, INPUT_EXITED, 0);
+}
+
+static void
+become_ready(struct tiny *t, uint32_t host)
+{
+	struct tiny_proc *p = &t->hosts[host]->proc;
+	struct input in = {.kind = INPUT_NEWS};
+	p->is_ready = true;
+	if (!t->hosts[host]->is_up)
+		return;
+	in.news = (struct input_news){
+		.name = TINY_NAME,
+		.epoch = p->epoch,
+		.kind = NEWS_READY,
+		.text = "",
+	};
+	tiny_step(t, host, &in);
 }
 
 void
@@ -469,17 +520,23 @@ tiny_do(struct tiny *t, uint32_t host, enum tiny_deed deed)
 	switch (deed) {
 	case DEED_STARTED:
 		p->phase = TINY_RUNNING;
+		p->is_ready = !t->has_readiness;
 		tell(t, host, INPUT_STARTED, 0);
+		break;
+	case DEED_READY:
+		become_ready(t, host);
 		break;
 	case DEED_ANSWER:
 		p->has_out = true;
+		p->answer = ANSWER_RESUME;
 		tell(t, host, INPUT_ANSWERED, ANSWER_RESUME);
 		break;
 	case DEED_EXIT:
-		leave(t, host);
+		leave(t, host, 0);
 		break;
 	case DEED_EMPTY:
 		p->phase = TINY_EMPTY;
+		tiny_on_left(t, host);
 		tell(t, host, INPUT_EMPTY, 0);
 		break;
 	case DEED_DUMP:
@@ -491,6 +548,52 @@ tiny_do(struct tiny *t, uint32_t host, enum tiny_deed deed)
 	case DEED_COUNT:
 		UNREACHABLE();
 	}
+	tiny_settle(t);
+}
+
+bool
+tiny_can_answer(const struct tiny *t, uint32_t host)
+{
+	const struct tiny_proc *p = &t->hosts[host]->proc;
+	return t->hosts[host]->is_keeper_up && p->phase == TINY_RUNNING &&
+	       p->is_asked && !p->has_out && !p->answer && !p->is_mute &&
+	       !p->is_told;
+}
+
+void
+tiny_answer(struct tiny *t, uint32_t host, enum tiny_answer answer)
+{
+	static const uint8_t said[TINY_ANSWERS] = {
+		[TINY_RESTART] = ANSWER_RESTART,
+		[TINY_IGNORE] = ANSWER_IGNORE,
+		[TINY_UNSUPPORTED] = ANSWER_UNSUPPORTED,
+	};
+	struct tiny_proc *p = &t->hosts[host]->proc;
+	t->touched |= (uint8_t)(1u << host);
+	p->is_mute = answer == TINY_SILENCE;
+	p->is_asked = answer != TINY_UNSUPPORTED;
+	t->net->is_waived |= answer == TINY_RESTART;
+	if (answer == TINY_RESTART || answer == TINY_IGNORE)
+		p->answer = said[answer];
+	if (answer == TINY_DEATH)
+		leave(t, host, SIGUSR1);
+	else if (answer != TINY_SILENCE)
+		tell(t, host, INPUT_ANSWERED, said[answer]);
+	tiny_settle(t);
+}
+
+bool
+tiny_can_end(const struct tiny *t, uint32_t host)
+{
+	const struct tiny_proc *p = &t->hosts[host]->proc;
+	return t->hosts[host]->is_keeper_up && p->phase == TINY_RUNNING;
+}
+
+void
+tiny_end(struct tiny *t, uint32_t host)
+{
+	t->touched |= (uint8_t)(1u << host);
+	leave(t, host, 1 << 8);
 	tiny_settle(t);
 }
 
@@ -519,6 +622,7 @@ tiny_end_proc(struct tiny *t, uint32_t host)
 {
 	struct tiny_proc was = t->hosts[host]->proc;
 	t->hosts[host]->proc = (struct tiny_proc){0};
+	tiny_on_left(t, host);
 	if (was.phase != TINY_NOTHING)
 		fall_back(t, host, was.state);
 }
@@ -536,7 +640,9 @@ tiny_found(struct tiny *t, uint32_t host)
 		.epoch = p.epoch,
 		.run_digest = p.run_digest,
 		.pid = is_alive ? (uint32_t)(1000 + p.epoch) : 0,
+		.status = p.status,
 		.is_empty = p.phase == TINY_EMPTY,
+		.is_ready = p.is_ready,
 		.started_wall_ms = TINY_WALL_MS,
 		.has_run = p.phase != TINY_STARTING,
 	};
@@ -547,6 +653,6 @@ void
 tiny_answer_again(struct tiny *t, uint32_t host)
 {
 	const struct tiny_proc *p = &t->hosts[host]->proc;
-	if (p->phase == TINY_RUNNING && p->has_out)
-		tell(t, host, INPUT_ANSWERED, ANSWER_RESUME);
+	if (p->phase == TINY_RUNNING && p->answer)
+		tell(t, host, INPUT_ANSWERED, p->answer);
 }
