@@ -49,6 +49,20 @@ keep_own(struct core *c, const struct handoff *h, struct instance *i)
 	return instance_store_owner(c, i);
 }
 
+/* Whether another host may run a copy: one does, or, right after a boot, what
+ * the others know has not come here yet.  Then duty decides, which waits for
+ * them. */
+static bool
+may_live_elsewhere(const struct core *c, const struct instance *i)
+{
+	if (member_hold_now(c) != HOLD_NONE || duty_lives_elsewhere(c, i))
+		return true;
+	for (member_id id = 1; id < c->members.count; id++)
+		if (member_is_present(c, id) && !registry_is_current(c, id))
+			return true;
+	return false;
+}
+
 void
 source_abort(struct core *c, struct handoff *h, const char *why)
 {
@@ -73,7 +87,7 @@ source_abort(struct core *c, struct handoff *h, const char *why)
 	uint64_t ended = handoff_end_carried(c, h);
 	i->epoch_after = ended ? ended : owner;
 	instance_enter(c, i, INSTANCE_BACKOFF,
-		duty_lives_elsewhere(c, i) ? MONO_NEVER : c->now);
+		may_live_elsewhere(c, i) ? MONO_NEVER : c->now);
 }
 
 /* The same, of one that was stopped for nothing: not again so soon. */
