@@ -21,6 +21,9 @@ if [ "$1" = long ]; then
 	states answers=1 crash=1
 	states -p hmode=ignore answers=1 crash=1
 	states -p required power=1 gone=1 answers=1
+	states undrain=1 power=1
+	states undrain=1 crash=1
+	states undrain=1 cut=1
 	states -w first crash=2
 	states -w first wipe=1 power=1
 	states -w first crash=1 power=1
@@ -46,10 +49,12 @@ states -b loss=2 twice=1
 states answers=2 ends=1
 states answers=1 power=1
 states -b answers=1 twice=1
-for mode in resume restart ignore; do
-	states -p "hmode=$mode" answers=2 early=1
-	states -p "hmode=$mode required" answers=2
-done
+states answers=2 early=1
+states -p hmode=restart answers=2
+states -p hmode=ignore answers=2
+states -p required answers=2
+# The move is a drain that is called off.
+states undrain=1 early=1
 # The new copy before the old one ends.
 states -w first -p readiness early=1 reset=2
 states -w first -p readiness crash=1
@@ -58,6 +63,7 @@ states -w first wipe=1
 states -w first cut=1
 states -w first -b loss=2 twice=2
 states -w first ends=2
+states -w first undrain=1 power=1
 states -w first -n 3 reset=1
 states -w owner reset=1
 states -w owner gone=1
