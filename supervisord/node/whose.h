@@ -22,10 +22,9 @@ enum whose {
 	WHOSE_INSTANCE
 };
 
-/* Writes the name of the instance that 'pid' belongs to, who connected
- * 'socket';
- * "" if it is of none.  'start' is what peer_start (sys/peer.h) gave when the
- * connection came, or 0 where it comes just now. */
+/* Writes the name of the instance that 'pid', who connected 'socket', belongs
+ * to; "" if it is of none.  'start' is what peer_start (sys/peer.h) gave when
+ * the connection came, or 0 where it comes just now. */
 enum whose whose_peer(struct node *n, int socket, pid_t pid, uint64_t start,
 	char name[static INSTANCE_NAME_MAX + 1]);
 
