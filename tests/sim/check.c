@@ -72,6 +72,25 @@ check_is_paired(const struct check *k, const char *name, uint32_t source,
 		       !strcmp(h->peer_name, k->w->hosts[target].name));
 }
 
+bool
+check_is_told(const struct check *k, const char *name, uint32_t target)
+{
+	for (uint32_t i = 0; i < k->host_count; i++)
+		if (k->w->hosts[i].core && check_is_paired(k, name, i, target))
+			return true;
+	return false;
+}
+
+bool
+check_is_awaited(const struct check *k, const char *name, uint32_t host)
+{
+	struct service_value v;
+	struct core *c = k->w->hosts[host].core;
+	const struct instance *i = c ? instance_find(c, name) : NULL;
+	return i && instance_is_live(i) && i->state != INSTANCE_READY &&
+	       instance_service(c, i, &v) && v.policy.handoff.starts_first;
+}
+
 /* Whether a host dials another with success: as a member, or as one to join.
  * The one look into what a host thinks: that nobody forgets a member is M1 to
  * M8's. */

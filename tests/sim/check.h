@@ -139,6 +139,11 @@ int64_t check_calm_ms(const struct check *k, uint32_t host);
  * (handoff_first.c), to 'target' or, WORLD_NO_HOST, to any. */
 bool check_is_paired(const struct check *k, const char *name, uint32_t source,
 	uint32_t target);
+/* Whether any host has such a move to 'target' under way. */
+bool check_is_told(const struct check *k, const char *name, uint32_t target);
+/* Whether a host has a copy that is not ready of what starts first: one that
+ * is, and loses against it, goes on as long. */
+bool check_is_awaited(const struct check *k, const char *name, uint32_t host);
 /* For how long two hosts were calm and could speak in both directions. */
 int64_t check_pair_ms(const struct check *k, uint32_t a, uint32_t b);
 /* The core of a host of which something is demanded at the end: it runs, has

@@ -208,16 +208,6 @@ is_known_to(const struct services *s, uint32_t host, const char *name,
 	       r->value.epoch == copy->epoch;
 }
 
-/* Whether a move that starts first has it begin here. */
-static bool
-is_asked_for(const struct services *s, uint32_t host, const struct life *l)
-{
-	for (uint32_t i = 0; i < l->count; i++)
-		if (check_is_paired(s->k, l->name, l->copies[i].host, host))
-			return true;
-	return false;
-}
-
 /* V2: what goes on here after a while goes on from its last run here; a later
  * one that lives, and is known here to, wins against it, be it on its way to
  * yet another host. */
@@ -230,7 +220,7 @@ check_beside(struct services *s, uint32_t host, const struct life *l,
 	past->begun = start->epoch;
 	/* What a move brought here is of its source's run. */
 	if (check_row_before(s->k, host, start->name) == ROW_HANDOFF ||
-		is_asked_for(s, host, l))
+		check_is_told(s->k, l->name, host))
 		return;
 	for (uint32_t i = 0; i < l->count; i++) {
 		const struct copy *other = &l->copies[i];
@@ -437,13 +427,15 @@ is_word(const struct effect_note *n)
 	return true;
 }
 
-/* V2: two copies whose hosts have nothing against each other become one. */
+/* V2: two copies whose hosts have nothing against each other become one; of
+ * what starts first, when the one that wins is ready. */
 static void
 check_resolved(struct services *s, struct life *l)
 {
 	for (uint32_t i = 0; i < l->count; i++)
-		if (check_is_paired(
-			    s->k, l->name, l->copies[i].host, WORLD_NO_HOST))
+		if (check_is_awaited(s->k, l->name, l->copies[i].host) ||
+			check_is_paired(s->k, l->name, l->copies[i].host,
+				WORLD_NO_HOST))
 			l->paired_at = s->k->w->now;
 	if (mono_diff(s->k->w->now, l->doubled_at) < RESOLVE_MS ||
 		mono_diff(s->k->w->now, l->paired_at) < RESOLVE_MS)
