@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "core/conflict.h"
 #include "core/handoff_private.h"
 #include "core/specs_private.h"
 #include "tests/sim/check.h"
@@ -236,10 +237,23 @@ check_committed(struct moves *m, uint32_t host, const struct page *p,
 			(unsigned long long)p->given);
 }
 
+/* Whether a host lists a state as one that it keeps of a copy that lost; its
+ * disk may not have written that yet. */
+static bool
+keeps(const struct core *c, const char *name, const uint8_t root[DIGEST_SIZE])
+{
+	const struct conflict *k = conflict_find(c, name);
+	for (uint32_t i = 0; k && i < k->word.count; i++)
+		if (memcmp(k->word.kept[i].root, root, DIGEST_SIZE) == 0)
+			return true;
+	return false;
+}
+
 /* H3: a start that ends a move begins with the very state of the move, unless
  * the target has begun with it and the move is over: this is a later one, be it
  * that the target was stopped before its process began and lists the state as
- * one that it keeps; or the service does without handoff by now. */
+ * one that it keeps, or that its source does, since another host went on
+ * without it; or the service does without handoff by now. */
 static void
 check_root(struct moves *m, uint32_t host, const struct page *p,
 	const struct effect_start *s)
@@ -250,7 +264,8 @@ check_root(struct moves *m, uint32_t host, const struct page *p,
 	uint64_t root = check_root_key(was->root);
 	bool has_arrived =
 		was->state == HANDOFF_COMMITTED &&
-		(keys_get(&m->k->served, root) || keys_get(&m->k->lost, root));
+		(keys_get(&m->k->served, root) || keys_get(&m->k->lost, root) ||
+			keeps(m->k->w->hosts[host].core, s->name, was->root));
 	if (!has_ended || !was->has_root || m->is_void || has_arrived ||
 		check_is_unwanted(m->k, host, s->name))
 		return;
