@@ -241,7 +241,7 @@ START_TEST(it_is_given_once)
 	while (!conflict_on("delta")->word.kept[0].given)
 		run("> run 1ms\n");
 	uint64_t given = conflict_on("delta")->word.kept[0].given;
-	run("> run 5ms\n> power-off alpha delta\n> run 1s\n"
+	run("> run 20ms\n> power-off alpha delta\n> run 1s\n"
 	    "> power-on alpha delta\n> settle 120s\n");
 	ck_assert_uint_eq(kept_on("delta"), 1);
 	ck_assert_uint_eq(conflict_on("delta")->word.kept[0].given, given);
