@@ -90,7 +90,10 @@ stage(struct core *c, struct handoff *h)
 		discard(c, h);
 		return;
 	}
-	/* What it had here before is history, also for the next boot. */
+	/* What it had here before is history, also for the next boot; a state
+	 * that waited here for a start is of a copy that lost. */
+	if (i->staged && !instance_is_staged(i, h->root))
+		conflict_keep_staged(c, i);
 	if (i->is_remembered)
 		instance_disown(c, i);
 	if (h->epoch_known < i->epoch_used)
