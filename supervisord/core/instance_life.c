@@ -18,6 +18,8 @@
 #define PASS_ON_AFTER 3
 /* Its checkpoint is being sealed or verified: a start looks again. */
 #define CHECKPOINT_LOOK_MS 20
+/* ... and whether the offer of its state is over. */
+#define OFFERED_LOOK_MS 100
 
 /* --- Starting --- */
 
@@ -728,7 +730,12 @@ on_deadline(struct core *c, struct instance *i)
 		instance_arm(c, i, MONO_NEVER);
 		if (c->duty.is_ending || !instance_service(c, i, &service))
 			return; /* duty stops it */
-		start_when_fit(c, i, &service);
+		/* Its state is being offered.  If nobody takes it, duty looks
+		 * first whether another copy won meanwhile. */
+		if (handoff_is_busy(c, i->name))
+			instance_arm(c, i, mono_add(c->now, OFFERED_LOOK_MS));
+		else
+			start_when_fit(c, i, &service);
 		return;
 	case INSTANCE_IDLE:
 		if (i->is_refused)
