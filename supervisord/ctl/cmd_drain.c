@@ -378,7 +378,9 @@ watch(struct ctl *ctl, struct drain *d)
 	if (code == EXIT_DONE && json_object_size(d->tracked))
 		code = code_with_tracked(ctl);
 	show_result(ctl, d, code == EXIT_DONE ? "drained" : "not drained");
-	if (code != EXIT_DONE || json_object_size(d->tracked))
+	/* What --force has stopped by now could not move either. */
+	if (code != EXIT_DONE || json_object_size(d->tracked) ||
+		(ctl->opt.is_force && json_object_size(d->here)))
 		show_left(d);
 	if (code != EXIT_DONE)
 		return code;
