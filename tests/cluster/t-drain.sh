@@ -192,4 +192,19 @@ is_clean() {
 	[ $code = 0 ] && [ "$(tail -n 1 "$T/drain.out")" = drained ]
 }
 wait_for 20 "without it, too" is_clean
+
+step "what --force stops is named, in time or not"
+check "undrain beta" ctl gamma node undrain beta
+cat >"$T/pinned.yaml" <<END
+services:
+  pinned:
+    command: [/bin/sleep, "500009"]
+    user: root
+    placement: {pin: beta}
+END
+check "apply" ctl alpha apply -f "$T/pinned.yaml"
+wait_for 30 "pinned is ready" ctl alpha wait ready pinned --timeout 30s
+drain_of_beta --force --deadline 1s
+check "it is named" grep -q '^left on beta: pinned' "$T/drain.err"
+wait_for 20 "the node is drained" progress_is beta drained
 finish
