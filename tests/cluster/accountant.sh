@@ -63,6 +63,31 @@ givers() {
 		done <"/proc/$pid/environ"
 	done 2>/dev/null
 }
+# The directory of each, which is the same on all hosts, while all run.
+note_places() {
+	local h pid
+	for h in $ALL; do
+		for pid in $(givers "$h" | awk '{ print $1 }'); do
+			tr '\0' '\n' <"/proc/$pid/environ" | awk -F= '
+				$1 == "SKEP_NAME" { name = $2 }
+				$1 == "SKEP_STATE_OUT" { split($2, part, "/") }
+				END { for (i in part) if (part[i] == "work")
+					print part[i + 1], name }'
+		done
+	done >"$T/places"
+}
+# What was put aside here and is not sealed, because the disk is full: nothing
+# of that could be written down either.
+unsealed_names() {
+	local state
+	[ -n "${FULL[$1]}" ] || return 0
+	for state in "$T/$1/state/work"/*/state; do
+		[ -e "$state" ] || continue
+		state=${state%/state}
+		awk -v place="${state##*/}" '$1 == place { print $2 }' \
+			"$T/places"
+	done
+}
 givers_are() {
 	local h
 	[ "$(for h in $ALL; do givers "$h"; done | awk '{ print $2 }' |
@@ -115,7 +140,8 @@ lose_power() {
 	done
 	unplug "$h"
 	event died "$h" $({ givers "$h" | awk '{ print $2 }'
-		sealed_names "$h"; } | sort -u)
+		sealed_names "$h"
+		unsealed_names "$h"; } | sort -u)
 	power_off "$h"
 	echo 0 >"$CG/$h/cgroup.freeze"
 }
@@ -401,6 +427,8 @@ for h in $FIRST_HOSTS; do
 done
 check "apply" ctl alpha apply -f "$T/givers.yaml"
 wait_for 60 "all are ready" ready_count_is alpha "$GIVERS"
+note_places
+check "each has its place" test "$(wc -l <"$T/places")" = "$GIVERS"
 
 addresses=$(for h in $ALL; do echo "$h=$(address_of "$h")"; done)
 names=$(seq -s , -f 'giver@%g' $FIRST $MIDDLE),$(

@@ -137,9 +137,10 @@ class Log:
             self.end = time
 
     def is_known(self, time, host, by):
-        """Whether it is dead, or one of the two is parted."""
+        """Whether it is dead, or one of the two is parted, or was just now."""
+        grace = (GRACE_S - BEFORE_S) * 1000000
         return any(a <= time <= b for a, b in self.dead[host]) or \
-            any(p.begin <= time <= p.end for p in self.partitions
+            any(p.begin <= time <= p.end - grace for p in self.partitions
                 if p.host in (host, by))
 
     def find_declared(self):

@@ -89,6 +89,16 @@ kept s@1 1 alpha 1 1 2.5
 announced s@1 4 1000
 event 5 died alpha s@1
 $anew"
+story good "its holder lived and was taken for dead, after a partition" \
+	"event -40 parted gamma
+event -15 joined gamma
+$begin
+kept s@1 1 alpha 1 1 2.5
+announced s@1 4 1000
+event 5 died alpha s@1
+event 9 down gamma beta
+$anew
+event 15 up gamma beta"
 story 'lost more than announced' "an older one was taken" "$begin
 kept s@1 1 alpha 1 1 2.5
 got s@1 1 3 1 alpha 3.5 3.5
