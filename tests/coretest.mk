@@ -181,7 +181,8 @@ soak: tests/sim/sim
 		$(COUNT:%=-c %) -j $(WORKERS) $(NODES:%=-n %) \
 		$(if $(FAULTS),-f '$(FAULTS)') -o $(SOAK_FAILURES) $(SIMFLAGS)
 
-EXTRA_DIST += tests/sim/run tests/sim/seeds.txt tests/sim/open.txt
+EXTRA_DIST += tests/sim/run tests/sim/seeds.txt tests/sim/open.txt \
+	tests/sim/FOUND.md
 TESTS += tests/sim/run
 
 check_PROGRAMS += tests/sim/explore
