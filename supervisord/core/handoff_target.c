@@ -13,9 +13,11 @@ target_obstacle(struct core *c, const skep_Handoff *m)
 		return "the target takes nothing at present";
 	if (!i || !instance_service(c, i, &s))
 		return "the target does not know its spec yet";
-	/* A copy that lost ends first: a move keeps the rule of duty away. */
-	if (instance_is_held(i) &&
-		(i->epoch >= m->epoch || i->state != INSTANCE_STOPPING))
+	/* A copy that lost ends first: a move keeps the rule of duty away.  One
+	 * that ends to begin again is duty's to deal with before that. */
+	bool is_leaving =
+		i->state == INSTANCE_STOPPING && i->purpose == STOP_LEAVE;
+	if (instance_is_held(i) && (i->epoch >= m->epoch || !is_leaving))
 		return "the target holds it already";
 	/* The source was cut off, and does not know yet that it lost. */
 	member_id holder = duty_holder(c, m->name, NULL);
