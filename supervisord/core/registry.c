@@ -440,6 +440,7 @@ registry_walk(const struct core *c, member_id origin, const struct row *after)
 {
 	const struct list *head = &c->registry.origins[origin].log;
 	const struct list *at = after ? after->in_log.next : head->next;
+	CHECK(!after || !after->is_deleted); /* it has left the log */
 	return at == head ? NULL : container_of(at, struct row, in_log);
 }
 

@@ -285,16 +285,26 @@ mark_all(struct core *c)
 	c->tracked.all_seq = 0;
 }
 
+/* The next name of this host behind 'row', or NULL. */
+static const struct row *
+next_own(const struct core *c, const struct row *row)
+{
+	do {
+		row = registry_walk(c, MEMBER_SELF, row);
+	} while (row && row->value.kind != ROW_TRACKED);
+	return row;
+}
+
 /* Goes on behind the row that was looked at last; what was let go has left
- * the log, and what is new stands at its end. */
+ * the log with all rows of its groups, and what is new stands at its end. */
 static void
 settle_all(struct core *c)
 {
 	struct tracked *t = &c->tracked;
-	const struct row *row = registry_walk(c, MEMBER_SELF, NULL), *next;
+	const struct row *row = next_own(c, NULL), *next;
 	for (; row; row = next) {
-		next = registry_walk(c, MEMBER_SELF, row);
-		if (row->value.kind != ROW_TRACKED || row->seq <= t->all_seq)
+		next = next_own(c, row);
+		if (row->seq <= t->all_seq)
 			continue;
 		if (!has_room(c))
 			return;

@@ -46,23 +46,33 @@ end_one(struct storm *s, struct prng *p)
 	world_guest_end(s->w, host, any(p, s->w->hosts[host].guest_count));
 }
 
+/* Somebody asks something of a name: to be told where it is, to take it back,
+ * to put it into a group or out of it. */
+static void
+ask_of_one(struct storm *s, struct prng *p)
+{
+	static const enum request_op ops[] = {REQUEST_UNREGISTER,
+		REQUEST_LOCATE, REQUEST_GROUP_JOIN, REQUEST_GROUP_LEAVE,
+		REQUEST_GROUP_JOIN, REQUEST_GROUP_JOIN};
+	char name[16];
+	uint32_t host = storm_any_running(s, p);
+	uint32_t what = any(p, sizeof ops / sizeof *ops);
+	name_of(p, name);
+	if (is_awake(s, host))
+		world_request_with(
+			s->w, host, ops[what], name, what < 2 ? "" : "g", 0);
+}
+
 static void
 make_names(struct storm *s, struct prng *p)
 {
-	uint32_t what = any(p, 10);
-	if (what < 5) {
+	uint32_t what = any(p, 12);
+	if (what < 5)
 		register_some(s, p);
-	} else if (what < 9) {
+	else if (what < 9)
 		end_one(s, p);
-	} else {
-		char name[16];
-		uint32_t host = storm_any_running(s, p);
-		name_of(p, name);
-		if (is_awake(s, host))
-			world_request(s->w, host,
-				any(p, 2) ? REQUEST_UNREGISTER : REQUEST_LOCATE,
-				name);
-	}
+	else
+		ask_of_one(s, p);
 }
 
 const struct maker work_names_makers[] = {
