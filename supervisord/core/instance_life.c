@@ -18,7 +18,7 @@
 #define PASS_ON_AFTER 3
 /* Its checkpoint is being sealed or verified: a start looks again. */
 #define CHECKPOINT_LOOK_MS 20
-/* ... and whether the offer of its state is over. */
+/* ... and whether the offer of its state is over, or duty may stop it. */
 #define OFFERED_LOOK_MS 100
 
 /* --- Starting --- */
@@ -178,6 +178,17 @@ is_unfit(
 	return why;
 }
 
+/* When a start that is due looks again, in ms; 0: it need not wait.  Where a
+ * minority holds duty back, what has lost meanwhile is not begun once more. */
+static int64_t
+wait_ms(struct core *c, struct instance *i, const struct service_value *service)
+{
+	member_id winner;
+	if (is_unfit(c, i, service))
+		return CHECKPOINT_LOOK_MS;
+	return duty_is_beaten(c, i, &winner) ? OFFERED_LOOK_MS : 0;
+}
+
 /* Starts it again after 'delay_ms', or at once. */
 static void
 start_again(struct core *c, struct instance *i, int64_t delay_ms)
@@ -185,19 +196,15 @@ start_again(struct core *c, struct instance *i, int64_t delay_ms)
 	struct service_value service;
 	bool is_now = delay_ms <= 0 && !c->duty.is_ending &&
 		      instance_service(c, i, &service);
-	if (is_now && is_unfit(c, i, &service)) {
-		instance_enter(c, i, INSTANCE_BACKOFF,
-			mono_add(c->now, CHECKPOINT_LOOK_MS));
-		return;
-	}
-	if (is_now) {
+	int64_t ms = is_now ? wait_ms(c, i, &service) : delay_ms;
+	if (ms <= 0 && is_now) {
 		/* No row of its own for a state that lasts no time. */
 		i->state = INSTANCE_BACKOFF;
 		i->restarts++;
 		instance_start(c, i, &service);
 		return;
 	}
-	instance_enter(c, i, INSTANCE_BACKOFF, mono_add(c->now, delay_ms));
+	instance_enter(c, i, INSTANCE_BACKOFF, mono_add(c->now, ms));
 }
 
 /* --- Stopping --- */
@@ -698,8 +705,9 @@ static void
 start_when_fit(
 	struct core *c, struct instance *i, const struct service_value *service)
 {
-	if (is_unfit(c, i, service)) {
-		instance_arm(c, i, mono_add(c->now, CHECKPOINT_LOOK_MS));
+	int64_t ms = wait_ms(c, i, service);
+	if (ms > 0) {
+		instance_arm(c, i, mono_add(c->now, ms));
 		return;
 	}
 	i->restarts++;
