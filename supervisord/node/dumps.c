@@ -402,6 +402,18 @@ publish(struct dumps *d, const char *from, const uint8_t root[DIGEST_SIZE],
 	return r;
 }
 
+/* Removes the damaged state in 'fd', unless a good one has its name by now. */
+static void
+remove_damaged(struct dumps *d, const char *path, int fd)
+{
+	struct stat here, there;
+	pthread_mutex_lock(&d->mutex);
+	if (fstat(fd, &here) == 0 && lstat(path, &there) == 0 &&
+		here.st_dev == there.st_dev && here.st_ino == there.st_ino)
+		unlink(path);
+	pthread_mutex_unlock(&d->mutex);
+}
+
 int
 dumps_share(struct dumps *d, const uint8_t root[DIGEST_SIZE], const char *name,
 	struct err *err)
@@ -418,7 +430,7 @@ dumps_share(struct dumps *d, const uint8_t root[DIGEST_SIZE], const char *name,
 	if (r == 0)
 		r = verify_fd(d, fd, root, &m, err);
 	if (r == -EBADMSG)
-		unlink(path);
+		remove_damaged(d, path, fd);
 	else if (r == 0)
 		r = files_fsync_dir(d->dir, err);
 	if (fd >= 0)
@@ -498,9 +510,9 @@ dumps_list(struct dumps *d, dumps_each_fn *each, void *context, struct err *err)
 	return 0;
 }
 
-/* --- Parts --- */
+/* --- Room --- */
 
-/* Whether the disk can take the rest of a part of 'size' bytes; it is looked at
+/* Whether the disk can take the rest of a file of 'size' bytes; it is looked at
  * before anything is written, so that the disk is not filled in vain.  What is
  * not known may go well. */
 static int
@@ -520,6 +532,8 @@ check_room(const struct dumps *d, int fd, uint64_t size, struct err *err)
 		"%" PRIu64 " are free",
 		rest + ROOM_KEPT, d->dir, free_b);
 }
+
+/* --- Parts --- */
 
 /* Opens it for writing; one that has nothing in it goes when it cannot be. */
 static int
@@ -592,8 +606,14 @@ dumps_finish_part(struct dumps *d, const uint8_t root[DIGEST_SIZE],
 	int r = dumps_make_path(d, root, "part", name, path, err);
 	if (r < 0)
 		return r;
-	if (ftruncate(fd, (off_t)m->size) < 0 || fsync(fd) < 0)
+	if (ftruncate(fd, (off_t)m->size) < 0)
 		return err_sys(err, -errno, "%s", path);
+	if (fsync(fd) < 0) {
+		r = err_sys(err, -errno, "%s", path);
+		/* What is in memory is called clean now, and is not on disk. */
+		unlink(path);
+		return r;
+	}
 	r = verify_fd(d, fd, root, &found, err);
 	manifest_fini(&found);
 	if (r == -EBADMSG)
@@ -663,7 +683,9 @@ take_stream(struct sealing *s, struct bytes in, struct err *err)
 			return 0;
 		case STATESTREAM_HEAD:
 			dumps_old_sweep(s->dumps, s->stream.size);
-			r = manifest_init(&s->sum, s->stream.size, err);
+			r = check_room(s->dumps, s->out, s->stream.size, err);
+			if (r == 0)
+				r = manifest_init(&s->sum, s->stream.size, err);
 			break;
 		case STATESTREAM_DATA:
 			r = take_data(s, data, err);

@@ -20,6 +20,9 @@ check "9 MB are left" fallocate -l \
 check "drain" ctl beta node drain alpha -y --detach
 wait_for 30 "its state is put aside" grep -q '^put aside' "$T/out"
 wait_for 30 "it waits for room" has_said "$WAITS" 1
+check "which was looked at before anything was written" \
+	grep -q "$WAITS.*: no room for it: [0-9]* bytes are needed" \
+	"$T/alpha/skepd.log"
 
 step "and the node crashes"
 kill -9 "$(part_of_alpha skep-node)"
