@@ -312,11 +312,20 @@ send_tree(struct sending *s, int dir, struct err *err)
 
 /* --- All of it --- */
 
-/* Ends the stream, well or with the reason in 'err'; returns the outcome. */
+/* Whether it says nothing about the state: another try may go well. */
+static bool
+is_passing(int code)
+{
+	return code == -EMFILE || code == -ENFILE || code == -ENOMEM ||
+	       code == -EAGAIN || code == -EIO;
+}
+
+/* Ends the stream, well or with the reason in 'err'; returns the outcome.  One
+ * that breaks off is read again, one that says why it failed is not. */
 static int
 send_outcome(struct sending *s, int r, struct err *err)
 {
-	if (s->is_broken)
+	if (s->is_broken || is_passing(r))
 		return r;
 	if (r == 0)
 		statestream_put_end(&s->stream, &s->front);

@@ -305,6 +305,13 @@ write_beside(const struct place *p, const char *name, int in, uint64_t size,
 	return r;
 }
 
+/* The mark vouches for them. */
+static int
+sync_names(const struct place *p, struct err *err)
+{
+	return fsync(p->dir) < 0 ? err_sys(err, -errno, "its directory") : 0;
+}
+
 static int
 replace(struct place *p, int in, uint64_t size, struct err *err)
 {
@@ -319,7 +326,7 @@ replace(struct place *p, int in, uint64_t size, struct err *err)
 	if (r < 0)
 		return err_sys(err, r, "%s: cannot be made from %s",
 			p->job->path, name);
-	return fsync(p->dir) < 0 ? err_sys(err, -errno, "its directory") : 0;
+	return sync_names(p, err);
 }
 
 /* How large the file 'in' is, if that may be. */
@@ -349,7 +356,8 @@ place(struct place *p, int in, int work, struct err *err)
 	remove_sides(p);
 	if (is_marked(p->job, work) && is_taken(p))
 		return 0;
-	r = is_there(p, in, size) ? 0 : replace(p, in, size, err);
+	r = is_there(p, in, size) ? sync_names(p, err)
+				  : replace(p, in, size, err);
 	return r == 0 ? set_mark(work, p->job->root, err) : r;
 }
 

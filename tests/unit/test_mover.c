@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,6 +21,9 @@ static char big[BIG_SIZE];
 
 /* What is read: what the service left, or put aside while it runs. */
 static const char *verb, *place;
+
+/* Whether it may open one file at a time only. */
+static bool is_in_need;
 
 /* What one run gave. */
 static struct run {
@@ -46,6 +50,7 @@ setup(void)
 		big[i] = (char)(i * 31 + i / 251);
 	verb = "get";
 	place = "d/state";
+	is_in_need = false;
 }
 
 static void
@@ -54,6 +59,15 @@ setup_checkpoint(void)
 	setup();
 	verb = "checkpoint";
 	place = "d/checkpoint";
+}
+
+/* No descriptors but the first three and one more. */
+static void
+leave_one_file(void)
+{
+	for (int fd = 3; fd < 256; fd++)
+		close(fd);
+	setrlimit(RLIMIT_NOFILE, &(struct rlimit){4, 4});
 }
 
 /* Starts the program with up to four arguments; 'file' is its standard
@@ -69,10 +83,12 @@ start_mover(const char *const argv[], int file)
 	ck_assert_int_ge(pid, 0);
 	if (pid == 0) {
 		int errors = open(scratch_path("errors"),
-			O_WRONLY | O_CREAT | O_TRUNC, 0600);
+			O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 		dup2(file >= 0 ? file : in[0], STDIN_FILENO);
 		dup2(out[1], STDOUT_FILENO);
 		dup2(errors, STDERR_FILENO);
+		if (is_in_need)
+			leave_one_file();
 		execv(PROGRAM, (char *const *)(uintptr_t)argv);
 		_exit(127);
 	}
@@ -267,6 +283,23 @@ START_TEST(test_get_no_directory)
 	ck_assert_int_eq(rmdir(scratch_path("d")), 0);
 	run_get(NULL);
 	expect_refused("d: cannot be opened: No such file or directory");
+}
+END_TEST
+
+/* What is wrong with us and not with the state is no reason to do without it:
+ * the stream breaks off, and whoever reads it tries again. */
+START_TEST(test_get_in_need)
+{
+	static char data[OUTPUT_MAX];
+	char text[500];
+	size_t size;
+	scratch_write(place, "x", 1);
+	is_in_need = true;
+	run_get(NULL);
+	ck_assert_int_eq(run.status, 1);
+	ck_assert_ptr_nonnull(strstr(run.errors, "Too many open files"));
+	ck_assert_int_ne(decode(data, &size, text), STATESTREAM_FAILED);
+	ck_assert_uint_eq(run.output_size, 0);
 }
 END_TEST
 
@@ -558,6 +591,7 @@ add_gets(TCase *tc)
 	tcase_add_test(tc, test_get_directory);
 	tcase_add_test(tc, test_get_nothing_there);
 	tcase_add_test(tc, test_get_no_directory);
+	tcase_add_test(tc, test_get_in_need);
 	tcase_add_test(tc, test_get_linked_directory);
 	tcase_add_test(tc, test_get_foreign_owner);
 	tcase_add_test(tc, test_get_growing);
