@@ -226,6 +226,9 @@ prepare(struct instance *i, int signal, struct err *err)
 	if (!i->is_for_checkpoint) {
 		i->answer = 0;
 		workdir_clear_ignore(&i->keeper->dirs, i->iid);
+		/* What it wrote until now it did not write for this. */
+		workdir_mark_answers(
+			&i->keeper->dirs, i->iid, &i->answered_before);
 	}
 	return watch_answers(i, err);
 }
@@ -273,8 +276,9 @@ void
 handoff_start(
 	struct instance *i, int signal, uint8_t target, bool is_for_checkpoint)
 {
+	loop_disarm(&i->handoff); /* of a checkpoint that was to be asked for */
 	i->is_for_checkpoint = is_for_checkpoint;
-	i->handoff_signal = signal;
+	i->handoff_signal = (uint8_t)signal;
 	i->handoff_target = target;
 	i->handoff_until = mono_add(clock_mono(), LOOKS_MS);
 	try(i);
@@ -288,10 +292,11 @@ handoff_look(struct instance *i)
 	 * start of the node, and begin it again without what it did since. */
 	if (i->state == INSTANCE_LAUNCHING)
 		return;
-	int answer = workdir_read_answer(&i->keeper->dirs, i->iid);
+	int answer = workdir_read_answer(
+		&i->keeper->dirs, i->iid, &i->answered_before);
 	if (answer == 0 || answer == i->answer)
 		return;
-	i->answer = answer;
+	i->answer = (uint8_t)answer;
 	session_send_event(i, KMSG_ANSWER, answer);
 }
 
@@ -302,7 +307,7 @@ handoff_on_said(struct instance *i, enum kproto_answer answer)
 	bool may_be_asked = i->has_handoff && i->answer_wd >= 0;
 	if (!may_be_asked || i->answer == (int)answer)
 		return;
-	i->answer = answer;
+	i->answer = (uint8_t)answer;
 	session_send_event(i, KMSG_ANSWER, answer);
 }
 
@@ -315,7 +320,8 @@ handoff_resume(struct instance *i)
 	if (watch_answers(i, &err) < 0)
 		say(SAY_WARNING, "%s: %s", i->name, err.text);
 	if (i->has_handoff)
-		i->answer = workdir_read_answer(&i->keeper->dirs, i->iid);
+		i->answer = (uint8_t)workdir_read_answer(
+			&i->keeper->dirs, i->iid, NULL);
 	/* Whether it was renamed while nobody watched cannot be known. */
 	if (i->has_checkpoint)
 		i->has_aside = workdir_has_checkpoint(&i->keeper->dirs, i->iid);

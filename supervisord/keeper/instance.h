@@ -24,6 +24,7 @@
 #include "keeper/ids.h"
 #include "keeper/loop.h"
 #include "keeper/notify.h"
+#include "keeper/workdir.h"
 #include "sys/err.h"
 #include "sys/kproto.h"
 
@@ -96,6 +97,7 @@ struct instance {
 	bool is_released;	/* FAILED, and FORGET came before EMPTY */
 	bool has_handoff;	/* it was given a SKEP_STATE_OUT */
 	bool has_checkpoint;	/* ... a SKEP_CHECKPOINT_OUT */
+	uint8_t answer;		/* last ANSWER said, 0 for none */
 	uint64_t ended_epoch;	/* the logger is not told of; 0: none */
 	int stop_signal;	/* how skepd itself stops it; 0: SIGTERM */
 	uint32_t stop_rank;	/* those of a higher rank go first */
@@ -108,9 +110,10 @@ struct instance {
 	uint8_t handoff_target;	 /* kproto_target */
 	bool is_for_checkpoint;	 /* 'handoff_signal' is checkpoint.signal */
 	bool has_aside;		 /* it renamed something to its checkpoint */
-	int handoff_signal;
-	int answer_wd;	      /* inotify watch, -1 */
-	int answer;	      /* last ANSWER said, 0 for none */
+	bool is_collected;	 /* what it left was read for the node */
+	uint8_t handoff_signal;
+	int answer_wd;			      /* inotify watch, -1 */
+	struct workdir_marks answered_before; /* when it was asked */
 	struct timer handoff; /* look again whether the signal is safe */
 	mono handoff_until;   /* how long */
 };

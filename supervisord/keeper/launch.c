@@ -154,6 +154,7 @@ take_instance(struct keeper *k, const struct kproto_start *s)
 	i->was_oom = i->was_unwatched = false;
 	i->is_killed = i->was_signalled = false;
 	i->answer = 0;
+	i->answered_before = (struct workdir_marks){0};
 	i->has_handoff = s->has_handoff;
 	i->has_checkpoint = s->has_checkpoint;
 	i->has_aside = false;
@@ -432,6 +433,25 @@ patience_ms(const struct kproto_start *s, const struct state_fds *states)
 	return ms + state_ms(states->own) + state_ms(states->theirs);
 }
 
+/* What was collected and does not come back could not be sealed. */
+static void
+keep_unsealed(struct instance *i, const struct kproto_start *s)
+{
+	char path[PATH_MAX], text[512];
+	bool is_given =
+		s->has_state && strcmp(s->state_kind, "checkpoint") != 0;
+	bool may_be_left = i->is_collected && !s->state_path[0] && !is_given;
+	i->is_collected = false;
+	if (!may_be_left ||
+		!workdir_keep_unsealed(&i->keeper->dirs, i->iid, path))
+		return;
+	snprintf(text, sizeof text,
+		"the state that it left could not be sealed; it is called "
+		"%.400s now, until the next one or the end of its stay here",
+		path);
+	session_send_news(i, KNEWS_ASIDE, 0, text);
+}
+
 void
 launch_start(struct keeper *k, const struct kproto_start *s, struct bytes body,
 	const struct state_fds *states)
@@ -448,6 +468,7 @@ launch_start(struct keeper *k, const struct kproto_start *s, struct bytes body,
 	}
 	i->is_kept = kept_take(i, body, &ahead);
 	ahead_remember(i, s, body);
+	keep_unsealed(i, s);
 	int rc = prepare(i, s, &step, &err);
 	if (rc == 0) {
 		step = "fork";

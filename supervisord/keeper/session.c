@@ -434,6 +434,8 @@ on_collect(struct keeper *k, const struct kproto_event *e)
 		int rc = collect(i, e->value != 0, &err);
 		if (rc < 0)
 			refuse(k, e, -rc, step, err.text);
+		else if (!e->value)
+			i->is_collected = true;
 	}
 }
 

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "keeper/spawn.h"
 
 #define REMOVE_DEPTH 16 /* directories in directories */
@@ -22,7 +23,9 @@ static const struct {
 	[WORKDIR_CHECKPOINT] = {"checkpoint.part", "checkpoint"},
 };
 
-#define IGNORE_NAME "state.ignore"
+#define IGNORE_NAME   "state.ignore"
+#define STATE_NAME    "state"
+#define UNSEALED_NAME "state.skep-unsealed"
 
 /* The answers, the strongest word first: who says "ignore" or "restart" after
  * it wrote a state has changed its mind. */
@@ -32,8 +35,11 @@ static const struct {
 } answers[] = {
 	{IGNORE_NAME, KANSWER_IGNORE},
 	{"state.restart", KANSWER_RESTART},
-	{"state", KANSWER_RESUME},
+	{STATE_NAME, KANSWER_RESUME},
 };
+
+_Static_assert(sizeof answers / sizeof answers[0] == WORKDIR_ANSWERS,
+	"a mark for each");
 
 void
 workdir_path(const struct dirs *d, uint64_t iid, char out[PATH_MAX])
@@ -131,20 +137,66 @@ workdir_clear(const struct dirs *d, uint64_t iid)
 	close(fd);
 }
 
-int
-workdir_read_answer(const struct dirs *d, uint64_t iid)
+/* Tells the file from one that stood there earlier, written or renamed anew;
+ * 0 for none. */
+static uint32_t
+mark_of(int dir, const char *name)
 {
 	struct stat st;
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	const uint64_t seen[] = {(uint64_t)st.st_ino,
+		(uint64_t)st.st_ctim.tv_sec, (uint64_t)st.st_ctim.tv_nsec};
+	return (uint32_t)hash_bytes(seen, sizeof seen, 0) | 1;
+}
+
+void
+workdir_mark_answers(
+	const struct dirs *d, uint64_t iid, struct workdir_marks *out)
+{
+	*out = (struct workdir_marks){0};
+	int fd = open_dir(d, iid);
+	if (fd < 0)
+		return;
+	for (size_t i = 0; i < WORKDIR_ANSWERS; i++)
+		out->marks[i] = mark_of(fd, answers[i].name);
+	close(fd);
+}
+
+int
+workdir_read_answer(
+	const struct dirs *d, uint64_t iid, const struct workdir_marks *before)
+{
 	int answer = 0;
 	int fd = open_dir(d, iid);
 	if (fd < 0)
 		return 0;
-	for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++)
-		if (!answer && fstatat(fd, answers[i].name, &st,
-				       AT_SYMLINK_NOFOLLOW) == 0)
+	for (size_t i = 0; !answer && i < WORKDIR_ANSWERS; i++) {
+		uint32_t mark = mark_of(fd, answers[i].name);
+		if (mark && !(before && mark == before->marks[i]))
 			answer = (int)answers[i].answer;
+	}
 	close(fd);
 	return answer;
+}
+
+bool
+workdir_keep_unsealed(const struct dirs *d, uint64_t iid, char path[PATH_MAX])
+{
+	char work[PATH_MAX];
+	struct stat st;
+	int fd = open_dir(d, iid);
+	if (fd < 0)
+		return false;
+	bool is_kept = false;
+	if (fstatat(fd, STATE_NAME, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		remove_tree(fd, UNSEALED_NAME, REMOVE_DEPTH);
+		is_kept = renameat(fd, STATE_NAME, fd, UNSEALED_NAME) == 0;
+	}
+	close(fd);
+	workdir_path(d, iid, work);
+	snprintf(path, PATH_MAX, "%.*s/" UNSEALED_NAME, PATH_MAX - 32, work);
+	return is_kept;
 }
 
 void

@@ -9,8 +9,9 @@
  * "state.part", which is $SKEP_STATE_OUT for handoff.command and becomes
  * "state" when that has ended well, so that half of a state is none;
  * "checkpoint", which counts when something was renamed to it, and its part;
- * and "placed", by which skep-mover knows which state it has put at state_path:
- * it stays from start to start.
+ * "state.skep-unsealed", what could not be collected, for people; and "placed",
+ * by which skep-mover knows which state it has put at state_path: it stays from
+ * start to start, as that does.
  */
 #ifndef SKEP_KEEPER_WORKDIR_H
 #define SKEP_KEEPER_WORKDIR_H
@@ -36,8 +37,24 @@ int workdir_prepare(const struct dirs *d, uint64_t iid, uid_t uid, gid_t gid,
 /* For a start that needs none: removes what an earlier one left there. */
 void workdir_clear(const struct dirs *d, uint64_t iid);
 
-/* The answer that stands there now, 0 for none. */
-int workdir_read_answer(const struct dirs *d, uint64_t iid);
+/* What stood there before a run was asked: it is no answer to that.  0: not
+ * there. */
+#define WORKDIR_ANSWERS 3
+struct workdir_marks {
+	uint32_t marks[WORKDIR_ANSWERS];
+};
+void workdir_mark_answers(
+	const struct dirs *d, uint64_t iid, struct workdir_marks *out);
+
+/* The answer that stands there now, 0 for none; 'before' may be NULL. */
+int workdir_read_answer(
+	const struct dirs *d, uint64_t iid, const struct workdir_marks *before);
+
+/* Gives a state that was collected and could not be sealed the name that is
+ * written to 'path', for people; the one that has it already goes.  False when
+ * there is none. */
+bool workdir_keep_unsealed(
+	const struct dirs *d, uint64_t iid, char path[PATH_MAX]);
 
 /* Makes the directory, so that it can be watched before the service has it; the
  * start gives it to its user. */

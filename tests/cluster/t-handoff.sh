@@ -153,9 +153,59 @@ wait_for 30 "the move is called off, with its reason" is_called_off
 ctl alpha history thief | grep 'called off' | tail -n 1
 check "no sealed state holds a password" bash -c \
 	"! grep -rqs 'root:' '$T'/*/state/dumps '$T'/*/state/work"
+is_kept() {
+	[ -L "$(echo "$T"/alpha/state/work/*/state.skep-unsealed)" ]
+}
+wait_for 20 "what could not be sealed is kept for people" is_kept
+check "and they are told where" eval \
+	'ctl alpha history thief | grep -q "could not be sealed.*skep-unsealed"'
+
+step "what a service wrote before it was asked is no answer"
+# The first time it has no state to give, and writes one too late; then it needs
+# a while.
+cat >"$T/late" <<'END'
+#!/bin/sh
+[ -z "$SKEP_STATE_IN" ] || cp "$SKEP_STATE_IN" "$1.got"
+put() {
+	sleep 0.3
+	echo "$1" >"$SKEP_STATE_OUT.new"
+	mv "$SKEP_STATE_OUT.new" "$SKEP_STATE_OUT"
+}
+asked() {
+	if [ -e "$1.asked" ]; then
+		put new
+	else
+		: >"$1.asked"
+		: >"$SKEP_STATE_OUT.ignore"
+		put old
+	fi
+}
+trap 'asked "$1"' USR1
+while :; do sleep 0.1; done
+END
+chmod 755 "$T/late"
+cat >"$T/late.yaml" <<END
+services:
+  late:
+    command: ["$T/late", "$T/large/late"]
+    user: nobody
+    handoff: {timeout: 20s, required: true}
+    placement: {pin: alpha}
+END
+check "apply" ctl alpha apply -f "$T/late.yaml" --wait
+sed -i 's/pin: alpha/pin: beta/' "$T/late.yaml"
+check "apply, pinned to beta" ctl alpha apply -f "$T/late.yaml"
+has_written_late() {
+	ctl alpha history late | grep -q 'asked to stay' &&
+		[ -e "$(echo "$T"/alpha/state/work/*/state)" ]
+}
+wait_for 30 "it has nothing to give, and writes something later" \
+	has_written_late
+wait_for 60 "it is asked once more, and gives it" test -e "$T/large/late.got"
+check "what it wrote then has arrived" grep -q new "$T/large/late.got"
 
 step "a host that takes states loses power in the middle of a drain"
-check "delete" ctl alpha delete mute thief
+check "delete" ctl alpha delete mute thief late
 check "beta is empty at first" ctl alpha node drain beta -y
 check "undrain" ctl alpha node undrain beta
 check "it is the only one that takes them" ctl alpha node cordon gamma
