@@ -43,6 +43,8 @@ send_end(struct served *s, enum reply_code code, const char *text)
 	send_piece(s, &msg, (struct bytes){0});
 	feed_close(s->feed);
 	s->feed = NULL;
+	/* What waits to be sent has the time that a flush has. */
+	ev_timer_stop(s->queries->loop, &s->timer);
 	conn_close(s->conn);
 }
 
