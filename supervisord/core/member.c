@@ -223,6 +223,7 @@ find_room(struct core *c)
 		if (m->state != MEMBER_LEFT || m->link)
 			continue;
 		map_remove(&t->by_name, &m->by_name);
+		c->registry.origins[id].forgotten = 0;
 		place_on_renamed(c);
 		return m;
 	}
