@@ -10,7 +10,7 @@
 static uint32_t
 memberships_max(const struct core_limits *l)
 {
-	return l->rows_max + GROUP_LOADED_MAX;
+	return l->rows_max + GROUP_UNTOLD_MAX;
 }
 
 size_t

@@ -6,8 +6,11 @@
 
 #include "core/core_private.h"
 
-/* Members without a row yet: joined in an earlier life of the node. */
-#define GROUP_LOADED_MAX 1024
+/* Members that get no row of ours at boot: of instances, which are not
+ * published yet. */
+#define GROUP_UNTOLD_MAX 1024
+/* Groups that one name is in by words: each is a write when it ends. */
+#define GROUPS_OF_ONE_MAX 1024
 
 /* Finds what the index has under a row's name, or NULL. */
 struct membership *group_membership(const struct core *c, const char *text);

@@ -181,12 +181,33 @@ group_forget(struct core *c, const char *name)
 
 /* --- By a word --- */
 
+/* How many groups it is in by a word. */
+static unsigned
+count_joined(const struct core *c, const char *member)
+{
+	unsigned count = 0;
+	const struct map *by_member = &c->groups.by_member;
+	struct map_link *l = map_first(by_member, hash_text(member, NAME_SEED));
+	for (; l; l = map_next(by_member, l)) {
+		const struct membership *m =
+			container_of(l, struct membership, by_member);
+		count += m->joined && strcmp(m->member, member) == 0;
+	}
+	return count;
+}
+
 static enum reply_code
 join(struct core *c, const struct run *run, const char *group,
 	const char **text)
 {
 	char name[ROW_NAME_MAX + 1];
 	join_names(group, run->name, name);
+	if (count_joined(c, run->name) >= GROUPS_OF_ONE_MAX) {
+		*text = effects_format(&c->fx,
+			"it is in %u groups, and may be in no more",
+			(uint64_t)GROUPS_OF_ONE_MAX);
+		return REPLY_FULL;
+	}
 	struct membership *m = group_enter(c, name);
 	if (m && m->joined == run->epoch) {
 		*text = "it is in that group already";
@@ -270,7 +291,7 @@ group_on_load(struct core *c, struct bytes key, struct bytes value)
 	name[key.size] = '\0';
 	const char *end = strchr(name, ROW_GROUP_END);
 	if (strlen(name) != key.size || !end || end - name > GROUP_NAME_MAX ||
-		c->groups.memberships.count >= GROUP_LOADED_MAX)
+		c->groups.memberships.count >= c->limits.rows_max / 2)
 		return;
 	uint64_t joined = 0;
 	for (int n = 0; n < 8; n++)
