@@ -491,7 +491,8 @@ place_first_with(struct core *c, const char *instance,
 {
 	struct place *p = &c->place;
 	member_id *ranks = c->duty.ranks;
-	CHECK(p->has_hosts && p->is_round);
+	place_hosts(c);
+	CHECK(p->is_round);
 	enum place_verdict now = p->hosts[id].verdict;
 	p->hosts[id].verdict = PLACE_ELIGIBLE;
 	p->view_count = 0;
