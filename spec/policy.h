@@ -6,7 +6,8 @@
  * inside the range that the table of keys (keys.c) states, and unused bytes
  * are zero, so two policies are equal when their bytes are.
  *
- * Durations are milliseconds.  Probabilities are whole percents.
+ * Durations are milliseconds, POLICY_MS_MAX at most, so that sums of some do
+ * not overflow.  Probabilities are whole percents.
  */
 #ifndef SKEP_SPEC_POLICY_H
 #define SKEP_SPEC_POLICY_H
@@ -25,6 +26,7 @@
 #define POLICY_GROUPS_MAX     8	   /* groups of one service */
 #define POLICY_GROUPS_SIZE    512  /* all names of 'groups', with NULs */
 #define POLICY_HOLDERS_MAX    4	   /* hosts that keep one's checkpoints */
+#define POLICY_MS_MAX	      (INT64_MAX / 1024) /* of a duration */
 
 /* How the instances of a service are named. */
 enum policy_naming {

@@ -43,7 +43,8 @@ decode_instance(pb_istream_t *in, const pb_field_t *field, void **arg)
 	struct specs_names *names = *arg;
 	struct spec_policy *p = names->policy;
 	size_t length = in->bytes_left;
-	if (length == 0 || length >= POLICY_INSTANCES_SIZE - names->used ||
+	if (length == 0 || length > SERVICE_NAME_MAX ||
+		length >= POLICY_INSTANCES_SIZE - names->used ||
 		p->instance_count >= REPLICAS_MAX)
 		return false;
 	char *name = p->instances + names->used;
@@ -157,13 +158,19 @@ specs_policy_to_wire(const struct spec_policy *p)
 }
 
 static bool
+is_duration(int64_t ms)
+{
+	return ms >= 0 && ms <= POLICY_MS_MAX;
+}
+
+static bool
 is_restart_sound(const skep_RestartPolicy *r)
 {
 	return r->policy <= RESTART_NEVER &&
 	       r->delay_function <= DELAY_FIBONACCI &&
-	       r->mode <= MODE_RESCHEDULE && r->delay_ms >= 0 &&
-	       r->max_delay_ms >= 0 && r->jitter_percent <= 100 &&
-	       r->reset_after_ms >= 0 && r->interval_ms >= 0;
+	       r->mode <= MODE_RESCHEDULE && is_duration(r->delay_ms) &&
+	       is_duration(r->max_delay_ms) && r->jitter_percent <= 100 &&
+	       is_duration(r->reset_after_ms) && is_duration(r->interval_ms);
 }
 
 static bool
@@ -172,7 +179,8 @@ are_depends_sound(const skep_ServicePolicy *p)
 	for (pb_size_t i = 0; i < p->depends_count; i++)
 		if (p->depends[i].condition > DEPEND_COMPLETED)
 			return false;
-	return p->schedule.interval_ms >= 0 && p->hooks.timeout_ms >= 0 &&
+	return is_duration(p->schedule.interval_ms) &&
+	       is_duration(p->hooks.timeout_ms) &&
 	       p->reload_signal <= SIGNAL_MAX;
 }
 
@@ -180,8 +188,8 @@ static bool
 is_checkpoint_sound(const skep_CheckpointPolicy *k)
 {
 	return k->takeover <= TAKEOVER_WAIT && k->signal <= SIGNAL_MAX &&
-	       k->replicas <= POLICY_HOLDERS_MAX && k->every_ms >= 0 &&
-	       k->timeout_ms >= 0 &&
+	       k->replicas <= POLICY_HOLDERS_MAX && is_duration(k->every_ms) &&
+	       is_duration(k->timeout_ms) &&
 	       (!k->is_present || (k->replicas && k->every_ms));
 }
 
@@ -190,13 +198,15 @@ is_policy_sound(const skep_ServicePolicy *p)
 {
 	return p->type <= TYPE_ONESHOT && p->replicas <= REPLICAS_MAX &&
 	       is_restart_sound(&p->restart) && p->stop_signal <= SIGNAL_MAX &&
-	       p->stop_timeout_ms >= 0 && p->start_timeout_ms >= 0 &&
+	       is_duration(p->stop_timeout_ms) &&
+	       is_duration(p->start_timeout_ms) &&
 	       p->handoff.mode <= HANDOFF_IGNORE &&
-	       p->handoff.signal <= SIGNAL_MAX && p->handoff.timeout_ms >= 0 &&
+	       p->handoff.signal <= SIGNAL_MAX &&
+	       is_duration(p->handoff.timeout_ms) &&
 	       is_checkpoint_sound(&p->checkpoint) &&
 	       p->partition.consistency <= CONSISTENCY_QUORUM &&
 	       p->partition.on_loss <= ON_LOSS_STOP &&
-	       p->partition.stop_after_ms >= 0 && are_depends_sound(p);
+	       is_duration(p->partition.stop_after_ms) && are_depends_sound(p);
 }
 
 static struct policy_restart
@@ -337,6 +347,10 @@ specs_get_service(const struct entry *e, struct service_value *out)
 	if (!wire_decode_message(skep_ServiceValue_fields, e->value, &msg) ||
 		!msg.has_policy ||
 		!specs_policy_from_wire(&msg.policy, &out->policy))
+		return false;
+	/* Behind a longer one no '@' fits. */
+	if (out->policy.naming != NAMING_ONE &&
+		strlen(e->name) > SERVICE_NAME_MAX)
 		return false;
 	out->digest = msg.digest;
 	out->run_digest = msg.run_digest;

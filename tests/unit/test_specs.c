@@ -409,6 +409,42 @@ START_TEST(test_service_value)
 }
 END_TEST
 
+/* What no parser gives, a peer may: of another version, or with a bug. */
+START_TEST(test_service_from_afar)
+{
+	struct world w;
+	world_init(&w, 1, ROWS, 1);
+	struct core *c = world_enter(&w, 0);
+	struct service_value v = sample_service(), got;
+	char long_name[SERVICE_NAME_MAX + 2];
+	uint64_t after;
+	memset(long_name, 'x', sizeof long_name - 1);
+	long_name[sizeof long_name - 1] = '\0';
+	v.policy.naming = NAMING_LIST;
+	v.policy.instance_count = 1;
+	memset(v.policy.instances, 0, sizeof v.policy.instances);
+	strcpy(v.policy.instances, long_name);
+	specs_set_service(c, "web", &v, &after);
+	ck_assert(
+		!specs_get_service(specs_find(c, ENTRY_SERVICE, "web"), &got));
+	v.policy.instances[SERVICE_NAME_MAX] = '\0';
+	specs_set_service(c, "web", &v, &after);
+	ck_assert(specs_get_service(specs_find(c, ENTRY_SERVICE, "web"), &got));
+	specs_set_service(c, long_name, &v, &after);
+	ck_assert(!specs_get_service(
+		specs_find(c, ENTRY_SERVICE, long_name), &got));
+	v.policy.restart.max_delay_ms = POLICY_MS_MAX;
+	specs_set_service(c, "web", &v, &after);
+	ck_assert(specs_get_service(specs_find(c, ENTRY_SERVICE, "web"), &got));
+	v.policy.restart.max_delay_ms++;
+	specs_set_service(c, "web", &v, &after);
+	ck_assert(
+		!specs_get_service(specs_find(c, ENTRY_SERVICE, "web"), &got));
+	world_leave(&w, 0);
+	world_fini(&w);
+}
+END_TEST
+
 /* The table of decoded services never shows another version, or another
  * service, than what decoding the entry gives now; it has fewer lines than
  * there are services here, and slots are used again. */
@@ -623,6 +659,7 @@ main(void)
 	tcase_add_test(t, test_horizon);
 	tcase_add_test(t, test_full);
 	tcase_add_test(t, test_service_value);
+	tcase_add_test(t, test_service_from_afar);
 	tcase_add_test(t, test_service_table);
 	tcase_add_test(t, test_other_values);
 	tcase_add_test(t, test_kv_is_apart);
