@@ -125,12 +125,13 @@ on_ping(struct timer *t)
 		loop_arm(&h->keeper->loop, &h->ping, PING_EVERY_MS);
 }
 
-/* Takes in up to 'max' messages; -EAGAIN when there is no more. */
+/* Takes in up to 'max' messages; -EAGAIN when there is no more.  One of them
+ * may close the helper. */
 static int
 receive(struct helper *h, int max)
 {
 	static struct ipc_message m;
-	for (int i = 0; i < max && !h->is_ended; i++) {
+	for (int i = 0; i < max && !h->is_ended && h->watch.fd >= 0; i++) {
 		int rc = ipc_recv(h->watch.fd, &m);
 		/* It died with something unread; what it said stands behind
 		 * this error. */
@@ -168,6 +169,9 @@ on_ready(struct watch *w, uint32_t events)
 	int rc = 0;
 	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
 		rc = receive(h, MESSAGES_MAX);
+	/* We closed it: it ends by itself, and has its own to put away. */
+	if (h->watch.fd < 0)
+		return;
 	if (rc < 0 && rc != -EAGAIN && !h->is_ended)
 		helper_end(h, "closed its socket");
 	if (!h->is_ended && (events & EPOLLOUT))

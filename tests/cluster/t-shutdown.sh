@@ -67,6 +67,12 @@ wait_for 30 "beta has all" six_run
 host_start alpha
 wait_for 30 "both are alive" both_are_alive
 wait_for 30 "six are ready" ready_count_is beta 6
+stops_told() {
+	json alpha '[.events[] | select(.kind == "stopped" and .host == "alpha")] |
+		length' events
+}
+check "alpha knows of its last stops" \
+	test "$(stops_told)" = "$(wc -l <"$T/before")"
 
 step "shutdown --drain of beta"
 here beta >"$T/before"

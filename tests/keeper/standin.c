@@ -1,8 +1,9 @@
 /* Stands in for the helpers of skepd, by the name it is called.
  *
  * As skep-node and skep-logger it sends its socket to the test, which then
- * speaks for it, and waits for the keeper's end of file.  As skep-mover it
- * copies the state, no more; it knows no state_path.
+ * speaks for it, waits for the keeper's end of file, and as skep-node leaves
+ * a file beside the test's socket then.  As skep-mover it copies the
+ * state, no more; it knows no state_path.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -66,6 +67,18 @@ hand_over(bool is_logger)
 	return ipc_send(s, is_logger, writer_done(&w), &fd, 1) < 0;
 }
 
+/* What skep-node would put away at its end. */
+static void
+leave_word(void)
+{
+	char path[4096];
+	const char *socket = getenv("SKEP_TEST_SOCKET");
+	snprintf(path, sizeof path, "%s.node-ended", socket ? socket : "");
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		close(fd);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -73,10 +86,13 @@ main(int argc, char **argv)
 	name = name ? name + 1 : argv[0];
 	if (strcmp(name, "skep-mover") == 0)
 		return argc >= 3 ? move(argv[1], argv[argc - 1]) : 2;
-	if (hand_over(strcmp(name, "skep-logger") == 0) != 0)
+	bool is_logger = strcmp(name, "skep-logger") == 0;
+	if (hand_over(is_logger) != 0)
 		return 1;
 	struct pollfd p = {.fd = KPROTO_FD};
 	while (poll(&p, 1, -1) < 0 || !(p.revents & (POLLHUP | POLLERR)))
 		;
+	if (!is_logger)
+		leave_word();
 	return 0;
 }

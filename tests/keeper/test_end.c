@@ -90,6 +90,30 @@ START_TEST(test_node_stops_first)
 }
 END_TEST
 
+/* That it has ended what runs is not its own end: it has its store to close. */
+START_TEST(test_node_ends_by_itself)
+{
+	char path[128];
+	int status = -1;
+	world_start(&w, POLICY);
+	world_start_script(&w, 1, "exec sleep 1000");
+	kill(w.keeper, SIGTERM);
+	world_expect(&w, KMSG_ENDING);
+	world_send_event(&w, KMSG_KILL, 1, 1);
+	world_expect_end(&w, 1, SIGKILL);
+	/* Too slow to be there before a signal that ends it at once. */
+	kill(w.node_pid, SIGSTOP);
+	ipc_send(w.node, KMSG_ENDED, (struct bytes){NULL, 0}, NULL, 0);
+	world_wait_gone(w.logger_pid);
+	kill(w.node_pid, SIGCONT);
+	ck_assert_int_eq(waitpid(w.keeper, &status, 0), w.keeper);
+	ck_assert_int_eq(status, 0);
+	snprintf(path, sizeof path, "%s/standins.node-ended", w.dir);
+	ck_assert_int_eq(access(path, F_OK), 0);
+	world_remove(&w);
+}
+END_TEST
+
 START_TEST(test_end_without_node)
 {
 	world_start(&w, POLICY);
@@ -118,6 +142,7 @@ main(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, test_end_is_in_order);
 	tcase_add_test(t, test_node_stops_first);
+	tcase_add_test(t, test_node_ends_by_itself);
 	tcase_add_test(t, test_end_without_node);
 	suite_add_tcase(s, t);
 	SRunner *runner = srunner_create(s);
