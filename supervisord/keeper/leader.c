@@ -6,6 +6,7 @@
 #include "keeper/keeper.h"
 #include "keeper/proc.h"
 #include "keeper/record.h"
+#include "keeper/run.h"
 #include "keeper/session.h"
 #include "keeper/systemd.h"
 #include "sys/procstat.h"
@@ -26,8 +27,9 @@ leader_change(struct instance *i, pid_t pid)
 	struct loop *l = &i->keeper->loop;
 	uint64_t start_time = procstat_start_time(pid);
 	int pidfd = proc_open(pid, start_time);
-	/* Looked at after the pidfd was opened: it is one process all along. */
-	if (pidfd < 0 || !is_inside(i, pid)) {
+	/* Looked at after the pidfd was opened: it is one process all along.
+	 * A command beside the service is no part of it that could lead. */
+	if (pidfd < 0 || !is_inside(i, pid) || run_has_pid(i->keeper, pid)) {
 		say(SAY_WARNING,
 			"%s: MAINPID=%d is none of its processes: ignored",
 			i->name, (int)pid);

@@ -8,7 +8,7 @@
 
 /* Makes 'pid', which must run in the cgroup of 'i', the leader: signals for
  * the leader go to it, and its end is the instance's.  Nothing changes when it
- * is none of its processes. */
+ * is none of its processes, or one of its hooks or probes. */
 void leader_change(struct instance *i, pid_t pid);
 
 /* The instance whose leader is 'pid' though we may not be its parent; NULL. */

@@ -35,12 +35,16 @@ static void
 on_child(struct keeper *k, pid_t pid, int status)
 {
 	struct instance *i = instance_find_pid(&k->instances, pid);
+	struct instance *led = i ? NULL : leader_find(k, pid);
 	loan_on_gone(pid);
-	if (!i)
-		i = leader_find(k, pid);
 	if (i)
 		instance_on_exit(i, status);
-	else if (pid == k->node.pid)
+	if (led)
+		instance_on_exit(led, status);
+	/* One that a service named its leader may be a command of it. */
+	if (i || (led && !run_has_pid(k, pid)))
+		return;
+	if (pid == k->node.pid)
 		helper_on_exit(&k->node, status);
 	else if (pid == k->logger.pid)
 		helper_on_exit(&k->logger, status);

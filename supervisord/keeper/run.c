@@ -297,6 +297,15 @@ run_on_exit(struct keeper *k, pid_t pid, int status)
 }
 
 bool
+run_has_pid(struct keeper *k, pid_t pid)
+{
+	list_each (it, &k->runs)
+		if (container_of(it, struct run, link)->pid == pid)
+			return true;
+	return false;
+}
+
+bool
 run_is_left(struct keeper *k, uint64_t iid)
 {
 	list_each (it, &k->runs)

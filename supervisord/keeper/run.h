@@ -36,6 +36,9 @@ void run_start(struct keeper *k, const struct kproto_run *r);
 /* A child was reaped: whether it was a command. */
 bool run_on_exit(struct keeper *k, pid_t pid, int status);
 
+/* Whether that process is a command that runs. */
+bool run_has_pid(struct keeper *k, pid_t pid);
+
 /* Whether something that ran for 'iid' after its end is still there: a start
  * must wait for that. */
 bool run_is_left(struct keeper *k, uint64_t iid);

@@ -74,6 +74,27 @@ run(enum kproto_command c, int64_t timeout_ms)
 	return expect_ran(c);
 }
 
+/* A command is heard as the service is, and does not become its leader: its
+ * end would be taken for the service's, and nobody would answer for it. */
+START_TEST(test_command_does_not_lead)
+{
+	struct kproto_start s = {.readiness = KREADY_NOTIFY};
+	world_start(&w, POLICY);
+	s.working_dir = w.dir;
+	set_command(&s, KCMD_LIVENESS, "./notifier MAINPID=$$");
+	world_send_start(&w, &s, 1, SH("exec sleep 1000"), -1);
+	world_expect(&w, KMSG_STARTED);
+	for (int n = 0; n < 2; n++) {
+		struct kproto_ran r = run(KCMD_LIVENESS, LONG_MS);
+		ck_assert(!r.is_refused);
+		ck_assert_int_eq(r.status, 0);
+	}
+	world_send_event(&w, KMSG_KILL, 1, 1);
+	world_expect_end(&w, 1, SIGKILL);
+	world_end(&w);
+}
+END_TEST
+
 START_TEST(test_hook_runs_as_the_service)
 {
 	char text[128];
@@ -695,6 +716,7 @@ main(void)
 	Suite *s = suite_create("run");
 	TCase *t = tcase_create("all");
 	tcase_set_timeout(t, 90);
+	tcase_add_test(t, test_command_does_not_lead);
 	tcase_add_test(t, test_hook_runs_as_the_service);
 	tcase_add_loop_test(
 		t, test_dump_is_whole_or_none, 0, sizeof dumps / sizeof *dumps);
