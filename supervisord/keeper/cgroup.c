@@ -226,15 +226,84 @@ name_of(uint64_t iid, char out[NAME_SIZE])
 	return out;
 }
 
+/* Calls 'visit' with every cgroup beneath 'fd', deepest first. */
+static int
+each_child(int fd, int depth,
+	int (*visit)(int parent, int fd, const char *name, int arg), int arg)
+{
+	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	if (!dir) {
+		if (copy >= 0)
+			close(copy);
+		return 0;
+	}
+	int sum = 0;
+	struct dirent *e;
+	while (depth > 0 && (e = readdir(dir))) {
+		if (e->d_type != DT_DIR || e->d_name[0] == '.')
+			continue;
+		int child = openat(fd, e->d_name,
+			O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (child < 0)
+			continue;
+		sum += each_child(child, depth - 1, visit, arg);
+		sum += visit(fd, child, e->d_name, arg);
+		close(child);
+	}
+	closedir(dir);
+	return sum;
+}
+
+static int
+visit_remove(int parent, int fd, const char *name, int unused)
+{
+	(void)fd, (void)unused;
+	return unlinkat(parent, name, AT_REMOVEDIR) == 0;
+}
+
+static void
+remove_at(int parent, const char *name)
+{
+	if (unlinkat(parent, name, AT_REMOVEDIR) == 0)
+		return;
+	int fd = cgroup_find_beneath(parent, name);
+	if (fd < 0)
+		return;
+	each_child(fd, REMOVE_DEPTH, visit_remove, 0);
+	close(fd);
+	unlinkat(parent, name, AT_REMOVEDIR);
+}
+
+/* Makes the cgroup: 0, -EEXIST when one stands there that cannot go, or another
+ * error.  One that was killed could not go while its last processes did, and
+ * since Linux 6.14 what is born in it later dies at once: it is not used again.
+ */
+static int
+make_new(int parent, const char *name)
+{
+	if (mkdirat(parent, name, 0755) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return -errno;
+	int fd = cgroup_find_beneath(parent, name);
+	if (fd >= 0 && !cgroup_has_any(fd))
+		remove_at(parent, name);
+	if (fd >= 0)
+		close(fd);
+	return mkdirat(parent, name, 0755) == 0 ? 0 : -errno;
+}
+
 int
 cgroup_open(
 	const struct cgroups *c, uint64_t iid, bool *is_new, struct err *err)
 {
 	char name[NAME_SIZE];
 	name_of(iid, name);
-	*is_new = mkdirat(c->fd, name, 0755) == 0;
-	if (!*is_new && errno != EEXIST)
-		return err_sys(err, -errno, "%s/%s", c->path, name);
+	int rc = make_new(c->fd, name);
+	*is_new = rc == 0;
+	if (rc < 0 && rc != -EEXIST)
+		return err_sys(err, rc, "%s/%s", c->path, name);
 	int fd = openat(c->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return fd < 0 ? err_sys(err, -errno, "%s/%s", c->path, name) : fd;
 }
@@ -250,8 +319,9 @@ cgroup_find_beneath(int fd, const char *name)
 int
 cgroup_open_beneath(int fd, const char *name, struct err *err)
 {
-	if (mkdirat(fd, name, 0755) < 0 && errno != EEXIST)
-		return err_sys(err, -errno, "the cgroup %s", name);
+	int rc = make_new(fd, name);
+	if (rc < 0 && rc != -EEXIST)
+		return err_sys(err, rc, "the cgroup %s", name);
 	int made = cgroup_find_beneath(fd, name);
 	return made < 0 ? err_sys(err, made, "the cgroup %s", name) : made;
 }
@@ -444,48 +514,12 @@ cgroup_move(int from, int to)
 			return;
 }
 
-/* Calls 'visit' with every cgroup beneath 'fd', deepest first. */
-static int
-each_child(int fd, int depth,
-	int (*visit)(int parent, int fd, const char *name, int arg), int arg)
-{
-	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
-	if (!dir) {
-		if (copy >= 0)
-			close(copy);
-		return 0;
-	}
-	int sum = 0;
-	struct dirent *e;
-	while (depth > 0 && (e = readdir(dir))) {
-		if (e->d_type != DT_DIR || e->d_name[0] == '.')
-			continue;
-		int child = openat(fd, e->d_name,
-			O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-		if (child < 0)
-			continue;
-		sum += each_child(child, depth - 1, visit, arg);
-		sum += visit(fd, child, e->d_name, arg);
-		close(child);
-	}
-	closedir(dir);
-	return sum;
-}
-
 static int
 visit_signal(int parent, int fd, const char *name, int signal)
 {
 	(void)parent, (void)name;
 	int n = signal_procs(fd, signal);
 	return n > 0 ? n : 0;
-}
-
-static int
-visit_remove(int parent, int fd, const char *name, int unused)
-{
-	(void)fd, (void)unused;
-	return unlinkat(parent, name, AT_REMOVEDIR) == 0;
 }
 
 int
@@ -496,20 +530,6 @@ cgroup_signal(int fd, int signal)
 		return n;
 	n += each_child(fd, REMOVE_DEPTH, visit_signal, signal);
 	return n > 0 ? 0 : -ESRCH;
-}
-
-static void
-remove_at(int parent, const char *name)
-{
-	if (unlinkat(parent, name, AT_REMOVEDIR) == 0)
-		return;
-	int fd = openat(
-		parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return;
-	each_child(fd, REMOVE_DEPTH, visit_remove, 0);
-	close(fd);
-	unlinkat(parent, name, AT_REMOVEDIR);
 }
 
 void

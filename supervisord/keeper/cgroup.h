@@ -47,12 +47,13 @@ void cgroups_init(struct cgroups *c, uint64_t id);
 /* Removes the directory if it is empty, and closes it. */
 void cgroups_fini(struct cgroups *c);
 
-/* Makes the cgroup of 'iid' (an empty one that is there will do: 'is_new' tells
- * which) and returns its directory as a descriptor, the caller's to close. */
+/* Makes the cgroup of 'iid' and returns its directory as a descriptor, the
+ * caller's to close.  An empty one that is there goes first; what cannot go is
+ * used as it is: 'is_new' tells which. */
 int cgroup_open(
 	const struct cgroups *c, uint64_t iid, bool *is_new, struct err *err);
 
-/* Makes the cgroup 'name' beneath the directory 'fd' and opens it. */
+/* The same for the cgroup 'name' beneath the directory 'fd'. */
 int cgroup_open_beneath(int fd, const char *name, struct err *err);
 
 /* Opens the cgroup 'name' beneath the directory 'fd'; -ENOENT. */

@@ -2,6 +2,7 @@
  * process handles. */
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include "keeper/cgroup.h"
 #include "keeper/handoff.h"
 #include "keeper/leave.h"
+#include "keeper/spawn.h"
 
 #define V2 "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
 #define V1                                                                     \
@@ -165,6 +167,60 @@ START_TEST(test_leaves_its_own)
 }
 END_TEST
 
+/* Whether a process that is born there lives. */
+static bool
+can_live(int cgroup_fd)
+{
+	struct spawned child;
+	int status = -1;
+	ck_assert_int_eq(spawn_fork(cgroup_fd, &child, NULL), 0);
+	if (child.pid == 0)
+		_exit(7);
+	ck_assert_int_eq(waitpid(child.pid, &status, 0), child.pid);
+	close(child.pidfd);
+	return WIFEXITED(status) && WEXITSTATUS(status) == 7;
+}
+
+/* What was killed is made anew, with what is beneath it; what is in use is
+ * not. */
+START_TEST(test_killed_is_not_used_again)
+{
+	char path[300], nested[400];
+	bool is_new = false;
+	struct cgroups c = {.is_usable = true};
+	if (geteuid() != 0 || !make_cgroup(path, sizeof path))
+		return;
+	c.fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	snprintf(nested, sizeof nested, "%s/%016x/nested", path, 1);
+	for (int n = 0; n < 2; n++) {
+		int fd = cgroup_open(&c, 1, &is_new, NULL);
+		ck_assert_int_ge(fd, 0);
+		ck_assert(is_new && can_live(fd));
+		ck_assert_int_eq(mkdir(nested, 0755), 0);
+		cgroup_kill(fd);
+		close(fd);
+	}
+	int fd = cgroup_open(&c, 1, &is_new, NULL);
+	for (int n = 0; n < 2; n++) {
+		int command = cgroup_open_beneath(fd, "skep-command", NULL);
+		ck_assert_int_ge(command, 0);
+		ck_assert(can_live(command));
+		cgroup_kill(command);
+		close(command);
+	}
+	snprintf(nested, sizeof nested, "%s/%016x", path, 1);
+	pid_t pid = sit(nested);
+	close(cgroup_open(&c, 1, &is_new, NULL));
+	ck_assert(!is_new);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	close(fd);
+	cgroup_remove(&c, 1);
+	close(c.fd);
+	ck_assert_int_eq(rmdir(path), 0);
+}
+END_TEST
+
 START_TEST(test_no_cgroups_is_said)
 {
 	struct cgroups c;
@@ -213,6 +269,7 @@ main(void)
 		t, test_locate, 0, (int)(sizeof places / sizeof *places));
 	tcase_add_test(t, test_no_cgroups_is_said);
 	tcase_add_test(t, test_leaves_its_own);
+	tcase_add_test(t, test_killed_is_not_used_again);
 	tcase_add_loop_test(
 		t, test_handled, 0, (int)(sizeof masks / sizeof *masks));
 	suite_add_tcase(s, t);
