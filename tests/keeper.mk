@@ -10,14 +10,14 @@ check_PROGRAMS += tests/unit/test_kproto tests/unit/test_policy \
 	tests/keeper/test_run tests/keeper/notifier tests/keeper/test_resolve \
 	tests/keeper/test_end tests/keeper/test_kept \
 	tests/keeper/test_notify tests/unit/test_notice \
-	tests/unit/test_limits tests/unit/test_loan \
+	tests/unit/test_limits tests/unit/test_loan tests/unit/test_workdir \
 	tests/keeper/test_rights tests/keeper/test_checkpoint
 TESTS += tests/unit/test_kproto tests/unit/test_policy \
 	tests/unit/test_cgroup tests/keeper/test_keeper \
 	tests/keeper/test_adopt tests/keeper/test_run tests/keeper/test_resolve \
 	tests/keeper/test_end tests/keeper/test_kept \
 	tests/keeper/test_notify tests/unit/test_notice \
-	tests/unit/test_limits tests/unit/test_loan \
+	tests/unit/test_limits tests/unit/test_loan tests/unit/test_workdir \
 	tests/keeper/test_rights tests/keeper/test_checkpoint
 
 tests_unit_test_kproto_SOURCES = tests/unit/test_kproto.c
@@ -42,6 +42,10 @@ tests_unit_test_limits_LDADD = libkeeper.a $(CONF_LIBS) $(CHECK_LIBS)
 tests_unit_test_loan_SOURCES = tests/unit/test_loan.c
 tests_unit_test_loan_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_loan_LDADD = libkeeper.a $(CONF_LIBS) $(CHECK_LIBS)
+
+tests_unit_test_workdir_SOURCES = tests/unit/test_workdir.c
+tests_unit_test_workdir_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_workdir_LDADD = libkeeper.a $(CONF_LIBS) $(CHECK_LIBS)
 
 tests_unit_test_notice_SOURCES = tests/unit/test_notice.c
 tests_unit_test_notice_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)

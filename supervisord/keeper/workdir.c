@@ -12,7 +12,8 @@
 #include "base/hash.h"
 #include "keeper/spawn.h"
 
-#define REMOVE_DEPTH 16 /* directories in directories */
+#define REMOVE_DEPTH 16			 /* directories in directories */
+#define INLINE_MAX   ((int64_t)64 << 20) /* bytes on disk, freed at once */
 
 /* What a command writes, before it is whole, and then. */
 static const struct {
@@ -180,6 +181,54 @@ workdir_read_answer(
 	return answer;
 }
 
+/* Removes what was taken aside in a process of its own. */
+static void
+remove_apart(const struct dirs *d, const char *aside)
+{
+	struct spawned child;
+	if (spawn_fork(-1, &child, NULL) < 0)
+		return;
+	if (child.pid == 0) {
+		remove_tree(d->work, aside, REMOVE_DEPTH);
+		_exit(0);
+	}
+	close(child.pidfd);
+}
+
+/* Whether nobody waits for long while it is removed. */
+static bool
+is_small(const struct stat *st)
+{
+	return !S_ISDIR(st->st_mode) &&
+	       (!S_ISREG(st->st_mode) ||
+		       (int64_t)st->st_blocks * 512 <= INLINE_MAX);
+}
+
+/* Frees the name in the work directory 'fd'.  A tree or a file may be of any
+ * size, and nobody waits for it. */
+static void
+free_name(const struct dirs *d, uint64_t iid, int fd, const char *name)
+{
+	char aside[40];
+	struct stat st, other;
+	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return;
+	if (is_small(&st)) {
+		unlinkat(fd, name, 0);
+		return;
+	}
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(
+			aside, sizeof aside, ".%016" PRIx64 ".part.%u", iid, i);
+		/* To replace one that still goes would be to wait for it. */
+		if (fstatat(d->work, aside, &other, AT_SYMLINK_NOFOLLOW) == 0)
+			continue;
+		if (renameat(fd, name, d->work, aside) == 0)
+			remove_apart(d, aside);
+		return;
+	}
+}
+
 bool
 workdir_keep_unsealed(const struct dirs *d, uint64_t iid, char path[PATH_MAX])
 {
@@ -190,7 +239,7 @@ workdir_keep_unsealed(const struct dirs *d, uint64_t iid, char path[PATH_MAX])
 		return false;
 	bool is_kept = false;
 	if (fstatat(fd, STATE_NAME, &st, AT_SYMLINK_NOFOLLOW) == 0) {
-		remove_tree(fd, UNSEALED_NAME, REMOVE_DEPTH);
+		free_name(d, iid, fd, UNSEALED_NAME);
 		is_kept = renameat(fd, STATE_NAME, fd, UNSEALED_NAME) == 0;
 	}
 	close(fd);
@@ -209,43 +258,14 @@ workdir_clear_ignore(const struct dirs *d, uint64_t iid)
 	close(fd);
 }
 
-/* Removes what was taken aside in a process of its own. */
-static void
-remove_apart(const struct dirs *d, const char *aside)
-{
-	struct spawned child;
-	if (spawn_fork(-1, &child, NULL) < 0)
-		return;
-	if (child.pid == 0) {
-		remove_tree(d->work, aside, REMOVE_DEPTH);
-		_exit(0);
-	}
-	close(child.pidfd);
-}
-
-/* Frees the name; a directory may be of any size, and nobody waits for it. */
-static void
-free_name(const struct dirs *d, uint64_t iid, const char *name)
-{
-	char aside[40];
-	int fd = open_dir(d, iid);
-	if (fd < 0)
-		return;
-	int rc = unlinkat(fd, name, 0) < 0 ? -errno : 0;
-	for (unsigned i = 0; rc < 0 && rc != -ENOENT && i < 100; i++) {
-		snprintf(
-			aside, sizeof aside, ".%016" PRIx64 ".part.%u", iid, i);
-		rc = renameat(fd, name, d->work, aside) < 0 ? -errno : 0;
-		if (rc == 0)
-			remove_apart(d, aside);
-	}
-	close(fd);
-}
-
 void
 workdir_clear_part(const struct dirs *d, uint64_t iid, enum workdir_part what)
 {
-	free_name(d, iid, parts[what].part);
+	int fd = open_dir(d, iid);
+	if (fd < 0)
+		return;
+	free_name(d, iid, fd, parts[what].part);
+	close(fd);
 }
 
 bool
@@ -264,15 +284,26 @@ workdir_has_checkpoint(const struct dirs *d, uint64_t iid)
 void
 workdir_clear_checkpoint(const struct dirs *d, uint64_t iid)
 {
-	free_name(d, iid, parts[WORKDIR_CHECKPOINT].whole);
+	int fd = open_dir(d, iid);
+	if (fd < 0)
+		return;
+	free_name(d, iid, fd, parts[WORKDIR_CHECKPOINT].whole);
+	close(fd);
 }
 
 void
 workdir_take_part(const struct dirs *d, uint64_t iid, enum workdir_part what)
 {
+	struct stat part, whole;
 	int fd = open_dir(d, iid);
 	if (fd < 0)
 		return;
+	/* What the rename would replace may be a large file. */
+	if (fstatat(fd, parts[what].part, &part, AT_SYMLINK_NOFOLLOW) == 0 &&
+		fstatat(fd, parts[what].whole, &whole, AT_SYMLINK_NOFOLLOW) ==
+			0 &&
+		S_ISREG(whole.st_mode) && !is_small(&whole))
+		free_name(d, iid, fd, parts[what].whole);
 	/* None is no state; the core asks for it, and hears so. */
 	renameat(fd, parts[what].part, fd, parts[what].whole);
 	close(fd);

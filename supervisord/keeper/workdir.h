@@ -70,8 +70,9 @@ void workdir_clear_checkpoint(const struct dirs *d, uint64_t iid);
  * the last words of a run.  A directory of that name stays, and counts. */
 void workdir_clear_ignore(const struct dirs *d, uint64_t iid);
 
-/* Removes what a command left half written, a directory without waiting for
- * it: they are for the keeper itself.  Gives what one wrote its name. */
+/* Removes what a command left half written, a directory or a large file without
+ * waiting for it: they are for the keeper itself.  Gives what one wrote its
+ * name. */
 enum workdir_part { WORKDIR_STATE, WORKDIR_CHECKPOINT };
 void workdir_clear_part(
 	const struct dirs *d, uint64_t iid, enum workdir_part what);
