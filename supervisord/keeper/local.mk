@@ -7,6 +7,7 @@ libkeeper_a_SOURCES = \
 	supervisord/keeper/caps.c supervisord/keeper/caps.h \
 	supervisord/keeper/cgroup.c supervisord/keeper/cgroup.h \
 	supervisord/keeper/child.c supervisord/keeper/child.h \
+	supervisord/keeper/closer.c supervisord/keeper/closer.h \
 	supervisord/keeper/crash.c supervisord/keeper/crash.h \
 	supervisord/keeper/dirs.c supervisord/keeper/dirs.h \
 	supervisord/keeper/env.c supervisord/keeper/env.h \

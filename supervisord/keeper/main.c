@@ -13,6 +13,7 @@
 
 #include "base/hash.h"
 #include "keeper/adopt.h"
+#include "keeper/closer.h"
 #include "keeper/file.h"
 #include "keeper/former.h"
 #include "keeper/handoff.h"
@@ -44,7 +45,10 @@ on_child(struct keeper *k, pid_t pid, int status)
 	/* One that a service named its leader may be a command of it. */
 	if (i || (led && !run_has_pid(k, pid)))
 		return;
-	if (pid == k->node.pid)
+	uint64_t iid;
+	if (closer_on_exit(pid, &iid))
+		notify_listen(k, iid);
+	else if (pid == k->node.pid)
 		helper_on_exit(&k->node, status);
 	else if (pid == k->logger.pid)
 		helper_on_exit(&k->logger, status);

@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "keeper/closer.h"
 #include "keeper/handoff.h"
 #include "keeper/keeper.h"
 #include "keeper/launch.h"
@@ -26,7 +27,6 @@
 #define NAME_SIZE      32
 #define DATAGRAM_MAX   4096 /* as systemd's; what is longer is ignored */
 #define DATAGRAMS_TURN 16   /* read before others have their turn */
-#define DESCRIPTORS    253  /* that the kernel lets one message carry */
 #define STATUS_MS      250  /* between two STATUS= that are passed on */
 
 static const char *
@@ -210,17 +210,15 @@ sender_of(struct msghdr *m)
 }
 
 static void
-close_descriptors(struct msghdr *m)
+close_descriptors(struct instance *i, struct msghdr *m)
 {
+	int fds[CLOSER_FDS_MAX];
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 			continue;
-		size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		for (size_t n = 0; n < count; n++) {
-			int fd;
-			memcpy(&fd, CMSG_DATA(c) + n * sizeof fd, sizeof fd);
-			close(fd);
-		}
+		size_t size = c->cmsg_len - CMSG_LEN(0);
+		memcpy(fds, CMSG_DATA(c), size);
+		closer_close(i->iid, fds, size / sizeof *fds);
 	}
 }
 
@@ -260,7 +258,7 @@ receive(struct instance *i)
 	static union {
 		struct cmsghdr align;
 		char bytes[CMSG_SPACE(sizeof(struct ucred)) +
-			   CMSG_SPACE(DESCRIPTORS * sizeof(int))];
+			   CMSG_SPACE(CLOSER_FDS_MAX * sizeof(int))];
 	} control;
 	struct iovec v = {data, sizeof data};
 	struct msghdr m = {
@@ -276,7 +274,7 @@ receive(struct instance *i)
 	take_datagram(i, data, (size_t)n, sender_of(&m),
 		(m.msg_flags & MSG_TRUNC) != 0);
 	/* Last: a BARRIER waits for it. */
-	close_descriptors(&m);
+	close_descriptors(i, &m);
 	return true;
 }
 
@@ -284,10 +282,24 @@ static void
 on_socket(struct watch *w, uint32_t events)
 {
 	struct notify *n = container_of(w, struct notify, socket);
+	struct instance *i = instance_of(n);
 	(void)events;
-	for (int turn = 0; turn < DATAGRAMS_TURN && w->fd >= 0; turn++)
-		if (!receive(instance_of(n)))
+	for (int turn = 0; turn < DATAGRAMS_TURN && w->fd >= 0; turn++) {
+		if (closer_is_busy(i->iid)) {
+			loop_change(&i->keeper->loop, w, 0);
 			return;
+		}
+		if (!receive(i))
+			return;
+	}
+}
+
+void
+notify_listen(struct keeper *k, uint64_t iid)
+{
+	struct instance *i = instance_find(&k->instances, iid);
+	if (i && i->notify.socket.fd >= 0)
+		loop_change(&k->loop, &i->notify.socket, EPOLLIN);
 }
 
 void
@@ -435,7 +447,10 @@ notify_give(struct instance *i, uid_t uid, gid_t gid, struct err *err)
 	if (i->notify.socket.fd < 0)
 		return 0;
 	name_of(i->iid, "", name);
-	/* A service that is root may go on as anybody. */
+	/* A service that is root may go on as anybody, also as a user that we
+	 * do not hear of, and speaks then: so anybody may write.  Who does not
+	 * belong to it is not heard, and can do no more than have us look who
+	 * it is. */
 	if ((geteuid() == 0 &&
 		    fchownat(dir, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0) ||
 		fchmodat(dir, name, uid == 0 ? 0666 : 0660, 0) < 0)

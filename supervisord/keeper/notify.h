@@ -6,9 +6,10 @@
  * cgroups, of the leader's process group or session) are listened to, others
  * are counted.  READY, RELOADING, STOPPING, STATUS, MAINPID, WATCHDOG,
  * WATCHDOG_USEC, EXTEND_TIMEOUT_USEC and X_SKEP_HANDOFF (an answer to the
- * handoff signal) are understood.  Descriptors that come
- * along are closed when the datagram is done with, which is what BARRIER waits
- * for; FDSTORE stores nothing.
+ * handoff signal) are understood.  Descriptors that come along are closed when
+ * the datagram is done with, which is what BARRIER waits for; those that may
+ * hold who closes them (closer.h) hold their sender, who is not heard
+ * meanwhile.  FDSTORE stores nothing.
  *
  * MAINPID names a new leader.  We may not be its parent: it is watched as one
  * that was adopted is.
@@ -34,6 +35,7 @@
 #include "sys/kproto.h"
 
 struct instance;
+struct keeper;
 
 /* An instance's part of it. */
 struct notify {
@@ -70,6 +72,9 @@ void notify_resume(struct instance *i);
 
 /* Takes in what waits; the leader may have changed when this returns. */
 void notify_drain(struct instance *i);
+
+/* What it sent is closed: it is listened to again. */
+void notify_listen(struct keeper *k, uint64_t iid);
 
 /* The logger found the line that makes it ready. */
 void notify_on_line(struct instance *i);

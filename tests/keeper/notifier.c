@@ -1,8 +1,10 @@
 /* A service's words: sends its arguments, joined by newlines, to
  * NOTIFY_SOCKET as one datagram, and waits with a BARRIER until they are taken
  * in.  "-x TEXT" sends TEXT and some NULs and dirt; "-l" a datagram that is too
- * long; "-s" stores a descriptor.
+ * long; "-s" stores a descriptor, "-w" a socket that its last owner waits for,
+ * while a child of ours holds what it waits for.
  */
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,6 +59,32 @@ barrier(int s)
 	return rc || poll(&p, 1, 30000) != 1;
 }
 
+/* A socket with more in it than its other end takes, and that lingers. */
+static int
+open_lingering(void)
+{
+	static char data[65536];
+	struct sockaddr_in a = {.sin_family = AF_INET};
+	struct linger wait = {1, 60};
+	socklen_t size = sizeof a;
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	int s = socket(AF_INET, SOCK_STREAM, 0);
+	if (bind(listener, (struct sockaddr *)&a, sizeof a) < 0 ||
+		listen(listener, 1) < 0 ||
+		getsockname(listener, (struct sockaddr *)&a, &size) < 0 ||
+		connect(s, (struct sockaddr *)&a, sizeof a) < 0 ||
+		setsockopt(s, SOL_SOCKET, SO_LINGER, &wait, sizeof wait) < 0)
+		return -1;
+	while (send(s, data, sizeof data, MSG_DONTWAIT) > 0)
+		;
+	if (fork() == 0) {
+		close(s);
+		pause();
+	}
+	return s;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -81,9 +109,17 @@ main(int argc, char **argv)
 			fd = 0;
 			continue;
 		}
+		if (strcmp(argv[i], "-w") == 0) {
+			fd = open_lingering();
+			if (fd < 0)
+				return 1;
+			continue;
+		}
 		size += (size_t)snprintf(
 			text + size, sizeof text - size, "%s\n", argv[i]);
 	}
 	int rc = size ? send_words(s, text, size, fd) : 0;
+	if (fd > 0)
+		return rc; /* nobody answers before it is closed */
 	return rc || barrier(s);
 }

@@ -114,6 +114,25 @@ START_TEST(test_no_descriptor_stays)
 }
 END_TEST
 
+/* One whose end takes long holds its sender, and nobody else. */
+START_TEST(test_slow_descriptor)
+{
+	struct kproto_start s = {0}, other = {0};
+	world_start(&w, POLICY);
+	start(&s, SAY " READY=1; " SAY " -w FDSTORE=1; echo sent.; "
+		      "exec sleep 1000");
+	expect_news(KNEWS_READY);
+	world_read_log(&w, 1, "sent.\n");
+	mono began = clock_mono();
+	world_send_start(&w, &other, 2, SH("exec sleep 1000"), -1);
+	world_expect(&w, KMSG_STARTED);
+	world_send_event(&w, KMSG_KILL, 1, 1);
+	world_expect_end(&w, 1, SIGKILL);
+	ck_assert_int_lt(mono_diff(clock_mono(), began), 10000);
+	world_end(&w);
+}
+END_TEST
+
 START_TEST(test_ready_only_where_it_counts)
 {
 	struct kproto_start s = {
@@ -388,6 +407,7 @@ main(void)
 	tcase_add_loop_test(t, test_answers_to_the_handoff_signal, 0,
 		(int)(sizeof answers / sizeof *answers));
 	tcase_add_test(t, test_no_descriptor_stays);
+	tcase_add_test(t, test_slow_descriptor);
 	tcase_add_test(t, test_ready_only_where_it_counts);
 	tcase_add_test(t, test_forged);
 	tcase_add_test(t, test_flood_of_status);
