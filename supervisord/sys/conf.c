@@ -109,10 +109,12 @@ static const struct conf_key keys[] = {
 		.help = "The hours in UTC in which that may begin, like "
 			"02:00-04:30; empty is all day."},
 	{"defaults", "allow", CONF_PATTERNS, .is_setting = true, .fallback = "",
-		.help = "Hosts that may be members, literal or /regex/; empty "
-			"is any."},
+		.help = "Hosts that instances may be placed on, literal or "
+			"/regex/; empty is any.  The others are members all "
+			"the same."},
 	{"defaults", "deny", CONF_PATTERNS, .is_setting = true, .fallback = "",
-		.help = "Hosts that may not."},
+		.help = "Hosts that no instance may be placed on, whatever "
+			"'allow' says."},
 	{"policy", "allow_root", CONF_BOOL, AT(policy.allow_root),
 		.fallback = "no", .help = "Whether services may run as root."},
 	{"policy", "allowed_users", CONF_LIST, AT(policy.allowed_users),
