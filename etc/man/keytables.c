@@ -149,10 +149,12 @@ put_conf_doc(const struct conf_doc *d)
 {
 	fputs(".It Cm", stdout);
 	put_argument(d->key);
-	putchar('\n');
+	printf(" No = %s\n", d->form);
 	put_line(d->help);
 	if (!d->is_supported)
 		puts("Not supported yet.");
+	if (*d->range)
+		puts(d->range);
 	if (!*d->fallback)
 		return;
 	printf("Default:\n.Ql");
@@ -199,6 +201,10 @@ static void
 put_sample_key(const struct conf_doc *d)
 {
 	put_comment(d->help);
+	if (d->has_words)
+		printf("; One of: %s\n", d->form);
+	if (*d->range)
+		put_comment(d->range);
 	if (!d->is_supported)
 		puts("; (Not supported yet.)");
 	printf(";%s =%s%s\n", d->key, *d->fallback ? " " : "", d->fallback);

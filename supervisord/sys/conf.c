@@ -14,7 +14,8 @@
 #include "sys/nearest.h"
 
 #define FILE_MAX (4u << 20) /* bytes of skep.conf */
-#define DAY_MS	 (24 * 60 * 60 * 1000)
+#define HOUR_MS	 (60 * 60 * 1000)
+#define DAY_MS	 (24 * HOUR_MS)
 
 static const char *const provider_words[] = {
 	"mesh", "expander", "corosync", "etcd", "static", NULL};
@@ -73,30 +74,40 @@ static const struct conf_key keys[] = {
 		.help = "The key that proves the cluster."},
 	{"cluster", "provider", CONF_CHOICE, AT(cluster.provider),
 		.words = provider_words, .word_count = 1, .fallback = "mesh",
-		.help = "Who says which hosts are alive."},
+		.help = "Who says which hosts are alive.  'mesh': they "
+			"themselves."},
 	{"defaults", "expect", CONF_NUMBER, .is_setting = true, .min = 1,
 		.max = 10000, .fallback = "1",
 		.help = "The hosts a new cluster waits for."},
 	{"defaults", "settle_timeout", CONF_DURATION, .is_setting = true,
-		.max = DAY_MS, .fallback = "60s",
+		.max = HOUR_MS, .fallback = "60s",
 		.help = "How long a booting host waits for the others."},
 	{"defaults", "failure_timeout", CONF_DURATION, .is_setting = true,
-		.min = 100, .max = DAY_MS, .fallback = "2s",
+		.min = 500, .max = HOUR_MS, .fallback = "2s",
 		.help = "The silence after which a host is suspected."},
 	{"defaults", "restart_grace", CONF_DURATION, .is_setting = true,
-		.max = DAY_MS, .fallback = "5s",
+		.max = HOUR_MS, .fallback = "5s",
 		.help = "The time a host has to start its skepd again."},
 	{"defaults", "minority_hold", CONF_DURATION, .is_setting = true,
-		.max = DAY_MS, .fallback = "10s",
-		.help = "How long a small side waits before it acts."},
+		.max = HOUR_MS, .fallback = "10s",
+		.help = "How long a host waits that lost more than half of the "
+			"others at once, before it does what 'on_minority' "
+			"says."},
 	{"defaults", "on_minority", CONF_CHOICE, .is_setting = true,
 		.words = minority_words, .word_count = 4,
 		.fallback = "takeover",
-		.help = "What a small side does after that."},
+		.help = "What it does after that, while they are away. "
+			"'takeover': it starts their services too.  'keep': "
+			"it keeps what was its own running and starts "
+			"nothing else.  'freeze': it starts and stops "
+			"nothing.  'stop': it stops its services.  The last "
+			"three hold until the others are back, or 'skepctl "
+			"node confirm-down' says that they are gone."},
 	{"defaults", "rebalance", CONF_CHOICE, .is_setting = true,
 		.words = rebalance_words, .word_count = 3, .fallback = "off",
-		.help = "Whether services move when ranks change: by "
-			"themselves, when skepctl rebalance asks, or not."},
+		.help = "Whether services move when ranks change.  'off': not. "
+			"'auto': by themselves, and when 'skepctl rebalance' "
+			"asks.  'manual': only when it asks."},
 	{"defaults", "rebalance_max", CONF_NUMBER, .is_setting = true, .min = 1,
 		.max = 100, .fallback = "5",
 		.help = "How many of them move at a time in the cluster."},
@@ -141,7 +152,9 @@ static const struct conf_key keys[] = {
 			"oom_score_adj, or hard limits above our own."},
 	{"tls", "mode", CONF_CHOICE, AT(tls_mode), .words = tls_words,
 		.word_count = 2, .fallback = "psk",
-		.help = "How links are protected; 'none' on loopback only."},
+		.help = "How links are protected.  'psk': by the key of "
+			"'cluster.key_file'.  'none': not at all, on loopback "
+			"addresses only."},
 	{"tls", "ca", CONF_LATER, .fallback = "",
 		.help = "The certificate authority of x509."},
 	{"tls", "cert", CONF_LATER, .fallback = "",
@@ -171,7 +184,8 @@ static const struct conf_key keys[] = {
 		.help = "Names of services, instances and hosts that it is "
 			"told of, patterns with '*' allowed; empty is any."},
 	{"debug", "faults", CONF_BOOL, AT(debug_faults), .fallback = "no",
-		.help = "Whether 'skepctl debug partition' is allowed."},
+		.help = "Whether 'skepctl debug partition' is allowed.",
+		.is_later = true},
 };
 
 #define KEY_COUNT (sizeof keys / sizeof *keys)
@@ -411,12 +425,6 @@ conf_doc_get(size_t i, struct conf_doc *out)
 {
 	if (i >= KEY_COUNT)
 		return false;
-	*out = (struct conf_doc){
-		.section = keys[i].section,
-		.key = keys[i].key,
-		.fallback = keys[i].fallback,
-		.help = keys[i].help,
-		.is_supported = keys[i].type != CONF_LATER,
-	};
+	conf_value_doc(&keys[i], out);
 	return true;
 }

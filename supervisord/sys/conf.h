@@ -33,6 +33,8 @@
 #define CONF_SETTING_COUNT 12
 #define CONF_RUN_DIR_MAX   80 /* a Unix socket's path has 107 characters */
 #define CONF_PORT	   7400
+#define CONF_FORM_SIZE	   96
+#define CONF_RANGE_SIZE	   96
 
 /* A list of texts. */
 struct conf_list {
@@ -154,6 +156,9 @@ struct conf_doc {
 	const char *key;
 	const char *fallback; /* the default as root, in words or as text */
 	const char *help;
+	char form[CONF_FORM_SIZE];   /* "duration", "takeover | keep" */
+	char range[CONF_RANGE_SIZE]; /* "From 500ms to 1h.", "" = any */
+	bool has_words;		     /* 'form' is the words that it takes */
 	bool is_supported;
 };
 

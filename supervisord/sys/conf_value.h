@@ -42,12 +42,17 @@ struct conf_key {
 	uint32_t word_count;	  /* words that are supported; the others
 				     are refused with "not supported yet" */
 	const char *fallback;	  /* default, or words for a computed one */
-	const char *help;	  /* one sentence */
+	const char *help;	  /* a sentence or more; each word that a
+				     choice takes stands there in quotes */
+	bool is_later;		  /* it can be given, and does nothing yet */
 };
 
 /* Reads 'value' into the member of 'key'.  -EINVAL with a sentence that
  * starts with what is wrong, without the key. */
 int conf_value_read(const struct conf_key *key, const char *value,
 	struct conf *conf, struct err *err);
+
+/* What the documentation says of 'key'. */
+void conf_value_doc(const struct conf_key *key, struct conf_doc *out);
 
 #endif

@@ -26,6 +26,7 @@ libconf_a_SOURCES = \
 	supervisord/sys/conf.c supervisord/sys/conf.h \
 	supervisord/sys/capability.c supervisord/sys/capability.h \
 	supervisord/sys/conf_dirs.c supervisord/sys/conf_dirs.h \
+	supervisord/sys/conf_doc.c \
 	supervisord/sys/conf_read.c supervisord/sys/conf_read.h \
 	supervisord/sys/conf_value.c supervisord/sys/conf_value.h
 CONF_LIBS = libconf.a libsys.a libbase.a $(INIH_LIBS)

@@ -285,7 +285,7 @@ static const struct {
 		"2: defaults.settle_timeout: '60' is not a duration (such as "
 		"500ms, 10s or 5m)"},
 	{"[defaults]\nfailure_timeout = 1ms\n",
-		"2: defaults.failure_timeout: must be 100ms to 1d, not 1ms"},
+		"2: defaults.failure_timeout: must be 500ms to 1h, not 1ms"},
 	{"[defaults]\non_minority = takover\n",
 		"2: defaults.on_minority: 'takover' is none of takeover, keep, "
 		"freeze, stop; did you mean 'takeover'?"},
@@ -370,6 +370,35 @@ START_TEST(documentation_is_complete)
 }
 END_TEST
 
+/* Every word of a choice is explained, and so are the bounds of numbers. */
+START_TEST(words_and_ranges_are_told)
+{
+	struct conf_doc doc;
+	for (size_t i = 0; conf_doc_get(i, &doc); i++) {
+		bool is_bounded = !strcmp(doc.form, "number") ||
+				  !strcmp(doc.form, "duration") ||
+				  !strcmp(doc.form, "size");
+		char words[CONF_FORM_SIZE], quoted[CONF_FORM_SIZE + 2];
+		ck_assert_msg(!is_bounded || *doc.range, "%s", doc.key);
+		strcpy(words, doc.has_words ? doc.form : "");
+		for (char *w = strtok(words, " |"); w; w = strtok(NULL, " |")) {
+			snprintf(quoted, sizeof quoted, "'%s'", w);
+			ck_assert_msg(strstr(doc.help, quoted) != NULL,
+				"%s: nothing about %s", doc.key, quoted);
+		}
+		if (!strcmp(doc.key, "on_minority"))
+			ck_assert_str_eq(
+				doc.form, "takeover | keep | freeze | stop");
+		if (!strcmp(doc.key, "failure_timeout"))
+			ck_assert_str_eq(doc.range, "From 500ms to 1h.");
+		if (!strcmp(doc.key, "restart_grace"))
+			ck_assert_str_eq(doc.range, "From 0 to 1h.");
+		if (!strcmp(doc.key, "faults"))
+			ck_assert(!doc.is_supported);
+	}
+}
+END_TEST
+
 START_TEST(missing_file_is_an_error_when_named)
 {
 	ck_assert_int_eq(
@@ -403,6 +432,7 @@ main(void)
 	tcase_add_loop_test(
 		t, plain_links_stay_on_loopback, 0, COUNT(plain_links));
 	tcase_add_test(t, documentation_is_complete);
+	tcase_add_test(t, words_and_ranges_are_told);
 	tcase_add_test(t, missing_file_is_an_error_when_named);
 	suite_add_tcase(s, t);
 	SRunner *r = srunner_create(s);
