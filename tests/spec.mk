@@ -48,6 +48,7 @@ FUZZ_CC = clang -g -O1 -fsanitize=fuzzer,address,undefined
 FUZZ_BUILD = $(FUZZ_CC) $(DEFS) $(AM_CPPFLAGS) $(CPPFLAGS) $(YAML_CFLAGS) \
 	$(INIH_CFLAGS) -std=gnu11
 fuzz_base = $(srcdir)/supervisord/sys/err.c \
+	$(srcdir)/supervisord/sys/event_kinds.c \
 	$(srcdir)/supervisord/sys/nearest.c \
 	$(srcdir)/supervisord/sys/units.c $(srcdir)/supervisord/base/hash.c
 fuzz-spec: tests/fuzz/fuzz_spec.c $(libspec_a_SOURCES)

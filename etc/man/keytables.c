@@ -14,6 +14,7 @@
 #include "base/check.h"
 #include "spec/keys.h"
 #include "sys/conf.h"
+#include "sys/event_kinds.h"
 
 #define WIDTH 78 /* columns of the sample */
 
@@ -174,6 +175,13 @@ write_conf(void)
 			section = d.section;
 		}
 		put_conf_doc(&d);
+	}
+	puts(".El\n.Ss Kinds of events\n.Bl -tag -width Ds -compact");
+	for (const struct event_kind *k = event_kinds; k->name; k++) {
+		fputs(".It Cm", stdout);
+		put_argument(k->name);
+		putchar('\n');
+		put_line(k->help);
 	}
 	puts(".El");
 }

@@ -293,6 +293,16 @@ clean_start(void)
 			open("/dev/null", O_RDWR);
 }
 
+/* Of what will not do, though nothing that runs needs it. */
+static void
+warn(const struct conf *conf)
+{
+	char text[ERR_TEXT_SIZE];
+	conf_warning(conf, text, sizeof text);
+	if (*text)
+		say(SAY_WARNING, "%s", text);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -310,6 +320,8 @@ main(int argc, char **argv)
 	say_init("skepd", k.options.is_verbose ? SAY_DEBUG : SAY_INFO);
 	clean_start();
 	int rc = options_load(&k.options, &err);
+	if (rc == 0)
+		warn(&k.options.conf);
 	if (rc == 0 && k.options.is_check) {
 		printf("%s: good\n", *k.options.conf.path ? k.options.conf.path
 							  : "the defaults");

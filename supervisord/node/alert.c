@@ -15,7 +15,6 @@
 #include "base/list.h"
 #include "node/api_private.h"
 #include "node/node_private.h"
-#include "sys/nearest.h"
 #include "sys/say.h"
 
 extern char **environ;
@@ -42,37 +41,15 @@ struct alert {
 
 /* --- What it hears --- */
 
-/* Whether it hears of the kinds that match 'pattern', of which there are some.
- */
-static bool
-hear(struct alert *a, const char *pattern)
-{
-	bool has = false;
-	for (int k = 0; k < NOTE_KIND_COUNT; k++) {
-		if (!glob_matches(pattern, note_kind_name((enum note_kind)k)))
-			continue;
-		a->hears[k] = has = true;
-	}
-	return has;
-}
-
-static int
-read_kinds(struct alert *a, struct err *err)
+/* Each pattern fits some kind: conf has looked. */
+static void
+read_kinds(struct alert *a)
 {
 	const struct conf_list *list = &a->conf->alert_kinds;
-	for (uint32_t i = 0; i < list->count; i++) {
-		struct nearest near;
-		if (hear(a, list->items[i]))
-			continue;
-		nearest_init(&near, list->items[i]);
+	for (uint32_t i = 0; i < list->count; i++)
 		for (int k = 0; k < NOTE_KIND_COUNT; k++)
-			nearest_offer(&near, note_kind_name((enum note_kind)k));
-		return err_set(err, -EINVAL,
-			"events.alert_kinds: there is no kind '%.40s'%s%s%s",
-			list->items[i], near.best ? "; did you mean '" : "",
-			near.best ? near.best : "", near.best ? "'?" : "");
-	}
-	return 0;
+			a->hears[k] |= glob_matches(list->items[i],
+				note_kind_name((enum note_kind)k));
 }
 
 static bool
@@ -227,7 +204,6 @@ on_event(struct event_follower *follower, const struct event *e)
 struct alert *
 alert_open(struct node *n)
 {
-	struct err err = {0};
 	if (!n->conf.events.alert_command[0])
 		return NULL;
 	struct alert *a = calloc(1, sizeof *a);
@@ -235,11 +211,7 @@ alert_open(struct node *n)
 	a->node = n;
 	a->conf = &n->conf.events;
 	list_init(&a->waiting);
-	if (read_kinds(a, &err)) {
-		say(SAY_ERROR, "%s; nobody is told of events", err.text);
-		free(a);
-		return NULL;
-	}
+	read_kinds(a);
 	ev_child_init(&a->child, on_child, 0, 0);
 	a->child.data = a;
 	ev_timer_init(&a->patience, on_patience, 0., 0.);

@@ -17,8 +17,7 @@
 struct node;
 struct alert;
 
-/* Begins to listen, as n->conf says; NULL when it names no command, or a kind
- * that there is not: then the log says so, and services run as well. */
+/* Begins to listen, as n->conf says; NULL when it names no command. */
 struct alert *alert_open(struct node *n);
 
 /* Stops; a command that runs runs on.  NULL is accepted. */

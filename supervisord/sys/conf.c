@@ -174,11 +174,11 @@ static const struct conf_key keys[] = {
 		.max = CONF_PATH_SIZE - 1, .fallback = "",
 		.help = "A program that is told of events of this host, each "
 			"as a line of JSON at its standard input."},
-	{"events", "alert_kinds", CONF_GLOBS, AT(events.alert_kinds),
+	{"events", "alert_kinds", CONF_KINDS, AT(events.alert_kinds),
 		.fallback = "failed, conflict, checkpoint, oom, node_down, "
 			    "lonely",
 		.help = "The kinds of events that it is told of, patterns with "
-			"'*' allowed."},
+			"'*' allowed; skep.conf(5) lists them."},
 	{"events", "alert_names", CONF_GLOBS, AT(events.alert_names),
 		.fallback = "",
 		.help = "Names of services, instances and hosts that it is "
@@ -285,6 +285,23 @@ is_loopback(const char *address)
 	return strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
 	       (strncmp(host, "127.", 4) == 0 &&
 		       strspn(host, "0123456789.") == strlen(host));
+}
+
+void
+conf_warning(const struct conf *conf, char *out, size_t size)
+{
+	const char *command = conf->events.alert_command;
+	struct stat st;
+	out[0] = '\0';
+	if (!command[0])
+		return;
+	if (stat(command, &st) < 0)
+		snprintf(out, size, "events.alert_command: %s: %s", command,
+			strerror(errno));
+	else if (!S_ISREG(st.st_mode) || !(st.st_mode & 0111))
+		snprintf(out, size,
+			"events.alert_command: %s: is no program: chmod +x it",
+			command);
 }
 
 static int

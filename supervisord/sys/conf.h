@@ -109,7 +109,7 @@ struct conf_api {
 /* [events]; the lists are of patterns (base/glob.h). */
 struct conf_events {
 	char alert_command[CONF_PATH_SIZE]; /* "" = none */
-	struct conf_list alert_kinds;	    /* the node knows which there are */
+	struct conf_list alert_kinds;	    /* sys/event_kinds.h */
 	struct conf_list alert_names;	    /* empty = any */
 };
 
@@ -140,6 +140,11 @@ int conf_load(const char *path, struct conf *conf, struct err *err);
 /* As above for 'size' bytes at 'data' (borrowed); 'name' is for messages. */
 int conf_parse(const char *name, const void *data, size_t size,
 	struct conf *conf, struct err *err);
+
+/* What is no error of the file and will not do all the same, or "": a program
+ * that cannot be started now may be there later, and nothing that runs needs
+ * it. */
+void conf_warning(const struct conf *conf, char *out, size_t size);
 
 /* Splits "HOST:PORT", "[V6]:PORT" or either without the port (then
  * CONF_PORT) into 'host' (brackets removed) and '*port'.  -EINVAL when it is

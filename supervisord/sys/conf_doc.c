@@ -25,6 +25,7 @@ form_name(enum conf_type type)
 		[CONF_LIST] = "list of names or numbers",
 		[CONF_PATHS] = "list of paths",
 		[CONF_GLOBS] = "list of patterns",
+		[CONF_KINDS] = "list of patterns",
 		[CONF_CAPS] = "list of capabilities",
 		[CONF_JOIN] = "list of HOST[:PORT]",
 		[CONF_LABELS] = "list of KEY=VALUE",

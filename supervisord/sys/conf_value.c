@@ -11,6 +11,7 @@
 #include "base/glob.h"
 #include "base/hours.h"
 #include "sys/capability.h"
+#include "sys/event_kinds.h"
 #include "sys/nearest.h"
 #include "sys/units.h"
 
@@ -301,6 +302,28 @@ check_glob(const char *item, struct err *err)
 	return fault ? err_set(err, -EINVAL, "'%.100s': %s", item, fault) : 0;
 }
 
+/* A pattern that no kind matches would be silence where a word was awaited. */
+static int
+check_kind(const char *item, struct err *err)
+{
+	int rc = check_glob(item, err);
+	if (rc)
+		return rc;
+	struct nearest n;
+	nearest_init(&n, item);
+	for (const struct event_kind *k = event_kinds; k->name; k++) {
+		if (glob_matches(item, k->name))
+			return 0;
+		nearest_offer(&n, k->name);
+	}
+	if (n.best)
+		return err_set(err, -EINVAL,
+			"there is no kind '%.40s'; did you mean '%s'?", item,
+			n.best);
+	return err_set(err, -EINVAL,
+		"there is no kind '%.40s'; skep.conf(5) lists them", item);
+}
+
 static int
 read_items(const struct conf_reading *r, const char *value,
 	int (*check)(const char *item, struct err *err))
@@ -337,6 +360,12 @@ static int
 read_globs(const struct conf_reading *r, const char *value)
 {
 	return read_items(r, value, check_glob);
+}
+
+static int
+read_kinds(const struct conf_reading *r, const char *value)
+{
+	return read_items(r, value, check_kind);
 }
 
 static int
@@ -495,6 +524,7 @@ static int (*const readers[CONF_TYPE_COUNT])(
 	[CONF_LIST] = read_list,
 	[CONF_PATHS] = read_paths,
 	[CONF_GLOBS] = read_globs,
+	[CONF_KINDS] = read_kinds,
 	[CONF_CAPS] = read_caps,
 	[CONF_JOIN] = read_join,
 	[CONF_LABELS] = read_labels,
@@ -524,8 +554,9 @@ static bool
 may_be_empty(enum conf_type type)
 {
 	return type == CONF_GROUP || type == CONF_LIST || type == CONF_PATHS ||
-	       type == CONF_GLOBS || type == CONF_CAPS || type == CONF_LABELS ||
-	       type == CONF_PATTERNS || type == CONF_HOURS;
+	       type == CONF_GLOBS || type == CONF_KINDS || type == CONF_CAPS ||
+	       type == CONF_LABELS || type == CONF_PATTERNS ||
+	       type == CONF_HOURS;
 }
 
 int

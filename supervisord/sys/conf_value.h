@@ -20,6 +20,7 @@ enum conf_type {
 	CONF_LIST,     /* struct conf_list */
 	CONF_PATHS,    /* struct conf_list of absolute paths */
 	CONF_GLOBS,    /* struct conf_list of patterns (base/glob.h) */
+	CONF_KINDS,    /* the same, over the kinds of events */
 	CONF_CAPS,     /* struct conf_list of capabilities */
 	CONF_JOIN,     /* of struct conf_cluster; adds to what is there */
 	CONF_LABELS,   /* of struct conf_node */

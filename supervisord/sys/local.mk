@@ -4,6 +4,7 @@ noinst_LIBRARIES += libsys.a
 libsys_a_SOURCES = \
 	supervisord/sys/clock.c supervisord/sys/clock.h \
 	supervisord/sys/err.c supervisord/sys/err.h \
+	supervisord/sys/event_kinds.c supervisord/sys/event_kinds.h \
 	supervisord/sys/files.c supervisord/sys/files.h \
 	supervisord/sys/ipc.c supervisord/sys/ipc.h \
 	supervisord/sys/keyfile.c supervisord/sys/keyfile.h \

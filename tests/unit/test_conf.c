@@ -3,9 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/effect.h"
 #include "sys/conf.h"
+#include "sys/event_kinds.h"
 
 static struct conf conf;
 static struct err err;
@@ -314,6 +317,12 @@ static const struct {
 		"2: api.listen: not supported yet"},
 	{"[api]\nread_group = a b\n",
 		"2: api.read_group: 'a b' is not a group"},
+	{"[events]\nalert_kinds = faild\n",
+		"2: events.alert_kinds: there is no kind 'faild'; did you mean "
+		"'failed'?"},
+	{"[events]\nalert_kinds = node_*, zzzzzzzzzzzz*\n",
+		"2: events.alert_kinds: there is no kind 'zzzzzzzzzzzz*'; "
+		"skep.conf(5) lists them"},
 	{"[debug]\nfault = yes\n",
 		"2: unknown key 'debug.fault'; did you mean 'debug.faults'?"},
 	{"[node]\nname = a\x01\n", "2: the line holds a control character"},
@@ -399,6 +408,45 @@ START_TEST(words_and_ranges_are_told)
 }
 END_TEST
 
+/* The core's list of kinds; conf may not see it. */
+START_TEST(kinds_of_events_are_those_of_the_core)
+{
+	static const char *const kinds[] = {
+#define X(kind, name) name,
+		NOTE_KINDS(X)
+#undef X
+	};
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		ck_assert_str_eq(event_kinds[i].name, kinds[i]);
+		ck_assert_str_ne(event_kinds[i].help, "");
+	}
+	ck_assert_ptr_null(event_kinds[sizeof kinds / sizeof *kinds].name);
+}
+END_TEST
+
+START_TEST(a_program_that_cannot_be_started_is_told)
+{
+	char text[512], path[] = "/tmp/skep-test-alert.XXXXXX";
+	parse_well("");
+	conf_warning(&conf, text, sizeof text);
+	ck_assert_str_eq(text, "");
+	parse_well("[events]\nalert_command = /nonexistent/pager\n");
+	conf_warning(&conf, text, sizeof text);
+	ck_assert_str_eq(text, "events.alert_command: /nonexistent/pager: No "
+			       "such file or directory");
+	int fd = mkstemp(path);
+	ck_assert_int_ge(fd, 0);
+	strcpy(conf.events.alert_command, path);
+	conf_warning(&conf, text, sizeof text);
+	ck_assert_ptr_nonnull(strstr(text, ": is no program: chmod +x it"));
+	ck_assert_int_eq(fchmod(fd, 0755), 0);
+	conf_warning(&conf, text, sizeof text);
+	ck_assert_str_eq(text, "");
+	close(fd);
+	unlink(path);
+}
+END_TEST
+
 START_TEST(missing_file_is_an_error_when_named)
 {
 	ck_assert_int_eq(
@@ -433,6 +481,8 @@ main(void)
 		t, plain_links_stay_on_loopback, 0, COUNT(plain_links));
 	tcase_add_test(t, documentation_is_complete);
 	tcase_add_test(t, words_and_ranges_are_told);
+	tcase_add_test(t, kinds_of_events_are_those_of_the_core);
+	tcase_add_test(t, a_program_that_cannot_be_started_is_told);
 	tcase_add_test(t, missing_file_is_an_error_when_named);
 	suite_add_tcase(s, t);
 	SRunner *r = srunner_create(s);
