@@ -390,8 +390,11 @@ START_TEST(words_and_ranges_are_told)
 		char words[CONF_FORM_SIZE], quoted[CONF_FORM_SIZE + 2];
 		ck_assert_msg(!is_bounded || *doc.range, "%s", doc.key);
 		strcpy(words, doc.has_words ? doc.form : "");
-		for (char *w = strtok(words, " |"); w; w = strtok(NULL, " |")) {
-			snprintf(quoted, sizeof quoted, "'%s'", w);
+		for (char *w = words; *w; w += strspn(w, " |")) {
+			size_t length = strcspn(w, " |");
+			snprintf(quoted, sizeof quoted, "'%.*s'", (int)length,
+				w);
+			w += length;
 			ck_assert_msg(strstr(doc.help, quoted) != NULL,
 				"%s: nothing about %s", doc.key, quoted);
 		}
