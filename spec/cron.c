@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
+
+#include "sys/nearest.h"
 
 #define YEARS_AHEAD 8
 
@@ -12,6 +15,8 @@ struct field {
 	unsigned min;
 	unsigned max;
 	const char *const *names; /* of the values from 'min' on, or NULL */
+	const char *what;	  /* "minute" */
+	const char *range;	  /* "0 to 59": for messages */
 };
 
 static const char *const month_names[] = {"jan", "feb", "mar", "apr", "may",
@@ -20,11 +25,11 @@ static const char *const weekday_names[] = {
 	"sun", "mon", "tue", "wed", "thu", "fri", "sat", NULL};
 
 static const struct field fields[] = {
-	{0, 59, NULL},
-	{0, 23, NULL},
-	{1, 31, NULL},
-	{1, 12, month_names},
-	{0, 7, weekday_names},
+	{0, 59, NULL, "minute", "0 to 59"},
+	{0, 23, NULL, "hour", "0 to 23"},
+	{1, 31, NULL, "day of the month", "1 to 31"},
+	{1, 12, month_names, "month", "1 to 12 or jan to dec"},
+	{0, 7, weekday_names, "day of the week", "0 to 7 or sun to sat"},
 };
 
 #define FIELDS (sizeof fields / sizeof *fields)
@@ -51,7 +56,7 @@ static bool
 read_range(const struct field *f, const char **at, uint64_t *bits)
 {
 	unsigned first = f->min, last = f->max, step = 1;
-	const struct field any = {1, 999, NULL};
+	const struct field any = {.min = 1, .max = 999};
 	bool is_any = **at == '*';
 	if (is_any)
 		(*at)++;
@@ -87,19 +92,21 @@ read_field(const struct field *f, const char **at, uint64_t *bits)
 	return false;
 }
 
+static const char *const words[][2] = {
+	{"@yearly", "0 0 1 1 *"},
+	{"@annually", "0 0 1 1 *"},
+	{"@monthly", "0 0 1 * *"},
+	{"@weekly", "0 0 * * 0"},
+	{"@daily", "0 0 * * *"},
+	{"@midnight", "0 0 * * *"},
+	{"@hourly", "0 * * * *"},
+};
+#define WORDS (sizeof words / sizeof *words)
+
 static const char *
 find_word(const char *text)
 {
-	static const char *const words[][2] = {
-		{"@yearly", "0 0 1 1 *"},
-		{"@annually", "0 0 1 1 *"},
-		{"@monthly", "0 0 1 * *"},
-		{"@weekly", "0 0 * * 0"},
-		{"@daily", "0 0 * * *"},
-		{"@midnight", "0 0 * * *"},
-		{"@hourly", "0 * * * *"},
-	};
-	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+	for (size_t i = 0; i < WORDS; i++)
 		if (strcmp(text, words[i][0]) == 0)
 			return words[i][1];
 	return text;
@@ -130,6 +137,107 @@ cron_parse(const char *text, struct cron *out)
 	};
 	return true;
 }
+
+/* --- What is wrong with one --- */
+
+static size_t
+count_fields(const char *text)
+{
+	size_t count = 0;
+	for (text += strspn(text, " "); *text; text += strspn(text, " ")) {
+		text += strcspn(text, " ");
+		count++;
+	}
+	return count;
+}
+
+static void
+tell_word(const char *text, char *out, size_t size)
+{
+	struct nearest n;
+	nearest_init(&n, text);
+	for (size_t i = 0; i < WORDS; i++)
+		nearest_offer(&n, words[i][0]);
+	snprintf(out, size,
+		"'%.40s' is none of @yearly, @monthly, @weekly, @daily and "
+		"@hourly%s%s%s",
+		text, n.best ? "; did you mean '" : "", n.best ? n.best : "",
+		n.best ? "'?" : "");
+}
+
+/* Names the first field that is none; there are five. */
+static void
+tell_field(const char *text, char *out, size_t size)
+{
+	const char *at = text;
+	uint64_t bits;
+	for (size_t i = 0; i < FIELDS; i++) {
+		at += strspn(at, " ");
+		const char *field = at;
+		if (read_field(&fields[i], &at, &bits))
+			continue;
+		size_t length = strcspn(field, " ");
+		snprintf(out, size,
+			"'%.*s' is no %s: it takes %s, '*', and ranges, steps "
+			"and lists of these",
+			(int)(length < 40 ? length : 40), field, fields[i].what,
+			fields[i].range);
+		return;
+	}
+}
+
+/* Whether a month that fits has a day that fits, in some year. */
+static bool
+is_ever_due(const struct cron *cron)
+{
+	static const uint8_t days[] = {
+		31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	if (!cron->is_any_day && !cron->is_any_weekday)
+		return true; /* a day of the week suffices */
+	for (unsigned m = 0; m < 12; m++)
+		if ((cron->months >> (m + 1) & 1) &&
+			(cron->days & ((UINT64_C(2) << days[m]) - 2)))
+			return true;
+	return false;
+}
+
+bool
+cron_fault(const char *text, char *out, size_t size)
+{
+	struct cron cron;
+	size_t count = count_fields(text);
+	bool is_parsed = cron_parse(text, &cron);
+	if (is_parsed && is_ever_due(&cron))
+		return false;
+	if (is_parsed)
+		snprintf(out, size,
+			"'%.100s' is never due: none of its months has such a "
+			"day",
+			text);
+	else if (text[0] == '@')
+		tell_word(text, out, size);
+	else if (count != FIELDS)
+		snprintf(out, size,
+			"'%.100s' has %zu of the five fields of crontab(5): "
+			"minute, hour, day of the month, month, day of the "
+			"week",
+			text, count);
+	else
+		tell_field(text, out, size);
+	return true;
+}
+
+bool
+cron_zone_is_known(const char *zone)
+{
+	char path[128];
+	struct stat st;
+	snprintf(path, sizeof path, "/usr/share/zoneinfo/%s", zone);
+	return strcmp(zone, "UTC") == 0 ||
+	       (stat(path, &st) == 0 && S_ISREG(st.st_mode));
+}
+
+/* --- When it is due --- */
 
 static bool
 fits_day(const struct cron *cron, const struct tm *at)

@@ -13,8 +13,11 @@
 #define SKEP_SPEC_CRON_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <time.h>
+
+#define CRON_FAULT_SIZE 256
 
 /* A parsed expression: a bit for each value that fits. */
 struct cron {
@@ -29,6 +32,14 @@ struct cron {
 
 /* Reads an expression; false if it is none. */
 bool cron_parse(const char *text, struct cron *out);
+
+/* What is wrong with an expression, as a sentence that names the field and what
+ * it takes, or says that no day is ever due; false when nothing is. */
+bool cron_fault(const char *text, char *out, size_t size);
+
+/* Whether this host has the zone's file: without it the C library would take
+ * UTC, silently. */
+bool cron_zone_is_known(const char *zone);
 
 /* Whether the minute of 'at' (local time of the schedule) is due. */
 bool cron_fits(const struct cron *cron, const struct tm *at);

@@ -55,6 +55,9 @@ struct key_shape {
 	const char *what;    /* "an absolute path": for messages */
 	const char *pattern; /* the same as a regular expression (ECMA 262),
 				for the schema */
+	/* Says what is wrong with a text that does not fit, in place of "'TEXT'
+	 * is not WHAT"; NULL: that will do. */
+	void (*why)(const char *text, char *out, size_t size);
 };
 
 /* Bits of 'flags'. */

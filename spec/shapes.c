@@ -7,6 +7,7 @@
 #include "base/name.h"
 #include "spec/cron.h"
 #include "spec/spec.h"
+#include "sys/capability.h"
 
 #define LOWER  "abcdefghijklmnopqrstuvwxyz"
 #define UPPER  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -139,15 +140,26 @@ fits_regex(const char *text)
 static bool
 fits_capability(const char *text)
 {
-	return is_word(text, UPPER, UPPER DIGITS "_", 63) &&
-	       strncmp(text, "CAP_", 4) != 0;
+	return capability_number(text) >= 0;
+}
+
+static void
+tell_capability(const char *text, char *out, size_t size)
+{
+	(void)capability_fault(text, out, size);
 }
 
 static bool
 fits_cron(const char *text)
 {
-	struct cron cron;
-	return text[0] == '\0' || cron_parse(text, &cron);
+	char why[CRON_FAULT_SIZE];
+	return text[0] == '\0' || !cron_fault(text, why, sizeof why);
+}
+
+static void
+tell_cron(const char *text, char *out, size_t size)
+{
+	(void)cron_fault(text, out, size);
 }
 
 static bool
@@ -166,48 +178,51 @@ fits_group(const char *text)
 }
 
 const struct key_shape shape_line = {
-	fits_line, "one line of at most 1000 bytes", "^[^\\t\\n]*$"};
+	fits_line, "one line of at most 1000 bytes", "^[^\\t\\n]*$", NULL};
 const struct key_shape shape_name = {spec_name_is_valid,
 	"a name: 1 to 63 letters, digits, '.', '_' or '-', the first a letter "
 	"or digit",
-	"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"};
+	"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$", NULL};
 const struct key_shape shape_user = {fits_user,
 	"the name or number of a user or group",
-	"^([A-Za-z0-9_][A-Za-z0-9._@$-]{0,254})?$"};
+	"^([A-Za-z0-9_][A-Za-z0-9._@$-]{0,254})?$", NULL};
 const struct key_shape shape_path = {
-	fits_path, "an absolute path", "^(/[^\\t\\n]*)?$"};
+	fits_path, "an absolute path", "^(/[^\\t\\n]*)?$", NULL};
 const struct key_shape shape_state_path = {fits_state_path,
 	"a path to a file, without '.', '..', '//' or a '/' at its end",
-	"^$|^(?!(.*/)?\\.{1,2}(/|$))/?[^/\\t\\n]+(/[^/\\t\\n]+)*$"};
+	"^$|^(?!(.*/)?\\.{1,2}(/|$))/?[^/\\t\\n]+(/[^/\\t\\n]+)*$", NULL};
 const struct key_shape shape_env_file = {fits_env_file,
-	"an absolute path, or '-' and one", "^(-?/[^\\t\\n]*)?$"};
+	"an absolute path, or '-' and one", "^(-?/[^\\t\\n]*)?$", NULL};
 const struct key_shape shape_variable = {fits_variable,
 	"the name of a variable: letters, digits and '_', and not one that "
 	"skep sets itself",
-	"^(?!SKEP_|NOTIFY_SOCKET$|WATCHDOG_USEC$)[A-Za-z_][A-Za-z0-9_]*$"};
+	"^(?!SKEP_|NOTIFY_SOCKET$|WATCHDOG_USEC$)[A-Za-z_][A-Za-z0-9_]*$",
+	NULL};
 const struct key_shape shape_strategy = {fits_strategy,
 	"the name of a strategy: lower-case letters, digits, '-' or '_'",
-	"^[a-z][a-z0-9_-]{0,62}$"};
+	"^[a-z][a-z0-9_-]{0,62}$", NULL};
 const struct key_shape shape_address = {fits_address,
-	"a host name or an address",
-	"^[A-Za-z0-9[:][A-Za-z0-9._:\\]-]{0,254}$"};
+	"a host name or an address", "^[A-Za-z0-9[:][A-Za-z0-9._:\\]-]{0,254}$",
+	NULL};
 const struct key_shape shape_url_path = {
-	fits_url_path, "a path that starts with '/'", "^/[!-~]*$"};
+	fits_url_path, "a path that starts with '/'", "^/[!-~]*$", NULL};
 const struct key_shape shape_regex = {fits_regex,
 	"an extended regular expression of at most 255 characters",
-	"^.{0,255}$"};
+	"^.{0,255}$", NULL};
 const struct key_shape shape_capability = {fits_capability,
 	"a capability without 'CAP_', such as NET_BIND_SERVICE",
-	"^(?!CAP_)[A-Z][A-Z0-9_]{0,62}$"};
+	"^(?!CAP_)[A-Z][A-Z0-9_]{0,62}$", tell_capability};
 const struct key_shape shape_cron = {fits_cron,
 	"five fields of crontab(5): minute, hour, day of the month, month, day "
 	"of the week",
-	"^$|^ *[^ ]+( +[^ ]+){4} *$"};
+	"^$|^@(yearly|annually|monthly|weekly|daily|midnight|hourly)$|"
+	"^ *[^ ]+( +[^ ]+){4} *$",
+	tell_cron};
 const struct key_shape shape_timezone = {fits_timezone,
 	"the name of a time zone, such as UTC or Europe/Vienna",
-	"^[A-Za-z][A-Za-z0-9/_+-]{0,62}$"};
+	"^[A-Za-z][A-Za-z0-9/_+-]{0,62}$", NULL};
 const struct key_shape shape_group = {fits_group,
 	"the name of a group: 1 to 127 bytes without control characters",
-	"^[^\\u0000-\\u001f\\u007f-\\u009f]{1,127}$"};
+	"^[^\\u0000-\\u001f\\u007f-\\u009f]{1,127}$", NULL};
 const struct key_shape shape_host = {fits_host, "the name of a host",
-	"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$"};
+	"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$", NULL};

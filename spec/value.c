@@ -45,9 +45,14 @@ static int
 read_text(const struct reading *r, const struct node *n, void *out)
 {
 	const struct spec_key *key = r->key;
-	if (key->shape && !key->shape->fits(n->text))
-		return tree_fail(r->place, n, "%s: '%.100s' is not %s",
-			key->path, n->text, key->shape->what);
+	if (key->shape && !key->shape->fits(n->text)) {
+		char why[ERR_TEXT_SIZE / 2];
+		if (!key->shape->why)
+			return tree_fail(r->place, n, "%s: '%.100s' is not %s",
+				key->path, n->text, key->shape->what);
+		key->shape->why(n->text, why, sizeof why);
+		return tree_fail(r->place, n, "%s: %s", key->path, why);
+	}
 	*(char **)out = pool_copy(r->pool, n->text, n->length);
 	return 0;
 }

@@ -47,7 +47,8 @@ tests_fuzz_replay_conf_LDADD = $(CONF_LIBS)
 FUZZ_CC = clang -g -O1 -fsanitize=fuzzer,address,undefined
 FUZZ_BUILD = $(FUZZ_CC) $(DEFS) $(AM_CPPFLAGS) $(CPPFLAGS) $(YAML_CFLAGS) \
 	$(INIH_CFLAGS) -std=gnu11
-fuzz_base = $(srcdir)/supervisord/sys/err.c \
+fuzz_base = $(srcdir)/supervisord/sys/capability.c \
+	$(srcdir)/supervisord/sys/err.c \
 	$(srcdir)/supervisord/sys/event_kinds.c \
 	$(srcdir)/supervisord/sys/nearest.c \
 	$(srcdir)/supervisord/sys/units.c $(srcdir)/supervisord/base/hash.c

@@ -287,12 +287,10 @@ check_path(const char *item, struct err *err)
 static int
 check_capability(const char *item, struct err *err)
 {
-	if (capability_number(item) >= 0)
-		return 0;
-	if (strncmp(item, "CAP_", 4) == 0 && capability_number(item + 4) >= 0)
-		return err_set(err, -EINVAL, "'%s' is written '%s' here", item,
-			item + 4);
-	return err_set(err, -EINVAL, "'%.100s' is not a capability", item);
+	char why[256];
+	return capability_fault(item, why, sizeof why)
+		       ? err_set(err, -EINVAL, "%s", why)
+		       : 0;
 }
 
 static int

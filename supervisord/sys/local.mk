@@ -2,6 +2,7 @@
 # sockets, clocks, units, skep.conf.  libc only; conf.c also inih.
 noinst_LIBRARIES += libsys.a
 libsys_a_SOURCES = \
+	supervisord/sys/capability.c supervisord/sys/capability.h \
 	supervisord/sys/clock.c supervisord/sys/clock.h \
 	supervisord/sys/err.c supervisord/sys/err.h \
 	supervisord/sys/event_kinds.c supervisord/sys/event_kinds.h \
@@ -25,7 +26,6 @@ noinst_LIBRARIES += libconf.a
 libconf_a_CFLAGS = $(AM_CFLAGS) $(INIH_CFLAGS)
 libconf_a_SOURCES = \
 	supervisord/sys/conf.c supervisord/sys/conf.h \
-	supervisord/sys/capability.c supervisord/sys/capability.h \
 	supervisord/sys/conf_dirs.c supervisord/sys/conf_dirs.h \
 	supervisord/sys/conf_doc.c \
 	supervisord/sys/conf_read.c supervisord/sys/conf_read.h \

@@ -76,12 +76,58 @@ START_TEST(is_due)
 }
 END_TEST
 
+/* Expressions, and what is said of them. */
+static const char *const faults[][2] = {
+	{"61 * * * *", "'61' is no minute: it takes 0 to 59, '*', and ranges, "
+		       "steps and lists of these"},
+	{" *  5-1 * * *", "'5-1' is no hour: it takes 0 to 23, '*', and "
+			  "ranges, steps and lists of these"},
+	{"* * * janx *",
+		"'janx' is no month: it takes 1 to 12 or jan to dec, '*', and "
+		"ranges, steps and lists of these"},
+	{"* * * *", "'* * * *' has 4 of the five fields of crontab(5): "
+		    "minute, hour, day of the month, month, day of the week"},
+	{"@dayly", "'@dayly' is none of @yearly, @monthly, @weekly, @daily "
+		   "and @hourly; did you mean '@daily'?"},
+	{"0 0 30 2 *", "'0 0 30 2 *' is never due: none of its months has "
+		       "such a day"},
+	{"0 0 31 feb-apr/2,jun *",
+		"'0 0 31 feb-apr/2,jun *' is never due: none of its months has "
+		"such a day"},
+	{"0 0 31 2-3 *", NULL},
+	{"0 0 29 2 *", NULL},
+	{"0 0 30 2 mon", NULL}, /* Mondays of February */
+	{"0 0 31 2 */2", "'0 0 31 2 */2' is never due: none of its months has "
+			 "such a day"},
+};
+
+START_TEST(says_what_is_wrong)
+{
+	char text[CRON_FAULT_SIZE] = "";
+	const char *want = faults[_i][1];
+	ck_assert_int_eq(
+		cron_fault(faults[_i][0], text, sizeof text), want != NULL);
+	ck_assert_str_eq(text, want ? want : "");
+}
+END_TEST
+
+START_TEST(zones_are_files)
+{
+	ck_assert(cron_zone_is_known("UTC"));
+	ck_assert(!cron_zone_is_known("Mars/Base"));
+	ck_assert(!cron_zone_is_known("Europe")); /* a folder */
+}
+END_TEST
+
 int
 main(void)
 {
 	Suite *suite = suite_create("cron");
 	TCase *tc = tcase_create("cron");
 	tcase_add_loop_test(tc, refuses, 0, sizeof wrong / sizeof *wrong);
+	tcase_add_loop_test(
+		tc, says_what_is_wrong, 0, sizeof faults / sizeof *faults);
+	tcase_add_test(tc, zones_are_files);
 	tcase_add_loop_test(tc, is_due, 0, sizeof cases / sizeof *cases);
 	suite_add_tcase(suite, tc);
 	SRunner *runner = srunner_create(suite);
