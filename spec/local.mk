@@ -3,6 +3,7 @@
 noinst_LIBRARIES += libspec.a
 libspec_a_CFLAGS = $(AM_CFLAGS) $(YAML_CFLAGS)
 libspec_a_SOURCES = \
+	spec/advice.c spec/advice.h \
 	spec/body.c spec/body.h \
 	spec/choices.c spec/choices.h \
 	spec/cron.c spec/cron.h \

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "ctl/ctl.h"
+#include "spec/advice.h"
 #include "spec/spec.h"
 
 /* A file of services: its bytes, and what they say. */
@@ -43,6 +44,29 @@ read_all(int fd, const char *name, struct source *s, struct err *err)
 		err, -E2BIG, "%s: larger than %u bytes", name, SPEC_FILE_MAX);
 }
 
+/* Where advice is about. */
+struct advised {
+	const char *file;
+	const char *service;
+};
+
+static void
+show_advice(void *context, const char *text)
+{
+	const struct advised *a = context;
+	fprintf(stderr, "skepctl: warning: %s: %s: %s\n", a->file, a->service,
+		text);
+}
+
+static void
+advise(const char *file, const struct spec_set *set)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		struct advised a = {file, set->items[i]->name};
+		advice_give(set->items[i], show_advice, &a);
+	}
+}
+
 /* Reads and checks a file, "-" for standard input, before skepd is asked, so
  * that its mistakes are told with their place in the file. */
 static int
@@ -61,6 +85,8 @@ source_load(struct source *s, const char *path, struct err *err)
 		rc = spec_parse_buffer(name, s->data, s->size, &s->set, err);
 	if (rc < 0)
 		source_fini(s);
+	else
+		advise(name, s->set);
 	return rc;
 }
 

@@ -63,6 +63,8 @@ lacks() {
 
 printf 'services:\n  web:\n    command: /bin/true\n' >"$dir/good.yaml"
 printf 'services:\n  web:\n    comand: /bin/true\n' >"$dir/bad.yaml"
+printf 'services: {db: {command: /bin/true, replicas: 2, handoff: {%s}}}\n' \
+	'state_path: /srv/db' >"$dir/doubtful.yaml"
 
 cluster='"cluster":{"name":"prod","node":"alpha","members":2,"alive":2,"services":2,"instances":3,"ready":2,"hold":"lonely","hold_text":"lost beta","hold_left_ms":7000}'
 web1='{"name":"web@1","service":"web","desired":"running","state":"ready","node":"alpha","duty":"alpha","epoch":3,"pid":77,"restarts":2,"since_ms":1700000000123,"run_digest":"1","wanted_digest":"1","why":"","last_exit":""}'
@@ -264,6 +266,10 @@ has out '1m 1s, 1 late'
 # --- the desired state ---
 expect 0 validate "$dir/good.yaml"
 has out '1 services, 1 instances'
+lacks err warning
+expect 0 validate "$dir/doubtful.yaml"
+has out '1 services, 2 instances'
+has err 'doubtful.yaml: db: handoff.state_path: two instances on one host would have the same file'
 expect 1 validate "$dir/bad.yaml"
 has err 'bad.yaml:3:'
 has err 'command'

@@ -7,10 +7,12 @@
 #include <sys/resource.h>
 
 #include "base/check.h"
+#include "spec/advice.h"
 #include "spec/keys.h"
 #include "spec/spec.h"
 #include "spec/value.h"
 #include "spec/words.h"
+#include "sys/units.h"
 
 _Noreturn void
 panic(const char *file, int line, const char *what)
@@ -31,6 +33,57 @@ parse(const char *keys)
 	ck_assert_msg(rc == 0, "%s", err.text);
 	return spec;
 }
+
+static void
+take_advice(void *context, const char *text)
+{
+	char *out = context;
+	strcat(out, text);
+}
+
+/* Keys, and how what is said of them begins; "": nothing is. */
+static const struct {
+	const char *keys;
+	const char *advice;
+} advised[] = {
+	{"command: [/x], replicas: 2, handoff: {state_path: /srv/a}",
+		"handoff.state_path: two instances on one host would have the "
+		"same file"},
+	{"command: [/x], replicas: 2, handoff: {state_path: '/srv/%%i'}",
+		"handoff.state_path: "},
+	{"command: [/x], working_dir: /srv/w, instances: [a, b], "
+	 "handoff: {state_path: a}",
+		"handoff.state_path: "},
+	{"command: [/x], working_dir: '/srv/%i', replicas: 2, "
+	 "handoff: {state_path: '/srv/%H'}",
+		"handoff.state_path: "},
+	{"command: [/x], replicas: 2, handoff: {state_path: '/srv/%%%n'}", ""},
+	{"command: [/x], working_dir: '/srv/%i', replicas: 2, "
+	 "handoff: {state_path: a}",
+		""},
+	{"command: [/x], replicas: 2, placement: {max_per_host: 1}, "
+	 "handoff: {state_path: /srv/a}",
+		""},
+	{"command: [/x], replicas: 1, handoff: {state_path: /srv/a}", ""},
+	{"command: [/x], handoff: {state_path: /srv/a}", ""},
+	{"command: [/x], type: oneshot, schedule: {cron: '@daily', timezone: "
+	 "Mars/Base}",
+		"schedule.timezone: Mars/Base is not known on this host"},
+	{"command: [/x], type: oneshot, schedule: {cron: '@daily'}", ""},
+};
+
+START_TEST(advice_is_given)
+{
+	char text[2048] = "";
+	struct spec *s = parse(advised[_i].keys);
+	advice_give(s, take_advice, text);
+	size_t length = strlen(advised[_i].advice);
+	ck_assert_msg(strncmp(text, advised[_i].advice, length) == 0 &&
+			      (length > 0) == (text[0] != '\0'),
+		"%s", text);
+	spec_free(s);
+}
+END_TEST
 
 START_TEST(defaults_are_those_of_the_table)
 {
@@ -68,8 +121,19 @@ START_TEST(table_is_complete)
 	ck_assert_msg(k->help && strlen(k->help) > 10, "%s: help", k->path);
 	ck_assert_msg(k->help[strlen(k->help) - 1] == '.', "%s: help", k->path);
 	bool is_scalar = k->type >= KEY_TEXT && k->type <= KEY_SIZE;
-	if (is_scalar && strcmp(k->path, "replicas") != 0)
+	/* Without a default it is 0, and nobody may write that. */
+	bool has_zero =
+		(k->type != KEY_INT && k->type != KEY_DURATION) || k->min <= 0;
+	if (is_scalar && has_zero)
 		ck_assert_msg(k->fallback, "%s: no default", k->path);
+	int64_t number;
+	if (k->fallback && k->type == KEY_DURATION) {
+		ck_assert_int_eq(units_parse_duration(k->fallback, &number), 0);
+		ck_assert_msg(number >= k->min, "%s: is refused", k->path);
+	}
+	if (k->fallback && k->type == KEY_INT)
+		ck_assert_msg(atoll(k->fallback) >= k->min, "%s: is refused",
+			k->path);
 	if (k->type == KEY_WORD)
 		ck_assert_msg(k->words, "%s: no words", k->path);
 	if (k->type != KEY_BLOCK && k->type != KEY_LATER)
@@ -451,6 +515,8 @@ main(void)
 	TCase *t = tcase_create("spec");
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, defaults_are_those_of_the_table);
+	tcase_add_loop_test(
+		t, advice_is_given, 0, sizeof advised / sizeof *advised);
 	tcase_add_loop_test(t, table_is_complete, 0, (int)keys);
 	tcase_add_loop_test(
 		t, digests_tell_what_a_change_means, 0, COUNT(changes));
