@@ -5,7 +5,7 @@
 const struct key_word choice_type[] = {
 	{"simple", TYPE_SIMPLE, WORD_USUAL},
 	{"oneshot", TYPE_ONESHOT, WORD_USUAL},
-	{"notify", SPEC_TYPE_NOTIFY, WORD_ALIAS},
+	{"notify", SPEC_TYPE_NOTIFY, WORD_USUAL},
 	{0},
 };
 

@@ -41,10 +41,9 @@
 		{.path = block ".http.port",                                   \
 			.type = KEY_INT,                                       \
 			AT(member.http_port),                                  \
-			.fallback = "0",                                       \
-			.min = 0,                                              \
+			.min = 1,                                              \
 			.max = 65535,                                          \
-			.help = "Its port; needed."},                          \
+			.help = "Its port; it must be given."},                \
 		{.path = block ".http.host",                                   \
 			.type = KEY_TEXT,                                      \
 			AT(member.http_host),                                  \
@@ -65,10 +64,9 @@
 		{.path = block ".tcp.port",                                    \
 			.type = KEY_INT,                                       \
 			AT(member.tcp_port),                                   \
-			.fallback = "0",                                       \
-			.min = 0,                                              \
+			.min = 1,                                              \
 			.max = 65535,                                          \
-			.help = "Its port; needed."},                          \
+			.help = "Its port; it must be given."},                \
 		{.path = block ".tcp.host",                                    \
 			.type = KEY_TEXT,                                      \
 			AT(member.tcp_host),                                   \
@@ -137,7 +135,8 @@ static const struct spec_key keys[] = {
 		.fallback = "simple",
 		.words = choice_type,
 		.help = "'simple' runs for ever; 'oneshot' runs once and "
-			"keeps its success."},
+			"keeps its success; 'notify' is 'simple' with "
+			"'readiness: {notify: systemd}'."},
 	{.path = "user",
 		.type = KEY_TEXT,
 		AT(user),
@@ -305,11 +304,10 @@ static const struct spec_key keys[] = {
 		.type = KEY_INT,
 		AT(readiness.fd),
 		.flags = KEY_RESTARTS,
-		.fallback = "0",
-		.min = 0,
+		.min = 3,
 		.max = 255,
-		.help = "It writes a line to this descriptor, 3 or more, "
-			"which skep opens for it."},
+		.help = "It writes a line to this descriptor, which skep opens "
+			"for it; 0 to 2 are input, output and errors."},
 	{.path = "readiness.log_line",
 		.type = KEY_TEXT,
 		AT(readiness.log_line),
@@ -498,9 +496,9 @@ static const struct spec_key keys[] = {
 		.fallback = "",
 		.shape = &shape_state_path,
 		.help = "The file or directory that is its state when it has "
-			"stopped, in "
-			"place of $SKEP_STATE_OUT; absolute, or relative to "
-			"'working_dir'."},
+			"stopped, in place of $SKEP_STATE_OUT; absolute, or "
+			"relative to 'working_dir'. Instances that may be on "
+			"one host need one each: write %i or %n into it."},
 	{.path = "handoff.timeout",
 		.type = KEY_DURATION,
 		AT(handoff.timeout_ms),
@@ -644,8 +642,7 @@ static const struct spec_key keys[] = {
 	{.path = "schedule.interval",
 		.type = KEY_DURATION,
 		AT(schedule.interval_ms),
-		.fallback = "0",
-		.min = 0,
+		.min = SECOND,
 		.max = LONGEST,
 		.help = "The time from one start to the next."},
 	{.path = "schedule.cron",
@@ -654,13 +651,15 @@ static const struct spec_key keys[] = {
 		.fallback = "",
 		.shape = &shape_cron,
 		.help = "Minute, hour, day of the month, month and day of "
-			"the week, as in crontab(5)."},
+			"the week, as in crontab(5), or @yearly, @monthly, "
+			"@weekly, @daily or @hourly."},
 	{.path = "schedule.timezone",
 		.type = KEY_TEXT,
 		AT(schedule.timezone),
 		.fallback = "UTC",
 		.shape = &shape_timezone,
-		.help = "The time zone of 'cron', such as Europe/Vienna."},
+		.help = "The time zone of 'cron', such as Europe/Vienna. Hosts "
+			"that do not have it run nothing by it."},
 	{.path = "schedule.allow_overlap",
 		.type = KEY_BOOL,
 		AT(schedule.allow_overlap),
@@ -722,9 +721,10 @@ static const struct spec_key keys[] = {
 		.flags = KEY_RESTARTS,
 		.fallback = "file",
 		.words = choice_target,
-		.help = "Where the output goes: to log_dir/NAME.log, to "
-			"journald (to the file where there is none), nowhere, "
-			"or to the standard error of skepd."},
+		.help = "Where the output goes. 'file': to log_dir/NAME.log; "
+			"'null': nowhere; 'inherit': to the standard error of "
+			"skepd; 'journal': to journald, or to the file where "
+			"there is none."},
 	{.path = "logs.max_size",
 		.type = KEY_SIZE,
 		AT(logs.max_size),

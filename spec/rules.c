@@ -272,17 +272,6 @@ check_probe(const struct subject *s, const char *block,
 	return rc ? rc : check_port(s, map, block, "tcp", probe->tcp_port);
 }
 
-static int
-check_fd(const struct subject *s)
-{
-	const struct node *fd = written(s, "readiness", "fd");
-	if (!fd || s->spec->readiness.fd >= 3)
-		return 0;
-	return tree_fail(s->place, fd,
-		"readiness.fd: must be 3 to 255; 0 to 2 are input, output and "
-		"errors");
-}
-
 /* A line can be found only where we read the output. */
 static int
 check_log_line(const struct subject *s)
@@ -318,8 +307,6 @@ check_readiness(const struct subject *s)
 	if (!tree_get(s->map, "readiness"))
 		return 0;
 	int rc = check_ways(s, "readiness", ways);
-	if (rc == 0)
-		rc = check_fd(s);
 	if (rc == 0)
 		rc = check_log_line(s);
 	return rc ? rc : check_probe(s, "readiness", &r->probe);
@@ -383,9 +370,6 @@ check_schedule(const struct subject *s)
 	if (!schedule->interval_ms && !schedule->cron[0])
 		return tree_fail(s->place, map,
 			"schedule: says no time; give 'interval' or 'cron'");
-	if (schedule->interval_ms && schedule->interval_ms < 1000)
-		return tree_fail(s->place, tree_get(map, "interval"),
-			"schedule.interval: must be 1s or more");
 	if (schedule->allow_overlap)
 		return tree_fail(s->place, tree_get(map, "allow_overlap"),
 			"schedule.allow_overlap: a name never runs twice at a "

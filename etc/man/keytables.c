@@ -15,6 +15,7 @@
 #include "spec/keys.h"
 #include "sys/conf.h"
 #include "sys/event_kinds.h"
+#include "sys/units.h"
 
 #define WIDTH 78 /* columns of the sample */
 
@@ -87,6 +88,15 @@ type_name(enum key_type type)
 }
 
 static void
+put_durations(int64_t min, int64_t max)
+{
+	char low[32], high[32];
+	printf("From %s to %s.\n",
+		min ? units_format_duration(min, low, sizeof low) : "0",
+		units_format_duration(max, high, sizeof high));
+}
+
+static void
 put_notes(const struct spec_key *key)
 {
 	if (key->flags & KEY_REQUIRED)
@@ -96,6 +106,8 @@ put_notes(const struct spec_key *key)
 	if (key->type == KEY_INT || key->type == KEY_PERCENT)
 		printf("From %lld to %lld.\n", (long long)key->min,
 			(long long)key->max);
+	if (key->type == KEY_DURATION)
+		put_durations(key->min, key->max);
 	if (key->fallback && *key->fallback) {
 		printf("Default:\n.Ql");
 		put_argument(key->fallback);
