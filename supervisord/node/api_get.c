@@ -22,6 +22,16 @@ cluster_json(struct call *c)
 	return o;
 }
 
+/* A row; what waits for a schedule that will not come here says so. */
+static void
+add_row(struct call *c, struct api_rows *rows, struct instance_view *v)
+{
+	const struct node *n = c->api->node;
+	if (v->is_wanted && strcmp(v->state, "ready") != 0)
+		(void)node_schedule_fault(n, v->service, v->why, sizeof v->why);
+	api_rows_add(rows, core_of(c), v);
+}
+
 /* The instances that the query's name, node and state let through. */
 static void
 add_instances(struct call *c, struct api_rows *rows)
@@ -38,7 +48,7 @@ add_instances(struct call *c, struct api_rows *rows)
 			continue;
 		if (state && strcmp(state, v.state) != 0)
 			continue;
-		api_rows_add(rows, core_of(c), &v);
+		add_row(c, rows, &v);
 	}
 }
 
@@ -249,7 +259,7 @@ add_named(struct call *c, const char *name, struct api_rows *rows)
 	struct instance_view v;
 	while (view_instance_next(core_of(c), &cursor, &v))
 		if (api_name_matches(name, &v))
-			api_rows_add(rows, core_of(c), &v);
+			add_row(c, rows, &v);
 }
 
 void
@@ -288,7 +298,7 @@ api_get_name(struct call *c)
 		return;
 	}
 	if (view_instance(core_of(c), name, &v))
-		api_rows_add(&rows, core_of(c), &v);
+		add_row(c, &rows, &v);
 	else
 		add_named(c, name, &rows);
 	if (rows.count == 0 && api_get_tracked(c))
@@ -301,11 +311,24 @@ api_get_name(struct call *c)
 }
 
 static void
+add_schedule_fault(struct call *c, const char *name, char *text, size_t size)
+{
+	char fault[NOTE_TEXT_MAX];
+	struct instance_view v;
+	size_t used = strlen(text);
+	if (view_instance(core_of(c), name, &v) &&
+		node_schedule_fault(
+			c->api->node, v.service, fault, sizeof fault))
+		snprintf(text + used, size - used, "  %s.", fault);
+}
+
+static void
 put_why(struct call *c, json_t *list, const char *name)
 {
 	char text[4096];
 	if (!view_why(core_of(c), name, text, sizeof(text)))
 		return;
+	add_schedule_fault(c, name, text, sizeof text);
 	json_t *o = json_object();
 	api_json_put(o, "name", name);
 	api_json_put(o, "why", text);

@@ -396,6 +396,17 @@ feed_sealed(void *context, const char *name, uint64_t epoch,
 	node_step(context, &in);
 }
 
+static void
+on_schedule_fault(void *context, const char *service, const char *why)
+{
+	const struct effect_note note = {
+		.kind = NOTE_REFUSED,
+		.name = service,
+		.text = why,
+	};
+	events_on_note(context, &note);
+}
+
 static int
 boot_core(struct node *n, struct err *err)
 {
@@ -415,10 +426,11 @@ boot_core(struct node *n, struct err *err)
 	tracks_tell_gone(n->tracks);
 	struct input boot = {.kind = INPUT_BOOT};
 	node_step(n, &boot);
-	n->schedules = schedules_new(n->loop, n->core, node_on_news, n);
+	n->schedules = schedules_new(
+		n->loop, n->core, node_on_news, on_schedule_fault, n);
 	n->is_booted = true;
-	n->publish = publish_new(n->loop, n->core, n->conf.node.run_dir,
-		n->conf.node.names_max);
+	n->publish = publish_new(
+		n->loop, n->core, n->conf.node.run_dir, n->conf.node.names_max);
 	return 0;
 }
 
@@ -434,8 +446,7 @@ open_doors(
 		return code;
 	if (welcome->sockets[KSOCKET_API] >= 0) /* not supported yet */
 		close(welcome->sockets[KSOCKET_API]);
-	n->mailboxes =
-		mailboxes_new(n, welcome->sockets[KSOCKET_MAILBOX]);
+	n->mailboxes = mailboxes_new(n, welcome->sockets[KSOCKET_MAILBOX]);
 	n->api = api_new(n, welcome->sockets[KSOCKET_CONTROL], -1, err);
 	return n->api ? 0 : -EIO;
 }

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/check.h"
 #include "base/list.h"
@@ -12,7 +11,6 @@
 #include "spec/cron.h"
 #include "spec/spec.h"
 #include "sys/clock.h"
-#include "sys/say.h"
 
 #define LOOK_EVERY_S 1.
 #define SLOTS_A_LOOK 1000 /* passed at once; beyond, the past is forgotten */
@@ -24,6 +22,7 @@ struct schedule {
 	struct cron cron;
 	char timezone[64];
 	int64_t next_ms; /* its next slot, wall; -1: none ever */
+	bool is_told;	 /* its zone is not known, which was said */
 	char service[INSTANCE_NAME_MAX + 1];
 };
 
@@ -31,11 +30,13 @@ struct schedules {
 	struct ev_loop *loop;
 	struct core *core;
 	schedule_fn *say;
+	schedule_fault_fn *tell;
 	void *context;
 	ev_timer look;
 	uint64_t root; /* of the specs when the list was made */
 	bool is_made;
 	struct list all;
+	struct list lost; /* those whose zone this host does not have */
 };
 
 /* --- Slots --- */
@@ -64,38 +65,47 @@ next_slot(const struct schedule *s, int64_t after_ms)
 /* --- The list --- */
 
 static void
-forget_all(struct schedules *s)
+forget_all(struct list *all)
 {
-	list_each_safe (l, &s->all) {
+	list_each_safe (l, all) {
 		list_remove(l);
 		free(container_of(l, struct schedule, link));
 	}
 }
 
-/* Without its file the C library would take UTC, silently. */
-static bool
-is_zone_known(const char *zone)
+static struct schedule *
+find(const struct list *all, const char *service)
 {
-	char path[128];
-	snprintf(path, sizeof path, "/usr/share/zoneinfo/%s", zone);
-	return strcmp(zone, "UTC") == 0 || access(path, R_OK) == 0;
+	list_each (l, all) {
+		struct schedule *one = container_of(l, struct schedule, link);
+		if (strcmp(one->service, service) == 0)
+			return one;
+	}
+	return NULL;
+}
+
+/* Says it once, however often the list is made anew. */
+static void
+lose(struct schedules *s, struct schedule *n, const struct list *before)
+{
+	const struct schedule *old = find(before, n->service);
+	char text[NOTE_TEXT_MAX];
+	list_append(&s->lost, &n->link);
+	n->is_told = old && strcmp(old->timezone, n->timezone) == 0;
+	if (n->is_told || !schedules_fault(s, n->service, text, sizeof text))
+		return;
+	n->is_told = true;
+	s->tell(s->context, n->service, text);
 }
 
 static void
 add(struct schedules *s, const struct entry *e,
-	const struct service_value *value, int64_t now_ms)
+	const struct service_value *value, const struct list *before,
+	int64_t now_ms)
 {
 	struct spec *spec = NULL;
 	if (spec_from_body(value->body.data, value->body.size, &spec, NULL))
 		return; /* of a newer version than ours */
-	if (!is_zone_known(spec->schedule.timezone)) {
-		say(SAY_WARNING,
-			"%s: schedule.timezone: %s is not known on this host; "
-			"install tzdata; it does not run from here",
-			e->name, spec->schedule.timezone);
-		spec_free(spec);
-		return;
-	}
 	struct schedule *n = calloc(1, sizeof *n);
 	CHECK(n && strlen(spec->schedule.timezone) < sizeof n->timezone);
 	strcpy(n->service, e->name);
@@ -103,9 +113,13 @@ add(struct schedules *s, const struct entry *e,
 	n->interval_ms = spec->schedule.interval_ms;
 	if (!n->interval_ms)
 		CHECK(cron_parse(spec->schedule.cron, &n->cron));
+	spec_free(spec);
+	if (!n->interval_ms && !cron_zone_is_known(n->timezone)) {
+		lose(s, n, before);
+		return;
+	}
 	n->next_ms = next_slot(n, now_ms);
 	list_append(&s->all, &n->link);
-	spec_free(spec);
 }
 
 /* Makes the list anew when a spec has changed.  What is due in this very
@@ -120,11 +134,15 @@ refresh(struct schedules *s, int64_t now_ms)
 		return;
 	s->root = root;
 	s->is_made = true;
-	forget_all(s);
+	struct list before;
+	list_init(&before);
+	list_move(&before, &s->lost);
+	forget_all(&s->all);
 	while ((e = specs_walk(s->core, ENTRY_SERVICE, e)) != NULL)
 		if (specs_get_service(e, &value) &&
 			policy_is_scheduled(&value.policy))
-			add(s, e, &value, now_ms);
+			add(s, e, &value, &before, now_ms);
+	forget_all(&before);
 }
 
 /* --- Time --- */
@@ -164,15 +182,17 @@ on_look(struct ev_loop *loop, ev_timer *t, int revents)
 
 struct schedules *
 schedules_new(struct ev_loop *loop, struct core *core, schedule_fn *say_fn,
-	void *context)
+	schedule_fault_fn *tell, void *context)
 {
 	struct schedules *s = calloc(1, sizeof *s);
 	CHECK(s);
 	s->loop = loop;
 	s->core = core;
 	s->say = say_fn;
+	s->tell = tell;
 	s->context = context;
 	list_init(&s->all);
+	list_init(&s->lost);
 	ev_timer_init(&s->look, on_look, 0., LOOK_EVERY_S);
 	s->look.data = s;
 	ev_timer_start(loop, &s->look);
@@ -185,6 +205,21 @@ schedules_free(struct schedules *s)
 	if (!s)
 		return;
 	ev_timer_stop(s->loop, &s->look);
-	forget_all(s);
+	forget_all(&s->all);
+	forget_all(&s->lost);
 	free(s);
+}
+
+bool
+schedules_fault(
+	const struct schedules *s, const char *service, char *out, size_t size)
+{
+	const struct schedule *one = s ? find(&s->lost, service) : NULL;
+	if (!one)
+		return false;
+	snprintf(out, size,
+		"schedule.timezone: %s is not known on this host, which runs "
+		"nothing by it; correct it, or install tzdata here",
+		one->timezone);
+	return true;
 }

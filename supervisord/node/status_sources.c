@@ -2,6 +2,7 @@
 
 #include "node/node.h"
 #include "node/quarantine.h"
+#include "node/schedule.h"
 #include "node/specdir.h"
 
 /* Both walks hand on what the owner of the facts has, in the API's words. */
@@ -56,4 +57,11 @@ specdir_errors_walk(struct node *n, specdir_error_fn *fn, void *context)
 	struct specdir_walk walk = {fn, context};
 	if (n->specdir)
 		specdir_walk_broken(n->specdir, hand_on_file, &walk);
+}
+
+bool
+node_schedule_fault(
+	const struct node *n, const char *service, char *out, size_t size)
+{
+	return schedules_fault(n->schedules, service, out, size);
 }

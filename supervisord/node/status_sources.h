@@ -7,6 +7,8 @@
 #ifndef SKEP_NODE_STATUS_SOURCES_H
 #define SKEP_NODE_STATUS_SOURCES_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct node;
@@ -36,5 +38,10 @@ struct specdir_error {
 /* Calls 'fn' for each such file. */
 typedef void specdir_error_fn(void *context, const struct specdir_error *e);
 void specdir_errors_walk(struct node *n, specdir_error_fn *fn, void *context);
+
+/* Why this host runs nothing by the schedule of 'service', as a sentence
+ * without a dot; false when it does, or there is none. */
+bool node_schedule_fault(
+	const struct node *n, const char *service, char *out, size_t size);
 
 #endif

@@ -670,6 +670,17 @@ specdir_errors_walk(struct node *n, specdir_error_fn *fn, void *context)
 	fn(context, &e);
 }
 
+bool
+node_schedule_fault(
+	const struct node *n, const char *service, char *out, size_t size)
+{
+	(void)n;
+	if (!stub.schedule_fault || strcmp(service, "db") != 0)
+		return false;
+	snprintf(out, size, "%s", stub.schedule_fault);
+	return true;
+}
+
 /* --- the other host --- */
 
 static size_t

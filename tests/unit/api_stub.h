@@ -45,12 +45,13 @@ struct stub {
 	uint32_t instance_count;
 	uint32_t instance_times;	   /* they are told so often; 0: once */
 	struct checkpoint_view checkpoint; /* of all that have any */
-	struct move_item moves[4]; /* of this host */
+	struct move_item moves[4];	   /* of this host */
 	uint32_t move_count;
-	const char *body;    /* of each service, with a state_path; or NULL */
-	bool has_state;	     /* services carry a state */
-	bool has_sizes;	     /* it knows how large the state of web@1 was */
-	bool has_tracked;    /* beta has "proc", a process */
+	const char *body; /* of each service, with a state_path; or NULL */
+	bool has_state;	  /* services carry a state */
+	bool has_sizes;	  /* it knows how large the state of web@1 was */
+	const char *schedule_fault; /* of the service "db"; NULL: none */
+	bool has_tracked;	    /* beta has "proc", a process */
 	bool is_peer_moving; /* a row says that beta gives something away */
 	struct node_view nodes[4];
 	uint32_t node_count;
@@ -70,7 +71,7 @@ struct stub {
 	int64_t record_ms;
 	const char *record_path; /* what 'recording_open' opens; NULL: busy */
 	struct stub_peer peer;
-	bool has_peer; /* queries are answered by the test, not refused */
+	bool has_peer;	     /* queries are answered by the test, not refused */
 	const char *speaker; /* the instance that asks, or NULL */
 	bool is_speaker_gone;
 };

@@ -554,6 +554,29 @@ START_TEST(what_does_not_move_tells_why)
 }
 END_TEST
 
+/* A schedule that this host cannot keep. */
+START_TEST(a_schedule_without_its_zone_is_told)
+{
+	json_t *o;
+	stub.schedule_fault = "its zone is not known";
+	ck_assert_uint_eq(ask("GET", "/v1/names/db", "", &o), 200);
+	json_t *db = json_array_get(json_object_get(o, "instances"), 0);
+	ck_assert_str_eq(json_string_value(json_object_get(db, "why")),
+		"its zone is not known");
+	json_decref(o);
+	ck_assert_uint_eq(ask("GET", "/v1/why/db", "", &o), 200);
+	db = json_array_get(json_object_get(o, "names"), 0);
+	ck_assert_ptr_nonnull(
+		strstr(json_string_value(json_object_get(db, "why")),
+			"  its zone is not known."));
+	json_decref(o);
+	ck_assert_uint_eq(ask("GET", "/v1/names/web@1", "", &o), 200);
+	json_t *web = json_array_get(json_object_get(o, "instances"), 0);
+	ck_assert_str_eq(json_string_value(json_object_get(web, "why")), "");
+	json_decref(o);
+}
+END_TEST
+
 START_TEST(moves_tell_how_far_they_are)
 {
 	json_t *o;
@@ -671,6 +694,7 @@ main(void)
 	tcase_add_test(tc, a_dry_drain_tells_the_sizes_that_are_known);
 	tcase_add_test(tc, a_dry_drain_tells_of_tracked_processes);
 	tcase_add_test(tc, what_does_not_move_tells_why);
+	tcase_add_test(tc, a_schedule_without_its_zone_is_told);
 	tcase_add_test(tc, moves_tell_how_far_they_are);
 	tcase_add_test(tc, apply_answers_once_all_are_answered);
 	tcase_add_test(tc, apply_tells_the_first_failure);
