@@ -1,13 +1,17 @@
 /* send, call, publish, multicall: by the API, or inside a service by its
  * mailbox; recv and reply, which only a service can. */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "ctl/mailbox.h"
+#include "sys/clock.h"
 
-#define ANSWER_MS 5000 /* on top of a message's own time */
+#define ANSWER_MS  5000 /* on top of a message's own time */
+#define AGAIN_MS   200	/* from one attempt to connect to the next */
+#define CROWDED_MS 5000 /* the longest such time, while there is no room */
 
 /* What is to be sent. */
 struct letter {
@@ -246,21 +250,54 @@ show_message(struct ctl *ctl, const struct mailbox_packet *p)
 	fflush(stdout);
 }
 
+/* Asks for one message; 'timeout_ms' < 0: waits for ever. */
+static int
+take_message(struct ctl *ctl, int64_t timeout_ms, struct mailbox_packet *out)
+{
+	struct skep_mail_header h = {.op = SKEP_MAIL_RECV, .number = 1};
+	int fd = mailbox_open(ctl);
+	if (fd < 0)
+		return fd;
+	int rc = mailbox_send(ctl, fd, &h, "", "", 0);
+	if (rc == 0)
+		rc = mailbox_recv(ctl, fd, timeout_ms, out);
+	close(fd);
+	return rc;
+}
+
+/* Waits through a restart of skep-node, as skep-mail(3) does: no message is
+ * lost by asking again.  So it does where there is no room for a connection,
+ * and asks less and less often then. */
+static int
+await_message(struct ctl *ctl, struct mailbox_packet *p)
+{
+	bool has_limit = ctl->opt.timeout_ms > 0;
+	mono limit = mono_add(clock_mono(), ctl->opt.timeout_ms);
+	int pause = AGAIN_MS;
+	for (;;) {
+		int64_t left = has_limit ? mono_diff(limit, clock_mono()) : -1;
+		int rc = take_message(ctl, has_limit && left < 1 ? 1 : left, p);
+		bool is_away = rc == -EPIPE || rc == -ECONNRESET ||
+			       rc == -ECONNREFUSED || rc == -ENOENT;
+		bool is_full = rc == 0 && p->h.op == SKEP_MAIL_DONE &&
+			       p->h.code == SKEP_MAIL_FULL;
+		left = has_limit ? mono_diff(limit, clock_mono()) : INT64_MAX;
+		if ((!is_away && !is_full) || left <= pause)
+			return rc;
+		poll(NULL, 0, pause);
+		pause = !is_full ? AGAIN_MS
+				 : (2 * pause < CROWDED_MS ? 2 * pause
+							   : CROWDED_MS);
+	}
+}
+
 int
 cmd_recv(struct ctl *ctl, int argc, char **argv)
 {
 	static struct mailbox_packet p;
-	struct skep_mail_header h = {.op = SKEP_MAIL_RECV, .number = 1};
 	(void)argc;
 	(void)argv;
-	int fd = mailbox_open(ctl);
-	if (fd < 0)
-		return ctl_fail(ctl, EXIT_UNREACHABLE);
-	int rc = mailbox_send(ctl, fd, &h, "", "", 0);
-	if (rc == 0)
-		rc = mailbox_recv(ctl, fd,
-			ctl->opt.timeout_ms > 0 ? ctl->opt.timeout_ms : -1, &p);
-	close(fd);
+	int rc = await_message(ctl, &p);
 	if (rc < 0)
 		return ctl_fail(ctl,
 			rc == -ETIMEDOUT ? EXIT_TIMEOUT : EXIT_UNREACHABLE);

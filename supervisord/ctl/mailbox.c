@@ -26,15 +26,15 @@ mailbox_open(struct ctl *ctl)
 		err_set(&ctl->err, -EINVAL,
 			"there is no mailbox here: only a process of a service "
 			"has one, at SKEP_MAILBOX");
-		return -1;
+		return -EINVAL;
 	}
 	strcpy(a.sun_path, path);
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a) < 0) {
-		err_sys(&ctl->err, -errno, "%s", path);
+		int rc = err_sys(&ctl->err, -errno, "%s", path);
 		if (fd >= 0)
 			close(fd);
-		return -1;
+		return rc;
 	}
 	return fd;
 }

@@ -24,7 +24,7 @@ struct mailbox_packet {
 
 /* Whether this process is in a service that has one. */
 bool mailbox_is_here(void);
-/* Connects; the descriptor, or -1 and ctl->err. */
+/* Connects; the descriptor, or -errno and ctl->err. */
 int mailbox_open(struct ctl *ctl);
 /* Sends one packet; sizes are filled in here.  0, or -errno and ctl->err. */
 int mailbox_send(struct ctl *ctl, int fd, struct skep_mail_header *h,

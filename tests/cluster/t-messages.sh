@@ -14,8 +14,7 @@ chmod 777 "$T/heard"
 cat >"$T/listener" <<'END'
 #!/bin/sh
 [ ! -e "$HEARD/.slow" ] || sleep 1
-while :; do
-	"$SKEPCTL" recv >"$HEARD/.$SKEP_NAME" || { sleep 0.2; continue; }
+while "$SKEPCTL" recv >"$HEARD/.$SKEP_NAME"; do
 	read -r number from <"$HEARD/.$SKEP_NAME"
 	text=$(sed 1d "$HEARD/.$SKEP_NAME")
 	echo "$from: $text" >>"$HEARD/$SKEP_NAME"
@@ -99,6 +98,24 @@ echo "from a pipe" | ctl $other send ear@1 --ack ||
 	fail "a message from standard input"
 wait_for 10 "it has the first" heard ear@1 '-: hello'
 wait_for 10 "... and the last" heard ear@1 '-: from a pipe'
+
+step "recv waits while skep-node starts again"
+ear=$(field alpha ear@1 pid)
+kill_node() {
+	local pid
+	pid=$(processes '^[^ ]*skep-node ' | awk -v h="$home" '$1 == h {
+		print $2; exit }')
+	[ -n "$pid" ] && kill -9 "$pid"
+}
+check "kill its skep-node" kill_node
+heard_after() {
+	ctl $other send ear@1 "after its end" --ack --timeout 5s 2>/dev/null
+}
+wait_for 30 "it takes another" heard_after
+wait_for 10 "it has it" heard ear@1 '-: after its end'
+check "it is the same process" test "$(field alpha ear@1 pid)" = "$ear"
+
+step "send: from services, and to nobody"
 as_hand "$SKEPCTL send ear@2 'from a service' --ack"
 check "a service sends" test "$HAND_CODE" = 0
 wait_for 10 "its name stands there" heard ear@2 'hand: from a service'

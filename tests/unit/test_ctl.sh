@@ -5,7 +5,7 @@ srcdir=${srcdir:-.}
 dir=$(mktemp -d "${TMPDIR:-/tmp}/skep-ctl-XXXXXX") || exit 99
 server=
 failed=0
-unset SKEP_SOCKET SKEP_CONF
+unset SKEP_SOCKET SKEP_CONF SKEP_MAILBOX
 trap 'test -z "$server" || kill "$server"; rm -rf "$dir"' EXIT
 
 # serve: starts the server with the answers on standard input.
@@ -262,6 +262,19 @@ has out '1m 1s 1/2'
 has out '- 0/2'
 expect 0 list -o wide
 has out '1m 1s, 1 late'
+
+# --- a mailbox whose skep-node is away ---
+expect 7 recv
+has err 'there is no mailbox here'
+began=$(date +%s)
+export SKEP_MAILBOX="$dir/nobody"
+expect 7 recv --timeout 2s
+unset SKEP_MAILBOX
+test $(($(date +%s) - began)) -ge 1 || {
+	echo "FAIL: recv did not wait for skep-node"
+	failed=1
+}
+has err 'nobody: No such file or directory'
 
 # --- the desired state ---
 expect 0 validate "$dir/good.yaml"
