@@ -9,6 +9,12 @@ dist_examples_DATA = etc/skep.conf etc/examples/counter.c \
 	etc/examples/tally.c etc/examples/tally.yaml etc/examples/web.yaml
 dist_examples_SCRIPTS = etc/examples/counter.sh
 
+# What is installed names its neighbours where they are.
+install-data-hook:
+	@cd $(DESTDIR)$(examplesdir) && for f in *.yaml; do \
+		sed 's,/usr/share/skep,$(pkgdatadir),g' "$$f" >"$$f.tmp" && \
+		chmod 644 "$$f.tmp" && mv "$$f.tmp" "$$f" || exit; done
+
 # The tests and the quickstart run the counter from the build directory.
 noinst_PROGRAMS += examples/counter
 examples_counter_SOURCES = etc/examples/counter.c

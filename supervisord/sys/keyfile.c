@@ -274,6 +274,11 @@ keyfile_create(const char *path, const struct key *key, struct err *err)
 	char line[KEY_LINE_SIZE];
 	int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
 	int fd = open(path, flags, 0400);
+	const char *slash = strrchr(path, '/');
+	if (fd < 0 && errno == ENOENT && slash && slash > path)
+		return err_set(err, -ENOENT,
+			"%s: its folder is not there: mkdir -p %.*s", path,
+			(int)(slash - path), path);
 	if (fd < 0)
 		return err_sys(err, -errno, "%s", path);
 	keyfile_format(key, line);

@@ -27,10 +27,10 @@ say "budget $BUDGET s, files in $T"
 
 # --- What is in the box
 
-# Where this build looks for its helpers.
-libexec_dir() {
+# dir_of VARIABLE: where this build installs what, and looks for it.
+dir_of() {
 	make -s -C "$SKEP_BUILD" --no-print-directory \
-		--eval 'print-libexec: ; @echo $(skeplibexecdir)' print-libexec
+		--eval "print-dir: ; @echo \$($1)" print-dir
 }
 
 # unit NAME: a unit of the administrator's, from standard input.
@@ -99,8 +99,8 @@ skep_conf() {
 units_of_skep() {
 	local f
 	for f in skepd.service skep-shutdown.service; do
-		box_install "$SOURCE/contrib/systemd/$f" "$UNITS/$f" 644
-		cp "$SOURCE/contrib/systemd/$f" "$BOX_DIR/units/"
+		box_install "$SKEP_BUILD/contrib/systemd/$f" "$UNITS/$f" 644
+		cp "$SKEP_BUILD/contrib/systemd/$f" "$BOX_DIR/units/"
 		enable "$f" "$UNITS"
 		# Only so that a failure shows why.
 		mkdir -p "$OWN/etc/systemd/system/$f.d"
@@ -110,20 +110,20 @@ units_of_skep() {
 	# With the drain when the host goes down, which nothing else may begin.
 	mkdir -p "$OWN/etc/systemd/system/skep-shutdown.service.d"
 	sed 's/--deadline 60s/--deadline 2s/' \
-		"$SOURCE/contrib/systemd/skep-drain.conf" \
+		"$SKEP_BUILD/contrib/systemd/skep-drain.conf" \
 		>"$OWN/etc/systemd/system/skep-shutdown.service.d/drain.conf"
 	systemd-sysusers --root="$OWN" \
-		"$SOURCE/contrib/systemd/skep.conf.sysusers" \
+		"$SOURCE/contrib/systemd/sysusers/skep.conf" \
 		>"$T/sysusers.log" 2>&1 || {
 		cat "$T/sysusers.log"
-		fail "systemd-sysusers refuses skep.conf.sysusers"
+		fail "systemd-sysusers refuses sysusers/skep.conf"
 	}
 }
 
 COUNT=3
 BOX_DIR=$T/box
 OWN=$BOX_DIR/own
-LIBEXEC=$(libexec_dir)
+LIBEXEC=$(dir_of skeplibexecdir)
 case $LIBEXEC in
 /usr/*) ;;
 *) skip "built for '$LIBEXEC', which is not below /usr" ;;
@@ -132,8 +132,8 @@ box_make "$BOX_DIR"
 for p in skep-node skep-logger skep-mover skep-prober; do
 	[ ! -x "$SKEP_BUILD/$p" ] || box_install "$SKEP_BUILD/$p" "$LIBEXEC/$p"
 done
-box_install "$SKEPD" /usr/sbin/skepd
-box_install "$SKEPCTL" /usr/bin/skepctl
+box_install "$SKEPD" "$(dir_of sbindir)/skepd"
+box_install "$SKEPCTL" "$(dir_of bindir)/skepctl"
 units_of_skep
 network_unit
 note_program

@@ -381,6 +381,9 @@ expect 2 kv set
 expect 0 keygen "$dir/key"
 test -s "$dir/key" || { echo "FAIL: no key"; failed=1; }
 expect 1 keygen "$dir/key"
+has err 'File exists'
+expect 1 keygen "$dir/etc/skep/key"
+has err "its folder is not there: mkdir -p $dir/etc/skep"
 
 # --- drain ---
 serve <<ANSWERS
