@@ -64,8 +64,9 @@ struct key_shape {
 #define KEY_RESTARTS 1u /* a change needs a restart of the process */
 #define KEY_EXPANDS  2u /* %i %p %n %H %% are replaced at a start */
 #define KEY_REQUIRED 4u /* there is no default */
-#define KEY_OPTIONAL 8u /* a command: the empty list is "none"; a signal:
-			   "none" is a word for it, stored as 0 */
+#define KEY_OPTIONAL                                                           \
+	8u /* a command: the empty list is "none"; a signal:                   \
+	      "none" is a word for it, stored as 0 */
 
 /* No member: 'offset' of rows that have none. */
 #define KEY_NO_MEMBER SIZE_MAX
