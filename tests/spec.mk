@@ -51,7 +51,11 @@ fuzz_base = $(srcdir)/supervisord/sys/capability.c \
 	$(srcdir)/supervisord/sys/err.c \
 	$(srcdir)/supervisord/sys/event_kinds.c \
 	$(srcdir)/supervisord/sys/nearest.c \
-	$(srcdir)/supervisord/sys/units.c $(srcdir)/supervisord/base/hash.c
+	$(srcdir)/supervisord/sys/units.c $(srcdir)/supervisord/base/hash.c \
+	$(srcdir)/supervisord/base/duration.c \
+	$(srcdir)/supervisord/base/glob.c $(srcdir)/supervisord/base/hours.c \
+	$(srcdir)/supervisord/base/name.c \
+	$(srcdir)/supervisord/base/name_part.c
 fuzz-spec: tests/fuzz/fuzz_spec.c $(libspec_a_SOURCES)
 	$(AM_V_CCLD)$(FUZZ_BUILD) -o $@ $(srcdir)/tests/fuzz/fuzz_spec.c \
 		$(addprefix $(srcdir)/,$(filter %.c,$(libspec_a_SOURCES))) \
