@@ -351,8 +351,16 @@ move_obstacle(struct core *c, const struct instance *i, member_id target,
 	enum place_verdict v = place_verdict(c, i->name, &s, target);
 	if (v == PLACE_ELIGIBLE)
 		return NULL;
-	return effects_format(&c->fx, "%s %s", effects_text(&c->fx, node),
-		place_verdict_text(v));
+	const char *text = place_verdict_text(v);
+	node = effects_text(&c->fx, node);
+	if (v != PLACE_REFUSED)
+		return effects_format(&c->fx, "%s %s", node, text);
+	/* What another host said of it is in its own events only. */
+	bool is_here = target == MEMBER_SELF && i->note;
+	return effects_format(&c->fx, "%s %s%s%s%s", node, text,
+		is_here ? ": " : "; 'skepctl history ",
+		effects_text(&c->fx, is_here ? i->note : i->name),
+		is_here ? "" : "' says why");
 }
 
 static void
@@ -479,6 +487,19 @@ on_reload(struct core *c, const struct input_request *r)
 	on_signal(c, &signal);
 }
 
+/* That nothing runs under a name; a service has its instances' names. */
+static const char *
+unnamed(struct core *c, const char *name)
+{
+	const struct instance *i = instance_of_service(c, name);
+	const char *copy = effects_text(&c->fx, name);
+	if (!specs_find(c, ENTRY_SERVICE, name) || !i)
+		return effects_format(&c->fx, "nothing is named %s", copy);
+	return effects_format(&c->fx,
+		"%s is a service: name one instance, for example %s", copy,
+		effects_text(&c->fx, i->name));
+}
+
 /* Into a group and out of it: on the host where it runs. */
 static void
 on_group(struct core *c, const struct input_request *r)
@@ -489,9 +510,7 @@ on_group(struct core *c, const struct input_request *r)
 	if (holder == MEMBER_NONE && row)
 		holder = row->origin;
 	if (!instance_find(c, r->name) && !row) {
-		refuse(c, r->id, REPLY_NOT_FOUND,
-			effects_format(&c->fx, "nothing is named %s",
-				effects_text(&c->fx, r->name)));
+		refuse(c, r->id, REPLY_NOT_FOUND, unnamed(c, r->name));
 		return;
 	}
 	if (holder != MEMBER_SELF && holder != MEMBER_NONE) {

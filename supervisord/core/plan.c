@@ -34,6 +34,19 @@ say(struct plan_item *out, const char *why)
 	text_add(&t, why);
 }
 
+/* 'i' is NULL when there is no room for it. */
+static void
+say_unplaced(struct core *c, const struct instance *i,
+	const struct service_value *v, struct plan_item *out)
+{
+	struct text t;
+	text_init(&t, out->why, sizeof out->why);
+	text_add(&t, "no host is eligible");
+	text_add(&t, i ? ": " : "");
+	if (i)
+		(void)view_say_verdicts(c, i, v, &t);
+}
+
 /* Where an instance would go that does not exist yet.  A slot is borrowed
  * for the question, since ranks depend on the ordinal, and given back. */
 static void
@@ -46,11 +59,14 @@ plan_start(struct core *c, const char *service, uint32_t ordinal,
 		i = borrowed =
 			instance_add(c, out->instance, service, ordinal);
 	member_id host = i ? duty_host(c, i, v) : MEMBER_NONE;
-	if (borrowed)
-		instance_reap(c, borrowed);
 	out->action = host == MEMBER_NONE ? PLAN_UNPLACED : PLAN_START;
 	out->node = host == MEMBER_NONE ? "" : member_get(c, host)->name;
-	say(out, host == MEMBER_NONE ? "no host is eligible" : "it is new");
+	if (host == MEMBER_NONE)
+		say_unplaced(c, i, v, out);
+	else
+		say(out, "it is new");
+	if (borrowed)
+		instance_reap(c, borrowed);
 }
 
 /* An instance that is there already. */

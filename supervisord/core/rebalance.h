@@ -170,10 +170,11 @@ mono rebalance_due_at(const struct core *c, const struct instance *inst);
  * the next step (rebalance_view.c). */
 bool rebalance_view_next(
 	struct core *c, uint32_t *cursor, struct rebalance_item *out);
-/* For 'why': what becomes of an instance that does not run where it belongs;
- * that it went from here by rebalancing, and runs under this epoch since. */
+/* For 'why': what becomes of an instance that is not held where it belongs, and
+ * runs ('is_live') or not; that it went from here by rebalancing, and runs
+ * under this epoch since. */
 void rebalance_say_staying(struct core *c, struct instance *inst,
-	const struct service_value *service, struct text *t);
+	const struct service_value *service, bool is_live, struct text *t);
 void rebalance_say_moved(const struct core *c, const struct instance *inst,
 	uint64_t epoch, struct text *t);
 /* The same of the present hosts; and the number of the last pass. */

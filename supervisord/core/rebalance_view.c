@@ -85,11 +85,12 @@ rebalance_view_next(
 
 void
 rebalance_say_staying(struct core *c, struct instance *inst,
-	const struct service_value *service, struct text *t)
+	const struct service_value *service, bool is_live, struct text *t)
 {
 	member_id from, to;
 	if (c->settings.rebalance == REBALANCE_OFF) {
-		text_add(t, ", but what runs stays where it is. ");
+		text_add(t, is_live ? ", but what runs stays where it is. "
+				    : ", but it is kept where it is. ");
 		return;
 	}
 	enum rebalance_verdict v = rebalance_look(c, inst, service, &from, &to);

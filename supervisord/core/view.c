@@ -218,6 +218,15 @@ count_live_rows(const struct core *c, const char *name)
 	return n;
 }
 
+/* Whether its work is done: that it does not run is as it should be. */
+static bool
+is_done(const struct spec_policy *p, const struct instance_view *v)
+{
+	return p->type == TYPE_ONESHOT && strcmp(v->state, "exited") == 0 &&
+	       v->status != STATUS_UNKNOWN && (v->status & 0x7f) == 0 &&
+	       policy_is_success(p, (v->status >> 8) & 0xff);
+}
+
 static void
 fill_instance(struct core *c, struct instance *i, struct instance_view *out)
 {
@@ -252,6 +261,7 @@ fill_instance(struct core *c, struct instance *i, struct instance_view *out)
 		       row_run(r)->seen_restart >= o.restart_generation;
 	if (r)
 		fill_row(c, out, r, copies > 0 || is_past);
+	out->is_done = has && is_done(&s.policy, out);
 	out->is_foreign_copy = copies > 1 && count_live_rows(c, i->name) > 1;
 	conflict_fill_view(c, out);
 	fill_why(c, i, has ? &s : NULL, out);
@@ -281,24 +291,105 @@ view_instance(struct core *c, const char *name, struct instance_view *out)
 
 /* --- Why --- */
 
+/* Says that its pin is no host of the cluster; false when it is one, or it has
+ * none. */
+static bool
+add_lost_pin(struct core *c, struct text *t, const struct service_value *s)
+{
+	const char *pin = s->policy.placement.pin;
+	member_id id = member_find(c, pin);
+	bool is_known = id != MEMBER_NONE;
+	if (!pin[0] || (is_known && member_get(c, id)->state != MEMBER_LEFT))
+		return false;
+	text_add(t, "it is pinned to ");
+	text_add(t, pin);
+	text_add(t, is_known ? ", which has left the cluster"
+			     : ", and no host of that name is known");
+	return true;
+}
+
+/* Why this host cannot run it, as far as it remembers, or NULL. */
+static const char *
+own_refusal(
+	struct core *c, const struct instance *i, const struct service_value *s)
+{
+	bool is_refused = i->note && place_verdict(c, i->name, s,
+					     MEMBER_SELF) == PLACE_REFUSED;
+	return is_refused ? i->note : NULL;
+}
+
+bool
+view_say_verdicts(struct core *c, const struct instance *i,
+	const struct service_value *s, struct text *t)
+{
+	bool has_any = add_lost_pin(c, t, s);
+	bool is_lost = has_any, is_told_elsewhere = false;
+	const char *own = own_refusal(c, i, s);
+	for (member_id id = 0; id < c->members.count; id++) {
+		enum place_verdict v = place_verdict(c, i->name, s, id);
+		if (v == PLACE_ELIGIBLE || (is_lost && v == PLACE_NOT_PINNED) ||
+			member_get(c, id)->state == MEMBER_LEFT)
+			continue;
+		text_add(t, has_any ? "; " : "");
+		text_add(t, member_get(c, id)->name);
+		text_add(t, " ");
+		text_add(t, place_verdict_text(v));
+		has_any = true;
+		if (v != PLACE_REFUSED)
+			continue;
+		bool is_own = id == MEMBER_SELF && own;
+		text_add(t, is_own ? ": " : "");
+		text_add(t, is_own ? own : "");
+		is_told_elsewhere |= !is_own;
+	}
+	if (!is_told_elsewhere)
+		return has_any;
+	text_add(t, "; 'skepctl history ");
+	text_add(t, i->name);
+	text_add(t, "' says why");
+	return has_any;
+}
+
 /* "beta is cordoned; gamma is not alive." */
 static void
 add_verdicts(struct core *c, struct text *t, const struct instance *i,
 	const struct service_value *s)
 {
-	bool is_first = true;
-	for (member_id id = 0; id < c->members.count; id++) {
-		enum place_verdict v = place_verdict(c, i->name, s, id);
-		if (v == PLACE_ELIGIBLE ||
-			member_get(c, id)->state == MEMBER_LEFT)
-			continue;
-		text_add(t, is_first ? "" : "; ");
-		text_add(t, member_get(c, id)->name);
-		text_add(t, " ");
-		text_add(t, place_verdict_text(v));
-		is_first = false;
+	text_add(t, view_say_verdicts(c, i, s, t) ? ". " : "");
+}
+
+/* What keeps it from running well, unless that is said of this host anyway. */
+static void
+add_trouble(struct core *c, struct text *t, const struct instance_view *v,
+	const struct instance *i, const struct service_value *s)
+{
+	const char *own = own_refusal(c, i, s);
+	if (!v->why[0] || (own && strcmp(v->why, own) == 0))
+		return;
+	text_add(t, v->why);
+	text_add(t, ". ");
+}
+
+/* How the last run ended, where that is why none runs now. */
+static void
+add_end(struct core *c, struct text *t, const struct instance_view *v)
+{
+	bool has_failed = strcmp(v->state, "failed") == 0;
+	bool has_exited = strcmp(v->state, "exited") == 0;
+	bool is_told = v->status != 0 || has_exited;
+	if (!has_failed && !has_exited && strcmp(v->state, "backoff") != 0)
+		return;
+	/* The sentence is made where effects are, which may be full. */
+	if (is_told && effects_has_room(&c->fx, 8, 4096)) {
+		text_add(t, "Its last run ");
+		text_add(t, instance_status_text(c, v->status));
+		text_add(t, v->is_done ? ": it is done. " : ". ");
 	}
-	text_add(t, is_first ? "" : ". ");
+	if (!has_failed)
+		return;
+	text_add(t, "Its attempts are used up; 'skepctl start ");
+	text_add(t, v->name);
+	text_add(t, "' starts it again. ");
 }
 
 static void
@@ -323,6 +414,15 @@ why_not_wanted(struct core *c, struct text *t, const struct instance *i,
 	}
 }
 
+/* Whether something of it runs where it is held. */
+static bool
+is_live(const struct instance_view *v)
+{
+	return strcmp(v->state, "backoff") != 0 &&
+	       strcmp(v->state, "failed") != 0 &&
+	       strcmp(v->state, "exited") != 0;
+}
+
 static void
 why_here(struct core *c, struct text *t, const struct instance_view *v,
 	struct instance *i, const struct service_value *s)
@@ -341,16 +441,14 @@ why_here(struct core *c, struct text *t, const struct instance_view *v,
 	} else {
 		text_add(t, "; by rank it belongs to ");
 		text_add(t, v->duty[0] ? v->duty : "no host");
-		rebalance_say_staying(c, i, s, t);
+		rebalance_say_staying(c, i, s, is_live(v), t);
 	}
+	add_end(c, t, v);
 	rebalance_say_moved(c, i, v->epoch, t);
 	if (v->is_foreign_copy)
 		text_add(t, "A second copy runs elsewhere and is being "
 			    "stopped. ");
-	if (v->why[0]) {
-		text_add(t, v->why);
-		text_add(t, ". ");
-	}
+	add_trouble(c, t, v, i, s);
 	add_verdicts(c, t, i, s);
 }
 
@@ -368,6 +466,7 @@ why_nowhere(struct core *c, struct text *t, const struct instance_view *v,
 		text_add(t, v->why);
 		text_add(t, v->why[0] ? ". " : "");
 	} else {
+		add_trouble(c, t, v, i, s);
 		text_add(t, "No host is eligible: ");
 	}
 	add_verdicts(c, t, i, s);

@@ -16,6 +16,7 @@
 #include "core/member.h"
 #include "core/registry.h"
 #include "core/specs.h"
+#include "core/text.h"
 
 #define VIEW_KEPT_MAX 4
 
@@ -48,6 +49,7 @@ struct instance_view {
 	bool is_foreign_copy;	 /* a second held row exists (conflict) */
 	uint32_t kept_count;	 /* the newest of these */
 	struct kept_view kept[VIEW_KEPT_MAX];
+	bool is_done;		 /* a oneshot that ended with success */
 	bool has_checkpoints;	 /* its service wants some: view_checkpoint */
 	char why[NOTE_TEXT_MAX]; /* one line of trouble or progress, or "" */
 };
@@ -63,6 +65,11 @@ bool view_instance(struct core *c, const char *name,
 /* Writes into 'buffer' two or three sentences: why it runs where it runs, or
  * why it does not run and what would help.  Returns false if unknown. */
 bool view_why(struct core *c, const char *name, char *buffer, size_t size);
+
+/* Adds why hosts are not eligible, "beta is cordoned; gamma is not alive";
+ * false when all are, and nothing was added. */
+bool view_say_verdicts(struct core *c, const struct instance *i,
+	const struct service_value *s, struct text *t);
 
 /* Whether some host said that it cannot run it as it is declared now. */
 bool view_is_refused(struct core *c, const char *name);
