@@ -679,6 +679,7 @@ count_instances(struct core *c, struct cluster_view *out)
 			continue;
 		out->instances++;
 		out->ready += strcmp(v.state, "ready") == 0;
+		out->done += v.is_done;
 		out->unplaced += strcmp(v.state, "unplaced") == 0;
 	}
 }

@@ -218,6 +218,7 @@ struct cluster_view {
 	uint32_t services;
 	uint32_t instances;
 	uint32_t ready;
+	uint32_t done; /* not ready, but as they should be: is_done */
 	uint32_t unplaced;
 	const char *hold;
 	const char *hold_text;

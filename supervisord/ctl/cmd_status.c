@@ -41,6 +41,13 @@ select_named(const json_t *list, int argc, char **argv)
 	return selected;
 }
 
+/* Whether it runs, or is a oneshot that did its work. */
+static bool
+is_fine(const json_t *o)
+{
+	return is_running(o) || get_bool(o, "done");
+}
+
 /* 3 as soon as one of the named is unknown or does not run. */
 static int
 code_for_named(const json_t *list, int argc, char **argv)
@@ -54,7 +61,7 @@ code_for_named(const json_t *list, int argc, char **argv)
 			if (!is_named(o, argv[k]))
 				continue;
 			found++;
-			if (!is_running(o))
+			if (!is_fine(o))
 				code = EXIT_NOT_RUNNING;
 		}
 		if (found)
@@ -122,17 +129,21 @@ static void
 show_head(struct ctl *ctl, const json_t *document)
 {
 	const json_t *c = json_object_get(document, "cluster");
+	char done[32] = "";
 	if (ctl->opt.is_quiet)
 		return;
 	show_holds(ctl, document);
 	show_problems(document);
+	if (get_int(c, "done"))
+		snprintf(done, sizeof(done), ", %lld done",
+			(long long)get_int(c, "done"));
 	printf("cluster %s: %lld of %lld nodes alive, %lld services, "
-	       "%lld of %lld instances ready\n",
+	       "%lld of %lld instances ready%s\n",
 		get_text(c, "name"), (long long)get_int(c, "alive"),
 		(long long)get_int(c, "members"),
 		(long long)get_int(c, "services"),
 		(long long)get_int(c, "ready"),
-		(long long)get_int(c, "instances"));
+		(long long)get_int(c, "instances"), done);
 }
 
 /* A duration of a document for people; "-" for null. */
@@ -227,6 +238,16 @@ move_detail(const json_t *o, char *buffer, size_t size)
 	return true;
 }
 
+/* How it ended; the document says nothing of an exit with 0. */
+static const char *
+exit_of(const json_t *o)
+{
+	bool is_zero = strcmp(get_text(o, "state"), "exited") == 0 &&
+		       json_is_integer(json_object_get(o, "last_status")) &&
+		       get_int(o, "last_status") == 0;
+	return is_zero ? "exited 0" : get_text(o, "last_exit");
+}
+
 /* What there is to say beside the state: how far its move is, the core's
  * sentence, a change on its way, or how it ended. */
 static const char *
@@ -244,7 +265,10 @@ detail_of(const json_t *o, char *buffer, size_t size)
 		return "runs an older description";
 	if (get_bool(json_object_get(o, "checkpoint"), "late"))
 		return "its last checkpoint is too old";
-	return is_running(o) ? "" : get_text(o, "last_exit");
+	if (!get_bool(o, "done"))
+		return is_running(o) ? "" : exit_of(o);
+	snprintf(buffer, size, "%s, done", exit_of(o));
+	return buffer;
 }
 
 static void
@@ -379,6 +403,18 @@ add_oldest(struct table *t, const json_t *k)
 		table_add(t, text);
 }
 
+/* "2/3", and how many oneshots of these have done their work. */
+static void
+add_ready(struct table *t, const json_t *o)
+{
+	long long ready = get_int(o, "ready"), all = get_int(o, "instances");
+	if (get_int(o, "done"))
+		table_printf(t, "%lld/%lld, %lld done", ready, all,
+			(long long)get_int(o, "done"));
+	else
+		table_printf(t, "%lld/%lld", ready, all);
+}
+
 static void
 show_services(struct ctl *ctl, const json_t *list)
 {
@@ -393,8 +429,7 @@ show_services(struct ctl *ctl, const json_t *list)
 		const json_t *source = json_object_get(o, "source");
 		const char *enabled = get_bool(o, "enabled") ? "yes" : "no";
 		table_add(&t, get_text(o, "name"));
-		table_printf(&t, "%lld/%lld", (long long)get_int(o, "ready"),
-			(long long)get_int(o, "instances"));
+		add_ready(&t, o);
 		table_add(&t, get_bool(o, "stopped") ? "stopped" : enabled);
 		if (*get_text(source, "file"))
 			table_printf(&t, "%s:%s", get_text(source, "node"),

@@ -147,7 +147,7 @@ add_checkpoint(struct call *c, json_t *o, const struct instance_view *v)
 		api_json_put_int(checkpoints, "age_ms", view.age_ms);
 }
 
-/* {SERVICE: {"instances": N, "ready": N, "checkpoints": {...}}} */
+/* {SERVICE: {"instances": N, "ready": N, "done": N, "checkpoints": {...}}} */
 static json_t *
 service_counts(struct call *c)
 {
@@ -157,12 +157,15 @@ service_counts(struct call *c)
 	while (view_instance_next(core_of(c), &cursor, &v)) {
 		json_t *o = json_object_get(counts, v.service);
 		if (!o) {
-			o = json_pack("{s:i, s:i}", "instances", 0, "ready", 0);
+			o = json_pack("{s:i, s:i, s:i}", "instances", 0,
+				"ready", 0, "done", 0);
 			json_object_set_new(counts, v.service, o);
 		}
 		count_one(o, "instances");
 		if (strcmp(v.state, "ready") == 0)
 			count_one(o, "ready");
+		if (v.is_done)
+			count_one(o, "done");
 		add_checkpoint(c, o, &v);
 	}
 	return counts;

@@ -132,6 +132,7 @@ api_json_cluster(const struct cluster_view *v)
 	api_json_put_int(o, "services", v->services);
 	api_json_put_int(o, "instances", v->instances);
 	api_json_put_int(o, "ready", v->ready);
+	api_json_put_int(o, "done", v->done);
 	api_json_put_int(o, "unplaced", v->unplaced);
 	api_json_put(o, "hold", v->hold);
 	api_json_put(o, "hold_text", v->hold_text);

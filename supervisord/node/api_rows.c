@@ -171,8 +171,10 @@ add_members(
 	add_bool(t, v->is_foreign_copy || v->kept_count > 0);
 	add_raw(t, ",\"declared\":");
 	add_bool(t, v->is_declared);
-	add_raw(t, v->is_wanted ? ",\"desired\":\"running\",\"duty\":"
-				: ",\"desired\":\"stopped\",\"duty\":");
+	add_raw(t, v->is_wanted ? ",\"desired\":\"running\",\"done\":"
+				: ",\"desired\":\"stopped\",\"done\":");
+	add_bool(t, v->is_done);
+	add_raw(t, ",\"duty\":");
 	add_text(t, v->duty);
 	add_raw(t, ",\"epoch\":");
 	add_int(t, (int64_t)v->epoch);
