@@ -204,6 +204,25 @@ add_late_move(struct core *c, struct instance *i, const struct service_value *s,
 	text_add(&t, "; it stays until that changes");
 }
 
+/* What only the host that gives it knows of an operator's move that is not
+ * obeyed yet. */
+static void
+fill_late_move(struct core *c, const struct instance *i,
+	const struct override_value *o, const struct row *r,
+	struct instance_view *out)
+{
+	out->move_again_ms = -1;
+	out->has_late_move = r->origin == MEMBER_SELF && o->move_to[0] &&
+			     o->move_generation > row_run(r)->seen_move &&
+			     strcmp(o->move_to, c->config.node) != 0 &&
+			     !handoff_is_busy(c, i->name);
+	if (!out->has_late_move)
+		return;
+	out->is_left_alone = i->is_left_alone;
+	if (!mono_reached(i->move_again_at, c->now))
+		out->move_again_ms = mono_diff(i->move_again_at, c->now);
+}
+
 /* Held rows of an instance on present hosts; a move's target that only has
  * the state, and its source, hold it together and are no two copies. */
 static uint32_t
@@ -265,8 +284,12 @@ fill_instance(struct core *c, struct instance *i, struct instance_view *out)
 	out->is_foreign_copy = copies > 1 && count_live_rows(c, i->name) > 1;
 	conflict_fill_view(c, out);
 	fill_why(c, i, has ? &s : NULL, out);
-	if (has && copies > 0)
+	out->is_refused = has && strcmp(out->state, "unplaced") == 0 &&
+			  place_is_refused(c, i->name, s.run_digest);
+	if (has && copies > 0) {
+		fill_late_move(c, i, &o, r, out);
 		add_late_move(c, i, &s, &o, r, out);
+	}
 }
 
 bool

@@ -50,6 +50,11 @@ struct instance_view {
 	uint32_t kept_count;	 /* the newest of these */
 	struct kept_view kept[VIEW_KEPT_MAX];
 	bool is_done;		 /* a oneshot that ended with success */
+	bool is_refused;	 /* unplaced, and a host cannot run it */
+	bool has_late_move;	 /* here, and an operator wants it elsewhere */
+	bool is_left_alone;	 /* ... but this run cannot or will not go */
+	int64_t move_again_ms;	 /* ... and it is not tried again before; -1:
+				    as soon as it can be */
 	bool has_checkpoints;	 /* its service wants some: view_checkpoint */
 	char why[NOTE_TEXT_MAX]; /* one line of trouble or progress, or "" */
 };

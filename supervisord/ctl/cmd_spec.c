@@ -109,21 +109,34 @@ find_named(const json_t *list, const char *name)
 	return NULL;
 }
 
-/* Waits for each service of the file; a line as each becomes ready. */
+/* A wait for the services of a file. */
+struct applied {
+	struct progress progress;
+	unsigned ready;
+	unsigned total;
+};
+
+static void
+on_ready(struct ctl *ctl, void *context, const char *name)
+{
+	struct applied *a = context;
+	progress_line(ctl, &a->progress, "%s  ready", name);
+	progress_set(ctl, &a->progress, name, ++a->ready, a->total);
+}
+
+/* Waits for all services of the file; a line as each becomes ready. */
 static int
 wait_applied(struct ctl *ctl, const struct spec_set *set)
 {
-	struct progress progress = {0};
-	int code = EXIT_DONE;
-	unsigned total = (unsigned)set->count;
-	for (unsigned i = 0; i < total && code == EXIT_DONE; i++) {
-		const char *name = set->items[i]->name;
-		progress_set(ctl, &progress, name, i, total);
-		code = wait_ready(ctl, name);
-		if (code == EXIT_DONE)
-			progress_line(ctl, &progress, "%s  ready", name);
-	}
-	progress_end(ctl, &progress);
+	struct applied a = {.total = (unsigned)set->count};
+	const char **names = calloc(set->count + 1, sizeof(*names));
+	CHECK(names);
+	for (size_t i = 0; i < set->count; i++)
+		names[i] = set->items[i]->name;
+	progress_set(ctl, &a.progress, "", 0, a.total);
+	int code = wait_all_ready(ctl, names, set->count, on_ready, &a);
+	progress_end(ctl, &a.progress);
+	free(names);
 	return code;
 }
 

@@ -4,6 +4,9 @@
 #include <string.h>
 
 #include "ctl/ctl.h"
+#include "sys/clock.h"
+
+#define LOOK_MS 600 /* between two looks at what a host says of a move */
 
 /* POST /v1/names/NAME/VERB and the line that says so. */
 static int
@@ -185,24 +188,131 @@ cmd_signal(struct ctl *ctl, int argc, char **argv)
 struct move {
 	const char *name;
 	const char *node;
+	char from[256];	 /* who has it; "": nobody can be asked */
+	int64_t last_id; /* of the events there before the move */
+	json_t *now;	 /* the instance as seen last */
+	mono look_at;	 /* when to ask the host that gives it again */
+	mono until;	 /* the end of the wait */
+	bool is_over;	 /* it will not go, at least not in that time */
+	char why[512];	 /* ... or did not yet */
 };
 
+/* Takes the instance as it is now; -exit code on failure. */
+static int
+look_at_instance(struct ctl *ctl, struct move *m)
+{
+	json_t *document = NULL;
+	int code = instances_get(ctl, m->name, &document);
+	if (code != EXIT_DONE)
+		return -code;
+	json_decref(m->now);
+	m->now = json_incref(
+		json_array_get(json_object_get(document, "instances"), 0));
+	json_decref(document);
+	return 0;
+}
+
+/* Reads what the host that gives it said of it since the move was told; the
+ * first time, only how far that is.  A move that was called off there is over.
+ */
+static void
+look_at_events(struct ctl *ctl, struct move *m, bool is_first)
+{
+	static const char given_up[] = "given up: ",
+			  off[] = "called off, starts here again: ";
+	char path[API_PATH_SIZE];
+	json_t *document, *o;
+	size_t i;
+	path_format(path, sizeof(path), "/v1/history", m->name, "");
+	size_t used = strlen(path);
+	snprintf(path + used, sizeof(path) - used, "?node=");
+	(void)http_escape(path, sizeof(path), m->from);
+	if (ctl_get(ctl, path, &document) != EXIT_DONE)
+		return;
+	json_array_foreach(json_object_get(document, "events"), i, o)
+	{
+		const char *text = get_text(o, "text");
+		if (get_int(o, "id") <= m->last_id)
+			continue;
+		m->last_id = get_int(o, "id");
+		if (is_first || strcmp(get_text(o, "kind"), "handoff") != 0)
+			continue;
+		m->is_over |= strncmp(text, off, sizeof(off) - 1) == 0;
+		if (m->is_over)
+			snprintf(m->why, sizeof(m->why), "%s",
+				text + sizeof(off) - 1);
+		else if (strncmp(text, given_up, sizeof(given_up) - 1) == 0)
+			snprintf(m->why, sizeof(m->why), "%s",
+				text + sizeof(given_up) - 1);
+	}
+	json_decref(document);
+}
+
+/* Whether what was given up is tried again while we wait. */
+static void
+look_at_move(struct ctl *ctl, struct move *m)
+{
+	json_t *moves = moves_get(ctl, m->from);
+	const json_t *o = json_object_get(moves, m->name);
+	if (strcmp(get_text(o, "state"), "waits") == 0) {
+		snprintf(m->why, sizeof(m->why), "%s", get_text(o, "why"));
+		m->is_over = get_bool(o, "stays") ||
+			     get_int(o, "again_ms") >
+				     mono_diff(m->until, clock_mono());
+	}
+	json_decref(moves);
+}
+
+/* wait_fn: 1 as well when it is over without success. */
 static int
 is_moved(struct ctl *ctl, void *context)
 {
-	const struct move *m = context;
-	char path[API_PATH_SIZE];
-	json_t *document;
-	path_format(path, sizeof(path), "/v1/names", m->name, "");
-	int code = ctl_get(ctl, path, &document);
-	if (code != EXIT_DONE)
-		return -code;
-	const json_t *o =
-		json_array_get(json_object_get(document, "instances"), 0);
-	int rc = strcmp(get_text(o, "node"), m->node) == 0 &&
-		 strcmp(get_text(o, "state"), "ready") == 0;
-	json_decref(document);
-	return rc;
+	struct move *m = context;
+	int code = look_at_instance(ctl, m);
+	if (code)
+		return code;
+	if (strcmp(get_text(m->now, "node"), m->node) == 0 &&
+		strcmp(get_text(m->now, "state"), "ready") == 0)
+		return 1;
+	mono now = clock_mono();
+	if (!m->from[0] || !mono_reached(m->look_at, now))
+		return 0;
+	m->look_at = mono_add(now, LOOK_MS);
+	look_at_events(ctl, m, false);
+	if (!m->is_over)
+		look_at_move(ctl, m);
+	return m->is_over;
+}
+
+/* Notes who has it before it is moved. */
+static void
+before_move(struct ctl *ctl, struct move *m)
+{
+	if (look_at_instance(ctl, m) != 0)
+		return;
+	snprintf(m->from, sizeof(m->from), "%s", get_text(m->now, "node"));
+	if (strcmp(m->from, m->node) == 0)
+		m->from[0] = '\0';
+	if (m->from[0])
+		look_at_events(ctl, m, true);
+}
+
+static int
+wait_moved(struct ctl *ctl, struct move *m)
+{
+	m->look_at = mono_add(clock_mono(), LOOK_MS / 2);
+	m->until = mono_add(clock_mono(), wait_limit_ms(ctl));
+	int code = wait_until(ctl, "it is not ready there", is_moved, m);
+	if (code == EXIT_DONE && !m->is_over)
+		return code;
+	if (!m->why[0] && m->now)
+		reason_get(ctl, m->now, m->why, sizeof(m->why));
+	if (m->is_over)
+		code = EXIT_FAILED;
+	fprintf(stderr, "skepctl: %s %s %s%s%s; see 'skepctl why %s'\n",
+		m->name, m->is_over ? "does not go to" : "is not ready on",
+		m->node, m->why[0] ? ": " : "", m->why, m->name);
+	return code;
 }
 
 int
@@ -210,10 +320,12 @@ cmd_move(struct ctl *ctl, int argc, char **argv)
 {
 	(void)argc;
 	struct move m = {.name = argv[0], .node = argv[1]};
+	if (ctl->opt.is_wait)
+		before_move(ctl, &m);
 	int code = post_verb(
 		ctl, m.name, "move", json_pack("{s:s}", "node", m.node));
 	if (code == EXIT_DONE && ctl->opt.is_wait)
-		code = wait_until(
-			ctl, "it is not ready there; see why", is_moved, &m);
+		code = wait_moved(ctl, &m);
+	json_decref(m.now);
 	return code;
 }

@@ -201,8 +201,8 @@ typedef int wait_fn(struct ctl *ctl, void *context);
 /* Asks again and again (100 ms to 500 ms) until it holds or --timeout (60 s)
  * passes.  skepd away for a moment is no failure.  Says why it failed. */
 int wait_until(struct ctl *ctl, const char *what, wait_fn *fn, void *context);
-/* All instances of 'name' ready, with their wanted digests. */
-int wait_ready(struct ctl *ctl, const char *name);
+/* How long that waits at most. */
+int64_t wait_limit_ms(const struct ctl *ctl);
 /* No instance of 'name' is held by a host any more. */
 int wait_stopped(struct ctl *ctl, const char *name);
 /* Asks on a terminal; true there for "y", and with -y.  Without a terminal:
@@ -223,6 +223,22 @@ void progress_set(struct ctl *ctl, struct progress *p, const char *what,
 void progress_line(struct ctl *ctl, struct progress *p, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void progress_end(struct ctl *ctl, struct progress *p);
+
+/* --- ready.c --- */
+
+/* The instances of 'name' in '*out'; EXIT_DONE and NULL when it is unknown. */
+int instances_get(struct ctl *ctl, const char *name, json_t **out);
+/* What keeps an instance from running, from its row or else its history; "" if
+ * nobody says. */
+void reason_get(struct ctl *ctl, const json_t *o, char *out, size_t size);
+/* Called for each name as it becomes ready. */
+typedef void ready_fn(struct ctl *ctl, void *context, const char *name);
+/* All instances of these names ready, with their wanted digests.  Says which
+ * are not, and why; EXIT_FAILED as soon as those cannot become so by
+ * themselves. */
+int wait_all_ready(struct ctl *ctl, const char *const *names, size_t count,
+	ready_fn *on_ready, void *context);
+int wait_ready(struct ctl *ctl, const char *name);
 
 /* --- cmd_*.c --- */
 

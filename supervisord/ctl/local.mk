@@ -26,6 +26,7 @@ libctl_a_SOURCES = \
 	supervisord/ctl/http.c supervisord/ctl/http.h \
 	supervisord/ctl/moves.c \
 	supervisord/ctl/options.c \
+	supervisord/ctl/ready.c \
 	supervisord/ctl/replay_text.c supervisord/ctl/replay_text.h \
 	supervisord/ctl/session.c \
 	supervisord/ctl/show.c \

@@ -20,12 +20,16 @@ pause_ms(int64_t ms)
 	nanosleep(&t, NULL);
 }
 
+int64_t
+wait_limit_ms(const struct ctl *ctl)
+{
+	return ctl->opt.timeout_ms >= 0 ? ctl->opt.timeout_ms : WAIT_DEFAULT_MS;
+}
+
 int
 wait_until(struct ctl *ctl, const char *what, wait_fn *fn, void *context)
 {
-	int64_t limit = ctl->opt.timeout_ms >= 0 ? ctl->opt.timeout_ms
-						 : WAIT_DEFAULT_MS;
-	mono deadline = mono_add(clock_mono(), limit);
+	mono deadline = mono_add(clock_mono(), wait_limit_ms(ctl));
 	int64_t pause = PAUSE_MIN_MS;
 	for (;;) {
 		int rc = fn(ctl, context);
@@ -46,66 +50,13 @@ wait_until(struct ctl *ctl, const char *what, wait_fn *fn, void *context)
 	return EXIT_TIMEOUT;
 }
 
-/* The instances of 'name' in '*out'; NULL there when it is unknown. */
-static int
-get_instances(struct ctl *ctl, const char *name, json_t **out)
-{
-	char path[API_PATH_SIZE];
-	path_format(path, sizeof(path), "/v1/names", name, "");
-	int code = ctl_get(ctl, path, out);
-	return ctl->status == 404 ? EXIT_DONE : code;
-}
-
-static bool
-is_as_wanted(const json_t *o)
-{
-	return strcmp(get_text(o, "state"), "ready") == 0 &&
-	       strcmp(get_text(o, "run_digest"),
-		       get_text(o, "wanted_digest")) == 0;
-}
-
-/* A oneshot that ran to its end with success is as ready as it gets. */
-static bool
-is_completed(const json_t *o)
-{
-	return strcmp(get_text(o, "state"), "exited") == 0 &&
-	       get_int(o, "last_status") == 0;
-}
-
-static int
-are_ready(struct ctl *ctl, void *context)
-{
-	json_t *document = NULL;
-	int code = get_instances(ctl, context, &document);
-	if (code != EXIT_DONE)
-		return -code;
-	json_t *list = json_object_get(document, "instances");
-	size_t i;
-	json_t *o;
-	int rc = json_array_size(list) > 0;
-	json_array_foreach(list, i,
-		o) if (strcmp(get_text(o, "desired"), "running") == 0 &&
-		       !is_as_wanted(o) && !is_completed(o)) rc = 0;
-	json_decref(document);
-	return rc;
-}
-
-int
-wait_ready(struct ctl *ctl, const char *name)
-{
-	char what[256];
-	snprintf(what, sizeof(what), "'%s' is not ready; see 'skepctl why %s'",
-		name, name);
-	return wait_until(ctl, what, are_ready, (void *)(uintptr_t)name);
-}
-
 static int
 are_stopped(struct ctl *ctl, void *context)
 {
 	static const char *const held[] = {
 		"starting", "ready", "stopping", "backoff", "handoff", NULL};
 	json_t *document = NULL;
-	int code = get_instances(ctl, context, &document);
+	int code = instances_get(ctl, context, &document);
 	if (code != EXIT_DONE)
 		return -code;
 	json_t *list = json_object_get(document, "instances");

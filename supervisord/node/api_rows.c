@@ -195,6 +195,8 @@ add_members(
 	add_text(t, v->node);
 	add_raw(t, ",\"pid\":");
 	add_int(t, v->pid);
+	add_raw(t, ",\"refused\":");
+	add_bool(t, v->is_refused);
 	add_raw(t, ",\"restarts\":");
 	add_int(t, v->restarts);
 	add_raw(t, ",\"run_digest\":");

@@ -39,8 +39,19 @@ add_move(void *context, const struct move_item *m)
 	json_array_append_new(t->list, o);
 }
 
-/* What is still here although the host drains, and what keeps it here: other
- * hosts are not told that by rows. */
+/* Whether it is still here although the host drains, or an operator moved it.
+ */
+static bool
+is_waiting(const struct instance_view *v, const char *here, bool is_draining)
+{
+	return strcmp(v->node, here) == 0 && *v->why &&
+	       (is_draining || v->has_late_move) &&
+	       strcmp(v->state, "handoff") != 0 &&
+	       strncmp(v->why, "moving", 6) != 0;
+}
+
+/* What waits to go, and what keeps it here: other hosts are not told that by
+ * rows. */
 static void
 add_waiting(struct node *n, struct telling *t)
 {
@@ -49,10 +60,8 @@ add_waiting(struct node *n, struct telling *t)
 	uint32_t cursor = 0;
 	bool is_draining = view_node(n->core, MEMBER_SELF, &host) &&
 			   host.intent == INTENT_DRAINING;
-	while (is_draining && view_instance_next(n->core, &cursor, &v)) {
-		if (strcmp(v.node, t->from) != 0 || !*v.why ||
-			strcmp(v.state, "handoff") == 0 ||
-			strncmp(v.why, "moving", 6) == 0)
+	while (view_instance_next(n->core, &cursor, &v)) {
+		if (!is_waiting(&v, t->from, is_draining))
 			continue;
 		struct move_item item = {.name = v.name,
 			.to = "",
@@ -60,9 +69,14 @@ add_waiting(struct node *n, struct telling *t)
 			.took_ms = -1,
 			.ago_ms = -1};
 		add_move(t, &item);
-		api_json_put(
-			json_array_get(t->list, json_array_size(t->list) - 1),
-			"why", v.why);
+		json_t *o =
+			json_array_get(t->list, json_array_size(t->list) - 1);
+		api_json_put(o, "why", v.why);
+		api_json_put_bool(
+			o, "stays", v.has_late_move && v.is_left_alone);
+		put_known(o, "again_ms",
+			v.has_late_move && v.move_again_ms >= 0,
+			(uint64_t)v.move_again_ms);
 	}
 }
 

@@ -384,6 +384,78 @@ expect 1 keygen "$dir/key"
 has err 'File exists'
 expect 1 keygen "$dir/etc/skep/key"
 has err "its folder is not there: mkdir -p $dir/etc/skep"
+expect 0 keygen "$dir/key2" -o json
+looks out '"identity": "[0-9a-f]'
+expect 0 keygen "$dir/key3" -o name
+looks out '^[0-9a-f]*$'
+
+# --- what does not become ready ---
+bad='{"name":"bad","service":"bad","desired":"running","state":"failed","node":"beta","run_digest":"1","wanted_digest":"1","why":"","last_exit":"exited 3"}'
+no='{"name":"no","service":"no","desired":"running","state":"unplaced","refused":true,"node":"","run_digest":"1","wanted_digest":"1","why":"","last_exit":""}'
+printf 'services:\n  bad:\n    command: /bin/true\n  db:\n    command: /bin/true\n  no:\n    command: /bin/true\n  web:\n    command: /bin/true\n' >"$dir/many.yaml"
+serve <<ANSWERS
+POST /v1/services 200 {"services":[]}
+GET /v1/names/bad 200 {"instances":[$bad]}
+GET /v1/names/db 200 {"instances":[$db]}
+GET /v1/names/no 200 {"instances":[$no]}
+GET /v1/names/web 200 {"instances":[$web1]}
+GET /v1/history/no 200 {"events":[{"id":1,"kind":"refused","host":"alpha","text":"there is no user x"},{"id":2,"kind":"waiting","host":"beta","text":"y"},{"id":3,"kind":"start_failed","host":"beta","text":"there is no user z"},{"id":4,"kind":"stopped","host":"beta","text":""}]}
+ANSWERS
+expect 1 wait ready bad
+has err "'bad' is failed on beta: exited 3; its attempts are used up"
+expect 1 wait ready no --timeout 60s
+has err "'no' is unplaced: beta: there is no user z; see 'skepctl why no'"
+# One that may still become ready is waited for; all are named.
+expect 5 apply -f "$dir/many.yaml" --wait --timeout 2500ms
+has out 'web  ready'
+has err "'bad' is failed"
+has err "'db' is backoff on alpha: starts again in 4s; exited 1"
+has err "'no' is unplaced"
+# A move that its host gives up.
+moved='GET /v1/names/web@1 200 {"instances":[{"name":"web@1","node":"alpha","state":"ready","desired":"running"}]}'
+old='{"id":6,"kind":"handoff","host":"alpha","text":"given up: an old story"}'
+serve <<ANSWERS
+$moved
+POST /v1/names/web@1/move $ok
+-GET /v1/history/web@1?node=alpha 200 {"events":[$old]}
+GET /v1/history/web@1?node=alpha 200 {"events":[$old,{"id":7,"kind":"handoff","host":"alpha","text":"given up: the signal would kill it"}]}
+GET /v1/moves?node=alpha 200 {"moves":[{"name":"web@1","from":"alpha","to":"","state":"waits","over":false,"why":"the signal would kill it","stays":true,"again_ms":29000}]}
+ANSWERS
+expect 1 move web@1 beta --wait
+has err 'web@1 does not go to beta: the signal would kill it'
+lacks err 'timeout'
+serve <<ANSWERS
+$moved
+POST /v1/names/web@1/move $ok
+-GET /v1/history/web@1?node=alpha 200 {"events":[$old]}
+GET /v1/history/web@1?node=alpha 200 {"events":[$old,{"id":7,"kind":"handoff","host":"alpha","text":"called off, starts here again: no dump"}]}
+ANSWERS
+expect 1 move web@1 beta --wait
+has err 'web@1 does not go to beta: no dump'
+# It is tried again within the time: waited for, and told with the timeout.
+serve <<ANSWERS
+$moved
+POST /v1/names/web@1/move $ok
+GET /v1/history/web@1?node=alpha 200 {"events":[$old]}
+GET /v1/moves?node=alpha 200 {"moves":[{"name":"web@1","from":"alpha","to":"","state":"waits","over":false,"why":"the target is full","stays":false,"again_ms":10}]}
+ANSWERS
+expect 5 move web@1 beta --wait --timeout 1500ms
+has err 'web@1 is not ready on beta: the target is full'
+lacks err 'old story'
+
+# --- a oneshot that has done its work ---
+job='{"name":"job","service":"job","desired":"running","state":"exited","done":true,"node":"alpha","last_status":0,"last_exit":"","why":""}'
+serve <<ANSWERS
+GET /v1/status 200 {"cluster":{"name":"prod","instances":1,"ready":0,"done":1},"instances":[$job]}
+GET /v1/services 200 {"services":[{"name":"job","ready":0,"instances":1,"done":1,"enabled":true,"source":{}}]}
+GET /v1/names/job 200 {"instances":[$job]}
+ANSWERS
+expect 0 status job
+has out '0 of 1 instances ready, 1 done'
+has out 'exited 0, done'
+expect 0 list
+looks out 'job *0/1, 1 done'
+expect 0 wait ready job
 
 # --- drain ---
 serve <<ANSWERS
