@@ -27,6 +27,7 @@ struct drain {
 	json_t *moved; /* [{name, from, to, state, ...}] */
 	json_t *moves; /* {NAME: its move as it was told last} */
 	json_t *told;  /* {NAME: {ms, text}}: the last line about its state */
+	json_t *now;   /* {NAME: the instance as seen last} */
 	char on_its_way[96]; /* of one of them, for the bar */
 	mono began;
 	struct progress progress;
@@ -74,6 +75,7 @@ note_instances(struct ctl *ctl, struct drain *d)
 	d->moved = json_array();
 	d->moves = json_object();
 	d->told = json_object();
+	d->now = json_object();
 	d->tracked = json_object();
 	d->began = clock_mono();
 	json_array_foreach(json_object_get(document, "instances"), i, o)
@@ -152,6 +154,8 @@ watch_instances(struct ctl *ctl, struct drain *d)
 	{
 		const char *name = get_text(o, "name");
 		bool is_left = has_left(d, o);
+		if (json_object_get(d->here, name))
+			json_object_set(d->now, name, o);
 		if (!is_left && *get_text(o, "why") &&
 			json_object_get(d->here, name))
 			json_object_set(
@@ -205,6 +209,55 @@ is_drained(struct ctl *ctl, void *context)
 
 /* --- The end --- */
 
+/* What is known of one that has not arrived, where nobody said a reason. */
+static const char *
+reason_of(const struct drain *d, const char *name, char *buffer, size_t size)
+{
+	const json_t *o = json_object_get(d->now, name);
+	const json_t *move = json_object_get(d->moves, name);
+	const char *state = get_text(o, "state");
+	const char *node = get_text(o, "node");
+	bool is_here = strcmp(node, d->node) == 0;
+	if (!o)
+		return "";
+	if (move && !get_bool(move, "over") && *get_text(move, "to"))
+		snprintf(buffer, size, "its move to %s is under way: %s",
+			get_text(move, "to"), get_text(move, "state"));
+	else if (*node && !is_here)
+		snprintf(buffer, size, "it is on %s, and %s", node, state);
+	else if (!is_here && strcmp(state, "stopped") == 0)
+		return "";
+	else if (!is_here)
+		snprintf(buffer, size, "it has left, and is %s", state);
+	else if (strcmp(state, "stopping") == 0 ||
+		 strcmp(state, "handoff") == 0)
+		snprintf(buffer, size, "its move is under way");
+	else if (!*get_text(o, "duty"))
+		snprintf(buffer, size, "no other host may take it");
+	else if (strcmp(state, "ready") == 0)
+		snprintf(buffer, size, "its move waits for its turn");
+	else
+		snprintf(buffer, size, "it is %s", state);
+	return buffer;
+}
+
+/* Gives what is left a reason each. */
+static void
+fill_reasons(struct drain *d)
+{
+	char buffer[320];
+	const char *name;
+	json_t *why;
+	json_object_foreach(d->here, name, why)
+	{
+		/* The value alone is replaced, which a walk allows. */
+		if (!*json_string_value(why))
+			json_object_set_new(d->here, name,
+				json_string(reason_of(
+					d, name, buffer, sizeof(buffer))));
+	}
+}
+
 /* Adds what the moves tell to what was seen to be ready elsewhere: null where
  * that is not known. */
 static void
@@ -240,6 +293,14 @@ add_known(struct table *t, const json_t *value, bool is_time)
 		table_add(t, bytes_text(n, buffer, sizeof(buffer)));
 }
 
+/* Whether it is where it was, or the drain has stopped it. */
+static bool
+stays(const struct drain *d, const char *name)
+{
+	const json_t *o = json_object_get(d->now, name);
+	return !o || *get_text(o, "node");
+}
+
 static void
 show_moved(struct ctl *ctl, const struct drain *d)
 {
@@ -267,7 +328,8 @@ show_moved(struct ctl *ctl, const struct drain *d)
 		table_add(&t, d->node);
 		for (int k = 0; k < 4; k++)
 			table_add(&t, "-");
-		table_printf(&t, "left%s%s", *json_string_value(o) ? ": " : "",
+		table_printf(&t, "%s%s%s", stays(d, name) ? "stays" : "stopped",
+			*json_string_value(o) ? ": " : "",
 			json_string_value(o));
 	}
 	show_table(ctl, &t);
@@ -351,10 +413,23 @@ show_result(struct ctl *ctl, const struct drain *d, const char *result)
 	}
 }
 
+/* The time was the command's, not the drain's. */
+static void
+tell_goes_on(const struct drain *d)
+{
+	fprintf(stderr,
+		"skepctl: the drain goes on: 'skepctl drain %s --monitor' "
+		"watches it, 'skepctl node undrain %s' ends it\n",
+		d->node, d->node);
+}
+
 static int
 watch(struct ctl *ctl, struct drain *d)
 {
 	char what[320];
+	bool is_own_time = ctl->opt.timeout_ms >= 0 &&
+			   (!ctl->opt.deadline_ms ||
+				   ctl->opt.timeout_ms < ctl->opt.deadline_ms);
 	if (ctl->opt.deadline_ms && ctl->opt.timeout_ms < 0)
 		ctl->opt.timeout_ms = ctl->opt.deadline_ms;
 	else if (ctl->opt.timeout_ms < 0)
@@ -365,6 +440,7 @@ watch(struct ctl *ctl, struct drain *d)
 			     ctl->opt.output == OUTPUT_NAME;
 	snprintf(what, sizeof(what), "%s is not drained", d->node);
 	int code = wait_until(ctl, what, is_drained, d);
+	bool goes_on = is_own_time && code == EXIT_TIMEOUT;
 	progress_end(ctl, &d->progress);
 	ctl->opt.is_quiet = is_quiet;
 	if (code == EXIT_DONE && d->is_stuck) {
@@ -374,6 +450,7 @@ watch(struct ctl *ctl, struct drain *d)
 	}
 	watch_moves(ctl, d); /* those that came to their end in between */
 	fill_moved(d);
+	fill_reasons(d);
 	note_tracked(ctl, d);
 	if (code == EXIT_DONE && json_object_size(d->tracked))
 		code = code_with_tracked(ctl);
@@ -382,6 +459,8 @@ watch(struct ctl *ctl, struct drain *d)
 	if (code != EXIT_DONE || json_object_size(d->tracked) ||
 		(ctl->opt.is_force && json_object_size(d->here)))
 		show_left(d);
+	if (goes_on)
+		tell_goes_on(d);
 	if (code != EXIT_DONE)
 		return code;
 	if (ctl->opt.output == OUTPUT_TABLE || ctl->opt.output == OUTPUT_WIDE)
@@ -514,6 +593,7 @@ cmd_drain(struct ctl *ctl, int argc, char **argv)
 	json_decref(d.moved);
 	json_decref(d.moves);
 	json_decref(d.told);
+	json_decref(d.now);
 	json_decref(d.tracked);
 	return code;
 }

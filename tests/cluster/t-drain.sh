@@ -148,7 +148,7 @@ code=$?
 cat "$T/drain.out" "$T/drain.err"
 check "who asks to stay is left, which is no drain" test $code = 5
 check "and the reason is told" grep -q \
-	'^asker *alpha *- .*left: the service asked to stay where it is' \
+	'^asker *alpha *- .*stays: the service asked to stay where it is' \
 	"$T/drain.out"
 check "undrain" ctl gamma node undrain alpha
 check "restart" ctl gamma restart asker --wait
@@ -173,7 +173,7 @@ drain_of_beta() {
 drain_of_beta --deadline 25s
 check "that is no whole drain" test $code = 5
 check "the table says why" grep -q \
-	"^proc *beta *- .*left: $TRACKED" "$T/drain.out"
+	"^proc *beta *- .*stays: $TRACKED" "$T/drain.out"
 check "and has what went" grep -q '^plain *beta *alpha .*ready' \
 	"$T/drain.out"
 progress_is() {

@@ -519,7 +519,10 @@ GET /v1/nodes/alpha 200 {"name":"alpha","intent":"draining","progress":"draining
 GET /v1/instances 200 {"instances":[$web1]}
 ANSWERS
 expect 5 drain alpha -y --deadline 300ms --max-parallel 2
-has err 'left on alpha: web@1'
+has err "left on alpha: web@1: its move waits for its turn; see 'skepctl why web@1'"
+lacks err 'goes on'
+expect 5 drain alpha -y --timeout 300ms
+has err "the drain goes on: 'skepctl drain alpha --monitor' watches it"
 lacks out drained
 has log '"deadline_ms":300'
 has log '"max_parallel":2'
@@ -545,7 +548,7 @@ expect 0 drain alpha --dry-run
 looks out '^proc *alpha *- *- *is a process that is only tracked; it does not'
 expect 5 drain alpha -y --deadline 5s
 looks out '^web@1 *alpha *beta .*ready'
-looks out '^proc *alpha *- .*left: is a process that is only tracked'
+looks out '^proc *alpha *- .*stays: is a process that is only tracked'
 has err 'left on alpha: proc: is a process that is only tracked'
 lacks err 'skepctl why proc'
 has err 'left on alpha: 11 more names of processes'
