@@ -3,9 +3,11 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "core/settings.h"
 #include "ctl/ctl.h"
 #include "sys/conf.h"
 #include "sys/keyfile.h"
+#include "sys/nearest.h"
 
 static void
 show_cluster(struct ctl *ctl, const json_t *document)
@@ -51,6 +53,28 @@ cmd_cluster_show(struct ctl *ctl, int argc, char **argv)
 	return EXIT_DONE;
 }
 
+/* A refused key: which one may be meant, if it is none that is known here. */
+static int
+fail_key(struct ctl *ctl, const char *key, int code)
+{
+	struct nearest nearest;
+	const char *known;
+	bool is_known = false;
+	(void)ctl_fail(ctl, code);
+	nearest_init(&nearest, key);
+	for (unsigned i = 0; (known = settings_key(i)); i++) {
+		nearest_offer(&nearest, known);
+		is_known |= strcmp(known, key) == 0;
+	}
+	if (is_known || code != EXIT_FAILED)
+		return code;
+	if (nearest.best)
+		fprintf(stderr, "Did you mean '%s'?\n", nearest.best);
+	else
+		fprintf(stderr, "'skepctl cluster show' lists them.\n");
+	return code;
+}
+
 int
 cmd_cluster_set(struct ctl *ctl, int argc, char **argv)
 {
@@ -61,7 +85,7 @@ cmd_cluster_set(struct ctl *ctl, int argc, char **argv)
 	int code = ctl_call(ctl, "PUT", path,
 		json_pack("{s:s}", "value", argv[1]), &document);
 	if (code != EXIT_DONE)
-		return ctl_fail(ctl, code);
+		return fail_key(ctl, argv[0], code);
 	bool is_same = strcmp(get_text(document, "result"), "unchanged") == 0;
 	tell(ctl, "%s = %s%s", argv[0], argv[1], is_same ? " (unchanged)" : "");
 	json_decref(document);
@@ -96,15 +120,23 @@ is_in_state(struct ctl *ctl, void *context)
 	return rc;
 }
 
+/* As in skepctl(1); "unknown" is for scripts that had it from a table. */
+#define NODE_STATES                                                            \
+	"alive, suspect, dead, left, active, cordoned, draining, drained, "    \
+	"undrainable, unknown"
+
 static bool
 is_node_state(const char *state)
 {
-	static const char *const known[] = {"unknown", "alive", "suspect",
-		"dead", "left", "active", "cordoned", "draining", "drained",
-		"undrainable", NULL};
-	for (const char *const *s = known; *s; s++)
-		if (strcmp(*s, state) == 0)
+	size_t size = strlen(state);
+	const char *at = NODE_STATES;
+	while (*at) {
+		size_t word = strcspn(at, ",");
+		if (word == size && strncmp(at, state, size) == 0)
 			return true;
+		at += word;
+		at += strspn(at, ", ");
+	}
 	return false;
 }
 
@@ -117,8 +149,9 @@ cmd_wait(struct ctl *ctl, int argc, char **argv)
 		return usage_error(
 			ctl, "wait: give 'ready NAME' or 'node NODE STATE'");
 	if (!is_node_state(argv[2]))
-		return usage_error(
-			ctl, "wait: '%s' is not a state of nodes", argv[2]);
+		return usage_error(ctl,
+			"wait: '%s' is not a state of nodes: " NODE_STATES,
+			argv[2]);
 	struct node_wait w = {.node = argv[1], .state = argv[2]};
 	char what[256];
 	snprintf(what, sizeof(what), "%s is not %s", w.node, w.state);
@@ -140,6 +173,22 @@ key_path(struct ctl *ctl, char *out, size_t size)
 	return rc;
 }
 
+static void
+show_key(struct ctl *ctl, const char *path, const char *identity)
+{
+	if (ctl->opt.output == OUTPUT_JSON) {
+		json_t *o = json_pack(
+			"{s:s, s:s}", "file", path, "identity", identity);
+		show_json(o);
+		json_decref(o);
+	} else if (ctl->opt.output == OUTPUT_NAME) {
+		printf("%s\n", identity);
+	} else {
+		tell(ctl, "%s: new key %s; copy this file to every node", path,
+			identity);
+	}
+}
+
 int
 cmd_keygen(struct ctl *ctl, int argc, char **argv)
 {
@@ -153,8 +202,7 @@ cmd_keygen(struct ctl *ctl, int argc, char **argv)
 	if (rc == 0)
 		rc = keyfile_create(path, &key, &ctl->err);
 	if (rc == 0)
-		tell(ctl, "%s: new key %s; copy this file to every node", path,
-			key.identity);
+		show_key(ctl, path, key.identity);
 	explicit_bzero(&key, sizeof(key));
 	return rc == 0 ? EXIT_DONE : ctl_fail(ctl, EXIT_FAILED);
 }

@@ -104,6 +104,9 @@ ask_first(struct ctl *ctl)
 int
 cmd_shutdown(struct ctl *ctl, int argc, char **argv)
 {
+	if (!ctl->opt.is_drain && (ctl->opt.is_force || ctl->opt.deadline_ms))
+		return usage_error(ctl,
+			"shutdown: --force and --deadline are for --drain");
 	int code = ask_first(ctl);
 	if (code != EXIT_DONE)
 		return code;

@@ -99,6 +99,8 @@ show(struct ctl *ctl, const json_t *o, const char *verb)
 		EXIT_FAILED;
 	if (ctl->opt.output == OUTPUT_JSON)
 		show_json(o);
+	else if (is_many && ctl->opt.output == OUTPUT_NAME)
+		show_names(answers, "name");
 	else if (is_many)
 		show_answers(ctl, answers);
 	else if (strcmp(verb, "call") == 0)

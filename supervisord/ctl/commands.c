@@ -1,8 +1,13 @@
 #include <string.h>
 
 #include "ctl/ctl.h"
+#include "sys/nearest.h"
 
 #define MANY 1000
+
+/* The first words of commands that have two. */
+static const char *const groups[] = {
+	"node", "cluster", "kv", "group", "debug", NULL};
 
 static int
 cmd_unsupported(struct ctl *ctl, int argc, char **argv)
@@ -68,6 +73,8 @@ static const struct command commands[] = {
 	{"daemon-reexec", "", "go on as the skepd that is installed now", "", 0,
 		0, cmd_reexec},
 	{"keygen", "[FILE]", "make a new cluster key", "", 0, 1, cmd_keygen},
+	{"help", "[COMMAND]", "the usage of one command, or of all", "", 0, 2,
+		cmd_help},
 	{"version", "", "versions of skepctl and skepd", "", 0, 0, cmd_version},
 	{"node list", "", "the nodes of the cluster", "", 0, 0, cmd_node_list},
 	{"node show", "[NODE]", "everything about one node", "", 0, 1,
@@ -166,4 +173,41 @@ command_find(int argc, char **argv, int *words)
 			return command;
 	}
 	return NULL;
+}
+
+const char *
+command_group(const char *word)
+{
+	for (const char *const *g = groups; *g; g++)
+		if (strcmp(*g, word) == 0)
+			return *g;
+	return NULL;
+}
+
+bool
+command_is_in(const struct command *command, const char *group)
+{
+	size_t size = strlen(group);
+	return strncmp(command->name, group, size) == 0 &&
+	       command->name[size] == ' ';
+}
+
+const char *
+command_nearest(const char *word, const char *group)
+{
+	struct nearest nearest;
+	const struct command *command;
+	nearest_init(&nearest, word);
+	for (size_t i = 0; (command = command_at(i)); i++) {
+		const char *name = command->name;
+		if (!command->help)
+			continue;
+		if (group && command_is_in(command, group))
+			nearest_offer(&nearest, name + strlen(group) + 1);
+		else if (!group && !strchr(name, ' '))
+			nearest_offer(&nearest, name);
+	}
+	for (const char *const *g = groups; !group && *g; g++)
+		nearest_offer(&nearest, *g);
+	return nearest.best;
 }

@@ -82,6 +82,7 @@ struct command;
 struct ctl {
 	struct options opt;
 	const struct command *command;
+	const char *group; /* instead: the first word of some; or NULL */
 	char socket[320]; /* where skepd listens */
 	bool is_tty;	  /* standard output is a terminal */
 	bool is_colour;
@@ -111,6 +112,8 @@ struct command {
 int options_parse(struct ctl *ctl, int *argc, char **argv);
 /* Prints the usage of one command, or of all. */
 void usage_print(const struct command *command, FILE *out);
+/* Prints the commands that begin with this word. */
+void usage_print_group(const char *group, FILE *out);
 /* Says what is wrong and how the command is used; returns EXIT_USAGE. */
 int usage_error(struct ctl *ctl, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -122,6 +125,12 @@ int usage_error(struct ctl *ctl, const char *format, ...)
 const struct command *command_find(int argc, char **argv, int *words);
 /* Walks the table; NULL ends. */
 const struct command *command_at(size_t index);
+/* The same word if there are commands that begin with it ("node"), or NULL. */
+const char *command_group(const char *word);
+bool command_is_in(const struct command *command, const char *group);
+/* What may be meant by 'word', of the verbs of 'group', or (NULL) of the first
+ * words of commands; NULL: nothing is near. */
+const char *command_nearest(const char *word, const char *group);
 
 /* --- session.c --- */
 
@@ -248,6 +257,7 @@ int register_service(struct ctl *ctl, int argc, char **argv);
  * is no JSON object, and ctl->err says so. */
 bool put_meta(struct ctl *ctl, json_t *o);
 
+int cmd_help(struct ctl *ctl, int argc, char **argv);
 int cmd_status(struct ctl *ctl, int argc, char **argv);
 int cmd_list(struct ctl *ctl, int argc, char **argv);
 int cmd_where(struct ctl *ctl, int argc, char **argv);

@@ -24,7 +24,10 @@ main(int argc, char **argv)
 		return EXIT_DONE;
 	}
 	if (ctl.opt.is_help) {
-		usage_print(ctl.command, stdout);
+		if (ctl.group)
+			usage_print_group(ctl.group, stdout);
+		else
+			usage_print(ctl.command, stdout);
 		return EXIT_DONE;
 	}
 	ctl_find_socket(&ctl);

@@ -45,7 +45,7 @@ static const struct option options[] = {
 	{0, "wait", NULL, KIND_FLAG, AT(is_wait), false,
 		"return when it is done, not when it is accepted"},
 	{'f', "file", "FILE", KIND_TEXT, AT(file), false,
-		"the services, - for standard input"},
+		"the services, or what to register; - for standard input"},
 	{0, "prune", NULL, KIND_FLAG, AT(is_prune), false,
 		"delete every service of the cluster that FILE lacks"},
 	{0, "check-index", "INDEX", KIND_TEXT, AT(check_index), false,
@@ -142,6 +142,30 @@ print_options(const struct command *command, FILE *out)
 	}
 }
 
+/* A line of the list of commands. */
+static void
+print_command(const struct command *c, FILE *out)
+{
+	char text[64];
+	if (!c->help)
+		return;
+	snprintf(text, sizeof(text), "%s %s", c->name, c->args);
+	fprintf(out, "  %-34s %s\n", text, c->help);
+}
+
+void
+usage_print_group(const char *group, FILE *out)
+{
+	const struct command *c;
+	fprintf(out, "usage: skepctl %s COMMAND [ARGUMENT...] [OPTION...]\n\n",
+		group);
+	for (size_t i = 0; (c = command_at(i)); i++)
+		if (command_is_in(c, group))
+			print_command(c, out);
+	fprintf(out, "\nskepctl %s COMMAND --help shows the options of one.\n",
+		group);
+}
+
 void
 usage_print(const struct command *command, FILE *out)
 {
@@ -154,13 +178,8 @@ usage_print(const struct command *command, FILE *out)
 		return;
 	}
 	fprintf(out, "usage: skepctl COMMAND [ARGUMENT...] [OPTION...]\n\n");
-	for (size_t i = 0; (c = command_at(i)); i++) {
-		char text[64];
-		if (!c->help)
-			continue;
-		snprintf(text, sizeof(text), "%s %s", c->name, c->args);
-		fprintf(out, "  %-34s %s\n", text, c->help);
-	}
+	for (size_t i = 0; (c = command_at(i)); i++)
+		print_command(c, out);
 	fprintf(out, "\n");
 	print_options(NULL, out);
 	fprintf(out, "\nskepctl COMMAND --help shows the options of one.\n");
@@ -175,7 +194,9 @@ usage_error(struct ctl *ctl, const char *format, ...)
 	vfprintf(stderr, format, args);
 	va_end(args);
 	fprintf(stderr, "\n");
-	if (ctl->command)
+	if (ctl->group)
+		usage_print_group(ctl->group, stderr);
+	else if (ctl->command)
 		usage_print(ctl->command, stderr);
 	else
 		fprintf(stderr, "Try 'skepctl --help'.\n");
@@ -304,6 +325,22 @@ parse_short(struct ctl *ctl, char **argv, int argc, int *i)
 	return EXIT_DONE;
 }
 
+/* Says that these words are no command, and what may be meant. */
+static int
+unknown_command(struct ctl *ctl, char **words)
+{
+	ctl->command = NULL;
+	ctl->group = command_group(words[0]);
+	const char *wrong = ctl->group ? words[1] : words[0];
+	const char *best = command_nearest(wrong, ctl->group);
+	return usage_error(ctl, "there is no command '%s%s%s'%s%s%s%s%s",
+		ctl->group ? ctl->group : "", ctl->group ? " " : "", wrong,
+		best ? "; did you mean '" : "",
+		best && ctl->group ? ctl->group : "",
+		best && ctl->group ? " " : "", best ? best : "",
+		best ? "'?" : "");
+}
+
 /* The command stands in the first words that are no options; a common option
  * in front may have a value of its own. */
 static int
@@ -331,10 +368,9 @@ find_command(struct ctl *ctl, int argc, char **argv)
 	ctl->command = command_find(count, words, &used);
 	if (ctl->command || count == 0)
 		return EXIT_DONE;
-	if (command_at(0) && count == 2)
-		return usage_error(
-			ctl, "there is no command '%s %s'", words[0], words[1]);
-	return usage_error(ctl, "there is no command '%s'", words[0]);
+	if (count == 1)
+		ctl->group = command_group(words[0]);
+	return ctl->group ? EXIT_DONE : unknown_command(ctl, words);
 }
 
 /* Takes the words that name the command off the front. */
@@ -378,10 +414,31 @@ options_parse(struct ctl *ctl, int *argc, char **argv)
 	}
 	if (rc != EXIT_DONE || ctl->opt.is_help || ctl->opt.is_version)
 		return rc;
+	if (ctl->group)
+		return usage_error(
+			ctl, "%s: its command is missing", ctl->group);
 	if (!ctl->command)
 		return usage_error(ctl, "a command is missing");
 	*argc = drop_command_words(ctl, count, argv);
 	if (!ctl->command->help)
 		return EXIT_DONE; /* refused whatever follows */
 	return check_words(ctl, *argc, argv);
+}
+
+int
+cmd_help(struct ctl *ctl, int argc, char **argv)
+{
+	int used = 0;
+	const char *group = argc == 1 ? command_group(argv[0]) : NULL;
+	const struct command *command = command_find(argc, argv, &used);
+	bool is_known = command && used == argc;
+	if (group)
+		usage_print_group(group, stdout);
+	else if (is_known || argc == 0)
+		usage_print(command, stdout);
+	else if (command)
+		return usage_error(ctl, "help: '%s' is too much", argv[used]);
+	else
+		return unknown_command(ctl, argv);
+	return EXIT_DONE;
 }

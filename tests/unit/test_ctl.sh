@@ -85,7 +85,32 @@ expect 2
 has err 'a command is missing'
 expect 2 bogus
 has err "there is no command 'bogus'"
+expect 2 stauts
+has err "did you mean 'status'?"
 expect 2 node bogus
+has err "there is no command 'node bogus'"
+has err 'node confirm-down NODE'
+expect 2 node lst
+has err "did you mean 'node list'?"
+for group in node kv group cluster debug; do
+	expect 2 $group
+	has err "$group: its command is missing"
+	expect 0 $group --help
+	has out "usage: skepctl $group COMMAND"
+	looks out "^  $group "
+done
+expect 0 help
+has out 'usage: skepctl COMMAND'
+expect 0 help node drain
+has out '--max-parallel'
+expect 0 help kv
+has out 'kv delete KEY...'
+expect 2 help drian
+has err "did you mean 'drain'?"
+expect 2 help drain x
+expect 2 shutdown --force -y
+has err 'are for --drain'
+expect 2 shutdown --deadline 3s -y
 expect 2 where
 has err 'usage: skepctl where NAME'
 expect 2 where a b
@@ -104,6 +129,7 @@ has err '-f FILE is missing'
 expect 2 drain alpha --self
 expect 2 wait quorum
 expect 2 wait node alpha purple
+has err 'draining, drained, undrainable'
 expect 2 register x
 has err '--pid, or a command behind --, is missing'
 expect 2 register x --pid -1
@@ -333,6 +359,7 @@ PUT /v1/kv/a?if=0 501 {"error":{"code":"not_supported","message":"the mesh has n
 GET /v1/kv/a%2Fb 200 {"key":"a/b","value":"v","version":"018bcfe5687b0000"}
 GET /v1/kv?match=a%2A 200 {"keys":[{"key":"a/b","value":"v\u001b\nw","version":"018bcfe5687b0000","writer":"beta"}]}
 DELETE /v1/kv/a%2Fb 200 {"result":"ok","key":"a/b","consistency":"last-writer-wins"}
+PUT /v1/cluster/fail_timeout 400 {"error":{"code":"invalid","message":"fail_timeout is not a cluster setting"}}
 PUT /v1/cluster/bogus 400 {"error":{"code":"invalid","message":"unknown key"}}
 ANSWERS
 expect 0 restart web --wait
@@ -355,6 +382,9 @@ expect 0 node join h:1
 has log '{"address":"h:1"}'
 expect 0 cluster set expect 3
 expect 1 cluster set bogus 3
+has err "'skepctl cluster show' lists them"
+expect 1 cluster set fail_timeout 3
+has err "Did you mean 'failure_timeout'?"
 expect 2 register a/b
 has err 'a command behind --'
 expect 2 register a/b --meta '[]' -- /bin/x
