@@ -625,10 +625,11 @@ man=$srcdir/supervisord/ctl/man/skepctl.1
 	esac
 	grep -q "^\.It Cm $name\( \|\$\)" "$man" || echo "$name"
 done >"$dir/missing"
-for command in apply events drain; do
+for command in status list where apply plan events drain shutdown replay \
+	register send 'debug record' 'kv set'; do
 	./skepctl $command --help
 done | sed -n 's/^  .*--\([a-z-]*\).*/\1/p' | sort -u | while read -r option; do
-	grep -qe "Fl -$option\( \|\$\)" "$man" || echo "--$option"
+	grep -qe "^\.It Fl .*-$option\( \|\$\)" "$man" || echo "--$option"
 done >>"$dir/missing"
 if test -s "$dir/missing"; then
 	echo "FAIL: skepctl.1 lacks:"
