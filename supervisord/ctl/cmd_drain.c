@@ -225,10 +225,8 @@ reason_of(const struct drain *d, const char *name, char *buffer, size_t size)
 			get_text(move, "to"), get_text(move, "state"));
 	else if (*node && !is_here)
 		snprintf(buffer, size, "it is on %s, and %s", node, state);
-	else if (!is_here && strcmp(state, "stopped") == 0)
-		return "";
 	else if (!is_here)
-		snprintf(buffer, size, "it has left, and is %s", state);
+		snprintf(buffer, size, "it does not run: %s", state);
 	else if (strcmp(state, "stopping") == 0 ||
 		 strcmp(state, "handoff") == 0)
 		snprintf(buffer, size, "its move is under way");
