@@ -194,6 +194,7 @@ struct move {
 	mono look_at;	 /* when to ask the host that gives it again */
 	mono until;	 /* the end of the wait */
 	bool is_over;	 /* it will not go, at least not in that time */
+	bool is_late;	 /* ... but its host tries again */
 	char why[512];	 /* ... or did not yet */
 };
 
@@ -259,6 +260,7 @@ look_at_move(struct ctl *ctl, struct move *m)
 		m->is_over = get_bool(o, "stays") ||
 			     get_int(o, "again_ms") >
 				     mono_diff(m->until, clock_mono());
+		m->is_late = m->is_over;
 	}
 	json_decref(moves);
 }
@@ -309,9 +311,11 @@ wait_moved(struct ctl *ctl, struct move *m)
 		reason_get(ctl, m->now, m->why, sizeof(m->why));
 	if (m->is_over)
 		code = EXIT_FAILED;
-	fprintf(stderr, "skepctl: %s %s %s%s%s; see 'skepctl why %s'\n",
+	fprintf(stderr, "skepctl: %s %s %s%s%s%s%s%s; see 'skepctl why %s'\n",
 		m->name, m->is_over ? "does not go to" : "is not ready on",
-		m->node, m->why[0] ? ": " : "", m->why, m->name);
+		m->node, m->why[0] ? ": " : "", m->why, m->is_late ? "; " : "",
+		m->is_late ? m->from : "",
+		m->is_late ? " tries again later" : "", m->name);
 	return code;
 }
 

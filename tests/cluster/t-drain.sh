@@ -207,4 +207,50 @@ wait_for 30 "pinned is ready" ctl alpha wait ready pinned --timeout 30s
 drain_of_beta --force --deadline 1s
 check "it is named" grep -q '^left on beta: pinned' "$T/drain.err"
 wait_for 20 "the node is drained" progress_is beta drained
+
+# refused CODE TEXT ARGUMENT...: asked of gamma, which has nothing to do with it.
+refused() {
+	local code=$1 text=$2 got
+	shift 2
+	ctl gamma "$@" >"$T/wait.out" 2>"$T/wait.err"
+	got=$?
+	cat "$T/wait.out" "$T/wait.err"
+	[ $got = "$code" ] && grep -q "$text" "$T/wait.err"
+}
+step "a wait for what will not be ends with the reason"
+check "undrain beta" ctl gamma node undrain beta
+check "asker is on alpha" test "$(field gamma asker node)" = alpha
+echo ignore >"$T/answer"
+SECONDS=0
+check "a move that is given up" refused 1 \
+	'asker does not go to beta: the service asked to stay where it is' \
+	move asker beta --wait --timeout 40s
+cat >"$T/bad.yaml" <<END
+services:
+  fails:
+    command: [/bin/sh, -c, "exit 3"]
+    user: root
+    placement: {pin: alpha}
+    restart: {attempts: 1, mode: fail, delay: 10ms}
+  lacks:
+    command: [/no/such/program]
+    user: root
+    placement: {pin: alpha}
+END
+check "attempts that are used up" refused 1 \
+	"'fails' is failed on alpha: exited 3; its attempts are used up" \
+	apply -f "$T/bad.yaml" --wait --timeout 60s
+check "and what the only host refuses" grep -q \
+	"'lacks' is unplaced: alpha: .*/no/such/program" "$T/wait.err"
+check "long before its time" test $SECONDS -lt 30
+sed -e 's/fails:/new:/' -e 's/pin: alpha/pin: nosuchhost/' "$T/bad.yaml" \
+	>"$T/new.yaml"
+check "a plan says why there is no host" sh -c "'$SKEPCTL' \
+	-s '$T/gamma/run/skepd.sock' plan -f '$T/new.yaml' | grep -q \
+	'^new .*no host is eligible: it is pinned to nosuchhost, and no host'"
+check "why says how it ended" sh -c "'$SKEPCTL' -s '$T/gamma/run/skepd.sock' \
+	why fails | grep -q 'Its last run exited 3. Its attempts are used up'"
+check "and the host itself what it lacks" sh -c "'$SKEPCTL' \
+	-s '$T/alpha/run/skepd.sock' why lacks |
+	grep -q 'alpha cannot run this spec: .*/no/such/program'"
 finish

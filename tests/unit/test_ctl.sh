@@ -360,6 +360,7 @@ GET /v1/kv/a%2Fb 200 {"key":"a/b","value":"v","version":"018bcfe5687b0000"}
 GET /v1/kv?match=a%2A 200 {"keys":[{"key":"a/b","value":"v\u001b\nw","version":"018bcfe5687b0000","writer":"beta"}]}
 DELETE /v1/kv/a%2Fb 200 {"result":"ok","key":"a/b","consistency":"last-writer-wins"}
 PUT /v1/cluster/fail_timeout 400 {"error":{"code":"invalid","message":"fail_timeout is not a cluster setting"}}
+POST /v1/groups/g/multicall?ack=0 200 {"result":"ok","answers":[{"name":"web@2","code":"ok","answer":"hello"}]}
 PUT /v1/cluster/bogus 400 {"error":{"code":"invalid","message":"unknown key"}}
 ANSWERS
 expect 0 restart web --wait
@@ -396,6 +397,8 @@ has log '{"name":"a/b","command":["/bin/x","--wait","-q"],"user":"u","find":true
 has out 'a/b  registered on beta, pid 7'
 expect 0 unregister a/b
 has out 'a/b  unregistered'
+expect 0 multicall g hi -o name
+looks out '^web@2$'
 expect 0 kv set a/b v
 has log 'PUT /v1/kv/a%2Fb {"value":"v"}'
 has out 'a/b  version 018bcfe5687b0000'
@@ -452,7 +455,7 @@ GET /v1/history/web@1?node=alpha 200 {"events":[$old,{"id":7,"kind":"handoff","h
 GET /v1/moves?node=alpha 200 {"moves":[{"name":"web@1","from":"alpha","to":"","state":"waits","over":false,"why":"the signal would kill it","stays":true,"again_ms":29000}]}
 ANSWERS
 expect 1 move web@1 beta --wait
-has err 'web@1 does not go to beta: the signal would kill it'
+has err 'web@1 does not go to beta: the signal would kill it; alpha tries again later; see'
 lacks err 'timeout'
 serve <<ANSWERS
 $moved
@@ -461,7 +464,7 @@ POST /v1/names/web@1/move $ok
 GET /v1/history/web@1?node=alpha 200 {"events":[$old,{"id":7,"kind":"handoff","host":"alpha","text":"called off, starts here again: no dump"}]}
 ANSWERS
 expect 1 move web@1 beta --wait
-has err 'web@1 does not go to beta: no dump'
+has err 'web@1 does not go to beta: no dump; see'
 # It is tried again within the time: waited for, and told with the timeout.
 serve <<ANSWERS
 $moved
