@@ -17,10 +17,10 @@ struct ready_wait {
 	size_t count;
 	ready_fn *on_ready; /* or NULL */
 	void *context;
-	bool *is_ready;		/* by name: that was told */
-	json_t *lacking;	/* instances that are not ready, as seen last */
-	mono hopeless_since;	/* NEVER: something may still become ready */
-	bool is_hopeless;	/* it has been so for long enough */
+	bool *is_ready;	     /* by name: that was told */
+	json_t *lacking;     /* instances that are not ready, as seen last */
+	mono hopeless_since; /* NEVER: something may still become ready */
+	bool is_hopeless;    /* it has been so for long enough */
 };
 
 int
@@ -101,10 +101,9 @@ void
 reason_get(struct ctl *ctl, const json_t *o, char *out, size_t size)
 {
 	const char *why = get_text(o, "why");
-	const char *end =
-		has_state(o, "ready") || has_state(o, "starting")
-			? ""
-			: get_text(o, "last_exit");
+	const char *end = has_state(o, "ready") || has_state(o, "starting")
+				  ? ""
+				  : get_text(o, "last_exit");
 	if (*why || *end)
 		snprintf(out, size, "%s%s%s", why, *why && *end ? "; " : "",
 			end);
@@ -152,9 +151,9 @@ look_at(struct ctl *ctl, struct ready_wait *w, size_t n)
 			json_array_append(w->lacking, o);
 	}
 	if (json_array_size(list) == 0)
-		json_array_append_new(w->lacking,
-			json_pack("{s:s, s:s}", "name", w->names[n], "state",
-				"not known"));
+		json_array_append_new(
+			w->lacking, json_pack("{s:s, s:s}", "name", w->names[n],
+					    "state", "not known"));
 	w->is_ready[n] = json_array_size(w->lacking) == before;
 	if (w->is_ready[n] && w->on_ready)
 		w->on_ready(ctl, w->context, w->names[n]);
