@@ -11,7 +11,8 @@ node_tests = \
 	tests/unit/test_plugin_host \
 	tests/unit/test_quarantine \
 	tests/unit/test_specdir \
-	tests/unit/test_store
+	tests/unit/test_store \
+	tests/unit/test_tracks
 check_PROGRAMS += $(node_tests)
 TESTS += $(node_tests)
 NODE_TEST_LIBS = libscratch.a libnode.a $(NODE_LIBS) $(CHECK_LIBS)
@@ -45,6 +46,10 @@ tests_unit_test_specdir_LDADD = libscratch.a libnode.a libcore.a \
 tests_unit_test_store_SOURCES = tests/unit/test_store.c
 tests_unit_test_store_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_store_LDADD = $(NODE_TEST_LIBS)
+tests_unit_test_tracks_SOURCES = tests/unit/test_tracks.c \
+	supervisord/node/tracks.c supervisord/node/tracks.h
+tests_unit_test_tracks_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_tracks_LDADD = $(NODE_TEST_LIBS)
 
 # The loader with plugins of every kind of wrong.
 tests_unit_test_plugin_host_SOURCES = tests/unit/test_plugin_host.c

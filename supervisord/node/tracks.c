@@ -26,7 +26,7 @@ struct track {
 	ev_io end;	   /* its pidfd */
 	ev_timer turn;	   /* gives back the next names */
 	struct list names; /* struct track_name */
-	unsigned asks;	   /* of the core, under way */
+	unsigned asks;	   /* of the core, under way, and turns; it stays */
 	unsigned lived_at; /* the iteration of the loop in which it did */
 	bool has_ended;
 };
@@ -144,6 +144,8 @@ on_turn(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct track *track = w->data;
 	(void)revents;
+	/* Each step may bring an answer, which must not free it. */
+	track->asks++;
 	for (int i = 0; i < GO_AT_ONCE && !list_is_empty(&track->names); i++) {
 		struct track_name *n = container_of(
 			track->names.next, struct track_name, link);
@@ -152,6 +154,7 @@ on_turn(struct ev_loop *loop, ev_timer *w, int revents)
 		drop_name(track->tracks, n);
 		tell_gone(track->tracks, text, track->pid);
 	}
+	track->asks--;
 	if (list_is_empty(&track->names)) {
 		free_if_idle(track);
 		return;
@@ -243,13 +246,13 @@ on_answer(void *context, enum reply_code code, const char *text)
 	struct track *track = ask->track;
 	struct tracks *t = track->tracks;
 	bool has_name = code == REPLY_OK || code == REPLY_UNCHANGED;
-	track->asks--;
 	if (has_name && track->has_ended)
 		tell_gone(t, ask->name, track->pid);
 	else if (has_name)
 		add_name(track, ask->name, strlen(ask->name));
 	ask->done(ask->context, code, text);
 	free(ask);
+	track->asks--;
 	free_if_idle(track);
 }
 
