@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "node/api_private.h"
+#include "sys/clock.h"
 #include "sys/say.h"
 
 /* Bytes of a body that is refused anyway and still read, so that its sender
@@ -159,6 +160,7 @@ admit(struct call *c, const char *method, const char *path)
 {
 	const char *allowed, *fault;
 	c->is_admitted = true;
+	c->body_until = mono_add(clock_mono(), c->api->body_ms);
 	c->route = api_route_find(method, path, c->captures, &allowed, &fault);
 	if (!c->route) {
 		refuse_route(c, method, path, allowed, fault);
@@ -206,18 +208,71 @@ on_uri(void *context, const char *uri, struct MHD_Connection *connection)
 	return c;
 }
 
+/* Forgets a body, and gives back what it took of the room for all. */
+static void
+drop_body(struct call *c)
+{
+	CHECK(c->api->body_bytes >= c->body.size);
+	c->api->body_bytes -= c->body.size;
+	api_text_fini(&c->body);
+	c->body = (struct api_text){0};
+}
+
+/* Whether there is room for more among all bodies.  Who may only look leaves
+ * half of it to others: they are to have their say however many of those send
+ * slowly. */
+static bool
+has_room(const struct call *c, size_t more)
+{
+	size_t max = c->peer.role < ROLE_OPERATE ? API_BODIES_MAX / 2
+						 : API_BODIES_MAX;
+	return c->api->body_bytes + more <= max;
+}
+
+/* Keeps more of a body, or nothing of it from now on. */
+static void
+add_to_body(struct call *c, const char *data, size_t size)
+{
+	if (c->body_fault != BODY_FINE)
+		return;
+	if (c->body.size + size > API_BODY_MAX)
+		c->body_fault = BODY_TOO_LARGE;
+	else if (!has_room(c, size))
+		c->body_fault = BODY_NO_ROOM;
+	if (c->body_fault != BODY_FINE) {
+		drop_body(c);
+		return;
+	}
+	api_text_add(&c->body, data, size);
+	c->api->body_bytes += size;
+}
+
 static enum MHD_Result
 take_body(struct call *c, const char *data, size_t *size)
 {
-	size_t more = *size;
+	static struct say_limit limit;
+	c->body_size += *size;
+	add_to_body(c, data, *size);
 	*size = 0;
-	if (c->body.size + more <= API_BODY_MAX && !c->is_body_refused) {
-		api_text_add(&c->body, data, more);
-		return MHD_YES;
-	}
-	c->is_body_refused = true;
-	c->body.size += more;
-	return c->body.size <= DISCARD_MAX ? MHD_YES : MHD_NO;
+	if (!mono_reached(c->body_until, clock_mono()))
+		return c->body_size <= DISCARD_MAX ? MHD_YES : MHD_NO;
+	say_limited(&limit, 1, SAY_WARNING,
+		"api: a body was not whole within %d s: its connection is "
+		"closed (uid %u, pid %d)",
+		API_BODY_S, (unsigned)c->peer.uid, (int)c->peer.pid);
+	return MHD_NO;
+}
+
+static void
+refuse_body(struct call *c)
+{
+	if (c->body_fault == BODY_TOO_LARGE)
+		call_reply_error(c, MHD_HTTP_CONTENT_TOO_LARGE, "too_large",
+			"a body is at most %u bytes", API_BODY_MAX);
+	else
+		call_reply_error(c, MHD_HTTP_SERVICE_UNAVAILABLE, "busy",
+			"the bodies of other requests take all room that there "
+			"is for them: try again");
 }
 
 /* Whether a route changes or plans something, which needs the whole store. */
@@ -233,9 +288,8 @@ handle(struct call *c)
 {
 	c->is_handled = true;
 	c->api->requests++;
-	if (c->is_body_refused)
-		call_reply_error(c, MHD_HTTP_CONTENT_TOO_LARGE, "too_large",
-			"a body is at most %u bytes", API_BODY_MAX);
+	if (c->body_fault != BODY_FINE)
+		refuse_body(c);
 	else if (!c->api->node->is_booted && is_for_the_core(c->route))
 		call_reply_error(c, MHD_HTTP_SERVICE_UNAVAILABLE, "starting",
 			"the node has not read its store yet: try again");
@@ -354,7 +408,6 @@ call_maybe_free(struct call *c)
 		return;
 	if (c->data_free)
 		c->data_free(c->data);
-	api_text_fini(&c->body);
 	free(c->path);
 	free(c);
 }
@@ -388,6 +441,7 @@ on_completed(void *context, struct MHD_Connection *connection, void **call,
 	*call = NULL;
 	ev_io_stop(c->api->node->loop, &c->watcher);
 	drop_asks(c);
+	drop_body(c); /* now: a call that is held may outlive the API */
 	c->is_gone = true;
 	c->connection = NULL;
 	list_remove(&c->link);
@@ -469,6 +523,7 @@ api_new(struct node *n, int control_fd, int tcp_fd, struct err *err)
 		return NULL;
 	}
 	api->node = n;
+	api->body_ms = API_BODY_S * 1000;
 	list_init(&api->calls);
 	list_init(&api->streams);
 	api_idle_init(&api->idle, clients_max());
@@ -502,6 +557,7 @@ api_free(struct api *api)
 	MHD_stop_daemon(api->daemon);
 	CHECK(list_is_empty(&api->calls));
 	CHECK(list_is_empty(&api->streams));
+	CHECK(api->body_bytes == 0);
 	free(api);
 }
 

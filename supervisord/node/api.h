@@ -8,12 +8,19 @@
  * Who may do what comes from the socket (SO_PEERCRED and SO_PEERGROUPS) and
  * from [api] of skep.conf, see api_role.h.
  *
- * Bounds: a body is at most API_BODY_MAX bytes, a connection that says, or
- * takes, nothing for API_IDLE_S seconds is closed, at most API_CLIENTS_MAX are
- * open (fewer when RLIMIT_NOFILE is small), and when those are nearly taken who
- * has been silent for longest is closed for each that comes.  A follower of
- * events that reads too slowly is told which it missed; other streams are cut
- * off once API_STREAM_MAX bytes wait for their reader.
+ * Bounds: a body is at most API_BODY_MAX bytes and must be whole within
+ * API_BODY_S seconds, or its connection is closed.  All bodies together are at
+ * most API_BODIES_MAX bytes, and half of that for askers who may only look;
+ * what would be more is refused.  A body is kept until its request is answered.
+ * None is read while it comes, so none may take longer: who has more to say
+ * sends it in pieces, as 'skepctl register -f' does.
+ *
+ * A connection that says, or takes, nothing for API_IDLE_S seconds is closed,
+ * at most API_CLIENTS_MAX are open (fewer when RLIMIT_NOFILE is small), and
+ * when those are nearly taken who has been silent for longest is closed for
+ * each that comes.  A follower of events that reads too slowly is told which it
+ * missed; other streams are cut off once API_STREAM_MAX bytes wait for their
+ * reader.
  */
 #ifndef SKEP_NODE_API_H
 #define SKEP_NODE_API_H
@@ -21,6 +28,8 @@
 #include "sys/err.h"
 
 #define API_BODY_MAX	(8u << 20)
+#define API_BODY_S	60
+#define API_BODIES_MAX	(64u << 20)
 #define API_IDLE_S	15
 #define API_CLIENTS_MAX 10240
 #define API_STREAM_MAX	(1u << 20)

@@ -59,6 +59,13 @@ struct api_route {
 	void (*handle)(struct call *c);
 };
 
+/* Why nothing of a body is kept. */
+enum body_fault {
+	BODY_FINE,
+	BODY_TOO_LARGE, /* it grew past API_BODY_MAX */
+	BODY_NO_ROOM,	/* all of them grew past API_BODIES_MAX */
+};
+
 #define CAPTURES_MAX 2
 #define CAPTURE_SIZE 512
 
@@ -73,7 +80,9 @@ struct call {
 	bool is_admitted;
 	char captures[CAPTURES_MAX][CAPTURE_SIZE]; /* what '*' stood for */
 	struct api_text body;
-	bool is_body_refused; /* grew past API_BODY_MAX */
+	size_t body_size; /* of which so much came, kept or not */
+	mono body_until;  /* when it must be whole */
+	enum body_fault body_fault;
 	bool is_handled;      /* the handler was called */
 	bool is_suspended;
 	bool is_gone;	      /* nobody waits for the answer */
@@ -99,6 +108,8 @@ struct api {
 	struct api_idle idle;
 	struct list calls;   /* every live struct call */
 	struct list streams; /* every live struct stream */
+	size_t body_bytes;   /* of the bodies of all calls */
+	int64_t body_ms;     /* a body must be whole within that time */
 	uint64_t requests;   /* counted, for /metrics */
 	uint64_t refused;    /* for lack of a role */
 };

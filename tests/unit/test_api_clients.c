@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "api_client.h"
+#include "node/api_private.h"
 #include "node/api_role.h"
 
 /* --- waiting, leaving --- */
@@ -322,6 +323,91 @@ START_TEST(a_chunked_body_that_grows_too_large_is_refused)
 }
 END_TEST
 
+/* The request of which the head is here and the body is not, or NULL. */
+static struct call *
+admitted(void)
+{
+	list_each (it, &api->calls) {
+		struct call *c = container_of(it, struct call, link);
+		if (c->is_admitted && c->body_size == 0)
+			return c;
+	}
+	return NULL;
+}
+
+/* A client whose body of API_BODY_MAX bytes has been sent but for the last
+ * 'less', by somebody with this role. */
+static struct client *
+begin_body(enum api_role role, size_t less)
+{
+	char head[256];
+	char *body = malloc(API_BODY_MAX);
+	struct client *c = client_new();
+	ck_assert_ptr_nonnull(body);
+	memset(body, ' ', API_BODY_MAX);
+	snprintf(head, sizeof(head),
+		"POST /v1/names HTTP/1.1\r\nHost: x\r\n"
+		"Content-Length: %u\r\n\r\n",
+		API_BODY_MAX);
+	client_send(c, head, strlen(head));
+	UNTIL(admitted());
+	admitted()->peer.role = role;
+	client_send(c, body, API_BODY_MAX - less);
+	free(body);
+	return c;
+}
+
+/* What the answer is to a whole one, which is no JSON. */
+static unsigned
+body_status(enum api_role role)
+{
+	struct client *c = begin_body(role, 0);
+	UNTIL(is_answered(c));
+	unsigned status = c->parser.status;
+	ck_assert_int_eq(status == 503, !!strstr(c->body, "\"busy\""));
+	client_free(c);
+	return status;
+}
+
+/* Who only looks gets half of the room. */
+START_TEST(bodies_are_bounded_together)
+{
+	enum { COUNT = API_BODIES_MAX / API_BODY_MAX };
+	struct client *clients[COUNT];
+	for (unsigned i = 0; i < COUNT; i++) {
+		clients[i] =
+			begin_body(i < COUNT / 2 ? ROLE_READ : ROLE_OPERATE, 1);
+		UNTIL(api->body_bytes == (i + 1) * (API_BODY_MAX - 1));
+	}
+	ck_assert_uint_eq(body_status(ROLE_READ), 503);
+	ck_assert_uint_eq(body_status(ROLE_ADMIN), 503);
+	client_free(clients[COUNT - 1]);
+	UNTIL(api->body_bytes == API_BODIES_MAX - COUNT - (API_BODY_MAX - 1));
+	ck_assert_uint_eq(body_status(ROLE_READ), 503);
+	ck_assert_uint_eq(body_status(ROLE_OPERATE), 400);
+	for (unsigned i = 0; i < COUNT - 1; i++)
+		client_free(clients[i]);
+	UNTIL(api->body_bytes == 0);
+}
+END_TEST
+
+/* However often it says a byte. */
+START_TEST(a_body_that_takes_too_long_ends_its_connection)
+{
+	static const char head[] = "POST /v1/names HTTP/1.1\r\nHost: x\r\n"
+				   "Content-Length: 100000\r\n\r\n";
+	struct client *c = client_new();
+	api->body_ms = 100;
+	client_send(c, head, sizeof(head) - 1);
+	mono begun = clock_mono();
+	UNTIL((client_send(c, "x", 1), is_answered(c)));
+	ck_assert(c->is_closed);
+	ck_assert_int_ge(mono_diff(clock_mono(), begun), 100);
+	client_free(c);
+	UNTIL(api->body_bytes == 0);
+}
+END_TEST
+
 START_TEST(half_requests_and_idle_clients_block_nobody)
 {
 	enum { COUNT = 1000 };
@@ -540,6 +626,8 @@ main(void)
 	tcase_add_test(tc, garbage_is_refused_and_the_next_is_served);
 	tcase_add_test(tc, a_body_that_is_too_large_is_refused);
 	tcase_add_test(tc, a_chunked_body_that_grows_too_large_is_refused);
+	tcase_add_test(tc, bodies_are_bounded_together);
+	tcase_add_test(tc, a_body_that_takes_too_long_ends_its_connection);
 	tcase_add_test(tc, half_requests_and_idle_clients_block_nobody);
 	tcase_add_test(tc, who_asks_gets_a_place_that_an_idle_client_has);
 	tcase_add_test(tc, roles_contain_each_other);
