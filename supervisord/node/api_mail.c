@@ -2,7 +2,11 @@
  * multicall.  The body is the message.
  *
  * They are an operator's, unless a process of a service asks: it speaks for its
- * instance and for no other, as by its mailbox, whatever else its user may. */
+ * instance and for no other, as by its mailbox, whatever else its user may.
+ *
+ * Answers are collected until the last is there, ANSWERS_MAX bytes of them; of
+ * those that come behind that only their names are told.  Once the asker has
+ * gone nothing is collected. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,11 +15,25 @@
 #include "node/mail.h"
 #include "node/whose.h"
 
-/* One request and the answers so far. */
+#define ANSWERS_MAX (16u << 20)
+
+/* One request and the answers so far: the call's data. */
 struct mail_call {
-	struct call *call; /* held */
+	struct call *call;
+	uint64_t request; /* 0: it is answered */
 	json_t *answers;
+	size_t size; /* bytes of them */
 };
+
+static void
+mail_call_free(void *data)
+{
+	struct mail_call *m = data;
+	if (m->request)
+		mail_cancel(m->call->api->node, m->request);
+	json_decref(m->answers);
+	free(m);
+}
 
 /* What is no UTF-8, as text. */
 static json_t *
@@ -44,21 +62,34 @@ base64(struct bytes b)
 }
 
 static void
+put_body(json_t *o, struct bytes body)
+{
+	json_t *text = json_stringn(body.size ? body.data : "", body.size);
+	if (text)
+		json_object_set_new(o, "answer", text);
+	else
+		json_object_set_new(o, "answer_base64", base64(body));
+}
+
+static void
 on_answer(void *context, const struct effect_answer *a)
 {
 	struct mail_call *m = context;
+	bool is_kept =
+		a->code != REPLY_OK || m->size + a->body.size <= ANSWERS_MAX;
+	if (m->call->is_gone)
+		return;
 	json_t *o = json_object();
 	api_json_put(o, "name", a->name);
-	api_json_put(o, "code", reply_code_name(a->code));
-	api_json_put(o, "message", a->text);
-	if (a->code == REPLY_OK) {
-		const char *data = a->body.size ? a->body.data : "";
-		json_t *text = json_stringn(data, a->body.size);
-		if (text)
-			json_object_set_new(o, "answer", text);
-		else
-			json_object_set_new(
-				o, "answer_base64", base64(a->body));
+	api_json_put(
+		o, "code", reply_code_name(is_kept ? a->code : REPLY_FULL));
+	api_json_put(o, "message",
+		is_kept ? a->text
+			: "it answered, but all answers together are more "
+			  "than 16 MiB");
+	if (is_kept && a->code == REPLY_OK) {
+		m->size += a->body.size;
+		put_body(o, a->body);
 	}
 	json_array_append_new(m->answers, o);
 }
@@ -81,10 +112,8 @@ static void
 on_done(void *context, enum reply_code code, const char *text)
 {
 	struct mail_call *m = context;
-	if (call_release(m->call))
-		reply(m->call, code, text, m->answers);
-	json_decref(m->answers);
-	free(m);
+	m->request = 0;
+	reply(m->call, code, text, m->answers);
 }
 
 /* Milliseconds of a query argument; -1: it is none, and that was said. */
@@ -152,8 +181,9 @@ ask(struct call *c, enum mail_op op)
 		.timeout_ms = ms,
 		.body = {c->body.data ? c->body.data : "", c->body.size},
 	};
-	call_hold(c);
-	mail_ask(c->api->node, &in, on_answer, on_done, m);
+	c->data = m;
+	c->data_free = mail_call_free;
+	m->request = mail_ask(c->api->node, &in, on_answer, on_done, m);
 }
 
 bool

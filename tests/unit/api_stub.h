@@ -74,6 +74,7 @@ struct stub {
 	bool has_peer;	     /* queries are answered by the test, not refused */
 	const char *speaker; /* the instance that asks, or NULL */
 	bool is_speaker_gone;
+	uint32_t large_answers; /* to a multicall, on top of the two */
 };
 
 extern struct stub stub;

@@ -1,9 +1,25 @@
 /* Messages, and who speaks, as the test says it. */
 #include <stdio.h>
+#include <string.h>
 
 #include "api_stub.h"
+#include "base/limits.h"
 #include "node/mail.h"
 #include "node/whose.h"
+
+/* As many as the test wants, each as long as there can be. */
+static void
+answer_all(mail_answer_fn *on_answer, void *context)
+{
+	static char body[MAIL_BODY_MAX];
+	memset(body, 'x', sizeof(body));
+	for (uint32_t i = 0; i < stub.large_answers; i++) {
+		const struct effect_answer answer = {.name = "large",
+			.text = "",
+			.body = {body, sizeof(body)}};
+		on_answer(context, &answer);
+	}
+}
 
 uint64_t
 mail_ask(struct node *n, struct input *in, mail_answer_fn *on_answer,
@@ -28,9 +44,21 @@ mail_ask(struct node *n, struct input *in, mail_answer_fn *on_answer,
 			.code = REPLY_TIMEOUT,
 			.text = "it did not answer"};
 		on_answer(context, &answer);
+		answer_all(on_answer, context);
+	}
+	if (stub.answers_later) {
+		a->done = done;
+		a->context = context;
+		return stub.asked_count;
 	}
 	done(context, stub.code, "that is how it is");
 	return 0;
+}
+
+void
+mail_cancel(struct node *n, uint64_t request)
+{
+	node_cancel(n, request);
 }
 
 enum whose

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api_client.h"
+#include "base/limits.h"
 
 /* The members in the order of their names; of a group that nobody is in, none;
  * a word that is none, or names nobody, is refused. */
@@ -119,6 +120,45 @@ START_TEST(a_service_speaks_for_itself)
 }
 END_TEST
 
+/* Nothing is kept for who has gone. */
+START_TEST(who_leaves_waits_for_no_answers)
+{
+	struct client *c = client_new();
+	stub.answers_later = true;
+	client_ask(c, "POST", "/v1/groups/g/multicall", "who");
+	UNTIL(stub.asked_count == 1);
+	client_free(c);
+	UNTIL(stub.asked[0].is_cancelled);
+}
+END_TEST
+
+/* Of what is more than 16 MiB the names are told. */
+START_TEST(answers_are_bounded)
+{
+	enum { KEPT = (16u << 20) / MAIL_BODY_MAX };
+	json_t *o;
+	stub.large_answers = KEPT + 1;
+	ck_assert_uint_eq(ask("POST", "/v1/groups/g/multicall", "", &o), 200);
+	json_t *list = json_object_get(o, "answers");
+	ck_assert_uint_eq(json_array_size(list), 2 + KEPT + 1);
+	for (size_t i = 2; i < json_array_size(list); i++) {
+		/* The first answer of the two takes a little. */
+		bool is_kept = i < 2 + KEPT - 1;
+		json_t *one = json_array_get(list, i);
+		ck_assert_str_eq(
+			json_string_value(json_object_get(one, "code")),
+			is_kept ? "ok" : "table_full");
+		ck_assert_uint_eq(
+			json_string_length(json_object_get(one, "answer")),
+			is_kept ? MAIL_BODY_MAX : 0);
+		ck_assert_str_eq(
+			json_string_value(json_object_get(one, "name")),
+			"large");
+	}
+	json_decref(o);
+}
+END_TEST
+
 START_TEST(messages_are_measured)
 {
 	struct client *c = client_new();
@@ -141,6 +181,8 @@ main(void)
 	tcase_add_test(tc, a_group_has_members);
 	tcase_add_test(tc, messages_are_passed_on);
 	tcase_add_test(tc, a_service_speaks_for_itself);
+	tcase_add_test(tc, who_leaves_waits_for_no_answers);
+	tcase_add_test(tc, answers_are_bounded);
 	tcase_add_test(tc, messages_are_measured);
 	suite_add_tcase(suite, tc);
 	SRunner *runner = srunner_create(suite);
