@@ -1,8 +1,10 @@
 # What proves the control API and skepctl.
 EXTRA_DIST += tests/ctl.mk tests/fuzz/http
 
-check_PROGRAMS += tests/unit/ctl_server tests/fuzz/replay_http
+check_PROGRAMS += tests/unit/ctl_server tests/unit/ctl_mailbox \
+	tests/fuzz/replay_http
 tests_unit_ctl_server_SOURCES = tests/unit/ctl_server.c
+tests_unit_ctl_mailbox_SOURCES = tests/unit/ctl_mailbox.c
 tests_fuzz_replay_http_SOURCES = tests/fuzz/fuzz_http.c \
 	tests/fuzz/replay.c tests/fuzz/fuzz.h
 tests_fuzz_replay_http_LDADD = libctl.a libsys.a libbase.a

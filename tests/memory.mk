@@ -4,7 +4,7 @@ EXTRA_DIST += tests/memory.mk
 
 MEMORY_TESTS = tests/unit/test_map tests/unit/test_slots \
 	tests/unit/test_lookup tests/unit/test_hex tests/unit/test_name \
-	tests/unit/test_glob tests/unit/test_name_part
+	tests/unit/test_glob tests/unit/test_name_part tests/unit/test_base64
 if HAVE_CHECK
 check_PROGRAMS += $(MEMORY_TESTS)
 TESTS += $(MEMORY_TESTS)
@@ -22,6 +22,9 @@ tests_unit_test_slots_LDADD = libbase.a $(CHECK_LIBS)
 tests_unit_test_hex_SOURCES = tests/unit/test_hex.c
 tests_unit_test_hex_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_hex_LDADD = libbase.a $(CHECK_LIBS)
+tests_unit_test_base64_SOURCES = tests/unit/test_base64.c
+tests_unit_test_base64_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+tests_unit_test_base64_LDADD = libbase.a $(CHECK_LIBS)
 tests_unit_test_glob_SOURCES = tests/unit/test_glob.c
 tests_unit_test_glob_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_unit_test_glob_LDADD = libbase.a $(CHECK_LIBS)

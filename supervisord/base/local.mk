@@ -2,6 +2,7 @@
 noinst_LIBRARIES += libbase.a
 libbase_a_SOURCES = \
 	supervisord/base/arena.c supervisord/base/arena.h \
+	supervisord/base/base64.c supervisord/base/base64.h \
 	supervisord/base/buddy.c supervisord/base/buddy.h \
 	supervisord/base/check.h \
 	supervisord/base/cursor.c supervisord/base/cursor.h \

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/base64.h"
+#include "base/check.h"
 #include "ctl/mailbox.h"
 #include "sys/clock.h"
 
@@ -44,14 +46,58 @@ read_letter(struct ctl *ctl, const char *argument, struct letter *out)
 /* --- What came back --- */
 
 static json_t *
+base64(const void *data, size_t size)
+{
+	char *letters = malloc(BASE64_SIZE(size));
+	CHECK(letters);
+	base64_write(data, size, letters);
+	json_t *text = json_string(letters);
+	free(letters);
+	return text;
+}
+
+/* Puts bytes in as 'key', or as 'key64' where they are no UTF-8. */
+static void
+put_body(json_t *o, const char *key, const char *key64,
+	const struct mailbox_packet *p)
+{
+	json_t *text = json_stringn((const char *)p->body, p->body_size);
+	if (text)
+		json_object_set_new(o, key, text);
+	else
+		json_object_set_new(o, key64, base64(p->body, p->body_size));
+}
+
+static json_t *
 answer_json(const struct mailbox_packet *p)
 {
 	json_t *o = json_pack("{s:s, s:s, s:s}", "name", p->name, "code",
 		mailbox_code_name(p->h.code), "message", p->text);
-	json_t *text = json_stringn((const char *)p->body, p->body_size);
-	if (p->h.code == SKEP_MAIL_OK && text)
-		json_object_set_new(o, "answer", text);
+	if (p->h.code == SKEP_MAIL_OK)
+		put_body(o, "answer", "answer_base64", p);
 	return o;
+}
+
+/* What a table shows of an answer: a text as it is, and other bytes, or a NUL,
+ * at which a cell would end, as base64. */
+static void
+add_answer(struct table *t, const json_t *a)
+{
+	char *cell;
+	const json_t *answer = json_object_get(a, "answer");
+	const char *text = get_text(a, "answer");
+	size_t size = json_string_length(answer);
+	if (answer && strlen(text) == size) {
+		table_add(t, text);
+		return;
+	}
+	json_t *made = answer ? base64(text, size) : NULL;
+	int n = asprintf(&cell, "base64:%s",
+		made ? json_string_value(made) : get_text(a, "answer_base64"));
+	CHECK(n >= 0);
+	table_add(t, cell);
+	free(cell);
+	json_decref(made);
 }
 
 static void
@@ -68,21 +114,37 @@ show_answers(struct ctl *ctl, const json_t *answers)
 		table_add(&t, get_text(a, "name"));
 		table_paint(&t, is_ok ? PAINT_GOOD : PAINT_BAD,
 			get_text(a, "code"));
-		table_add(&t,
-			is_ok ? get_text(a, "answer") : get_text(a, "message"));
+		if (is_ok)
+			add_answer(&t, a);
+		else
+			table_add(&t, get_text(a, "message"));
 	}
 	show_table(ctl, &t);
 }
 
 /* The bytes of the answer to a call, as they are. */
-static void
-show_answer(const json_t *answers)
+static int
+show_answer(struct ctl *ctl, const json_t *answers)
 {
-	const json_t *text =
-		json_object_get(json_array_get(answers, 0), "answer");
-	if (text)
-		fwrite(json_string_value(text), 1, json_string_length(text),
-			stdout);
+	const json_t *a = json_array_get(answers, 0);
+	const json_t *text = json_object_get(a, "answer");
+	const char *letters = get_text(a, "answer_base64");
+	size_t size = json_string_length(text);
+	if (text) {
+		fwrite(json_string_value(text), 1, size, stdout);
+		return EXIT_DONE;
+	}
+	char *bytes = malloc(BASE64_ROOM(strlen(letters)) + 1);
+	CHECK(bytes);
+	bool is_good =
+		*letters && base64_read(letters, strlen(letters), bytes, &size);
+	if (is_good)
+		fwrite(bytes, 1, size, stdout);
+	free(bytes);
+	if (is_good)
+		return EXIT_DONE;
+	err_set(&ctl->err, -EBADMSG, "skepd's answer has no answer in it");
+	return ctl_fail(ctl, EXIT_FAILED);
 }
 
 /* Shows a document as the API has it; 1 when somebody did not answer. */
@@ -104,7 +166,7 @@ show(struct ctl *ctl, const json_t *o, const char *verb)
 	else if (is_many)
 		show_answers(ctl, answers);
 	else if (strcmp(verb, "call") == 0)
-		show_answer(answers);
+		return code ? code : show_answer(ctl, answers);
 	else if (*get_text(o, "message"))
 		tell(ctl, "%s", get_text(o, "message"));
 	return code;
@@ -238,9 +300,7 @@ show_message(struct ctl *ctl, const struct mailbox_packet *p)
 		json_t *o = json_pack("{s:I, s:s, s:s, s:b}", "number",
 			asks ? (json_int_t)p->h.number : 0, "from", p->name,
 			"group", p->text, "asks", asks);
-		json_t *text =
-			json_stringn((const char *)p->body, p->body_size);
-		json_object_set_new(o, "text", text ? text : json_null());
+		put_body(o, "text", "text_base64", p);
 		show_json(o);
 		json_decref(o);
 		return;

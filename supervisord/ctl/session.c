@@ -147,8 +147,9 @@ ctl_send(struct ctl *ctl, const char *method, const char *path,
 	} else if (ctl->status < 200 || ctl->status >= 300) {
 		code = refused(ctl, &answer);
 	} else if (out) {
-		document = json_loadb(
-			answer.data ? answer.data : "", answer.size, 0, NULL);
+		/* What a service answered may have a NUL in it. */
+		document = json_loadb(answer.data ? answer.data : "",
+			answer.size, JSON_ALLOW_NUL, NULL);
 		if (!document) {
 			err_set(&ctl->err, -EBADMSG,
 				"skepd's answer is not JSON");

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/check.h"
 #include "node/api_private.h"
 #include "node/mail.h"
@@ -39,23 +40,9 @@ mail_call_free(void *data)
 static json_t *
 base64(struct bytes b)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				     "abcdefghijklmnopqrstuvwxyz0123456789+/";
-	const unsigned char *data = b.data;
-	char *text = malloc((b.size + 2) / 3 * 4 + 1);
-	size_t at = 0;
+	char *text = malloc(BASE64_SIZE(b.size));
 	CHECK(text);
-	for (size_t i = 0; i < b.size; i += 3) {
-		size_t left = b.size - i;
-		uint32_t n = (uint32_t)data[i] << 16;
-		n |= left > 1 ? (uint32_t)data[i + 1] << 8 : 0;
-		n |= left > 2 ? data[i + 2] : 0;
-		text[at++] = digits[n >> 18];
-		text[at++] = digits[n >> 12 & 63];
-		text[at++] = left > 1 ? digits[n >> 6 & 63] : '=';
-		text[at++] = left > 2 ? digits[n & 63] : '=';
-	}
-	text[at] = '\0';
+	base64_write(b.data, b.size, text);
 	json_t *json = json_string(text);
 	free(text);
 	return json;

@@ -4,9 +4,11 @@
 srcdir=${srcdir:-.}
 dir=$(mktemp -d "${TMPDIR:-/tmp}/skep-ctl-XXXXXX") || exit 99
 server=
+mailbox=
 failed=0
 unset SKEP_SOCKET SKEP_CONF SKEP_MAILBOX
-trap 'test -z "$server" || kill "$server"; rm -rf "$dir"' EXIT
+trap 'test -z "$server" || kill "$server"
+test -z "$mailbox" || kill "$mailbox"; rm -rf "$dir"' EXIT
 
 # serve: starts the server with the answers on standard input.
 serve() {
@@ -610,6 +612,70 @@ expect 0 status
 lacks log 'aside?name= '
 expect 0 node show beta
 has out '/d.skep-stale-2, a large folder, set aside'
+
+# --- messages, whatever bytes they are of ---
+bytes=$(printf '\377\000a' | od -An -tx1)
+# is_bytes: these, and no more, were printed.
+is_bytes() {
+	test "$(od -An -tx1 <"$dir/out")" = "$bytes" && return
+	echo "FAIL: other bytes than$bytes:"
+	od -c "$dir/out"
+	failed=1
+}
+serve <<'ANSWERS'
+-POST /v1/names/web@1/call?ack=0 200 {"result":"ok","message":"","answers":[{"name":"web@1","code":"ok","message":"","answer_base64":"/wBh"}]}
+-POST /v1/names/web@1/call?ack=0 200 {"result":"ok","message":"","answers":[{"name":"web@1","code":"ok","message":"","answer":"b\u0000c"}]}
+POST /v1/names/web@1/call?ack=0 200 {"result":"ok","message":"","answers":[{"name":"web@1","code":"ok","message":"","answer_base64":"/w"}]}
+POST /v1/groups/g/multicall?ack=0 200 {"result":"ok","message":"","answers":[{"name":"web@1","code":"ok","message":"","answer_base64":"/wBh"},{"name":"web@2","code":"ok","message":"","answer":"yes"},{"name":"web@3","code":"ok","message":"","answer":"b\u0000c"}]}
+ANSWERS
+expect 0 call web@1 x
+is_bytes
+expect 0 call web@1 x
+test "$(od -An -tx1 <"$dir/out")" = ' 62 00 63' || { echo "FAIL: NUL"; failed=1; }
+expect 1 call web@1 x
+has err 'no answer in it'
+expect 0 multicall g x
+looks out '^web@1 *ok *base64:/wBh$'
+looks out '^web@2 *ok *yes$'
+looks out '^web@3 *ok *base64:YgBj$'
+expect 0 multicall g x -o json
+has out '"answer_base64": "/wBh"'
+
+tests/unit/ctl_mailbox "$dir/mailbox" &
+mailbox=$!
+tries=0
+while ! test -S "$dir/mailbox"; do
+	tries=$((tries + 1))
+	test $tries -lt 500 || { echo "no mailbox"; exit 99; }
+	sleep 0.02
+done
+# inside CODE ARG...: the same in a service.
+inside() {
+	code=$1
+	shift
+	SKEP_MAILBOX="$dir/mailbox" ./skepctl "$@" \
+		>"$dir/out" 2>"$dir/err" </dev/null
+	got=$?
+	test $got -eq "$code" && return
+	echo "FAIL: in a service: skepctl $*: exit $got, not $code"
+	cat "$dir/out" "$dir/err"
+	failed=1
+}
+inside 0 call web@1 x
+is_bytes
+inside 0 call web@1 x -o json
+has out '"answer_base64": "/wBh"'
+inside 0 multicall g x
+looks out '^web@1 *ok *base64:/wBh$'
+looks out '^web@2 *ok *yes$'
+inside 0 recv -q
+is_bytes
+inside 0 recv -o json
+has out '"text_base64": "/wBh"'
+lacks out 'null'
+kill "$mailbox"
+wait "$mailbox" 2>/dev/null
+mailbox=
 
 # --- a server that is no skepd ---
 serve <<'ANSWERS'
