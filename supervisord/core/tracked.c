@@ -185,6 +185,13 @@ own_row(const struct core *c, const char *name)
 	return registry_find(c, ROW_TRACKED, name, MEMBER_SELF);
 }
 
+bool
+tracked_is_here(const struct core *c, const char *name, uint32_t pid)
+{
+	const struct row *row = own_row(c, name);
+	return row && row->value.pid == pid;
+}
+
 /* This host has the name no more; returns the STORE that says so. */
 static uint64_t
 let_go(struct core *c, const char *name)

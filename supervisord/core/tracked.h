@@ -90,6 +90,8 @@ mono tracked_deadline(const struct core *c);
 /* The row that counts of a tracked name, as far as this host knows: of present
  * hosts, the one that wins; or NULL. */
 const struct row *tracked_find(const struct core *c, const char *name);
+/* Whether this host has the name, for that process. */
+bool tracked_is_here(const struct core *c, const char *name, uint32_t pid);
 /* Whether a row of a tracked name counts. */
 bool tracked_is_live(const struct core *c, const struct row *row);
 /* The largest epoch that any row carries for that name as a tracked one. */

@@ -239,18 +239,27 @@ struct track_ask {
 	char name[];
 };
 
+/* The answer may have waited for the disk, and meanwhile an operator may have
+ * taken the name away, or another host's copy of it. */
 static void
 on_answer(void *context, enum reply_code code, const char *text)
 {
 	struct track_ask *ask = context;
 	struct track *track = ask->track;
 	struct tracks *t = track->tracks;
-	bool has_name = code == REPLY_OK || code == REPLY_UNCHANGED;
+	bool is_good = code == REPLY_OK || code == REPLY_UNCHANGED;
+	bool has_name = is_good && tracked_is_here(t->node->core, ask->name,
+					   (uint32_t)track->pid);
 	if (has_name && track->has_ended)
 		tell_gone(t, ask->name, track->pid);
 	else if (has_name)
 		add_name(track, ask->name, strlen(ask->name));
-	ask->done(ask->context, code, text);
+	if (is_good && !has_name)
+		ask->done(ask->context, REPLY_CONFLICT,
+			"it was registered, and the name was taken away again "
+			"before the disk had it");
+	else
+		ask->done(ask->context, code, text);
 	free(ask);
 	track->asks--;
 	free_if_idle(track);

@@ -23,6 +23,7 @@ static struct node node;
 static struct tracks *tracks;
 static struct asked asked[ASKED_MAX];
 static unsigned asked_count;
+static bool is_taken_away;	 /* the core has no row any more */
 static unsigned gone;		 /* GONE inputs */
 static unsigned answer_at;	 /* ... with this one the first is answered */
 static enum reply_code answered; /* the last that came through */
@@ -57,6 +58,15 @@ node_request(
 }
 
 bool
+tracked_is_here(const struct core *c, const char *name, uint32_t pid)
+{
+	(void)c;
+	ck_assert_str_eq(name, "name");
+	ck_assert_uint_eq(pid, (uint32_t)process);
+	return !is_taken_away;
+}
+
+bool
 tracked_read(struct bytes value, struct tracked_record *out)
 {
 	(void)value;
@@ -79,6 +89,7 @@ setup(void)
 	node.loop = ev_loop_new(EVFLAG_AUTO);
 	tracks = tracks_new(&node);
 	asked_count = gone = answer_at = 0;
+	is_taken_away = false;
 	process = fork();
 	ck_assert_int_ge(process, 0);
 	if (process == 0) {
@@ -147,6 +158,21 @@ START_TEST(an_answer_behind_the_end)
 }
 END_TEST
 
+/* The row went while its disk was waited for: nobody here has the name. */
+START_TEST(an_answer_behind_the_loss)
+{
+	ask_for("name");
+	is_taken_away = true;
+	tracks_forget(tracks, (struct bytes){"name", 4});
+	answer(0, REPLY_OK);
+	ck_assert_int_eq(answered, REPLY_CONFLICT);
+	ck_assert(!has("name"));
+	end_process();
+	ev_run(node.loop, EVRUN_NOWAIT);
+	ck_assert_uint_eq(gone, 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -155,6 +181,7 @@ main(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, an_answer_while_names_are_given_back);
 	tcase_add_test(t, an_answer_behind_the_end);
+	tcase_add_test(t, an_answer_behind_the_loss);
 	suite_add_tcase(s, t);
 	SRunner *r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
