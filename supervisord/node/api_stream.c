@@ -65,10 +65,11 @@ stream_add(struct stream *s, const void *data, size_t size)
 {
 	if (s->is_ended)
 		return;
-	if (s->out.size + size > API_STREAM_MAX)
-		s->is_ended = true;
-	else
-		api_text_add(&s->out, data, size);
+	if (s->out.size + size > API_STREAM_MAX) {
+		stream_break(s);
+		return;
+	}
+	api_text_add(&s->out, data, size);
 	call_resume(s->call);
 }
 

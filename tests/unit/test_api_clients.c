@@ -203,6 +203,26 @@ START_TEST(a_follower_that_does_not_read_is_told_what_it_missed)
 }
 END_TEST
 
+/* What is cut off does not look whole. */
+START_TEST(a_stream_that_nobody_reads_breaks_off)
+{
+	struct client *c = client_new();
+	static char text[API_STREAM_MAX / 2 + 1];
+	client_ask(c, "GET", "/v1/events?follow=1", NULL);
+	UNTIL(stub.query_done);
+	stub.query_done(stub.query_context, NULL, 0);
+	struct stream *s = container_of(api->streams.next, struct stream, link);
+	memset(text, ' ', sizeof(text));
+	stream_add(s, text, sizeof(text));
+	ck_assert(!s->is_ended);
+	stream_add(s, text, sizeof(text));
+	UNTIL(is_answered(c));
+	ck_assert_int_ne(c->parser.state, HTTP_DONE);
+	ck_assert(c->is_closed);
+	client_free(c);
+}
+END_TEST
+
 static void
 write_log(const char *name, const char *mode, const char *text)
 {
@@ -621,6 +641,7 @@ main(void)
 	tcase_add_test(tc, server_sent_events_have_their_form);
 	tcase_add_test(
 		tc, a_follower_that_does_not_read_is_told_what_it_missed);
+	tcase_add_test(tc, a_stream_that_nobody_reads_breaks_off);
 	tcase_add_test(tc, logs_begin_in_older_files);
 	tcase_add_test(tc, followed_logs_go_on_over_a_rotation);
 	tcase_add_test(tc, garbage_is_refused_and_the_next_is_served);
