@@ -75,30 +75,65 @@ register_one(struct ctl *ctl, const char *name)
 
 /* --- register -f FILE --- */
 
-/* The answers to some lines, as they come. */
+/* The answers to lines, as they come: one to each that is not empty, in their
+ * order. */
 struct answers {
 	struct ctl *ctl;
 	char line[LINE_SIZE];
 	size_t size;
+	const char *next; /* of the lines that were sent, not yet answered */
+	size_t left;	  /* bytes there */
+	uint64_t number;  /* of the last line before these, in the file */
 	uint64_t done;
 	uint64_t failed;
 };
+
+/* Goes to the next line that is to be answered; false: all were. */
+static bool
+next_line(struct answers *a)
+{
+	while (a->left) {
+		const char *end = memchr(a->next, '\n', a->left);
+		size_t size = end ? (size_t)(end - a->next) : a->left;
+		size_t step = size + (end != NULL);
+		a->next += step;
+		a->left -= step;
+		a->number++;
+		if (size)
+			return true;
+	}
+	return false;
+}
+
+/* What was refused: "FILE:LINE: NAME: why", without a name where the line has
+ * none. */
+static void
+say_refused(const struct answers *a, const json_t *o)
+{
+	const json_t *error = json_object_get(o, "error");
+	const char *name = get_text(o, "name");
+	const char *why = error ? get_text(error, "message")
+				: "the answer makes no sense";
+	fprintf(stderr, "skepctl: %s:%llu: %s%s%s\n", a->ctl->opt.file,
+		(unsigned long long)a->number, name, *name ? ": " : "", why);
+}
 
 static void
 take_answer(struct answers *a)
 {
 	a->line[a->size] = '\0';
+	a->size = 0;
+	if (!next_line(a))
+		return;
 	json_t *o = json_loads(a->line, 0, NULL);
-	const json_t *error = json_object_get(o, "error");
-	a->done += o && !error;
-	a->failed += !o || error;
+	bool is_done = o && !json_object_get(o, "error");
+	a->done += is_done;
+	a->failed += !is_done;
 	if (a->ctl->opt.output == OUTPUT_JSON)
 		printf("%s\n", a->line);
-	else if (error)
-		fprintf(stderr, "skepctl: %s: %s\n", get_text(o, "name"),
-			get_text(error, "message"));
+	else if (!is_done)
+		say_refused(a, o);
 	json_decref(o);
-	a->size = 0;
 }
 
 static int
@@ -115,13 +150,48 @@ on_answers(void *context, const void *data, size_t size)
 	return 0;
 }
 
-/* Sends whole lines and takes their answers. */
+/* Sends whole lines and takes their answers, which must be as many. */
 static int
-send_lines(struct ctl *ctl, struct answers *a, const char *data, size_t size)
+send_lines(struct answers *a, const char *data, size_t size)
 {
-	return size ? ctl_post_lines(
-			      ctl, "/v1/names", data, size, on_answers, a)
-		    : EXIT_DONE;
+	if (!size)
+		return EXIT_DONE;
+	a->next = data;
+	a->left = size;
+	a->size = 0;
+	int code =
+		ctl_post_lines(a->ctl, "/v1/names", data, size, on_answers, a);
+	if (!next_line(a))
+		return code;
+	if (code == EXIT_DONE) {
+		err_set(&a->ctl->err, -EBADMSG,
+			"skepd answered fewer lines than it was sent");
+		code = EXIT_FAILED;
+	}
+	fprintf(stderr,
+		"skepctl: %s:%llu: this line was not answered, and none behind "
+		"it\n",
+		a->ctl->opt.file, (unsigned long long)a->number);
+	return code;
+}
+
+/* Fills the buffer up; EXIT_DONE, or what is wrong in ctl->err. */
+static int
+read_more(struct ctl *ctl, FILE *in, char *buffer, size_t *used, bool *is_over)
+{
+	size_t n = fread(buffer + *used, 1, CHUNK_SIZE - *used, in);
+	*used += n;
+	*is_over = n == 0;
+	if (ferror(in)) {
+		err_sys(&ctl->err, -errno, "%s", ctl->opt.file);
+		return EXIT_FAILED;
+	}
+	if (*used == CHUNK_SIZE && !memchr(buffer, '\n', *used)) {
+		err_set(&ctl->err, -EMSGSIZE, "%s: a line is too long",
+			ctl->opt.file);
+		return EXIT_FAILED;
+	}
+	return EXIT_DONE;
 }
 
 /* Sends a file in pieces of whole lines, each when the one before it was
@@ -134,13 +204,14 @@ send_file(struct ctl *ctl, FILE *in, struct answers *a)
 	int code = EXIT_DONE;
 	CHECK(buffer);
 	for (bool is_over = false; !is_over && code == EXIT_DONE;) {
-		size_t n = fread(buffer + used, 1, CHUNK_SIZE - used, in);
-		used += n;
-		is_over = n == 0;
+		code = read_more(ctl, in, buffer, &used, &is_over);
+		if (code != EXIT_DONE)
+			break;
 		char *end = memrchr(buffer, '\n', used);
-		size_t whole =
-			is_over || !end ? used : (size_t)(end - buffer) + 1;
-		code = send_lines(ctl, a, buffer, whole);
+		size_t whole = end ? (size_t)(end - buffer) + 1 : 0;
+		if (is_over)
+			whole = used;
+		code = send_lines(a, buffer, whole);
 		memmove(buffer, buffer + whole, used - whole);
 		used -= whole;
 	}
@@ -162,9 +233,11 @@ register_file(struct ctl *ctl)
 	if (!is_stdin)
 		fclose(in);
 	if (code != EXIT_DONE)
-		return ctl_fail(ctl, code);
+		code = ctl_fail(ctl, code);
 	tell(ctl, "%llu done, %llu refused", (unsigned long long)a.done,
 		(unsigned long long)a.failed);
+	if (code != EXIT_DONE)
+		return code;
 	return a.failed ? EXIT_FAILED : EXIT_DONE;
 }
 

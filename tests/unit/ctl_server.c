@@ -5,8 +5,9 @@
  * ANSWERS has one answer a line: METHOD PATH STATUS BODY.  The first line
  * whose method and path fit is used; one that begins with '-' (METHOD is
  * "-GET") is used once and then gone, so a state can change.  Without a line:
- * 404.  Each request is noted in LOG as "METHOD PATH BODY". The file is read
- * again for every request's worth of lines only at start. */
+ * 404.  A tab in BODY stands for the end of a line.  Each request is noted in
+ * LOG as "METHOD PATH BODY". The file is read again for every request's worth
+ * of lines only at start. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +58,8 @@ read_answers(const char *path)
 		snprintf(a->method, sizeof(a->method), "%.15s",
 			method + a->is_once);
 		a->body = strdup(line + at);
+		for (char *tab = a->body; (tab = strchr(tab, '\t'));)
+			*tab = '\n';
 		answer_count++;
 	}
 	free(line);

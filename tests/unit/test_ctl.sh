@@ -200,6 +200,37 @@ looks out 'x *beta *ready *process'
 expect 0 where --authoritative x
 looks out 'x *beta *ready'
 
+# --- names of processes, a line each ---
+printf '%s\n' '{"name":"a","pid":7}' '' '{"nam":"b"}' '{"name":"c","pid":7}' \
+	>"$dir/lines"
+tab=$(printf '\t')
+answer="{\"name\":\"a\",\"result\":\"ok\"}$tab"
+answer="$answer{\"name\":\"\",\"error\":{\"code\":\"invalid\",\"message\":\"unknown key 'nam'\"}}$tab"
+serve <<ANSWERS
+-POST /v1/names 200 $answer
+-POST /v1/names 200 $answer{"name":"c","error":{"code":"invalid","message":"no"}}$tab
+-POST /v1/names 200 $answer{"name":"c","result":"ok"}
+POST /v1/names 503 {"error":{"code":"busy","message":"try again"}}
+ANSWERS
+expect 1 register -f "$dir/lines"
+has err "$dir/lines:3: unknown key 'nam'"
+has err "$dir/lines:4: this line was not answered"
+has err 'fewer lines than it was sent'
+has out '1 done, 1 refused'
+expect 1 register -f "$dir/lines"
+has err "$dir/lines:4: c: no"
+has out '1 done, 2 refused'
+expect 1 register -f "$dir/lines" -q # half an answer is none
+has err "$dir/lines:4: this line was not answered"
+expect 1 register -f "$dir/lines"
+has err "$dir/lines:1: this line was not answered"
+has err 'try again'
+expect 1 register -f "$dir"
+has err 'Is a directory'
+head -c 4194305 /dev/zero | tr '\0' ' ' >"$dir/long"
+expect 1 register -f "$dir/long"
+has err 'a line is too long'
+
 # --- looking ---
 serve <<ANSWERS
 GET /v1/status 200 {$cluster,"nodes":[],"files":[{"text":"a.yaml:1:2: bad"}],"quarantined":[],"weaker":"","instances":[$db,$web1,$web2]}
