@@ -255,7 +255,12 @@ regfile_fold(uint64_t a, uint64_t b)
 }
 
 /* Hash of a name, eight bytes at a time; after wyhash (Wang Yi, 2019), smaller.
- * The seed keeps those who choose names from choosing their groups. */
+ *
+ * The seed makes groups differ from host to host, so that no list of names is
+ * bad everywhere.  It is no secret: it stands in the file, which all users of
+ * the host can read, and who may register names can choose many that meet in
+ * one group.  Lookups near it then pass over all of these: they take longer,
+ * and still find what is there. */
 static inline uint64_t
 regfile_hash(const char *name, size_t size, uint64_t seed)
 {
