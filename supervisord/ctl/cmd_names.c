@@ -244,10 +244,16 @@ register_file(struct ctl *ctl)
 int
 cmd_register(struct ctl *ctl, int argc, char **argv)
 {
-	if (ctl->opt.file && !argc && ctl->opt.pid < 0)
+	bool is_process = ctl->opt.file || ctl->opt.pid >= 0;
+	if (is_process && (ctl->opt.is_find || ctl->opt.user))
+		return usage_error(ctl,
+			"register: --find and --user are about a service, "
+			"whose command stands behind --");
+	if (ctl->opt.file && !argc && ctl->opt.pid < 0 && !ctl->opt.meta)
 		return register_file(ctl);
 	if (ctl->opt.file)
-		return usage_error(ctl, "-f: its lines name the processes");
+		return usage_error(ctl,
+			"-f: its lines name the processes, and say their meta");
 	if (!argc)
 		return usage_error(ctl, "register: which name?");
 	if (argc > 1 && ctl->opt.pid < 0)

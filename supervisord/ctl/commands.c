@@ -113,7 +113,7 @@ static const struct command commands[] = {
 		"for max-size stop", 1, 1, cmd_debug_record},
 	{"replay", "FILE", "step a fresh core through a recording",
 		"verbose until check plugin-dir", 1, 1, cmd_replay},
-	{"register", "NAME --pid PID | -- COMMAND...",
+	{"register", "NAME [OPTION...] --pid PID | -- COMMAND...",
 		"give a process a name, or start a service of that name",
 		"pid meta file find user", 0, MANY, cmd_register},
 	{"unregister", "NAME...", "end what was registered", "", 1, MANY,

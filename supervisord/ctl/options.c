@@ -171,9 +171,11 @@ usage_print(const struct command *command, FILE *out)
 {
 	const struct command *c;
 	if (command) {
-		fprintf(out, "usage: skepctl %s%s%s [OPTION...]\n",
-			command->name, *command->args ? " " : "",
-			command->args);
+		/* Behind a "--" there are none: these say where. */
+		bool has_options = strstr(command->args, "[OPTION...]");
+		fprintf(out, "usage: skepctl %s%s%s%s\n", command->name,
+			*command->args ? " " : "", command->args,
+			has_options ? "" : " [OPTION...]");
 		print_options(command, out);
 		return;
 	}

@@ -138,6 +138,14 @@ expect 2 register x --pid -1
 expect 2 register x --pid 1 --meta '[]'
 has err 'is not a JSON object'
 expect 2 register -f lines x
+expect 2 register -f lines --meta '{}'
+has err 'usage: skepctl register NAME [OPTION...] --pid PID | -- COMMAND...'
+lacks err 'COMMAND... [OPTION...]'
+for option in --find '--user u'; do
+	expect 2 register x --pid 1 $option
+	has err '--find and --user are about a service'
+	expect 2 register -f lines $option
+done
 expect 2 unregister
 expect 2 list --meta room
 has err 'KEY=VALUE'
