@@ -49,9 +49,22 @@ put_place(json_t *o, const char *text)
 		api_json_put(o, "state", p.state);
 }
 
+/* A name that is taken, and of no process, is a service's. */
+static const char *
+taken_text(const char *text, char *buffer, size_t size)
+{
+	struct tracked_place p;
+	tracked_place_read(text, &p);
+	if (!p.node[0] || p.pid)
+		return text;
+	snprintf(buffer, size, "it is a service, on %s", p.node);
+	return buffer;
+}
+
 json_t *
 api_name_answer(const char *name, enum reply_code code, const char *text)
 {
+	char buffer[NODE_NAME_MAX + 32];
 	json_t *o = json_object();
 	api_json_put(o, "name", name);
 	if (reply_code_http(code) < 400) {
@@ -60,7 +73,9 @@ api_name_answer(const char *name, enum reply_code code, const char *text)
 	}
 	json_t *error = json_object();
 	api_json_put(error, "code", reply_code_name(code));
-	api_json_put(error, "message", text);
+	api_json_put(error, "message",
+		code == REPLY_EXISTS ? taken_text(text, buffer, sizeof buffer)
+				     : text);
 	put_place(error, text);
 	json_object_set_new(o, "error", error);
 	return o;

@@ -98,6 +98,39 @@ member_of(const json_t *o, const char *list, const char *name)
 }
 
 /* Of services it is what their specs say, of processes what they said. */
+/* A process whose name is taken hears by what. */
+START_TEST(who_has_a_name_is_told)
+{
+	static const struct {
+		const char *text; /* the core's */
+		const char *message;
+	} rows[] = {
+		{"it is registered on beta", "it is a service, on beta"},
+		{"it is registered on beta, process 7",
+			"it is registered on beta, process 7"},
+		{"it is the name of a declared service",
+			"it is the name of a declared service"},
+	};
+	stub.answers_later = true;
+	for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct client *c = client_new();
+		client_ask(
+			c, "POST", "/v1/names", "{\"name\":\"web\",\"pid\":1}");
+		UNTIL(stub.asked_count == i + 1);
+		stub_answer(i, REPLY_EXISTS, rows[i].text);
+		UNTIL(is_answered(c));
+		ck_assert_uint_eq(c->parser.status, 409);
+		json_t *o = json_loadb(c->body, c->size, 0, NULL);
+		ck_assert_str_eq(
+			text_at(o, "error", "message"), rows[i].message);
+		ck_assert_str_eq(
+			text_at(o, "error", "node"), i < 2 ? "beta" : "");
+		json_decref(o);
+		client_free(c);
+	}
+}
+END_TEST
+
 START_TEST(metadata_are_listed)
 {
 	json_t *o;
@@ -234,6 +267,7 @@ main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, keys_are_read_and_written);
 	tcase_add_test(tc, services_are_registered);
+	tcase_add_test(tc, who_has_a_name_is_told);
 	tcase_add_test(tc, metadata_are_listed);
 	tcase_add_test(tc, a_long_list_has_portions);
 	tcase_add_test(tc, names_in_paths_have_bounds);
