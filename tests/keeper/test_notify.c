@@ -35,12 +35,8 @@ start(struct kproto_start *s, const char *script)
 static struct kproto_news
 expect_news(enum kproto_news_kind kind)
 {
-	struct kproto_news n;
-	world_expect(&w, KMSG_NEWS);
-	ck_assert(kproto_get_news(
-		(struct bytes){w.message.body, w.message.size}, &n));
+	struct kproto_news n = world_expect_news(&w, kind);
 	ck_assert_uint_eq(n.iid, 1);
-	ck_assert_int_eq(n.kind, kind);
 	return n;
 }
 

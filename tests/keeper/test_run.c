@@ -357,11 +357,7 @@ START_TEST(test_state_path)
 		.state_path = path, .sets_aside = true, .epoch = 3};
 	snprintf(script, sizeof script, "ls %s; echo .", place);
 	world_send_start(&w, &s, 1, SH(script), -1);
-	struct kproto_news news;
-	world_expect(&w, KMSG_NEWS);
-	ck_assert(kproto_get_news(
-		(struct bytes){w.message.body, w.message.size}, &news));
-	ck_assert_int_eq(news.kind, KNEWS_ASIDE);
+	struct kproto_news news = world_expect_news(&w, KNEWS_ASIDE);
 	ck_assert_ptr_nonnull(strstr(news.text, "db.skep-stale-3"));
 	world_expect(&w, KMSG_STARTED);
 	world_read_log(&w, 1, "db.skep-stale-3\n.\n");
@@ -415,6 +411,49 @@ START_TEST(test_state_path_moved_on)
 	ck_assert_int_eq(w.message.type, KMSG_STARTED);
 	world_read_log(&w, 1, "db.skep-stale-1\n.\n");
 	world_expect_end(&w, 1, 0);
+	world_end(&w);
+}
+END_TEST
+
+static const struct {
+	bool is_collected, is_given;
+	const char *left; /* what the next start finds of it */
+} unsealed[] = {
+	{false, false, "none\n.\n"},
+	{true, true, "none\n.\n"},
+	{true, false, "42\n.\n"},
+};
+
+/* What was collected and does not come back is kept, which is told once. */
+START_TEST(test_unsealed_state_is_kept)
+{
+	char state[1000];
+	bool is_kept = unsealed[_i].is_collected && !unsealed[_i].is_given;
+	int fd = unsealed[_i].is_given ? world_make_state("42\n") : -1;
+	struct kproto_start s = {.has_handoff = true, .working_dir = "/"};
+	world_start(&w, POLICY);
+	world_send_start(&w, &s, 1, SH("echo 42 >$SKEP_STATE_OUT"), -1);
+	world_expect(&w, KMSG_STARTED);
+	world_expect_end(&w, 1, 0);
+	if (unsealed[_i].is_collected)
+		collect(state, sizeof state);
+	s.state_kind = "handoff";
+	for (s.epoch = 2; s.epoch < 4; s.epoch++) {
+		world_send_start(&w, &s, 1,
+			SH("cat $SKEP_STATE_OUT.skep-unsealed 2>/dev/null || "
+			   "echo none; echo 43 >$SKEP_STATE_OUT; echo ."),
+			s.epoch == 2 ? fd : -1);
+		if (is_kept && s.epoch == 2)
+			ck_assert_ptr_nonnull(
+				strstr(world_expect_news(&w, KNEWS_ASIDE).text,
+					"/state.skep-unsealed now"));
+		world_expect(&w, KMSG_STARTED);
+		ck_assert_str_eq(
+			world_read_log(&w, 1, ".\n"), unsealed[_i].left);
+		world_expect_end(&w, 1, 0);
+	}
+	if (fd >= 0)
+		close(fd);
 	world_end(&w);
 }
 END_TEST
@@ -727,6 +766,7 @@ main(void)
 	tcase_add_test(t, test_state_has_its_own_time);
 	tcase_add_test(t, test_state_path);
 	tcase_add_test(t, test_state_path_moved_on);
+	tcase_add_loop_test(t, test_unsealed_state_is_kept, 0, 3);
 	tcase_add_test(t, test_no_command_is_well);
 	tcase_add_test(t, test_refusals);
 	tcase_add_test(t, test_timeout_takes_the_command_alone);

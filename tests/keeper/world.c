@@ -287,6 +287,17 @@ world_expect_event(struct world *w, uint16_t type)
 	return e;
 }
 
+struct kproto_news
+world_expect_news(struct world *w, enum kproto_news_kind kind)
+{
+	struct kproto_news n;
+	world_expect(w, KMSG_NEWS);
+	ck_assert(kproto_get_news(
+		(struct bytes){w->message.body, w->message.size}, &n));
+	ck_assert_int_eq(n.kind, kind);
+	return n;
+}
+
 struct kproto_failure
 world_expect_failure(struct world *w, uint16_t type)
 {

@@ -93,6 +93,8 @@ void world_receive(struct world *w);
 void world_expect(struct world *w, uint16_t type);
 struct kproto_event world_expect_event(struct world *w, uint16_t type);
 struct kproto_failure world_expect_failure(struct world *w, uint16_t type);
+struct kproto_news world_expect_news(
+	struct world *w, enum kproto_news_kind kind);
 
 /* The logger says that the line of 'iid' came. */
 void world_send_matched(struct world *w, uint64_t iid, uint64_t epoch);
