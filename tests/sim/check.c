@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "core/instance.h"
+#include "core/running.h"
 
 /* When more frames than these need a retransmission, silence for as long as
  * makes a host suspect comes from the network. */
@@ -138,6 +140,18 @@ check_is_behind_stalled(const struct world *w, uint32_t host)
 			return false;
 	}
 	return true;
+}
+
+bool
+check_runs_unseen(struct world *w, uint32_t duty, const char *name)
+{
+	const struct core *c = w->hosts[duty].core;
+	const struct instance *i = c ? instance_find(c, name) : NULL;
+	if (!i || !running_is_said(c, i))
+		return false;
+	uint32_t x = world_find(w, member_get(c, i->runs_at)->name);
+	const struct process *p = world_process(w, x, name);
+	return p && p->phase < PROCESS_EXITED;
 }
 
 uint64_t

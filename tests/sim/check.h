@@ -125,6 +125,9 @@ void check_engine(struct check *k);
 /* Whether all that others tell a host outside the healed core, and it them,
  * goes by way of hosts there whose disks stand still: they pass on nothing. */
 bool check_is_behind_stalled(const struct world *w, uint32_t host);
+/* Whether it runs on a host that can say no more than that, for its disk stands
+ * still (core/running.h), and 'duty', which would start it, has heard so. */
+bool check_runs_unseen(struct world *w, uint32_t duty, const char *name);
 
 /* What a state's root is in a set of keys. */
 uint64_t check_root_key(const uint8_t root[DIGEST_SIZE]);

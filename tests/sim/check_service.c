@@ -9,7 +9,6 @@
 
 #include "base/hash.h"
 #include "core/instance.h"
-#include "core/running.h"
 #include "core/view.h"
 #include "tests/sim/check.h"
 
@@ -665,20 +664,6 @@ waits_for_disk(const struct services *s, struct core *c, const char *name)
 	       strstr(v.why, place_verdict_text(PLACE_STALLED));
 }
 
-/* Whether it runs on a host that can say no more than that, for its disk stands
- * still, and 'duty', which would start it, has heard so. */
-static bool
-runs_unseen(const struct services *s, uint32_t duty, const char *name)
-{
-	const struct core *c = s->k->w->hosts[duty].core;
-	const struct instance *i = c ? instance_find(c, name) : NULL;
-	if (!i || !running_is_said(c, i))
-		return false;
-	uint32_t x = check_host_of(s->k, member_get(c, i->runs_at)->name);
-	const struct process *p = world_process(s->k->w, x, name);
-	return p && p->phase < PROCESS_EXITED;
-}
-
 /* Whether it has run and is over, wherever that was. */
 static bool
 is_over(const struct core *c, const char *name)
@@ -719,7 +704,7 @@ check_lost(struct services *s, struct core *c)
 		if (check_waits_for_checkpoint(s->k->w, x, i->name) ||
 			is_unaware(s, c, i->name) ||
 			waits_for_disk(s, c, i->name) ||
-			runs_unseen(s, x, i->name))
+			check_runs_unseen(s->k->w, x, i->name))
 			continue;
 		s->k->stats->lost++;
 		world_violated(s->k->w, "V1",

@@ -422,16 +422,15 @@ is_unfit(struct storm *s, const char *name)
 		       s->w->hosts[x].read_bytes_per_s != 0);
 }
 
-/* Whether such a one holds it, or ought to start it, or runs it without being
- * able to say more than that (core/running.h). */
+/* Whether such a one holds it, or ought to start it, or whoever ought to start
+ * it heard that it runs on one that can say no more than that. */
 static bool
 is_holder_unfit(struct storm *s, const struct instance_view *v)
 {
-	for (uint32_t i = 0; i < s->w->count && !v->node[0]; i++) {
-		const struct process *p = world_process(s->w, i, v->name);
-		if (is_stalled(s, i) && p && p->phase == PROCESS_RUNNING)
-			return true;
-	}
+	uint32_t duty = v->node[0] || !v->duty[0] ? WORLD_NO_HOST
+						  : world_find(s->w, v->duty);
+	if (duty != WORLD_NO_HOST && check_runs_unseen(s->w, duty, v->name))
+		return true;
 	return is_unfit(s, v->node[0] ? v->node : v->duty);
 }
 
