@@ -174,7 +174,7 @@ add_state(struct core *c, const char *name, struct claim_answer *a)
 	struct instance_view v;
 	if (a->pid) {
 		a->state = row_state_name(ROW_READY);
-	} else if (view_instance(c, name, &v)) {
+	} else if (view_state(c, name, &v)) {
 		a->node = v.node;
 		a->pid = v.pid;
 		a->state = v.state;

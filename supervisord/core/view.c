@@ -246,49 +246,72 @@ is_done(const struct spec_policy *p, const struct instance_view *v)
 	       policy_is_success(p, (v->status >> 8) & 0xff);
 }
 
-static void
-fill_instance(struct core *c, struct instance *i, struct instance_view *out)
-{
+/* What an instance is judged by. */
+struct judged {
 	struct service_value s;
+	bool has; /* a service, 's' */
+	struct override_value o;
+	const struct row *r; /* which says most about it, or NULL */
 	uint32_t copies;
+};
+
+static void
+judge(struct core *c, struct instance *i, struct judged *j)
+{
+	j->has = instance_service(c, i, &j->s);
+	instance_override(c, i, &j->o);
+	j->r = main_row(c, i->name, &j->copies);
+	const struct row *end = j->has && !policy_is_scheduled(&j->s.policy)
+					? duty_finished(c, i, &j->s)
+					: NULL;
+	/* Its work is done, whoever began it again and is gone. */
+	if (j->copies == 0 && end)
+		j->r = end;
+}
+
+/* All that says where it is and how, and takes no room for words: a message
+ * may be under way (claim_grant.c). */
+static void
+fill_state(struct core *c, struct instance *i, const struct judged *j,
+	struct instance_view *out)
+{
 	memset(out, 0, sizeof *out);
 	out->name = i->name;
 	strcpy(out->service, i->service);
 	out->node = out->duty = "";
-	bool has = instance_service(c, i, &s);
 	out->is_declared = i->is_declared;
-	out->is_wanted = has && is_wanted(c, i, &s);
-	out->wanted_digest = has ? s.run_digest : 0;
-	out->has_checkpoints = has && s.policy.checkpoint.is_present;
-	member_id duty = has ? duty_host(c, i, &s) : MEMBER_NONE;
+	out->is_wanted = j->has && is_wanted(c, i, &j->s);
+	out->wanted_digest = j->has ? j->s.run_digest : 0;
+	out->has_checkpoints = j->has && j->s.policy.checkpoint.is_present;
+	member_id duty = j->has ? duty_host(c, i, &j->s) : MEMBER_NONE;
 	if (duty != MEMBER_NONE)
 		out->duty = member_get(c, duty)->name;
 	out->state = !out->is_wanted	   ? "stopped"
 		     : duty == MEMBER_NONE ? "unplaced"
 					   : "pending";
-	const struct row *r = main_row(c, i->name, &copies);
-	const struct row *end = has && !policy_is_scheduled(&s.policy)
-					? duty_finished(c, i, &s)
-					: NULL;
-	/* Its work is done, whoever began it again and is gone. */
-	if (copies == 0 && end)
-		r = end;
-	struct override_value o;
-	instance_override(c, i, &o);
 	/* What ended on a host that is dead now, and is not to run again. */
-	bool is_past = out->is_wanted && r && r->value.state == ROW_EXITED &&
-		       row_run(r)->seen_restart >= o.restart_generation;
-	if (r)
-		fill_row(c, out, r, copies > 0 || is_past);
-	out->is_done = has && is_done(&s.policy, out);
-	out->is_foreign_copy = copies > 1 && count_live_rows(c, i->name) > 1;
+	bool is_past = out->is_wanted && j->r &&
+		       j->r->value.state == ROW_EXITED &&
+		       row_run(j->r)->seen_restart >= j->o.restart_generation;
+	if (j->r)
+		fill_row(c, out, j->r, j->copies > 0 || is_past);
+	out->is_done = j->has && is_done(&j->s.policy, out);
+	out->is_foreign_copy = j->copies > 1 && count_live_rows(c, i->name) > 1;
+}
+
+static void
+fill_instance(struct core *c, struct instance *i, struct instance_view *out)
+{
+	struct judged j;
+	judge(c, i, &j);
+	fill_state(c, i, &j, out);
 	conflict_fill_view(c, out);
-	fill_why(c, i, has ? &s : NULL, out);
-	out->is_refused = has && strcmp(out->state, "unplaced") == 0 &&
-			  place_is_refused(c, i->name, s.run_digest);
-	if (has && copies > 0) {
-		fill_late_move(c, i, &o, r, out);
-		add_late_move(c, i, &s, &o, r, out);
+	fill_why(c, i, j.has ? &j.s : NULL, out);
+	out->is_refused = j.has && strcmp(out->state, "unplaced") == 0 &&
+			  place_is_refused(c, i->name, j.s.run_digest);
+	if (j.has && j.copies > 0) {
+		fill_late_move(c, i, &j.o, j.r, out);
+		add_late_move(c, i, &j.s, &j.o, j.r, out);
 	}
 }
 
@@ -310,6 +333,18 @@ view_instance(struct core *c, const char *name, struct instance_view *out)
 	if (i)
 		fill_instance(c, i, out);
 	return i != NULL;
+}
+
+bool
+view_state(struct core *c, const char *name, struct instance_view *out)
+{
+	struct instance *i = instance_find(c, name);
+	if (!i)
+		return false;
+	struct judged j;
+	judge(c, i, &j);
+	fill_state(c, i, &j, out);
+	return true;
 }
 
 /* --- Why --- */

@@ -1,7 +1,8 @@
 /* Reading a core: what status, why, plan and the metrics ask.
  *
  * Nothing here changes anything or has effects; the texts are borrowed until
- * the next step.  The node's own thread reads between two steps.
+ * the next step, and may take room among the effects.  The node's own thread
+ * reads between two steps.
  */
 #ifndef SKEP_CORE_VIEW_H
 #define SKEP_CORE_VIEW_H
@@ -66,6 +67,9 @@ bool view_instance_next(struct core *c, uint32_t *cursor,
 /* Finds one by full name; false if unknown. */
 bool view_instance(struct core *c, const char *name,
 	struct instance_view *out);
+/* Finds one and says where it is and how, and nothing that takes room for words
+ * among the effects ('why', what is kept, moves): for who writes a message. */
+bool view_state(struct core *c, const char *name, struct instance_view *out);
 
 /* Writes into 'buffer' two or three sentences: why it runs where it runs, or
  * why it does not run and what would help.  Returns false if unknown. */
