@@ -202,17 +202,18 @@ join(struct core *c, const struct run *run, const char *group,
 {
 	char name[ROW_NAME_MAX + 1];
 	join_names(group, run->name, name);
+	struct membership *m = group_membership(c, name);
+	if (m && m->joined == run->epoch) {
+		*text = "it is in that group already";
+		return REPLY_UNCHANGED;
+	}
 	if (count_joined(c, run->name) >= GROUPS_OF_ONE_MAX) {
 		*text = effects_format(&c->fx,
 			"it is in %u groups, and may be in no more",
 			(uint64_t)GROUPS_OF_ONE_MAX);
 		return REPLY_FULL;
 	}
-	struct membership *m = group_enter(c, name);
-	if (m && m->joined == run->epoch) {
-		*text = "it is in that group already";
-		return REPLY_UNCHANGED;
-	}
+	m = group_enter(c, name);
 	if (!m || !put(c, name, run)) {
 		if (m)
 			group_drop_if_idle(c, m);
