@@ -178,6 +178,7 @@ struct sending {
 	struct writer front;	  /* over 'bytes' */
 	bool is_broken;		  /* 'out' failed: nothing more can be said */
 	bool is_checkpoint;	  /* it may lose its name to a newer one */
+	bool stays;		  /* it is at a path of the service's own */
 	uint64_t left;		  /* of a directory: bytes still to come */
 	unsigned char bytes[512]; /* heads, fronts and reasons */
 };
@@ -312,12 +313,15 @@ send_tree(struct sending *s, int dir, struct err *err)
 
 /* --- All of it --- */
 
-/* Whether it says nothing about the state: another try may go well. */
+/* Whether it says nothing about the state, so that another try may go well.  A
+ * state at a path of its own is there for the service that starts again, which
+ * need not wait for that. */
 static bool
-is_passing(int code)
+is_passing(const struct sending *s, int code)
 {
-	return code == -EMFILE || code == -ENFILE || code == -ENOMEM ||
-	       code == -EAGAIN || code == -EIO;
+	return !s->stays &&
+	       (code == -EMFILE || code == -ENFILE || code == -ENOMEM ||
+		       code == -EAGAIN || code == -EIO);
 }
 
 /* Ends the stream, well or with the reason in 'err'; returns the outcome.  One
@@ -325,7 +329,7 @@ is_passing(int code)
 static int
 send_outcome(struct sending *s, int r, struct err *err)
 {
-	if (s->is_broken || is_passing(r))
+	if (s->is_broken || is_passing(s, r))
 		return r;
 	if (r == 0)
 		statestream_put_end(&s->stream, &s->front);
@@ -351,7 +355,11 @@ send_absent(int out, struct err *err)
 int
 mover_get(const struct mover_job *job, int out, struct err *err)
 {
-	struct sending s = {.out = out, .is_checkpoint = job->is_checkpoint};
+	struct sending s = {
+		.out = out,
+		.is_checkpoint = job->is_checkpoint,
+		.stays = job->path != NULL,
+	};
 	struct stat st = {0};
 	bool is_absent = false;
 	char text[PATH_MAX];

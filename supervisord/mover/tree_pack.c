@@ -73,7 +73,7 @@ archive_fail(struct packing *p)
 {
 	if (p->rc != 0)
 		return p->rc;
-	return err_set(p->err, -EIO, "%s: cannot be packed: %s", p->path,
+	return err_set(p->err, -EINVAL, "%s: cannot be packed: %s", p->path,
 		archive_error_string(p->archive));
 }
 
@@ -422,9 +422,10 @@ names_read(struct packing *p, int dir, struct names *n)
 	for (struct dirent *e; r == 0 && (e = readdir(d));) {
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
-		if (n->count >= TREE_ENTRIES_MAX || !names_add(n, e->d_name))
-			r = err_set(
-				p->err, -ENOMEM, "%s: too many files", p->path);
+		if (n->count >= TREE_ENTRIES_MAX)
+			r = refuse(p, "there are too many files");
+		else if (!names_add(n, e->d_name))
+			r = err_set(p->err, -ENOMEM, "out of memory");
 	}
 	closedir(d);
 	if (r == 0 && n->count)

@@ -15,6 +15,7 @@
 #define COLLECTS_MAX	  4   /* movers at once; the others wait */
 #define PROGRESS_EVERY_MS 500 /* between two inputs about one fetch */
 #define SEAL_AGAIN_S	  1.  /* until a seal is tried again */
+#define TRIES_MAX	  120 /* unless it is room that it waits for */
 
 /* One DUMP, from the effect to DUMPED. */
 struct dump {
@@ -26,6 +27,7 @@ struct dump {
 	bool is_checkpoint;
 	bool is_active;	 /* a mover was asked for */
 	bool is_waiting; /* for the next try */
+	int tries;	 /* in vain, for another reason than a full disk */
 };
 
 /* One FETCH that goes on. */
@@ -157,18 +159,25 @@ is_verdict(int code)
 	       code == -ESTALE;
 }
 
+static bool
+is_full(int code)
+{
+	return code == -ENOSPC || code == -EDQUOT;
+}
+
 /* A full disk or a mover that was killed is no verdict: what a service put
  * aside would be lost if it began again without it.  It stands where the
- * service left it, and is tried until it is sealed; the core knows how long
- * that may take. */
+ * service left it, and is tried until it is sealed: for two minutes, or for
+ * room as long as the core lets it. */
 static void
 dump_wait(struct dump *d, int code, const char *text)
 {
 	struct node *n = d->node;
-	bool is_full = code == -ENOSPC || code == -EDQUOT;
 	say_limited(&n->states->trouble, 5, SAY_WARNING,
 		"%s: its state waits %s: %s", d->name,
-		is_full ? "for room on the disk" : "to be read again", text);
+		is_full(code) ? "for room on the disk" : "to be read again",
+		text);
+	d->tries += !is_full(code);
 	d->is_active = false;
 	d->is_waiting = true;
 	if (!ev_is_active(&n->states->again)) {
@@ -193,7 +202,7 @@ on_sealed(void *context, int result, const uint8_t root[DIGEST_SIZE],
 			},
 	};
 	/* A checkpoint has its next time. */
-	if (!is_verdict(result) && !d->is_checkpoint) {
+	if (!is_verdict(result) && !d->is_checkpoint && d->tries < TRIES_MAX) {
 		dump_wait(d, result, text);
 		return;
 	}

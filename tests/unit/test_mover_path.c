@@ -28,6 +28,7 @@ static struct {
 
 static const char *verb; /* what 'get' runs */
 static rlim_t data_max;	 /* the mover's RLIMIT_DATA, 0: ours */
+static bool is_in_need;	 /* it may open one file at a time only */
 
 static void
 setup(void)
@@ -59,6 +60,10 @@ become_mover(const char *const words[], int input)
 		1);
 	dup2(open(scratch_path("errors"), O_WRONLY | O_CREAT | O_TRUNC, 0600),
 		2);
+	for (int fd = 3; is_in_need && fd < 256; fd++)
+		close(fd);
+	if (is_in_need)
+		setrlimit(RLIMIT_NOFILE, &(struct rlimit){4, 4});
 	if (data_max)
 		setrlimit(RLIMIT_DATA, &(struct rlimit){data_max, data_max});
 	execv(PROGRAM, (char *const *)(uintptr_t)argv);
@@ -451,6 +456,23 @@ START_TEST(test_get_a_hostile_directory)
 }
 END_TEST
 
+/* What is wrong with the host is a reason to do without a move, but not to
+ * wait: the service finds its state where it left it. */
+START_TEST(test_get_in_need)
+{
+	scratch_write("db/dump", "state", 5);
+	is_in_need = true;
+	get();
+	is_in_need = false;
+	expect_refused("Too many open files");
+	/* The reason is the last of the stream. */
+	run.output[run.size] = '\0';
+	ck_assert_uint_gt(run.size, 20);
+	ck_assert_str_eq(run.output + run.size - 19, "Too many open files");
+	expect_file("db/dump", "state");
+}
+END_TEST
+
 /* --- aside --- */
 
 START_TEST(test_aside)
@@ -669,6 +691,7 @@ static void
 add_gets(TCase *t)
 {
 	tcase_add_test(t, test_get_the_file);
+	tcase_add_test(t, test_get_in_need);
 	tcase_add_test(t, test_get_a_directory_says_that_it_is_at_work);
 	tcase_add_loop_test(t, test_get_nothing, 0, 2);
 	tcase_add_test(t, test_get_planted);
