@@ -16,8 +16,8 @@ const struct event_kind event_kinds[] = {
 		"memory."},
 	{"said", "What an instance says of itself, by STATUS= and the like."},
 	{"waiting", "An instance is not started yet; for what it waits."},
-	{"set_aside", "What stood at handoff.state_path was put aside; from "
-		      "where to where."},
+	{"set_aside", "What stood at handoff.state_path, or a state that could "
+		      "not be sealed, was put aside; what it is called now."},
 	{"skipped", "A scheduled run was left out."},
 	{"stopping", "An instance is being stopped; why."},
 	{"killed", "An instance did not end within stop_timeout."},
