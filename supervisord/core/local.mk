@@ -128,6 +128,7 @@ libcore_a_SOURCES = \
 	supervisord/core/view_group.c \
 	supervisord/core/view_checkpoint.c \
 	supervisord/core/view_name.c \
+	supervisord/core/view_rest.c \
 	supervisord/core/wire.c \
 	supervisord/core/wire.h
 nodist_libcore_a_SOURCES = \

@@ -82,6 +82,11 @@ bool view_say_verdicts(struct core *c, const struct instance *i,
 
 /* Whether some host said that it cannot run it as it is declared now. */
 bool view_is_refused(struct core *c, const char *name);
+/* Whether it stays as it is until somebody does something: it ended or was
+ * given up as it is declared now and no later word to start is under way, or
+ * all hosts that might take it are here and none can.  Never what has a
+ * schedule, which starts it again. */
+bool view_is_at_rest(struct core *c, const char *name);
 
 /* What hosts tell of an instance's checkpoints.  Ages are by this host's clock
  * and that of the host that wrote them. */

@@ -1,6 +1,7 @@
 /* Waiting until what is named is ready.  What cannot become so by itself (its
- * attempts are used up, a oneshot failed, no host can run it) ends the wait
- * before its time, and what is not ready is named with its reason. */
+ * attempts are used up, a oneshot failed, no host can run it: skepd says that
+ * it is at rest) ends the wait before its time, and what is not ready is named
+ * with its reason. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,8 +9,9 @@
 #include "ctl/ctl.h"
 #include "sys/clock.h"
 
-/* A word that was accepted may take this long until all rows tell of it. */
-#define HOPELESS_MS 2000
+/* What was accepted may take this long until skepd here knows all of it, and a
+ * host that is gone until it is suspected. */
+#define HOPELESS_MS 3000
 
 /* What is waited for. */
 struct ready_wait {
@@ -61,16 +63,6 @@ is_as_wanted(const json_t *o)
 	       (has_state(o, "ready") && is_current(o)) || is_completed(o);
 }
 
-/* Whether it stays as it is until somebody does something. */
-static bool
-is_hopeless(const json_t *o)
-{
-	if (has_state(o, "unplaced"))
-		return get_bool(o, "refused");
-	return is_current(o) &&
-	       (has_state(o, "failed") || has_state(o, "exited"));
-}
-
 /* --- Why it is not ready --- */
 
 /* What its hosts said last of what went wrong. */
@@ -118,7 +110,7 @@ tell_lacking(struct ctl *ctl, const json_t *o)
 	char reason[512];
 	const char *name = get_text(o, "name");
 	const char *node = get_text(o, "node");
-	bool has_failed = has_state(o, "failed");
+	bool has_failed = has_state(o, "failed") && get_bool(o, "at_rest");
 	reason_get(ctl, o, reason, sizeof(reason));
 	bool is_old = has_state(o, "ready");
 	fprintf(stderr,
@@ -168,7 +160,7 @@ are_hopeless(const json_t *list)
 	json_t *o;
 	json_array_foreach(list, i, o)
 	{
-		if (!is_hopeless(o))
+		if (!get_bool(o, "at_rest"))
 			return false;
 	}
 	return true;

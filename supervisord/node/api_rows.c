@@ -158,6 +158,18 @@ add_checkpoint(
 	api_text_add_json(t, api_json_checkpoint(&view));
 }
 
+/* Whether it neither runs nor will before somebody does something. */
+static bool
+is_at_rest(struct core *core, const struct instance_view *v)
+{
+	static const char *const ends[] = {
+		"failed", "exited", "unplaced", NULL};
+	for (const char *const *end = ends; *end; end++)
+		if (strcmp(v->state, *end) == 0)
+			return view_is_at_rest(core, v->name);
+	return false;
+}
+
 /* The members in the order of their keys, as all documents have them. */
 static void
 add_members(
@@ -165,7 +177,9 @@ add_members(
 {
 	struct api_text *t = &rows->text;
 	char buffer[64];
-	add_raw(t, "{\"checkpoint\":");
+	add_raw(t, "{\"at_rest\":");
+	add_bool(t, is_at_rest(core, v));
+	add_raw(t, ",\"checkpoint\":");
 	add_checkpoint(t, core, v);
 	add_raw(t, ",\"conflict\":");
 	add_bool(t, v->is_foreign_copy || v->kept_count > 0);

@@ -254,6 +254,13 @@ view_is_refused(struct core *c, const char *name)
 	return false;
 }
 
+bool
+view_is_at_rest(struct core *c, const char *name)
+{
+	struct instance_view v;
+	return view_instance(c, name, &v) && strcmp(v.state, "failed") == 0;
+}
+
 uint32_t
 view_node_count(const struct core *c)
 {

@@ -87,6 +87,24 @@ START_TEST(instances_are_filtered)
 }
 END_TEST
 
+/* Asked of the core about what does not run, and nothing else. */
+START_TEST(what_is_at_rest_says_so)
+{
+	static const char *const states[] = {"ready", "failed", "pending"};
+	for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
+		json_t *o;
+		stub.instances[0].state = states[i];
+		ck_assert_uint_eq(ask("GET", "/v1/instances", NULL, &o), 200);
+		json_t *row =
+			json_array_get(json_object_get(o, "instances"), 0);
+		json_t *at_rest = json_object_get(row, "at_rest");
+		ck_assert(json_is_boolean(at_rest));
+		ck_assert(json_is_true(at_rest) == (i == 1));
+		json_decref(o);
+	}
+}
+END_TEST
+
 START_TEST(services_are_sorted_and_counted)
 {
 	json_t *o;
@@ -679,6 +697,7 @@ main(void)
 	tcase_add_test(tc, a_pass_is_through_when_all_hosts_are);
 	tcase_add_test(tc, status_has_desired_actual_hold_and_problems);
 	tcase_add_test(tc, instances_are_filtered);
+	tcase_add_test(tc, what_is_at_rest_says_so);
 	tcase_add_test(tc, services_are_sorted_and_counted);
 	tcase_add_test(tc, orders_reach_the_keeper);
 	tcase_add_test(tc, checkpoints_are_told);

@@ -464,13 +464,15 @@ expect 0 keygen "$dir/key3" -o name
 looks out '^[0-9a-f]*$'
 
 # --- what does not become ready ---
-bad='{"name":"bad","service":"bad","desired":"running","state":"failed","node":"beta","run_digest":"1","wanted_digest":"1","why":"","last_exit":"exited 3"}'
-no='{"name":"no","service":"no","desired":"running","state":"unplaced","refused":true,"node":"","run_digest":"1","wanted_digest":"1","why":"","last_exit":""}'
+bad='{"name":"bad","service":"bad","desired":"running","state":"failed","at_rest":true,"node":"beta","run_digest":"1","wanted_digest":"1","why":"","last_exit":"exited 3"}'
+late='{"name":"late","service":"late","desired":"running","state":"failed","at_rest":false,"node":"beta","run_digest":"1","wanted_digest":"1","why":"","last_exit":"exited 3"}'
+no='{"name":"no","service":"no","desired":"running","state":"unplaced","refused":true,"at_rest":true,"node":"","run_digest":"1","wanted_digest":"1","why":"","last_exit":""}'
 printf 'services:\n  bad:\n    command: /bin/true\n  db:\n    command: /bin/true\n  no:\n    command: /bin/true\n  web:\n    command: /bin/true\n' >"$dir/many.yaml"
 serve <<ANSWERS
 POST /v1/services 200 {"services":[]}
 GET /v1/names/bad 200 {"instances":[$bad]}
 GET /v1/names/db 200 {"instances":[$db]}
+GET /v1/names/late 200 {"instances":[$late]}
 GET /v1/names/no 200 {"instances":[$no]}
 GET /v1/names/web 200 {"instances":[$web1]}
 GET /v1/history/no 200 {"events":[{"id":1,"kind":"refused","host":"alpha","text":"there is no user x"},{"id":2,"kind":"waiting","host":"beta","text":"y"},{"id":3,"kind":"start_failed","host":"beta","text":"there is no user z"},{"id":4,"kind":"stopped","host":"beta","text":""}]}
@@ -480,6 +482,8 @@ has err "'bad' is failed on beta: exited 3; its attempts are used up"
 expect 1 wait ready no --timeout 60s
 has err "'no' is unplaced: beta: there is no user z; see 'skepctl why no'"
 # One that may still become ready is waited for; all are named.
+expect 5 wait ready late --timeout 4s
+has err "'late' is failed on beta: exited 3"
 expect 5 apply -f "$dir/many.yaml" --wait --timeout 2500ms
 has out 'web  ready'
 has err "'bad' is failed"
