@@ -188,8 +188,9 @@ cmd_signal(struct ctl *ctl, int argc, char **argv)
 struct move {
 	const char *name;
 	const char *node;
-	char from[256];	 /* who has it; "": nobody can be asked */
-	int64_t last_id; /* of the events there before the move */
+	char from[256]; /* who has it; "": nobody can be asked */
+	bool has_last_id;
+	int64_t last_id; /* of the events there that are no news */
 	json_t *now;	 /* the instance as seen last */
 	mono look_at;	 /* when to ask the host that gives it again */
 	mono until;	 /* the end of the wait */
@@ -213,40 +214,62 @@ look_at_instance(struct ctl *ctl, struct move *m)
 	return 0;
 }
 
-/* Reads what the host that gives it said of it since the move was told; the
- * first time, only how far that is.  A move that was called off there is over.
- */
-static void
-look_at_events(struct ctl *ctl, struct move *m, bool is_first)
+/* What the host that gives it said of it so far; NULL if it did not tell. */
+static json_t *
+events_there(struct ctl *ctl, const struct move *m)
 {
-	static const char given_up[] = "given up: ",
-			  off[] = "called off, starts here again: ";
 	char path[API_PATH_SIZE];
-	json_t *document, *o;
-	size_t i;
+	json_t *document;
 	path_format(path, sizeof(path), "/v1/history", m->name, "");
 	size_t used = strlen(path);
 	snprintf(path + used, sizeof(path) - used, "?node=");
 	(void)http_escape(path, sizeof(path), m->from);
 	if (ctl_get(ctl, path, &document) != EXIT_DONE)
+		return NULL;
+	bool is_told =
+		json_array_size(json_object_get(document, "missing")) == 0;
+	json_t *events = json_object_get(document, "events");
+	events = is_told ? json_incref(events) : NULL;
+	json_decref(document);
+	return events;
+}
+
+/* A move that was called off is over. */
+static void
+take_event(struct move *m, const json_t *o)
+{
+	static const char given_up[] = "given up: ",
+			  off[] = "called off, starts here again: ";
+	const char *text = get_text(o, "text");
+	if (strcmp(get_text(o, "kind"), "handoff") != 0)
 		return;
-	json_array_foreach(json_object_get(document, "events"), i, o)
+	m->is_over |= strncmp(text, off, sizeof(off) - 1) == 0;
+	if (m->is_over)
+		snprintf(m->why, sizeof(m->why), "%s", text + sizeof(off) - 1);
+	else if (strncmp(text, given_up, sizeof(given_up) - 1) == 0)
+		snprintf(m->why, sizeof(m->why), "%s",
+			text + sizeof(given_up) - 1);
+}
+
+/* Takes what is news since the move was told.  What the host told the first
+ * time is none, also where it could not be asked before: nobody knows how old
+ * that is, and it may be the end of another move. */
+static void
+look_at_events(struct ctl *ctl, struct move *m)
+{
+	json_t *o;
+	size_t i;
+	json_t *events = events_there(ctl, m);
+	json_array_foreach(events, i, o)
 	{
-		const char *text = get_text(o, "text");
 		if (get_int(o, "id") <= m->last_id)
 			continue;
 		m->last_id = get_int(o, "id");
-		if (is_first || strcmp(get_text(o, "kind"), "handoff") != 0)
-			continue;
-		m->is_over |= strncmp(text, off, sizeof(off) - 1) == 0;
-		if (m->is_over)
-			snprintf(m->why, sizeof(m->why), "%s",
-				text + sizeof(off) - 1);
-		else if (strncmp(text, given_up, sizeof(given_up) - 1) == 0)
-			snprintf(m->why, sizeof(m->why), "%s",
-				text + sizeof(given_up) - 1);
+		if (m->has_last_id)
+			take_event(m, o);
 	}
-	json_decref(document);
+	m->has_last_id |= events != NULL;
+	json_decref(events);
 }
 
 /* Whether what was given up is tried again while we wait. */
@@ -280,7 +303,7 @@ is_moved(struct ctl *ctl, void *context)
 	if (!m->from[0] || !mono_reached(m->look_at, now))
 		return 0;
 	m->look_at = mono_add(now, LOOK_MS);
-	look_at_events(ctl, m, false);
+	look_at_events(ctl, m);
 	if (!m->is_over)
 		look_at_move(ctl, m);
 	return m->is_over;
@@ -296,7 +319,7 @@ before_move(struct ctl *ctl, struct move *m)
 	if (strcmp(m->from, m->node) == 0)
 		m->from[0] = '\0';
 	if (m->from[0])
-		look_at_events(ctl, m, true);
+		look_at_events(ctl, m);
 }
 
 static int

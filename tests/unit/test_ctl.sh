@@ -510,6 +510,17 @@ GET /v1/history/web@1?node=alpha 200 {"events":[$old,{"id":7,"kind":"handoff","h
 ANSWERS
 expect 1 move web@1 beta --wait
 has err 'web@1 does not go to beta: no dump; see'
+# Whose host could not be asked before: what is old there is no news.
+serve <<ANSWERS
+$moved
+POST /v1/names/web@1/move $ok
+-GET /v1/history/web@1?node=alpha 200 {"events":[],"missing":[{"host":"alpha","error":"it fell silent"}]}
+-GET /v1/history/web@1?node=alpha 503 {"error":{"code":"busy","message":"try again"}}
+GET /v1/history/web@1?node=alpha 200 {"events":[$old,{"id":7,"kind":"handoff","host":"alpha","text":"called off, starts here again: no dump"}],"missing":[]}
+ANSWERS
+expect 5 move web@1 beta --wait --timeout 2500ms
+has err 'web@1 is not ready on beta'
+lacks err 'no dump'
 # It is tried again within the time: waited for, and told with the timeout.
 serve <<ANSWERS
 $moved
