@@ -156,6 +156,14 @@ tests_unit_test_conflict_SOURCES = tests/unit/test_conflict.c \
 tests_unit_test_conflict_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
 tests_unit_test_conflict_CFLAGS = $(core_test_cflags)
 tests_unit_test_conflict_LDADD = $(CORE_TEST_LIBS) $(CHECK_LIBS)
+check_PROGRAMS += tests/unit/test_view_move
+TESTS += tests/unit/test_view_move
+tests_unit_test_view_move_SOURCES = tests/unit/test_view_move.c \
+	tests/dialogue/script.c tests/dialogue/script.h \
+	tests/dialogue/show.c tests/dialogue/words.c
+tests_unit_test_view_move_CPPFLAGS = $(CORE_TEST_CPPFLAGS)
+tests_unit_test_view_move_CFLAGS = $(core_test_cflags)
+tests_unit_test_view_move_LDADD = $(CORE_TEST_LIBS) $(CHECK_LIBS)
 check_PROGRAMS += tests/unit/test_view_rest
 TESTS += tests/unit/test_view_rest
 tests_unit_test_view_rest_SOURCES = tests/unit/test_view_rest.c \

@@ -127,6 +127,7 @@ libcore_a_SOURCES = \
 	supervisord/core/view.h \
 	supervisord/core/view_group.c \
 	supervisord/core/view_checkpoint.c \
+	supervisord/core/view_move.c \
 	supervisord/core/view_name.c \
 	supervisord/core/view_rest.c \
 	supervisord/core/wire.c \

@@ -586,42 +586,6 @@ view_is_refused(struct core *c, const char *name)
 	       place_is_refused(c, name, s.run_digest);
 }
 
-/* --- Moves --- */
-
-static void
-fill_move(const struct handoff *h, struct move_view *out)
-{
-	bool is_sealed =
-		h->state == HANDOFF_FROZEN || h->state == HANDOFF_COMMITTED ||
-		h->state == HANDOFF_FETCHING || h->state == HANDOFF_STAGED;
-	*out = (struct move_view){
-		.name = h->name,
-		.peer = h->peer_name,
-		.state = handoff_state_name(h->state),
-		.is_source = handoff_is_source(h->state),
-		.root = is_sealed && h->has_root ? h->root : NULL,
-		.has_size = is_sealed || h->state == HANDOFF_PAIRED,
-		.is_there = h->state == HANDOFF_COMMITTED ||
-			    h->state == HANDOFF_STAGED,
-		.size = is_sealed && h->has_root ? h->size : 0,
-	};
-}
-
-bool
-view_move_next(const struct core *c, uint32_t *cursor, struct move_view *out)
-{
-	uint32_t at = 0;
-	list_each (l, &c->handoffs.active) {
-		const struct handoff *h = container_of(l, struct handoff, link);
-		if (at++ < *cursor || h->is_yield)
-			continue;
-		*cursor = at;
-		fill_move(h, out);
-		return true;
-	}
-	return false;
-}
-
 /* --- Hosts --- */
 
 uint32_t

@@ -132,6 +132,12 @@ struct move_view {
 bool view_move_next(const struct core *c, uint32_t *cursor,
 	struct move_view *out);
 
+/* Walks the instances here that an operator wants elsewhere ('has_late_move'),
+ * without a look at those nobody moved: it is asked again and again.  '*cursor'
+ * starts as NULL, false ends. */
+bool view_late_next(struct core *c, const struct entry **cursor,
+	struct instance_view *out);
+
 /* What counts of a name, of whatever kind: where it is. */
 struct name_view {
 	const char *name;

@@ -39,45 +39,45 @@ add_move(void *context, const struct move_item *m)
 	json_array_append_new(t->list, o);
 }
 
-/* Whether it is still here although the host drains, or an operator moved it.
- */
-static bool
-is_waiting(const struct instance_view *v, const char *here, bool is_draining)
+/* One that is to go, if it is still here and does not go yet. */
+static void
+add_waiting(struct telling *t, const struct instance_view *v)
 {
-	return strcmp(v->node, here) == 0 && *v->why &&
-	       (is_draining || v->has_late_move) &&
-	       strcmp(v->state, "handoff") != 0 &&
-	       strncmp(v->why, "moving", 6) != 0;
+	if (strcmp(v->node, t->from) != 0 || !*v->why ||
+		strcmp(v->state, "handoff") == 0 ||
+		strncmp(v->why, "moving", 6) == 0)
+		return;
+	struct move_item item = {.name = v->name,
+		.to = "",
+		.state = "waits",
+		.took_ms = -1,
+		.ago_ms = -1};
+	add_move(t, &item);
+	json_t *o = json_array_get(t->list, json_array_size(t->list) - 1);
+	api_json_put(o, "why", v->why);
+	api_json_put_bool(o, "stays", v->has_late_move && v->is_left_alone);
+	put_known(o, "again_ms", v->has_late_move && v->move_again_ms >= 0,
+		(uint64_t)v->move_again_ms);
 }
 
 /* What waits to go, and what keeps it here: other hosts are not told that by
- * rows. */
+ * rows.  Of a host that drains that is all that is there, else what an operator
+ * moved. */
 static void
-add_waiting(struct node *n, struct telling *t)
+add_all_waiting(struct node *n, struct telling *t)
 {
 	struct instance_view v;
 	struct node_view host;
 	uint32_t cursor = 0;
-	bool is_draining = view_node(n->core, MEMBER_SELF, &host) &&
-			   host.intent == INTENT_DRAINING;
-	while (view_instance_next(n->core, &cursor, &v)) {
-		if (!is_waiting(&v, t->from, is_draining))
-			continue;
-		struct move_item item = {.name = v.name,
-			.to = "",
-			.state = "waits",
-			.took_ms = -1,
-			.ago_ms = -1};
-		add_move(t, &item);
-		json_t *o =
-			json_array_get(t->list, json_array_size(t->list) - 1);
-		api_json_put(o, "why", v.why);
-		api_json_put_bool(
-			o, "stays", v.has_late_move && v.is_left_alone);
-		put_known(o, "again_ms",
-			v.has_late_move && v.move_again_ms >= 0,
-			(uint64_t)v.move_again_ms);
+	const struct entry *late = NULL;
+	if (view_node(n->core, MEMBER_SELF, &host) &&
+		host.intent == INTENT_DRAINING) {
+		while (view_instance_next(n->core, &cursor, &v))
+			add_waiting(t, &v);
+		return;
 	}
+	while (view_late_next(n->core, &late, &v))
+		add_waiting(t, &v);
 }
 
 static void
@@ -104,7 +104,7 @@ feed_moves_new(struct node *n)
 {
 	struct telling t = {n->conf.node.name, json_array()};
 	moves_walk(n, add_move, &t);
-	add_waiting(n, &t);
+	add_all_waiting(n, &t);
 	return feed_list_new(t.list);
 }
 

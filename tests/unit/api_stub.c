@@ -197,6 +197,18 @@ view_instance(struct core *c, const char *name, struct instance_view *out)
 	return false;
 }
 
+/* No other than the first. */
+bool
+view_late_next(struct core *c, const struct entry **cursor,
+	struct instance_view *out)
+{
+	(void)c;
+	bool is_first = !*cursor;
+	*cursor = services;
+	*out = stub.instances[0];
+	return is_first && out->has_late_move;
+}
+
 /* The group "all" has every instance in it, in this order. */
 bool
 view_group_next(const struct core *c, const char *group,

@@ -572,6 +572,27 @@ START_TEST(what_does_not_move_tells_why)
 }
 END_TEST
 
+/* Else what an operator moved, and that alone. */
+START_TEST(what_was_moved_and_waits_tells_why)
+{
+	json_t *o;
+	struct instance_view *v = &stub.instances[0];
+	v->has_late_move = v->is_left_alone = true;
+	v->move_again_ms = 29000;
+	strcpy(v->why, "it does not want to");
+	ck_assert_uint_eq(ask("GET", "/v1/moves?node=alpha", "", &o), 200);
+	json_t *moves = json_object_get(o, "moves");
+	ck_assert_uint_eq(json_array_size(moves), 1);
+	json_t *row = json_array_get(moves, 0);
+	ck_assert_str_eq(
+		json_string_value(json_object_get(row, "name")), v->name);
+	ck_assert(json_is_true(json_object_get(row, "stays")));
+	ck_assert_int_eq(
+		json_integer_value(json_object_get(row, "again_ms")), 29000);
+	json_decref(o);
+}
+END_TEST
+
 /* A schedule that this host cannot keep. */
 START_TEST(a_schedule_without_its_zone_is_told)
 {
@@ -713,6 +734,7 @@ main(void)
 	tcase_add_test(tc, a_dry_drain_tells_the_sizes_that_are_known);
 	tcase_add_test(tc, a_dry_drain_tells_of_tracked_processes);
 	tcase_add_test(tc, what_does_not_move_tells_why);
+	tcase_add_test(tc, what_was_moved_and_waits_tells_why);
 	tcase_add_test(tc, a_schedule_without_its_zone_is_told);
 	tcase_add_test(tc, moves_tell_how_far_they_are);
 	tcase_add_test(tc, apply_answers_once_all_are_answered);
