@@ -14,6 +14,7 @@
 #define ANSWER_MS  5000 /* on top of a message's own time */
 #define AGAIN_MS   200	/* from one attempt to connect to the next */
 #define CROWDED_MS 5000 /* the longest such time, while there is no room */
+#define AWAY_MS	   5000 /* so long skep-node may take to start again */
 
 /* What is to be sent. */
 struct letter {
@@ -327,6 +328,18 @@ take_message(struct ctl *ctl, int64_t timeout_ms, struct mailbox_packet *out)
 	return rc;
 }
 
+/* Says once that nobody is there: the socket may be none that ever comes.  What
+ * waits for ever waits on, and is not told so by silence. */
+static void
+tell_away(const struct ctl *ctl, mono away_since, bool *is_told)
+{
+	if (*is_told || mono_diff(clock_mono(), away_since) < AWAY_MS)
+		return;
+	*is_told = true;
+	fprintf(stderr, "skepctl: %s: no skep-node there for %d s; waits on\n",
+		ctl->err.text, AWAY_MS / 1000);
+}
+
 /* Waits through a restart of skep-node, as skep-mail(3) does: no message is
  * lost by asking again.  So it does where there is no room for a connection,
  * and asks less and less often then. */
@@ -336,6 +349,8 @@ await_message(struct ctl *ctl, struct mailbox_packet *p)
 	bool has_limit = ctl->opt.timeout_ms > 0;
 	mono limit = mono_add(clock_mono(), ctl->opt.timeout_ms);
 	int pause = AGAIN_MS;
+	bool is_told = false;
+	mono here_at = clock_mono();
 	for (;;) {
 		int64_t left = has_limit ? mono_diff(limit, clock_mono()) : -1;
 		int rc = take_message(ctl, has_limit && left < 1 ? 1 : left, p);
@@ -343,6 +358,10 @@ await_message(struct ctl *ctl, struct mailbox_packet *p)
 			       rc == -ECONNREFUSED || rc == -ENOENT;
 		bool is_full = rc == 0 && p->h.op == SKEP_MAIL_DONE &&
 			       p->h.code == SKEP_MAIL_FULL;
+		if (rc == -ECONNREFUSED || rc == -ENOENT)
+			tell_away(ctl, here_at, &is_told);
+		else
+			here_at = clock_mono();
 		left = has_limit ? mono_diff(limit, clock_mono()) : INT64_MAX;
 		if ((!is_away && !is_full) || left <= pause)
 			return rc;

@@ -342,6 +342,12 @@ test $(($(date +%s) - began)) -ge 1 || {
 	failed=1
 }
 has err 'nobody: No such file or directory'
+lacks err 'waits on'
+export SKEP_MAILBOX="$dir/nobody"
+expect 7 recv --timeout 6s
+unset SKEP_MAILBOX
+has err 'nobody: No such file or directory: no skep-node there for 5 s; waits on'
+test "$(grep -c 'waits on' "$dir/err")" = 1 || { echo "FAIL: twice"; failed=1; }
 
 # --- the desired state ---
 expect 0 validate "$dir/good.yaml"
