@@ -60,7 +60,8 @@ keeper_world_cppflags = $(AM_CPPFLAGS) \
 
 tests_keeper_notifier_SOURCES = tests/keeper/notifier.c
 
-tests_keeper_test_notify_SOURCES = tests/keeper/test_notify.c $(keeper_world)
+tests_keeper_test_notify_SOURCES = tests/keeper/test_notify.c \
+	tests/keeper/stranger.c tests/keeper/stranger.h $(keeper_world)
 tests_keeper_test_notify_CPPFLAGS = $(keeper_world_cppflags)
 tests_keeper_test_notify_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 tests_keeper_test_notify_LDADD = libsys.a libbase.a $(CHECK_LIBS)

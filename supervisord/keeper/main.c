@@ -45,10 +45,9 @@ on_child(struct keeper *k, pid_t pid, int status)
 	/* One that a service named its leader may be a command of it. */
 	if (i || (led && !run_has_pid(k, pid)))
 		return;
-	uint64_t iid;
-	if (closer_on_exit(pid, &iid))
-		notify_listen(k, iid);
-	else if (pid == k->node.pid)
+	if (closer_on_exit(pid))
+		return;
+	if (pid == k->node.pid)
 		helper_on_exit(&k->node, status);
 	else if (pid == k->logger.pid)
 		helper_on_exit(&k->logger, status);
@@ -179,6 +178,7 @@ init(struct keeper *k, struct err *err)
 	list_init(&k->ended);
 	kept_init(&k->kept);
 	standby_init(&k->standby);
+	closer_init(k);
 	int rc = loop_init(&k->loop, err);
 	if (rc == 0)
 		rc = watch_signals(k, err);
@@ -214,8 +214,8 @@ take_sockets(struct keeper *k, struct err *err)
 		int rc = reexec_take_sockets(k, err);
 		bool is_new = k->sockets.fds[KSOCKET_MAILBOX] < 0;
 		return rc < 0 || !is_new ? rc
-					 : sockets_open_mailbox(&k->sockets,
-						   &k->dirs, err);
+					 : sockets_open_mailbox(
+						   &k->sockets, &k->dirs, err);
 	}
 	return sockets_open(&k->sockets, &k->options, &k->dirs, err);
 }

@@ -28,6 +28,8 @@
 #define DATAGRAM_MAX   4096 /* as systemd's; what is longer is ignored */
 #define DATAGRAMS_TURN 16   /* read before others have their turn */
 #define STATUS_MS      250  /* between two STATUS= that are passed on */
+#define LOOKS_MAX      10   /* for a ping behind what a child is to take */
+#define LOOK_MS	       50
 
 static const char *
 name_of(uint64_t iid, const char *tail, char out[NAME_SIZE])
@@ -113,6 +115,7 @@ take_status(struct instance *i, const char *text)
 static void
 begin_watchdog(struct instance *i)
 {
+	i->notify.looks = 0;
 	if (i->watchdog_ms > 0 && !i->was_unwatched)
 		loop_arm(&i->keeper->loop, &i->notify.watchdog, i->watchdog_ms);
 }
@@ -140,6 +143,10 @@ on_watchdog(struct timer *t)
 	notify_drain(i);
 	if (i->pid != pid || mono_diff(t->at, at) > 0)
 		return;
+	if (closer_is_reading(i->iid) && i->notify.looks++ < LOOKS_MAX) {
+		loop_arm(&i->keeper->loop, t, LOOK_MS);
+		return;
+	}
 	snprintf(text, sizeof text, "watchdog: no WATCHDOG=1 for %s",
 		units_format_duration(i->watchdog_ms, period, sizeof period));
 	say_unwatched(i, text);
@@ -210,19 +217,6 @@ sender_of(struct msghdr *m)
 }
 
 static void
-close_descriptors(struct instance *i, struct msghdr *m)
-{
-	int fds[CLOSER_FDS_MAX];
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		size_t size = c->cmsg_len - CMSG_LEN(0);
-		memcpy(fds, CMSG_DATA(c), size);
-		closer_close(i->iid, fds, size / sizeof *fds);
-	}
-}
-
-static void
 ignore(struct instance *i, const char *why, pid_t pid)
 {
 	i->notify.ignored++;
@@ -232,7 +226,7 @@ ignore(struct instance *i, const char *why, pid_t pid)
 
 static void
 take_datagram(struct instance *i, const char *data, size_t size, pid_t pid,
-	bool is_cut)
+	bool is_owned, bool is_cut)
 {
 	struct notice notice;
 	/* What it sends may overtake that it runs. */
@@ -240,7 +234,7 @@ take_datagram(struct instance *i, const char *data, size_t size, pid_t pid,
 		launch_on_report(&i->report, EPOLLIN);
 	if (i->state != INSTANCE_RUNNING) {
 		ignore(i, "comes while the service does not run", pid);
-	} else if (!is_own(i, pid)) {
+	} else if (!is_owned) {
 		ignore(i, "is none of its own", pid);
 	} else if (is_cut) {
 		ignore(i, "is too long", pid);
@@ -250,31 +244,39 @@ take_datagram(struct instance *i, const char *data, size_t size, pid_t pid,
 	}
 }
 
-/* Takes in one datagram; false when there is none. */
+/* Has what was peeked at taken out of the socket: by us if it is only words, or
+ * by a child.  False when it has to wait. */
+static bool
+take_out(struct instance *i, bool has_fds, bool is_owned)
+{
+	struct watch *w = &i->notify.socket;
+	if (!has_fds) {
+		recv(w->fd, NULL, 0, MSG_DONTWAIT);
+		return true;
+	}
+	if (closer_take(i->iid, w->fd, is_owned))
+		return true;
+	loop_change(&i->keeper->loop, w, 0);
+	return false;
+}
+
+/* Takes in one datagram; false when there is none, or it has to wait. */
 static bool
 receive(struct instance *i)
 {
 	static char data[DATAGRAM_MAX];
-	static union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(struct ucred)) +
-			   CMSG_SPACE(CLOSER_FDS_MAX * sizeof(int))];
-	} control;
 	struct iovec v = {data, sizeof data};
-	struct msghdr m = {
-		.msg_iov = &v,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof control,
-	};
-	ssize_t n = recvmsg(
-		i->notify.socket.fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1};
+	ssize_t n = closer_peek(i->notify.socket.fd, &m);
 	if (n < 0)
 		return errno == EINTR;
-	take_datagram(i, data, (size_t)n, sender_of(&m),
+	pid_t pid = sender_of(&m);
+	/* Before: who waits in a BARRIER may end as soon as it is taken. */
+	bool is_owned = is_own(i, pid);
+	if (!take_out(i, (m.msg_flags & MSG_CTRUNC) != 0, is_owned))
+		return false;
+	take_datagram(i, data, (size_t)n, pid, is_owned,
 		(m.msg_flags & MSG_TRUNC) != 0);
-	/* Last: a BARRIER waits for it. */
-	close_descriptors(i, &m);
 	return true;
 }
 
@@ -285,7 +287,7 @@ on_socket(struct watch *w, uint32_t events)
 	struct instance *i = instance_of(n);
 	(void)events;
 	for (int turn = 0; turn < DATAGRAMS_TURN && w->fd >= 0; turn++) {
-		if (closer_is_busy(i->iid)) {
+		if (closer_is_reading(i->iid)) {
 			loop_change(&i->keeper->loop, w, 0);
 			return;
 		}
@@ -350,7 +352,7 @@ open_socket(struct instance *i, struct err *err)
 		(rc = loop_watch(&k->loop, &i->notify.socket, fd, EPOLLIN)) < 0)
 		err_sys(err, rc, "epoll");
 	if (rc < 0)
-		close(fd);
+		closer_drop(fd);
 	return rc;
 }
 
@@ -450,7 +452,8 @@ notify_give(struct instance *i, uid_t uid, gid_t gid, struct err *err)
 	/* A service that is root may go on as anybody, also as a user that we
 	 * do not hear of, and speaks then: so anybody may write.  Who does not
 	 * belong to it is not heard, and can do no more than have us look who
-	 * it is. */
+	 * it is, and fork for the descriptors that it sends: some of these
+	 * forks at a time, for all who are strangers (closer.h). */
 	if ((geteuid() == 0 &&
 		    fchownat(dir, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0) ||
 		fchmodat(dir, name, uid == 0 ? 0666 : 0660, 0) < 0)
@@ -498,14 +501,31 @@ notify_adopt(struct instance *i)
 
 /* Watches a descriptor that is in the watch already. */
 static void
-take_over(struct instance *i, struct watch *w)
+take_over(struct instance *i, struct watch *w, void (*drop)(int))
 {
 	int fd = w->fd;
 	w->fd = -1;
 	if (fd >= 0 && loop_watch(&i->keeper->loop, w, fd, EPOLLIN) < 0) {
 		say(SAY_WARNING, "%s: it is not heard any more", i->name);
-		close(fd);
+		drop(fd);
 	}
+}
+
+static void
+close_fifo(int fd)
+{
+	close(fd);
+}
+
+static void
+close_socket(struct instance *i)
+{
+	struct watch *w = &i->notify.socket;
+	int fd = w->fd;
+	closer_forget(i->iid);
+	loop_forget(&i->keeper->loop, w);
+	if (fd >= 0)
+		closer_drop(fd);
 }
 
 void
@@ -514,8 +534,8 @@ notify_resume(struct instance *i)
 	struct err err = {""};
 	if (recall_line(i, &err) < 0)
 		say(SAY_WARNING, "%s: %s", i->name, err.text);
-	take_over(i, &i->notify.socket);
-	take_over(i, &i->notify.ready);
+	take_over(i, &i->notify.socket, closer_drop);
+	take_over(i, &i->notify.ready, close_fifo);
 	if (i->state == INSTANCE_RUNNING)
 		notify_on_running(i);
 }
@@ -524,7 +544,7 @@ void
 notify_close(struct instance *i)
 {
 	struct notify *n = &i->notify;
-	loop_close(&i->keeper->loop, &n->socket);
+	close_socket(i);
 	loop_close(&i->keeper->loop, &n->ready);
 	loop_disarm(&n->watchdog);
 	loop_disarm(&n->later);

@@ -6,10 +6,9 @@
  * cgroups, of the leader's process group or session) are listened to, others
  * are counted.  READY, RELOADING, STOPPING, STATUS, MAINPID, WATCHDOG,
  * WATCHDOG_USEC, EXTEND_TIMEOUT_USEC and X_SKEP_HANDOFF (an answer to the
- * handoff signal) are understood.  Descriptors that come along are closed when
- * the datagram is done with, which is what BARRIER waits for; those that may
- * hold who closes them (closer.h) hold their sender, who is not heard
- * meanwhile.  FDSTORE stores nothing.
+ * handoff signal) are understood.  Descriptors that come along are closed by a
+ * child when what came before is done with, which is what BARRIER waits for
+ * (closer.h).  FDSTORE stores nothing.
  *
  * MAINPID names a new leader.  We may not be its parent: it is watched as one
  * that was adopted is.
@@ -45,6 +44,7 @@ struct notify {
 	struct timer later;    /* armed: STATUS= is not said again before */
 	char *status;	       /* the last STATUS=, ours, or NULL */
 	bool is_status_new;    /* it is to be said when 'later' is due */
+	uint8_t looks;	       /* by which 'watchdog' was put off */
 	uint32_t ignored;      /* datagrams that were not listened to */
 };
 

@@ -258,12 +258,6 @@ spawn_fork_sharing(int cgroup_fd, struct spawned *out, struct err *err)
 	return fork_with(CLONE_FILES, cgroup_fd, out, err);
 }
 
-int
-spawn_sharing(struct spawned *out)
-{
-	return clone_into(-1, CLONE_FILES, out);
-}
-
 void
 spawn_reset(void)
 {

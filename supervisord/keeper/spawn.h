@@ -29,10 +29,6 @@ int spawn_fork(int cgroup_fd, struct spawned *out, struct err *err);
  * descriptors: see keeper/loan.h, which is the only one to call this. */
 int spawn_fork_sharing(int cgroup_fd, struct spawned *out, struct err *err);
 
-/* Clones a child that shares our table of descriptors for all its life, or
- * -errno where the kernel cannot: see keeper/closer.h. */
-int spawn_sharing(struct spawned *out);
-
 /* Whether the next is possible here. */
 bool spawn_can_beside(void);
 

@@ -6,10 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "stranger.h"
 #include "sys/clock.h"
 #include "world.h"
 
@@ -125,6 +128,144 @@ START_TEST(test_slow_descriptor)
 	world_send_event(&w, KMSG_KILL, 1, 1);
 	world_expect_end(&w, 1, SIGKILL);
 	ck_assert_int_lt(mono_diff(clock_mono(), began), 10000);
+	world_end(&w);
+}
+END_TEST
+
+/* Lets the script go on that waits for it. */
+static void
+open_gate(const char *name)
+{
+	char gate[128];
+	snprintf(gate, sizeof gate, "%s/%s", w.dir, name);
+	close(open(gate, O_CREAT | O_WRONLY, 0644));
+}
+
+static int
+count_keeper_fds(void)
+{
+	char command[128];
+	int count = -1;
+	snprintf(command, sizeof command, "ls /proc/%d/fd | wc -l",
+		(int)w.keeper);
+	FILE *out = popen(command, "r");
+	ck_assert(out && fscanf(out, "%d", &count) == 1);
+	pclose(out);
+	return count;
+}
+
+static void
+name_socket(char out[128])
+{
+	snprintf(out, 128, "%s/run/notify/0000000000000001", w.dir);
+}
+
+/* Sends messages with eight descriptors each; how many, in at most a second. */
+static int
+send_many(int fd, int count)
+{
+	char path[128];
+	int sent = 0;
+	mono end = mono_add(clock_mono(), 1000);
+	name_socket(path);
+	while (sent < count && !mono_reached(end, clock_mono()))
+		if (stranger_send(path, "READY=1", fd, 8))
+			sent++;
+		else
+			usleep(1000);
+	return sent;
+}
+
+#define GATES                                                                  \
+	"while [ ! -e gate ]; do " SAY " WATCHDOG=1; sleep 0.05; done; " SAY   \
+	" STATUS=heard; echo done.; while [ ! -e end ]; do sleep 0.05; done"
+
+/* What strangers send, and how long it takes to close that, keeps nobody from
+ * being heard. */
+START_TEST(test_strangers_who_linger)
+{
+	struct kproto_start s = {.watchdog_ms = 60000}, again = {.epoch = 2};
+	world_start(&w, POLICY);
+	start(&s, SAY " READY=1; " GATES);
+	expect_news(KNEWS_READY);
+	int before = count_keeper_fds();
+	int fd = stranger_linger();
+	ck_assert_int_eq(send_many(fd, 100), 100);
+	close(fd);
+	open_gate("gate");
+	ck_assert_str_eq(expect_news(KNEWS_STATUS).text, "heard");
+	ck_assert_int_lt(count_keeper_fds(), before + 10);
+	open_gate("end");
+	world_expect_end(&w, 1, 0);
+	start(&again, SAY " READY=1; exec sleep 1000");
+	expect_news(KNEWS_READY);
+	world_send_event(&w, KMSG_KILL, 1, 2);
+	world_expect_end(&w, 1, SIGKILL);
+	world_end(&w);
+}
+END_TEST
+
+/* Sends files that no close() of comes back from, in a process of its own: its
+ * end takes as long as theirs. */
+static pid_t
+send_stuck(const char *dir, int count, int least)
+{
+	char path[160];
+	int said[2];
+	char is_good = 0;
+	ck_assert_int_eq(pipe(said), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		snprintf(path, sizeof path, "%s/f", dir);
+		int fd = open(path, O_RDONLY | O_CLOEXEC);
+		is_good = fd >= 0 && send_many(fd, count) >= least;
+		(void)!write(said[1], &is_good, 1);
+		_exit(0);
+	}
+	ck_assert_int_eq(read(said[0], &is_good, 1), 1);
+	ck_assert_int_eq(is_good, 1);
+	close(said[0]);
+	close(said[1]);
+	return pid;
+}
+
+/* Not even when they cannot be closed at all: they hold neither the keeper, nor
+ * what it starts meanwhile, nor the service as long as they are not too many;
+ * and then those that wait in the socket do not hold its end. */
+START_TEST(test_strangers_who_are_stuck)
+{
+	char dir[128];
+	struct kproto_start s = {.watchdog_ms = 60000}, other = {0};
+	struct kproto_start again = {.epoch = 2};
+	world_start(&w, POLICY);
+	snprintf(dir, sizeof dir, "%s/stuck", w.dir);
+	ck_assert_int_eq(mkdir(dir, 0755), 0);
+	pid_t server = stranger_serve(dir);
+	if (server == 0) {
+		world_end(&w);
+		return;
+	}
+	start(&s, SAY " READY=1; " GATES);
+	expect_news(KNEWS_READY);
+	mono began = clock_mono();
+	int before = count_keeper_fds();
+	send_stuck(dir, 20, 20);
+	world_send_start(&w, &other, 2, SH("exec sleep 1000"), -1);
+	world_expect(&w, KMSG_STARTED);
+	open_gate("gate");
+	ck_assert_str_eq(expect_news(KNEWS_STATUS).text, "heard");
+	ck_assert_int_lt(count_keeper_fds(), before + 60);
+	/* Its barrier is behind it. */
+	world_read_log(&w, 1, "done.\n");
+	send_stuck(dir, 30, 12);
+	open_gate("end");
+	world_expect_end(&w, 1, 0);
+	start(&again, "exec sleep 1000");
+	world_send_event(&w, KMSG_KILL, 1, 2);
+	world_expect_end(&w, 1, SIGKILL);
+	ck_assert_int_lt(mono_diff(clock_mono(), began), 20000);
+	kill(server, SIGKILL);
+	umount2(dir, MNT_DETACH);
 	world_end(&w);
 }
 END_TEST
@@ -404,6 +545,8 @@ main(void)
 		(int)(sizeof answers / sizeof *answers));
 	tcase_add_test(t, test_no_descriptor_stays);
 	tcase_add_test(t, test_slow_descriptor);
+	tcase_add_test(t, test_strangers_who_linger);
+	tcase_add_test(t, test_strangers_who_are_stuck);
 	tcase_add_test(t, test_ready_only_where_it_counts);
 	tcase_add_test(t, test_forged);
 	tcase_add_test(t, test_flood_of_status);
