@@ -12,6 +12,7 @@
 
 #include "keeper/file.h"
 #include "keeper/keeper.h"
+#include "keeper/record.h"
 #include "keeper/session.h"
 #include "keeper/workdir.h"
 #include "sys/clock.h"
@@ -224,11 +225,8 @@ prepare(struct instance *i, int signal, struct err *err)
 	if (rc < 0)
 		return rc;
 	if (!i->is_for_checkpoint) {
-		i->answer = 0;
 		workdir_clear_ignore(&i->keeper->dirs, i->iid);
-		/* What it wrote until now it did not write for this. */
-		workdir_mark_answers(
-			&i->keeper->dirs, i->iid, &i->answered_before);
+		handoff_on_asked(i);
 	}
 	return watch_answers(i, err);
 }
@@ -264,6 +262,15 @@ try(struct instance *i)
 		refuse(i, -rc, err.text[0] ? err.text : strerror(-rc));
 	else if (!i->is_for_checkpoint)
 		handoff_look(i);
+}
+
+void
+handoff_on_asked(struct instance *i)
+{
+	i->answer = 0;
+	/* What it wrote until now it did not write for this. */
+	workdir_mark_answers(&i->keeper->dirs, i->iid, &i->answered_before);
+	record_update(i);
 }
 
 void
@@ -321,7 +328,7 @@ handoff_resume(struct instance *i)
 		say(SAY_WARNING, "%s: %s", i->name, err.text);
 	if (i->has_handoff)
 		i->answer = (uint8_t)workdir_read_answer(
-			&i->keeper->dirs, i->iid, NULL);
+			&i->keeper->dirs, i->iid, &i->answered_before);
 	/* Whether it was renamed while nobody watched cannot be known. */
 	if (i->has_checkpoint)
 		i->has_aside = workdir_has_checkpoint(&i->keeper->dirs, i->iid);

@@ -28,7 +28,10 @@ int handoff_init(struct keeper *k, struct err *err);
  * checkpoint.signal, which has no answer but a file. */
 void handoff_start(
 	struct instance *i, int signal, uint8_t target, bool is_for_checkpoint);
-/* The timer of that. */
+/* By its signal or by its command it is asked now: what stands there already is
+ * no answer, also for the skepd that comes after us. */
+void handoff_on_asked(struct instance *i);
+/* The timer of the signal. */
 void handoff_on_timer(struct timer *t);
 
 /* Says ANSWER if one stands there. */

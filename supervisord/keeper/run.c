@@ -563,7 +563,7 @@ begin(struct instance *i, const struct kproto_run *r,
 		return rc;
 	}
 	if (run->command == KCMD_HANDOFF)
-		i->answer = 0;
+		handoff_on_asked(i);
 	loop_arm(&k->loop, &run->bound,
 		r->timeout_ms < TIMEOUT_MAX_MS ? r->timeout_ms
 					       : TIMEOUT_MAX_MS);

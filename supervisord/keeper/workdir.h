@@ -38,7 +38,7 @@ int workdir_prepare(const struct dirs *d, uint64_t iid, uid_t uid, gid_t gid,
 void workdir_clear(const struct dirs *d, uint64_t iid);
 
 /* What stood there before a run was asked: it is no answer to that.  0: not
- * there. */
+ * there.  In the order ignore, restart, state: keeper/record.c keeps them. */
 #define WORKDIR_ANSWERS 3
 struct workdir_marks {
 	uint32_t marks[WORKDIR_ANSWERS];

@@ -336,6 +336,34 @@ send_reexec(void)
 	ck_assert_int_eq(ipc_send(w.node, KMSG_REEXEC, none, NULL, 0), 0);
 }
 
+/* What stood there when it was asked is no answer for the next skepd either. */
+START_TEST(test_next_keeper_knows_what_is_no_answer)
+{
+	struct kproto_signal usr1 = {
+		1, 1, SIGUSR1, KTARGET_MAIN, true, false, 0};
+	struct kproto_instance is[4];
+	unsigned count = 0;
+	world_start(&w, POLICY);
+	world_start_script(&w, 1,
+		"trap 'echo asked' USR1; echo old >$SKEP_STATE_OUT; "
+		"echo ready; while :; do sleep 0.05; done");
+	world_read_log(&w, 1, "ready");
+	world_send_signal(&w, &usr1);
+	world_read_log(&w, 1, "asked");
+	if (_i == 0) {
+		world_kill_keeper(&w);
+		world_run_keeper(&w);
+	} else {
+		send_reexec();
+		world_expect(&w, KMSG_GOING);
+	}
+	world_greet(&w, is, &count, NULL);
+	world_send_event(&w, KMSG_KILL, 1, 1);
+	world_expect(&w, KMSG_EXITED);
+	world_end(&w);
+}
+END_TEST
+
 /* An adopted instance, a child, and one that has ended go through it. */
 START_TEST(test_reexec)
 {
@@ -585,6 +613,7 @@ main(void)
 	tcase_add_test(t, test_record_of_another_version);
 	tcase_add_test(t, test_broken_record);
 	tcase_add_test(t, test_hung_helper_of_before_is_killed);
+	tcase_add_loop_test(t, test_next_keeper_knows_what_is_no_answer, 0, 2);
 	tcase_add_test(t, test_reexec);
 	tcase_add_test(t, test_reexec_is_refused);
 	tcase_add_test(t, test_systemd_keeps_what_would_be_lost);

@@ -43,15 +43,21 @@ start(uint64_t iid, const char *script, const char *command)
 }
 
 static void
-send_run(int64_t timeout_ms)
+send_command(enum kproto_command c, int64_t timeout_ms)
 {
 	unsigned char body[64];
 	struct writer b;
-	struct kproto_run r = {1, 1, KCMD_CHECKPOINT, timeout_ms};
+	struct kproto_run r = {1, 1, (uint8_t)c, timeout_ms};
 	writer_init(&b, body, sizeof body);
 	kproto_put_run(&b, &r);
 	ck_assert_int_eq(
 		ipc_send(w.node, KMSG_RUN, writer_done(&b), NULL, 0), 0);
+}
+
+static void
+send_run(int64_t timeout_ms)
+{
+	send_command(KCMD_CHECKPOINT, timeout_ms);
 }
 
 static struct kproto_ran
@@ -439,6 +445,32 @@ START_TEST(test_old_answer_is_not_the_new_one)
 }
 END_TEST
 
+/* What it wrote before handoff.command is not what that gives, though it writes
+ * into a directory that is watched. */
+START_TEST(test_old_answer_is_not_of_the_command)
+{
+	unsigned char packed[256];
+	struct kproto_start s = {.has_handoff = true, .has_checkpoint = true};
+	struct writer b;
+	world_start(&w, POLICY);
+	s.working_dir = w.dir;
+	writer_init(&b, packed, sizeof packed);
+	writer_text(&b, "/bin/sh");
+	writer_text(&b, "-c");
+	writer_text(&b, "echo half >$SKEP_STATE_OUT; sleep 0.3; exit 3");
+	s.commands[KCMD_HANDOFF] = (struct kproto_texts){3, writer_done(&b)};
+	world_send_start(&w, &s, 1,
+		SH("echo old >$SKEP_STATE_OUT; echo ready" FOREVER), -1);
+	world_expect(&w, KMSG_STARTED);
+	ck_assert_int_eq(expect_of_one(KMSG_ANSWER).value, KANSWER_RESUME);
+	world_read_log(&w, 1, "ready\n");
+	send_command(KCMD_HANDOFF, 60000);
+	world_expect(&w, KMSG_RAN);
+	end(1);
+	world_end(&w);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -460,6 +492,7 @@ main(void)
 	tcase_add_test(t, test_one_command_at_a_time);
 	tcase_add_test(t, test_answer_of_another_is_not_lost);
 	tcase_add_test(t, test_old_answer_is_not_the_new_one);
+	tcase_add_test(t, test_old_answer_is_not_of_the_command);
 	suite_add_tcase(s, t);
 	SRunner *r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);
