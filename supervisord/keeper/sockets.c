@@ -23,6 +23,23 @@
 #define MAILBOX_NAME "mailbox.sock"
 #define LOCK_NAME    "skepd.lock"
 
+/* Not flock: a child that is not yet its program would hold that on.  One that
+ * shares its parent's table (loan.h) holds this one until it gets to run, also
+ * when the parent was killed. */
+static int
+lock_file(int fd)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	mono end = mono_add(clock_mono(), PATIENCE_MS);
+	while (fcntl(fd, F_SETLK, &lock) < 0) {
+		if ((errno != EAGAIN && errno != EACCES) ||
+			mono_reached(end, clock_mono()))
+			return -errno;
+		poll(NULL, 0, AGAIN_MS);
+	}
+	return 0;
+}
+
 static int
 take_lock(const struct dirs *d, struct err *err)
 {
@@ -31,11 +48,9 @@ take_lock(const struct dirs *d, struct err *err)
 	if (fd < 0)
 		return err_sys(err, -errno, "%s/" LOCK_NAME,
 			d->options->conf.node.run_dir);
-	/* Not flock: a child that is not yet its program would hold that on. */
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-	if (fcntl(fd, F_SETLK, &lock) == 0)
+	int rc = lock_file(fd);
+	if (rc == 0)
 		return fd;
-	int rc = -errno;
 	close(fd);
 	if (rc == -EAGAIN || rc == -EACCES)
 		return err_set(err, -EBUSY,
