@@ -77,10 +77,12 @@ note_places() {
 	done >"$T/places"
 }
 # What was put aside here and is not sealed, because the disk is full: nothing
-# of that could be written down either.
+# of that could be written down either.  Nor can it be until the store and the
+# seals are tried again, seconds after the disk has room.
 unsealed_names() {
 	local state
-	[ -n "${FULL[$1]}" ] || return 0
+	[ -n "${FULL[$1]}" ] || [ $((SECONDS - ${FREED[$1]:--99})) -lt 10 ] ||
+		return 0
 	for state in "$T/$1/state/work"/*/state; do
 		[ -e "$state" ] || continue
 		state=${state%/state}
@@ -153,7 +155,7 @@ power_on() {
 
 # --- What happens ---
 
-declare -A POWER DRAINED PARTED FULL SLOW
+declare -A POWER DRAINED PARTED FULL FREED SLOW
 CUT_A='' CUT_B=''
 
 # hosts WORD...: LIST is those for which all of these hold.
@@ -306,7 +308,7 @@ can_free() { has 0 full; }
 do_free() {
 	draw full
 	disk_free "$H"
-	FULL[$H]=
+	FULL[$H]='' FREED[$H]=$SECONDS
 }
 can_slow() { [ -n "$HAS_DISKS" ] && ! has 0 slow; }
 do_slow() {
