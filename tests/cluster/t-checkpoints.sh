@@ -195,7 +195,7 @@ runner=$(node_of large)
 fill $runner
 put large
 wait_for 20 "$runner says why it took none" \
-	said $runner 'large .*none was taken: .*No space left on device'
+	said $runner 'large .*none was taken: no room for it'
 check "both have the one before" all_hold large "$kept"
 rm "$T/$runner/state/dumps/filler"
 put large
